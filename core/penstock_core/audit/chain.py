@@ -1,0 +1,96 @@
+"""The hash chain over one stream of events: sealing, and checking what was sealed.
+
+RFC 8785 (JSON Canonicalization Scheme) for the bytes, SHA-256 for the hash. Floats are refused, which leaves
+of the RFC's number rules only the whole numbers. No storage here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from penstock_core.audit.event import VERSION, Event
+
+GENESIS = "0" * 64
+# The largest whole number that every JSON reader keeps exact (RFC 8785, section 3.2.2.3).
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+class ChainError(ValueError):
+    """An event that does not continue its chain: altered, missing, out of order or not canonical."""
+
+
+def canonical(value: Event) -> bytes:
+    """The RFC 8785 bytes of an event.
+
+    Raises ChainError for floats, numbers beyond 2**53-1, keys that are not ASCII and lone surrogates.
+    """
+    _refuse_ambiguous(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ChainError(f"not canonical: {error.reason}") from None
+
+
+def _refuse_ambiguous(value: Any) -> None:
+    if isinstance(value, bool | str) or value is None:
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise ChainError(f"not canonical: the number {value} is too large")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not (isinstance(key, str) and key.isascii()):
+                raise ChainError(f"not canonical: the key {key!r} is not ASCII text")
+            _refuse_ambiguous(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_ambiguous(inner)
+    else:
+        raise ChainError(f"not canonical: {type(value).__name__} is not a JSON type of audit events")
+
+
+def digest(event: Event) -> str:
+    """SHA-256 over the canonical bytes of the event without its `hash`, as 64 hex digits."""
+    bare = {key: value for key, value in event.items() if key != "hash"}
+    return hashlib.sha256(canonical(bare)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream stands: the last event's seq and hash. seq 0 is a stream with no event yet."""
+
+    stream: str
+    seq: int = 0
+    hash: str = GENESIS
+
+    def seal(self, body: Event, time: str) -> tuple[Event, Head]:
+        """The body as the next event of the stream (time: RFC 3339, UTC), and the head after it."""
+        event: Event = {
+            **body,
+            "v": VERSION,
+            "stream": self.stream,
+            "seq": self.seq + 1,
+            "prev": self.hash,
+            "time": time,
+        }
+        event["hash"] = digest(event)
+        return event, Head(self.stream, self.seq + 1, event["hash"])
+
+    def follow(self, event: Event) -> Head:
+        """The head after an event that someone else sealed.
+
+        Raises ChainError if it is not the very next event of this stream, or was altered.
+        """
+        if event.get("stream") != self.stream:
+            raise ChainError(f"event of stream {event.get('stream')!r} in stream {self.stream!r}")
+        if event.get("seq") != self.seq + 1:
+            raise ChainError(f"{self.stream}: seq {event.get('seq')} where {self.seq + 1} was due")
+        if event.get("prev") != self.hash:
+            raise ChainError(f"{self.stream}: event {event['seq']} does not follow the one before it")
+        if event.get("hash") != digest(event):
+            raise ChainError(f"{self.stream}: event {event['seq']} was altered")
+        return Head(self.stream, self.seq + 1, event["hash"])

@@ -1,0 +1,31 @@
+"""The shape of an audit event: a JSON object, its kinds and fields.
+
+Events are plain dictionaries of JSON types without floats (numbers are whole: microseconds, bytes, rows), so that
+their canonical bytes are the same in every language. How they are chained is in `chain.py`.
+
+    {"v": 1, "stream": "<pod uid or gateway name>/<boot id>", "seq": 1, "prev": "<64 hex>", "time": "2026-…Z",
+     "kind": "intent", …, "hash": "<64 hex>"}
+
+Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
+
+    open      database, version, policyGeneration                   the stream's first event
+    session   session, event: "start" | "end", identity, client: {addr, application, user, database}, asserted
+    intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
+              relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol
+    outcome   session, statement, result: "ok" | "error" | "denied" | "unknown", rows, bytes, durationUs, sqlstate
+    heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
+    loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
+    close     reason                                                the stream's last event
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+Kind = Literal["open", "session", "intent", "outcome", "heartbeat", "loss", "close"]
+KINDS: tuple[Kind, ...] = ("open", "session", "intent", "outcome", "heartbeat", "loss", "close")
+
+# A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
+Event: TypeAlias = dict[str, Any]
+
+VERSION = 1

@@ -1,0 +1,93 @@
+"""What several policies come to for one identity: the combined policy that decisions are made by.
+
+How the resources are matched and combined is in `combine.py`; what a mask does to SQL in `penstock_core.sql.masks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email"]
+SqlTextMode = Literal["normalized", "full", "hash"]
+OnFailure = Literal["block", "continue"]
+
+# Strictest first (design section 2): where two masks meet on one column, the one that stands earlier wins.
+STRICTNESS: tuple[MaskKind, ...] = ("null", "redact", "constant", "hash", "partial", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a rule stands, for messages and the audit trail: the policy's name and the path inside its spec."""
+
+    policy: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """One mask, ready to be turned into SQL."""
+
+    kind: MaskKind
+    rule: Rule
+    # constant: the text, cast to the column's type.
+    value: str = ""
+    # partial: how many characters stay at either end; the rest become `fill`.
+    keep_first: int = 0
+    keep_last: int = 0
+    fill: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRule:
+    """A mask and the columns it is for: patterns `schema.table.column`, each part a name or `*`."""
+
+    columns: tuple[str, ...]
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Several policies of one mode combined: a deny wins, the stricter mask wins, `allow` is the union."""
+
+    # The policies' names, sorted.
+    policies: tuple[str, ...]
+    # Verbs allowed: select, insert, update, delete, … (design section 2, `allow`).
+    allow: frozenset[str]
+    # In no particular order; strictness decides where several match one column (ties: by policy name, then path).
+    masks: tuple[MaskRule, ...] = ()
+    # Verb (update, delete) → the rule that demands a WHERE.
+    require_where: tuple[tuple[str, Rule], ...] = ()
+    # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
+    deny_functions: tuple[tuple[str, Rule], ...] = ()
+    sql_text: SqlTextMode = "normalized"
+    on_failure: OnFailure = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePolicy:
+    """What one identity may do with one database.
+
+    `enforced` None and `observed` None: no policy matches, so nothing is allowed. `enforced` None with `observed`: all
+    passes and what would have happened is recorded. Both: `enforced` is enforced, and `observed` (all matching
+    policies combined, those of either mode) tells what would have happened if the observing ones were enforced too.
+    """
+
+    database: str
+    enforced: PolicySet | None
+    observed: PolicySet | None
+    # Of the bundle that it was made from; a larger number is newer.
+    generation: int = 0
+
+    @property
+    def sql_text(self) -> SqlTextMode:
+        """How the audit trail stores SQL: the strictest any policy asks for, normalized where none applies."""
+        order: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
+        modes = [one.sql_text for one in (self.enforced, self.observed) if one is not None]
+        return min(modes, key=order.index, default="normalized")
+
+    @property
+    def on_failure(self) -> OnFailure:
+        """What happens when the audit trail can't be written: block if any policy asks for it, or none applies."""
+        modes = [one.on_failure for one in (self.enforced, self.observed) if one is not None]
+        return "continue" if modes and all(mode == "continue" for mode in modes) else "block"

@@ -1,0 +1,91 @@
+"""A snapshot of what a database holds, as far as decisions need it: relations, columns, and what derives from what.
+
+The sidecar reads it from the server (`penstock_sidecar.proxy.catalog`); tests and `penstock check` load it from JSON.
+No SQL and no policy belongs here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+# pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
+RelationKind = Literal["r", "p", "v", "m", "f"]
+RelationName = tuple[str, str]
+ColumnName = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One live column (pg_attribute), in attnum order within its relation."""
+
+    name: str
+    # The type as SQL that means the same under any search_path: `pg_catalog.text`, `public.citext`.
+    type_name: str
+    # The base type's name after domains are resolved, in the same form; equal to type_name for other types.
+    base_type: str
+    # The type with its modifier, as SQL for a cast: `pg_catalog.varchar(20)`, `pg_catalog.numeric(10,2)`.
+    type_sql: str
+    # pg_type.typcategory of the base type: S string, N numeric, D date/time, B boolean, U user-defined, A array, …
+    category: str
+    not_null: bool = False
+    # The qualified collation where the column has one that is not the type's default; else None.
+    collation: str | None = None
+    # True for GENERATED ALWAYS AS (…) columns; the columns they are computed from are in `derives_from`.
+    generated: bool = False
+    # Columns elsewhere whose values show in this one: a view's or generated column's inputs, a foreign key's other
+    # end, an inheritance parent's column. Closure over these is what spreads governance.
+    derives_from: frozenset[ColumnName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One relation of the user's (not of pg_catalog or information_schema)."""
+
+    schema: str
+    name: str
+    kind: RelationKind
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    # Sets of columns bound together by one UNIQUE, EXCLUDE, CHECK or FOREIGN KEY constraint, index expression or
+    # partition key: writing one of them asks a question about the others.
+    constraints: tuple[frozenset[str], ...] = ()
+    # Relations this one inherits from or is a partition of.
+    parents: tuple[RelationName, ...] = ()
+    # For views: relations read anywhere in the definition, also where no column of them shows (a WHERE, say).
+    reads: frozenset[ColumnName] = frozenset()
+    has_triggers: bool = False
+    has_rules: bool = False
+    has_row_security: bool = False
+
+    @property
+    def key(self) -> RelationName:
+        return (self.schema, self.name)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All relations of one database at one moment.
+
+    `generation` counts the refreshes of one running proxy and keys the decision cache.
+    """
+
+    relations: dict[RelationName, Relation] = field(default_factory=dict)
+    # pg_settings.search_path of a new session, `$user` resolved or dropped: the path bare names resolve by.
+    search_path: tuple[str, ...] = ("public",)
+    # Names of functions (bare) that exist outside pg_catalog, each with its schemas: user code, refused unless listed.
+    user_functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # Names of operators that exist outside pg_catalog: user code too.
+    user_operators: frozenset[str] = frozenset()
+    # Bare names of types outside pg_catalog (domains, enums, composites, extensions' types), each with its schemas.
+    user_types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    server_version: int = 0
+    generation: int = 0
+
+    def named(self, name: str) -> tuple[Relation, ...]:
+        """Every relation of that bare name, in whatever schema."""
+        return tuple(relation for relation in self.relations.values() if relation.name == name)

@@ -1,0 +1,72 @@
+"""What was decided about one SQL text, and why: the value that the session acts on and the audit trail records.
+
+How it is decided belongs in `penstock_core.sql.governor`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What becomes of a statement."""
+
+    ALLOW = "allow"
+    REWRITE = "rewrite"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a statement is refused, in words for the person who wrote it."""
+
+    # What is refused and why: `DELETE without WHERE on public.orders`.
+    reason: str
+    # What to do instead: `add a WHERE that is not always true`.
+    remedy: str
+    # Which policy and which rule of it, e.g. `support-agents` and `guardrails.requireWhere`; empty where no policy
+    # says it but the gate itself (not understood, so not allowed).
+    policy: str = ""
+    rule: str = ""
+
+    @property
+    def message(self) -> str:
+        """The MESSAGE field of the error, one line."""
+        return f"penstock: {self.reason}"
+
+    @property
+    def detail(self) -> str:
+        """The DETAIL field: which rule of which policy."""
+        if self.policy:
+            return f"Refused by policy {self.policy}, rule {self.rule}."
+        return "Refused by the gate itself: what it does not understand, it does not let through."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision about one SQL text (which may hold several statements; one refused statement refuses the text)."""
+
+    action: Action
+    # What to send to the server in place of the client's text; the client's own text with ALLOW. On DENY: "".
+    text: str
+    # Lower-case verb of each statement in the text: `select`, `insert`, `begin`, `set`, …; empty for an empty text.
+    verbs: tuple[str, ...] = ()
+    # `schema.table` of each relation of the user's that the text reads or writes, sorted.
+    relations: tuple[str, ...] = ()
+    # `schema.table.column` of each governed column that was masked, sorted.
+    masked: tuple[str, ...] = ()
+    # The policies that took part, sorted, and the generation of the bundle they came from.
+    policies: tuple[str, ...] = ()
+    generation: int = 0
+    denial: Denial | None = None
+    # In `mode: observe`: what would have become of the statement; `denial` and `masked` then tell the would-be.
+    observed: Action | None = None
+    # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
+    writes: bool = False
+    # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
+    redact_errors: bool = False
+    # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
+    changes_search_path: bool = False
+    # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
+    audit_text: str = ""
