@@ -1,0 +1,62 @@
+# What can be done with this checkout. `make help` lists it; each target installs what it needs first.
+
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+E2E_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format unit e2e e2e-up e2e-down crds diagrams lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The demo runs from a smaller environment of its own, so that it starts fast on a new machine.
+$(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
+	@.ci/environment $(VENV)-demo requirements/demo.lock
+
+$(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
+	@.ci/environment $(VENV) requirements/dev.lock
+
+demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
+	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS)
+
+test: lint unit ## everything that needs no cluster: formats, types, import contracts, tests
+
+lint: $(VENV)/ready ## formats, types, import contracts
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports --no-logo
+
+unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
+	@.ci/packages chromium
+	$(RUN) pytest $(PYTEST_ARGS)
+
+format: $(VENV)/ready ## rewrite the code in the one format
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+e2e: e2e-up ## the end-to-end tests on a real Kubernetes (KUBECONFIG, kind, or one of our own without Docker)
+	$(RUN) pytest e2e $(E2E_ARGS)
+
+e2e-up: $(VENV)/ready
+	$(RUN) python -m e2e.environment up
+
+e2e-down: $(VENV)/ready ## stop the cluster that `make e2e` started
+	$(RUN) python -m e2e.environment down
+
+crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
+	$(RUN) python -m penstock_core.resources.crd crds charts/penstock
+
+diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
+	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md
+
+lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
+	.ci/lock
+
+clean: ## remove environments and caches of this checkout
+	rm -rf $(VENV) $(VENV)-demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
