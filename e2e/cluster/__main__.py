@@ -1,4 +1,4 @@
-"""The command line: `python3 -m e2e.cluster up|down|status|smoke|image`. It reads arguments, and does nothing itself."""
+"""The command line: `python3 -m e2e.cluster up|down|status|smoke|image`. Reads arguments; does nothing itself."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def build(program: Program) -> Path:
     def compile_to(target: Path) -> None:
         require_go()
         # nice: whoever runs this is probably working on the same machine meanwhile.
-        command = ["nice", "go", "build", *program.flags, "-o", target, program.package]
+        command: list[str | Path] = ["nice", "go", "build", *program.flags, "-o", target, program.package]
         run(command, cwd=program.module, env={"CGO_ENABLED": "0", "GOWORK": "off"})
 
     return artefact(program.name, key, compile_to, program.note)

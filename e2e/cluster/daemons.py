@@ -1,4 +1,4 @@
-"""The cluster's daemons: their order, their command lines and their configuration files. Starting them is `node`'s part."""
+"""The cluster's daemons: their order, their command lines and their configuration files. `node` starts them."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ def _mirror() -> list[str]:
     """The mirror that the machine's apt takes this suite from; none on another distribution: debootstrap knows one."""
     if shutil.which("apt-get") is None:
         return []
-    targets = run(["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"])
+    targets = run(
+        ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
+    )
     wanted = (line.split(maxsplit=2) for line in targets.splitlines())
     return next(([uri] for suite, component, uri in wanted if (suite, component) == (SUITE, "main")), [])
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import binaries, debian
+from . import debian
 from .cache import artefact, cache_root, content_key, lock
 from .console import ClusterError, run
 from .pip_access import pip_access
@@ -86,9 +86,8 @@ def base_archive() -> Path:
     return _from_scratch(BASE, root, "/", [], debian.base_key())
 
 
-def pause_archive() -> Path:
-    """The container that holds a pod's namespaces open."""
-    program = binaries.build(next(p for p in binaries.programs() if p.name == "pause"))
+def pause_archive(program: Path) -> Path:
+    """The container that holds a pod's namespaces open: nothing but the program."""
     return _from_scratch(PAUSE, program, "/pause", ["--entrypoint", '["/pause"]'], content_key([program]))
 
 

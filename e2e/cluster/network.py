@@ -1,4 +1,4 @@
-"""The node's address, and the traces that a cluster leaves in the machine's network. Pods' own links are CNI's business.
+"""The node's address, and the traces that a cluster leaves in the machine's network. Pods' links are CNI's business.
 
 Pods hang on point-to-point links (CNI's ptp plugin), not on a bridge: so all their traffic is routed through the
 machine's network stack, where kube-proxy's rules see it, answers included. With a bridge, an answer from one pod to

@@ -23,7 +23,7 @@ def up(layout: Layout) -> None:
         require_root()
         debian.install_packages()
         built = {program.name: binaries.build(program) for program in binaries.programs()}
-        archives = {images.PAUSE: images.pause_archive(), images.BASE: images.base_archive()}
+        archives = {images.PAUSE: images.pause_archive(built["pause"]), images.BASE: images.base_archive()}
         with step("start"):
             _prepare(layout, built)
             _start(layout)

@@ -1,4 +1,4 @@
-"""The cluster's certificates, made with openssl, and the kubeconfig of each component. They live as long as the cluster."""
+"""The cluster's certificates, made with openssl, and each component's kubeconfig. All live as long as the cluster."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def create_pki(layout: Layout) -> None:
     done = layout.pki / "done"
     if done.exists():
         return
-    authority = ["-keyout", layout.pki / "ca.key", "-out", layout.pki / "ca.crt"]
+    authority: list[str | Path] = ["-keyout", layout.pki / "ca.key", "-out", layout.pki / "ca.crt"]
     run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *authority, "-days", DAYS, "-subj", "/CN=test-ca"])
     for name, (subject, alternatives) in CERTIFICATES.items():
         sign(layout, layout.pki / name, subject, alternatives)
     run(["openssl", "genrsa", "-out", layout.pki / "service-accounts.key", "2048"])
-    public = ["-pubout", "-out", layout.pki / "service-accounts.pub"]
+    public: list[str | Path] = ["-pubout", "-out", layout.pki / "service-accounts.pub"]
     run(["openssl", "rsa", "-in", layout.pki / "service-accounts.key", *public])
     for name in ("kubelet", "controllers", "scheduler", "proxy"):
         _kubeconfig(layout, name, layout.pki / f"{name}.kubeconfig")
@@ -48,13 +48,13 @@ def sign(layout: Layout, stem: Path, subject: str, alternatives: str) -> None:
     run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", subject])
     names = f"subjectAltName={alternatives}\n" if alternatives else ""
     extensions.write_text(f"{names}extendedKeyUsage=serverAuth,clientAuth\n")
-    authority = ["-CA", layout.pki / "ca.crt", "-CAkey", layout.pki / "ca.key", "-CAcreateserial"]
-    result = ["-out", stem.with_suffix(".crt"), "-days", DAYS, "-extfile", extensions]
+    authority: list[str | Path] = ["-CA", layout.pki / "ca.crt", "-CAkey", layout.pki / "ca.key", "-CAcreateserial"]
+    result: list[str | Path] = ["-out", stem.with_suffix(".crt"), "-days", DAYS, "-extfile", extensions]
     run(["openssl", "x509", "-req", "-in", request, *authority, *result])
 
 
 def _kubeconfig(layout: Layout, name: str, target: Path) -> None:
-    # JSON is YAML, and needs no library. Paths, not contents: the API server's address and keys never leave the machine.
+    # JSON is YAML, and needs no library. Paths, not contents: the keys never leave the machine.
     server = {"server": f"https://127.0.0.1:{API_PORT}", "certificate-authority": str(layout.pki / "ca.crt")}
     user = {"client-certificate": f"{layout.pki / name}.crt", "client-key": f"{layout.pki / name}.key"}
     config = {

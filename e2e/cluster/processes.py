@@ -42,6 +42,10 @@ class Daemon:
         # Recorded before anything else can fail: what is started must be stoppable.
         record = {"pid": process.pid, "started": _start_time(process.pid), "argv": words}
         self._record.write_text(json.dumps(record))
+        # For a moment after exec the kernel shows no command line yet, and the record would seem not to fit.
+        deadline = time.monotonic() + 5
+        while process.poll() is None and self.pid() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def pid(self) -> int | None:
         """The pid of the running daemon, if it is running, and is the one that was recorded."""
