@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .console import say, step
+
+# How many keys of one artefact are kept.
+KEPT = 3
 
 
 def cache_root() -> Path:
@@ -52,7 +56,7 @@ def lock(name: str) -> Iterator[None]:
 def artefact(name: str, key: str, build: Callable[[Path], None], note: str) -> Path:
     """The cached file `name` of this key, built first if absent. `build` is given the path to write to.
 
-    Older keys stay: going back to an older recipe costs nothing, and the cache may be deleted at any time.
+    The two keys before it stay, so that going back and forth costs nothing; all may be deleted at any time.
     """
     target = cache_root() / "artefacts" / f"{name}-{key}"
     with lock(f"artefact-{name}"):
@@ -68,4 +72,10 @@ def artefact(name: str, key: str, build: Callable[[Path], None], note: str) -> P
             (scratch / "result").rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        # Images change with every change to the project, and are large.
+        siblings = [
+            path for path in target.parent.iterdir() if re.fullmatch(f"{re.escape(name)}-[0-9a-f]{{16}}", path.name)
+        ]
+        for old in sorted(siblings, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink()
     return target

@@ -164,6 +164,8 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         # By default a changed Secret or ConfigMap takes over a minute to reach a pod: too long for a test.
         "syncFrequency": "5s",
         "serializeImagePulls": False,
+        # Chains in the machine's iptables that nothing here uses, and that nobody would remove.
+        "makeIPTablesUtilChains": False,
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import debian
 from .cache import artefact, cache_root, content_key, lock
-from .console import ClusterError, run
+from .console import ClusterError, run, succeeds
 from .pip_access import pip_access
 
 BASE = "localhost/debian-python:12"
@@ -51,12 +51,19 @@ class Image:
 
 
 def context_files(context: Path, include: Sequence[str]) -> list[Path]:
-    """The files of the context, relative to it: what git tracks or would track, without what it ignores."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *(include or ["."])]
-    names = run(listing, cwd=context).split("\0")
-    files = sorted({Path(name) for name in names if name and (context / name).is_file()})
+    """The files of the context, relative to it: what git tracks or would track, without what it ignores.
+
+    Outside a git repository, all files.
+    """
+    if succeeds(["git", "-C", context, "rev-parse", "--is-inside-work-tree"]):
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *(include or ["."])]
+        found = [Path(name) for name in run(listing, cwd=context).split("\0") if name]
+    else:
+        tops = [context / name for name in include or ["."]]
+        found = [path.relative_to(context) for top in tops for path in [top, *top.rglob("*")]]
+    files = sorted({name for name in found if (context / name).is_file()})
     if not files:
-        raise ClusterError(f"{context}: git lists no file there{' under ' + ' '.join(include) if include else ''}")
+        raise ClusterError(f"{context}: no file there{' under ' + ' '.join(include) if include else ''}")
     return files
 
 
@@ -70,7 +77,7 @@ def build(image: Image) -> Path:
             for file in image.files:
                 (context / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(image.context / file, context / file)
-            arguments = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={BASE}", *image.build_args)]
+            arguments = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={_keyed_base()}", *image.build_args)]
             volumes = [f"--volume={volume}" for volume in pip_access(Path(scratch))]
             options = ["--layers", "--pull-never", f"--tag={image.name}", f"--file={image.dockerfile.absolute()}"]
             log = cache_root() / "image-build.log"
@@ -82,8 +89,15 @@ def build(image: Image) -> Path:
 
 def base_archive() -> Path:
     """The base image as an archive, present afterwards in buildah's storage too, so that others can be built on it."""
-    root = debian.base_root_filesystem()
-    return _from_scratch(BASE, root, "/", [], debian.base_key())
+    archive = _from_scratch(BASE, debian.base_root_filesystem(), "/", [], debian.base_key())
+    if _keyed_base() not in _buildah("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").split():
+        _buildah("tag", _buildah("pull", "--quiet", f"docker-archive:{archive}").split()[-1], _keyed_base())
+    return archive
+
+
+def _keyed_base() -> str:
+    """The base's name in buildah's storage: with its key, so that another version's base is never built upon."""
+    return f"{BASE}-{debian.base_key()}"
 
 
 def pause_archive(program: Path) -> Path:
@@ -106,10 +120,7 @@ def _from_scratch(name: str, content: Path, place: str, config: list[str], key: 
                 _buildah("rm", container)
             _archive(name, target)
 
-    archive = artefact(f"image-{_file_name(name)}", content_key([RECIPE, key, place, *config]), build_to, "buildah")
-    if name == BASE and name not in _buildah("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").split():
-        _buildah("pull", "--quiet", f"docker-archive:{archive}")
-    return archive
+    return artefact(f"image-{_file_name(name)}", content_key([RECIPE, key, place, *config]), build_to, "buildah")
 
 
 def _archive(name: str, target: Path) -> None:

@@ -11,7 +11,7 @@ from .console import ClusterError, run, say, step, succeeds, wait_until
 from .daemons import commands, dns_objects, write_configuration
 from .layout import NODE, Layout
 from .processes import Daemon
-from .remains import remove_containers, remove_control_groups, remove_directory, unmount_all
+from .remains import remove_containers, remove_control_groups, remove_directory, remove_traces, unmount_all
 
 
 def up(layout: Layout) -> None:
@@ -78,6 +78,7 @@ def down(layout: Layout) -> None:
             unmount_all(layout.root)
             network.tear_down()
             remove_control_groups()
+            remove_traces(layout)
         with step("remove"):
             remove_directory(layout)
 

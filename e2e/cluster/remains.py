@@ -13,6 +13,8 @@ from .console import ClusterError, run, succeeds, wait_until
 from .layout import Layout
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
+# Of the kubelet's own making, wherever its root is. Only one kubelet at a time can run here: its port is fixed.
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def remove_containers(layout: Layout, start_containerd: Callable[[], None], ctr: list[str | Path]) -> None:
@@ -42,6 +44,21 @@ def remove_control_groups() -> None:
         for directory, _, _ in os.walk(top, topdown=False):
             with suppress(OSError):
                 Path(directory).rmdir()
+
+
+def remove_traces(layout: Layout) -> None:
+    """Files that the kubelet and CNI insist on having outside the cluster's directory; told by what they point to."""
+    for link in Path("/var/log/containers").glob("*.log"):
+        if link.is_symlink() and link.readlink().is_relative_to(layout.root):
+            link.unlink()
+    for result in Path("/var/lib/cni/results").glob("*"):
+        # Each names the network namespace that it was about, and ours are under the cluster's directory.
+        if f'"{layout.run}/' in result.read_text(errors="replace"):
+            result.unlink()
+    DEVICE_PLUGINS.unlink(missing_ok=True)
+    for directory in (DEVICE_PLUGINS.parent, DEVICE_PLUGINS.parents[1], "/var/log/containers", "/var/lib/cni/results"):
+        with suppress(OSError):  # not empty: it has another user
+            Path(directory).rmdir()
 
 
 def remove_directory(layout: Layout) -> None:
