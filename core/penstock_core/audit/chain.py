@@ -16,6 +16,8 @@ from penstock_core.audit.event import VERSION, Event
 GENESIS = "0" * 64
 # The largest whole number that every JSON reader keeps exact (RFC 8785, section 3.2.2.3).
 MAX_SAFE_INTEGER = 2**53 - 1
+# Far above what any event needs, far below where a reader's stack ends.
+MAX_DEPTH = 16
 
 
 class ChainError(ValueError):
@@ -25,9 +27,9 @@ class ChainError(ValueError):
 def canonical(value: Event) -> bytes:
     """The RFC 8785 bytes of an event.
 
-    Raises ChainError for floats, numbers beyond 2**53-1, keys that are not ASCII and lone surrogates.
+    Raises ChainError for floats, numbers beyond 2**53-1, keys that are not ASCII, lone surrogates and deep nesting.
     """
-    _refuse_ambiguous(value)
+    _refuse_ambiguous(value, MAX_DEPTH)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
         return text.encode()
@@ -35,22 +37,30 @@ def canonical(value: Event) -> bytes:
         raise ChainError(f"not canonical: {error.reason}") from None
 
 
-def _refuse_ambiguous(value: Any) -> None:
+def _refuse_ambiguous(value: Any, depth: int) -> None:
     if isinstance(value, bool | str) or value is None:
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise ChainError(f"not canonical: the number {value} is too large")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if not (isinstance(key, str) and key.isascii()):
-                raise ChainError(f"not canonical: the key {key!r} is not ASCII text")
-            _refuse_ambiguous(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _refuse_ambiguous(inner)
+            raise ChainError("not canonical: a number is too large")
+    elif isinstance(value, dict | list):
+        if depth == 0:
+            raise ChainError(f"not canonical: nested deeper than {MAX_DEPTH} levels")
+        _refuse_ambiguous_members(value, depth - 1)
     else:
         raise ChainError(f"not canonical: {type(value).__name__} is not a JSON type of audit events")
+
+
+def _refuse_ambiguous_members(value: dict[Any, Any] | list[Any], depth: int) -> None:
+    if isinstance(value, list):
+        for inner in value:
+            _refuse_ambiguous(inner, depth)
+        return
+    for key, inner in value.items():
+        # ASCII keys sort the same by code point, by UTF-8 and by UTF-16 unit, so that no reader can disagree.
+        if not (isinstance(key, str) and key.isascii()):
+            raise ChainError(f"not canonical: the key {key!r} is not ASCII text")
+        _refuse_ambiguous(inner, depth)
 
 
 def digest(event: Event) -> str:
@@ -85,6 +95,8 @@ class Head:
 
         Raises ChainError if it is not the very next event of this stream, or was altered.
         """
+        if event.get("v") != VERSION:
+            raise ChainError(f"{self.stream}: event of version {event.get('v')!r} where {VERSION} was due")
         if event.get("stream") != self.stream:
             raise ChainError(f"event of stream {event.get('stream')!r} in stream {self.stream!r}")
         if event.get("seq") != self.seq + 1:
