@@ -193,24 +193,3 @@ def _corefile(layout: Layout) -> str:
   }}
 }}
 """
-
-
-def dns_objects() -> str:
-    """The DNS Service, led by hand to CoreDNS, which runs beside the kubelet rather than in a pod."""
-    ports = [{"name": f"dns-{protocol.lower()}", "protocol": protocol} for protocol in ("UDP", "TCP")]
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-        "spec": {"clusterIP": DNS_SERVICE, "ports": [{**port, "port": 53, "targetPort": DNS_PORT} for port in ports]},
-    }
-    labels = {"kubernetes.io/service-name": "kube-dns"}
-    slices = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "kube-dns-host", "namespace": "kube-system", "labels": labels},
-        "addressType": "IPv4",
-        "ports": [{**port, "port": DNS_PORT} for port in ports],
-        "endpoints": [{"addresses": [NODE_ADDRESS], "conditions": {"ready": True}}],
-    }
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [service, slices]})

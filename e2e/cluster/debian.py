@@ -54,7 +54,8 @@ def install_packages() -> None:
         raise ClusterError(f"missing Debian packages: {' '.join(missing)}; run: sudo {' '.join(command)}")
     with step("debian packages", f"installing {' '.join(missing)}"):
         run(["apt-get", "update"])
-        run(command, env={"DEBIAN_FRONTEND": "noninteractive"})
+        # Wait for another apt-get, as on a machine that has only just booted.
+        run([*command, "--option=DPkg::Lock::Timeout=300"], env={"DEBIAN_FRONTEND": "noninteractive"})
     if still := missing_packages():
         raise ClusterError(f"apt-get installed {' '.join(still)}, and yet the programs are not on PATH")
 

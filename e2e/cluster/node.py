@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from . import binaries, debian, images, network, pki
+from . import binaries, debian, images, network, objects, pki
 from .cache import lock
 from .console import ClusterError, run, say, step, succeeds, wait_until
-from .daemons import commands, dns_objects, write_configuration
+from .daemons import commands, write_configuration
 from .layout import NODE, Layout
 from .processes import Daemon
 from .remains import remove_containers, remove_control_groups, remove_directory, remove_traces, unmount_all
@@ -20,8 +20,9 @@ def up(layout: Layout) -> None:
         if is_running(layout):
             say(f"already running in {layout.root}")
             return
-        require_root()
+        _require_own_directory(layout)
         debian.install_packages()
+        require_root()
         built = {program.name: binaries.build(program) for program in binaries.programs()}
         archives = {images.PAUSE: images.pause_archive(built["pause"]), images.BASE: images.base_archive()}
         with step("start"):
@@ -83,9 +84,12 @@ def down(layout: Layout) -> None:
             remove_directory(layout)
 
 
-def _prepare(layout: Layout, built: dict[str, Path]) -> None:
+def _require_own_directory(layout: Layout) -> None:
     if layout.root.exists() and any(layout.root.iterdir()) and not layout.marker.exists():
         raise ClusterError(f"{layout.root} holds something else: give an empty or a new directory")
+
+
+def _prepare(layout: Layout, built: dict[str, Path]) -> None:
     if not any(Daemon(layout, name).pid() for name in commands(layout)):
         network.require_free_ports()
     layout.create()
@@ -97,6 +101,8 @@ def _prepare(layout: Layout, built: dict[str, Path]) -> None:
     pki.create_pki(layout)
     write_configuration(layout)
     network.set_up(layout)
+    for volume in objects.volume_paths(layout):
+        volume.mkdir(parents=True, exist_ok=True)
 
 
 def _start(layout: Layout) -> None:
@@ -107,7 +113,7 @@ def _start(layout: Layout) -> None:
         Daemon(layout, name).ensure(command)
         if name == "kube-apiserver":
             _wait_for_api(layout)
-    run([*_kubectl(layout), "apply", "-f", "-"], stdin=dns_objects())
+    run([*_kubectl(layout), "apply", "-f", "-"], stdin=objects.manifest(layout))
 
 
 def _start_containerd(layout: Layout) -> None:

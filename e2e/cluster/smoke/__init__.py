@@ -37,7 +37,7 @@ def check(layout: Layout) -> None:
         "a Service by its address, from the machine": smoke.service_from_host,
         "logs": smoke.logs,
         "a projected token of its own audience": smoke.token,
-        "a Job with a native sidecar completes": smoke.job,
+        "a Job with a native sidecar and a volume completes": smoke.job,
         "an admission webhook behind a Service": smoke.webhook,
         "a validating admission policy": smoke.policy,
         "the restricted pod security level": smoke.pod_security,
