@@ -34,8 +34,10 @@ class Image:
     files: list[Path] = field(init=False)
 
     def __post_init__(self) -> None:
-        if ":" not in self.name.rsplit("/", 1)[-1]:
-            raise ClusterError(f"the image name {self.name!r} needs a tag other than latest, e.g. {self.name}:dev")
+        # Of latest, Kubernetes asks a registry each time.
+        name, _, tag = self.name.rpartition(":")
+        if not name or "/" in tag or tag == "latest":
+            raise ClusterError(f"the image name {self.name!r} needs a tag other than latest, such as :dev")
         for path, what in ((self.dockerfile, "Dockerfile"), (self.context, "context")):
             if not path.exists():
                 raise ClusterError(f"no such {what}: {path}")

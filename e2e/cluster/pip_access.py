@@ -14,6 +14,8 @@ CONFIGURATIONS = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 # Variables by which a machine says where its certificates are, the most specific to pip first.
 CERTIFICATES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 INSIDE = "/etc/ssl/certs/ca-certificates.crt"
+# Empty directories of the base image: mounting over what exists leaves nothing behind in the image.
+MOUNT_POINTS = ("/mnt", "/media", "/srv")
 
 
 def pip_access(scratch: Path) -> list[str]:
@@ -25,8 +27,11 @@ def pip_access(scratch: Path) -> list[str]:
     if certificates is not None:
         settings["cert"] = INSIDE
         volumes.append(f"{certificates.resolve()}:{INSIDE}:ro")
-    links = [Path(place) for place in settings.get("find-links", "").split() if place.startswith("/")]
-    volumes += [f"{place}:{place}:ro" for place in links if place.is_dir()]
+    links = [Path(place) for place in settings.pop("find-links", "").split() if place.startswith("/")]
+    mounted = list(zip((path for path in links if path.is_dir() and any(path.iterdir())), MOUNT_POINTS, strict=False))
+    if mounted:
+        settings["find-links"] = " ".join(inside for _, inside in mounted)
+        volumes += [f"{path}:{inside}:ro" for path, inside in mounted]
     if settings:
         written = configparser.RawConfigParser()
         written["global"] = settings
