@@ -1,0 +1,139 @@
+"""One installation on one cluster for all end-to-end tests: images, the chart by Helm, the shop and its workload.
+
+What doesn't belong: assertions about Penstock; they are in the tests, which run in the order of their files.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from e2e.cluster.console import ClusterError
+from e2e.environment import ROOT, Environment, choose
+from e2e.kubectl import Kubectl
+from e2e.shop import manifests
+
+SYSTEM = "penstock-system"
+IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
+SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
+PRODUCT = ("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.lock", "core", "operator", "sidecar",
+           "collector", "cli", "crds", ".dockerignore")  # fmt: skip
+SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that waits for pods needs more than a unit test's two minutes."""
+    for item in items:
+        item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def environment() -> Environment:
+    return choose()
+
+
+@pytest.fixture(scope="session")
+def kubectl(environment: Environment) -> Kubectl:
+    """A running cluster with the images in it."""
+    try:
+        kubeconfig = environment.up()
+        environment.image(IMAGE, Path("Dockerfile"), PRODUCT)
+        environment.image(SHOP_IMAGE, Path("e2e/shop/Dockerfile"), SHOP)
+    except ClusterError as error:
+        pytest.fail(str(error), pytrace=False)
+    return Kubectl(kubeconfig, tuple(environment.programs()))
+
+
+@pytest.fixture(scope="session")
+def release(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """The chart, installed as a user would, from nothing."""
+    for left in (manifests.NAMESPACE, SYSTEM):
+        kubectl("delete", "namespace", left, "--ignore-not-found", "--wait=true", timeout=180)
+    repository, _, tag = IMAGE.rpartition(":")
+    kubectl.helm(
+        "upgrade", "--install", "penstock", str(ROOT / "charts" / "penstock"),
+        "--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "4m",
+        "--set", f"image.repository={repository}", "--set", f"image.tag={tag}",
+    )  # fmt: skip
+    yield kubectl
+    if not os.environ.get("PENSTOCK_E2E_KEEP"):
+        kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=true", timeout=180)
+        kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment of the shop, and what runs in its application's container."""
+
+    kubectl: Kubectl
+    name: str
+
+    def run(self, driver: str, sql: str, *arguments: str) -> dict[str, Any]:
+        """One statement by that driver, as `client.py` prints it."""
+        output = self.exec("python3", "/shop/client.py", "run", driver, sql, *arguments)
+        result: dict[str, Any] = json.loads(output)
+        return result
+
+    def exec(self, *command: str) -> str:
+        return self.kubectl("-n", manifests.NAMESPACE, "exec", f"deploy/{self.name}", "-c", "app", "--", *command)
+
+    def pod(self) -> dict[str, Any]:
+        """The newest pod that is not on its way out."""
+        pods = self.kubectl.get("-n", manifests.NAMESPACE, "pods", "-l", f"app={self.name}")["items"]
+        alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        newest: dict[str, Any] = max(alive, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+        return newest
+
+
+@pytest.fixture(scope="session")
+def shop(release: Kubectl) -> Kubectl:
+    """The namespace with a database (TLS, verified in full), its Database resource and the policy of `web`."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert(f"shop-db.{manifests.NAMESPACE}.svc")
+    release.apply(
+        manifests.NAMESPACE_OBJECT,
+        _secret("shop-db", username=b"gate", password=b"gate-password"),
+        _secret("shop-db-ca", **{"ca.crt": authority.cert_pem.bytes()}),
+        _secret(
+            "shop-db-tls",
+            **{"tls.crt": certificate.cert_chain_pems[0].bytes(), "tls.key": certificate.private_key_pem.bytes()},
+        ),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "shop-db-setup", "namespace": manifests.NAMESPACE},
+            "data": {"shop.sql": (ROOT / "e2e" / "shop" / "shop.sql").read_text()},
+        },
+        manifests.service_account("web"),
+        *manifests.database_server(SHOP_IMAGE),
+    )
+    release.rollout(manifests.NAMESPACE, "deploy/shop-db")
+    release.apply(manifests.database(), manifests.policy())
+    for resource in ("database/shop", "databaseaccesspolicy/web"):
+        release.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", resource, seconds=60)
+    return release
+
+
+@pytest.fixture(scope="session")
+def web(shop: Kubectl) -> Workload:
+    """The annotated workload. Nothing in it but the annotations knows of Penstock."""
+    shop.apply(manifests.deployment(SHOP_IMAGE, "web", manifests.INJECT))
+    shop.rollout(manifests.NAMESPACE, "deploy/web")
+    return Workload(shop, "web")
+
+
+def _secret(name: str, **data: bytes) -> manifests.Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": manifests.NAMESPACE},
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }

@@ -1,0 +1,62 @@
+"""`helm install`, and what it leaves: ready programs, trusted webhooks, resources that explain themselves."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from cryptography import x509
+
+from e2e.conftest import SYSTEM
+from e2e.kubectl import CommandError, Kubectl
+from e2e.shop import manifests
+
+
+def test_every_program_is_ready(release: Kubectl) -> None:
+    pods = release.get("-n", SYSTEM, "pods")["items"]
+    ready = [
+        all(container["ready"] for container in pod["status"]["containerStatuses"])
+        for pod in pods
+        if pod["status"]["phase"] == "Running"
+    ]
+    assert len(ready) >= 4, "two of control, the operator, the collector"
+    assert all(ready)
+
+
+def test_the_release_passes_its_own_test(release: Kubectl) -> None:
+    assert "Phase:          Succeeded" in release.helm("test", "penstock", "--namespace", SYSTEM)
+
+
+def test_the_webhooks_trust_the_certificate_that_the_operator_made(release: Kubectl) -> None:
+    configurations = release.get("mutatingwebhookconfigurations", "-l", "app.kubernetes.io/name=penstock")["items"]
+    bundles = [hook["clientConfig"]["caBundle"] for item in configurations for hook in item["webhooks"]]
+    assert bundles
+    for bundle in bundles:
+        authorities = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+        assert all(authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+                   for authority in authorities)  # fmt: skip
+
+
+def test_kubectl_explain_is_documentation(release: Kubectl) -> None:
+    explained = release("explain", "databaseaccesspolicy.spec.guardrails")
+    for field in ("requireWhere", "denyFunctions"):
+        assert field in explained
+
+
+def test_a_field_whose_effect_is_not_built_is_refused_in_words(shop: Kubectl) -> None:
+    with pytest.raises(CommandError, match="not supported yet: rowFilters"):
+        shop.apply(manifests.policy("later", rowFilters=[{"table": "public.orders", "where": "true"}]))
+
+
+def test_a_typo_is_refused_by_name(shop: Kubectl) -> None:
+    with pytest.raises(CommandError, match="requireWher"):
+        shop.apply(manifests.policy("typo", guardrails={"requireWher": ["update"]}))
+
+
+def test_a_policy_for_a_database_that_is_not_there_says_so(shop: Kubectl) -> None:
+    shop.apply(manifests.policy("lost", databaseRef={"name": "shpo"}))
+    shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready=False", "databaseaccesspolicy/lost", seconds=30)
+    status = shop.get("-n", manifests.NAMESPACE, "databaseaccesspolicy", "lost")["status"]
+    message = next(condition["message"] for condition in status["conditions"] if condition["type"] == "Ready")
+    assert "shpo" in message
+    shop("-n", manifests.NAMESPACE, "delete", "databaseaccesspolicy", "lost")

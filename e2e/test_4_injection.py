@@ -1,0 +1,64 @@
+"""What the webhook leaves alone, what it refuses and in which words; and that only annotated pods depend on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.conftest import SHOP_IMAGE, SYSTEM
+from e2e.kubectl import CommandError, Kubectl
+from e2e.shop import manifests
+
+WITHOUT: dict[str, str] = {}
+
+
+def test_a_pod_without_the_annotation_is_untouched(shop: Kubectl) -> None:
+    shop.apply(manifests.pod(SHOP_IMAGE, "plain", WITHOUT))
+    shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/plain")
+    pod = shop.get("-n", manifests.NAMESPACE, "pod", "plain")
+    assert "initContainers" not in pod["spec"]
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["app"]
+    assert not any(name.startswith("PG") for name in map(str, pod["spec"]["containers"][0].get("env", [])))
+    shop("-n", manifests.NAMESPACE, "delete", "pod", "plain", "--grace-period=1")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        ({"penstock.dev/inject": "true", "penstock.dev/database": "shpo"}, ["shpo", "shop"]),
+        ({"penstock.dev/inject": "true"}, ["penstock.dev/database"]),
+        ({"penstock.dev/inject": "yes", "penstock.dev/database": "shop"}, ["yes", "true"]),
+        ({**manifests.INJECT, "penstock.dev/port": "many"}, ["penstock.dev/port", "many"]),
+    ],
+)
+def test_what_cannot_be_injected_is_refused_with_the_reason(
+    shop: Kubectl, annotations: dict[str, str], words: list[str]
+) -> None:
+    with pytest.raises(CommandError) as refusal:
+        shop.apply(manifests.pod(SHOP_IMAGE, "refused", annotations))
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_an_application_that_holds_the_credential_is_refused(shop: Kubectl) -> None:
+    pod = manifests.pod(SHOP_IMAGE, "greedy", manifests.INJECT)
+    pod["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "shop-db"}}]
+    with pytest.raises(CommandError, match="shop-db"):
+        shop.apply(pod)
+
+
+def test_while_control_is_down_only_annotated_pods_wait(shop: Kubectl) -> None:
+    control = "deploy/penstock-control"
+    shop("-n", SYSTEM, "scale", control, "--replicas=0")
+    shop("-n", SYSTEM, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=control", "--timeout=120s",
+         timeout=150)  # fmt: skip
+    try:
+        shop.apply(manifests.pod(SHOP_IMAGE, "plain-while-down", WITHOUT))
+        shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/plain-while-down")
+        with pytest.raises(CommandError, match="penstock"):
+            shop.apply(manifests.pod(SHOP_IMAGE, "annotated-while-down", manifests.INJECT))
+    finally:
+        shop("-n", SYSTEM, "scale", control, "--replicas=2")
+        shop.rollout(SYSTEM, control)
+    shop.apply(manifests.pod(SHOP_IMAGE, "annotated-afterwards", manifests.INJECT))
+    shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/annotated-afterwards")
+    shop("-n", manifests.NAMESPACE, "delete", "pod", "plain-while-down", "annotated-afterwards", "--grace-period=1")
