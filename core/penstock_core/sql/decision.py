@@ -29,6 +29,11 @@ class Denial:
     # says it but the gate itself (not understood, so not allowed).
     policy: str = ""
     rule: str = ""
+    # The SQLSTATE that the client gets: insufficient_privilege, or 42601 where the text does not parse.
+    sqlstate: str = "42501"
+    # True if it is refused for naming a relation, function or type that the catalog does not hold: once the catalog
+    # was read anew, the answer may be another.
+    unknown_names: bool = False
 
     @property
     def message(self) -> str:
