@@ -1,0 +1,136 @@
+"""From a bundle and an identity to what that identity may do: matching subjects, and combining what matches.
+
+The rules of combining (design section 2) are all here and nowhere else: a refusal wins, the stricter mask wins, what is
+allowed adds up. What the result means for a statement is `penstock_core.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from penstock_core.identity import Identity, Principal
+from penstock_core.policy.effective import (
+    STRICTNESS,
+    EffectivePolicy,
+    Mask,
+    MaskKind,
+    MaskRule,
+    OnFailure,
+    PolicySet,
+    Rule,
+    SqlTextMode,
+)
+from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
+from penstock_core.resources.bundle import Bundle
+from penstock_core.resources.database import Database
+from penstock_core.resources.masks import MaskKinds, MaskSpec
+from penstock_core.resources.vocabulary import column_parts
+
+_SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
+_ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
+
+
+def effective(bundle: Bundle, identity: Identity) -> EffectivePolicy:
+    """What the identity may do with the bundle's database; the order of the bundle's policies makes no difference."""
+    matching = [policy for policy in bundle.policies if policy.governs(bundle.database) and matches(policy, identity)]
+    enforcing = [policy for policy in matching if policy.spec.mode == "enforce"]
+    observing = len(enforcing) < len(matching)
+    return EffectivePolicy(
+        database=bundle.database.name,
+        enforced=_combined(enforcing, bundle.database) if enforcing else None,
+        observed=_combined(matching, bundle.database) if observing else None,
+        generation=bundle.generation,
+    )
+
+
+def matches(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
+    """Whether any of the policy's subjects is the identity."""
+    return any(_is(subject, identity, policy.namespace) for subject in policy.spec.subjects)
+
+
+def _is(subject: Subject, identity: Identity, namespace: str) -> bool:
+    workload, principal = identity.workload, identity.principal
+    if subject.service_account is not None:
+        return workload is not None and (workload.namespace, workload.service_account) == (
+            namespace,
+            subject.service_account.name,
+        )
+    return subject.identity is not None and principal is not None and _proved(subject.identity, principal)
+
+
+def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
+    """Whether all that is wanted holds of the principal."""
+    return (
+        wanted.kind in {None, principal.kind}
+        and wanted.subject in {None, principal.subject}
+        and wanted.issuer in {None, principal.issuer}
+        and (wanted.groups is None or not set(wanted.groups).isdisjoint(principal.groups))
+    )
+
+
+def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> PolicySet:
+    masks = [rule for policy in policies for rule in _mask_rules(policy, database)]
+    return PolicySet(
+        policies=tuple(sorted(policy.name for policy in policies)),
+        allow=frozenset(verb for policy in policies if _grants(policy, database) for verb in policy.spec.allow),
+        masks=tuple(sorted(masks, key=_strictest_first)),
+        require_where=_first_rules(
+            (verb, Rule(policy.name, "guardrails.requireWhere"))
+            for policy in policies
+            for verb in policy.spec.guardrails.require_where
+        ),
+        deny_functions=_first_rules(
+            (function, Rule(policy.name, "guardrails.denyFunctions"))
+            for policy in policies
+            for function in policy.spec.guardrails.deny_functions
+        ),
+        sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
+        on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+    )
+
+
+def _grants(policy: DatabaseAccessPolicy, database: Database) -> bool:
+    """Whether what the policy allows counts.
+
+    A mask for a tag that no column bears, a typing mistake for one, would leave in clear what it is meant to mask. Such
+    a policy only takes away until it is put right (`penstock_core.resources.check` says so to its author).
+    """
+    return all(tag in database.tags for mask in policy.spec.masks for tag in mask.tags or ())
+
+
+def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[MaskRule]:
+    for place, spec in enumerate(policy.spec.masks):
+        if columns := _columns(spec, database):
+            yield MaskRule(columns, _mask(spec.with_, Rule(policy.name, f"masks[{place}]")))
+
+
+def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:
+    """The column patterns that a mask is for, its tags resolved, spelled as the catalog spells them."""
+    tagged = [pattern for tag in spec.tags or () for pattern in database.columns_tagged(tag)]
+    return tuple(sorted({".".join(column_parts(pattern)) for pattern in (*(spec.columns or ()), *tagged)}))
+
+
+def _mask(with_: MaskKinds, rule: Rule) -> Mask:
+    chosen = with_.chosen()[0]
+    # A kind that is not carried out here (the bundle refuses it) shows nothing rather than everything.
+    kind: MaskKind = next((known for known in STRICTNESS if known == chosen), "null")
+    if with_.partial is not None:
+        settings = with_.partial
+        return Mask(kind, rule, keep_first=settings.keep_first, keep_last=settings.keep_last, fill=settings.fill)
+    if with_.constant is not None:
+        return Mask(kind, rule, value=with_.constant.value)
+    return Mask(kind, rule)
+
+
+def _strictest_first(rule: MaskRule) -> tuple[int, str, str]:
+    return STRICTNESS.index(rule.mask.kind), rule.mask.rule.policy, rule.mask.rule.path
+
+
+def _first_rules(pairs: Iterable[tuple[str, Rule]]) -> tuple[tuple[str, Rule], ...]:
+    """One rule for each name: of those that say the same, that of the policy whose name comes first."""
+    rules: dict[str, Rule] = {}
+    for name, rule in pairs:
+        held = rules.setdefault(name, rule)
+        if rule.policy < held.policy:
+            rules[name] = rule
+    return tuple(sorted(rules.items(), key=lambda item: item[0]))

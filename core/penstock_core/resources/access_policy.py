@@ -1,0 +1,173 @@
+"""The resource `DatabaseAccessPolicy`: who may do what with a database, and what they see of it.
+
+Fields whose effect is not built yet are in the model, and refused by `unsupported.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from penstock_core.resources.database import Database
+from penstock_core.resources.masks import MaskSpec
+from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
+from penstock_core.resources.vocabulary import (
+    Claim,
+    Distinct,
+    Duration,
+    Expression,
+    FunctionName,
+    Many,
+    ResourceName,
+    SqlCondition,
+    TableName,
+)
+
+Verb = Literal["select", "insert", "update", "delete", "truncate", "create", "alter", "drop"]
+
+_SOMETHING = "give at least one of kind, groups, subject, issuer: an identity without any would match everybody"
+
+
+class IdentitySubject(Model):
+    """People, agents or services who proved who they are with a token. All that is given must hold."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("has(self.kind) || has(self.groups) || has(self.subject) || has(self.issuer)", _SOMETHING),
+    )
+
+    kind: Literal["person", "agent", "service"] | None = None
+    """Whether it is a person, an agent acting for one, or a service."""
+    groups: Annotated[Many[Claim], Field(min_length=1, max_length=64), Distinct()] | None = None
+    """Groups, of which the identity must be in at least one."""
+    subject: Claim | None = None
+    """The one identity of this name (the token's sub). Names are an issuer's own: give issuer too where the proxy
+    trusts several."""
+    issuer: Claim | None = None
+    """Identities that this issuer vouches for (the token's iss)."""
+
+    @model_validator(mode="after")
+    def _not_everybody(self) -> Self:
+        if self.kind is None and self.groups is None and self.subject is None and self.issuer is None:
+            raise ValueError(_SOMETHING)
+        return self
+
+
+class Subject(Model):
+    """One kind of subject: a service account, or identities proved by a token."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("serviceAccount", "identity")
+
+    service_account: Reference | None = None
+    """The pods that run as this service account of the same namespace."""
+    identity: IdentitySubject | None = None
+    """People, agents or services who proved who they are with a token."""
+
+
+class RowFilter(Model):
+    """The rows of one table that are there at all. Not supported yet."""
+
+    table: TableName
+    """The table: schema.table."""
+    where: SqlCondition
+    """A condition in SQL over the table's columns."""
+
+
+class Guardrails(Model):
+    """What is refused whatever the statement's verb is allowed to do."""
+
+    require_where: Annotated[Many[Literal["update", "delete"]], Field(max_length=2), Distinct()] = ()
+    """Verbs that need a WHERE; one that is always true is none."""
+    deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
+    """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
+    max_rows_returned: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """How many rows one statement may return. Not supported yet."""
+    max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    """How many rows one statement may change; it is rolled back above that. Not supported yet."""
+    max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
+    """What the planner may estimate that one statement costs. Not supported yet."""
+    statement_timeout: Duration | None = None
+    """How long one statement may run. Not supported yet."""
+
+
+class Approvers(Model):
+    """Who may approve."""
+
+    groups: Annotated[Many[Claim], Field(min_length=1, max_length=64), Distinct()]
+    """Groups of Kubernetes users, any one of them."""
+
+
+class Approval(Model):
+    """Statements that are held until somebody approves them. Not supported yet."""
+
+    name: ResourceName
+    """The rule's name, for messages and the audit trail."""
+    when: Expression
+    """Which statements are held: an expression in CEL over identity, session, statement and now."""
+    approvers: Approvers
+    """Who may approve."""
+    expires_after: Duration = "1h"
+    """How long a request can be approved, and an approval used."""
+    wait: Duration = "0s"
+    """How long a session waits for it; 0s: the statement fails at once with the request's name."""
+
+
+class Audit(Model):
+    """How the statements that this policy governs are recorded."""
+
+    sql_text: Literal["normalized", "full", "hash"] = "normalized"
+    """How SQL is stored: without its comments and literals, in full, or only as a keyed hash. Where several policies
+    match, the first of hash, normalized, full that any of them has."""
+    on_failure: Literal["block", "continue"] = "block"
+    """What happens to statements while they can't be recorded. Where several policies match, one block is enough."""
+
+
+class DatabaseAccessPolicySpec(Model):
+    """Who may do what with the database, and what they see of it."""
+
+    database_ref: Reference
+    """The Database, in the same namespace."""
+    subjects: Annotated[Many[Subject], Field(min_length=1, max_length=64)]
+    """Whom the policy is for: any one of them. Nothing stands for everybody."""
+    mode: Literal["enforce", "observe"] = "enforce"
+    """Enforce, or observe: record what would have happened and change nothing."""
+    allow: Annotated[Many[Verb], Field(max_length=8), Distinct()] = ("select",)
+    """What statements may do. COPY TO counts as select, COPY FROM as insert, MERGE as what its actions do. Policies
+    that match one identity add up; an empty list only takes away."""
+    masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
+    """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
+    constant, hash, partial, email."""
+    row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
+    """Which rows there are at all. Not supported yet."""
+    guardrails: Guardrails = Guardrails()
+    """What is refused whatever is allowed."""
+    approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None
+    """Statements that are held until somebody approves them. Not supported yet."""
+    audit: Audit = Audit()
+    """How statements are recorded."""
+
+
+class DatabaseAccessPolicyStatus(Status):
+    """What the operator found out about the policy."""
+
+    pods: Annotated[int, Field(ge=0)] | None = None
+    """How many running pods the policy governs."""
+
+
+class DatabaseAccessPolicy(Resource):
+    """Who may do what with a Database, and what they see of it. Without one that matches, there is no access.
+
+    It has effect in its own namespace alone. Several that match one identity combine: what is allowed adds up, a
+    refusal wins, the stricter mask wins.
+    """
+
+    api_version: Literal["penstock.dev/v1alpha1"] = "penstock.dev/v1alpha1"
+    kind: Literal["DatabaseAccessPolicy"] = "DatabaseAccessPolicy"
+    spec: DatabaseAccessPolicySpec
+    """Who may do what with the database, and what they see of it."""
+    status: DatabaseAccessPolicyStatus | None = None
+    """Written by the operator."""
+
+    def governs(self, database: Database) -> bool:
+        """Whether the policy is for that database; a policy only has effect in its own namespace."""
+        return self.namespace == database.namespace and self.spec.database_ref.name == database.name

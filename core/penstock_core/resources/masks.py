@@ -1,0 +1,81 @@
+"""Masks as policies state them. What a mask does to SQL is in `penstock_core.sql`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field
+
+from penstock_core.resources.model import Model
+from penstock_core.resources.vocabulary import ONE_CHARACTER, TEXT, ColumnPattern, Distinct, Expression, Many, Tag
+
+MaskName = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
+
+
+class Plain(Model):
+    """A mask without settings: {}."""
+
+
+class PartialMask(Model):
+    """Keeps characters at the ends of a text. With neither keepFirst nor keepLast, nothing of it stays."""
+
+    keep_first: Annotated[int, Field(ge=0, le=64)] = 0
+    """How many characters stay at the beginning."""
+    keep_last: Annotated[int, Field(ge=0, le=64)] = 0
+    """How many characters stay at the end."""
+    fill: Annotated[str, Field(min_length=1, max_length=1, pattern=ONE_CHARACTER)] = "*"
+    """What stands in place of each other character."""
+
+
+class ConstantMask(Model):
+    """The same value everywhere."""
+
+    value: Annotated[str, Field(max_length=256, pattern=TEXT)]
+    """The value as text; it is cast to the column's type, and where it does not fit the column is masked as null."""
+
+
+class BucketMask(Model):
+    """Numbers rounded down to a multiple. Not supported yet."""
+
+    size: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
+    """The distance from one multiple to the next."""
+
+
+class MaskKinds(Model):
+    """What a column's values become: one kind of mask."""
+
+    one_of: ClassVar[tuple[str, ...]] = get_args(MaskName)
+
+    null: Plain | None = None
+    """NULL. Write "null" with its quotes: without them, YAML takes it for no name at all."""
+    redact: Plain | None = None
+    """A fixed value of the column's type, the same for every row."""
+    constant: ConstantMask | None = None
+    """A value of your choice, the same for every row."""
+    hash: Plain | None = None
+    """A keyed hash: equal values have equal hashes, so that joins and counts still work."""
+    partial: PartialMask | None = None
+    """Keeps characters at the ends of a text."""
+    email: Plain | None = None
+    """An address as j***@example.com: the first character and the domain stay."""
+    year: Plain | None = None
+    """Dates rounded down to the year. Not supported yet."""
+    month: Plain | None = None
+    """Dates rounded down to the month. Not supported yet."""
+    bucket: BucketMask | None = None
+    """Numbers rounded down to a multiple. Not supported yet."""
+
+
+class MaskSpec(Model):
+    """Which columns are masked, and how."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("tags", "columns")
+
+    tags: Annotated[Many[Tag], Field(min_length=1, max_length=64), Distinct()] | None = None
+    """The columns that the Database classifies with any of these tags."""
+    columns: Annotated[Many[ColumnPattern], Field(min_length=1, max_length=256), Distinct()] | None = None
+    """Patterns schema.table.column, in which each part is a name or `*`."""
+    with_: Annotated[MaskKinds, Field(alias="with")]
+    """What the columns' values become: one kind of mask."""
+    unless: Expression | None = None
+    """Whom the mask is not for: an expression in CEL over identity, session, statement and now. Not supported yet."""

@@ -1,0 +1,90 @@
+"""What the models already hold and nothing carries out yet: one table.
+
+A field in it is refused in words, by `load` and `parse`, by a Bundle and by the API server, rather than ignored: who
+writes a guardrail must be able to rely on it. Whoever builds the effect deletes the row, and runs `make crds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """One field, or one value of a field, without effect so far."""
+
+    kind: str
+    # Where it is: `spec.masks[].unless`; "" is the resource as a whole.
+    path: str
+    # What to do until then.
+    remedy: str
+    # The values of the field that it is about; none: the field whatever its value.
+    values: tuple[str, ...] = ()
+
+    @property
+    def field(self) -> str:
+        """The field's own name, without where it is."""
+        return self.path.rpartition(".")[2].removesuffix("[]") or self.kind
+
+    def message(self, value: str = "") -> str:
+        """What the person who wrote it is told."""
+        return f"not supported yet: {' '.join(filter(None, (self.field, value)))}; {self.remedy}"
+
+
+_POLICY = "DatabaseAccessPolicy"
+_COARSER = "use redact or null"
+_SCHEMA_CHANGES = "make changes of the schema with a login that does not pass through Penstock"
+_ROLE_TIMEOUT = "set statement_timeout for the login role in PostgreSQL (ALTER ROLE)"
+
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
+    Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
+    Unsupported(
+        _POLICY, "spec.guardrails.maxRowsReturned", "leave it out; the audit trail records how many there were"
+    ),
+    Unsupported(_POLICY, "spec.guardrails.maxRowsChanged", "leave it out, and use requireWhere"),
+    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", f"leave it out, and {_ROLE_TIMEOUT}"),
+    Unsupported(_POLICY, "spec.guardrails.statementTimeout", f"leave it out, and {_ROLE_TIMEOUT}"),
+    Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
+    Unsupported(_POLICY, "spec.masks[].with.year", _COARSER),
+    Unsupported(_POLICY, "spec.masks[].with.month", _COARSER),
+    Unsupported(_POLICY, "spec.masks[].with.bucket", _COARSER),
+    Unsupported(_POLICY, "spec.allow[]", _SCHEMA_CHANGES, ("truncate", "create", "alter", "drop")),
+    Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
+)
+
+
+def unsupported_in(document: Mapping[str, object]) -> Iterator[tuple[Location, str]]:
+    """Each place in a resource (as plain data, also an invalid one) that asks for what is not there, and the words."""
+    for row in UNSUPPORTED:
+        if row.kind != document.get("kind"):
+            continue
+        if not row.path:
+            yield ("kind",), row.message()
+            continue
+        for location, value in _at(document, tuple(row.path.split(".")), ()):
+            if not row.values:
+                yield location, row.message()
+            elif value in row.values:
+                yield location, row.message(str(value))
+
+
+def _at(value: object, steps: tuple[str, ...], location: Location) -> Iterator[tuple[Location, object]]:
+    """Every value at the path `steps`; a field that is absent or null is not there."""
+    if value is None:
+        return
+    if not steps:
+        yield location, value
+        return
+    step = steps[0].removesuffix("[]")
+    if not isinstance(value, Mapping) or value.get(step) is None:
+        return
+    here = (*location, step)
+    if step == steps[0]:
+        yield from _at(value[step], steps[1:], here)
+    elif isinstance(value[step], list | tuple):
+        for place, item in enumerate(value[step]):
+            yield from _at(item, steps[1:], (*here, place))
