@@ -36,6 +36,16 @@ class Column:
     # Columns elsewhere whose values show in this one: a view's or generated column's inputs, a foreign key's other
     # end, an inheritance parent's column. Closure over these is what spreads governance.
     derives_from: frozenset[ColumnName] = frozenset()
+    # Those of `derives_from` whose values show here unchanged, so that the same mask fits; of the others something is
+    # computed, and only a mask that does not look at the value is safe.
+    copies: frozenset[ColumnName] = frozenset()
+    # The base type with its modifier, as SQL for a cast; empty where it is type_sql (every type but domains).
+    base_type_sql: str = ""
+
+    @property
+    def cast_type(self) -> str:
+        """The type a mask is cast to: a domain's base type, since a mask may break the domain's own checks."""
+        return self.base_type_sql or (self.type_sql if self.type_name == self.base_type else self.base_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,17 @@ class Relation:
     constraints: tuple[frozenset[str], ...] = ()
     # Relations this one inherits from or is a partition of.
     parents: tuple[RelationName, ...] = ()
-    # For views: relations read anywhere in the definition, also where no column of them shows (a WHERE, say).
+    # Columns read anywhere in a view's definition, also where no column of them shows (a WHERE, say).
     reads: frozenset[ColumnName] = frozenset()
+    # Columns that decide which rows show or in what order: those of a view's WHERE, joins, GROUP BY, DISTINCT, …, and
+    # those a row security policy reads. No mask on what shows can hide them.
+    filters: frozenset[ColumnName] = frozenset()
+    # Relations that a view's definition or a row security policy reads.
+    sources: frozenset[RelationName] = frozenset()
+    # Functions of the user's (`schema.name`) that run when this is read (views, policies, generated columns), and
+    # those that run besides when it is written to (checks, defaults, index expressions).
+    calls: tuple[str, ...] = ()
+    write_calls: tuple[str, ...] = ()
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False
@@ -83,6 +102,17 @@ class Catalog:
     user_operators: frozenset[str] = frozenset()
     # Bare names of types outside pg_catalog (domains, enums, composites, extensions' types), each with its schemas.
     user_types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # Functions, operators and types of the extensions that are trusted to compute from their arguments alone; not in
+    # the user's own above.
+    extension_functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    extension_operators: frozenset[str] = frozenset()
+    # (schema, name) of types outside pg_catalog that can be named without running code of the user's: enums,
+    # composites, domains without checks of that kind, trusted extensions' types.
+    safe_types: frozenset[RelationName] = frozenset()
+    # (schema, name) of types that a cast function of the user's leads to.
+    cast_types: frozenset[RelationName] = frozenset()
+    # First parts of the settings that loaded modules define (`auto_explain`).
+    setting_prefixes: frozenset[str] = frozenset()
     server_version: int = 0
     generation: int = 0
 

@@ -45,6 +45,8 @@ class Denial:
         """The DETAIL field: which rule of which policy."""
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
+        if self.sqlstate != "42501":
+            return "Refused before it reached the server, which would refuse it too."
         return "Refused by the gate itself: what it does not understand, it does not let through."
 
 
@@ -73,5 +75,7 @@ class Decision:
     redact_errors: bool = False
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
     changes_search_path: bool = False
+    # True if it sets search_path (and all else) back to what the session began with: DISCARD ALL.
+    resets_search_path: bool = False
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""

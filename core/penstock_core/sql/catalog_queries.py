@@ -1,0 +1,193 @@
+"""The SQL that fetches a catalog snapshot: what is asked, in which order. What it means is in `introspection.py`.
+
+Each named statement answers with one row of one text column (JSON). They read only catalogs that every role may read,
+in one read-only transaction that pins search_path, so that the text of definitions comes out qualified. They run over
+one connection, as the role whose sessions are governed and with that role's defaults.
+"""
+
+from __future__ import annotations
+
+# The user's own relations: not the system's, not those of sessions' temporary schemas.
+_OWN = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+
+# A type's qualified name; the system's own never need quotes but for "char".
+_TYPE_NAME = (
+    "CASE WHEN SPACE.nspname = 'pg_catalog' AND TYPE.typname <> 'char' THEN 'pg_catalog.' || TYPE.typname"
+    " ELSE quote_ident(SPACE.nspname) || '.' || quote_ident(TYPE.typname) END"
+)
+
+_RELATIONS = """
+SELECT c.oid::text, n.nspname, c.relname, c.relkind,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+       EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
+       c.relrowsecurity,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
+"""
+
+_COLUMNS = """
+SELECT c.oid::text, a.attnum, a.attname,
+       TYPE_NAME(tn, t),
+       TYPE_NAME(bn, b),
+       format_type(t.oid, a.atttypmod), format_type(b.oid, base.typmod), b.typcategory,
+       a.attnotnull, a.attgenerated <> '',
+       CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
+            THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+JOIN LATERAL (
+    WITH RECURSIVE domain(oid, typmod, depth) AS (
+        SELECT t.oid, a.atttypmod, 0
+        UNION ALL
+        SELECT d.typbasetype, CASE WHEN domain.typmod >= 0 THEN domain.typmod ELSE d.typtypmod END, depth + 1
+        FROM domain JOIN pg_type d ON d.oid = domain.oid AND d.typtype = 'd'
+    )
+    SELECT oid, typmod FROM domain ORDER BY depth DESC LIMIT 1
+) base ON true
+JOIN pg_type b ON b.oid = base.oid JOIN pg_namespace bn ON bn.oid = b.typnamespace
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
+""".replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
+    "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
+)
+
+# Constraints, and indexes that are unique or have an expression or predicate (their columns come from pg_depend).
+_CONSTRAINTS = """
+SELECT k.conrelid::text, k.contype, k.conkey, k.confrelid::text, k.confkey
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype IN ('p', 'u', 'x', 'c', 'f') AND k.conkey IS NOT NULL AND OWN_RELATION
+UNION ALL
+SELECT i.indrelid::text, 'i', ARRAY(
+           SELECT d.refobjsubid::int2 FROM pg_depend d
+           WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
+           UNION SELECT unnest(i.indkey::int2[])), NULL, NULL
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+UNION ALL
+SELECT p.partrelid::text, 'k', p.partattrs::int2[], NULL, NULL
+FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE OWN_RELATION
+"""
+
+_INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
+
+# What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
+# what they read of which relation (column 0: the relation as such).
+_DEPENDENCIES = """
+SELECT r.ev_class::text, 'v', 0, d.refobjid::text, d.refobjsubid
+FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+UNION
+SELECT p.polrelid::text, 'p', 0, d.refobjid::text, d.refobjsubid
+FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+WHERE d.refclassid = 'pg_class'::regclass
+UNION
+SELECT f.adrelid::text, 'g', f.adnum, d.refobjid::text, d.refobjsubid
+FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
+"""
+
+# Code of the user's that reading a relation runs: functions, operators and casts in views, policies and generated
+# columns. Also (w) what writing to it runs besides: checks, defaults, index expressions.
+_CALLS = """
+WITH expression(relation, moment, classid, objid) AS (
+    SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
+    UNION ALL SELECT polrelid, 'r', 'pg_policy'::regclass, oid FROM pg_policy
+    UNION ALL SELECT f.adrelid, CASE WHEN a.attgenerated <> '' THEN 'r' ELSE 'w' END, 'pg_attrdef'::regclass, f.oid
+              FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+    UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
+    UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
+                                                                                    OR indpred IS NOT NULL
+)
+SELECT e.relation::text, e.moment, n.nspname, p.proname, x.extname
+FROM expression e
+JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid
+LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+
+_FUNCTIONS = """
+SELECT DISTINCT p.proname, n.nspname, x.extname
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+   OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+"""
+
+_OPERATORS = """
+SELECT DISTINCT o.oprname, n.nspname, x.extname
+FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE o.oid >= 16384
+"""
+
+# A domain's checks and a cast's function are code that runs where the type is only named.
+_TYPES = """
+SELECT t.typname, n.nspname, t.typtype, x.extname,
+       EXISTS (SELECT FROM pg_constraint k
+               JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+               WHERE k.contypid = t.oid AND d.refobjid >= 16384
+                 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)),
+       bn.nspname, b.typname
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE nullif(t.typelem, 0) END
+LEFT JOIN pg_namespace bn ON bn.oid = b.typnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+"""
+
+_CASTS = """
+SELECT sn.nspname, s.typname, tn.nspname, t.typname, c.castcontext
+FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+JOIN pg_type s ON s.oid = c.castsource JOIN pg_namespace sn ON sn.oid = s.typnamespace
+JOIN pg_type t ON t.oid = c.casttarget JOIN pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND m.deptype = 'e'
+WHERE p.oid >= 16384 AND m.objid IS NULL
+"""
+
+# Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
+_SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
+
+
+def _document(query: str, columns: int) -> str:
+    """The query, its rows as one JSON array of arrays in one text column."""
+    names = ", ".join(f"c{number}" for number in range(columns))
+    answer = "SELECT coalesce(json_agg(json_build_array(NAMES)), '[]')::text FROM (QUERY) AS answer(NAMES)"
+    return answer.replace("NAMES", names).replace("QUERY", query).replace("OWN_RELATION", _OWN)
+
+
+# (name, SQL): to run in this order; a nameless one returns no rows.
+STATEMENTS: tuple[tuple[str, str], ...] = (
+    ("", "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
+    (
+        "session",
+        "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
+        "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
+        " pg_catalog.current_setting('server_version_num')))::pg_catalog.text",
+    ),
+    ("", "SET LOCAL search_path = pg_catalog"),
+    ("relations", _document(_RELATIONS, 8)),
+    ("columns", _document(_COLUMNS, 11)),
+    ("constraints", _document(_CONSTRAINTS, 5)),
+    ("inheritance", _document(_INHERITANCE, 2)),
+    ("dependencies", _document(_DEPENDENCIES, 5)),
+    ("calls", _document(_CALLS, 5)),
+    ("functions", _document(_FUNCTIONS, 3)),
+    ("operators", _document(_OPERATORS, 3)),
+    ("types", _document(_TYPES, 7)),
+    ("casts", _document(_CASTS, 5)),
+    ("settings", _document(_SETTINGS, 1)),
+    ("", "COMMIT"),
+)

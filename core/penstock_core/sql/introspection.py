@@ -1,0 +1,234 @@
+"""How a catalog snapshot is read: what its documents say, put together as a `Catalog`.
+
+The SQL that fetches the documents is in `catalog_queries.py`; sending it is I/O and belongs in the sidecar:
+
+    documents = {}
+    for name, sql in STATEMENTS:
+        rows = run(sql)
+        if name:
+            documents[name] = rows[0][0]
+    catalog = snapshot(documents)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.catalog_queries import STATEMENTS
+from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
+from penstock_core.sql.lineage import Lineage, view_lineage
+from penstock_core.sql.typenames import qualified_type
+
+__all__ = ["STATEMENTS", "snapshot"]
+
+Rows = list[list[Any]]
+
+
+def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
+    """The catalog that the answers to `STATEMENTS` describe, by name."""
+    rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
+    ((search_path, version),) = rows["session"]
+    functions, extension_functions = _user_objects(rows["functions"])
+    operators, extension_operators = _user_objects(rows["operators"])
+    return Catalog(
+        relations=_Reader(rows).relations(),
+        search_path=tuple(search_path),
+        user_functions=functions,
+        user_operators=frozenset(operators),
+        user_types=_schemas((name, schema) for name, schema, *_ in rows["types"]),
+        extension_functions=extension_functions,
+        extension_operators=frozenset(extension_operators) - frozenset(operators),
+        safe_types=_safe_types(rows["types"]),
+        cast_types=frozenset((schema, name) for _, _, schema, name, _ in rows["casts"]),
+        setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
+        server_version=int(version),
+        generation=generation,
+    )
+
+
+class _Reader:
+    """Puts relations together from rows that name them by oid."""
+
+    def __init__(self, rows: Mapping[str, Rows]) -> None:
+        self._rows = rows
+        self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
+        self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
+        for oid, number, name, *_ in rows["columns"]:
+            self._attributes[oid][number] = name
+        # What each column derives from, and the part of it that is copied unchanged.
+        self._derived: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+        self._copied: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+
+    def relations(self) -> dict[RelationName, Relation]:
+        keys, constraints = self._constraints()
+        self._inheritance()
+        self._generated()
+        parents = self._parents()
+        calls = self._calls("r")
+        write_calls = self._calls("w")
+        columns = self._columns()
+        result: dict[RelationName, Relation] = {}
+        for oid, schema, name, kind, triggers, rules, security, _ in self._rows["relations"]:
+            reads, sources = self._reads(oid, "p")
+            result[schema, name] = Relation(
+                schema=schema, name=name, kind=kind, columns=columns.get(oid, ()), primary_key=keys.get(oid, ()),
+                constraints=tuple(constraints.get(oid, ())), parents=tuple(parents.get(oid, ())), reads=reads,
+                filters=reads, sources=sources, calls=calls.get(oid, ()), write_calls=write_calls.get(oid, ()),
+                has_triggers=triggers, has_rules=rules, has_row_security=security,
+            )  # fmt: skip
+        return self._with_views(result)
+
+    def _columns(self) -> dict[str, tuple[Column, ...]]:
+        columns: dict[str, list[Column]] = defaultdict(list)
+        for oid, _, name, type_name, base_type, formatted, base_formatted, category, *rest in self._rows["columns"]:
+            if oid not in self._names:
+                continue
+            not_null, generated, collation = rest
+            key = (*self._names[oid], name)
+            column = Column(
+                name=name,
+                type_name=type_name,
+                base_type=base_type,
+                type_sql=qualified_type(formatted, type_name),
+                category=category,
+                not_null=not_null,
+                collation=collation,
+                generated=generated,
+                derives_from=frozenset(self._derived[key]),
+                copies=frozenset(self._copied[key]),
+                base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
+            )
+            columns[oid].append(column)
+        return {oid: tuple(of_one) for oid, of_one in columns.items()}
+
+    def _constraints(self) -> tuple[dict[str, tuple[str, ...]], dict[str, list[frozenset[str]]]]:
+        """Primary keys and column sets by oid; foreign keys tie both their ends on the way."""
+        keys: dict[str, tuple[str, ...]] = {}
+        constraints: dict[str, list[frozenset[str]]] = defaultdict(list)
+        for oid, kind, numbers, other, other_numbers in self._rows["constraints"]:
+            attributes = self._attributes[oid]
+            names = tuple(attributes[number] for number in numbers if number in attributes)
+            if kind == "p":
+                keys[oid] = names
+            constraints[oid].append(frozenset(names))
+            if kind == "f" and oid in self._names and other in self._names:
+                for mine, theirs in zip(numbers, other_numbers, strict=True):
+                    self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
+        return keys, constraints
+
+    def _copy_both_ways(self, left: tuple[str, str], right: tuple[str, str]) -> None:
+        one, other = (*self._names[left[0]], left[1]), (*self._names[right[0]], right[1])
+        for target, source in ((one, other), (other, one)):
+            self._derived[target].add(source)
+            self._copied[target].add(source)
+
+    def _parents(self) -> dict[str, list[RelationName]]:
+        parents: dict[str, list[RelationName]] = defaultdict(list)
+        for child, parent in self._rows["inheritance"]:
+            if child in self._names and parent in self._names:
+                parents[child].append(self._names[parent])
+        return parents
+
+    def _inheritance(self) -> None:
+        """A parent shows its children's rows, and a child's values show in the parent."""
+        for child, parent in self._rows["inheritance"]:
+            if child in self._names and parent in self._names:
+                mine = set(self._attributes[child].values())
+                for name in self._attributes[parent].values():
+                    if name in mine:
+                        self._copy_both_ways((child, name), (parent, name))
+
+    def _generated(self) -> None:
+        for oid, kind, number, other, other_number in self._rows["dependencies"]:
+            if kind == "g" and oid in self._names:
+                target = (*self._names[oid], self._attributes[oid][number])
+                self._derived[target].add((*self._names[other], self._attributes[other][other_number]))
+
+    def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
+        calls: dict[str, set[str]] = defaultdict(set)
+        for oid, when, schema, name, extension in self._rows["calls"]:
+            if when == moment and extension not in TRUSTED_EXTENSIONS:
+                calls[oid].add(f"{schema}.{name}")
+        return {oid: tuple(sorted(names)) for oid, names in calls.items()}
+
+    def _reads(self, oid: str, wanted: str) -> tuple[frozenset[ColumnName], frozenset[RelationName]]:
+        """What the view's definition (v) or the row security policies (p) of that relation read."""
+        columns: set[ColumnName] = set()
+        relations: set[RelationName] = set()
+        for relation, kind, _, other, number in self._rows["dependencies"]:
+            if relation == oid and kind == wanted and other in self._names:
+                relations.add(self._names[other])
+                if number in self._attributes[other]:
+                    columns.add((*self._names[other], self._attributes[other][number]))
+        return frozenset(columns), frozenset(relations)
+
+    def _with_views(self, relations: dict[RelationName, Relation]) -> dict[RelationName, Relation]:
+        """Views with what their definitions read, each column of theirs with what it shows."""
+        catalog = Catalog(relations=dict(relations))
+        for oid, schema, name, kind, *_, definition in self._rows["relations"]:
+            if kind not in ("v", "m"):
+                continue
+            view = relations[schema, name]
+            reads, sources = self._reads(oid, "v")
+            lineage = view_lineage(definition, view, catalog) or _everything(view, sources, relations)
+            relations[schema, name] = replace(
+                view,
+                columns=tuple(
+                    replace(column, derives_from=column.derives_from | derived, copies=column.copies | copied)
+                    for column, derived, copied in zip(view.columns, lineage.derived, lineage.copied, strict=True)
+                ),
+                reads=reads | lineage.filters | frozenset().union(*lineage.derived),
+                filters=lineage.filters,
+                sources=sources,
+            )
+        return relations
+
+
+def _everything(view: Relation, sources: Iterable[RelationName], relations: Mapping[RelationName, Relation]) -> Lineage:
+    """The lineage of a definition that was not understood: every column of every source is in everything."""
+    inputs = frozenset((*key, column.name) for key in sources for column in relations[key].columns)
+    return Lineage(
+        derived=tuple(inputs for _ in view.columns), copied=tuple(frozenset() for _ in view.columns), filters=inputs
+    )
+
+
+def _user_objects(rows: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
+    own: list[tuple[str, str]] = []
+    trusted: list[tuple[str, str]] = []
+    for name, schema, extension in rows:
+        good = extension in TRUSTED_EXTENSIONS and name not in UNTRUSTED_EXTENSION_FUNCTIONS
+        (trusted if good else own).append((name, schema))
+    return _schemas(own), _schemas(trusted)
+
+
+def _schemas(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, schema in pairs:
+        found[name].add(schema)
+    return {name: tuple(sorted(schemas)) for name, schemas in found.items()}
+
+
+def _safe_types(rows: Rows) -> frozenset[RelationName]:
+    """Types that can be named without running the user's code; a domain or array is as safe as what it is made of."""
+    made_of: dict[RelationName, RelationName] = {}
+    safe: set[RelationName] = set()
+    for name, schema, kind, extension, checked, base_schema, base in rows:
+        key = (schema, name)
+        if extension in TRUSTED_EXTENSIONS or kind in ("e", "c"):
+            safe.add(key)
+        elif base is not None and not checked:
+            made_of[key] = (base_schema, base)
+            if base_schema == "pg_catalog":
+                safe.add(key)
+    grown = True
+    while grown:
+        fresh = {key for key, base in made_of.items() if key not in safe and base in safe}
+        safe |= fresh
+        grown = bool(fresh)
+    return frozenset(safe)
