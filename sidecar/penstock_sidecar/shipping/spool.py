@@ -1,0 +1,320 @@
+"""The spool: audit events become durable here before their statements run, and wait here for the collector.
+
+`append` costs the event loop next to nothing: one thread seals, writes and syncs, all that is waiting in one
+transaction (group commit), and wakes the loop once a group. What doesn't belong: the file's format
+(`spool_file.py`), bringing events to the collector (`shipper.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from penstock_core.audit.chain import Head
+from penstock_core.audit.event import Event
+from penstock_sidecar.shipping import spool_file
+from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
+from penstock_sidecar.shipping.spool_file import Entry, SpoolFile, StreamState
+from penstock_sidecar.shipping.spool_opening import Opened, open_spool
+
+__all__ = [
+    "HEARTBEAT_SECONDS",
+    "Clock",
+    "EventRefused",
+    "Spool",
+    "SpoolBroken",
+    "SpoolError",
+    "SpoolFull",
+    "StreamState",
+]
+
+_log = structlog.get_logger(__name__)
+
+Clock: TypeAlias = Callable[[], datetime]
+
+HEARTBEAT_SECONDS = 30.0
+# A transaction takes at most so many appends, so that the first of them does not wait for a flood.
+_GROUP = 1024
+# Appends that wait in memory for a disk that does not keep up; beyond, they fail at once.
+_MOST_WAITING = 20_000
+
+
+def utc_now() -> datetime:
+    """The clock of every spool that is not under test."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    entry: Entry
+    future: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Acknowledge:
+    stream: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    pass
+
+
+@dataclass(slots=True)
+class _Group:
+    """The jobs that one transaction takes."""
+
+    appends: list[_Append] = field(default_factory=list)
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    stop: bool = False
+
+
+class Spool:
+    """One stream of events of this process, and what earlier processes left unshipped in the same file."""
+
+    def __init__(self, opened: Opened, max_bytes: int, clock: Clock, heartbeat: float) -> None:
+        self._file: SpoolFile = opened.file
+        self._reader: sqlite3.Connection = opened.reader
+        self._reading = threading.Lock()
+        self._lock = opened.lock
+        self._loss: Event | None = opened.loss
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._jobs: queue.SimpleQueue[_Append | _Acknowledge | _Stop] = queue.SimpleQueue()
+        self._waiting = 0
+        self._refusal: SpoolError | None = None
+        self._closed = False
+        self._listener: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
+        self.max_bytes = max_bytes
+        # Copied after each commit, so that readers on the loop see one consistent state.
+        self._streams = self._file.streams()
+        self._bytes = self._file.used
+        self._thread = threading.Thread(target=self._write, name="penstock-spool", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        stream: str,
+        max_bytes: int,
+        clock: Clock = utc_now,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
+    ) -> Spool:
+        """Open or make the file and begin `stream`, whose first append should be its `open` event.
+
+        Streams that an earlier process left unfinished get their missing outcomes (`unknown`) and a close. A damaged
+        file is kept aside and told of by a `loss` event. Raises SpoolBroken with one line.
+        """
+        opened = open_spool(path, stream, max_bytes, clock())
+        if opened.kept_aside is not None:
+            _log.error("audit spool was damaged; kept aside, events in it are not shipped", kept=str(opened.kept_aside))
+        return cls(opened, max_bytes, clock, heartbeat)
+
+    def append(self, bodies: Sequence[Event]) -> asyncio.Future[None]:
+        """Record bodies as the stream's next events, all or none; the future is done when they are durable.
+
+        Call it on the event loop, and leave the bodies as they are from then on. The future fails with SpoolFull or
+        SpoolBroken.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Whoever does not wait for an outcome must not get "exception was never retrieved"; the spool logs refusals.
+        future.add_done_callback(_retrieve)
+        if self._closed:
+            future.set_exception(SpoolBroken("audit spool is closed"))
+        elif isinstance(self._refusal, SpoolBroken):
+            future.set_exception(self._refusal)
+        elif self._waiting >= _MOST_WAITING:
+            future.set_exception(SpoolFull(f"audit spool: the disk does not keep up, {self._waiting} appends wait"))
+        else:
+            self._waiting += 1
+            self._jobs.put(_Append(Entry(bodies, self._clock()), future))
+        return future
+
+    def acknowledge(self, seq: int, stream: str | None = None) -> None:
+        """The collector has the stream (the current one by default) up to `seq`: drop those events soon."""
+        self._jobs.put(_Acknowledge(stream or self.head.stream, seq))
+
+    def pending(self, after_seq: int = 0, limit: int = 500, stream: str | None = None) -> list[Event]:
+        """Up to `limit` events of the stream (the current one by default) behind `after_seq`. May block on the disk."""
+        return [json.loads(line) for _, line in self.lines(stream or self.head.stream, after_seq, limit, 1 << 40)]
+
+    def lines(self, stream: str, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Like `pending`, as seq and canonical line, up to `max_bytes` together. May block; any thread."""
+        state = next((state for state in self._streams if state.name == stream), None)
+        if state is None or self._closed:
+            return []
+        try:
+            with self._reading:
+                return spool_file.lines(self._reader, state, after, limit, max_bytes)
+        except sqlite3.Error as error:
+            raise spool_file.translated(error) from None
+
+    def streams(self) -> tuple[StreamState, ...]:
+        """All streams with something to ship, oldest first, and the current one."""
+        return self._streams
+
+    @property
+    def head(self) -> Head:
+        """Where the current stream stands on the disk."""
+        return self._streams[-1].head
+
+    @property
+    def depth(self) -> int:
+        """How many durable events the collector has not acknowledged, of all streams."""
+        return sum(state.depth for state in self._streams)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes of events wait, of `max_bytes`."""
+        return self._bytes
+
+    @property
+    def refusal(self) -> SpoolError | None:
+        """Why the last append was refused, or None while all is well: for health and metrics."""
+        return self._refusal
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the running loop after each commit."""
+        self._listener = (asyncio.get_running_loop(), listener)
+
+    def close(self) -> None:
+        """Write what was appended, and close the file. Append a `close` event first to end the stream."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(_Stop())
+        self._thread.join()
+        with self._reading:
+            self._reader.close()
+        self._file.close()
+        os.close(self._lock)
+
+    # What follows runs in the writer thread.
+
+    def _write(self) -> None:
+        last_event = time.monotonic()
+        while True:
+            group = self._next_group(last_event + self._heartbeat - time.monotonic())
+            if group.appends or (not group.acknowledged and not group.stop):
+                last_event = time.monotonic()
+            self._commit(group)
+            if group.stop:
+                return
+
+    def _next_group(self, patience: float) -> _Group:
+        """Everything that is waiting now; nothing at all once `patience` seconds went by: time for a heartbeat."""
+        group = _Group()
+        try:
+            job = self._jobs.get(timeout=max(0.0, patience))
+            while True:
+                match job:
+                    case _Append():
+                        group.appends.append(job)
+                    case _Acknowledge(stream, seq):
+                        group.acknowledged[stream] = max(seq, group.acknowledged.get(stream, 0))
+                    case _Stop():
+                        group.stop = True
+                if group.stop or len(group.appends) >= _GROUP:
+                    return group
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return group
+
+    def _commit(self, group: _Group) -> None:
+        entries = [append.entry for append in group.appends]
+        telling_loss = bool(entries) and self._loss is not None
+        if telling_loss:
+            entries[0] = self._with_loss(entries[0])
+        elif self._is_idle(group):
+            entries = [Entry([{"kind": "heartbeat"}], self._clock())]
+        results = self._commit_entries(entries, group.acknowledged)
+        if telling_loss and results[0] is None:
+            self._loss = None
+        self._note(entries, results)
+        self._streams = self._file.streams()
+        self._bytes = self._file.used
+        self._settle(group.appends, results[: len(group.appends)])
+
+    def _commit_entries(self, entries: Sequence[Entry], acknowledged: dict[str, int]) -> list[SpoolError | None]:
+        if isinstance(self._refusal, SpoolBroken):
+            return [self._refusal] * len(entries)
+        try:
+            return self._file.commit(entries, acknowledged)
+        except SpoolError as error:
+            return [error] * len(entries)
+        except Exception as error:
+            # A fault of ours must not leave statements waiting forever for a thread that is gone.
+            _log.exception("audit spool failed")
+            return [SpoolBroken(f"audit spool failed: {error}")] * len(entries)
+
+    def _is_idle(self, group: _Group) -> bool:
+        state = self._file.current
+        return not (group.appends or group.acknowledged or group.stop or state.closed) and state.head.seq > 0
+
+    def _with_loss(self, entry: Entry) -> Entry:
+        """The stream's first entry, telling right after its `open` event that a damaged file was kept aside."""
+        opening = [body for body in entry.bodies[:1] if body.get("kind") == "open"]
+        loss = [self._loss] if self._loss is not None else []
+        return Entry([*opening, *loss, *entry.bodies[len(opening) :]], entry.when)
+
+    def _note(self, entries: Sequence[Entry], results: Sequence[SpoolError | None]) -> None:
+        """Keep why appends are refused, and log when that begins and ends."""
+        refusal = next((one for one in results if isinstance(one, SpoolFull | SpoolBroken)), None)
+        if refusal is None:
+            # That an outcome found its reserved room does not mean that there is room for new statements.
+            if any(result is None and not entry.only_ends for entry, result in zip(entries, results, strict=True)):
+                if self._refusal is not None:
+                    _log.info("audit spool takes events again")
+                self._refusal = None
+            return
+        if type(refusal) is not type(self._refusal):
+            _log.error(str(refusal))
+        self._refusal = refusal
+
+    def _settle(self, appends: Sequence[_Append], results: Sequence[SpoolError | None]) -> None:
+        """Hand results to the loops that wait for them, waking each once."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], SpoolError | None]]] = {}
+        for append, result in zip(appends, results, strict=True):
+            by_loop.setdefault(append.future.get_loop(), []).append((append.future, result))
+        if self._listener is not None:
+            by_loop.setdefault(self._listener[0], [])
+        for loop, settled in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._deliver, loop, settled)
+            except RuntimeError:
+                continue  # That loop is closed: nobody waits there any more.
+
+    def _deliver(
+        self, loop: asyncio.AbstractEventLoop, settled: Sequence[tuple[asyncio.Future[None], SpoolError | None]]
+    ) -> None:
+        """On the loop: finish the futures."""
+        self._waiting -= len(settled)
+        for future, error in settled:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        if self._listener is not None and self._listener[0] is loop:
+            self._listener[1]()
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,296 @@
+"""The spool's SQLite file: streams of sealed events until the collector has them, written by one thread.
+
+What doesn't belong: threads, futures and the event loop (`spool.py`), opening and repairing (`spool_opening.py`).
+Everything here may block.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock_core.audit.chain import ChainError, Head, canonical
+from penstock_core.audit.event import Event
+from penstock_core.audit.size import fit
+from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
+
+# An event's row id is its stream's number and its seq, so that one B-tree holds the streams one after the other.
+_SEQ_BITS = 40
+# Kept free for the outcome of each intent that was accepted, and for the events that end a stream.
+_ROOM_PER_OUTCOME = 1024
+_ROOM_FOR_ENDING = 64 * 1024
+# These tell how something that was accepted ended, so they may use the room that is kept free.
+_ENDINGS = frozenset({"outcome", "loss", "close"})
+
+SCHEMA = """
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    closed INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE events (id INTEGER PRIMARY KEY, line BLOB NOT NULL);
+-- The intents whose outcome is still to come, so that a crash leaves none without one: [session, statement] as JSON.
+CREATE TABLE intents (stream INTEGER NOT NULL, statement TEXT NOT NULL, PRIMARY KEY (stream, statement)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one append brings: bodies that become durable together or not at all."""
+
+    bodies: Sequence[Event]
+    when: datetime
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(str(body.get("kind")) for body in self.bodies)
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether it only tells how something ended that was accepted before."""
+        return self.kinds <= _ENDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where a stream in the file stands."""
+
+    id: int
+    head: Head
+    acknowledged: int
+    closed: bool
+
+    @property
+    def name(self) -> str:
+        return self.head.stream
+
+    @property
+    def depth(self) -> int:
+        """How many events the collector has not acknowledged."""
+        return self.head.seq - self.acknowledged
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a transaction will have changed once it commits."""
+
+    head: Head
+    used: int
+    outstanding: set[str]
+    closed: bool
+    rows: list[tuple[int, bytes]] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+
+class SpoolFile:
+    """The file, with one current stream that grows and older ones that only wait to be shipped."""
+
+    def __init__(self, connection: sqlite3.Connection, current: StreamState, max_bytes: int) -> None:
+        self._connection = connection
+        self._max_bytes = max_bytes
+        self._older = {state.id: state for state in load_streams(connection) if state.id != current.id}
+        self._current = current
+        self._outstanding = set(outstanding(connection, current.id))
+        self._used = int(connection.execute("SELECT coalesce(sum(length(line)), 0) FROM events").fetchone()[0])
+
+    @property
+    def current(self) -> StreamState:
+        return self._current
+
+    @property
+    def used(self) -> int:
+        """Bytes of events waiting to be shipped."""
+        return self._used
+
+    def streams(self) -> tuple[StreamState, ...]:
+        """All streams that have something to ship or still grow, oldest first."""
+        return (*(self._older[id_] for id_ in sorted(self._older)), self._current)
+
+    def commit(self, entries: Sequence[Entry], acknowledged: Mapping[str, int]) -> list[SpoolError | None]:
+        """Make entries durable and drop what was acknowledged, in one transaction.
+
+        Returns for each entry None or why it was left out. Raises SpoolError if nothing of it was committed.
+        """
+        draft = _Draft(self._current.head, self._used, set(self._outstanding), self._current.closed)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            states, freed = self._forget(acknowledged)
+            draft.used -= freed
+            results = [self._draft(draft, entry) for entry in entries]
+            self._store(draft)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            raise translated(error) from None
+        self._used, self._outstanding = draft.used, draft.outstanding
+        self._take_over(states)
+        self._current = replace(self._current, head=draft.head, closed=draft.closed)
+        return results
+
+    def _draft(self, draft: _Draft, entry: Entry) -> SpoolError | None:
+        """Seal one entry onto the draft, or leave the draft as it is and tell why."""
+        if draft.closed:
+            return EventRefused(f"audit stream {draft.head.stream} is closed")
+        try:
+            sealed = seal(draft.head, entry)
+        except ChainError as error:
+            return EventRefused(f"audit event cannot be recorded: {error}")
+        size = sum(len(line) for _, line in sealed)
+        kinds = entry.kinds
+        intents = [statement_key(body) for body in entry.bodies if body.get("kind") == "intent"]
+        outcomes = [statement_key(body) for body in entry.bodies if body.get("kind") == "outcome"]
+        outstanding_after = (draft.outstanding | set(intents)) - set(outcomes)
+        limit = self._max_bytes if entry.only_ends else self._limit_for_new(len(outstanding_after))
+        if draft.used + size > limit:
+            return SpoolFull(
+                f"audit spool is full ({draft.used} of {self._max_bytes} bytes wait for the collector): no room for "
+                + "/".join(sorted(kinds))
+            )
+        draft.rows += [(row_id(self._current.id, head.seq), line) for head, line in sealed]
+        draft.head = sealed[-1][0] if sealed else draft.head
+        draft.used += size
+        draft.outstanding = outstanding_after
+        draft.begun += intents
+        draft.ended += outcomes
+        draft.closed = "close" in kinds
+        return None
+
+    def _limit_for_new(self, outstanding_after: int) -> int:
+        ending = min(_ROOM_FOR_ENDING, self._max_bytes // 8)
+        return self._max_bytes - ending - _ROOM_PER_OUTCOME * outstanding_after
+
+    def _store(self, draft: _Draft) -> None:
+        if not draft.rows:
+            return
+        run, current = self._connection, self._current
+        run.executemany("INSERT INTO events (id, line) VALUES (?, ?)", draft.rows)
+        run.executemany(
+            "INSERT OR IGNORE INTO intents (stream, statement) VALUES (?, ?)",
+            [(current.id, key) for key in draft.begun],
+        )
+        run.executemany(
+            "DELETE FROM intents WHERE stream = ? AND statement = ?", [(current.id, key) for key in draft.ended]
+        )
+        store_head(run, current.id, draft.head, closed=draft.closed)
+
+    def _forget(self, acknowledged: Mapping[str, int]) -> tuple[list[StreamState], int]:
+        """Delete what the collector has; the streams' new states and the bytes that were freed."""
+        states, freed = [], 0
+        for state in self.streams():
+            upto = min(acknowledged.get(state.name, 0), state.head.seq)
+            if upto <= state.acknowledged:
+                continue
+            bounds = (row_id(state.id, state.acknowledged + 1), row_id(state.id, upto))
+            freed += self._scalar("SELECT coalesce(sum(length(line)), 0) FROM events WHERE id BETWEEN ? AND ?", bounds)
+            self._connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", bounds)
+            self._connection.execute("UPDATE streams SET acknowledged = ? WHERE id = ?", (upto, state.id))
+            if state.id != self._current.id and upto == state.head.seq:
+                self._connection.execute("DELETE FROM streams WHERE id = ?", (state.id,))
+            states.append(replace(state, acknowledged=upto))
+        return states, freed
+
+    def _take_over(self, states: Sequence[StreamState]) -> None:
+        for state in states:
+            if state.id == self._current.id:
+                self._current = state
+            elif state.depth:
+                self._older[state.id] = state
+            else:
+                del self._older[state.id]
+
+    def _scalar(self, sql: str, values: tuple[int, ...]) -> int:
+        return int(self._connection.execute(sql, values).fetchone()[0])
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                raise translated(error) from None
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self._connection.close()
+
+
+def seal(head: Head, entry: Entry) -> list[tuple[Head, bytes]]:
+    """Each body sealed as the next event: the head after it and its canonical line. Raises ChainError."""
+    time = timestamp(entry.when)
+    sealed = []
+    for body in entry.bodies:
+        event, head = head.seal(fit(body), time)
+        sealed.append((head, canonical(event)))
+    return sealed
+
+
+def timestamp(when: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, the form of `time` in events."""
+    return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def row_id(stream: int, seq: int) -> int:
+    """Where an event stands in the table of events."""
+    return (stream << _SEQ_BITS) | seq
+
+
+def statement_key(body: Event) -> str:
+    """What joins an intent and its outcome within a stream."""
+    return json.dumps([body.get("session"), body.get("statement")])
+
+
+def unknown_outcome(key: str) -> Event:
+    """The outcome of an intent whose real one was lost with the process."""
+    session, statement = json.loads(key)
+    return {"kind": "outcome", "session": session, "statement": statement, "result": "unknown"}
+
+
+def load_streams(connection: sqlite3.Connection) -> list[StreamState]:
+    """All streams in the file, oldest first."""
+    rows: Iterator[Any] = connection.execute(
+        "SELECT id, name, seq, hash, acknowledged, closed FROM streams ORDER BY id"
+    )
+    return [StreamState(row[0], Head(row[1], row[2], row[3]), row[4], bool(row[5])) for row in rows]
+
+
+def outstanding(connection: sqlite3.Connection, stream: int) -> list[str]:
+    """The keys of a stream's intents that no outcome followed yet."""
+    return [row[0] for row in connection.execute("SELECT statement FROM intents WHERE stream = ?", (stream,))]
+
+
+def store_head(connection: sqlite3.Connection, stream: int, head: Head, *, closed: bool) -> None:
+    """Note where a stream stands, in the transaction that brought it there."""
+    connection.execute(
+        "UPDATE streams SET seq = ?, hash = ?, closed = ? WHERE id = ?", (head.seq, head.hash, closed, stream)
+    )
+
+
+def lines(
+    connection: sqlite3.Connection, state: StreamState, after: int, limit: int, max_bytes: int
+) -> list[tuple[int, bytes]]:
+    """Up to `limit` events of a stream behind seq `after`, and no more than `max_bytes` unless the first is larger."""
+    taken: list[tuple[int, bytes]] = []
+    size = 0
+    for id_, line in connection.execute(
+        "SELECT id, line FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+        (row_id(state.id, after + 1), row_id(state.id + 1, 0) - 1, limit),
+    ):
+        size += len(line) + 1
+        if taken and size > max_bytes:
+            break
+        taken.append((id_ & ((1 << _SEQ_BITS) - 1), line))
+    return taken
+
+
+def translated(error: sqlite3.Error) -> SpoolError:
+    """SQLite's error as ours: a full disk passes, anything else needs somebody."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return SpoolFull("audit spool cannot grow: the disk is full")
+    return SpoolBroken(f"audit spool cannot be written: {error}")
