@@ -61,9 +61,8 @@ def test_tests_mirror_the_source_tree() -> None:
             inner = test.relative_to(ROOT / "tests" / part)
             package = ROOT / part / f"penstock_{part}" / inner.parent
             subject = inner.stem.removeprefix("test_")
-            if (not package.is_dir() and not package.with_suffix(".py").exists()) or (
-                package.is_dir() and not _names_something_in(package, subject)
-            ):
+            known = _names_something_in(package, subject) if package.is_dir() else package.with_suffix(".py").exists()
+            if not known:
                 stray.append(relative(test))
     assert stray == [], "each is named after a module or package beside which it would stand"
 

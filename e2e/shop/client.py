@@ -47,6 +47,8 @@ def by_asyncpg(sql: str, arguments: list[str]) -> dict[str, Any]:
         return asyncio.run(run())
     except asyncpg.PostgresError as error:
         return {"error": str(error), "sqlstate": error.sqlstate}
+    except OSError as error:
+        return {"error": str(error), "sqlstate": None}
 
 
 DRIVERS: dict[str, Callable[[str, list[str]], dict[str, Any]]] = {

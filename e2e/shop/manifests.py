@@ -41,7 +41,11 @@ def database_server(image: str) -> list[Object]:
         "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in mounts],
     }
     labels = {"app": "shop-db"}
-    spec = {"containers": [container], "volumes": [{"name": name, **source} for name, source in mounts.items()]}
+    spec = {
+        "containers": [container],
+        "volumes": [{"name": name, **source} for name, source in mounts.items()],
+        "terminationGracePeriodSeconds": 1,
+    }
     return [
         {
             "apiVersion": "apps/v1",

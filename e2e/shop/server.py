@@ -52,7 +52,7 @@ def main() -> None:
         "dynamic_shared_memory_type": "mmap",
     }
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    os.execv(BIN / "postgres", ["postgres", "-D", str(DATA), *arguments])
+    os.execv(BIN / "postgres", [str(BIN / "postgres"), "-D", str(DATA), *arguments])
 
 
 main()
