@@ -1,0 +1,77 @@
+"""`penstock validate` as somebody runs it before a commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from penstock_cli.main import command
+
+DATABASE = """
+apiVersion: penstock.dev/v1alpha1
+kind: Database
+metadata: {name: shop, namespace: shop}
+spec:
+  host: db.example
+  dbname: shop
+  credentialsSecretRef: {name: shop-db}
+"""
+POLICY = """
+apiVersion: penstock.dev/v1alpha1
+kind: DatabaseAccessPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  databaseRef: {name: shop}
+  subjects: [{serviceAccount: {name: web}}]
+"""
+
+
+def validate(*files: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(command, ["validate", *files], input=given)
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Path:
+    return tmp_path / "policy.yaml"
+
+
+def test_good_files_are_counted(policy_file: Path) -> None:
+    policy_file.write_text(f"{DATABASE}---{POLICY}")
+    result = validate(str(policy_file))
+    assert (result.exit_code, result.stdout) == (0, "2 resources in 1 files: no problem found\n")
+
+
+def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
+    policy_file.write_text(POLICY + "  guardrails: {requireWher: [update]}\n")
+    result = validate(str(policy_file))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{policy_file}:8: spec.guardrails.requireWher: ")
+    assert "did you mean requireWhere?" in result.stderr
+
+
+def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
+    policy_file.write_text(DATABASE + "---" + POLICY + "  guardrails: {maxRowsReturned: 10}\n")
+    result = validate(str(policy_file))
+    assert result.exit_code == 1
+    assert "not supported yet: " in result.stderr
+
+
+def test_files_are_checked_together() -> None:
+    result = validate("-", given=POLICY)
+    assert result.exit_code == 1
+    assert "shop" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "."])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> None:
+    result = validate(str(tmp_path / name))
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_bytes_that_are_no_text_are_one_line(policy_file: Path) -> None:
+    policy_file.write_bytes(b"\xff\xfe\x00")
+    result = validate(str(policy_file))
+    assert (result.exit_code, result.stderr) == (1, f"{policy_file}:1: is not UTF-8 text\n")
