@@ -1,0 +1,140 @@
+"""The HTTP of `control`: admission reviews and the policy stream.
+
+What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `policies.py`) and TLS (`certificate.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from penstock_operator.cluster.watch import Json
+from penstock_operator.control import reviews
+from penstock_operator.control.measures import Measures
+from penstock_operator.control.policies import Policies, Topic
+from penstock_operator.control.tokens import Tokens, Unverifiable
+from penstock_operator.inject.admit import BadReview, admit
+from penstock_operator.inject.sidecar import Shape
+
+HEARTBEAT_SECONDS = 15.0
+# The API server's own limit for an object is below this.
+_LARGEST_REVIEW = 8 * 1024 * 1024
+_log = structlog.get_logger(__name__)
+
+
+class Control:
+    """What answers need, and whether they can be given."""
+
+    def __init__(self, policies: Policies, tokens: Tokens, shape: Shape, measures: Measures) -> None:
+        self.policies = policies
+        self.tokens = tokens
+        self.shape = shape
+        self.measures = measures
+        # Set when the process is to end: streams end, so that sidecars go to another replica at once.
+        self.stopping = asyncio.Event()
+
+    async def mutate(self, request: Request) -> Response:
+        """An AdmissionReview of a pod."""
+
+        def answer(review: object) -> Json:
+            return admit(review, self.policies, self.shape)
+
+        return await self._reviewed(request, "mutate", answer)
+
+    async def validate(self, request: Request) -> Response:
+        """An AdmissionReview of one of our resources."""
+
+        def answer(review: object) -> Json:
+            return reviews.validate(review, self.policies)
+
+        return await self._reviewed(request, "validate", answer)
+
+    async def _reviewed(self, request: Request, kind: str, answer: Callable[[object], Json]) -> Response:
+        if self.policies.lacking:
+            return _problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
+        try:
+            body = await _body(request)
+            document = answer(json.loads(body))
+        except BadReview as problem:
+            return _problem(400, str(problem))
+        except (ValueError, RecursionError):
+            return _problem(400, "the body is not JSON")
+        response = document["response"]
+        self.measures.reviews.labels(kind, "allowed" if response["allowed"] else "denied").inc()
+        if not response["allowed"]:
+            _log.info("refused", review=kind, message=response["status"]["message"])
+        return JSONResponse(document)
+
+    async def stream(self, request: Request) -> Response:
+        """The bundle of a Database now and at each change, one JSON document a line; a blank line every 15 seconds."""
+        if self.policies.lacking:
+            return _problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return _problem(401, "a bearer token is needed")
+        try:
+            caller = await self.tokens.caller(token.strip())
+        except Unverifiable as problem:
+            return _problem(503, f"the token can't be checked now: {problem}")
+        if caller is None:
+            return _problem(401, "the token is not a running pod's for this service")
+        namespace, database = request.path_params["namespace"], request.path_params["database"]
+        if caller.namespace != namespace:
+            return _problem(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
+        topic = self.policies.topic(namespace, database)
+        if topic is None:
+            return _problem(404, f"there is no usable Database {database} in {namespace}")
+        _log.info("following", pod=f"{namespace}/{caller.pod}", database=database)
+        lines = self._lines((namespace, database), topic)
+        return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+
+    async def _lines(self, key: tuple[str, str], topic: Topic) -> AsyncIterator[bytes]:
+        stopping = asyncio.create_task(self.stopping.wait())
+        with self.measures.streams.track_inprogress():
+            try:
+                yield topic.line
+                while not self.stopping.is_set():
+                    changed = asyncio.create_task(topic.changed.wait())
+                    await asyncio.wait(
+                        [changed, stopping], timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    changed.cancel()
+                    if topic.changed.is_set():
+                        topic = self.policies.latest(key)
+                        yield topic.line
+                    elif not self.stopping.is_set():
+                        yield b"\n"
+            finally:
+                stopping.cancel()
+
+
+def secured(control: Control) -> Starlette:
+    """What is served over TLS."""
+    return Starlette(
+        routes=[
+            Route("/mutate", control.mutate, methods=["POST"]),
+            Route("/validate", control.validate, methods=["POST"]),
+            Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_REVIEW:
+            raise BadReview("the body is larger than any review")
+    return bytes(body)
+
+
+def _problem(status: int, message: str) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"error": message}, status_code=status, headers=headers)

@@ -1,0 +1,104 @@
+"""Runs `control`: follows the resources and its Secrets, and serves until SIGTERM.
+
+What doesn't belong: what is served (`app.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from importlib.metadata import version
+
+import structlog
+
+from penstock_operator.cluster.access import find
+from penstock_operator.cluster.api import Api, ApiError
+from penstock_operator.cluster.watch import Follower, follow
+from penstock_operator.control.app import Control, secured
+from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.measures import Measures
+from penstock_operator.control.policies import MASK_KEY, Policies
+from penstock_operator.control.tokens import Tokens
+from penstock_operator.health import health
+from penstock_operator.inject.annotations import Resources
+from penstock_operator.inject.sidecar import CONTROL_AUDIENCE, Shape
+from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
+from penstock_operator.serving import Endpoint, alongside, serve
+from penstock_operator.settings import ControlSettings
+
+_NATIVE_SIDECARS = (1, 29)
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: ControlSettings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
+    async with Api(find()) as api:
+        policies, certificate = Policies(), ServedCertificate()
+        measures = Measures(policies, certificate)
+        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), await _shape(settings, api), measures)
+        lingering = asyncio.Event()
+
+        def lacking() -> list[str]:
+            if lingering.is_set():
+                return ["the end: this process was asked to stop"]
+            return policies.lacking + ([] if certificate.not_after else ["a certificate"])
+
+        followers: list[tuple[str, Follower, str]] = [
+            (f"{GROUP_PATH}/{DATABASES}", policies.follower(DATABASES), ""),
+            (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
+            (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
+            (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+        ]
+        stop = asyncio.Event()
+        endpoints = [
+            Endpoint(secured(control), settings.host, settings.port, certificate.context),
+            Endpoint(health(lacking, measures.registry), settings.host, settings.health_port),
+        ]
+        following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
+        await alongside(
+            serve(endpoints, stop, drain=settings.drain),
+            [*following, _end(settings, control, lingering, stop)],
+        )
+
+
+async def _end(settings: ControlSettings, control: Control, lingering: asyncio.Event, stop: asyncio.Event) -> None:
+    """After a signal: not ready any more, but serving until nobody is sent here; then end the streams and stop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lingering.set)
+    await lingering.wait()
+    _log.info("asked to stop", linger_seconds=settings.linger)
+    await asyncio.sleep(settings.linger)
+    control.stopping.set()
+    stop.set()
+
+
+async def _shape(settings: ControlSettings, api: Api) -> Shape:
+    sidecar = settings.sidecar
+    return Shape(
+        image=sidecar.image,
+        version=version("penstock"),
+        control_url=settings.url,
+        collector_url=settings.collector_url,
+        image_pull_policy=sidecar.image_pull_policy,
+        run_as_user=sidecar.run_as_user,
+        resources=Resources(sidecar.resources.requests, sidecar.resources.limits),
+        spool_bytes=sidecar.spool_bytes,
+        log_level=sidecar.log_level,
+        native_sidecars=await _has_native_sidecars(api),
+    )
+
+
+async def _has_native_sidecars(api: Api) -> bool:
+    """Raises ApiError: without an API server there is nothing to serve, and the kubelet starts us again."""
+    found = await api.get("/version")
+    try:
+        # Some providers write "29+".
+        here = int(found["major"]), int(str(found["minor"]).rstrip("+"))
+    except (KeyError, ValueError):
+        raise ApiError(0, f"the API server gave no version that can be read: {found}") from None
+    return here >= _NATIVE_SIDECARS
+
+
+def _secrets(settings: ControlSettings) -> str:
+    return f"/api/v1/namespaces/{settings.namespace}/secrets"

@@ -1,0 +1,176 @@
+"""The resources as they stand, made into one bundle per Database, and whoever follows a bundle told of each change.
+
+Fail closed: a policy that is not valid (it came past admission) empties the whole bundle, because leaving out only
+that policy could leave out the mask that it brings. What doesn't belong: HTTP, and watching (`cluster/watch.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, ResourceError
+from penstock_operator.cluster.watch import Change, Follower, Json, Key
+from penstock_operator.objects import DATABASES, POLICIES, database_of, read_database, read_policy
+
+MASK_KEY = "secrets"
+_KINDS = (DATABASES, POLICIES, MASK_KEY)
+_MASK_KEY_BYTES = 32
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Topic:
+    """A bundle that can be followed: the latest one, its line for the stream, and an event that the next one sets."""
+
+    bundle: Bundle
+    line: bytes
+    # Whether the Database is there; when it is gone the last bundle, without policies, is for those who still listen.
+    there: bool = True
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Policies:
+    """All bundles. Numbers are made of the cluster's revisions: every replica counts alike, and later is larger."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[Key, Json]] = {kind: {} for kind in _KINDS}
+        self._synced: set[str] = set()
+        self._topics: dict[Key, Topic] = {}
+        self._master_key: bytes | None = None
+        # The cluster's revision when everything was known for the first time.
+        self._floor = 0
+        # Databases that can't be handed out, and why: for messages and metrics.
+        self.unusable: dict[Key, str] = {}
+
+    def follower(self, kind: str) -> Follower:
+        """Where changes of that kind go."""
+        return _Feed(self, kind)
+
+    @property
+    def lacking(self) -> list[str]:
+        """What is not there yet and must be before anything can be answered, in words."""
+        missing = [f"the list of {kind}" for kind in _KINDS if kind not in self._synced]
+        if not missing and self._master_key is None:
+            missing = ["the mask key"]
+        return missing
+
+    def databases(self, namespace: str) -> list[str]:
+        """Names of the namespace's Databases, sorted."""
+        return sorted(name for space, name in self._objects[DATABASES] if space == namespace)
+
+    def known_databases(self, namespace: str) -> list[Database]:
+        """The namespace's Databases that are usable."""
+        topics = (self.topic(namespace, name) for name in self.databases(namespace))
+        return [topic.bundle.database for topic in topics if topic is not None]
+
+    def bundle(self, namespace: str, database: str) -> Bundle | None:
+        """The bundle of a Database that is there."""
+        topic = self.topic(namespace, database)
+        return topic.bundle if topic is not None else None
+
+    def topic(self, namespace: str, database: str) -> Topic | None:
+        """What to follow for a Database that is there."""
+        topic = self._topics.get((namespace, database))
+        return topic if topic is not None and topic.there else None
+
+    def latest(self, key: Key) -> Topic:
+        """What to follow after a change, also when the Database is gone."""
+        return self._topics[key]
+
+    def received(self, kind: str, namespaces: set[str], revision: int) -> None:
+        """Objects of the namespaces (all of them, if it is empty) changed: make bundles anew where it matters."""
+        if kind == MASK_KEY:
+            self._master_key = self._read_master_key()
+            namespaces = set()
+        if self.lacking:
+            self._floor = max(self._floor, revision)
+            return
+        policies: dict[str, list[Json]] = defaultdict(list)
+        for (namespace, _), policy in sorted(self._objects[POLICIES].items()):
+            policies[namespace].append(policy)
+        for key in sorted(set(self._objects[DATABASES]) | set(self._topics)):
+            if not namespaces or key[0] in namespaces:
+                self._refresh(key, policies[key[0]], revision)
+
+    def _refresh(self, key: Key, policies: Sequence[Json], revision: int) -> None:
+        raw = self._objects[DATABASES].get(key)
+        before = self._topics.get(key)
+        database: Database | None = None
+        accepted: tuple[DatabaseAccessPolicy, ...] = ()
+        self.unusable.pop(key, None)
+        try:
+            if raw is not None:
+                database = read_database(raw)
+                accepted = tuple(read_policy(policy) for policy in policies if database_of(policy) == key[1])
+        except ResourceError as error:
+            accepted = ()
+            self.unusable[key] = "; ".join(map(str, error.problems))
+            _log.error("no access: a resource is not valid", database="/".join(key), problem=self.unusable[key])
+        if database is not None:
+            self._publish(key, database, accepted, revision)
+        elif before is not None:
+            # Whoever listens must lose access, and whoever comes now finds nothing.
+            self._publish(key, before.bundle.database, (), revision)
+            self._topics[key].there = False
+
+    def _publish(self, key: Key, database: Database, policies: tuple[DatabaseAccessPolicy, ...], revision: int) -> None:
+        before = self._topics.get(key)
+        previous = before.bundle.generation if before is not None else 0
+        bundle = Bundle.of(
+            (database, *policies),
+            namespace=key[0],
+            database=key[1],
+            generation=previous,
+            mask_key=self.mask_key(*key),
+        )
+        if before is not None and bundle == before.bundle:
+            before.there = True
+            return
+        bundle = bundle.model_copy(update={"generation": max(previous + 1, revision, self._floor)})
+        self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n")
+        _log.info("policies changed", database="/".join(key), generation=bundle.generation, policies=len(policies))
+        if before is not None:
+            before.changed.set()
+
+    def mask_key(self, namespace: str, database: str) -> bytes:
+        """The key for one database's keyed masks: the same in every replica, of no use for any other database."""
+        if self._master_key is None:
+            raise LookupError("there is no mask key yet")
+        return hmac.new(self._master_key, f"{namespace}/{database}".encode(), hashlib.sha256).digest()
+
+    def _read_master_key(self) -> bytes | None:
+        for secret in self._objects[MASK_KEY].values():
+            key = base64.b64decode((secret.get("data") or {}).get("key", ""))
+            if len(key) >= _MASK_KEY_BYTES:
+                return key
+        # Gone or damaged: what is known stays known, and readiness was reached with it.
+        return self._master_key
+
+
+class _Feed:
+    """Passes what a watch saw of one kind on to the whole."""
+
+    def __init__(self, policies: Policies, kind: str) -> None:
+        self._policies = policies
+        self._kind = kind
+
+    def replace(self, objects: dict[Key, Json], revision: int) -> None:
+        self._policies._objects[self._kind] = dict(objects)
+        self._policies._synced.add(self._kind)
+        self._policies.received(self._kind, set(), revision)
+
+    def change(self, change: Change) -> None:
+        objects = self._policies._objects[self._kind]
+        if change.object is None:
+            objects.pop(change.key, None)
+        else:
+            objects[change.key] = change.object
+        self._policies.received(self._kind, {change.key[0]}, change.revision)

@@ -1,0 +1,47 @@
+"""Admission of our own resources: what the CRD's schema can't tell is said before the object is stored.
+
+What doesn't belong: the checks (`penstock_core.resources`), and pods (`penstock_operator.inject`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, parse
+from penstock_operator.control.policies import Policies
+from penstock_operator.inject.admit import BadReview
+from penstock_operator.inject.patch import Json
+from penstock_operator.objects import essence
+
+# The API server cuts longer warnings off.
+_WARNING_LENGTH = 240
+
+
+def validate(review: object, policies: Policies) -> Json:
+    """The AdmissionReview to answer with. Raises BadReview.
+
+    What is wrong with the resource itself is refused. What doesn't fit others yet is a warning: they may come next.
+    """
+    request = review.get("request") if isinstance(review, Mapping) else None
+    if not isinstance(request, Mapping) or not isinstance(request.get("uid"), str):
+        raise BadReview("not an AdmissionReview: it has no request with a uid")
+    document = request.get("object")
+    if not isinstance(document, Mapping) or not isinstance(document.get("metadata"), Mapping):
+        raise BadReview("not an AdmissionReview of a resource")
+    response: Json = {"uid": request["uid"], "allowed": True}
+    try:
+        resource = parse(essence(document), namespace=str(request.get("namespace") or "default"))
+    except ResourceError as error:
+        message = "; ".join(str(problem) for problem in error.problems)
+        response["allowed"] = False
+        response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: {message}"}
+    else:
+        warnings = _misfits(resource, policies) if isinstance(resource, DatabaseAccessPolicy) else []
+        if warnings:
+            response["warnings"] = warnings
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _misfits(policy: DatabaseAccessPolicy, policies: Policies) -> list[str]:
+    databases: list[Database] = policies.known_databases(policy.namespace)
+    return [f"penstock: {problem}"[:_WARNING_LENGTH] for problem in check([*databases, policy])]

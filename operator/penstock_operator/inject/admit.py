@@ -1,0 +1,207 @@
+"""The decision on one pod: let it pass, give it the sidecar, or refuse it in words its author can act on.
+
+What doesn't belong: HTTP, and what the sidecar looks like (`sidecar.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from penstock_core.identity import Identity, Workload
+from penstock_core.policy.combine import matches
+from penstock_core.resources import Bundle, Database
+from penstock_operator.inject import annotations as wishes
+from penstock_operator.inject import environment, sidecar
+from penstock_operator.inject.annotations import Refusal, Wanted
+from penstock_operator.inject.patch import Json, Patch
+from penstock_operator.inject.sidecar import Shape, Upstream
+
+# Their containers set the pod's network up, so the sidecar comes after them; all others may need the database.
+MESH_CONTAINERS = frozenset({"istio-init", "istio-validation", "istio-proxy", "linkerd-init", "linkerd-proxy"})
+# The API server cuts longer warnings off.
+_WARNING_LENGTH = 240
+
+
+class BadReview(Exception):
+    """What was sent is not an AdmissionReview of a pod."""
+
+
+class Lookup(Protocol):
+    """The resources as they stand now."""
+
+    def databases(self, namespace: str) -> Sequence[str]:
+        """Names of the namespace's Databases, sorted."""
+
+    def bundle(self, namespace: str, database: str) -> Bundle | None:
+        """A Database with the policies for it, or None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What of an AdmissionReview counts here. A pod at CREATE often has no namespace of its own yet."""
+
+    uid: str
+    namespace: str
+    pod: Json
+
+
+def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
+    """The AdmissionReview to answer with. Raises BadReview."""
+    request = read_review(review)
+    response: Json = {"uid": request.uid, "allowed": True}
+    try:
+        operations, warnings = inject(request, lookup, shape)
+    except Refusal as refusal:
+        response["allowed"] = False
+        response["status"] = {"code": 403, "reason": "Forbidden", "message": f"penstock: {refusal}"}
+    else:
+        if operations:
+            response["patchType"] = "JSONPatch"
+            response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
+        if warnings:
+            response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in warnings]
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def read_review(review: object) -> Request:
+    """The request inside. Raises BadReview."""
+    request = review.get("request") if isinstance(review, dict) else None
+    if not isinstance(request, dict) or not isinstance(request.get("uid"), str):
+        raise BadReview("not an AdmissionReview: it has no request with a uid")
+    pod, namespace = request.get("object"), request.get("namespace")
+    if not isinstance(pod, dict) or pod.get("kind") != "Pod" or not isinstance(namespace, str) or not namespace:
+        raise BadReview("not an AdmissionReview of a Pod in a namespace")
+    if not isinstance(pod.get("spec"), dict) or not isinstance(pod.get("metadata"), dict):
+        raise BadReview("the Pod has no spec or no metadata")
+    return Request(request["uid"], namespace, pod)
+
+
+def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], list[str]]:
+    """The patch and the warnings; no operations where nothing is to be done. Raises Refusal."""
+    pod = request.pod
+    annotations = pod["metadata"].get("annotations") or {}
+    if not wishes.wants_sidecar(annotations):
+        return [], []
+    wanted = wishes.read(annotations)
+    bundle = _bundle(request.namespace, wanted, lookup)
+    upstream = _upstream(bundle.database)
+    if not shape.native_sidecars:
+        raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
+    _refuse_unsafe(pod)
+    _refuse_taken(pod, wanted, shape, upstream)
+    environment.refuse_credentials(pod, upstream.credentials_secret, sidecar.CONTAINER)
+    account = pod["spec"].get("serviceAccountName") or "default"
+    warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(request.namespace, account))
+    patch = Patch(pod)
+    _add_sidecar(patch, wanted, shape, upstream)
+    variables = environment.variables(
+        port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
+    )
+    warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
+    _stamp(patch, pod, shape, bundle.generation)
+    return patch.operations, warnings
+
+
+def _bundle(namespace: str, wanted: Wanted, lookup: Lookup) -> Bundle:
+    names = lookup.databases(namespace)
+    there = f"Databases in the namespace {namespace}: {', '.join(names) or 'none'}"
+    if not wanted.database:
+        raise Refusal(f"the annotation {wishes.PREFIX}database is missing; {there}")
+    bundle = lookup.bundle(namespace, wanted.database)
+    if bundle is None and wanted.database in names:
+        raise Refusal(f"the Database {wanted.database} is not valid; kubectl describe database {wanted.database}")
+    if bundle is None:
+        raise Refusal(f"there is no Database {wanted.database}; {there}")
+    return bundle
+
+
+def _upstream(database: Database) -> Upstream:
+    ca = database.spec.tls.ca_secret_ref
+    credentials = database.spec.credentials_secret_ref.name
+    if ca is None:
+        return Upstream(database.name, credentials)
+    return Upstream(database.name, credentials, ca.name, ca.key)
+
+
+def _refuse_unsafe(pod: Json) -> None:
+    spec = pod["spec"]
+    if spec.get("hostNetwork"):
+        raise Refusal(
+            "a pod with hostNetwork shares 127.0.0.1 with its node, where any process could use its sidecar; "
+            "remove hostNetwork"
+        )
+    for setting in ("shareProcessNamespace", "hostPID"):
+        if spec.get(setting):
+            raise Refusal(
+                f"with {setting} the application could read the sidecar's credentials through /proc; remove it"
+            )
+    if (spec.get("os") or {}).get("name") == "windows":
+        raise Refusal("the sidecar runs on Linux only")
+
+
+def _injected(pod: Json) -> bool:
+    """Whether this pod was through here before (another webhook changed it since, or it is a copy of such a pod)."""
+    stamped = wishes.INJECTED_VERSION in (pod["metadata"].get("annotations") or {})
+    return stamped and any(map(sidecar.is_ours, pod["spec"].get("initContainers") or []))
+
+
+def _refuse_taken(pod: Json, wanted: Wanted, shape: Shape, upstream: Upstream) -> None:
+    """Names and ports that the sidecar needs must be free."""
+    if wanted.port == wanted.health_port:
+        raise Refusal(f"the annotations ask for port {wanted.port} twice; choose another {wishes.PREFIX}health-port")
+    for _, _, container in environment.applications(pod, sidecar.CONTAINER):
+        for port in container.get("ports") or []:
+            number = port.get("containerPort")
+            if number in (wanted.port, wanted.health_port) and port.get("protocol", "TCP") == "TCP":
+                which = "port" if number == wanted.port else "health-port"
+                raise Refusal(
+                    f"container {container.get('name')} has port {number}, which the sidecar would take; "
+                    f"set the annotation {wishes.PREFIX}{which} to a free one"
+                )
+    if _injected(pod):
+        return
+    for kind in (*environment.CONTAINER_LISTS, "ephemeralContainers"):
+        if any(map(sidecar.is_ours, pod["spec"].get(kind) or [])):
+            raise Refusal(f"the container name {sidecar.CONTAINER} is reserved for the sidecar; rename that container")
+    ours = {volume["name"]: volume for volume in sidecar.volumes(shape, upstream)}
+    for volume in pod["spec"].get("volumes") or []:
+        if volume.get("name") in ours and volume != ours[volume["name"]]:
+            raise Refusal(f"the volume name {volume['name']} is reserved for the sidecar; rename that volume")
+
+
+def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
+    """A warning if no policy is for the pod's service account, nor for people or agents who may come through it."""
+    identity = Identity(workload)
+    for policy in bundle.policies:
+        if matches(policy, identity) or any(subject.identity is not None for subject in policy.spec.subjects):
+            return []
+    return [
+        f"no DatabaseAccessPolicy for the Database {bundle.database.name} is for the service account "
+        f"{workload.service_account}; its sessions will be refused"
+    ]
+
+
+def _add_sidecar(patch: Patch, wanted: Wanted, shape: Shape, upstream: Upstream) -> None:
+    if _injected(patch.document):
+        return
+    spec = patch.document["spec"]
+    there = {volume.get("name") for volume in spec.get("volumes") or []}
+    for volume in sidecar.volumes(shape, upstream):
+        if volume["name"] not in there:
+            patch.insert(volume, len(spec.get("volumes") or []), "spec", "volumes")
+    names = [container.get("name") for container in spec.get("initContainers") or []]
+    place = max((index + 1 for index, name in enumerate(names) if name in MESH_CONTAINERS), default=0)
+    patch.insert(sidecar.container(shape, wanted, upstream), place, "spec", "initContainers")
+
+
+def _stamp(patch: Patch, pod: Json, shape: Shape, generation: int) -> None:
+    """Say on the pod what it was given. A second look keeps the first one's word."""
+    kept = (pod["metadata"].get("annotations") or {}) if _injected(pod) else {}
+    stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: str(generation)}
+    for name, value in stamps.items():
+        patch.put(kept.get(name, value), "metadata", "annotations", name)
+    patch.put("true", "metadata", "labels", wishes.INJECTED_LABEL)

@@ -1,0 +1,110 @@
+"""What the application's containers are told: libpq's variables that lead to the sidecar, and no credential.
+
+Every container but the sidecar, init containers included, gets them. What doesn't belong: the sidecar's own
+environment (`sidecar.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from penstock_operator.inject.annotations import Refusal
+from penstock_operator.inject.patch import Json, Patch
+
+# With any of these set, libpq would go elsewhere, ask for TLS on loopback, or hold a credential of its own.
+FORBIDDEN = (
+    "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGPASSWORD", "PGPASSFILE", "PGREQUIRESSL", "PGSSLROOTCERT",
+    "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION", "PGCHANNELBINDING", "PGREQUIREAUTH",
+)  # fmt: skip
+
+CONTAINER_LISTS = ("initContainers", "containers")
+
+
+def variables(*, port: int, user: str, dbname: str, url_variable: str) -> dict[str, str]:
+    """The variables of every container of the application, in the order in which they stand."""
+    found = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": user, "PGDATABASE": dbname, "PGSSLMODE": "disable"}
+    if url_variable:
+        found[url_variable] = (
+            f"postgresql://{quote(user, safe='')}@127.0.0.1:{port}/{quote(dbname, safe='')}?sslmode=disable"
+        )
+    return found
+
+
+def applications(pod: Json, sidecar: str) -> Iterator[tuple[str, int, Json]]:
+    """Each container of the pod that is not the sidecar, with the list it is in and its index there."""
+    for kind in CONTAINER_LISTS:
+        for index, container in enumerate(pod["spec"].get(kind) or []):
+            if container.get("name") != sidecar:
+                yield kind, index, container
+
+
+def lead_to_sidecar(patch: Patch, wanted: dict[str, str], sidecar: str) -> list[str]:
+    """Set the variables in each container, before its own so that those can refer to them; warnings for what gave way.
+
+    A value that the application set itself is replaced: the pod asked for the gate, and another address leads past it.
+    """
+    warnings: list[str] = []
+    for kind, index, container in list(applications(patch.document, sidecar)):
+        path = ("spec", kind, index, "env")
+        env: list[Json] = container.get("env") or []
+        named = f"container {container.get('name')}"
+        for place in reversed(range(len(env))):
+            if env[place].get("name") in FORBIDDEN:
+                warnings.append(f"{named}: {env[place]['name']} was removed; the sidecar holds the credentials")
+                patch.remove(place, *path)
+        for place, (name, value) in enumerate(wanted.items()):
+            warnings += [f"{named}: {name} was replaced" for _ in _drop_others(patch, path, name, value)]
+            env = container.get("env") or []
+            if not any(entry.get("name") == name for entry in env):
+                patch.insert({"name": name, "value": value}, place, *path)
+    return warnings
+
+
+def _drop_others(patch: Patch, path: tuple[str | int, ...], name: str, value: str) -> list[int]:
+    """Remove entries of that name but one with that value; the places they had."""
+    env: Any = patch.document
+    for step in path[:-1]:
+        env = env[step]
+    env = env.get("env") or []
+    wrong = [
+        place
+        for place, entry in enumerate(env)
+        if entry.get("name") == name and entry != {"name": name, "value": value}
+    ]
+    for place in reversed(wrong):
+        patch.remove(place, *path)
+    return wrong
+
+
+def refuse_credentials(pod: Json, secret: str, sidecar: str) -> None:
+    """The application must not hold what the sidecar holds: with it, it could walk around the gate."""
+    holding = {volume["name"] for volume in pod["spec"].get("volumes") or [] if secret in _secrets_of_volume(volume)}
+    for _, _, container in applications(pod, sidecar):
+        where = _reference(container, secret, holding)
+        if where:
+            raise Refusal(
+                f"container {container.get('name')} takes the Secret {secret} by its {where}, so the application would "
+                "hold the database's credentials and could go around the gate; remove it: the sidecar logs in for it"
+            )
+
+
+def _reference(container: Json, secret: str, holding: set[str]) -> str:
+    for entry in container.get("env") or []:
+        if ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") == secret:
+            return f"environment variable {entry.get('name')}"
+    for source in container.get("envFrom") or []:
+        if (source.get("secretRef") or {}).get("name") == secret:
+            return "envFrom"
+    for mount in container.get("volumeMounts") or []:
+        if mount.get("name") in holding:
+            return f"volume {mount['name']}"
+    return ""
+
+
+def _secrets_of_volume(volume: Json) -> set[str]:
+    projected = (volume.get("projected") or {}).get("sources") or []
+    names = [(volume.get("secret") or {}).get("secretName")]
+    names += [(source.get("secret") or {}).get("name") for source in projected]
+    return {name for name in names if name}

@@ -1,0 +1,177 @@
+"""The sidecar's container and volumes: a native sidecar in the restricted profile that alone holds the credentials.
+
+What doesn't belong: where in the pod they go, and the application's containers (`admit.py`, `environment.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock_operator.inject.annotations import Resources, Wanted
+from penstock_operator.inject.patch import Json
+
+CONTAINER = "penstock-proxy"
+CA_CONFIG_MAP = "penstock-ca"
+CONTROL_AUDIENCE = "penstock-control"
+COLLECTOR_AUDIENCE = "penstock-collector"
+
+_IDENTITY = "penstock-identity"
+_CREDENTIALS = "penstock-credentials"
+_UPSTREAM_CA = "penstock-upstream-ca"
+_SPOOL = "penstock-spool"
+_TMP = "penstock-tmp"
+_MOUNTS = {
+    _IDENTITY: "/var/run/penstock/identity",
+    _CREDENTIALS: "/var/run/penstock/credentials",
+    _UPSTREAM_CA: "/var/run/penstock/upstream-ca",
+    _SPOOL: "/var/lib/penstock",
+    _TMP: "/tmp",  # noqa: S108 - the container's own, an emptyDir
+}
+_WRITABLE = (_SPOOL, _TMP)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the installation decides about every sidecar."""
+
+    image: str
+    version: str
+    control_url: str
+    collector_url: str
+    image_pull_policy: str = "IfNotPresent"
+    # None leaves it to the pod or the platform (OpenShift assigns a range); the image names a user of its own.
+    run_as_user: int | None = 65532
+    resources: Resources = field(
+        default_factory=lambda: Resources({"cpu": "20m", "memory": "96Mi"}, {"cpu": "1", "memory": "256Mi"})
+    )
+    spool_bytes: int = 256 * 1024 * 1024
+    log_level: str = "info"
+    # Whether the cluster keeps `restartPolicy` of init containers (Kubernetes 1.29); an older one would drop it.
+    native_sidecars: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What the sidecar must know of the Database before it has a policy: where its Secrets are."""
+
+    name: str
+    credentials_secret: str
+    ca_secret: str = ""
+    ca_key: str = "ca.crt"
+
+
+def container(shape: Shape, wanted: Wanted, upstream: Upstream) -> Json:
+    """The container, to stand in initContainers."""
+    resources = _resources(shape, wanted)
+    probe = {"port": wanted.health_port, "scheme": "HTTP"}
+    return {
+        "name": CONTAINER,
+        "image": shape.image,
+        "imagePullPolicy": shape.image_pull_policy,
+        # With this, an init container is a native sidecar: started before the others, ended after the application.
+        "restartPolicy": "Always",
+        "args": ["proxy"],
+        "env": _environment(shape, wanted, upstream),
+        "ports": [{"name": "penstock-health", "containerPort": wanted.health_port, "protocol": "TCP"}],
+        "resources": {"requests": dict(resources.requests), "limits": dict(resources.limits)},
+        # The application waits for this one: a minute and a half for the policy and the listener.
+        "startupProbe": {"httpGet": {"path": "/readyz", **probe}, "periodSeconds": 1, "failureThreshold": 90},
+        "readinessProbe": {"httpGet": {"path": "/readyz", **probe}, "periodSeconds": 5, "failureThreshold": 3},
+        # Of the process alone: a database that is down is no reason to restart its gate.
+        "livenessProbe": {"httpGet": {"path": "/healthz", **probe}, "periodSeconds": 10, "failureThreshold": 6},
+        "securityContext": security_context(shape.run_as_user),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": volume["name"], "mountPath": _MOUNTS[volume["name"]]}
+            | ({} if volume["name"] in _WRITABLE else {"readOnly": True})
+            for volume in volumes(shape, upstream)
+        ],
+    }
+
+
+def volumes(shape: Shape, upstream: Upstream) -> list[Json]:
+    """The pod's volumes that only the sidecar mounts. No mode is set: what a non-root user may read depends on it."""
+    identity = [
+        _token("control-token", CONTROL_AUDIENCE),
+        _token("collector-token", COLLECTOR_AUDIENCE),
+        # Kept by the operator in every namespace with a Database, and followed by the kubelet when it is rotated.
+        {"configMap": {"name": CA_CONFIG_MAP, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    ]
+    keys = [{"key": key, "path": key} for key in ("username", "password")]
+    found: list[Json] = [
+        {"name": _IDENTITY, "projected": {"sources": identity}},
+        {"name": _CREDENTIALS, "secret": {"secretName": upstream.credentials_secret, "items": keys}},
+    ]
+    if upstream.ca_secret:
+        items = [{"key": upstream.ca_key, "path": "ca.crt"}]
+        found.append({"name": _UPSTREAM_CA, "secret": {"secretName": upstream.ca_secret, "items": items}})
+    # Twice the spool: SQLite's write-ahead log lies beside it.
+    found.append({"name": _SPOOL, "emptyDir": {"sizeLimit": str(2 * shape.spool_bytes)}})
+    found.append({"name": _TMP, "emptyDir": {"sizeLimit": "16Mi"}})
+    return found
+
+
+def security_context(run_as_user: int | None) -> Json:
+    """All that the restricted Pod Security Standard asks for, so that nothing depends on the pod's own."""
+    context: Json = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    return context if run_as_user is None else context | {"runAsUser": run_as_user}
+
+
+def _environment(shape: Shape, wanted: Wanted, upstream: Upstream) -> list[Json]:
+    identity, credentials = _MOUNTS[_IDENTITY], _MOUNTS[_CREDENTIALS]
+    values: dict[str, str] = {
+        "PENSTOCK_LISTEN": f"127.0.0.1:{wanted.port}",
+        "PENSTOCK_HEALTH": f"0.0.0.0:{wanted.health_port}",
+        "PENSTOCK_DATABASE": upstream.name,
+        "PENSTOCK_CONTROL__URL": shape.control_url,
+        "PENSTOCK_CONTROL__TOKENFILE": f"{identity}/control-token",
+        "PENSTOCK_CONTROL__CAFILE": f"{identity}/ca.crt",
+        "PENSTOCK_COLLECTOR__URL": shape.collector_url,
+        "PENSTOCK_COLLECTOR__TOKENFILE": f"{identity}/collector-token",
+        "PENSTOCK_COLLECTOR__CAFILE": f"{identity}/ca.crt",
+        "PENSTOCK_CREDENTIALSDIR": credentials,
+        "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool.db",
+        "PENSTOCK_SPOOL__MAXBYTES": str(shape.spool_bytes),
+        "PENSTOCK_LOG_LEVEL": shape.log_level,
+    }
+    if upstream.ca_secret:
+        values["PENSTOCK_UPSTREAMCAFILE"] = f"{_MOUNTS[_UPSTREAM_CA]}/ca.crt"
+    fields = {
+        "PENSTOCK_NAMESPACE": "metadata.namespace",
+        "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "metadata.namespace",
+        "PENSTOCK_IDENTITY__WORKLOAD__SERVICEACCOUNT": "spec.serviceAccountName",
+        "PENSTOCK_IDENTITY__WORKLOAD__POD": "metadata.name",
+        "PENSTOCK_IDENTITY__WORKLOAD__PODUID": "metadata.uid",
+    }
+    entries: list[Json] = [{"name": name, "value": value} for name, value in values.items()]
+    # apiVersion as the API server would default it, so that a second look finds no difference.
+    return entries + [
+        {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+        for name, path in fields.items()
+    ]
+
+
+def _token(path: str, audience: str) -> Json:
+    return {"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": 3600}}
+
+
+def _resources(shape: Shape, wanted: Wanted) -> Resources:
+    if wanted.resources is None:
+        return shape.resources
+    return Resources(
+        dict(shape.resources.requests) | dict(wanted.resources.requests),
+        dict(shape.resources.limits) | dict(wanted.resources.limits),
+    )
+
+
+def is_ours(container: dict[str, Any]) -> bool:
+    """Whether the container bears the sidecar's name."""
+    return bool(container.get("name") == CONTAINER)

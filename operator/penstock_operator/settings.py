@@ -1,0 +1,87 @@
+"""What the environment says to the two programs: PENSTOCK_CONTROL_… and PENSTOCK_OPERATOR_…, as the chart sets them.
+
+What doesn't belong: anything about policies; that is in the resources.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Quantities = dict[str, str]
+
+
+class ComputeResources(BaseModel):
+    """Requests and limits, as Kubernetes quantities."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    requests: Quantities = {"cpu": "20m", "memory": "96Mi"}
+    limits: Quantities = {"cpu": "1", "memory": "256Mi"}
+
+
+class SidecarSettings(BaseModel):
+    """What every sidecar gets that the pod doesn't decide."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: Annotated[str, Field(min_length=1)]
+    image_pull_policy: Annotated[str, Field(pattern="^(Always|IfNotPresent|Never)$")] = "IfNotPresent"
+    # Absent: left to the pod or the platform.
+    run_as_user: Annotated[int, Field(ge=1)] | None = None
+    resources: ComputeResources = ComputeResources()
+    spool_bytes: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+
+class ControlSettings(BaseSettings):
+    """For `penstock control`."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_CONTROL_", env_nested_delimiter="__", extra="forbid")
+
+    # Where the release is: its Secrets are read there.
+    namespace: Name
+    sidecar: SidecarSettings
+    # As sidecars reach them.
+    url: Annotated[str, Field(pattern="^https://")]
+    collector_url: Annotated[str, Field(pattern="^https?://")]
+    host: str = "0.0.0.0"  # noqa: S104 - a service of the cluster
+    port: PortNumber = 8443
+    health_port: PortNumber = 9188
+    tls_secret: Name = "penstock-control-tls"  # noqa: S105 - the name of a Secret
+    mask_key_secret: Name = "penstock-mask-key"  # noqa: S105 - the name of a Secret
+    # After SIGTERM: how long to go on while endpoints are taken out of the Service, then to finish what runs.
+    linger: Annotated[float, Field(ge=0, le=60)] = 5.0
+    drain: Annotated[int, Field(ge=1, le=60)] = 10
+
+
+class OperatorSettings(BaseSettings):
+    """For `penstock operator`."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_OPERATOR_", env_nested_delimiter="__", extra="forbid")
+
+    namespace: Name
+    control_service: Name = "penstock-control"
+    collector_service: Name = "penstock-collector"
+    # The webhook configurations that the chart made, whose caBundle is ours.
+    mutating_webhook: Name = "penstock"
+    validating_webhook: Name = "penstock"
+    cluster_domain: Name = "cluster.local"
+    host: str = "0.0.0.0"  # noqa: S104 - probed by the kubelet
+    health_port: PortNumber = 9189
+    certificate_days: Annotated[float, Field(gt=0, le=398)] = 90
+    authority_days: Annotated[float, Field(gt=0, le=3650)] = 1095
+
+
+def wrong_settings(error: ValidationError) -> str:
+    """What is wrong with the environment, one line, naming the variables."""
+    prefix = {"ControlSettings": "PENSTOCK_CONTROL_", "OperatorSettings": "PENSTOCK_OPERATOR_"}[error.title]
+    parts = []
+    for problem in error.errors(include_url=False, include_input=False):
+        variable = prefix + "__".join(str(step) for step in problem["loc"]).upper()
+        parts.append(f"{variable}: {problem['msg'].lower()}")
+    return "; ".join(parts)

@@ -1,0 +1,222 @@
+"""`control` as its callers meet it: over TLS on a real port."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from tests.operator.doubles import SHOP, WEB, Clock, Reviewer, change, synced, tokens
+
+from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
+from penstock_operator.control import app
+from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.measures import Measures
+from penstock_operator.control.policies import Policies
+from penstock_operator.health import health
+from penstock_operator.inject.sidecar import Shape
+from penstock_operator.objects import POLICIES
+from penstock_operator.serving import Endpoint, ServingError, serve
+
+NOW = datetime.now(UTC)
+AUTHORITY = build_authority(NOW, timedelta(days=1))
+
+
+def secret(leaf: KeyPair) -> dict[str, Any]:
+    pair = {"tls.crt": leaf.certificate_pem, "tls.key": leaf.key_pem}
+    return {"data": {name: base64.b64encode(pem).decode() for name, pem in pair.items()}}
+
+
+def leaf(life: timedelta = timedelta(hours=1)) -> KeyPair:
+    return build_leaf(AUTHORITY, ["localhost"], NOW, life)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """A `control` that serves, and a client that trusts its authority."""
+
+    def __init__(self, policies: Policies, shape: Shape) -> None:
+        self.policies = policies
+        self.reviewer = Reviewer()
+        self.certificate = ServedCertificate()
+        self.certificate.replace({("penstock-system", "tls"): secret(leaf())}, 1)
+        self.measures = Measures(policies, self.certificate)
+        self.control = app.Control(policies, tokens(self.reviewer, Clock()), shape, self.measures)
+        self.port, self.health_port = free_port(), free_port()
+        self.trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
+        self.client = httpx2.AsyncClient(
+            base_url=f"https://localhost:{self.port}", verify=self.trust, trust_env=False, timeout=10
+        )
+        self.bearer = {"Authorization": "Bearer good"}
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(app.secured(self.control), "127.0.0.1", self.port, self.certificate.context),
+            Endpoint(health(lambda: self.policies.lacking, self.measures.registry), "127.0.0.1", self.health_port),
+        ]
+
+
+@pytest.fixture
+async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
+    running = Running(synced(shop), shape)
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(running.endpoints(), stop, drain=2))
+    async with running.client:
+        for _ in range(100):
+            try:
+                await running.client.get("/")
+                break
+            except httpx2.ConnectError:
+                await asyncio.sleep(0.02)
+        yield running
+    running.control.stopping.set()
+    stop.set()
+    await serving
+
+
+async def test_a_pod_is_mutated(running: Running) -> None:
+    pod = {
+        "kind": "Pod",
+        "metadata": {"annotations": {"penstock.dev/inject": "true", "penstock.dev/database": "shop"}},
+        "spec": {"containers": [{"name": "web"}]},
+    }
+    answer = await running.client.post("/mutate", json={"request": {"uid": "1", "namespace": "shop", "object": pod}})
+    assert answer.status_code == 200
+    assert answer.json()["kind"] == "AdmissionReview"
+    assert answer.json()["response"]["patchType"] == "JSONPatch"
+
+
+@pytest.mark.parametrize("path", ["/mutate", "/validate"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"request": {"uid": "1"}}', b"[" * 100_000])
+async def test_garbage_is_one_line(running: Running, path: str, body: bytes) -> None:
+    answer = await running.client.post(path, content=body)
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["error"]
+    assert "\n" not in answer.json()["error"]
+
+
+async def test_a_body_larger_than_any_object_is_not_read_to_its_end(running: Running) -> None:
+    answer = await running.client.post("/mutate", content=b" " * (9 * 1024 * 1024))
+    assert answer.status_code == 400
+    assert "larger" in answer.json()["error"]
+
+
+async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
+    async def reviewed(subject: dict[str, Any]) -> dict[str, Any]:
+        review = {"request": {"uid": "1", "namespace": "shop", "object": subject}}
+        answer = await running.client.post("/validate", json=review)
+        response: dict[str, Any] = answer.json()["response"]
+        return response
+
+    assert await reviewed(shop.policy) == {"uid": "1", "allowed": True}
+    assert await reviewed(shop.database) == {"uid": "1", "allowed": True}
+    shop.policy["spec"]["databaseRef"]["name"] = "shpo"
+    early = await reviewed(shop.policy)
+    assert early["allowed"], "the Database may come next"
+    assert "there is no Database shpo" in early["warnings"][0]
+    shop.policy["spec"]["guardrails"] = {"maxRowsReturned": 5}
+    refused = await reviewed(shop.policy)
+    assert refused["status"]["code"] == 422
+    assert "spec.guardrails.maxRowsReturned: not supported yet" in refused["status"]["message"]
+
+
+async def test_a_pod_follows_its_policies(running: Running, shop: Any) -> None:
+    async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
+        assert answer.status_code == 200
+        lines = answer.aiter_lines()
+        assert json.loads(await anext(lines))["generation"] == 101
+        shop.policy["spec"]["allow"] = []
+        change(running.policies, POLICIES, WEB, shop.policy, 120)
+        bundle = json.loads(await asyncio.wait_for(anext(lines), 2))
+        assert (bundle["generation"], bundle["policies"][0]["spec"]["allow"]) == (120, [])
+        change(running.policies, "databases", SHOP, None, 130)
+        assert not json.loads(await asyncio.wait_for(anext(lines), 2)).get("policies"), "who listens loses access"
+        metrics = await running.client.get(f"http://127.0.0.1:{running.health_port}/metrics")
+        assert "penstock_control_streams 1.0" in metrics.text
+
+
+async def test_a_silent_stream_has_a_heartbeat(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "HEARTBEAT_SECONDS", 0.05)
+    async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        assert await asyncio.wait_for(anext(lines), 2) == ""
+
+
+async def test_a_stream_ends_when_the_process_is_to_end(running: Running) -> None:
+    async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        running.control.stopping.set()
+        assert [line async for line in lines] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "status", "words"),
+    [
+        ("/v1/policies/shop/shop", None, 401, "a bearer token is needed"),
+        ("/v1/policies/shop/shop", "Basic eDp5", 401, "a bearer token is needed"),
+        ("/v1/policies/shop/shop", "Bearer bad", 401, "not a running pod's"),
+        ("/v1/policies/other/shop", "Bearer good", 403, "a pod of shop can't read policies of other"),
+        ("/v1/policies/shop/nothing", "Bearer good", 404, "no usable Database nothing in shop"),
+    ],
+)
+async def test_others_do_not(running: Running, path: str, authorization: str | None, status: int, words: str) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    answer = await running.client.get(path, headers=headers)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+
+
+async def test_a_token_that_can_not_be_checked_is_no_token(running: Running) -> None:
+    running.reviewer.down = True
+    answer = await running.client.get("/v1/policies/shop/shop", headers=running.bearer)
+    assert answer.status_code == 503
+
+
+async def test_a_renewed_certificate_is_served_without_a_restart(running: Running) -> None:
+    def served() -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", running.port), 5) as plain,
+            running.trust.wrap_socket(plain, server_hostname="localhost") as tls,
+        ):
+            return tls.getpeercert(binary_form=True) or b""
+
+    before = await asyncio.to_thread(served)
+    renewed = leaf(timedelta(hours=2))
+    running.certificate.replace({("penstock-system", "tls"): secret(renewed)}, 2)
+    after = await asyncio.to_thread(served)
+    assert before != after
+    assert running.certificate.not_after == renewed.certificate.not_valid_after_utc.timestamp()
+    running.certificate.replace({("penstock-system", "tls"): {"data": {"tls.crt": "", "tls.key": "eA=="}}}, 3)
+    assert await asyncio.to_thread(served) == after, "one that can't be used does not displace one that can"
+
+
+async def test_health_says_what_is_lacking(running: Running) -> None:
+    async def asked(path: str) -> httpx2.Response:
+        return await running.client.get(f"http://127.0.0.1:{running.health_port}{path}")
+
+    assert (await asked("/readyz")).status_code == 200
+    running.policies._synced.clear()
+    ready = await asked("/readyz")
+    assert (ready.status_code, ready.text.startswith("waiting for the list of databases")) == (503, True)
+    assert (await asked("/healthz")).status_code == 200
+    assert (await running.client.post("/mutate", json={})).status_code == 503
+    assert (await running.client.get("/v1/policies/shop/shop", headers=running.bearer)).status_code == 503
+
+
+async def test_a_port_that_is_taken_is_one_line(running: Running) -> None:
+    with pytest.raises(ServingError, match=f"can't listen on 127.0.0.1:{running.port}"):
+        await serve(running.endpoints(), asyncio.Event())

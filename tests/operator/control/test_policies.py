@@ -1,0 +1,139 @@
+"""Resources come and go; the bundles and their numbers follow, and whoever listens is told."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from typing import Any
+
+import pytest
+from tests.operator.doubles import SECRET, SHOP, WEB, change, synced
+
+from penstock_operator.cluster.watch import Change
+from penstock_operator.control.policies import MASK_KEY, Policies
+from penstock_operator.objects import DATABASES, POLICIES
+
+Json = dict[str, Any]
+
+
+def generation(policies: Policies) -> int:
+    return policies.latest(SHOP).bundle.generation
+
+
+def test_nothing_is_handed_out_before_all_is_known(shop: Any) -> None:
+    policies = Policies()
+    assert len(policies.lacking) == 3
+    policies.follower(DATABASES).replace({SHOP: shop.database}, 100)
+    policies.follower(POLICIES).replace({}, 101)
+    policies.follower(MASK_KEY).replace({}, 102)
+    assert policies.lacking == ["the mask key"]
+    assert policies.topic("shop", "shop") is None
+    policies.follower(MASK_KEY).change(Change(("penstock-system", "k"), SECRET, 103))
+    assert policies.lacking == []
+    assert policies.topic("shop", "shop") is not None
+
+
+def test_a_bundle_is_a_line_with_the_policies_and_a_key_of_its_own(shop: Any) -> None:
+    topic = synced(shop).topic("shop", "shop")
+    assert topic is not None
+    document = json.loads(topic.line)
+    assert topic.line.count(b"\n") == 1
+    assert document["generation"] == 101, "the newest revision of what it was made from"
+    assert [policy["metadata"]["name"] for policy in document["policies"]] == ["web"]
+    assert len(base64.b64decode(document["maskKey"])) == 32
+    assert b"k" * 32 not in base64.b64decode(document["maskKey"])
+
+
+def test_keys_differ_between_databases_and_agree_between_replicas(shop: Any) -> None:
+    one, other = synced(shop), synced(shop)
+    assert one.mask_key("shop", "shop") == other.mask_key("shop", "shop")
+    assert one.mask_key("shop", "shop") != one.mask_key("shop", "other")
+
+
+def test_a_changed_policy_is_told_with_its_revision(shop: Any) -> None:
+    policies = synced(shop)
+    topic = policies.latest(SHOP)
+    shop.policy["spec"]["allow"] = ["select", "insert"]
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    assert topic.changed.is_set()
+    assert generation(policies) == 120
+
+
+def test_a_change_without_meaning_is_not_told(shop: Any) -> None:
+    policies = synced(shop)
+    topic = policies.latest(SHOP)
+    shop.policy["status"] = {"pods": 3}
+    shop.policy["metadata"]["labels"] = {"a": "b"}
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    change(policies, POLICIES, ("elsewhere", "x"), shop.policy, 121)
+    assert policies.latest(SHOP) is topic
+    assert not topic.changed.is_set()
+
+
+def test_taking_a_policy_away_is_a_newer_bundle_without_it(shop: Any) -> None:
+    policies = synced(shop)
+    change(policies, POLICIES, WEB, None, 130)
+    assert policies.latest(SHOP).bundle.policies == ()
+    assert generation(policies) == 130
+
+
+def test_a_number_only_ever_grows_also_when_watches_overtake_each_other(shop: Any) -> None:
+    policies = synced(shop)
+    shop.policy["spec"]["allow"] = []
+    change(policies, POLICIES, WEB, shop.policy, 150)
+    shop.database["spec"]["port"] = 5433
+    change(policies, DATABASES, SHOP, shop.database, 140)
+    assert generation(policies) == 151
+
+
+def test_a_replica_that_starts_after_a_removal_has_a_larger_number_than_one_that_saw_the_policy(shop: Any) -> None:
+    before = synced(shop)
+    after = Policies()
+    after.follower(DATABASES).replace({SHOP: shop.database}, 200)
+    after.follower(POLICIES).replace({}, 201)
+    after.follower(MASK_KEY).replace({("penstock-system", "k"): SECRET}, 202)
+    assert generation(after) > generation(before)
+
+
+def test_an_invalid_policy_takes_all_access_away(shop: Any) -> None:
+    policies = synced(shop)
+    bad = copy.deepcopy(shop.policy)
+    bad["metadata"]["name"] = "bad"
+    bad["spec"]["masks"] = [{"tags": ["pii.email"], "with": {"sparkle": {}}}]
+    change(policies, POLICIES, ("shop", "bad"), bad, 160)
+    assert policies.latest(SHOP).bundle.policies == (), "its mask could be the one that matters"
+    assert "sparkle" in policies.unusable[SHOP]
+    change(policies, POLICIES, ("shop", "bad"), None, 161)
+    assert [policy.name for policy in policies.latest(SHOP).bundle.policies] == ["web"]
+    assert policies.unusable == {}
+
+
+@pytest.mark.parametrize("broken", [None, {"host": "x"}])
+def test_a_database_that_is_gone_or_invalid_gives_its_listeners_an_empty_bundle(shop: Any, broken: Json | None) -> None:
+    policies = synced(shop)
+    topic = policies.latest(SHOP)
+    change(policies, DATABASES, SHOP, None if broken is None else {**shop.database, "spec": broken}, 170)
+    assert topic.changed.is_set()
+    assert policies.latest(SHOP).bundle.policies == ()
+    assert policies.topic("shop", "shop") is None
+    assert policies.bundle("shop", "shop") is None
+    change(policies, DATABASES, SHOP, shop.database, 180)
+    assert policies.topic("shop", "shop") is not None
+    assert generation(policies) == 180
+
+
+def test_a_lost_mask_key_stays_known(shop: Any) -> None:
+    policies = synced(shop)
+    key = policies.mask_key(*SHOP)
+    change(policies, MASK_KEY, ("penstock-system", "k"), None, 190)
+    assert policies.lacking == []
+    assert policies.mask_key(*SHOP) == key
+
+
+def test_another_mask_key_is_another_bundle(shop: Any) -> None:
+    policies = synced(shop)
+    line = policies.latest(SHOP).line
+    change(policies, MASK_KEY, ("penstock-system", "k"), {"data": {"key": base64.b64encode(b"j" * 32).decode()}}, 195)
+    assert policies.latest(SHOP).line != line
+    assert generation(policies) == 195

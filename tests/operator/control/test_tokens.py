@@ -1,0 +1,68 @@
+"""Bearer tokens are reviewed by the API server, and not more often than needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.operator.doubles import GOOD, WEB_POD, Clock, Reviewer, tokens
+
+from penstock_operator.control.tokens import Unverifiable, read_status
+
+
+async def test_a_good_token_is_asked_about_once_a_minute() -> None:
+    reviewer, clock = Reviewer(), Clock()
+    subject = tokens(reviewer, clock)
+    assert await subject.caller("good") == WEB_POD
+    assert await subject.caller("good") == WEB_POD
+    assert len(reviewer.asked) == 1
+    clock.now += 61
+    assert await subject.caller("good") == WEB_POD
+    assert len(reviewer.asked) == 2
+
+
+async def test_a_bad_one_is_nobody_and_asked_about_again_soon() -> None:
+    reviewer, clock = Reviewer(), Clock()
+    subject = tokens(reviewer, clock)
+    assert await subject.caller("bad") is None
+    assert await subject.caller("bad") is None
+    clock.now += 6
+    assert await subject.caller("bad") is None
+    assert len(reviewer.asked) == 2
+
+
+async def test_nothing_and_too_much_is_not_even_asked_about() -> None:
+    reviewer = Reviewer()
+    subject = tokens(reviewer, Clock())
+    assert await subject.caller("") is None
+    assert await subject.caller("x" * 20_000) is None
+    assert reviewer.asked == []
+
+
+async def test_an_outage_is_no_verdict() -> None:
+    reviewer, clock = Reviewer(), Clock()
+    subject = tokens(reviewer, clock)
+    assert await subject.caller("good") == WEB_POD
+    reviewer.down = True
+    assert await subject.caller("good") == WEB_POD, "remembered"
+    clock.now += 61
+    with pytest.raises(Unverifiable, match="can't be reached"):
+        await subject.caller("good")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"authenticated": False},
+        {"authenticated": "true"},
+        {"audiences": ["https://kubernetes.default.svc"]},
+        {"audiences": None},
+        {"user": {"username": "ada", "extra": GOOD["user"]["extra"]}},
+        {"user": {"username": "system:serviceaccount:shop:web"}},
+        {"user": {"username": "system:serviceaccount:shop:web", "extra": {"authentication.kubernetes.io/pod-uid": []}}},
+        {"user": None},
+    ],
+)
+def test_only_a_pod_with_a_token_for_us_is_somebody(change: dict[str, Any]) -> None:
+    assert read_status(GOOD, "penstock-control") == WEB_POD
+    assert read_status(GOOD | change, "penstock-control") is None

@@ -1,0 +1,367 @@
+"""Pods come to admission: what they get, what they are refused, and that a second look changes nothing."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from typing import Any
+
+import jsonpatch
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from penstock_operator.inject import sidecar
+from penstock_operator.inject.admit import BadReview, admit
+from penstock_operator.inject.sidecar import Shape
+
+Json = dict[str, Any]
+
+
+def pod(**spec: Any) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": "web-",
+            "annotations": {"penstock.dev/inject": "true", "penstock.dev/database": "shop"},
+        },
+        "spec": {"serviceAccountName": "web", "containers": [{"name": "web", "image": "web:1"}], **spec},
+    }
+
+
+def annotated(subject: Json, **annotations: str) -> Json:
+    for name, value in annotations.items():
+        subject["metadata"]["annotations"]["penstock.dev/" + name.replace("_", "-")] = value
+    return subject
+
+
+def review(subject: Any, namespace: str = "shop") -> Json:
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {"uid": "u-1", "namespace": namespace, "operation": "CREATE", "object": subject},
+    }
+
+
+class Desk:
+    """The admission of one shop."""
+
+    def __init__(self, shop: Any, shape: Shape) -> None:
+        self.shop, self.shape = shop, shape
+
+    def answer(self, subject: Any, namespace: str = "shop") -> Json:
+        response: Json = admit(review(subject, namespace), self.shop, self.shape)["response"]
+        assert response["uid"] == "u-1"
+        return response
+
+    def admitted(self, subject: Json) -> Json:
+        """The pod after the patch."""
+        before = copy.deepcopy(subject)
+        response = self.answer(subject)
+        assert response["allowed"], response
+        assert subject == before, "the pod given is not touched"
+        operations = json.loads(base64.b64decode(response.get("patch", "W10=")))
+        after: Json = jsonpatch.apply_patch(subject, operations)
+        return after
+
+    def refusal(self, subject: Json, namespace: str = "shop") -> str:
+        response = self.answer(subject, namespace)
+        assert not response["allowed"]
+        assert "patch" not in response
+        message: str = response["status"]["message"]
+        assert "\n" not in message
+        return message
+
+
+@pytest.fixture
+def desk(shop: Any, shape: Shape) -> Desk:
+    return Desk(shop, shape)
+
+
+def env(container: Json) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value") for entry in container.get("env", [])}
+
+
+def test_the_sidecar_comes_first_and_alone_holds_secrets(desk: Desk) -> None:
+    after = desk.admitted(pod(initContainers=[{"name": "migrate", "image": "web:1"}]))
+    first, migrate = after["spec"]["initContainers"]
+    (web,) = after["spec"]["containers"]
+    assert first["name"] == "penstock-proxy"
+    assert first["restartPolicy"] == "Always"
+    assert [mount["name"] for mount in first["volumeMounts"]] == [v["name"] for v in after["spec"]["volumes"]]
+    for other in (migrate, web):
+        assert "volumeMounts" not in other
+        assert env(other) == {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": "5432",
+            "PGUSER": "web",
+            "PGDATABASE": "shop",
+            "PGSSLMODE": "disable",
+        }
+
+
+def test_the_pod_bears_what_it_was_given(desk: Desk) -> None:
+    metadata = desk.admitted(pod())["metadata"]
+    assert metadata["annotations"]["penstock.dev/injected-version"] == "1"
+    assert metadata["annotations"]["penstock.dev/policy-generation"] == "42"
+    assert metadata["labels"] == {"penstock.dev/injected": "true"}
+
+
+def test_the_sidecar_passes_the_restricted_profile_and_has_requests_and_limits(desk: Desk) -> None:
+    first = desk.admitted(pod())["spec"]["initContainers"][0]
+    context = first["securityContext"]
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert context["readOnlyRootFilesystem"] is True
+    assert set(first["resources"]["requests"]) == set(first["resources"]["limits"]) == {"cpu", "memory"}
+    writable = [mount["mountPath"] for mount in first["volumeMounts"] if not mount.get("readOnly")]
+    assert writable == ["/var/lib/penstock", "/tmp"]
+
+
+def test_tokens_are_of_their_own_audiences_and_the_secrets_those_of_the_database(desk: Desk) -> None:
+    volumes = {volume["name"]: volume for volume in desk.admitted(pod())["spec"]["volumes"]}
+    tokens = [s["serviceAccountToken"] for s in volumes["penstock-identity"]["projected"]["sources"][:2]]
+    assert [(t["audience"], t["expirationSeconds"]) for t in tokens] == [
+        ("penstock-control", 3600),
+        ("penstock-collector", 3600),
+    ]
+    assert volumes["penstock-credentials"]["secret"]["secretName"] == "shop-db"
+    assert volumes["penstock-upstream-ca"]["secret"] == {
+        "secretName": "shop-db-ca",
+        "items": [{"key": "ca.pem", "path": "ca.crt"}],
+    }
+
+
+def test_a_database_that_names_no_authority_needs_no_volume_for_it(desk: Desk) -> None:
+    desk.shop.database["spec"]["tls"] = {"mode": "require"}
+    after = desk.admitted(pod())
+    assert "penstock-upstream-ca" not in [volume["name"] for volume in after["spec"]["volumes"]]
+    assert "PENSTOCK_UPSTREAMCAFILE" not in env(after["spec"]["initContainers"][0])
+
+
+def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:
+    after = desk.admitted(
+        annotated(pod(), port="6432", health_port="9999", url_variable="DATABASE_URL", resources="cpu=70m")
+    )
+    first, (web,) = after["spec"]["initContainers"][0], after["spec"]["containers"]
+    assert env(web)["PGPORT"] == "6432"
+    assert env(web)["DATABASE_URL"] == "postgresql://web@127.0.0.1:6432/shop?sslmode=disable"
+    assert env(first)["PENSTOCK_LISTEN"] == "127.0.0.1:6432"
+    assert first["startupProbe"]["httpGet"]["port"] == first["ports"][0]["containerPort"] == 9999
+    assert first["resources"]["requests"] == {"cpu": "70m", "memory": "96Mi"}
+    assert first["resources"]["limits"] == {"cpu": "70m", "memory": "256Mi"}
+
+
+def test_a_database_name_is_quoted_in_the_url(desk: Desk) -> None:
+    desk.shop.database["spec"]["dbname"] = "shop eu/1"
+    web = desk.admitted(annotated(pod(), url_variable="URL"))["spec"]["containers"][0]
+    assert env(web)["PGDATABASE"] == "shop eu/1"
+    assert env(web)["URL"] == "postgresql://web@127.0.0.1:5432/shop%20eu%2F1?sslmode=disable"
+
+
+def test_our_variables_stand_before_those_that_may_refer_to_them(desk: Desk) -> None:
+    own = {"name": "DSN", "value": "host=$(PGHOST)"}
+    web = desk.admitted(pod(containers=[{"name": "web", "env": [own]}]))["spec"]["containers"][0]
+    assert [entry["name"] for entry in web["env"]] == [
+        "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSSLMODE", "DSN",
+    ]  # fmt: skip
+
+
+def test_variables_that_lead_past_the_sidecar_give_way_with_a_warning(desk: Desk) -> None:
+    own = [
+        {"name": "PGHOST", "value": "shop-db"},
+        {"name": "PGPASSWORD", "value": "x"},
+        {"name": "PGSERVICE", "value": "y"},
+        {"name": "COLOUR", "value": "blue"},
+    ]
+    subject = pod(containers=[{"name": "web", "env": own}])
+    assert env(desk.admitted(subject)["spec"]["containers"][0]) == {
+        "PGHOST": "127.0.0.1", "PGPORT": "5432", "PGUSER": "web", "PGDATABASE": "shop", "PGSSLMODE": "disable",
+        "COLOUR": "blue",
+    }  # fmt: skip
+    assert sorted(desk.answer(subject)["warnings"]) == [
+        "penstock: container web: PGHOST was replaced",
+        "penstock: container web: PGPASSWORD was removed; the sidecar holds the credentials",
+        "penstock: container web: PGSERVICE was removed; the sidecar holds the credentials",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("container", "volumes", "where"),
+    [
+        (
+            {"env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "shop-db", "key": "password"}}}]},
+            [],
+            "environment variable P",
+        ),
+        ({"envFrom": [{"secretRef": {"name": "shop-db"}}]}, [], "envFrom"),
+        (
+            {"volumeMounts": [{"name": "db", "mountPath": "/db"}]},
+            [{"name": "db", "secret": {"secretName": "shop-db"}}],
+            "volume db",
+        ),
+        (
+            {"volumeMounts": [{"name": "db", "mountPath": "/db"}]},
+            [{"name": "db", "projected": {"sources": [{"secret": {"name": "shop-db"}}]}}],
+            "volume db",
+        ),
+        ({"volumeMounts": [{"name": "penstock-credentials", "mountPath": "/c"}]}, "own", "volume penstock-credentials"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["containers", "initContainers"])
+def test_an_application_that_holds_the_credentials_is_refused(
+    desk: Desk, container: Json, volumes: Any, where: str, kind: str
+) -> None:
+    if volumes == "own":
+        upstream = sidecar.Upstream("shop", "shop-db", "shop-db-ca", "ca.pem")
+        volumes = [v for v in sidecar.volumes(desk.shape, upstream) if v["name"] == "penstock-credentials"]
+    message = desk.refusal(pod(**{kind: [{"name": "app", **container}]}, volumes=volumes))
+    assert message.startswith(f"penstock: container app takes the Secret shop-db by its {where}")
+
+
+def test_a_pod_that_does_not_ask_passes_untouched(desk: Desk) -> None:
+    assert desk.answer(annotated(pod(), inject="false")) == {"uid": "u-1", "allowed": True}
+    assert desk.answer({"kind": "Pod", "metadata": {}, "spec": {}}) == {"uid": "u-1", "allowed": True}
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        (annotated(pod(), inject="yes"), 'takes "true" or "false"'),
+        (annotated(pod(), database="shpo"), "there is no Database shpo; Databases in the namespace shop: shop"),
+        (pod(hostNetwork=True), "hostNetwork shares 127.0.0.1"),
+        (pod(shareProcessNamespace=True), "shareProcessNamespace"),
+        (pod(hostPID=True), "hostPID"),
+        (pod(os={"name": "windows"}), "Linux only"),
+        (
+            pod(containers=[{"name": "db", "ports": [{"containerPort": 5432}]}]),
+            "container db has port 5432, which the sidecar would take; set the annotation penstock.dev/port",
+        ),
+        (
+            pod(containers=[{"name": "m", "ports": [{"containerPort": 9187, "protocol": "TCP"}]}]),
+            "container m has port 9187, which the sidecar would take; set the annotation penstock.dev/health-port",
+        ),
+        (annotated(pod(), port="9187"), "ask for port 9187 twice"),
+        (pod(containers=[{"name": "penstock-proxy"}]), "the container name penstock-proxy is reserved"),
+        (pod(initContainers=[{"name": "penstock-proxy"}]), "the container name penstock-proxy is reserved"),
+        (pod(volumes=[{"name": "penstock-spool", "emptyDir": {}}]), "the volume name penstock-spool is reserved"),
+    ],
+)
+def test_what_can_not_be_is_refused_in_words(desk: Desk, subject: Json, words: str) -> None:
+    assert words in desk.refusal(subject)
+
+
+def test_the_database_must_be_named(desk: Desk) -> None:
+    subject = pod()
+    del subject["metadata"]["annotations"]["penstock.dev/database"]
+    assert desk.refusal(subject) == (
+        "penstock: the annotation penstock.dev/database is missing; Databases in the namespace shop: shop"
+    )
+
+
+def test_a_database_of_another_namespace_is_none(desk: Desk) -> None:
+    assert "Databases in the namespace other: none" in desk.refusal(pod(), namespace="other")
+
+
+def test_an_old_cluster_would_drop_what_makes_it_a_sidecar(shop: Any, shape: Shape) -> None:
+    old = Shape("i", "1", "https://c", "https://d", native_sidecars=False)
+    assert "older than Kubernetes 1.29" in Desk(shop, old).refusal(pod())
+
+
+def test_udp_ports_do_not_clash(desk: Desk) -> None:
+    assert desk.admitted(pod(containers=[{"name": "x", "ports": [{"containerPort": 5432, "protocol": "UDP"}]}]))
+
+
+def test_a_service_account_without_policy_is_a_warning(desk: Desk) -> None:
+    assert desk.answer(pod(serviceAccountName="other"))["warnings"] == [
+        "penstock: no DatabaseAccessPolicy for the Database shop is for the service account other; "
+        "its sessions will be refused"
+    ]
+    assert "warnings" not in desk.answer(pod())
+    desk.shop.policy["spec"]["subjects"].append({"identity": {"kind": "agent"}})
+    assert "warnings" not in desk.answer(pod(serviceAccountName="other")), "agents may come through any pod"
+
+
+def test_the_mesh_sets_up_the_network_before(desk: Desk) -> None:
+    after = desk.admitted(
+        pod(initContainers=[{"name": "istio-init"}, {"name": "istio-proxy", "restartPolicy": "Always"}, {"name": "m"}])
+    )
+    names = [container["name"] for container in after["spec"]["initContainers"]]
+    assert names == ["istio-init", "istio-proxy", "penstock-proxy", "m"]
+
+
+def test_a_container_that_another_webhook_adds_later_is_led_to_the_sidecar_too(desk: Desk) -> None:
+    after = desk.admitted(pod())
+    after["spec"]["containers"].append({"name": "late"})
+    again = desk.admitted(after)
+    assert env(again["spec"]["containers"][1])["PGHOST"] == "127.0.0.1"
+    assert again["spec"]["initContainers"] == after["spec"]["initContainers"]
+
+
+def test_a_copied_pod_template_with_stamps_but_no_sidecar_gets_one(desk: Desk) -> None:
+    after = desk.admitted(annotated(pod(), injected_version="0", policy_generation="1"))
+    assert after["spec"]["initContainers"][0]["name"] == "penstock-proxy"
+    assert after["metadata"]["annotations"]["penstock.dev/injected-version"] == "1"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"request": None},
+        {"request": {"uid": 7}},
+        review(None),
+        review({"kind": "Service"}),
+        review({"kind": "Pod", "metadata": {}}),
+        review(pod(), namespace=""),
+    ],
+)
+def test_garbage_is_no_review(desk: Desk, garbage: Any) -> None:
+    with pytest.raises(BadReview):
+        admit(garbage, desk.shop, desk.shape)
+
+
+variables = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGSERVICE", "URL", "OTHER"]),
+            "value": st.sampled_from(["127.0.0.1", "5432", "web", "x"]),
+        }
+    ),
+    max_size=6,
+)
+containers = st.lists(
+    st.fixed_dictionaries({"name": st.sampled_from(["a", "b", "istio-proxy"])}, optional={"env": variables}),
+    max_size=3,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    apps=containers.filter(bool),
+    inits=st.none() | containers,
+    volumes=st.none() | st.just([{"name": "data", "emptyDir": {}}]),
+    url=st.booleans(),
+)
+def test_a_second_look_changes_nothing(desk: Desk, apps: Any, inits: Any, volumes: Any, url: bool) -> None:
+    subject = pod(containers=apps, initContainers=inits, volumes=volumes)
+    if url:
+        annotated(subject, url_variable="URL")
+    after = desk.admitted(subject)
+    assert "patch" not in desk.answer(after)
+    assert desk.answer(subject) == desk.answer(subject), "the same pod, the same answer"
+    ours = [c for c in after["spec"]["initContainers"] if c["name"] == "penstock-proxy"]
+    assert len(ours) == 1
+    others = [c["name"] for c in after["spec"]["initContainers"] if c["name"] != "penstock-proxy"]
+    assert others == [c["name"] for c in inits or []], "the others stay, in their order"
+    for container in after["spec"]["containers"]:
+        found = env(container)
+        assert (found["PGHOST"], found["PGPORT"], found["PGUSER"]) == ("127.0.0.1", "5432", "web")
+        assert not {"PGPASSWORD", "PGSERVICE"} & set(found)

@@ -1,0 +1,64 @@
+"""What a pod may ask for, and what it is told when it asks wrongly."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock_operator.inject.annotations import Refusal, Resources, Wanted, read, unknown, wants_sidecar
+
+P = "penstock.dev/"
+
+
+def test_all_wishes_are_read() -> None:
+    assert read(
+        {
+            P + "database": "shop",
+            P + "port": "6432",
+            P + "health-port": "9999",
+            P + "url-variable": "DATABASE_URL",
+            P + "resources": "cpu=50m, memory=96Mi,limits.cpu=1",
+            "other.example/port": "1",
+        }
+    ) == Wanted(
+        "shop", 6432, 9999, "DATABASE_URL", Resources({"cpu": "50m", "memory": "96Mi"}, {"cpu": "1", "memory": "96Mi"})
+    )
+
+
+def test_defaults_stand_for_what_is_not_said() -> None:
+    assert read({P + "database": "shop"}) == Wanted("shop", 5432, 9187, "", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("database", "Shop!", "takes the name of a Database"),
+        ("database", "", "takes the name of a Database"),
+        ("port", "80", "from 1024 to 65535"),
+        ("port", "65536", "from 1024 to 65535"),
+        ("port", "٥٤٣٢", "from 1024 to 65535"),
+        ("health-port", "no", "from 1024 to 65535"),
+        ("url-variable", "DATABASE-URL", "the name of an environment variable"),
+        ("resources", "cpu", "cpu and memory for the sidecar"),
+        ("resources", "cpu=much", "cpu and memory for the sidecar"),
+        ("resources", "gpu=1", "cpu and memory for the sidecar"),
+        ("resources", "limit.cpu=1", "cpu and memory for the sidecar"),
+    ],
+)
+def test_a_slip_is_refused_by_name(name: str, value: str, words: str) -> None:
+    with pytest.raises(Refusal, match=f"the annotation {P}{name} is .*{words}"):
+        read({P + name: value})
+
+
+def test_only_true_and_false_mean_something() -> None:
+    assert wants_sidecar({P + "inject": "true"})
+    assert not wants_sidecar({P + "inject": "false"})
+    assert not wants_sidecar({})
+    with pytest.raises(Refusal, match='takes "true" or "false"'):
+        wants_sidecar({P + "inject": "yes"})
+
+
+def test_an_unknown_annotation_is_a_warning_with_a_guess() -> None:
+    assert unknown({P + "databse": "shop", P + "inject": "true", "other.example/x": ""}) == [
+        "unknown annotation penstock.dev/databse: did you mean penstock.dev/database?"
+    ]
+    assert "known: penstock.dev/inject" in unknown({P + "zzz": ""})[0]
