@@ -65,7 +65,7 @@ class Subject(Model):
 
 
 class RowFilter(Model):
-    """The rows of one table that are there at all. Not supported yet."""
+    """The rows of one table that are there at all."""
 
     table: TableName
     """The table: schema.table."""
@@ -81,13 +81,13 @@ class Guardrails(Model):
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
     max_rows_returned: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    """How many rows one statement may return. Not supported yet."""
+    """How many rows one statement may return."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    """How many rows one statement may change; it is rolled back above that. Not supported yet."""
+    """How many rows one statement may change; it is rolled back above that."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
-    """What the planner may estimate that one statement costs. Not supported yet."""
+    """What the planner may estimate that one statement costs."""
     statement_timeout: Duration | None = None
-    """How long one statement may run. Not supported yet."""
+    """How long one statement may run."""
 
 
 class Approvers(Model):
@@ -98,7 +98,7 @@ class Approvers(Model):
 
 
 class Approval(Model):
-    """Statements that are held until somebody approves them. Not supported yet."""
+    """Statements that are held until somebody approves them."""
 
     name: ResourceName
     """The rule's name, for messages and the audit trail."""
@@ -138,11 +138,11 @@ class DatabaseAccessPolicySpec(Model):
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
     constant, hash, partial, email."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
-    """Which rows there are at all. Not supported yet."""
+    """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None
-    """Statements that are held until somebody approves them. Not supported yet."""
+    """Statements that are held until somebody approves them."""
     audit: Audit = Audit()
     """How statements are recorded."""
 

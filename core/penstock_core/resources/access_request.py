@@ -5,9 +5,9 @@ Its effect is not built yet (`unsupported.py`); the shape is what a held stateme
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
 from penstock_core.resources.vocabulary import (
@@ -20,6 +20,8 @@ from penstock_core.resources.vocabulary import (
     ResourceName,
     Timestamp,
 )
+
+_NOT_APPROVED = "only what was approved can be used"
 
 _Digest = Annotated[str, Field(min_length=64, max_length=64, pattern=HEX)]
 
@@ -136,6 +138,10 @@ class AccessRequestStatus(Status):
             "!has(oldSelf.consumedAt) || (has(self.consumedAt) && self.consumedAt == oldSelf.consumedAt)",
             "an approval that was used stays used",
         ),
+        Rule(
+            "!has(self.consumedAt) || (has(self.decision) && self.decision == 'approved')",
+            _NOT_APPROVED,
+        ),
     )
 
     decision: Literal["approved", "denied"] | None = None
@@ -149,9 +155,19 @@ class AccessRequestStatus(Status):
     consumed_at: Timestamp | None = None
     """When the approval was used. It can be used once."""
 
+    @model_validator(mode="after")
+    def _approved_before_use(self) -> Self:
+        if self.consumed_at is not None and self.decision != "approved":
+            raise ValueError(_NOT_APPROVED)
+        return self
+
 
 class AccessRequest(Resource):
-    """One statement that waits for approval. Penstock makes it; approvers write its status. Not supported yet."""
+    """One statement that waits for approval. Penstock makes it; approvers write its status."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(oldSelf.status) || has(self.status)", "a status stays; make a new request"),
+    )
 
     api_version: Literal["penstock.dev/v1alpha1"] = "penstock.dev/v1alpha1"
     kind: Literal["AccessRequest"] = "AccessRequest"

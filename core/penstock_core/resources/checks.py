@@ -63,8 +63,8 @@ def _unknown_tags(policy: DatabaseAccessPolicy, place: int, mask: MaskSpec, data
     for number, tag in enumerate(mask.tags or ()):
         if tag not in database.tags:
             yield Problem(
-                f"no column of Database {database.name} is classified {tag}{suggestion(tag, database.tags)}; "
-                "until one is, the policy allows nothing",
+                f"no column of Database {database.name} is classified {tag}, so the policy allows nothing"
+                f"{suggestion(tag, database.tags)}",
                 f"spec.masks[{place}].tags[{number}]",
                 resource=policy.title,
             )

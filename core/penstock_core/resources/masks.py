@@ -35,7 +35,7 @@ class ConstantMask(Model):
 
 
 class BucketMask(Model):
-    """Numbers rounded down to a multiple. Not supported yet."""
+    """Numbers rounded down to a multiple."""
 
     size: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
     """The distance from one multiple to the next."""
@@ -59,11 +59,11 @@ class MaskKinds(Model):
     email: Plain | None = None
     """An address as j***@example.com: the first character and the domain stay."""
     year: Plain | None = None
-    """Dates rounded down to the year. Not supported yet."""
+    """Dates rounded down to the year."""
     month: Plain | None = None
-    """Dates rounded down to the month. Not supported yet."""
+    """Dates rounded down to the month."""
     bucket: BucketMask | None = None
-    """Numbers rounded down to a multiple. Not supported yet."""
+    """Numbers rounded down to a multiple."""
 
 
 class MaskSpec(Model):
@@ -78,4 +78,4 @@ class MaskSpec(Model):
     with_: Annotated[MaskKinds, Field(alias="with")]
     """What the columns' values become: one kind of mask."""
     unless: Expression | None = None
-    """Whom the mask is not for: an expression in CEL over identity, session, statement and now. Not supported yet."""
+    """Whom the mask is not for: an expression in CEL over identity, session, statement and now."""

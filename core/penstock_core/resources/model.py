@@ -131,7 +131,7 @@ class Condition(Model):
     """What it is about, Ready for one."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is so."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The generation of the resource that this was found of."""
     last_transition_time: Timestamp
     """When the status last changed."""

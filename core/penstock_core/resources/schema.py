@@ -33,6 +33,8 @@ def _inlined(node: Schema, definitions: dict[str, Schema], path: tuple[str, ...]
     if len(path) > 64:
         raise UnstructuralSchema(f"{'.'.join(path[:8])}…: a model that contains itself")
     result = {key: value for key, value in node.items() if key not in _DROPPED}
+    if "description" in result:
+        result["description"] = _paragraphs(result["description"])
     if "const" in node:
         result["enum"] = [node["const"]]
     if "default" in result:
@@ -51,7 +53,13 @@ def _inlined(node: Schema, definitions: dict[str, Schema], path: tuple[str, ...]
         result["items"] = _inlined(result["items"], definitions, (*path, "[]"))
     if "type" not in result:
         raise UnstructuralSchema(f"{'.'.join(path)}: has no single type")
-    return result
+    return {key: result[key] for key in sorted(result, key=_reading_order)}
+
+
+def _reading_order(key: str) -> int:
+    """What a reader wants to know first stands first; the rest stays as it came."""
+    first = ("description", "type", "format", "enum", "default", "required")
+    return first.index(key) if key in first else len(first)
 
 
 def _resolved(node: Schema, definitions: dict[str, Schema], path: tuple[str, ...]) -> Schema:
@@ -77,6 +85,11 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return value
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring without the line breaks within its paragraphs."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def at(schema: Schema, location: tuple[str | int, ...]) -> Schema | None:

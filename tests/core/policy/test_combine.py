@@ -1,0 +1,368 @@
+"""What policies come to for an identity: a table of policies in, identity, what is allowed, masked and refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock_core.identity import Identity, Principal, Workload
+from penstock_core.policy.combine import effective, matches
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
+
+DATABASE = Database.model_validate(
+    {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "Database",
+        "metadata": {"name": "shop", "namespace": "shop"},
+        "spec": {
+            "host": "db",
+            "dbname": "shop",
+            "credentialsSecretRef": {"name": "shop-db"},
+            "classification": [
+                {"columns": ["public.customers.email", "*.*.email"], "tag": "pii.email"},
+                {"columns": ['public."Payments".card', "public.payments.pan"], "tag": "pci.pan"},
+                {"columns": ["*.*.iban"], "tag": "pci.pan"},
+            ],
+        },
+    }
+)
+WEB = Identity(workload=Workload("shop", "web", "web-1", "uid-1"))
+ADA = Identity(principal=Principal("person", "ada", "https://id.example.com", ("dpo", "staff")))
+BOT = Identity(
+    workload=Workload("shop", "bots"), principal=Principal("agent", "bot", "https://id.example.com", ("support",))
+)
+NOBODY = Identity()
+SA_WEB = {"serviceAccount": {"name": "web"}}
+
+
+def policy(name: str, *subjects: dict[str, Any], **spec: Any) -> DatabaseAccessPolicy:
+    """A policy for the service account `web` unless it says for whom."""
+    return DatabaseAccessPolicy.model_validate(
+        {
+            "apiVersion": "penstock.dev/v1alpha1",
+            "kind": "DatabaseAccessPolicy",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"databaseRef": {"name": "shop"}, "subjects": list(subjects) or [SA_WEB], **spec},
+        }
+    )
+
+
+def bundle(*policies: DatabaseAccessPolicy, generation: int = 7) -> Bundle:
+    key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    return Bundle.model_validate({"generation": generation, "database": DATABASE, "policies": policies, "maskKey": key})
+
+
+def mask(with_: dict[str, Any], *columns: str, **tags: Any) -> dict[str, Any]:
+    return {"with": with_, **({"columns": columns} if columns else tags)}
+
+
+def only(*policies: str, **parts: Any) -> PolicySet:
+    return PolicySet(policies, **{"allow": frozenset({"select"}), **parts})
+
+
+# ── Who a policy is for ──
+
+AGENTS = {"identity": {"kind": "agent"}}
+SUBJECTS = [
+    (SA_WEB, WEB, True),
+    (SA_WEB, Identity(workload=Workload("billing", "web")), False),
+    (SA_WEB, Identity(workload=Workload("shop", "webby")), False),
+    (SA_WEB, Identity(principal=Principal("service", "web", "https://id.example.com")), False),
+    (SA_WEB, NOBODY, False),
+    ({"serviceAccount": {"name": "bots"}}, BOT, True),
+    (AGENTS, BOT, True),
+    (AGENTS, ADA, False),
+    (AGENTS, WEB, False),
+    (AGENTS, NOBODY, False),
+    ({"identity": {"groups": ["dpo"]}}, ADA, True),
+    ({"identity": {"groups": ["auditors", "staff"]}}, ADA, True),
+    ({"identity": {"groups": ["auditors"]}}, ADA, False),
+    ({"identity": {"kind": "agent", "groups": ["support"]}}, BOT, True),
+    ({"identity": {"kind": "person", "groups": ["support"]}}, BOT, False),
+    ({"identity": {"subject": "ada"}}, ADA, True),
+    ({"identity": {"subject": "Ada"}}, ADA, False),
+    ({"identity": {"subject": "ada", "issuer": "https://id.example.com"}}, ADA, True),
+    ({"identity": {"subject": "ada", "issuer": "https://evil.example.com"}}, ADA, False),
+    ({"identity": {"issuer": "https://id.example.com"}}, BOT, True),
+]
+
+
+@pytest.mark.parametrize(("subject", "identity", "is_for"), SUBJECTS)
+def test_whom_a_policy_is_for(subject: dict[str, Any], identity: Identity, is_for: bool) -> None:
+    assert matches(policy("p", subject), identity) is is_for
+    found = effective(bundle(policy("p", subject)), identity)
+    assert (found.enforced is not None) is is_for
+
+
+def test_any_one_subject_is_enough() -> None:
+    both = policy("p", {"serviceAccount": {"name": "other"}}, AGENTS)
+    assert matches(both, BOT)
+    assert not matches(both, WEB)
+
+
+# ── What they come to ──
+
+ALLOW_ALL = ("select", "insert", "update", "delete")
+EMAIL, REDACT, HASH, NULL = {"email": {}}, {"redact": {}}, {"hash": {}}, {"null": {}}
+TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, PolicySet | None]] = {
+    "no policy, no access": ([], WEB, None, None),
+    "a policy for others is no policy": ([policy("a", AGENTS)], WEB, None, None),
+    "reading is allowed unless more is said": ([policy("a")], WEB, only("a"), None),
+    "what is allowed adds up": (
+        [policy("a", allow=["insert"]), policy("b", allow=["update", "select"])],
+        WEB,
+        only("a", "b", allow=frozenset({"insert", "update", "select"})),
+        None,
+    ),
+    "an empty allow only takes away": (
+        [policy("a", allow=[], masks=[mask(NULL, "public.t.c")]), policy("b")],
+        WEB,
+        only("a", "b", masks=(MaskRule(("public.t.c",), Mask("null", Rule("a", "masks[0]"))),)),
+        None,
+    ),
+    "tags become columns, quotes fall away": (
+        [policy("a", masks=[mask({"partial": {"keepLast": 4}}, tags=["pci.pan"])])],
+        WEB,
+        only(
+            "a",
+            masks=(
+                MaskRule(
+                    ("*.*.iban", "public.Payments.card", "public.payments.pan"),
+                    Mask("partial", Rule("a", "masks[0]"), keep_last=4),
+                ),
+            ),
+        ),
+        None,
+    ),
+    "several tags in one mask": (
+        [policy("a", masks=[mask(HASH, tags=["pii.email", "pci.pan"])])],
+        WEB,
+        only(
+            "a",
+            masks=(
+                MaskRule(
+                    ("*.*.email", "*.*.iban", "public.Payments.card", "public.customers.email", "public.payments.pan"),
+                    Mask("hash", Rule("a", "masks[0]")),
+                ),
+            ),
+        ),
+        None,
+    ),
+    "masks of all policies stand together, the strictest first": (
+        [
+            policy("b", masks=[mask(EMAIL, "public.t.c"), mask({"constant": {"value": "x"}}, "public.t.c")]),
+            policy("a", masks=[mask(EMAIL, "public.t.c"), mask(REDACT, "public.t.c")]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            masks=(
+                MaskRule(("public.t.c",), Mask("redact", Rule("a", "masks[1]"))),
+                MaskRule(("public.t.c",), Mask("constant", Rule("b", "masks[1]"), value="x")),
+                MaskRule(("public.t.c",), Mask("email", Rule("a", "masks[0]"))),
+                MaskRule(("public.t.c",), Mask("email", Rule("b", "masks[0]"))),
+            ),
+        ),
+        None,
+    ),
+    "settings of a partial mask": (
+        [policy("a", masks=[mask({"partial": {"keepFirst": 1, "keepLast": 2, "fill": "#"}}, "a.b.c")])],
+        WEB,
+        only(
+            "a",
+            masks=(MaskRule(("a.b.c",), Mask("partial", Rule("a", "masks[0]"), keep_first=1, keep_last=2, fill="#")),),
+        ),
+        None,
+    ),
+    "a guardrail of one is a guardrail for all": (
+        [
+            policy("b", allow=ALLOW_ALL, guardrails={"requireWhere": ["delete"], "denyFunctions": ["pg_sleep"]}),
+            policy("a", guardrails={"requireWhere": ["delete", "update"]}),
+            policy("c", guardrails={"denyFunctions": ["public.f", "pg_sleep"]}),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            "c",
+            allow=frozenset(ALLOW_ALL),
+            require_where=(
+                ("delete", Rule("a", "guardrails.requireWhere")),
+                ("update", Rule("a", "guardrails.requireWhere")),
+            ),
+            deny_functions=(
+                ("pg_sleep", Rule("b", "guardrails.denyFunctions")),
+                ("public.f", Rule("c", "guardrails.denyFunctions")),
+            ),
+        ),
+        None,
+    ),
+    "the audit of the most careful": (
+        [
+            policy("a", audit={"sqlText": "full", "onFailure": "continue"}),
+            policy("b", audit={"sqlText": "hash", "onFailure": "continue"}),
+            policy("c", audit={"sqlText": "normalized"}),
+        ],
+        WEB,
+        only("a", "b", "c", sql_text="hash", on_failure="block"),
+        None,
+    ),
+    "full and continue if all that match say so": (
+        [
+            policy("a", audit={"sqlText": "full", "onFailure": "continue"}),
+            policy("b", AGENTS, audit={"sqlText": "hash"}),
+        ],
+        WEB,
+        only("a", sql_text="full", on_failure="continue"),
+        None,
+    ),
+    "observing alone enforces nothing": (
+        [policy("a", mode="observe", masks=[mask(NULL, "a.b.c")])],
+        WEB,
+        None,
+        only("a", masks=(MaskRule(("a.b.c",), Mask("null", Rule("a", "masks[0]"))),)),
+    ),
+    "enforcing and observing: what is, and what would be": (
+        [
+            policy("now", allow=["select"], masks=[mask(EMAIL, "a.b.c")]),
+            policy("soon", mode="observe", allow=["insert"], masks=[mask(NULL, "a.b.c")], audit={"sqlText": "hash"}),
+        ],
+        WEB,
+        only("now", masks=(MaskRule(("a.b.c",), Mask("email", Rule("now", "masks[0]"))),)),
+        only(
+            "now",
+            "soon",
+            allow=frozenset({"select", "insert"}),
+            masks=(
+                MaskRule(("a.b.c",), Mask("null", Rule("soon", "masks[0]"))),
+                MaskRule(("a.b.c",), Mask("email", Rule("now", "masks[0]"))),
+            ),
+            sql_text="hash",
+        ),
+    ),
+    "an observing policy for others is no business of this one": (
+        [policy("now"), policy("soon", AGENTS, mode="observe")],
+        WEB,
+        only("now"),
+        None,
+    ),
+    "a workload's and its principal's policies add up": (
+        [policy("pod", {"serviceAccount": {"name": "bots"}}, allow=["insert"]), policy("agent", AGENTS)],
+        BOT,
+        only("agent", "pod", allow=frozenset({"select", "insert"})),
+        None,
+    ),
+    "a mask for a tag that no column bears: nothing is allowed, the rest still holds": (
+        [
+            policy(
+                "typo",
+                allow=ALLOW_ALL,
+                masks=[mask(NULL, tags=["pii.emial"]), mask(REDACT, "a.b.c")],
+                guardrails={"requireWhere": ["update"]},
+            )
+        ],
+        WEB,
+        only(
+            "typo",
+            allow=frozenset(),
+            masks=(MaskRule(("a.b.c",), Mask("redact", Rule("typo", "masks[1]"))),),
+            require_where=(("update", Rule("typo", "guardrails.requireWhere")),),
+        ),
+        None,
+    ),
+    "and what another policy allows stays allowed": (
+        [policy("typo", allow=ALLOW_ALL, masks=[mask(NULL, tags=["pii.emial", "pii.email"])]), policy("other")],
+        WEB,
+        only(
+            "other",
+            "typo",
+            masks=(MaskRule(("*.*.email", "public.customers.email"), Mask("null", Rule("typo", "masks[0]"))),),
+        ),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("policies", "identity", "enforced", "observed"), TABLE.values(), ids=TABLE.keys())
+def test_what_policies_come_to(
+    policies: list[DatabaseAccessPolicy],
+    identity: Identity,
+    enforced: PolicySet | None,
+    observed: PolicySet | None,
+) -> None:
+    assert effective(bundle(*policies), identity) == EffectivePolicy("shop", enforced, observed, generation=7)
+
+
+# ── Whatever the policies ──
+
+_columns = st.sampled_from(["a.b.c", "*.*.email", "public.t.x"])
+_masks = st.builds(
+    mask,
+    st.sampled_from([EMAIL, REDACT, HASH, NULL, {"partial": {"keepLast": 2}}, {"constant": {"value": "v"}}]),
+    _columns,
+)
+_verbs = st.lists(st.sampled_from(ALLOW_ALL), unique=True)
+_specs = st.fixed_dictionaries(
+    {
+        "subjects": st.lists(st.sampled_from([SA_WEB, AGENTS]), min_size=1, max_size=2),
+        "mode": st.sampled_from(["enforce", "observe"]),
+        "allow": _verbs,
+        "masks": st.lists(_masks, max_size=3),
+        "guardrails": st.fixed_dictionaries(
+            {
+                "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),
+                "denyFunctions": st.lists(st.sampled_from(["pg_sleep", "public.f", "f"]), unique=True),
+            }
+        ),
+        "audit": st.fixed_dictionaries(
+            {
+                "sqlText": st.sampled_from(["hash", "normalized", "full"]),
+                "onFailure": st.sampled_from(["block", "continue"]),
+            }
+        ),
+    }
+)  # fmt: skip
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> list[DatabaseAccessPolicy]:
+    specs = draw(st.lists(_specs, max_size=4))
+    return [policy(f"p{place}", *spec.pop("subjects"), **spec) for place, spec in enumerate(specs)]
+
+
+@given(sets(), st.sampled_from([WEB, BOT, ADA, NOBODY]), st.data())
+def test_the_order_of_policies_makes_no_difference(
+    policies: list[DatabaseAccessPolicy], identity: Identity, data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(policies))
+    assert effective(bundle(*shuffled), identity) == effective(bundle(*policies), identity)
+
+
+def refusals(one: PolicySet) -> set[object]:
+    """All that a set takes away: masks, and names of what is refused."""
+    return {*one.masks, *(verb for verb, _ in one.require_where), *(name for name, _ in one.deny_functions)}
+
+
+@given(sets(), st.sampled_from([WEB, BOT]))
+def test_no_policy_takes_back_what_another_refuses(policies: list[DatabaseAccessPolicy], identity: Identity) -> None:
+    whole = effective(bundle(*policies), identity)
+    for one in policies:
+        alone = effective(bundle(one), identity)
+        if alone.enforced is not None:
+            assert whole.enforced is not None
+            assert refusals(alone.enforced) <= refusals(whole.enforced)
+            assert alone.enforced.allow <= whole.enforced.allow
+        if alone.observed is not None:
+            assert whole.observed is not None
+            assert refusals(alone.observed) <= refusals(whole.observed)
+
+
+@given(sets())
+def test_nobody_gets_nothing(policies: list[DatabaseAccessPolicy]) -> None:
+    found = effective(bundle(*policies), NOBODY)
+    assert (found.enforced, found.observed) == (None, None)

@@ -1,0 +1,127 @@
+"""Each row of the table, put into an otherwise valid policy, is refused by the same words everywhere."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from penstock_core.resources import AccessRequest, Bundle, Database, DatabaseAccessPolicy, ResourceError, parse
+from penstock_core.resources.crd import definitions
+from penstock_core.resources.schema import at, structural
+from penstock_core.resources.unsupported import UNSUPPORTED, Unsupported, unsupported_in
+
+POLICY: dict[str, Any] = {
+    "apiVersion": "penstock.dev/v1alpha1",
+    "kind": "DatabaseAccessPolicy",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "databaseRef": {"name": "shop"},
+        "subjects": [{"serviceAccount": {"name": "web"}}],
+        "masks": [{"tags": ["pii"], "with": {"redact": {}}}],
+    },
+}
+DATABASE: dict[str, Any] = {
+    "apiVersion": "penstock.dev/v1alpha1",
+    "kind": "Database",
+    "metadata": {"name": "shop", "namespace": "shop"},
+    "spec": {
+        "host": "db",
+        "dbname": "shop",
+        "credentialsSecretRef": {"name": "shop-db"},
+        "classification": [{"columns": ["*.*.email"], "tag": "pii"}],
+    },
+}
+# A valid value for each field of the table.
+VALUES: dict[str, Any] = {
+    "rowFilters": [{"table": "public.orders", "where": "region = 'eu'"}],
+    "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
+    "maxRowsReturned": 10000,
+    "maxRowsChanged": 100,
+    "maxPlanCost": 1e7,
+    "statementTimeout": "30s",
+    "unless": "'dpo' in identity.groups",
+    "year": {},
+    "month": {},
+    "bucket": {"size": 10},
+}
+FIELDS = [row for row in UNSUPPORTED if row.path and not row.values]
+
+
+def policy_with(row: Unsupported) -> dict[str, Any]:
+    """The policy with the row's field given."""
+    document = copy.deepcopy(POLICY)
+    holder: Any = document
+    for step in row.path.split(".")[:-1]:
+        holder = holder[step[:-2]][0] if step.endswith("[]") else holder.setdefault(step, {})
+    if row.path.startswith("spec.masks[].with."):
+        holder.clear()
+    holder[row.field] = VALUES[row.field]
+    return document
+
+
+def refused(document: dict[str, Any]) -> str:
+    with pytest.raises(ResourceError) as caught:
+        parse(document)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("row", FIELDS, ids=lambda row: row.path)
+def test_a_field_without_effect_is_refused_with_what_to_do(row: Unsupported) -> None:
+    document = policy_with(row)
+
+    DatabaseAccessPolicy.model_validate(document)  # the model has it: only its effect is missing
+    place = row.path.replace("[]", "[0]")
+    assert refused(document) == f"DatabaseAccessPolicy shop/web: {place}: not supported yet: {row.field}; {row.remedy}"
+
+
+@pytest.mark.parametrize("verb", ["truncate", "create", "alter", "drop"])
+def test_a_verb_without_effect_is_refused(verb: str) -> None:
+    document = copy.deepcopy(POLICY)
+    document["spec"]["allow"] = ["select", verb]
+
+    DatabaseAccessPolicy.model_validate(document)
+    assert f"spec.allow[1]: not supported yet: allow {verb}; make changes of the schema" in refused(document)
+
+
+@pytest.mark.parametrize("row", FIELDS, ids=lambda row: row.path)
+def test_a_bundle_with_such_a_field_is_refused_whole(row: Unsupported) -> None:
+    with pytest.raises(ResourceError, match=f"not supported yet: {row.field}"):
+        Bundle.of(
+            [Database.model_validate(DATABASE), DatabaseAccessPolicy.model_validate(policy_with(row))],
+            namespace="shop",
+            database="shop",
+            generation=1,
+            mask_key=bytes(32),
+        )
+
+
+@pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
+def test_the_api_server_says_the_same(row: Unsupported) -> None:
+    text = " ".join("".join(definitions().values()).split()).replace("''", "'")
+    for value in row.values or ("",):
+        assert row.message(value) in text
+    without = " ".join("".join(definitions([other for other in UNSUPPORTED if other != row]).values()).split())
+    assert row.message(row.values[0] if row.values else "") not in without.replace("''", "'")
+
+
+@pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
+def test_every_row_names_a_field_that_there_is(row: Unsupported) -> None:
+    model = {"DatabaseAccessPolicy": DatabaseAccessPolicy, "AccessRequest": AccessRequest}[row.kind]
+    steps: list[str | int] = []
+    for step in filter(None, row.path.split(".")):
+        steps += [step[:-2], 0] if step.endswith("[]") else [step]
+    field = at(structural(model), tuple(steps))
+    assert field is not None
+    assert set(row.values) <= set(field.get("enum", ()))
+
+
+def test_what_has_an_effect_is_left_alone() -> None:
+    assert list(unsupported_in(POLICY)) == []
+    assert list(unsupported_in(DATABASE)) == []
+
+
+@pytest.mark.parametrize("damaged", [{"spec": None}, {"spec": []}, {"spec": {"masks": "x"}}, {"spec": {"allow": {}}}])
+def test_damaged_documents_are_looked_through_all_the_same(damaged: dict[str, Any]) -> None:
+    assert list(unsupported_in(POLICY | damaged)) == []
