@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Self
 
 from cryptography import x509
@@ -18,6 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # Clocks of nodes differ a little.
 BACKDATED = timedelta(minutes=5)
+# Where `kubectl port-forward` ends. Nobody but our own programs trusts the authority.
+_LOOPBACK = (x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def build_leaf(authority: KeyPair, names: Sequence[str], now: datetime, life: ti
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, names), *_LOOPBACK]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
         .sign(authority.key, hashes.SHA256())
     )
@@ -105,7 +108,7 @@ def dns_names(certificate: x509.Certificate) -> list[str]:
 
 
 def service_names(service: str, namespace: str, cluster_domain: str) -> list[str]:
-    """The names by which a Service is called; `localhost` is for port forwarding."""
+    """The names by which a Service is called."""
     short = f"{service}.{namespace}.svc"
     return [short, f"{short}.{cluster_domain}", f"{service}.{namespace}", service, "localhost"]
 

@@ -1,0 +1,80 @@
+"""All that knows of kopf: it watches, and says which namespace is worth a look. It runs in a thread with its own loop.
+
+No finalizers, no annotations, no webhooks of kopf's: objects never hang when the operator is away. What doesn't belong:
+doing anything with what changed (`namespaces.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from penstock_operator.cluster.access import Access
+from penstock_operator.inject.annotations import INJECTED_LABEL
+from penstock_operator.objects import DATABASES, POLICIES
+
+_GROUP = ("penstock.dev", "v1alpha1")
+# A watch that stays silent this long is made anew, whatever the network hides.
+_WATCH_SECONDS = 290.0
+
+
+class WatchingEnded(Exception):
+    """kopf stopped by itself; the process must be started again."""
+
+
+def registry(access: Access, touch: Callable[[str], None]) -> kopf.OperatorRegistry:
+    """Everything that kopf is to do; `touch` is called in kopf's thread."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return connection(access)
+
+    @kopf.on.startup(registry=handlers)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False
+        settings.watching.server_timeout = _WATCH_SECONDS
+        settings.watching.client_timeout = _WATCH_SECONDS + 30
+        # Only pods with a sidecar, chosen by the API server.
+        settings.watching.label_selectors["pods"] = f"{INJECTED_LABEL}=true"
+        settings.persistence.finalizer = "penstock.dev/unused"
+        settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="penstock.dev")
+        settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix="penstock.dev")
+
+    def changed(namespace: str | None, **_: Any) -> None:
+        if namespace:
+            touch(namespace)
+
+    for plural in (DATABASES, POLICIES):
+        kopf.on.event(*_GROUP, plural, id=plural, registry=handlers)(changed)
+    kopf.on.event("", "v1", "pods", id="pods", labels={INJECTED_LABEL: "true"}, registry=handlers)(changed)
+    return handlers
+
+
+def connection(access: Access) -> kopf.ConnectionInfo:
+    """Our access as kopf has it. kopf asks again when the token is refused, and the file then holds a newer one."""
+    return kopf.ConnectionInfo(
+        server=access.server,
+        ca_data=_encoded(access.ca),
+        token=access.bearer() or None,
+        certificate_data=_encoded(access.certificate),
+        private_key_data=_encoded(access.key),
+    )
+
+
+def watch(handlers: kopf.OperatorRegistry, ready: threading.Event, stop: threading.Event) -> None:
+    """Watch until `stop`; blocks. Raises WatchingEnded."""
+    # kopf logs each event it handles; what we do about it is logged by ourselves.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    kopf.run(registry=handlers, standalone=True, clusterwide=True, ready_flag=ready, stop_flag=stop)
+    if not stop.is_set():
+        raise WatchingEnded("watching the cluster ended unexpectedly; the lines above say why")
+
+
+def _encoded(pem: str) -> str | None:
+    return base64.b64encode(pem.encode()).decode() if pem else None

@@ -1,0 +1,165 @@
+"""Brings each namespace to what it should be, whatever happened in it: reads all that is there, writes what differs.
+
+Level-triggered: an event only says that a namespace is worth another look. What doesn't belong: judging
+(`verdicts.py`), and how events come (`handlers.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from penstock_operator.certificates.keeper import MANAGER
+from penstock_operator.cluster.api import Api, ApiError
+from penstock_operator.controllers.verdicts import Holdings, Verdict, ready_condition, verdicts
+from penstock_operator.inject.annotations import INJECTED_LABEL
+from penstock_operator.inject.sidecar import CA_CONFIG_MAP
+from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
+
+Json = dict[str, Any]
+
+# Several events of one `kubectl apply` are one look.
+_GATHER = 0.2
+_RETRY = 5.0
+_KINDS = {DATABASES: "Database", POLICIES: "DatabaseAccessPolicy"}
+_ENDED = ("Succeeded", "Failed")
+_NOT_FOUND = 404
+_log = structlog.get_logger(__name__)
+
+
+class Namespaces:
+    """Those with resources of ours. `touch` one to have it looked at; `run` looks."""
+
+    def __init__(self, api: Api, version: str, bundle: Callable[[], bytes], instance: str) -> None:
+        self._api = api
+        self._version = version
+        self._bundle = bundle
+        self._instance = instance
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+        self.known: set[str] = set()
+
+    def touch(self, *namespaces: str) -> None:
+        """Have them looked at soon."""
+        self.known.update(namespaces)
+        self._dirty.update(namespaces)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_GATHER)
+            self._wake.clear()
+            dirty, self._dirty = self._dirty, set()
+            failed = [namespace for namespace in sorted(dirty) if not await self._tried(namespace)]
+            if failed:
+                await asyncio.sleep(_RETRY)
+                self.touch(*failed)
+
+    async def _tried(self, namespace: str) -> bool:
+        try:
+            await self.reconcile(namespace)
+        except ApiError as problem:
+            _log.warning("a namespace could not be brought up to date", namespace=namespace, problem=str(problem))
+            return False
+        return True
+
+    async def reconcile(self, namespace: str) -> None:
+        """One look. Raises ApiError."""
+        ours = f"{GROUP_PATH}/namespaces/{namespace}"
+        databases = await self._items(f"{ours}/{DATABASES}")
+        policies = await self._items(f"{ours}/{POLICIES}")
+        if not databases and not policies:
+            self.known.discard(namespace)
+            return
+        pods = await self._items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{INJECTED_LABEL}=true")
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+        if databases:
+            await self._spread_authority(namespace)
+        raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
+        raw |= {(POLICIES, one["metadata"]["name"]): one for one in policies}
+        for verdict in verdicts(Holdings(databases, policies, running), self._version):
+            await self._say(verdict, raw[verdict.plural, verdict.name])
+
+    async def _say(self, verdict: Verdict, resource: Json) -> None:
+        metadata = resource["metadata"]
+        before: Json = resource.get("status") or {}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        status = verdict.status(before, metadata.get("generation", 0), now)
+        if status == before:
+            return
+        path = f"{GROUP_PATH}/namespaces/{metadata['namespace']}/{verdict.plural}/{verdict.name}/status"
+        try:
+            await self._api.merge(path, {"status": status})
+        except ApiError as problem:
+            if problem.status == _NOT_FOUND:
+                return
+            raise
+        known = ready_condition(before)
+        if (known.get("reason"), known.get("status")) != (verdict.reason, status["conditions"][0]["status"]):
+            _log.info(
+                "status",
+                resource=f"{_KINDS[verdict.plural]} {metadata['namespace']}/{verdict.name}",
+                ready=verdict.ready,
+                reason=verdict.reason,
+                message=verdict.message,
+            )
+            await self._tell(verdict, metadata)
+
+    async def _tell(self, verdict: Verdict, metadata: Json) -> None:
+        """An Event, which `kubectl describe` shows. One that can't be written is no reason to try all again."""
+        event: Json = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{verdict.name[:200]}-", "namespace": metadata["namespace"]},
+            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "type": "Normal" if verdict.ready else "Warning",
+            "reason": verdict.reason,
+            "action": "Check",
+            "note": verdict.message[:1000],
+            "reportingController": "penstock.dev/operator",
+            "reportingInstance": self._instance,
+            "regarding": {
+                "apiVersion": "penstock.dev/v1alpha1",
+                "kind": _KINDS[verdict.plural],
+                "namespace": metadata["namespace"],
+                "name": verdict.name,
+                "uid": metadata["uid"],
+            },
+        }
+        try:
+            await self._api.create(f"/apis/events.k8s.io/v1/namespaces/{metadata['namespace']}/events", event)
+        except ApiError as problem:
+            _log.warning("an event could not be written", resource=verdict.name, problem=str(problem))
+
+    async def _spread_authority(self, namespace: str) -> None:
+        """Keep the ConfigMap by which sidecars trust `control` and the collector; pods follow it when it changes."""
+        bundle = self._bundle().decode()
+        if not bundle:
+            raise ApiError(0, "there is no certificate authority yet")
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{CA_CONFIG_MAP}"
+        try:
+            known = (await self._api.get(path)).get("data")
+        except ApiError as problem:
+            if problem.status != _NOT_FOUND:
+                raise
+            known = None
+        if known == {"ca.crt": bundle}:
+            return
+        labels = {"app.kubernetes.io/name": "penstock", "app.kubernetes.io/managed-by": MANAGER}
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": CA_CONFIG_MAP, "namespace": namespace, "labels": labels},
+            "data": {"ca.crt": bundle},
+        }
+        await self._api.apply(path, body, manager=MANAGER)
+        _log.info("authority spread", namespace=namespace)
+
+    async def _items(self, path: str, **query: str) -> list[Json]:
+        return (await self._api.get(path, **query)).get("items") or []

@@ -1,0 +1,102 @@
+"""Runs the operator: keeps certificates, looks at namespaces, and answers probes, until SIGTERM.
+
+What doesn't belong: `penstock control`, which is a program of its own (`penstock_operator.control.main`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from penstock_operator.certificates.keeper import Keeper
+from penstock_operator.cluster.access import find
+from penstock_operator.cluster.api import Api, ApiError
+from penstock_operator.controllers import handlers
+from penstock_operator.controllers.namespaces import Namespaces
+from penstock_operator.health import health
+from penstock_operator.serving import Endpoint, alongside, serve
+from penstock_operator.settings import OperatorSettings
+
+# How often Secrets and webhooks are looked at, and every namespace though nothing happened.
+_KEEP_SECONDS = 10.0
+_LOOK_SECONDS = 300.0
+_log = structlog.get_logger(__name__)
+
+
+class Operator:
+    """One operator. There must not be two at a time: the chart has one replica, replaced before the next starts."""
+
+    def __init__(self, api: Api, settings: OperatorSettings) -> None:
+        self.keeper = Keeper(api, settings, lambda: datetime.now(UTC))
+        instance = os.environ.get("HOSTNAME") or socket.gethostname()
+        self.namespaces = Namespaces(api, version("penstock"), lambda: self.keeper.bundle, instance)
+        self.watching = threading.Event()
+        self.registry = CollectorRegistry()
+        self._not_after = Gauge(
+            "penstock_operator_cert_not_after_seconds",
+            "When a certificate ends, in seconds since 1970.",
+            ["certificate"],
+            registry=self.registry,
+        )
+        self._kept = Gauge(
+            "penstock_operator_last_kept_seconds",
+            "When certificates and webhooks were last found or made right, in seconds since 1970.",
+            registry=self.registry,
+        )
+
+    def lacking(self) -> list[str]:
+        """What must be there before we are ready."""
+        missing = [] if self.keeper.not_after else ["certificates"]
+        return missing + ([] if self.watching.is_set() else ["the watch"])
+
+    async def keep(self) -> None:
+        """Keep certificates and webhooks, and tell all namespaces when trust changed."""
+        while True:
+            before = self.keeper.bundle
+            try:
+                await self.keeper.keep()
+                self._kept.set_to_current_time()
+            except ApiError as problem:
+                _log.warning("certificates could not be looked after", problem=str(problem))
+            for name, seconds in self.keeper.not_after.items():
+                self._not_after.labels(name).set(seconds)
+            if self.keeper.bundle != before:
+                self.namespaces.touch(*self.namespaces.known)
+            await asyncio.sleep(_KEEP_SECONDS)
+
+    async def look(self) -> None:
+        """Look at every namespace now and then: an event may have been missed, and somebody may have deleted things."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.namespaces.touch(*self.namespaces.known)
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Run until SIGTERM or SIGINT. Raises AccessError, ServingError, WatchingEnded."""
+    access = find()
+    stop, stop_watching = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Api(access) as api:
+        operator = Operator(api, settings)
+
+        def touch(namespace: str) -> None:
+            loop.call_soon_threadsafe(operator.namespaces.touch, namespace)
+
+        watching = asyncio.to_thread(handlers.watch, handlers.registry(access, touch), operator.watching, stop_watching)
+        endpoint = Endpoint(health(operator.lacking, operator.registry), settings.host, settings.health_port)
+        try:
+            await alongside(
+                serve([endpoint], stop), [operator.keep(), operator.look(), operator.namespaces.run(), watching]
+            )
+        finally:
+            stop_watching.set()
