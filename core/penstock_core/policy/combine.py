@@ -73,7 +73,7 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
     return PolicySet(
         policies=tuple(sorted(policy.name for policy in policies)),
         allow=frozenset(verb for policy in policies if _grants(policy, database) for verb in policy.spec.allow),
-        masks=tuple(sorted(masks, key=_strictest_first)),
+        masks=tuple(sorted(masks, key=lambda rule: rule.mask.strictness)),
         require_where=_first_rules(
             (verb, Rule(policy.name, "guardrails.requireWhere"))
             for policy in policies
@@ -120,10 +120,6 @@ def _mask(with_: MaskKinds, rule: Rule) -> Mask:
     if with_.constant is not None:
         return Mask(kind, rule, value=with_.constant.value)
     return Mask(kind, rule)
-
-
-def _strictest_first(rule: MaskRule) -> tuple[int, str, str]:
-    return STRICTNESS.index(rule.mask.kind), rule.mask.rule.policy, rule.mask.rule.path
 
 
 def _first_rules(pairs: Iterable[tuple[str, Rule]]) -> tuple[tuple[str, Rule], ...]:

@@ -12,7 +12,7 @@ MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
 
-# Strictest first (design section 2): where two masks meet on one column, the one that stands earlier wins.
+# Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = ("null", "redact", "constant", "hash", "partial", "email")
 
 
@@ -37,6 +37,14 @@ class Mask:
     keep_last: int = 0
     fill: str = "*"
 
+    @property
+    def strictness(self) -> tuple[int, int, str, str]:
+        """What masks are compared by where several meet on one column: the smallest wins.
+
+        By kind, then by how much of the value stays, then by policy and path, so that the choice never varies.
+        """
+        return STRICTNESS.index(self.kind), self.keep_first + self.keep_last, self.rule.policy, self.rule.path
+
 
 @dataclass(frozen=True, slots=True)
 class MaskRule:
@@ -54,7 +62,7 @@ class PolicySet:
     policies: tuple[str, ...]
     # Verbs allowed: select, insert, update, delete, … (design section 2, `allow`).
     allow: frozenset[str]
-    # In no particular order; strictness decides where several match one column (ties: by policy name, then path).
+    # The strictest first: where several match one column, the one with the smallest `Mask.strictness` holds.
     masks: tuple[MaskRule, ...] = ()
     # Verb (update, delete) → the rule that demands a WHERE.
     require_where: tuple[tuple[str, Rule], ...] = ()

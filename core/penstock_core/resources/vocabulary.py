@@ -46,7 +46,10 @@ _PART = rf"(\*|{_BARE}|{_QUOTED})"
 
 RESOURCE_NAME: Final = rf"^{_LABEL}(\.{_LABEL})*$"
 NAMESPACE: Final = f"^{_LABEL}$"
-HOST: Final = r"^[A-Za-z0-9:]([A-Za-z0-9._:-]*[A-Za-z0-9:])?$"
+_HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?"
+# Two colons at least: one would be a port.
+_IPV6 = "[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
+HOST: Final = f"^({_HOST_NAME}|{_IPV6})$"
 DATA_KEY: Final = r"^[-._A-Za-z0-9]+$"
 TEXT: Final = r"^[^\x00]*$"
 LINE: Final = r"^[^\x00-\x1F\x7F]+$"

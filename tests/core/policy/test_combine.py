@@ -179,6 +179,22 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "of two partial masks the one that leaves less is the stricter": (
+        [
+            policy("a", masks=[mask({"partial": {"keepLast": 4}}, "a.b.c")]),
+            policy("b", masks=[mask({"partial": {"keepFirst": 1, "keepLast": 1}}, "a.b.c")]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            masks=(
+                MaskRule(("a.b.c",), Mask("partial", Rule("b", "masks[0]"), keep_first=1, keep_last=1)),
+                MaskRule(("a.b.c",), Mask("partial", Rule("a", "masks[0]"), keep_last=4)),
+            ),
+        ),
+        None,
+    ),
     "a guardrail of one is a guardrail for all": (
         [
             policy("b", allow=ALLOW_ALL, guardrails={"requireWhere": ["delete"], "denyFunctions": ["pg_sleep"]}),
