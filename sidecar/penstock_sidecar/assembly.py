@@ -1,0 +1,202 @@
+"""The parts of one running proxy, put together from the settings: started in order, stopped in order.
+
+Each part's work is its own; signals and the event loop are `main.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import secrets
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from prometheus_client.registry import CollectorRegistry
+
+from penstock_core.identity import Identity, Workload
+from penstock_core.resources import Bundle, ResourceError
+from penstock_sidecar.health import HealthServer
+from penstock_sidecar.proxy.gate import Gate, MakeDecider
+from penstock_sidecar.proxy.gateway import Gateway
+from penstock_sidecar.proxy.metrics import ProxyCollector
+from penstock_sidecar.proxy.sources import BundleSource, ControlSource, FileSource, Wanted
+from penstock_sidecar.proxy.tokens import Issuer, TokenVerifier
+from penstock_sidecar.proxy.trail import AuditTrail
+from penstock_sidecar.proxy.upstream import Server
+from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.settings import Settings, SettingsError
+from penstock_sidecar.shipping.shipper import Shipper
+from penstock_sidecar.shipping.spool import Spool, SpoolError
+
+_log = structlog.get_logger(__name__)
+
+
+class StartError(RuntimeError):
+    """The proxy can't start; each line of the text names one thing and says what is wrong with it."""
+
+
+class Proxy:
+    """All parts of one running proxy."""
+
+    def __init__(self, settings: Settings, make_decider: MakeDecider) -> None:
+        self._settings = settings
+        self._make_decider = make_decider
+        self._tasks: list[asyncio.Task[None]] = []
+        self.port = 0
+        self.health_port = 0
+
+    async def start(self) -> None:
+        """Listen, with policies on their way. Raises StartError and leaves nothing behind."""
+        settings = self._settings
+        try:
+            self.spool = Spool.open(
+                settings.at(settings.spool.path),
+                f"{settings.stream_owner}/{secrets.token_hex(8)}",
+                settings.spool.max_bytes,
+            )
+        except SpoolError as error:
+            raise StartError(str(error)) from None
+        try:
+            await self._start()
+        except BaseException:
+            await self._abandon()
+            raise
+
+    async def _start(self) -> None:
+        settings = self._settings
+        self.trail = AuditTrail(self.spool)
+        self.gate = Gate(self._make_decider, self._server)
+        self.gateway = Gateway(_terms(settings), self.gate, self.trail, _verifier(settings))
+        self.source = self._source()
+        opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
+        if isinstance(self.source, FileSource):
+            try:
+                self.source.start()
+            except (ResourceError, OSError) as error:
+                raise StartError(str(error)) from None
+        if self.gate.bundle is not None:
+            opening["policyGeneration"] = self.gate.bundle.generation
+        self.spool.append([opening])
+        registry = CollectorRegistry()
+        registry.register(ProxyCollector(self.gateway, self.source, self.spool))
+        self.health = HealthServer(self._ready, registry)
+        try:
+            self.health_port = await self.health.listen(settings.health.host, settings.health.port)
+            self.port = await self.gateway.listen(settings.listen.host, settings.listen.port)
+        except OSError as error:
+            raise StartError(f"can't listen: {error.strerror or error}") from None
+        self.gate.start()
+        self._tasks.append(asyncio.create_task(self.source.run(), name="policies"))
+        self.shipper: Shipper | None = None
+        if settings.collector is not None:
+            collector = settings.collector
+            self.shipper = Shipper(
+                self.spool, collector.url, _at(settings, collector.token_file), _at(settings, collector.ca_file)
+            )
+            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
+        _log.info(
+            "listening", address=f"{settings.listen.host}:{self.port}", database=settings.database,
+            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """Drain, ship what is recorded, and end."""
+        settings = self._settings
+        await self.gateway.drain(settings.grace_seconds)
+        self.trail.tell_losses()
+        closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
+        await asyncio.wait([closing], timeout=10)
+        if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
+            _log.warning("audit events are left in the spool for the next start", events=self.spool.depth)
+        await self._abandon()
+
+    async def _abandon(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for part in ("health", "gate"):
+            owned = getattr(self, part, None)
+            if isinstance(owned, HealthServer):
+                await owned.close()
+            elif isinstance(owned, Gate):
+                await owned.stop()
+        await asyncio.to_thread(self.spool.close)
+
+    def _server(self, bundle: Bundle) -> Server:
+        settings, spec = self._settings, bundle.database.spec
+        return Server(
+            spec.host, spec.port, spec.tls.mode, settings.at(settings.credentials_dir),
+            _at(settings, settings.upstream_ca_file),
+        )  # fmt: skip
+
+    def _source(self) -> BundleSource:
+        settings = self._settings
+        if settings.control is not None:
+            control = settings.control
+            return ControlSource(
+                control.url, settings.at(control.token_file), _at(settings, control.ca_file), settings.database,
+                settings.namespace, self.gate.replace_bundle,
+            )  # fmt: skip
+        wanted = Wanted(settings.database, settings.namespace, _mask_key(settings))
+        return FileSource(settings.resources or (), settings.directory, wanted, self.gate.replace_bundle)
+
+    def _ready(self) -> tuple[bool, str]:
+        gate = self.gate
+        if gate.bundle is None:
+            return False, f"no policy has been loaded yet{_because(self.source.trouble)}"
+        words = [f"policy generation {gate.bundle.generation}"]
+        if self.source.trouble:
+            words.append(f"policy is {self.source.age:.0f} s old: {self.source.trouble}")
+        if gate.catalog is None or gate.catalog_trouble:
+            # Reported, and ready all the same: clients get to know by a clear error what is the matter.
+            words.append(f"database: {gate.catalog_trouble or 'its catalog has not been read yet'}")
+        if self.trail.refusal:
+            words.append(self.trail.refusal)
+        return True, "; ".join(words)
+
+
+def _because(trouble: str) -> str:
+    return f": {trouble}" if trouble else ""
+
+
+def _at(settings: Settings, path: Path | None) -> Path | None:
+    return None if path is None else settings.at(path)
+
+
+def _mask_key(settings: Settings) -> bytes:
+    if settings.mask_key_file is None:
+        raise SettingsError("maskKeyFile: is missing")
+    path = settings.at(settings.mask_key_file)
+    try:
+        key = base64.b64decode(path.read_text().strip(), validate=True)
+    except OSError as error:
+        raise StartError(f"maskKeyFile: {path}: {error.strerror}") from None
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise StartError(f"maskKeyFile: {path}: not base64") from None
+    if len(key) != 32:
+        raise StartError(f"maskKeyFile: {path}: {len(key)} bytes where 32 are needed")
+    return key
+
+
+def _workload(settings: Settings) -> Workload | None:
+    one = settings.identity.workload
+    return None if one is None else Workload(one.namespace, one.service_account, one.pod, one.pod_uid)
+
+
+def _terms(settings: Settings) -> Terms:
+    identity = settings.identity
+    return Terms(
+        database=settings.database,
+        token="always" if identity.required else "asked" if identity.issuers else "never",
+        workload=Identity(_workload(settings)),
+    )
+
+
+def _verifier(settings: Settings) -> TokenVerifier | None:
+    issuers = [
+        Issuer(one.issuer, one.audience, one.kind, _at(settings, one.jwks_file), one.jwks_url, one.groups_claim)
+        for one in settings.identity.issuers
+    ]
+    return TokenVerifier(issuers, _workload(settings)) if issuers else None

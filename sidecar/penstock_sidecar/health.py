@@ -1,0 +1,82 @@
+"""Liveness, readiness and metrics over HTTP, for Kubernetes and Prometheus: three GETs and nothing else.
+
+A server of a few lines rather than a framework, so that a sidecar starts fast and stays small. What is told is the
+caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import CollectorRegistry
+
+_LONGEST_REQUEST = 8192
+_SECONDS = 5.0
+_TEXT = "text/plain; charset=utf-8"
+
+# Whether all is well, and in one line what is (not).
+Check = Callable[[], tuple[bool, str]]
+
+
+class HealthServer:
+    """Answers on a port of its own."""
+
+    def __init__(self, ready: Check, registry: CollectorRegistry) -> None:
+        self._ready = ready
+        self._registry = registry
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def listen(self, host: str, port: int) -> int:
+        """Answer from now on; the port that it came to. Raises OSError."""
+        self._server = await asyncio.start_server(self._serve, host, port, limit=_LONGEST_REQUEST)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in tuple(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(self._answer(request))
+                await writer.drain()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, request: bytes) -> bytes:
+        words = request.split(b"\r\n", 1)[0].split()
+        method, target = (words[0], words[1].split(b"?")[0]) if len(words) == 3 else (b"", b"")
+        if method not in (b"GET", b"HEAD"):
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b"only GET\n", head=False)
+        status, kind, body = HTTPStatus.NOT_FOUND, _TEXT, b"/healthz, /readyz or /metrics\n"
+        if target == b"/healthz":
+            status, body = HTTPStatus.OK, b"ok\n"
+        elif target == b"/readyz":
+            ready, words_ = self._ready()
+            status, body = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, f"{words_}\n".encode()
+        elif target == b"/metrics":
+            status, kind = HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8"
+            body = generate_latest(self._registry)
+        return _response(status, kind, body, head=method == b"HEAD")
+
+
+def _response(status: HTTPStatus, kind: str, body: bytes, *, head: bool) -> bytes:
+    lines = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return lines.encode() + (b"" if head else body)

@@ -1,0 +1,47 @@
+"""The proxy as a program: runs until SIGTERM, then drains, ships, ends.
+
+Its parts are put together in `assembly.py`; what a setting may be is `settings.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+import uvloop
+from penstock_core.sql.governor import Governor
+
+from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.sql.catalog import Catalog
+from penstock_sidecar.assembly import Proxy, StartError
+from penstock_sidecar.session.commands import Decider
+from penstock_sidecar.settings import Settings
+
+__all__ = ["StartError", "run"]
+
+_log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Run the proxy until SIGTERM or SIGINT. Raises StartError."""
+    uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    proxy = Proxy(settings, govern)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await proxy.start()
+    try:
+        await stop.wait()
+        _log.info("stopping", sessions=len(proxy.gateway.connections))
+    finally:
+        await proxy.stop()
+
+
+def govern(policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> Decider:
+    """The core's governor."""
+    return Governor(policy, catalog, mask_key)

@@ -1,0 +1,149 @@
+"""Reads the catalog from the server over connections of its own, with Penstock's credentials.
+
+What is asked and what the answers mean is `penstock_core.sql.introspection`'s; when it is read is `gate.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.introspection import STATEMENTS, snapshot
+from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.upstream import Server, UpstreamError
+from penstock_sidecar.session.opening import PINNED
+from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields
+
+# How long reading the catalog may take, however large it is.
+READ_SECONDS = 60.0
+# A number that changes whenever a row of these catalogs does; temporary objects of other sessions left out.
+FINGERPRINT = """
+SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
+    SELECT ('x' || pg_catalog.substr(pg_catalog.md5(part), 1, 15))::pg_catalog.bit(60)::pg_catalog.int8 AS number FROM (
+        SELECT 'c' || c.oid || ':' || c.xmin || c.ctid FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
+        UNION ALL SELECT 'a' || a.attrelid || ':' || a.xmin || a.ctid FROM pg_catalog.pg_attribute a
+            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
+        UNION ALL SELECT 'n' || oid || ':' || xmin || ctid FROM pg_catalog.pg_namespace
+            WHERE nspname !~ '^pg_(temp|toast)'
+        UNION ALL SELECT 'f' || oid || ':' || xmin || ctid FROM pg_catalog.pg_proc
+        UNION ALL SELECT 'o' || oid || ':' || xmin || ctid FROM pg_catalog.pg_operator
+        UNION ALL SELECT 'k' || oid || ':' || xmin || ctid FROM pg_catalog.pg_constraint
+        UNION ALL SELECT 'r' || oid || ':' || xmin || ctid FROM pg_catalog.pg_rewrite
+        UNION ALL SELECT 'p' || oid || ':' || xmin || ctid FROM pg_catalog.pg_policy
+        UNION ALL SELECT 't' || oid || ':' || xmin || ctid FROM pg_catalog.pg_trigger
+        UNION ALL SELECT 'e' || oid || ':' || xmin || ctid FROM pg_catalog.pg_extension
+        UNION ALL SELECT 's' || setdatabase || '.' || setrole || ':' || xmin || ctid FROM pg_catalog.pg_db_role_setting
+    ) parts(part)
+) numbers
+"""
+
+
+class CatalogReader:
+    """Reads one database's catalog, and knows what it read last."""
+
+    def __init__(self, server: Server, dbname: str) -> None:
+        self._server = server
+        self._parameters = {"database": dbname, "application_name": "penstock catalog", **PINNED}
+        self._fingerprint = ""
+        self._documents: dict[str, str] = {}
+        self._generation = 0
+        self.catalog: Catalog | None = None
+
+    async def read(self) -> bool:
+        """Read what changed; whether anything did. Raises UpstreamError."""
+        session = await upstream.connect(self._server, self._parameters)
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                enquiry = Enquiry(session.transport)
+                return await self._read(enquiry)
+        except TimeoutError:
+            raise UpstreamError(fatal("57014", f"reading the catalog took longer than {READ_SECONDS:.0f} s")) from None
+        except (OSError, EOFError):
+            raise UpstreamError(
+                fatal("08006", "the database closed the connection while its catalog was read")
+            ) from None
+        finally:
+            session.transport.write(messages.TERMINATE)
+            session.transport.close()
+
+    async def _read(self, enquiry: Enquiry) -> bool:
+        fingerprint = (await enquiry.ask(FINGERPRINT))[0][0]
+        if self.catalog is not None and fingerprint == self._fingerprint:
+            return False
+        documents: dict[str, str] = {}
+        for name, sql in STATEMENTS:
+            rows = await enquiry.ask(sql)
+            if name:
+                documents[name] = rows[0][0]
+        # Of before the documents: a change in between shows the next time.
+        self._fingerprint = fingerprint
+        if self.catalog is not None and documents == self._documents:
+            return False
+        self._generation += 1
+        # Large databases take a while to put together; the loop goes on meanwhile.
+        self.catalog = await asyncio.to_thread(snapshot, documents, self._generation)
+        self._documents = documents
+        return True
+
+
+class Enquiry(asyncio.Protocol):
+    """Asks SQL by the simple protocol, one statement at a time, and reads rows of text."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._buffer = bytearray()
+        self._rows: list[list[str]] = []
+        self._error: ErrorFields | None = None
+        self._answer: asyncio.Future[list[list[str]]] | None = None
+        transport.set_protocol(self)
+        transport.resume_reading()
+
+    async def ask(self, sql: str) -> list[list[str]]:
+        """The statement's rows. Raises UpstreamError where it fails, EOFError or OSError where the server is gone."""
+        if self._transport.is_closing():
+            raise EOFError("it closed the connection")
+        self._rows, self._error = [], None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(messages.query(sql))
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= 5:
+            end = 1 + int.from_bytes(self._buffer[1:5], "big")
+            if len(self._buffer) < end:
+                return
+            kind, body = self._buffer[0], bytes(self._buffer[5:end])
+            del self._buffer[:end]
+            self._message(kind, body)
+
+    def _message(self, kind: int, body: bytes) -> None:
+        if kind == ord("D"):
+            self._rows.append(_columns(body))
+        elif kind == ord("E"):
+            self._error = messages.read_error(body)
+        elif kind == ord("Z") and self._answer is not None and not self._answer.done():
+            if self._error is None:
+                self._answer.set_result(self._rows)
+            else:
+                text = f"the catalog can't be read: {self._error.message}"
+                self._answer.set_exception(UpstreamError(fatal(self._error.sqlstate, text)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or EOFError("it closed the connection"))
+
+
+def _columns(row: bytes) -> list[str]:
+    values: list[str] = []
+    at = 2
+    for _ in range(int.from_bytes(row[:2], "big")):
+        length = int.from_bytes(row[at : at + 4], "big", signed=True)
+        at += 4
+        values.append(row[at : at + max(length, 0)].decode())
+        at += max(length, 0)
+    return values

@@ -1,0 +1,286 @@
+"""One client's connection and its server's: reports to the session's machine what happens, performs what it commands.
+
+Reading from one side stops while the other side's buffers are full or the machine can't go on, so that memory stays
+flat whatever either side does. What messages mean is `penstock_sidecar.session`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+
+from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.tokens import TokenError, seconds_left
+from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.commands import Command, Particulars
+from penstock_sidecar.session.machine import Session
+from penstock_sidecar.session.states import State
+
+if TYPE_CHECKING:
+    from penstock_sidecar.proxy.gateway import Gateway
+
+_log = structlog.get_logger(__name__)
+
+# Bytes that wait for a slow reader before the other side's reading stops.
+_HIGH_WATER = 256 * 1024
+# How long a client may take to open a session and prove itself.
+OPENING_SECONDS = 30.0
+# How long what was written before closing may take to go out.
+_CLOSING_SECONDS = 5.0
+# How long a session may go on with what is in flight after its token expired.
+EXPIRY_GRACE_SECONDS = 30.0
+
+
+def _microseconds() -> int:
+    return time.monotonic_ns() // 1000
+
+
+class Connection(asyncio.Protocol):
+    """A client, and the session it has."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+        self._server: _ServerEnd | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._client_paused = False
+        self._closing = False
+        # The client's or the server's buffer is full.
+        self.client_full = False
+        self.server_full = False
+        self.session: Session = None  # type: ignore[assignment]  # made when the connection is
+        self.particulars: Particulars = None  # type: ignore[assignment]  # likewise
+        # The session at the server, for cancelling.
+        self.upstream: Upstream | None = None
+
+    # What asyncio reports.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        upstream.keep_alive(transport)
+        peer = transport.get_extra_info("peername")
+        address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
+        self.particulars = self._gateway.register(self, address)
+        self.session = Session(self._gateway.terms, self.particulars, self._gateway.trail, _microseconds)
+        self._later(OPENING_SECONDS, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        began = time.perf_counter()
+        self.perform(self.session.client_bytes(data))
+        self._gateway.metrics.observe_latency(time.perf_counter() - began)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self.perform(self.session.client_closed())
+        if self._server is not None:
+            self._server.abort()
+        self._gateway.unregister(self)
+
+    def pause_writing(self) -> None:
+        self.client_full = True
+        self._throttle()
+
+    def resume_writing(self) -> None:
+        self.client_full = False
+        self._throttle()
+
+    # What the server's end reports.
+
+    def server_bytes(self, data: bytes) -> None:
+        self.perform(self.session.server_bytes(data))
+
+    def server_lost(self) -> None:
+        if self.session.state is not State.CLOSED:
+            self._gateway.metrics.upstream_errors += 1
+        self.perform(self.session.server_closed())
+
+    def server_writes(self, full: bool) -> None:
+        self.server_full = full
+        self._throttle()
+
+    # What the gateway reports.
+
+    def leave(self, *, at_once: bool) -> None:
+        """The proxy stops."""
+        self.perform(self.session.drain(at_once=at_once))
+
+    def rules_changed(self) -> None:
+        """What statements are decided by changed."""
+        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING):
+            self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
+
+    # Performing commands.
+
+    def perform(self, todo: Iterable[Command]) -> None:
+        """Do what the machine wants done, in order."""
+        for command in todo:
+            kind = type(command)
+            if kind is commands.ToClient:
+                self._transport.write(command.data)  # type: ignore[union-attr]  # by its type
+            elif kind is commands.ToServer:
+                if self._server is not None:
+                    self._server.write(command.data)  # type: ignore[union-attr]  # by its type
+            elif kind is commands.Record:
+                self._record(cast("commands.Record", command))
+            else:
+                self._perform_rare(command)
+        self._throttle()
+
+    def _record(self, record: commands.Record) -> None:
+        future = self._gateway.trail.append(record.bodies, block=record.report)
+        if record.report:
+            ticket = record.ticket
+            future.add_done_callback(lambda done: self._recorded(ticket, done))
+
+    def _recorded(self, ticket: int, done: asyncio.Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled() or self.session.state is State.CLOSED:
+            return
+        self.perform(self.session.durable(ticket) if error is None else self.session.audit_failed(ticket, str(error)))
+
+    def _perform_rare(self, command: Command) -> None:
+        if isinstance(command, commands.Close):
+            self._close(command.problem)
+        elif isinstance(command, commands.Connect):
+            self._spawn(self._connect(command.parameters))
+        elif isinstance(command, commands.Verify):
+            self._spawn(self._verify(command.token))
+        elif isinstance(command, commands.Cancel):
+            self._gateway.cancel(command.pid, command.key)
+        elif isinstance(command, commands.RefreshCatalog):
+            self._spawn(self._refresh())
+        elif isinstance(command, commands.CatalogStale):
+            self._gateway.gate.catalog_stale()
+
+    def _close(self, problem: str) -> None:
+        if problem:
+            own = self.particulars
+            _log.warning(problem, session=own.session, client=own.address, identity=self.session.identity.name)
+        self._closing = True
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self._server is not None:
+            self._server.close()
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._later(_CLOSING_SECONDS, self._transport.abort)
+
+    def _throttle(self) -> None:
+        """Read from a side only while what it sends can go somewhere."""
+        pause = (self.server_full or self.session.client_waits) and not self._closing
+        if pause != self._client_paused and not self._transport.is_closing():
+            self._client_paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+        if self._server is not None:
+            self._server.throttle(self.client_full or self.session.server_waits)
+
+    # What takes a while.
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(max(0.0, seconds), action))
+
+    def _give_up(self) -> None:
+        if self.session.state in (State.OPENING, State.PROVING):
+            self._transport.abort()
+
+    async def _connect(self, parameters: dict[str, str]) -> None:
+        gateway = self._gateway
+        try:
+            await gateway.gate.rules(self.session.identity)
+            connected = await gateway.connect(parameters)
+        except UpstreamError as error:
+            gateway.metrics.upstream_errors += 1
+            self.perform(self.session.connect_failed(error.fields))
+            return
+        # Rules may have been replaced while the login went on.
+        rules = gateway.gate.rules_now(self.session.identity)
+        self.upstream = connected
+        self._server = _ServerEnd(self, connected.transport)
+        greeting = connected.greeting
+        self.perform(self.session.connected(rules, greeting.parameters, greeting.rest))
+        self._server.begin()
+
+    async def _verify(self, token: str) -> None:
+        verifier = self._gateway.tokens
+        try:
+            if verifier is None:
+                raise TokenError("no issuer of tokens is configured")
+            proof = await verifier.verify(token)
+        except TokenError as error:
+            self.perform(self.session.token_refused(str(error)))
+            return
+        left = seconds_left(proof)
+        self._later(left, lambda: self.perform(self.session.expired(at_once=False)))
+        self._later(left + EXPIRY_GRACE_SECONDS, lambda: self.perform(self.session.expired(at_once=True)))
+        self.perform(self.session.identified(proof.identity))
+
+    async def _refresh(self) -> None:
+        await self._gateway.gate.refresh_catalog()
+        self.perform(self.session.catalog_read())
+
+
+class _ServerEnd(asyncio.Protocol):
+    """The server's side of a connection."""
+
+    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._paused = True
+        self._begun = False
+        self.write = transport.write
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.set_protocol(self)
+
+    def begin(self) -> None:
+        """Read from now on."""
+        self._begun = True
+        self._connection.perform(())
+
+    def throttle(self, pause: bool) -> None:
+        if pause != self._paused and self._begun and not self._transport.is_closing():
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.server_bytes(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.server_lost()
+
+    def pause_writing(self) -> None:
+        self._connection.server_writes(True)
+
+    def resume_writing(self) -> None:
+        self._connection.server_writes(False)
+
+    def close(self) -> None:
+        """After what was written, which must not take long: the server may not read any more."""
+        if not self._transport.is_closing():
+            self._transport.close()
+            asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._transport.abort)
+
+    def abort(self) -> None:
+        """At once: an open transaction is rolled back."""
+        self._transport.abort()

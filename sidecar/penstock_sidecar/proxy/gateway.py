@@ -1,0 +1,128 @@
+"""The proxy as a whole: its listener, its connections and what they share; cancelling and draining.
+
+One connection is `connection.py`'s; what decides is `gate.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.connection import Connection
+from penstock_sidecar.proxy.gate import Gate
+from penstock_sidecar.proxy.metrics import Metrics
+from penstock_sidecar.proxy.tokens import TokenVerifier
+from penstock_sidecar.proxy.trail import AuditTrail
+from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
+from penstock_sidecar.session.commands import Particulars, Terms
+from penstock_sidecar.session.refusals import fatal
+
+_log = structlog.get_logger(__name__)
+
+_BACKLOG = 512
+
+
+class Gateway:
+    """Listens, and knows every connection."""
+
+    def __init__(self, terms: Terms, gate: Gate, trail: AuditTrail, tokens: TokenVerifier | None) -> None:
+        self._terms = terms
+        self.gate = gate
+        self.trail = trail
+        self.tokens = tokens
+        self.metrics = Metrics()
+        self.connections: set[Connection] = set()
+        self._by_pid: dict[int, Connection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        gate.on_change = self._rules_changed
+        gate.in_use = lambda: bool(self.connections)
+
+    @property
+    def terms(self) -> Terms:
+        """What a session that begins now is held to."""
+        bundle = self.gate.bundle
+        return self._terms if bundle is None else replace(self._terms, dbname=bundle.database.spec.dbname)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Accept connections; the port that it came to. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more, end sessions as they become idle, and after a while all that are left."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.connections):
+            connection.leave(at_once=False)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            _log.warning("sessions were cut off at shutdown", sessions=len(self.connections))
+            for connection in tuple(self.connections):
+                connection.leave(at_once=True)
+            try:
+                async with asyncio.timeout(10):
+                    await self._empty.wait()
+            except TimeoutError:
+                _log.warning("connections are still closing", sessions=len(self.connections))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def connect(self, parameters: dict[str, str]) -> Upstream:
+        """A session with the server. Raises UpstreamError."""
+        server, bundle = self.gate.server, self.gate.bundle
+        if server is None or bundle is None:
+            raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+        return await upstream.connect(server, {**parameters, "database": bundle.database.spec.dbname})
+
+    # What connections report.
+
+    def register(self, connection: Connection, address: str) -> Particulars:
+        """A new connection; what tells it from the others."""
+        pid = secrets.randbits(31)
+        while pid in self._by_pid or not pid:
+            pid = secrets.randbits(31)
+        self.connections.add(connection)
+        self._by_pid[pid] = connection
+        self._empty.clear()
+        self.metrics.sessions_total += 1
+        return Particulars(secrets.token_hex(8), address, pid, secrets.token_bytes(32), secrets.token_hex(16))
+
+    def unregister(self, connection: Connection) -> None:
+        """It is gone."""
+        self.connections.discard(connection)
+        self._by_pid.pop(connection.particulars.pid, None)
+        if not self.connections:
+            self._empty.set()
+
+    def cancel(self, pid: int, key: bytes) -> None:
+        """Cancel what runs in the session with that key. No answer, whether there is one or not."""
+        connection = self._by_pid.get(pid)
+        server = self.gate.server
+        if connection is None or connection.upstream is None or server is None:
+            return
+        if not secrets.compare_digest(connection.session.cancel_key, key):
+            return
+        greeting = connection.upstream.greeting
+        self._spawn(upstream.cancel(server, greeting.pid, greeting.key))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _rules_changed(self) -> None:
+        for connection in tuple(self.connections):
+            connection.rules_changed()

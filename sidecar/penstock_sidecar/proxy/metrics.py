@@ -1,0 +1,93 @@
+"""What a proxy counts, in Prometheus's terms. Plain numbers on the hot path, turned into metrics when scraped.
+
+Serving them is `penstock_sidecar.health`'s.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from penstock_sidecar.proxy.gateway import Gateway
+    from penstock_sidecar.proxy.sources import BundleSource
+    from penstock_sidecar.shipping.spool import Spool
+
+# Seconds; a cached decision takes some ten microseconds, a first-seen statement some hundred.
+_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+
+
+class Metrics:
+    """The numbers that connections count."""
+
+    def __init__(self) -> None:
+        self._latency = [0] * (len(_BUCKETS) + 1)
+        self._latency_sum = 0.0
+        self.sessions_total = 0
+        self.upstream_errors = 0
+
+    def observe_latency(self, seconds: float) -> None:
+        """How long the gate took over one chunk of a client's bytes."""
+        self._latency[bisect_left(_BUCKETS, seconds)] += 1
+        self._latency_sum += seconds
+
+    def latency(self) -> HistogramMetricFamily:
+        """The histogram so far."""
+        total = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip((*map(str, _BUCKETS), "+Inf"), self._latency, strict=True):
+            total += count
+            buckets.append((bound, total))
+        family = HistogramMetricFamily(
+            "penstock_gate_seconds", "Time the gate spends on the bytes a client sends, durability waits left out."
+        )
+        family.add_metric([], buckets, self._latency_sum)
+        return family
+
+
+class ProxyCollector(Collector):
+    """All that one proxy has to tell, gathered when asked."""
+
+    def __init__(self, gateway: Gateway, source: BundleSource, spool: Spool) -> None:
+        self._gateway = gateway
+        self._source = source
+        self._spool = spool
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families()
+
+    def _families(self) -> Iterator[Metric]:
+        gateway = self._gateway
+        metrics, trail, gate = gateway.metrics, gateway.trail, gateway.gate
+        statements = CounterMetricFamily(
+            "penstock_statements", "Statements by what became of them.", labels=["decision"]
+        )
+        for decision in ("allow", "rewrite", "deny"):
+            statements.add_metric([decision], trail.decisions[decision])
+        yield statements
+        yield metrics.latency()
+        yield CounterMetricFamily("penstock_sessions", "Sessions accepted.", metrics.sessions_total)
+        yield GaugeMetricFamily("penstock_sessions_open", "Sessions open now.", len(gateway.connections))
+        yield CounterMetricFamily(
+            "penstock_upstream_errors", "Times the database could not be reached or went away.", metrics.upstream_errors
+        )
+        yield CounterMetricFamily(
+            "penstock_audit_lost_statements", "Statements that ran unrecorded.", trail.lost_statements
+        )
+        yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
+        yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        generation = -1 if gate.bundle is None else gate.bundle.generation
+        yield GaugeMetricFamily("penstock_policy_generation", "Generation of the policy in force.", generation)
+        yield GaugeMetricFamily(
+            "penstock_policy_age_seconds", "Since the policy was last known to be current.", self._source.age
+        )
+        catalog = gate.catalog
+        yield GaugeMetricFamily(
+            "penstock_catalog_generation",
+            "How often the catalog changed.",
+            0 if catalog is None else catalog.generation,
+        )

@@ -1,0 +1,213 @@
+"""Where bundles of policies come from: files that are watched, or the stream of `control`.
+
+Either keeps the last good bundle when something goes wrong, and says so once. What a bundle means is the core's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import structlog
+from pydantic import ValidationError
+
+from penstock_core.resources import Bundle, ResourceError, load
+from penstock_core.resources.loading import AnyResource
+
+_log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+# `control` sends a blank line each 15 s; a stream silent for three of them is dead.
+_SILENCE_SECONDS = 45.0
+_LONGEST_DELAY = 10.0
+# No bundle is anywhere near as large.
+_LONGEST_LINE = 8 << 20
+
+Receive = Callable[[Bundle], None]
+
+
+class BundleSource:
+    """What both kinds have in common: how old the policy is, and what is wrong."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._confirmed = 0.0
+        # What keeps the policy from being brought up to date, in one line; empty while nothing does.
+        self.trouble = ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the policy was last known to be the current one; infinite before the first."""
+        return time.monotonic() - self._confirmed if self._confirmed else float("inf")
+
+    async def run(self) -> None:
+        """Deliver bundles until cancelled."""
+        raise NotImplementedError
+
+    def _confirm(self) -> None:
+        self._confirmed = time.monotonic()
+        if self.trouble:
+            _log.info("the policy is up to date again")
+        self.trouble = ""
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _log.warning(trouble, kept="the last good policy" if self._confirmed else "none, so nothing is let through")
+        self.trouble = trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which bundle it is: a Database by name and namespace, and the key of its hash masks."""
+
+    database: str
+    namespace: str
+    mask_key: bytes
+
+
+class FileSource(BundleSource):
+    """Resources in YAML files, read anew when one of them changes."""
+
+    def __init__(self, patterns: Sequence[str], directory: Path, wanted: Wanted, receive: Receive) -> None:
+        super().__init__(receive)
+        self._patterns = patterns
+        self._directory = directory
+        self._wanted = wanted
+        self._seen: list[tuple[Path, int, int]] = []
+        self._generation = 0
+
+    def start(self) -> None:
+        """Deliver the first bundle. Raises ResourceError and OSError: to start with, there is nothing to keep."""
+        self._seen = self._stamps()
+        bundle = self.load()
+        self._confirm()
+        self._receive(bundle)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            self.poll()
+
+    def _stamps(self) -> list[tuple[Path, int, int]]:
+        states = [(path, path.stat()) for path in self.files()]
+        return [(path, state.st_mtime_ns, state.st_size) for path, state in states]
+
+    def poll(self) -> None:
+        """Deliver a bundle if the files changed and are good."""
+        try:
+            stamps = self._stamps()
+            if stamps == self._seen:
+                if not self.trouble:
+                    self._confirm()
+                return
+            self._seen = stamps
+            bundle = self.load()
+        except ResourceError as error:
+            self._say("; ".join(str(error).splitlines()))
+        except OSError as error:
+            self._say(f"{error.filename}: {error.strerror}")
+        else:
+            self._confirm()
+            self._receive(bundle)
+
+    def files(self) -> list[Path]:
+        """The files that the patterns name, each once, sorted within a pattern."""
+        found: dict[Path, None] = {}
+        for pattern in self._patterns:
+            path = self._directory / pattern
+            matches = sorted(path.parent.glob(path.name)) if set(path.name) & set("*?[") else [path]
+            found.update(dict.fromkeys(matches))
+        return list(found)
+
+    def load(self) -> Bundle:
+        """The bundle that the files hold. Raises ResourceError and OSError."""
+        resources: list[AnyResource] = []
+        for path in self.files():
+            resources += load(path.read_text(), path.name, self._wanted.namespace)
+        self._generation = max(self._generation + 1, time.time_ns() // 1_000_000_000)
+        return Bundle.of(
+            resources, namespace=self._wanted.namespace, database=self._wanted.database,
+            generation=self._generation, mask_key=self._wanted.mask_key,
+        )  # fmt: skip
+
+
+class ControlSource(BundleSource):
+    """The stream of bundles from `control`, one JSON document a line."""
+
+    def __init__(
+        self, url: str, token_file: Path, ca_file: Path | None, database: str, namespace: str, receive: Receive
+    ) -> None:
+        super().__init__(receive)
+        self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
+        self._token_file = token_file
+        self._ca_file = ca_file
+        self._generation = -1
+
+    async def run(self) -> None:
+        delay = 0.2
+        while True:
+            began = time.monotonic()
+            try:
+                await self._follow()
+            except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+                self._say(f"control {self._url}: {' '.join(str(error).split()) or type(error).__name__}")
+            else:
+                self._say(f"control {self._url}: the stream ended")
+            # A stream that lived a while is begun again at once, but not by all sidecars in the same moment.
+            delay = 0.2 if time.monotonic() - began > 2 * _LONGEST_DELAY else min(delay * 2, _LONGEST_DELAY)
+            await asyncio.sleep(random.uniform(0.05, delay))  # noqa: S311 - no secret
+
+    async def _follow(self) -> None:
+        # Read anew at each connect: both files are rotated.
+        token = self._token_file.read_text().strip()
+        context = ssl.create_default_context(cafile=self._ca_file)
+        timeout = httpx2.Timeout(10.0, read=_SILENCE_SECONDS)
+        async with httpx2.AsyncClient(verify=context, timeout=timeout, trust_env=False) as client:
+            headers = {"Authorization": f"Bearer {token}"}
+            async with client.stream("GET", self._url, headers=headers) as response:
+                if response.status_code != 200:
+                    raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
+                async for line in _lines(response.aiter_bytes()):
+                    self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            if self._generation >= 0:
+                self._confirm()
+            return
+        try:
+            bundle = Bundle.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            self._say(f"control {self._url} sent a policy that can't be used: {place}: {first['msg']}")
+            return
+        self._confirm()
+        if bundle.generation != self._generation:
+            self._generation = bundle.generation
+            self._receive(bundle)
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > _LONGEST_LINE:
+            raise ValueError(f"sent a line of more than {_LONGEST_LINE} bytes")
+
+
+def _hint(status: int) -> str:
+    return {
+        401: ": it does not accept this pod's token",
+        403: ": this pod may not read the policies of that namespace",
+        404: ": it knows no such Database",
+    }.get(status, "")

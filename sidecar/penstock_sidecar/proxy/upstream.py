@@ -1,0 +1,262 @@
+"""Connecting to the server: TCP, TLS by mode, logging in with Penstock's own credentials; and cancelling.
+
+The login's messages are `penstock_sidecar.wire.login`'s. No credential ever stands in an error or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from penstock_core.resources.database import TlsMode
+from penstock_sidecar.proxy import tls
+from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.login import Credentials, Greeting, Login, LoginError
+from penstock_sidecar.wire.messages import ErrorFields
+
+CONNECT_SECONDS = 15.0
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
+
+
+class UpstreamError(Exception):
+    """There is no session with the server; `fields` is the error for the client."""
+
+    def __init__(self, fields: ErrorFields) -> None:
+        super().__init__(fields.message)
+        self.fields = fields
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server is and how one logs in to it."""
+
+    host: str
+    port: int
+    tls: TlsMode
+    # Files `username` and `password`, read anew at each connect: they may be rotated.
+    credentials: Path
+    ca_file: Path | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A session with the server that is ready for queries. Reading is paused until a protocol takes over."""
+
+    transport: asyncio.Transport
+    greeting: Greeting
+
+
+async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
+    """Log in. Raises UpstreamError."""
+    credentials = read_credentials(server.credentials)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            transport, encrypted = await _open(server)
+            try:
+                greeting = await _log_in(transport, encrypted, credentials, parameters)
+            except BaseException:
+                transport.abort()
+                raise
+    except TimeoutError:
+        raise _unreachable(server, f"no answer within {CONNECT_SECONDS:.0f} s") from None
+    except LoginError as error:
+        raise UpstreamError(_refusal(error.fields)) from None
+    except (OSError, EOFError) as error:
+        raise _unreachable(server, _reason(error)) from None
+    return Upstream(transport, greeting)
+
+
+async def cancel(server: Server, pid: int, key: bytes) -> None:
+    """Ask the server to cancel what a session runs. That it can't be asked is not an error of anybody here."""
+    with contextlib.suppress(UpstreamError, OSError, EOFError, TimeoutError):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            transport, _ = await _open(server)
+            ended = _End()
+            transport.set_protocol(ended)
+            transport.write(messages.cancel_request(pid, key))
+            transport.resume_reading()
+            try:
+                # The server closes once the signal was sent.
+                await ended.closed
+            finally:
+                transport.abort()
+
+
+def read_credentials(directory: Path) -> Credentials:
+    """What the files say now. Raises UpstreamError."""
+    try:
+        return Credentials(*((directory / name).read_text().rstrip("\r\n") for name in ("username", "password")))
+    except (OSError, UnicodeDecodeError):
+        raise UpstreamError(
+            fatal("08004", "Penstock's own credentials for the database can't be read", "look at credentialsDir")
+        ) from None
+
+
+def keep_alive(transport: asyncio.BaseTransport) -> None:
+    """Notice a peer that vanished, and send small messages at once."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+class _End(asyncio.Protocol):
+    """Waits for the other side to close."""
+
+    def __init__(self) -> None:
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+class _Byte(asyncio.Protocol):
+    """Waits for the one byte that answers a request for TLS."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.answer.done():
+            if self._transport is not None:
+                self._transport.pause_reading()
+            self.answer.set_result(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(exc or EOFError("it closed the connection"))
+
+
+class _LoggingIn(asyncio.Protocol):
+    """Carries a login's messages."""
+
+    def __init__(self, transport: asyncio.Transport, login: Login) -> None:
+        self._transport = transport
+        self._login = login
+        self.done: asyncio.Future[Greeting] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        if self.done.done():
+            return
+        try:
+            answer = self._login.feed(data)
+        except LoginError as error:
+            self.done.set_exception(error)
+            return
+        if answer:
+            self._transport.write(answer)
+        if self._login.greeting is not None:
+            self._transport.pause_reading()
+            self.done.set_result(self._login.greeting)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or EOFError("it closed the connection"))
+
+
+async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
+    """A connection, encrypted as the mode wants it, that does not read yet. Raises OSError, EOFError, UpstreamError."""
+    loop = asyncio.get_running_loop()
+    try:
+        context = tls.context(server.tls, server.ca_file)
+    except (OSError, ssl.SSLError):
+        raise UpstreamError(fatal("08001", "the CA file for the database can't be read")) from None
+    transport, answered = await loop.create_connection(_Byte, server.host, server.port)
+    keep_alive(transport)
+    if context is None:
+        transport.pause_reading()
+        answered.answer.cancel()
+        return transport, False
+    try:
+        transport.write(messages.ssl_request())
+        answer = await answered.answer
+        if answer == b"N":
+            raise UpstreamError(
+                fatal("08001", f"the database at {server.place} does not speak TLS, and tls.mode is {server.tls}")
+            )
+        if answer != b"S":
+            # More than the one byte would be read as if it came encrypted.
+            raise UpstreamError(fatal("08001", f"what answers at {server.place} is no PostgreSQL server"))
+        return await _encrypt(transport, context, server), True
+    except BaseException:
+        transport.abort()
+        raise
+
+
+async def _encrypt(transport: asyncio.Transport, context: ssl.SSLContext, server: Server) -> asyncio.Transport:
+    loop = asyncio.get_running_loop()
+    ended = _End()
+    try:
+        encrypted = await loop.start_tls(transport, ended, context, server_hostname=server.host)
+    except ssl.SSLCertVerificationError as error:
+        raise UpstreamError(
+            fatal("08001", f"the certificate of the database at {server.place} is not accepted: {error.verify_message}")
+        ) from None
+    except (ssl.SSLError, ConnectionError) as error:
+        raise UpstreamError(
+            fatal("08001", f"TLS with the database at {server.place} failed: {_reason(error)}")
+        ) from None
+    if encrypted is None:
+        raise EOFError("it closed the connection during the TLS handshake")
+    encrypted.pause_reading()
+    return encrypted
+
+
+async def _log_in(
+    transport: asyncio.Transport, encrypted: bool, credentials: Credentials, parameters: dict[str, str]
+) -> Greeting:
+    binding = None
+    if encrypted:
+        socket_ = transport.get_extra_info("ssl_object")
+        binding = tls.end_point_binding(socket_.getpeercert(binary_form=True)) if socket_ is not None else None
+    login = Login(credentials, parameters, secrets.token_urlsafe(18), encrypted=encrypted, binding=binding)
+    protocol = _LoggingIn(transport, login)
+    transport.set_protocol(protocol)
+    transport.write(login.start())
+    transport.resume_reading()
+    return await protocol.done
+
+
+def _refusal(fields: ErrorFields) -> ErrorFields:
+    """The server's refusal as the client may read it."""
+    if fields.sqlstate.startswith("28"):
+        return fatal(
+            "08004", f"the database refused Penstock's own credentials ({fields.sqlstate})",
+            "the Secret of the Database's credentialsSecretRef has to hold a valid username and password",
+        )  # fmt: skip
+    return fatal(fields.sqlstate, f"the database refused the connection: {fields.message}")
+
+
+def _unreachable(server: Server, reason: str) -> UpstreamError:
+    return UpstreamError(fatal("08001", f"the database at {server.place} can't be reached: {reason}"))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,128 @@
+"""What the machine asks of the runtime: the commands, and the values the two exchange.
+
+Performing them is `penstock_sidecar.proxy`'s business; when they are given is `machine.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from penstock_core.audit.event import Event
+from penstock_core.identity import Identity
+from penstock_core.policy.effective import OnFailure
+from penstock_core.sql.decision import Decision
+
+
+class ToClient(NamedTuple):
+    """Write to the client."""
+
+    data: bytes
+
+
+class ToServer(NamedTuple):
+    """Write to the server."""
+
+    data: bytes
+
+
+class Record(NamedTuple):
+    """Append these bodies to the audit trail; with `report`, tell when they are durable or could not be written."""
+
+    ticket: int
+    bodies: list[Event]
+    report: bool
+
+
+class Verify(NamedTuple):
+    """Verify this token; answer with `identified` or `token_refused`."""
+
+    token: str
+
+
+class Connect(NamedTuple):
+    """Log in upstream with these startup parameters; answer with `connected` or `connect_failed`."""
+
+    parameters: dict[str, str]
+
+
+class Cancel(NamedTuple):
+    """Someone presented this cancel key: cancel what runs in the session it belongs to, if there is one."""
+
+    pid: int
+    key: bytes
+
+
+class RefreshCatalog(NamedTuple):
+    """Read the catalog anew if it was not read just now; answer with `catalog_read`."""
+
+
+class CatalogStale(NamedTuple):
+    """A statement that changes the schema was committed."""
+
+
+class Close(NamedTuple):
+    """Close both connections, after what was written. `problem`: one line for the log, or nothing to say."""
+
+    problem: str
+
+
+Command = ToClient | ToServer | Record | Verify | Connect | Cancel | RefreshCatalog | CatalogStale | Close
+
+
+class Decider(Protocol):
+    """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision: ...
+
+
+class Trail(Protocol):
+    """What a session may know of the audit trail at any moment."""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be recorded right now, in words for the client; empty while it can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a session's statements are decided from some moment on."""
+
+    decider: Decider
+    on_failure: OnFailure
+    # The path that bare names of a new session resolve by.
+    search_path: tuple[str, ...]
+    # Keys the HMACs of SQL texts in the audit trail.
+    hmac_key: bytes = field(repr=False)
+    # What the decider decides by, without generations: equal values decide alike, statement for statement.
+    policy: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all sessions of one proxy have in common."""
+
+    # The Database resource's name, and the name of the database on the server.
+    database: str
+    # Empty where no policy has told it yet: then no session comes about.
+    dbname: str = ""
+    # Whether clients prove themselves with a token: never, if they name the user `token`, or always.
+    token: Literal["never", "asked", "always"] = "never"  # noqa: S105 - no secret
+    # Who a client is without a token.
+    workload: Identity = Identity()  # noqa: RUF009 - frozen
+    # The longest SQL text that is decided about.
+    statement_limit: int = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What tells one session from the others; all of it chosen by the runtime."""
+
+    session: str
+    address: str
+    # The cancel key that the client gets.
+    pid: int
+    key: bytes = field(repr=False)
+    # Unguessable: part of names that no client may hit upon.
+    nonce: str = field(repr=False)

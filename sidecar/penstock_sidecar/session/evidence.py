@@ -1,0 +1,96 @@
+"""The bodies of a session's audit events: its start and end, each statement's intent and outcome.
+
+Sealing and storing them is `penstock_sidecar.shipping`'s; their shape is `penstock_core.audit.event`'s. Parameters
+are never kept, only counted.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, Literal
+
+from penstock_core.audit.event import Event
+from penstock_core.identity import Identity
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.session.pending import Running
+
+# Decisions whose intents are kept half-made; a session that runs more distinct ones starts over.
+_MOST_TEMPLATES = 256
+
+Result = Literal["ok", "error", "denied", "unknown"]
+
+
+class Evidence:
+    """Makes the bodies of one session."""
+
+    def __init__(self, session: str, database: str, identity: Identity, client: dict[str, str], key: bytes) -> None:
+        self._session = session
+        self._common: Event = {"session": session, "identity": identity.document(), "database": database}
+        self._client = client
+        self._key = key
+        # By the decision's id; the decision is kept so that its id stays its own.
+        self._templates: dict[tuple[int, str], tuple[Decision, Event]] = {}
+
+    def start(self) -> Event:
+        asserted = {"application": self._client["application"]} if self._client.get("application") else {}
+        return self._session_event("start", asserted)
+
+    def end(self) -> Event:
+        return self._session_event("end", {})
+
+    def _session_event(self, event: str, asserted: dict[str, str]) -> Event:
+        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client}
+        if asserted:
+            body["asserted"] = asserted
+        return body
+
+    def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
+        """What is about to run, or was refused."""
+        key = (id(decision), protocol)
+        known = self._templates.get(key)
+        if known is None:
+            if len(self._templates) >= _MOST_TEMPLATES:
+                self._templates.clear()
+            known = self._templates[key] = (decision, self._template(decision, text, protocol))
+        body = known[1].copy()
+        body["statement"] = number
+        if parameters:
+            body["parameters"] = parameters
+        return body
+
+    def _template(self, decision: Decision, text: str, protocol: str) -> Event:
+        body: dict[str, Any] = {
+            "kind": "intent",
+            **self._common,
+            "decision": decision.action.value,
+            "verbs": list(decision.verbs),
+            "relations": list(decision.relations),
+            "masked": list(decision.masked),
+            "policies": list(decision.policies),
+            "policyGeneration": decision.generation,
+            "sqlHmac": hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex(),
+            "protocol": protocol,
+        }
+        if decision.observed is not None:
+            body["observed"] = decision.observed.value
+        if decision.audit_text:
+            body["sql"] = decision.audit_text
+        if decision.denial is not None:
+            denial = decision.denial
+            body |= {"reason": denial.reason}
+            if denial.policy:
+                body |= {"policy": denial.policy, "rule": denial.rule}
+        return body
+
+    def outcome(self, running: Running, result: Result, size: int, now: int) -> Event:
+        """What came of a statement, as far as it is known."""
+        return {
+            "kind": "outcome",
+            "session": self._session,
+            "statement": running.number,
+            "result": result,
+            "rows": running.rows,
+            "bytes": size,
+            "durationUs": max(0, now - running.started),
+            "sqlstate": running.sqlstate,
+        }

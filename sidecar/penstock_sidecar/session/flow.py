@@ -1,0 +1,167 @@
+"""What both directions of a running session share: what is in flight, by which rules, what is to be recorded and sent.
+
+The directions themselves are `client_side.py` and `server_side.py`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from penstock_core.audit.event import Event
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.commands import Command, Rules, Trail
+from penstock_sidecar.session.evidence import Evidence, Result
+from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
+from penstock_sidecar.session.states import State
+
+# Statements in SQL that run what an earlier statement in SQL prepared.
+_LATER = frozenset({"fetch", "move", "execute"})
+
+
+class Flow:
+    """The shared state of one session."""
+
+    def __init__(self, trail: Trail, clock: Callable[[], int]) -> None:
+        self.state = State.OPENING
+        self.trail = trail
+        self.clock = clock
+        # What the next answer of the machine will hold.
+        self.commands: list[Command] = []
+        self.to_client: list[bytes] = []
+        self.to_server: list[bytes] = []
+        self.bodies: list[Event] = []
+        # Whether the current batch of bodies is waited for.
+        self.report = False
+        self._ticket = 1
+        # The last ticket that is durable, and the last with the intent of a statement whose results wait for it.
+        self.durable = 0
+        self.awaited = 0
+        # Set once the session runs.
+        self.rules: Rules = None  # type: ignore[assignment]  # replaced before the first statement
+        self.evidence: Evidence | None = None
+        self.epoch = 0
+        self.search_path: tuple[str, ...] | None = ()
+        self.queue: deque[Pending] = deque()
+        self.statements: dict[str, Statement] = {}
+        self.portals: dict[str, Portal] = {}
+        # The server skips what comes, until a Sync, after an error in the extended protocol.
+        self.skipping = False
+        # The server takes COPY data; it ignores Syncs meanwhile.
+        self.copying_in = False
+        # The transaction status by the last ReadyForQuery.
+        self.status = b"I"
+        # A governed statement ran in this transaction: also what fails later in it may tell of its data.
+        self.redacting = False
+        # A statement that changed the schema succeeded; told at the end of the transaction.
+        self.schema_changed = False
+        # Cursors or prepared statements were made in SQL, and whether the policy changed since.
+        self.sql_objects = False
+        self.sql_objects_stale = False
+        self._numbers = 0
+        # Bytes of the server's stream up to where the last statement ended.
+        self.boundary = 0
+
+    # What is recorded.
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the batch that bodies go into now."""
+        return self._ticket
+
+    def record(self, body: Event) -> None:
+        self.bodies.append(body)
+
+    def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> Running:
+        """Record a statement's intent."""
+        self._numbers += 1
+        if self.evidence is not None:
+            self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
+        return Running(self._numbers, self.clock())
+
+    def finish(self, running: Running, result: Result, size: int) -> None:
+        """Record a statement's outcome."""
+        if running.denied and result != "unknown":
+            result = "denied"
+        if self.evidence is not None:
+            self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))
+
+    @property
+    def held(self) -> bool:
+        """Whether results have to wait for an intent to become durable."""
+        return self.awaited > self.durable
+
+    # What is in flight.
+
+    def push(self, pending: Pending, decision: Decision | None = None) -> None:
+        """A message that the server will answer is being sent."""
+        self.queue.append(pending)
+        if decision is None:
+            return
+        if decision.redact_errors:
+            pending.redact = True
+            self.redacting = True
+        if decision.changes_search_path:
+            self.search_path = None
+        verbs = decision.verbs
+        if "declare" in verbs or "prepare" in verbs:
+            self.sql_objects = True
+
+    def pop(self) -> Pending:
+        """The head's answer is complete."""
+        head = self.queue.popleft()
+        while self.queue and self.queue[0].kind is Kind.COPY_END:
+            self.queue.popleft()
+        return head
+
+    def fail(self, sqlstate: str) -> None:
+        """The head failed in the extended protocol: it and all up to the next Sync are done with."""
+        self.copying_in = False
+        failed: list[Pending] = []
+        while self.queue and self.queue[0].kind is not Kind.SYNC:
+            failed.append(self.queue.popleft())
+        self.skipping = not self.queue
+        if failed and failed[0].running is not None:
+            failed[0].running.sqlstate = sqlstate
+        for pending in failed:
+            if pending.running is not None:
+                self.finish(pending.running, "error", 0)
+        for pending in reversed(failed):
+            if pending.undo is not None:
+                pending.undo()
+
+    def runs_stale_object(self, decision: Decision) -> bool:
+        """Whether the statement runs what was made in SQL under an older policy."""
+        return self.sql_objects_stale and not _LATER.isdisjoint(decision.verbs)
+
+    def replace_rules(self, rules: Rules) -> None:
+        """Decide by these rules from now on."""
+        if self.sql_objects and rules.policy != self.rules.policy:
+            self.sql_objects_stale = True
+        if self.search_path == self.rules.search_path:
+            self.search_path = rules.search_path
+        self.rules = rules
+        self.epoch += 1
+
+    # What is answered.
+
+    def take(self) -> list[Command]:
+        """The commands so far: records first, so that nothing is sent before its intent was handed over."""
+        taken = self.commands
+        self.commands = []
+        sends: list[Command] = []
+        if self.bodies:
+            sends.append(commands.Record(self._ticket, self.bodies, self.report))
+            self.bodies = []
+            self.report = False
+            self._ticket += 1
+        if self.to_server:
+            data = self.to_server[0] if len(self.to_server) == 1 else b"".join(self.to_server)
+            sends.append(commands.ToServer(data))
+            self.to_server = []
+        if self.to_client:
+            data = self.to_client[0] if len(self.to_client) == 1 else b"".join(self.to_client)
+            sends.append(commands.ToClient(data))
+            self.to_client = []
+        return sends + taken if taken else sends

@@ -1,0 +1,356 @@
+"""The machine of one client session: the runtime reports what happened, the machine answers with commands.
+
+Its states and legal events are the table in `states.py`. Each method is one event and returns the commands to perform,
+in order. What single messages mean is in `client_side.py` and `server_side.py`; no I/O, and clocks are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from penstock_core.identity import Identity
+from penstock_sidecar.session import opening, refusals
+from penstock_sidecar.session.client_side import ClientSide
+from penstock_sidecar.session.commands import Cancel, Close, Command, Connect, Particulars, Rules, Terms, Trail, Verify
+from penstock_sidecar.session.evidence import Evidence
+from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.opening import Opened
+from penstock_sidecar.session.server_side import ServerSide
+from penstock_sidecar.session.states import TABLE, Event, IllegalEventError, State, check
+from penstock_sidecar.wire import messages, startup
+from penstock_sidecar.wire.framing import BrokenStreamError
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
+
+# The largest token that is read: far more than any issuer makes.
+_LONGEST_TOKEN = 32_768
+_MOST_ENCRYPTION_REQUESTS = 2
+# How much a client may send ahead while it is being logged in.
+_MOST_AHEAD = 1 << 20
+_HTTP_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a PostgreSQL port.\r\n"
+)
+
+
+class Session:
+    """One session, from the client's first byte to its end."""
+
+    def __init__(self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int]) -> None:
+        self._terms = terms
+        self._own = particulars
+        self._flow = Flow(trail, clock)
+        self._reader = startup.StartupReader()
+        self._encryption_requests = 0
+        self._ahead = b""
+        self._opened: Opened | None = None
+        self._client = ClientSide(self._flow, particulars.nonce, terms.statement_limit)
+        self._server: ServerSide | None = None
+        self.identity = terms.workload
+
+    @property
+    def state(self) -> State:
+        return self._flow.state
+
+    @property
+    def client_waits(self) -> bool:
+        """Whether the client's bytes can't be dealt with now, so that no more should be read."""
+        return self._flow.state not in (State.OPENING, State.PROVING, State.RUNNING)
+
+    @property
+    def server_waits(self) -> bool:
+        """The same for the server's bytes."""
+        return self._server is not None and self._server.holding
+
+    @property
+    def cancel_key(self) -> bytes:
+        """The cancel key as the client was given it; clients of protocol 3.0 know keys of four bytes only."""
+        short = self._opened is None or self._opened.version < messages.PROTOCOL_3_2
+        return self._own.key[:4] if short else self._own.key
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight, nor any transaction open."""
+        return not self._flow.queue and self._flow.status == b"I"
+
+    @property
+    def _closed(self) -> bool:
+        return self._flow.state is State.CLOSED
+
+    # Events.
+
+    def client_bytes(self, data: bytes) -> list[Command]:
+        """The client sent something."""
+        flow = self._flow
+        state = flow.state
+        if state is State.RUNNING:
+            try:
+                self._client.receive(data)
+            except (BrokenStreamError, MalformedError) as error:
+                self._break(f"protocol violation: {error}")
+            if self._closed:
+                self._wind_up()
+            return flow.take()
+        return self._step(Event.CLIENT_BYTES, self._early_bytes, data)
+
+    def server_bytes(self, data: bytes) -> list[Command]:
+        """The server sent something."""
+        flow = self._flow
+        if flow.state is State.CLOSED:
+            return []
+        server = self._running(Event.SERVER_BYTES)
+        try:
+            server.receive(data)
+        except BrokenStreamError as error:
+            self._end(refusals.fatal("08P01", f"what the database sent can't be understood: {error}"), str(error))
+        if self._closed:
+            self._wind_up()
+        return flow.take()
+
+    def client_closed(self) -> list[Command]:
+        """The client is gone; so is the server's side at once, and with it any open transaction."""
+        return self._step(Event.CLIENT_CLOSED, self._end, None)
+
+    def server_closed(self, reason: str = "") -> list[Command]:
+        """The server is gone."""
+        return self._step(Event.SERVER_CLOSED, self._lost, reason)
+
+    def identified(self, identity: Identity) -> list[Command]:
+        """The token is good."""
+        return self._step(Event.IDENTIFIED, self._connect, identity)
+
+    def token_refused(self, reason: str) -> list[Command]:
+        """The token is not good; `reason` is for the client and the log."""
+        return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
+
+    def connected(self, rules: Rules, parameters: dict[str, str], rest: bytes = b"") -> list[Command]:
+        """Logged in upstream; the server said these parameters, and perhaps something after it was ready."""
+        return self._step(Event.CONNECTED, self._run, rules, parameters, rest)
+
+    def connect_failed(self, error: ErrorFields) -> list[Command]:
+        """There is no upstream for this client; `error` says why."""
+        return self._step(Event.CONNECT_FAILED, self._end, error, error.message)
+
+    def durable(self, ticket: int) -> list[Command]:
+        """That batch of bodies, and all before it, are durable."""
+        return self._step(Event.DURABLE, self._durable, ticket)
+
+    def audit_failed(self, ticket: int, reason: str) -> list[Command]:
+        """That batch of bodies could not be written."""
+        return self._step(Event.AUDIT_FAILED, self._unrecorded, ticket, reason)
+
+    def catalog_read(self) -> list[Command]:
+        """The catalog is as fresh as it gets; the rules were replaced before, if it changed."""
+        return self._step(Event.CATALOG_READ, self._resolved)
+
+    def rules_replaced(self, rules: Rules) -> list[Command]:
+        """The policy or the catalog changed."""
+        return self._step(Event.RULES_REPLACED, self._flow.replace_rules, rules)
+
+    def expired(self, *, at_once: bool) -> list[Command]:
+        """The identity's token expired: the session ends, at once or when nothing is in flight."""
+        return self._step(Event.EXPIRED, self._leave, refusals.fatal("57P01", "the session's token expired"), at_once)
+
+    def drain(self, *, at_once: bool) -> list[Command]:
+        """The proxy stops: the session ends, at once or when nothing is in flight."""
+        return self._step(Event.DRAIN, self._leave, refusals.fatal("57P01", "the gate is shutting down"), at_once)
+
+    # Obeying the table.
+
+    def _step(self, event: Event, action: Callable[..., object], *arguments: object) -> list[Command]:
+        flow = self._flow
+        before = flow.state
+        check(before, event)
+        if before is State.CLOSED:
+            return []
+        try:
+            action(*arguments)
+        except (BrokenStreamError, MalformedError) as error:
+            self._break(f"protocol violation: {error}")
+        if flow.state not in TABLE[before][event]:
+            raise IllegalEventError(f"{event} leads from {before} to {flow.state}, which the table lacks")
+        return flow.take()
+
+    def _running(self, event: Event) -> ServerSide:
+        check(self._flow.state, event)
+        if self._server is None:
+            raise IllegalEventError(f"{event} without a server")
+        return self._server
+
+    # Before the session runs.
+
+    def _early_bytes(self, data: bytes) -> None:
+        state = self._flow.state
+        if state is State.OPENING:
+            self._open(data)
+        elif state is State.PROVING:
+            self._ahead += data
+            self._prove()
+        elif self._server is not None:
+            self._client.receive(data)
+        else:
+            self._ahead += data
+            if len(self._ahead) > _MOST_AHEAD:
+                self._break("too much was sent before the session was ready")
+
+    def _open(self, data: bytes) -> None:
+        flow = self._flow
+        while flow.state is State.OPENING:
+            packet = self._reader.feed(data)
+            data = b""
+            if packet is None:
+                return
+            if isinstance(packet, startup.Startup):
+                self._accept(packet)
+            elif isinstance(packet, startup.SslRequest | startup.GssEncRequest):
+                self._encryption_requests += 1
+                if self._encryption_requests > _MOST_ENCRYPTION_REQUESTS:
+                    self._close("a client that asks for encryption again and again")
+                    return
+                flow.to_client.append(b"N")
+            elif isinstance(packet, startup.CancelRequest):
+                flow.commands.append(Cancel(packet.pid, packet.key))
+                self._close("")
+            elif isinstance(packet, startup.DirectTls):
+                flow.to_client.append(messages.TLS_REFUSED)
+                self._close("a client that begins with TLS; this listener speaks none (sslmode=disable)")
+            else:
+                if packet.http:
+                    flow.to_client.append(_HTTP_ANSWER)
+                    self._close(packet.reason)
+                else:
+                    self._end(refusals.fatal("08P01", packet.reason), packet.reason)
+
+    def _accept(self, packet: startup.Startup) -> None:
+        flow = self._flow
+        opened = opening.accept(packet, self._terms)
+        if isinstance(opened, ErrorFields):
+            self._end(opened, opened.message)
+            return
+        self._opened = opened
+        self._ahead = self._reader.rest
+        token = self._terms.token
+        if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
+            flow.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
+            flow.state = State.PROVING
+            self._prove()
+        else:
+            self._connect(self._terms.workload)
+
+    def _prove(self) -> None:
+        """Read the PasswordMessage that holds the token."""
+        data = self._ahead
+        if len(data) < 5:
+            return
+        length = int.from_bytes(data[1:5], "big")
+        if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
+            self._break("a token was asked for, and something else came")
+            return
+        if len(data) <= length:
+            return
+        self._ahead = data[length + 1 :]
+        token = data[5:length].decode(errors="replace")
+        self._flow.state = State.VERIFYING
+        self._flow.commands.append(Verify(token))
+
+    def _connect(self, identity: Identity) -> None:
+        self.identity = identity
+        if self._opened is not None:
+            self._flow.state = State.CONNECTING
+            self._flow.commands.append(Connect(self._opened.parameters))
+
+    def _run(self, rules: Rules, parameters: dict[str, str], rest: bytes) -> None:
+        flow, opened, own = self._flow, self._opened, self._own
+        if opened is None:
+            raise IllegalEventError("connected before the client opened")
+        flow.rules, flow.search_path = rules, rules.search_path
+        client = {
+            "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
+        }  # fmt: skip
+        flow.evidence = Evidence(own.session, self._terms.database, self.identity, client, rules.hmac_key)
+        flow.record(flow.evidence.start())
+        greeting = [opened.negotiation, messages.AUTHENTICATION_OK]
+        greeting += [messages.parameter_status(name, value) for name, value in parameters.items()]
+        greeting += [messages.backend_key(own.pid, self.cancel_key), messages.ready()]
+        flow.to_client += [part for part in greeting if part]
+        flow.state = State.RUNNING
+        self._server = ServerSide(flow, parameters.get("search_path", ""))
+        ahead, self._ahead = self._ahead, b""
+        if rest:
+            self._server.receive(rest)
+        if ahead:
+            self._client.receive(ahead)
+
+    # While it runs.
+
+    def _durable(self, ticket: int) -> None:
+        flow, client = self._flow, self._client
+        flow.durable = max(flow.durable, ticket)
+        if self._server is not None:
+            self._server.release()
+        if client.held is not None and client.held.ticket <= flow.durable:
+            client.release()
+        self._part()
+
+    def _unrecorded(self, ticket: int, reason: str) -> None:
+        flow, client = self._flow, self._client
+        if flow.awaited >= ticket:
+            # It runs already; its results must not be seen, and what it began must not last.
+            error = refusals.unrecorded(reason)._replace(
+                severity="FATAL", message=f"penstock: the audit trail can't be written ({reason})"
+            )
+            self._end(error, f"the audit trail can't be written: {reason}")
+        elif client.held is not None and client.held.ticket == ticket:
+            client.release(reason)
+
+    def _resolved(self) -> None:
+        self._flow.state = State.RUNNING
+        self._client.resume()
+
+    def _leave(self, error: ErrorFields, at_once: bool) -> None:
+        if at_once or self._server is None:
+            self._end(error, "")
+            return
+        self._server.farewell = error
+        self._part()
+
+    def _part(self) -> None:
+        if self._server is not None and self._server.part():
+            self._wind_up()
+
+    def _lost(self, reason: str) -> None:
+        server = self._server
+        said = server is not None and server.said_fatal
+        text = reason or "the database closed the connection"
+        self._end(None if said else refusals.fatal("08006", text), "" if said else text)
+
+    # The end.
+
+    def _break(self, text: str) -> None:
+        self._end(refusals.fatal("08P01", text), text)
+
+    def _end(self, error: ErrorFields | None, problem: str = "") -> None:
+        """Close; the client reads `error`, if it can be put into the stream."""
+        if error is not None and (self._server is None or self._server.between_messages):
+            self._flow.to_client.append(messages.error_response(error))
+        self._close(problem)
+
+    def _close(self, problem: str) -> None:
+        self._flow.commands.append(Close(problem))
+        self._flow.state = State.CLOSED
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        """Record what is left open: outcomes that nobody will learn, and the session's end."""
+        flow = self._flow
+        client = self._client
+        if client.held is not None and client.held.pending.running is not None:
+            running = client.held.pending.running
+            running.sqlstate = running.sqlstate or "57014"
+            flow.finish(running, "error", 0)
+            client.held = None
+        for pending in flow.queue:
+            if pending.running is not None:
+                flow.finish(pending.running, "unknown", 0)
+        flow.queue.clear()
+        if flow.evidence is not None:
+            flow.record(flow.evidence.end())
+            flow.evidence = None

@@ -1,0 +1,115 @@
+"""What a client may ask for in its startup packet, and what the server is asked for on its behalf.
+
+The packets themselves are framed in `penstock_sidecar.wire.startup`; who the client is is not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields
+from penstock_sidecar.wire.startup import Startup
+
+# Settings that change how values look or how long things may take, never what a statement means or may do.
+_HARMLESS = {
+    name.lower(): name
+    for name in (
+        "application_name", "DateStyle", "TimeZone", "IntervalStyle", "extra_float_digits", "bytea_output",
+        "client_min_messages", "statement_timeout", "lock_timeout", "transaction_timeout",
+        "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "geqo", "lc_messages",
+        "default_transaction_read_only", "default_transaction_isolation", "default_transaction_deferrable",
+        "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
+    )
+}  # fmt: skip
+# What decisions rely on: set for every session, whatever the role's or the database's settings are.
+PINNED = {
+    "standard_conforming_strings": "on",
+    "client_encoding": "UTF8",
+    "row_security": "on",
+    "transform_null_equals": "off",
+    "array_nulls": "on",
+}
+_UTF8 = {"utf8", "utf-8", "unicode"}
+_ON = {"on", "true", "yes", "1"}
+_OFF = {"off", "false", "no", "0", ""}
+_OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|\S)*)(?:\s+|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A startup packet that was accepted."""
+
+    user: str
+    application: str
+    # For the server, pins included.
+    parameters: dict[str, str]
+    # The protocol version spoken, and NegotiateProtocolVersion where the client asked for more.
+    version: int
+    negotiation: bytes
+
+
+def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
+    """The session as it may be opened, or the error that the client gets."""
+    asked = dict(startup.parameters)
+    if startup.version >> 16 != 3:
+        major, minor = startup.version >> 16, startup.version & 0xFFFF
+        return fatal("0A000", f"protocol {major}.{minor} is not supported, only 3.0 to 3.2")
+    unknown = [name for name in asked if name.startswith("_pq_.")]
+    version = min(startup.version, messages.PROTOCOL_3_2)
+    negotiation = b""
+    if unknown or version != startup.version:
+        negotiation = messages.negotiate_protocol_version(version, unknown)
+    for name in unknown:
+        del asked[name]
+    user = asked.pop("user", "")
+    if not user:
+        return fatal("28000", "no user name in the startup packet")
+    if asked.pop("replication", "").lower() not in _OFF:
+        return fatal("0A000", "replication connections are not let through")
+    dbname = asked.pop("database", user)
+    if terms.dbname and dbname not in (terms.dbname, terms.database):
+        return fatal("3D000", f'this gate leads to database "{terms.dbname}", not to "{dbname}"', "set PGDATABASE")
+    options = _options(asked.pop("options", ""))
+    if isinstance(options, ErrorFields):
+        return options
+    parameters = _settings({**options, **asked})
+    if isinstance(parameters, ErrorFields):
+        return parameters
+    return Opened(
+        user, parameters.get("application_name", ""), {**parameters, **PINNED}, version, negotiation,
+    )  # fmt: skip
+
+
+def _options(text: str) -> dict[str, str] | ErrorFields:
+    """The settings in `options=-c a=b --c=d`."""
+    found: dict[str, str] = {}
+    at = 0
+    text = text.strip()
+    while at < len(text):
+        match = _OPTION.match(text, at)
+        if match is None:
+            return fatal("42501", "of the startup packet's options only settings (-c name=value) are let through")
+        found[match[1].replace("-", "_")] = re.sub(r"\\(.)", r"\1", match[2])
+        at = match.end()
+    return found
+
+
+def _settings(asked: dict[str, str]) -> dict[str, str] | ErrorFields:
+    accepted: dict[str, str] = {}
+    for name, value in asked.items():
+        folded = name.lower()
+        if folded in _HARMLESS:
+            accepted[_HARMLESS[folded]] = value
+        elif folded == "client_encoding":
+            if value.strip("'\"").lower() not in _UTF8:
+                return fatal("22023", f"client_encoding {value} is not let through, only UTF8", "set client_encoding")
+        elif folded == "standard_conforming_strings":
+            if value.lower() not in _ON:
+                return fatal("22023", "standard_conforming_strings can't be off")
+        else:
+            return fatal("42501", f"the startup parameter {name} is not let through", "leave it out of the connection")
+    return accepted

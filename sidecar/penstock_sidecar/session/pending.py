@@ -1,0 +1,84 @@
+"""What was sent to the server and is not answered yet: one entry for each message that the server will answer.
+
+Who adds entries is `client_side.py`, who takes them off `server_side.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.wire.messages import ErrorFields
+
+
+class Kind(IntEnum):
+    """What kind of answer is awaited."""
+
+    QUERY = 1
+    PARSE = 2
+    BIND = 3
+    DESCRIBE = 4
+    EXECUTE = 5
+    CLOSE = 6
+    SYNC = 7
+    # The client's CopyDone or CopyFail, sent before the server asked for data. Not answered; it bounds the Syncs that
+    # the server ignores while it takes COPY data.
+    COPY_END = 8
+
+
+@dataclass(slots=True)
+class Running:
+    """A statement whose intent was recorded and whose outcome is due."""
+
+    number: int
+    # By the session's clock, in microseconds.
+    started: int
+    denied: bool = False
+    rows: int = 0
+    sqlstate: str = ""
+    # Names of statements that the text deallocates if it succeeds; None: whatever they are called.
+    deallocates: str | None = ""
+
+
+@dataclass(slots=True)
+class Pending:
+    """One answer that is due."""
+
+    kind: Kind
+    # The statement sent was one that must fail: the error to give in place of the one with SQLSTATE `expected`.
+    denial: ErrorFields | None = None
+    expected: str = ""
+    # Our own message: the client is not told.
+    swallow: bool = False
+    # Errors and notices are reduced to what their class says.
+    redact: bool = False
+    running: Running | None = None
+    # Takes back what was assumed when it was sent, if it fails or is skipped.
+    undo: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class Statement:
+    """A prepared statement of the client's, made by Parse."""
+
+    name: str
+    text: str
+    # The tail of its Parse message: the types of its parameters.
+    oids: bytes
+    decision: Decision
+    # The epoch of rules that the decision was made in.
+    epoch: int
+    # What the server holds under the name, or None where a Parse of ours failed.
+    on_server: str | None
+
+
+@dataclass(slots=True)
+class Portal:
+    """A portal of the client's, made by Bind."""
+
+    statement: Statement
+    decision: Decision
+    epoch: int
+    parameters: int | None

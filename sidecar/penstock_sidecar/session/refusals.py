@@ -1,0 +1,83 @@
+"""The errors that a client gets from the gate itself, the statements that fail in a refused one's place, and what is
+left of the server's errors about governed data.
+
+Which statement is refused is decided elsewhere (`penstock_core.sql`, `client_side.py`).
+"""
+
+from __future__ import annotations
+
+from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields
+
+# Parses, and can't be analysed on any server: no relation is read, so there is no column to name. It fails with
+# undefined_column; in an aborted transaction with 25P02 like every other statement.
+FAILING_TEXT = "SELECT penstock_refuses FROM (SELECT) AS penstock"
+UNDEFINED_COLUMN = "42703"
+UNDEFINED_STATEMENT = "26000"
+UNDEFINED_PORTAL = "34000"
+
+FAILING_QUERY = messages.query(FAILING_TEXT)
+
+# SQLSTATE class → what is said instead of the server's text. Only what the class itself says already.
+_CLASSES = {
+    "00": "notice", "01": "warning", "02": "no data", "08": "connection exception", "0A": "feature not supported",
+    "20": "case not found", "21": "cardinality violation", "22": "data exception",
+    "23": "integrity constraint violation", "25": "invalid transaction state", "28": "invalid authorization",
+    "2B": "dependent objects still exist", "34": "invalid cursor name", "38": "external routine exception",
+    "39": "external routine invocation exception", "3D": "invalid catalog name", "3F": "invalid schema name",
+    "40": "transaction rollback", "42": "syntax error or access rule violation", "44": "check option violation",
+    "53": "insufficient resources", "54": "program limit exceeded", "55": "object not in prerequisite state",
+    "57": "operator intervention", "58": "system error", "P0": "PL/pgSQL error", "XX": "internal error",
+}  # fmt: skip
+
+
+def denied(denial: Denial) -> ErrorFields:
+    """What the client of a refused statement reads."""
+    return ErrorFields("ERROR", denial.sqlstate, denial.message, denial.detail, denial.remedy)
+
+
+def reduced(fields: ErrorFields) -> ErrorFields:
+    """An error or notice about governed data: its class and nothing that could hold a value."""
+    text = _CLASSES.get(fields.sqlstate[:2], "error")
+    return ErrorFields(fields.severity, fields.sqlstate, f"{text} (text withheld: the statement touches governed data)")
+
+
+def fatal(sqlstate: str, text: str, hint: str = "") -> ErrorFields:
+    """An error of the gate's own that ends the session."""
+    return ErrorFields("FATAL", sqlstate, f"penstock: {text}", hint=hint)
+
+
+def gate_denial(reason: str, remedy: str, sqlstate: str) -> Decision:
+    """A denial by the session itself, where no text could be decided about."""
+    return Decision(Action.DENY, "", denial=Denial(reason, remedy, sqlstate=sqlstate))
+
+
+NOT_UTF8 = gate_denial("the statement is not valid UTF-8", "send it encoded as UTF-8", "22021")
+FUNCTION_CALL = gate_denial(
+    "the fast-path function call is not let through", "call the function by SELECT", "0A000"
+)  # fmt: skip
+
+
+def too_long(limit: int) -> Decision:
+    """The denial of a statement that was not even read."""
+    return gate_denial(
+        f"the statement is longer than {limit} bytes, too long to decide about",
+        "send data as parameters or by COPY", "54000",
+    )  # fmt: skip
+
+
+def unrecorded(reason: str) -> ErrorFields:
+    """What the client of a statement reads that was not run because it could not be recorded."""
+    return ErrorFields(
+        "ERROR", "53100", f"penstock: the audit trail can't be written ({reason}), so the statement was not run",
+        "The policy says: audit.onFailure: block.", "try again when the trail can be written",
+    )  # fmt: skip
+
+
+STALE_PORTAL = Denial(
+    "the policy changed while this portal was open", "bind the statement again", sqlstate="42501"
+)  # fmt: skip
+STALE_SQL_OBJECT = gate_denial(
+    "the policy changed since this cursor or prepared statement was made in SQL", "make it again", "42501"
+)  # fmt: skip

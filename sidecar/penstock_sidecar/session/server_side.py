@@ -1,0 +1,270 @@
+"""What becomes of each message from the server while a session runs: forwarded, replaced, reduced or swallowed.
+
+Rows and COPY data are never looked at. What the client sends is `client_side.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from penstock_sidecar.session import refusals
+from penstock_sidecar.session.commands import CatalogStale, Close
+from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.pending import Kind, Pending, Running
+from penstock_sidecar.session.states import State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.framing import FROM_SERVER, BrokenStreamError, Scanner, Spot
+from penstock_sidecar.wire.messages import ErrorFields
+
+_SCHEMA_CHANGES = (b"CREATE", b"ALTER ", b"DROP ", b"IMPORT")
+_EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.CLOSE})
+
+
+class ServerSide:
+    """The direction from server to client."""
+
+    def __init__(self, flow: Flow, initial_path: str) -> None:
+        self._flow = flow
+        # The server's own word for the search_path of a new session, where it reports it.
+        self._initial_path = initial_path
+        self._scanner = Scanner(FROM_SERVER)
+        self._chunk = b""
+        self._passed = 0
+        self._held: list[bytes] = []
+        # A FATAL error went to the client.
+        self.said_fatal = False
+        # What to tell the client before closing, once nothing is in flight.
+        self.farewell: ErrorFields | None = None
+        self._handlers: dict[int, Callable[[Spot], bytes | None]] = {
+            ord("Z"): self._ready, ord("C"): self._complete, ord("E"): self._error, ord("N"): self._notice,
+            ord("S"): self._parameter, ord("1"): self._parsed, ord("2"): self._bound, ord("3"): self._closed,
+            ord("T"): self._described, ord("n"): self._described, ord("s"): self._executed, ord("I"): self._executed,
+            ord("G"): self._copy_in, ord("t"): self._untouched, ord("H"): self._untouched, ord("W"): self._untouched,
+        }  # fmt: skip
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether an error of ours can be put into the stream."""
+        return not self._scanner.inside
+
+    @property
+    def holding(self) -> bool:
+        return bool(self._held)
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the server, at any time. Raises BrokenStreamError."""
+        flow = self._flow
+        if self._held or flow.held:
+            self._held.append(data)
+            return
+        chunk, spots = self._scanner.scan(data)
+        self._chunk = chunk
+        out = flow.to_client
+        start = 0
+        for spot in spots:
+            answer = self._handlers[spot.kind](spot)
+            if answer is not None:
+                if spot.start > start:
+                    out.append(chunk[start : spot.start])
+                if answer:
+                    out.append(answer)
+                start = spot.end
+                if not spot.complete:
+                    self._scanner.drop_rest()
+        self._passed += len(chunk)
+        if start < len(chunk):
+            out.append(chunk if start == 0 else chunk[start:])
+        self._chunk = b""
+        if self.farewell is not None:
+            self.part()
+
+    def release(self) -> None:
+        """Go on with what was held, as far as it may go by now. Raises as `receive`."""
+        held, self._held = self._held, []
+        while held and not self._flow.held:
+            self.receive(held.pop(0))
+        self._held = held
+
+    def part(self) -> bool:
+        """Say farewell and close, if nothing is in flight."""
+        flow = self._flow
+        if self.farewell is None or flow.queue or flow.skipping or flow.status != b"I" or self._held:
+            return False
+        if not self.between_messages or flow.state is not State.RUNNING:
+            return False
+        flow.to_server.append(messages.TERMINATE)
+        flow.to_client.append(messages.error_response(self.farewell))
+        flow.commands.append(Close(""))
+        flow.state = State.CLOSED
+        return True
+
+    # The messages.
+
+    def _head(self, kind: Kind, spot: Spot) -> Pending:
+        """Take off the head, which must be of that kind."""
+        queue = self._flow.queue
+        if not queue or queue[0].kind is not kind:
+            raise BrokenStreamError(f"the server answered {chr(spot.kind)!r} where none is due")
+        return self._flow.pop()
+
+    def _size(self, end: int) -> int:
+        """Bytes of the stream since the last statement ended."""
+        here = self._passed + end
+        size = here - self._flow.boundary
+        self._flow.boundary = here
+        return size
+
+    def _ready(self, spot: Spot) -> bytes | None:
+        flow = self._flow
+        flow.status = self._chunk[spot.start + 5 : spot.start + 6]
+        flow.copying_in = False
+        queue = flow.queue
+        # Without such a head: a Sync that we thought the server ignores while it takes COPY data.
+        if queue and queue[0].kind in (Kind.QUERY, Kind.SYNC):
+            head = flow.pop()
+            running = head.running
+            if running is not None:
+                flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
+            else:
+                flow.boundary = self._passed + spot.end
+        if flow.status == b"I" and not queue:
+            flow.redacting = False
+            if flow.portals:
+                flow.portals.clear()
+            if flow.schema_changed:
+                flow.schema_changed = False
+                flow.commands.append(CatalogStale())
+        return None
+
+    def _complete(self, spot: Spot) -> bytes | None:
+        flow = self._flow
+        queue = flow.queue
+        if not queue:
+            raise BrokenStreamError("the server completed a statement that nobody sent")
+        head = queue[0]
+        tag = self._chunk[spot.start + 5 : spot.end - 1]
+        running = head.running
+        if running is not None:
+            count = tag.rpartition(b" ")[2]
+            if count.isdigit():
+                running.rows += int(count)
+        if tag.startswith(_SCHEMA_CHANGES):
+            flow.schema_changed = True
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD ALL")):
+            self._deallocate(tag, running)
+        if head.kind is Kind.EXECUTE:
+            flow.pop()
+            flow.copying_in = False
+            if running is not None:
+                flow.finish(running, "ok", self._size(spot.end))
+        return None
+
+    def _deallocate(self, tag: bytes, running: Running | None) -> None:
+        flow = self._flow
+        name = running.deallocates if running is not None else None
+        if tag == b"DEALLOCATE" and name:
+            flow.statements.pop(name, None)
+            return
+        flow.statements.clear()
+        if tag == b"DISCARD ALL":
+            flow.search_path = flow.rules.search_path
+            flow.sql_objects = flow.sql_objects_stale = False
+
+    def _error(self, spot: Spot) -> bytes | None:
+        flow = self._flow
+        fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
+        head = flow.queue[0] if flow.queue else None
+        answer: bytes | None = None
+        if head is not None and head.denial is not None and fields.sqlstate == head.expected:
+            answer = messages.error_response(head.denial)
+        elif flow.redacting or (head is not None and head.redact):
+            answer = messages.error_response(refusals.reduced(fields))
+        if fields.severity in ("FATAL", "PANIC"):
+            self.said_fatal = True
+        if head is None:
+            return answer
+        if head.kind in _EXTENDED:
+            flow.fail(fields.sqlstate)
+        elif head.running is not None:
+            head.running.sqlstate = fields.sqlstate
+            flow.copying_in = False
+        return answer
+
+    def _notice(self, spot: Spot) -> bytes | None:
+        flow = self._flow
+        if flow.queue and (flow.redacting or flow.queue[0].redact):
+            fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
+            return messages.notice_response(refusals.reduced(fields))
+        return None
+
+    def _parameter(self, spot: Spot) -> bytes | None:
+        body = self._chunk[spot.start + 5 : spot.end]
+        if body.startswith(b"search_path\x00") and spot.complete:
+            flow = self._flow
+            value = body[12:-1].decode(errors="replace")
+            flow.search_path = flow.rules.search_path if value == self._initial_path else _plain_path(value)
+        return None
+
+    def _parsed(self, spot: Spot) -> bytes | None:
+        return b"" if self._head(Kind.PARSE, spot).swallow else None
+
+    def _closed(self, spot: Spot) -> bytes | None:
+        return b"" if self._head(Kind.CLOSE, spot).swallow else None
+
+    def _bound(self, spot: Spot) -> bytes | None:
+        self._head(Kind.BIND, spot)
+        return None
+
+    def _described(self, spot: Spot) -> bytes | None:
+        queue = self._flow.queue
+        if queue and queue[0].kind is Kind.DESCRIBE:
+            self._flow.pop()
+        return None
+
+    def _executed(self, spot: Spot) -> bytes | None:
+        """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
+        flow = self._flow
+        if flow.queue and flow.queue[0].kind is Kind.EXECUTE:
+            head = flow.pop()
+            if head.running is not None:
+                flow.finish(head.running, "ok", self._size(spot.end))
+        return None
+
+    def _copy_in(self, spot: Spot) -> bytes | None:
+        """From here to the client's CopyDone or CopyFail the server ignores Syncs."""
+        flow = self._flow
+        if not flow.queue:
+            raise BrokenStreamError("the server asked for COPY data that nobody offered")
+        flow.copying_in = True
+        if flow.queue[0].kind is not Kind.EXECUTE:
+            # A Query that copies: CopyDone is not awaited, it only ends the copying where it came already.
+            flow.copying_in = self._forget_copy_end(syncs=False)
+            return None
+        flow.copying_in = self._forget_copy_end(syncs=True)
+        return None
+
+    def _forget_copy_end(self, *, syncs: bool) -> bool:
+        """Take out what the server ignores; whether the client's end of the data is still to come."""
+        queue = self._flow.queue
+        ended = False
+        kept: list[Pending] = [queue[0]]
+        for pending in list(queue)[1:]:
+            if not ended and pending.kind is Kind.COPY_END:
+                ended = True
+            elif not (syncs and not ended and pending.kind is Kind.SYNC):
+                kept.append(pending)
+        queue.clear()
+        queue.extend(kept)
+        return not ended
+
+    def _untouched(self, spot: Spot) -> bytes | None:
+        return None
+
+
+def _plain_path(value: str) -> tuple[str, ...] | None:
+    """A search_path of plain names; None where it needs the server to say what it means."""
+    names = [name.strip() for name in value.split(",")]
+    plain = [name[1:-1] if name[:1] == name[-1:] == '"' and len(name) > 2 else name.lower() for name in names]
+    if any(not name.isidentifier() for name in plain):
+        return None
+    return tuple(plain)

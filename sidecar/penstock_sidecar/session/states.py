@@ -1,0 +1,128 @@
+"""The states of one client session and the events that are legal in each: the one table of the machine.
+
+`machine.py` obeys it, `diagram.py` draws it. What happens at an event stands in the machine; the statements in flight
+within RUNNING are `pending.py`'s.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a session stands, seen from the client."""
+
+    # The client's first packets: startup, cancel, requests for encryption.
+    OPENING = "opening"
+    # A token was asked for.
+    PROVING = "proving"
+    # The token is being verified.
+    VERIFYING = "verifying"
+    # Logging in upstream.
+    CONNECTING = "connecting"
+    # Messages flow.
+    RUNNING = "running"
+    # The client's messages wait until a write's intent is durable; the server's flow.
+    RECORDING = "recording"
+    # The client's messages wait for a fresh catalog; the server's flow.
+    RESOLVING = "resolving"
+    CLOSED = "closed"
+
+
+class Event(StrEnum):
+    """What can happen to a session."""
+
+    CLIENT_BYTES = "client bytes"
+    CLIENT_CLOSED = "client closed"
+    SERVER_BYTES = "server bytes"
+    SERVER_CLOSED = "server closed"
+    IDENTIFIED = "identified"
+    TOKEN_REFUSED = "token refused"  # noqa: S105 - the name of an event
+    CONNECTED = "connected"
+    CONNECT_FAILED = "connect failed"
+    DURABLE = "durable"
+    AUDIT_FAILED = "audit failed"
+    CATALOG_READ = "catalog read"
+    RULES_REPLACED = "rules replaced"
+    EXPIRED = "expired"
+    DRAIN = "drain"
+
+
+class IllegalEventError(Exception):
+    """The runtime reported what can't happen in this state, or the machine took a step that the table lacks."""
+
+
+_S, _E = State, Event
+# In every state but CLOSED.
+_ALWAYS: dict[Event, set[State]] = {
+    _E.CLIENT_CLOSED: {_S.CLOSED},
+    _E.EXPIRED: {_S.CLOSED},
+    _E.DRAIN: {_S.CLOSED},
+}
+# In every state with a server.
+_FLOWING: dict[Event, set[State]] = {
+    **_ALWAYS,
+    _E.SERVER_CLOSED: {_S.CLOSED},
+    _E.AUDIT_FAILED: {_S.CLOSED},
+}
+
+# state → event → the states that may follow it.
+TABLE: dict[State, dict[Event, set[State]]] = {
+    _S.OPENING: {
+        **_ALWAYS,
+        _E.CLIENT_BYTES: {_S.OPENING, _S.PROVING, _S.CONNECTING, _S.CLOSED},
+    },
+    _S.PROVING: {
+        **_ALWAYS,
+        _E.CLIENT_BYTES: {_S.PROVING, _S.VERIFYING, _S.CLOSED},
+    },
+    _S.VERIFYING: {
+        **_ALWAYS,
+        _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
+        _E.IDENTIFIED: {_S.CONNECTING},
+        _E.TOKEN_REFUSED: {_S.CLOSED},
+    },
+    _S.CONNECTING: {
+        **_ALWAYS,
+        _E.CLIENT_BYTES: {_S.CONNECTING, _S.CLOSED},
+        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.CONNECT_FAILED: {_S.CLOSED},
+    },
+    _S.RUNNING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RUNNING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.CLOSED},
+        _E.RULES_REPLACED: {_S.RUNNING},
+        _E.EXPIRED: {_S.RUNNING, _S.CLOSED},
+        _E.DRAIN: {_S.RUNNING, _S.CLOSED},
+    },
+    _S.RECORDING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.RECORDING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RECORDING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.RULES_REPLACED: {_S.RECORDING},
+        _E.EXPIRED: {_S.RECORDING, _S.CLOSED},
+        _E.DRAIN: {_S.RECORDING, _S.CLOSED},
+    },
+    _S.RESOLVING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.RESOLVING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RESOLVING, _S.CLOSED},
+        _E.DURABLE: {_S.RESOLVING, _S.CLOSED},
+        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.CLOSED},
+        _E.RULES_REPLACED: {_S.RESOLVING},
+        _E.EXPIRED: {_S.RESOLVING, _S.CLOSED},
+        _E.DRAIN: {_S.RESOLVING, _S.CLOSED},
+    },
+    # Reports that were under way when it ended; they change nothing.
+    _S.CLOSED: {event: {_S.CLOSED} for event in _E},
+}
+
+
+def check(state: State, event: Event) -> None:
+    """Raises IllegalEventError for an event that the state does not know."""
+    if event not in TABLE[state]:
+        raise IllegalEventError(f"{event} can't happen while {state}")

@@ -1,0 +1,265 @@
+"""What the proxy is configured by: `proxy.yaml` in a directory, and environment variables `PENSTOCK_…` above it.
+
+The names are the same: `control.tokenFile` is PENSTOCK_CONTROL__TOKENFILE (underscores inside a word are allowed);
+lists are JSON in a variable. Paths are relative to the directory. What the values set in motion is `main.py`'s.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+PREFIX = "PENSTOCK_"
+FILE = "proxy.yaml"
+
+
+class SettingsError(ValueError):
+    """The configuration is no good; each line of the text names one setting and says what is wrong with it."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class Address(_Model):
+    """A host and a port to listen on."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isdecimal():
+            raise ValueError("must be an address and a port, such as 127.0.0.1:5432")
+        return {"host": host.strip("[]"), "port": int(port)}
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine (or pod) can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class Control(_Model):
+    """Where policies are streamed from."""
+
+    url: str
+    token_file: Path
+    ca_file: Path | None = None
+
+
+class Collector(_Model):
+    """Where the audit trail goes."""
+
+    url: str
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+
+class Spool(_Model):
+    """Where the audit trail is kept until the collector has it."""
+
+    path: Path
+    max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
+
+
+class WorkloadIdentity(_Model):
+    """The pod that this proxy is in."""
+
+    namespace: str
+    service_account: str
+    pod: str = ""
+    pod_uid: str = ""
+
+
+class TokenIssuer(_Model):
+    """Whose tokens clients may present."""
+
+    issuer: str
+    audience: str
+    kind: Literal["person", "agent", "service"]
+    jwks_file: Path | None = None
+    jwks_url: str = ""
+    groups_claim: str = "groups"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TokenIssuer:
+        if (self.jwks_file is None) == (not self.jwks_url):
+            raise ValueError("give jwksFile or jwksUrl, one of them")
+        if self.jwks_url and not self.jwks_url.startswith("https://"):
+            raise ValueError("jwksUrl must be an https:// URL")
+        return self
+
+
+class IdentitySettings(_Model):
+    """Who clients are."""
+
+    workload: WorkloadIdentity | None = None
+    issuers: tuple[TokenIssuer, ...] = ()
+    # Whether a client must present a token. If not, one that names the user `token` may.
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _someone(self) -> IdentitySettings:
+        if self.workload is None and not self.issuers:
+            raise ValueError("give workload, or issuers, or both: no session is anonymous")
+        if self.required and not self.issuers:
+            raise ValueError("required needs issuers")
+        if self.workload is None and not self.required:
+            raise ValueError("without workload, required must be true: no session is anonymous")
+        return self
+
+
+def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("must name at least one file")
+    return values
+
+
+class Settings(_Model):
+    """All of it."""
+
+    listen: Address = Address(host="127.0.0.1", port=5432)
+    health: Address = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
+    database: str
+    namespace: str = "default"
+    # A stand-alone proxy's own name in the audit trail; in a pod it is the pod's uid.
+    name: str = ""
+    resources: Annotated[tuple[str, ...], AfterValidator(_patterns)] | None = None
+    mask_key_file: Path | None = None
+    control: Control | None = None
+    credentials_dir: Path
+    upstream_ca_file: Path | None = None
+    identity: IdentitySettings
+    spool: Spool
+    collector: Collector | None = None
+    # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
+    grace_seconds: Annotated[float, Field(ge=0)] = 20.0
+    # What relative paths are relative to.
+    directory: Path = Path()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if (self.control is None) == (self.resources is None):
+            raise ValueError("give control (policies are streamed) or resources (files), one of them")
+        if self.resources is not None and self.mask_key_file is None:
+            raise ValueError("maskKeyFile is needed with resources: the key of the hash masks, 32 bytes in base64")
+        if not self.stream_owner:
+            raise ValueError("name is needed outside a pod: it is what the audit trail calls this proxy")
+        if "/" in self.stream_owner:
+            raise ValueError("name must not hold a slash")
+        if self.identity.issuers and not self.listen.loopback:
+            raise ValueError(
+                f"listen: {self.listen.host} is reachable from elsewhere, and tokens would cross the network in clear;"
+                " with identity.issuers it must be a loopback address"
+            )
+        return self
+
+    @property
+    def stream_owner(self) -> str:
+        """The first part of the audit stream's name."""
+        workload = self.identity.workload
+        return workload.pod_uid if workload is not None and workload.pod_uid else self.name
+
+    def at(self, path: Path) -> Path:
+        """A configured path, found from the configuration's directory."""
+        return self.directory / path
+
+
+def read(environment: Mapping[str, str], directory: Path | None = None) -> Settings:
+    """The settings that file and environment come to. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    if directory is not None:
+        values = _file(directory / FILE)
+        values["directory"] = directory
+    sources = _overlay(values, environment)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(one, sources) for one in error.errors())) from None
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise SettingsError(f"{path}: must be a mapping of settings")
+    return values
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Lay the environment's settings over the file's; which variable each came from."""
+    sources: dict[str, str] = {}
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX):
+            continue
+        path = _path(variable.removeprefix(PREFIX).split("__"))
+        if path is None:
+            continue
+        target = values
+        for part in path[:-1]:
+            inner = target.get(part)
+            target[part] = target = dict(inner) if isinstance(inner, dict) else {}
+        target[path[-1]] = _value(text)
+        sources[".".join(path)] = variable
+    return sources
+
+
+def _path(words: list[str]) -> list[str] | None:
+    """The setting that a variable's words name; None where it is no setting of ours."""
+    model: type[BaseModel] | None = Settings
+    path: list[str] = []
+    for word in words:
+        if model is None:
+            return None
+        names = {to_camel(name).lower(): (to_camel(name), field) for name, field in model.model_fields.items()}
+        found = names.get(word.replace("_", "").lower())
+        if found is None or found[0] == "directory":
+            return None
+        path.append(found[0])
+        model = _inner(found[1].annotation)
+    return path
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, if it holds one."""
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _value(text: str) -> Any:
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _line(error: Any, sources: Mapping[str, str]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    variable = sources.get(place)
+    name = f"{place} ({variable})" if variable else place or "settings"
+    return f"{name}: {message[:1].lower()}{message[1:]}"

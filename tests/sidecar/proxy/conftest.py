@@ -1,0 +1,165 @@
+"""A whole proxy in front of a real PostgreSQL, in the test's own event loop, with a decider that the test scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_sidecar.assembly import Proxy
+from penstock_sidecar.settings import Settings, read
+
+PASSWORD = "made-up for the tests"
+RESOURCES = """
+apiVersion: penstock.dev/v1alpha1
+kind: Database
+metadata: {{name: shop, namespace: shop}}
+spec:
+  host: {host}
+  port: {port}
+  dbname: shop
+  tls: {{mode: {tls}}}
+  credentialsSecretRef: {{name: shop-db}}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: DatabaseAccessPolicy
+metadata: {{name: web, namespace: shop}}
+spec:
+  databaseRef: {{name: shop}}
+  subjects:
+    - serviceAccount: {{name: web}}
+  allow: [select, insert, update, delete]
+  audit: {{onFailure: {on_failure}}}
+"""
+
+
+@dataclass
+class Script:
+    """Decides as the test says: by marks in the text, or by what was put into `answers`."""
+
+    answers: dict[str, Decision] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        self.asked.append(text)
+        if text in self.answers:
+            return self.answers[text]
+        verb = text.split()[0].lower().rstrip(";") if text.split() else ""
+        if "forbidden" in text:
+            return deny(verb)
+        writes = verb not in ("select", "begin", "commit", "rollback", "show", "")
+        return Decision(
+            Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
+            redact_errors="governed" in text,
+        )  # fmt: skip
+
+
+def deny(verb: str = "select") -> Decision:
+    denial = Denial("no forbidden things", "ask for something else", "web", "guardrails.test")
+    return Decision(Action.DENY, "", verbs=(verb,), denial=denial)
+
+
+@dataclass
+class Running:
+    """A running proxy and where its files are."""
+
+    proxy: Proxy
+    script: Script
+    directory: Path
+    settings: Settings
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://app@127.0.0.1:{self.proxy.port}/shop?sslmode=disable&gssencmode=disable"
+
+    async def psycopg(self, **options: Any) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self.url, autocommit=True, **options)
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """The durable audit events of this proxy's stream."""
+        return [event for event in self.proxy.spool.pending(0, 10_000) if not kind or event["kind"] == kind]
+
+    async def settled(self, count: int, kind: str = "outcome") -> list[dict[str, Any]]:
+        """Wait until that many events of the kind are durable."""
+        for _ in range(200):
+            found = self.events(kind)
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{len(self.events(kind))} {kind} events where {count} were due")
+
+    def write_resources(self, **changes: Any) -> None:
+        write_resources(self.directory, **changes)
+
+
+def write_resources(directory: Path, host: str, port: int, tls: str = "disable", on_failure: str = "block") -> None:
+    (directory / "shop.yaml").write_text(RESOURCES.format(host=host, port=port, tls=tls, on_failure=on_failure))
+
+
+@pytest.fixture(scope="session")
+def shop(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The server with a database and a login for the proxy."""
+    postgres.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
+    postgres.psql(
+        "CREATE TABLE things (id int PRIMARY KEY, name text); ALTER TABLE things OWNER TO penstock;", dbname="shop"
+    )
+    return postgres
+
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start proxies; they are stopped at the test's end."""
+    running: list[Running] = []
+
+    async def begin(server: EmbeddedPostgres | None = None, **options: Any) -> Running:
+        host, port = "127.0.0.1", options.pop("port", server.port if server is not None else 1)
+        on_failure, tls = options.pop("on_failure", "block"), options.pop("tls", "disable")
+        directory = tmp_path / f"proxy{len(running)}"
+        credentials = directory / "credentials"
+        credentials.mkdir(parents=True)
+        (credentials / "username").write_text("penstock\n")
+        (credentials / "password").write_text(options.pop("password", PASSWORD))
+        (directory / "mask.key").write_text(base64.b64encode(bytes(32)).decode())
+        write_resources(directory, host, port, tls, on_failure)
+        values: dict[str, Any] = {
+            "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "shop", "namespace": "shop",
+            "resources": ["*.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",
+            "identity": {"workload": {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}},
+            "spool": {"path": "spool.db"}, "graceSeconds": 1,
+        }  # fmt: skip
+        values |= options
+        (directory / "proxy.yaml.json").write_text(json.dumps(values))
+        (directory / "proxy.yaml.json").rename(directory / "proxy.yaml")
+        settings = read({}, directory).model_copy(update={"resources": ("shop.yaml",)})
+        script = Script()
+        made: list[EffectivePolicy] = []
+
+        def decider(policy: EffectivePolicy, catalog: Catalog, key: bytes) -> Script:
+            made.append(policy)
+            return script
+
+        proxy = Proxy(settings, decider)
+        await proxy.start()
+        running.append(Running(proxy, script, directory, settings))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        await one.proxy.stop()
+
+
+__all__ = ["Running", "Script", "Start", "deny"]
