@@ -50,7 +50,7 @@ e2e-down: $(VENV)/ready ## stop the cluster that `make e2e` started
 	$(RUN) python -m e2e.environment down
 
 crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
-	$(RUN) python -m penstock_core.resources.crd crds charts/penstock
+	$(RUN) python -m penstock_core.resources.crd crds charts/penstock/files/crds
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md

@@ -85,7 +85,16 @@ class Kind(Environment):
         self._cluster.delete()
 
     def image(self, name: str, dockerfile: Path, include: tuple[str, ...]) -> None:
-        command = ["docker", "build", "-t", name, "-f", ROOT / dockerfile, "--build-arg", f"BASE_IMAGE={PUBLIC_BASE}"]
+        command: list[str | Path] = [
+            "docker",
+            "build",
+            "-t",
+            name,
+            "-f",
+            ROOT / dockerfile,
+            "--build-arg",
+            f"BASE_IMAGE={PUBLIC_BASE}",
+        ]
         subprocess.run([*command, ROOT], check=True)
         self._cluster.load_docker_image(name)
 

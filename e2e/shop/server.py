@@ -29,10 +29,17 @@ def initialise() -> None:
     with (DATA / "pg_hba.conf").open("w") as rules:
         # Only TLS from elsewhere: a gate that forgot it would be refused.
         rules.write("host all all 127.0.0.1/32 scram-sha-256\nhostssl all all 0.0.0.0/0 scram-sha-256\n")
-    pg_ctl = [BIN / "pg_ctl", "-D", DATA, "-w", "-o", "-c listen_addresses=127.0.0.1 -c unix_socket_directories="]
+    pg_ctl: list[str | Path] = [
+        BIN / "pg_ctl",
+        "-D",
+        DATA,
+        "-w",
+        "-o",
+        "-c listen_addresses=127.0.0.1 -c unix_socket_directories=",
+    ]
     subprocess.run([*pg_ctl, "start"], check=True)
     environment = {**os.environ, "PGHOST": "127.0.0.1", "PGUSER": "postgres", "PGPASSWORD": password.read_text()}
-    psql = [BIN / "psql", "-Xq", "-v", "ON_ERROR_STOP=1"]
+    psql: list[str | Path] = [BIN / "psql", "-Xq", "-v", "ON_ERROR_STOP=1"]
     subprocess.run([*psql, "-d", "postgres", "-c", "CREATE DATABASE shop"], check=True, env=environment)
     subprocess.run([*psql, "-d", "shop", "-f", "/setup/shop.sql"], check=True, env=environment)
     subprocess.run([BIN / "pg_ctl", "-D", DATA, "-w", "stop"], check=True)
