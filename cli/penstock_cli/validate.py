@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from penstock_core.resources import Problem, ResourceError, check, load
+from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolicy, Problem, ResourceError, check, load
 
 
 @click.command(name="validate")
@@ -21,7 +21,8 @@ def command(files: tuple[Path, ...], namespace: str) -> None:
 
     Prints a line for each problem, with file, line and field. Status 0: none; 1: some; 2: a file can't be read.
     """
-    resources, problems = [], []
+    resources: list[Database | DatabaseAccessPolicy | AccessRequest] = []
+    problems: list[Problem] = []
     for file in files:
         try:
             resources += load(_read(file), str(file), namespace)

@@ -75,6 +75,11 @@ class EmbeddedPostgres:
         server._wait()
         return server
 
+    @staticmethod
+    def client() -> Path:
+        """The wheel's newest psql, for a server that is elsewhere. Raises PostgresError."""
+        return _binaries(max(_INSTALLS)) / "psql"
+
     def url(self, dbname: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
         """A libpq URL for that database and user (the superuser's password by default)."""
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{dbname}"

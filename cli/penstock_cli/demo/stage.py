@@ -1,0 +1,273 @@
+"""What the demo plays on: a PostgreSQL with a small shop, a collector and a gate, as processes of this machine.
+
+What doesn't belong: the script (`scenes.py`), printing (`command.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import yaml
+
+from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
+from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
+
+STREAM_OWNER = "demo-gate"
+_GATE_ROLE = "penstock_gate"
+_STARTING_SECONDS = 30
+
+
+class StageError(RuntimeError):
+    """Something of the stage does not start; the message is for whoever ran the demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """All that runs, and how to reach it."""
+
+    directory: Path
+    psql: Path
+    # The database itself, with the superuser's password.
+    direct_url: str
+    gate_port: int
+    collector_url: str
+    # Logs in once, within ten minutes.
+    login_link: str
+    viewer_token_file: Path
+    issuer: Issuer
+
+    def gate_url(self, actor: Actor) -> str:
+        """A libpq URL without the password, which is the actor's token."""
+        return f"postgresql://{actor.subject}@127.0.0.1:{self.gate_port}/shop?sslmode=disable"
+
+    def token_file(self, actor: Actor) -> Path:
+        return self.directory / f"{actor.subject}.token"
+
+    def query(self, actor: Actor | None, sql: str) -> str:
+        """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
+        url = self.direct_url if actor is None else self.gate_url(actor)
+        environment = {**os.environ, "PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
+        if actor is not None:
+            environment["PGPASSWORD"] = self.issuer.token(actor)
+        done = subprocess.run(
+            [self.psql, "-X", "-P", "pager=off", "-d", url, "-c", sql],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        return (done.stdout + done.stderr).strip()
+
+    def audit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`penstock audit …` as the viewer."""
+        environment = {
+            **os.environ,
+            "PENSTOCK_COLLECTOR_URL": self.collector_url,
+            "PENSTOCK_COLLECTOR_TOKEN_FILE": str(self.viewer_token_file),
+        }
+        return subprocess.run(
+            [*_PENSTOCK, "audit", *arguments],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+_PENSTOCK = (sys.executable, "-m", "penstock_cli")
+
+
+@contextlib.contextmanager
+def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) -> Iterator[Stage]:
+    """Start everything in `directory`, and stop it again. Raises StageError."""
+    with contextlib.ExitStack() as running:
+        superuser_url, psql = _server(directory, database_url, running)
+        direct_url = _fill(psql, superuser_url, directory)
+        collector_url, link = _collector(directory, running)
+        issuer = Issuer()
+        port = _gate(directory, direct_url, collector_url, issuer, running)
+        stage = Stage(
+            directory, psql, direct_url, port, collector_url, link, directory / "viewer.token", issuer
+        )  # fmt: skip
+        for actor in actors:
+            _write_secret(stage.token_file(actor), issuer.token(actor))
+        yield stage
+
+
+def _server(directory: Path, database_url: str | None, running: contextlib.ExitStack) -> tuple[str, Path]:
+    """A server's superuser URL, and a psql."""
+    try:
+        if database_url is None:
+            server = EmbeddedPostgres.start(directory / "postgres")
+            running.callback(server.stop)
+            return server.url(), server.bin / "psql"
+        return database_url, EmbeddedPostgres.client()
+    except PostgresError as error:
+        raise StageError(str(error)) from None
+
+
+def _fill(psql: Path, superuser_url: str, directory: Path) -> str:
+    """Make the database `shop` and the gate's role in it; returns the superuser's URL of that database."""
+    password = secrets.token_urlsafe(18)
+    address = urlsplit(superuser_url)
+    url = urlunsplit(address._replace(path="/shop"))
+    _psql(psql, superuser_url, "DROP DATABASE IF EXISTS shop WITH (FORCE);")
+    _psql(
+        psql,
+        superuser_url,
+        f"DROP ROLE IF EXISTS {_GATE_ROLE}; CREATE ROLE {_GATE_ROLE} LOGIN PASSWORD '{password}';",
+    )
+    _psql(psql, superuser_url, "CREATE DATABASE shop;")
+    _psql(psql, url, _shop("shop.sql"))
+    _psql(psql, url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_GATE_ROLE};")
+    credentials = directory / "credentials"
+    credentials.mkdir(exist_ok=True)
+    _write_secret(credentials / "username", _GATE_ROLE)
+    _write_secret(credentials / "password", password)
+    return url
+
+
+def _psql(psql: Path, url: str, sql: str) -> None:
+    done = subprocess.run(
+        [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"],
+        input=sql, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise StageError(f"the database could not be prepared: {done.stderr.strip()}")
+
+
+def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str]:
+    """A running collector's URL, and a link that logs in once."""
+    for name, whose in (("stream", STREAM_OWNER), ("viewer", "demo")):
+        token = secrets.token_urlsafe(24)
+        _write_secret(directory / f"{name}.token", token)
+        (directory / f"{name}-tokens").write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {whose}\n")
+    port = _free_port(8088)
+    log = directory / "collector.log"
+    environment = {
+        "PENSTOCK_COLLECTOR_LISTEN": f"127.0.0.1:{port}",
+        "PENSTOCK_COLLECTOR_DATABASE": str(directory / "audit.db"),
+        "PENSTOCK_COLLECTOR_STREAM_TOKENS_FILE": str(directory / "stream-tokens"),
+        "PENSTOCK_COLLECTOR_VIEWER_TOKENS_FILE": str(directory / "viewer-tokens"),
+        "PENSTOCK_COLLECTOR_LOGIN_LINK": "true",
+    }
+    process = _program("collector", [], environment, log, running)
+    _wait_for_port(process, port, log)
+    return f"http://127.0.0.1:{port}", _logged(log, "link")
+
+
+def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, running: contextlib.ExitStack) -> int:
+    """A running gate's port."""
+    address = urlsplit(direct_url)
+    shop = yaml.safe_load(_shop("resources/database.yaml"))
+    shop["spec"].update(host=address.hostname, port=address.port or 5432)
+    (directory / "database.yaml").write_text(yaml.safe_dump(shop, sort_keys=False))
+    for name in ("support-agents.yaml", "data-protection-officer.yaml"):
+        (directory / name).write_text(_shop(f"resources/{name}"))
+    issuer.write_jwks(directory / "jwks.json")
+    _write_secret(directory / "mask.key", base64.b64encode(secrets.token_bytes(32)).decode())
+    port = _free_port(6432)
+    issuers = [
+        {"issuer": f"https://{kind}s.demo.example", "audience": AUDIENCE, "kind": kind, "jwksFile": "jwks.json"}
+        for kind in ("agent", "person")
+    ]
+    configuration = {
+        "listen": f"127.0.0.1:{port}",
+        "health": f"127.0.0.1:{_free_port(9187)}",
+        "name": STREAM_OWNER,
+        "namespace": "shop",
+        "database": "shop",
+        "resources": ["database.yaml", "support-agents.yaml", "data-protection-officer.yaml"],
+        "maskKeyFile": "mask.key",
+        "credentialsDir": "credentials",
+        "identity": {"required": True, "issuers": issuers},
+        "spool": {"path": "spool.db"},
+        "collector": {"url": collector_url, "tokenFile": "stream.token"},
+    }
+    (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+    log = directory / "gate.log"
+    process = _program("proxy", ["--config", str(directory)], {}, log, running)
+    _wait_for_port(process, port, log)
+    return port
+
+
+def _program(
+    name: str, arguments: list[str], environment: Mapping[str, str], log: Path, running: contextlib.ExitStack
+) -> subprocess.Popen[bytes]:
+    """`penstock NAME …` with its log in a file, ended when the stage is."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*_PENSTOCK, "--log-format", "json", "--log-level", "info", name, *arguments],
+            env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    running.callback(_end, process)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + _STARTING_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    last = log.read_text(errors="replace").strip().splitlines()[-3:]
+    raise StageError(f"it did not start: {log} ends with: {' | '.join(last)}")
+
+
+def _logged(log: Path, key: str) -> str:
+    """The value of that key in the first log line that has it."""
+    for line in log.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            if value := json.loads(line).get(key):
+                return str(value)
+    raise StageError(f"{log} has no line with {key!r}")
+
+
+def _shop(name: str) -> str:
+    return resources.files("penstock_cli.demo").joinpath("shop", *name.split("/")).read_text()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _free_port(wanted: int) -> int:
+    """That port where it is free, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise StageError("no TCP port is free on 127.0.0.1")
+
+
+def fresh_directory(path: Path) -> Path:
+    """An empty directory there; what an earlier run of the demo left is removed, anything else refused."""
+    mark = path / ".penstock-demo"
+    if path.exists() and any(path.iterdir()):
+        if not mark.exists():
+            raise StageError(f"{path} is not empty, and not from an earlier demo; name another with --dir")
+        shutil.rmtree(path)
+    path.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return path
