@@ -1,0 +1,116 @@
+"""Who may read: viewers with a token, the sessions they log in to, and the link that logs in once.
+
+What doesn't belong: cookies and pages (`web/login.py`).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from penstock_collector.auth.token_file import TokenFile, fingerprint
+
+SESSION_SECONDS = 12 * 3600.0
+TICKET_SECONDS = 600.0
+_MOST_SESSIONS = 10_000
+# So many failed attempts of one address within the time, and it has to wait.
+_FAILURES = 10
+_FAILURE_SECONDS = 300.0
+_MOST_ADDRESSES = 10_000
+
+
+class TooManyFailures(Exception):
+    """This address has failed too often of late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    viewer: str
+    # The fingerprint of the token it was made with, to end it when that is taken away; "" for a ticket.
+    token: str
+    expires: float
+
+
+class Viewers:
+    """Checks tokens, keeps sessions in memory (a restart ends them), and slows guessing down."""
+
+    def __init__(self, file: TokenFile | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file = file
+        self._clock = clock
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._tickets: dict[str, float] = {}
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def of_token(self, token: str, address: str) -> str | None:
+        """The viewer that a token stands for, or None. Raises TooManyFailures."""
+        self._check_failures(address)
+        names = self._file.names(token) if self._file is not None and token else []
+        if not names:
+            self._fail(address)
+            return None
+        return names[0]
+
+    def log_in(self, token: str, address: str) -> str | None:
+        """A new session's secret for the cookie, or None if the token is wrong. Raises TooManyFailures."""
+        viewer = self.of_token(token, address)
+        return (
+            self._begin(_Session(viewer, fingerprint(token), self._clock() + SESSION_SECONDS))
+            if viewer is not None
+            else None
+        )
+
+    def redeem(self, ticket: str, address: str) -> str | None:
+        """A new session's secret for a ticket that was not used yet, or None. Raises TooManyFailures."""
+        self._check_failures(address)
+        expires = self._tickets.pop(fingerprint(ticket), None)
+        if expires is None or expires < self._clock():
+            self._fail(address)
+            return None
+        return self._begin(_Session("login-link", "", self._clock() + SESSION_SECONDS))
+
+    def issue_ticket(self) -> str:
+        """A ticket that logs in once, within ten minutes."""
+        ticket = secrets.token_urlsafe(24)
+        self._tickets[fingerprint(ticket)] = self._clock() + TICKET_SECONDS
+        return ticket
+
+    def of_session(self, secret: str) -> str | None:
+        """The viewer whose session the cookie's secret is, or None."""
+        key = fingerprint(secret)
+        session = self._sessions.get(key)
+        if session is None:
+            return None
+        revoked = bool(session.token) and (self._file is None or not self._file.names_of(session.token))
+        if revoked or session.expires < self._clock():
+            del self._sessions[key]
+            return None
+        return session.viewer
+
+    def log_out(self, secret: str) -> None:
+        """End a session; unknown ones are no matter."""
+        self._sessions.pop(fingerprint(secret), None)
+
+    def _begin(self, session: _Session) -> str:
+        secret = secrets.token_urlsafe(32)
+        self._sessions[fingerprint(secret)] = session
+        while len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return secret
+
+    def _check_failures(self, address: str) -> None:
+        failures = self._failures.get(address)
+        if failures is None:
+            return
+        while failures and failures[0] < self._clock() - _FAILURE_SECONDS:
+            failures.popleft()
+        if len(failures) >= _FAILURES:
+            raise TooManyFailures
+
+    def _fail(self, address: str) -> None:
+        self._failures.setdefault(address, deque(maxlen=_FAILURES)).append(self._clock())
+        self._failures.move_to_end(address)
+        while len(self._failures) > _MOST_ADDRESSES:
+            self._failures.popitem(last=False)

@@ -1,0 +1,37 @@
+"""The parts of a running collector, together, for those who answer requests.
+
+What doesn't belong: making and closing them (`main.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from penstock_collector.auth.streams import StreamAuthority
+from penstock_collector.auth.viewers import Viewers
+from penstock_collector.metrics import Metrics
+from penstock_collector.settings import Settings
+from penstock_collector.store.database import Readers
+from penstock_collector.store.writer import Writer
+from penstock_collector.tail import Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """What request handlers work with."""
+
+    settings: Settings
+    writer: Writer
+    readers: Readers
+    tail: Tail
+    authority: StreamAuthority
+    viewers: Viewers
+    metrics: Metrics
+
+
+def collector_of(connection: HTTPConnection) -> Collector:
+    """The collector that a request came to."""
+    collector: Collector = connection.app.state.collector
+    return collector

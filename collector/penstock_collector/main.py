@@ -1,0 +1,236 @@
+"""Running the collector: opening its parts, serving, the work that time brings, and a graceful stop.
+
+What doesn't belong: reading flags (`penstock_cli.collector`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.streams import StreamAuthority
+from penstock_collector.auth.token_file import TokenFile, TokenFileError
+from penstock_collector.auth.viewers import Viewers
+from penstock_collector.collector import Collector
+from penstock_collector.metrics import Metrics
+from penstock_collector.settings import Settings
+from penstock_collector.store import watch
+from penstock_collector.store.database import Readers, StoreError
+from penstock_collector.store.writer import Writer
+from penstock_collector.tail import Tail
+from penstock_collector.web.app import build
+
+_log = structlog.get_logger(__name__)
+
+# How long answers that are under way may take once the collector was told to stop.
+_GRACE_SECONDS = 5
+_TLS_CHECK_SECONDS = 10.0
+_RETENTION_SECONDS = 600.0
+
+
+class StartError(RuntimeError):
+    """The collector cannot start; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A collector that answers requests."""
+
+    url: str
+    collector: Collector
+    # Ends it gracefully, as SIGTERM does. On its event loop only.
+    stop: Callable[[], None]
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartError."""
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings, started: Callable[[Running], None] | None = None) -> None:
+    """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
+    async with _collector(settings) as collector:
+        listener = _listen(settings)
+        server = _Server(_config(settings, build(collector)), collector.tail)
+        async with asyncio.TaskGroup() as group:
+            chores = [group.create_task(_watch(collector))]
+            if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+                files = (settings.tls_cert_file, settings.tls_key_file)
+                chores.append(group.create_task(_renew_tls(server, *files)))
+            server.when_started = lambda: _announce(collector, listener, server, started)
+            try:
+                await server.serve([listener])
+            finally:
+                for chore in chores:
+                    chore.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _collector(settings: Settings) -> AsyncIterator[Collector]:
+    try:
+        file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
+        viewers = Viewers(TokenFile(settings.viewer_tokens_file) if settings.viewer_tokens_file else None)
+        reviewer = TokenReviewer(ApiServer.of_this_pod(), settings.audience) if settings.kubernetes else None
+        writer = Writer(settings.database)
+    except (TokenFileError, ReviewUnavailable, StoreError) as error:
+        raise StartError(str(error)) from None
+    except OSError as error:
+        raise StartError(f"cannot read the API server's CA: {error}") from None
+    if file is None and reviewer is None:
+        _log.warning("nobody can write events: neither a stream tokens file nor Kubernetes is configured")
+    if settings.viewer_tokens_file is None and not settings.login_link:
+        _log.warning("nobody can read the audit trail: no viewer tokens file is configured")
+    readers = Readers(settings.database)
+    authority = StreamAuthority(file, reviewer)
+    try:
+        yield Collector(settings, writer, readers, Tail(readers), authority, viewers, Metrics())
+    finally:
+        await authority.close()
+        await asyncio.to_thread(readers.close)
+        await asyncio.to_thread(writer.close)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        hint = " (another program has it)" if error.errno == errno.EADDRINUSE else ""
+        raise StartError(f"cannot listen on {settings.listen}: {os.strerror(error.errno or 0)}{hint}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _config(settings: Settings, app: object) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type] # uvicorn's types want a narrower ASGI than Starlette's
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=30,
+        ssl_certfile=settings.tls_cert_file,
+        ssl_keyfile=settings.tls_key_file,
+        lifespan="off",
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"TLS files cannot be used: {error}") from None
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return config
+
+
+class _Server(uvicorn.Server):
+    """Ends the followers when it stops, since they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, tail: Tail) -> None:
+        super().__init__(config)
+        self._tail = tail
+        self.when_started: Callable[[], None] = lambda: None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, and no more than that: uvicorn would raise it again, and the store would not be closed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._tail.stop()
+        await super().shutdown(sockets)
+
+
+def _announce(
+    collector: Collector,
+    listener: socket.socket,
+    server: uvicorn.Server,
+    started: Callable[[Running], None] | None,
+) -> None:
+    settings = collector.settings
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 # shown only
+    url = f"{'https' if settings.tls else 'http'}://{shown}:{port}"
+    _log.info("collector takes in events", url=url, database=str(settings.database))
+    if settings.login_link:
+        _log.info("open once, within ten minutes", link=f"{url}/login?ticket={collector.viewers.issue_ticket()}")
+
+    def stop() -> None:
+        server.should_exit = True
+
+    if started is not None:
+        started(Running(url, collector, stop))
+
+
+async def _watch(collector: Collector) -> None:
+    """Look for silent streams, and delete what is too old."""
+    heartbeat = collector.settings.heartbeat_seconds
+    next_disposal = 0.0
+    while True:
+        await asyncio.sleep(min(heartbeat, 10.0))
+        try:
+            await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
+            if collector.settings.retention_days is not None and time.monotonic() >= next_disposal:
+                await _dispose(collector, collector.settings.retention_days)
+                next_disposal = time.monotonic() + _RETENTION_SECONDS
+        except StoreError as error:
+            _log.error(str(error))
+
+
+async def _dispose(collector: Collector, days: int) -> None:
+    while deleted := await collector.writer.run(lambda connection: watch.dispose(connection, days, time.time())):
+        _log.info("deleted events older than the retention", events=deleted, days=days)
+
+
+async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:
+    """Use a renewed certificate for new connections, without a restart."""
+    seen = _stamps(cert, key)
+    while True:
+        await asyncio.sleep(_TLS_CHECK_SECONDS)
+        stamps = _stamps(cert, key)
+        if stamps == seen or server.config.ssl is None:
+            continue
+        try:
+            server.config.ssl.load_cert_chain(cert, key)
+        except (OSError, ssl.SSLError) as error:
+            # Cert and key may be written one after the other: try again next time.
+            _log.warning("renewed TLS files cannot be used yet", why=str(error))
+            continue
+        seen = stamps
+        _log.info("using the renewed certificate", file=str(cert))
+
+
+def _stamps(*files: Path) -> list[int]:
+    return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]

@@ -1,0 +1,51 @@
+"""What the collector counts, in Prometheus's form. Numbers alone: no name of a stream or an identity.
+
+What doesn't belong: serving it (`web/`).
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from penstock_collector.store.alarms import Alarm
+from penstock_collector.store.intake import Taken
+from penstock_core.audit.event import KINDS
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """The collector's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.events = Counter("penstock_collector_events", "Events stored, by kind.", ["kind"], registry=registry)
+        self.duplicates = Counter("penstock_collector_duplicates", "Events sent again.", registry=registry)
+        self.quarantined = Counter("penstock_collector_quarantined", "Lines that are no event.", registry=registry)
+        self.forks = Counter("penstock_collector_forks", "Events for a place that is taken.", registry=registry)
+        self.refused = Counter(
+            "penstock_collector_refused", "Requests refused, by status.", ["status"], registry=registry
+        )
+        self.commit = Histogram(
+            "penstock_collector_commit_seconds", "Storing a batch.", buckets=_SECONDS, registry=registry
+        )
+        self.alarms = Gauge("penstock_collector_alarms", "Alarms that stand, by kind.", ["kind"], registry=registry)
+        self.streams = Gauge("penstock_collector_open_streams", "Streams that are not closed.", registry=registry)
+        self.followers = Gauge("penstock_collector_followers", "Viewers that follow the trail.", registry=registry)
+        self.database_bytes = Gauge("penstock_collector_database_bytes", "Size of the database.", registry=registry)
+
+    def count(self, taken: Taken) -> None:
+        """Add what became of a batch."""
+        for kind in taken.stored:
+            # An event's kind is free text to the chain; only the known ones become labels.
+            self.events.labels(kind if kind in KINDS else "other").inc()
+        self.duplicates.inc(taken.duplicates)
+        self.quarantined.inc(taken.quarantined)
+        self.forks.inc(taken.forks)
+
+    def set_alarms(self, counts: dict[Alarm, int]) -> None:
+        for kind, count in counts.items():
+            self.alarms.labels(kind.value).set(count)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)

@@ -1,0 +1,70 @@
+"""What the collector is configured by: environment variables `PENSTOCK_COLLECTOR_…`, or arguments of the same names.
+
+What doesn't belong: acting on it (`main.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+
+
+def _listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError("must be HOST:PORT, such as 0.0.0.0:8080")
+    return value
+
+
+class Settings(BaseSettings):
+    """The collector's settings; the comments of the fields are in `docs` and in `penstock collector --help`."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)
+
+    listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:8080"
+    database: Path = Path("/var/lib/penstock/audit.db")
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    # Who may write a stream: lines `<sha256 of the token> <owner>`, where owner is the stream name's first part, or
+    # `prefix*`. And with `kubernetes`, each pod its own streams, by its projected token of this audience.
+    stream_tokens_file: Path | None = None
+    kubernetes: bool = False
+    audience: str = "penstock-collector"
+    # Who may read: lines `<sha256 of the token> <name>`.
+    viewer_tokens_file: Path | None = None
+    # Print a link at start that logs in once, for a laptop.
+    login_link: bool = False
+    # Cookies only over TLS. By default when this program serves TLS itself; set it behind a proxy that does.
+    secure_cookies: bool | None = None
+    # Days that events are kept; unset: for ever.
+    retention_days: Annotated[int, Field(ge=1)] | None = None
+    # How often an idle stream beats; one that is silent for three times as long raises an alarm.
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+    @model_validator(mode="after")
+    def _tls_needs_both(self) -> Settings:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file come together or not at all")
+        return self
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_cert_file is not None
+
+    @property
+    def cookies_only_over_tls(self) -> bool:
+        return self.tls if self.secure_cookies is None else self.secure_cookies

@@ -1,0 +1,123 @@
+"""Opening the collector's SQLite file: schema, settings of each connection, errors as one line.
+
+What doesn't belong: what is written (`intake.py`, `retention.py`) and read (`penstock_collector.search`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
+_APPLICATION = 0x506E4175
+SCHEMA_VERSION = 1
+_READERS = 4
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used; the message is one line for the log."""
+
+
+class TooSlow(StoreError):
+    """A search took longer than it may."""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The file's one writing connection; makes the file if there is none. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    except OSError as error:
+        raise StoreError(f"audit database {path} cannot be made: {error.strerror}") from None
+    except sqlite3.Error as error:
+        raise StoreError(f"audit database {path} cannot be opened: {error}") from None
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"audit database {path} cannot be used: {error}") from None
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # An acknowledged event is forgotten by its sender, so a commit must mean that the disk has it.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+        schema = files("penstock_collector.store").joinpath("schema.sql").read_text()
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {SCHEMA_VERSION}; {schema} COMMIT;"
+        )
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != _APPLICATION:
+        raise StoreError(f"{path} is an SQLite database of something else, not an audit trail")
+    if version != SCHEMA_VERSION:
+        raise StoreError(f"audit database {path} has schema version {version}; this program knows {SCHEMA_VERSION}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    # A second collector on the same file would lose the order of streams; SQLite alone would let it in.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+class Readers:
+    """Connections that only read, each in a thread of its own, so that a search holds up neither loop nor writer."""
+
+    def __init__(self, path: Path, patience: float = 10.0) -> None:
+        self._path = path
+        self._patience = patience
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="penstock-reader")
+
+    async def run(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer of `question`, which gets a connection within a read transaction. Raises StoreError, TooSlow."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, question)
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        deadline = time.monotonic() + self._patience
+        try:
+            connection = self._connection()
+            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
+            # One snapshot for all that the question reads.
+            connection.execute("BEGIN")
+            try:
+                return question(connection)
+            finally:
+                connection.set_progress_handler(None, 0)
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise TooSlow("this search takes too long; narrow it by time, identity or stream") from None
+            raise StoreError(f"audit database cannot be read: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"audit database cannot be read: {error}") from None
+
+    def _connection(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "connection"):
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            self._opened.append(connection)
+        opened: sqlite3.Connection = self._local.connection
+        return opened
+
+    def close(self) -> None:
+        """Wait for running questions, and close the connections."""
+        self._threads.shutdown(wait=True)
+        for connection in self._opened:
+            connection.close()

@@ -1,0 +1,233 @@
+"""Taking in a batch of one stream, in one transaction: what is stored, and up to where nothing is missing.
+
+Never refuses for what the events say: a resend is harmless, a fork is kept and raises an alarm, a bad line takes its
+place in quarantine. What doesn't belong: reading lines (`penstock_collector.lines`), what a search needs
+(`projection.py`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from penstock_collector.lines import Bad, Sealed
+from penstock_collector.store import alarms, projection
+from penstock_collector.store.alarms import Alarm
+from penstock_core.audit.chain import GENESIS
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a batch."""
+
+    # The highest seq up to which everything has come: the sender may forget what is there.
+    acknowledged: int = 0
+    stored: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    quarantined: int = 0
+    forks: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    id: int
+    contiguous: int
+    contiguous_hash: str | None
+    trimmed: int
+
+
+def take(
+    connection: sqlite3.Connection, stream: str, batch: Sequence[Sealed | Bad], *, oldest: int, now: float
+) -> Taken:
+    """Store a batch. `oldest` is the lowest seq that the sender still has: what is missing before it never comes."""
+    state = _stream(connection, stream, now)
+    taken = Taken()
+    seqs = _places(batch, state.contiguous)
+    present = _present(connection, state.id, seqs)
+    for seq, line in zip(seqs, batch, strict=True):
+        if isinstance(line, Bad):
+            _quarantine(connection, state, seq, line, taken, now)
+        elif seq <= state.trimmed or line.hash in present.get(seq, ()):
+            taken.duplicates += 1
+        else:
+            if present.get(seq):
+                taken.forks += 1
+                alarms.sound(connection, state.id, Alarm.FORK, seq, f"two different events have seq {seq}", now)
+            _store(connection, state, line, now)
+            present.setdefault(seq, set()).add(line.hash)
+            taken.stored.append(line.kind)
+    _advance(connection, state, now)
+    # Nothing that is in the batch, or after it, can be lost.
+    oldest = min([oldest, *seqs]) if seqs else 0
+    while _accept_loss(connection, state, oldest, now):
+        _advance(connection, state, now)
+    _note_gap(connection, state, now)
+    _remember(connection, state, [line for line in batch if isinstance(line, Sealed)], now)
+    taken.acknowledged = state.contiguous
+    return taken
+
+
+def _stream(connection: sqlite3.Connection, name: str, now: float) -> _Stream:
+    connection.execute(
+        """INSERT INTO streams (name, contiguous_hash, first_received, last_received) VALUES (?, ?, ?, ?)
+           ON CONFLICT (name) DO NOTHING""",
+        (name, GENESIS, now, now),
+    )
+    row = connection.execute(
+        "SELECT id, contiguous, contiguous_hash, trimmed FROM streams WHERE name = ?", (name,)
+    ).fetchone()
+    return _Stream(*row)
+
+
+def _places(batch: Sequence[Sealed | Bad], contiguous: int) -> list[int]:
+    """The seq of each line. A bad line's is told by its neighbours: nothing it says of itself is to be trusted."""
+    known = [(index, line.seq) for index, line in enumerate(batch) if isinstance(line, Sealed)]
+    places: list[int] = []
+    for index, line in enumerate(batch):
+        if isinstance(line, Sealed):
+            places.append(line.seq)
+        elif places:
+            places.append(places[-1] + 1)
+        elif known:
+            places.append(max(1, known[0][1] - (known[0][0] - index)))
+        else:
+            claimed = line.claimed_seq or 0
+            places.append(claimed if 0 < claimed <= contiguous else contiguous + 1)
+    return places
+
+
+def _present(connection: sqlite3.Connection, stream: int, seqs: Sequence[int]) -> dict[int, set[str]]:
+    """The hashes that are stored already, by seq."""
+    present: dict[int, set[str]] = {}
+    if seqs:
+        # By place and not as a range: a batch may be spread over a wide one.
+        for seq in set(seqs):
+            found = connection.execute("SELECT hash FROM events WHERE stream = ? AND seq = ?", (stream, seq)).fetchall()
+            if found:
+                present[seq] = {row[0] for row in found}
+    return present
+
+
+def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: float) -> None:
+    cursor = connection.execute(
+        """INSERT INTO events (stream, seq, hash, kind, session, statement, received, document)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            state.id,
+            line.seq,
+            line.hash,
+            line.kind,
+            line.text("session"),
+            line.text("statement"),
+            now,
+            line.document,
+        ),
+    )
+    projection.project(connection, int(cursor.lastrowid or 0), state.id, line)
+
+
+def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
+    cursor = connection.execute(
+        """INSERT INTO quarantine (stream, seq, received, reason, sha256, length, raw) VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO NOTHING""",
+        (state.id, seq, now, line.reason, line.sha256, line.length, line.raw),
+    )
+    if cursor.rowcount:
+        taken.quarantined += 1
+        alarms.sound(connection, state.id, Alarm.QUARANTINE, seq, f"line at seq {seq}: {line.reason}", now)
+    else:
+        taken.duplicates += 1
+
+
+def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None:
+    """Move `contiguous` over everything that is there, checking that each event follows the one before it."""
+    bad = {
+        row[0]
+        for row in connection.execute(
+            "SELECT seq FROM quarantine WHERE stream = ? AND seq > ?", (state.id, state.contiguous)
+        )
+    }
+    rows = connection.execute(
+        """SELECT seq, hash, id, json_extract(document, '$.prev') FROM events
+           WHERE stream = ? AND seq > ? ORDER BY seq, id""",
+        (state.id, state.contiguous),
+    )
+    broken: list[tuple[int, int]] = []
+    for seq, hash_, event, prev in rows:
+        while seq > state.contiguous + 1 and state.contiguous + 1 in bad:
+            state.contiguous, state.contiguous_hash = state.contiguous + 1, None
+        if seq == state.contiguous:
+            continue  # The other branch of a fork.
+        if seq > state.contiguous + 1:
+            break
+        if state.contiguous_hash not in (None, prev) and not _has(connection, state.id, state.contiguous, prev):
+            broken.append((seq, event))
+        state.contiguous, state.contiguous_hash = seq, hash_
+    while state.contiguous + 1 in bad:
+        state.contiguous, state.contiguous_hash = state.contiguous + 1, None
+    for seq, event in broken:
+        connection.execute("UPDATE events SET broken = 1 WHERE id = ?", (event,))
+        alarms.sound(connection, state.id, Alarm.BREAK, seq, f"event {seq} does not follow event {seq - 1}", now)
+
+
+def _has(connection: sqlite3.Connection, stream: int, seq: int, hash_: str) -> bool:
+    found = connection.execute("SELECT 1 FROM events WHERE stream = ? AND seq = ? AND hash = ?", (stream, seq, hash_))
+    return found.fetchone() is not None
+
+
+def _next_known(connection: sqlite3.Connection, state: _Stream) -> int | None:
+    """The lowest seq behind the gap that is there, or None if there is no gap."""
+    row = connection.execute(
+        """SELECT min(seq) FROM (SELECT min(seq) AS seq FROM events WHERE stream = :stream AND seq > :seq
+           UNION ALL SELECT min(seq) FROM quarantine WHERE stream = :stream AND seq > :seq)""",
+        {"stream": state.id, "seq": state.contiguous},
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def _accept_loss(connection: sqlite3.Connection, state: _Stream, oldest: int, now: float) -> bool:
+    """Step over what the sender has lost for good, if that is what comes next."""
+    first = state.contiguous + 1
+    if first >= oldest:
+        return False
+    last = min(oldest, _next_known(connection, state) or oldest) - 1
+    connection.execute(
+        "INSERT OR REPLACE INTO losses (stream, first_seq, last_seq, noticed) VALUES (?, ?, ?, ?)",
+        (state.id, first, last, now),
+    )
+    detail = f"seq {first} to {last} were lost by the sender" if last > first else f"seq {first} was lost by the sender"
+    alarms.sound(connection, state.id, Alarm.LOST, first, detail, now)
+    state.contiguous, state.contiguous_hash = last, None
+    return True
+
+
+def _note_gap(connection: sqlite3.Connection, state: _Stream, now: float) -> None:
+    behind = _next_known(connection, state)
+    if behind is None:
+        alarms.clear(connection, state.id, Alarm.GAP, now)
+        return
+    detail = f"seq {state.contiguous + 1} to {behind - 1} are missing"
+    alarms.sound(connection, state.id, Alarm.GAP, state.contiguous + 1, detail, now)
+
+
+def _remember(connection: sqlite3.Connection, state: _Stream, events: Sequence[Sealed], now: float) -> None:
+    connection.execute(
+        "UPDATE streams SET contiguous = ?, contiguous_hash = ?, last_received = ? WHERE id = ?",
+        (state.contiguous, state.contiguous_hash, now, state.id),
+    )
+    for line in events:
+        if line.kind == "open":
+            connection.execute(
+                "UPDATE streams SET database = ?, version = ? WHERE id = ?",
+                (line.text("database"), line.text("version"), state.id),
+            )
+        elif line.kind == "close":
+            connection.execute("UPDATE streams SET closed = 1 WHERE id = ?", (state.id,))
+    if events:
+        last = max(events, key=lambda line: line.seq)
+        connection.execute(
+            "UPDATE streams SET last_seq = ?, last_time = ? WHERE id = ? AND last_seq < ?",
+            (last.seq, last.text("time"), state.id, last.seq),
+        )
+    alarms.clear(connection, state.id, Alarm.SILENT, now)

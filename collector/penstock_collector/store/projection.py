@@ -1,0 +1,98 @@
+"""Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive.
+
+What doesn't belong: the record itself (`intake.py`); everything here could be made anew from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from penstock_collector.lines import Sealed
+
+
+def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:
+    """Bring what an event tells into the table of statements. `id_` is its id in `events`."""
+    if line.kind == "intent":
+        _insert(connection, id_, stream, line)
+        # Behind a gap, an outcome may have come before its intent.
+        early = connection.execute(
+            """SELECT id, document FROM events
+               WHERE stream = ? AND session = ? AND statement = ? AND kind = 'outcome' ORDER BY id LIMIT 1""",
+            (stream, line.text("session"), line.text("statement")),
+        ).fetchone()
+        if early is not None:
+            _complete(connection, id_, id_, json.loads(early[1]))
+    elif line.kind == "outcome":
+        intent = connection.execute(
+            """SELECT id FROM events WHERE stream = ? AND session = ? AND statement = ? AND kind = 'intent'
+               ORDER BY id DESC LIMIT 1""",
+            (stream, line.text("session"), line.text("statement")),
+        ).fetchone()
+        if intent is not None:
+            _complete(connection, int(intent[0]), id_, line.event)
+
+
+def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:
+    event = line.event
+    identity = event.get("identity")
+    name = identity.get("name") if isinstance(identity, dict) else identity
+    connection.execute(
+        """INSERT INTO statements (id, changed, stream, seq, session, statement, time, identity, database, decision,
+               observed, verbs, relations, masked, policy, rule, reason, sql)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            id_,
+            id_,
+            stream,
+            line.seq,
+            line.text("session"),
+            line.text("statement"),
+            line.text("time"),
+            "" if name is None else str(name),
+            line.text("database"),
+            line.text("decision"),
+            line.text("observed"),
+            joined(event.get("verbs")),
+            joined(event.get("relations")),
+            joined(event.get("masked")),
+            line.text("policy"),
+            line.text("rule"),
+            line.text("reason"),
+            line.text("sql"),
+        ),
+    )
+
+
+def _complete(connection: sqlite3.Connection, statement: int, changed: int, outcome: dict[str, Any]) -> None:
+    connection.execute(
+        """UPDATE statements SET changed = ?, outcome_seq = ?, result = ?, rows = ?, bytes = ?, duration_us = ?,
+               sqlstate = ? WHERE id = ? AND outcome_seq IS NULL""",
+        (
+            changed,
+            outcome.get("seq"),
+            str(outcome.get("result", "")),
+            _whole(outcome.get("rows")),
+            _whole(outcome.get("bytes")),
+            _whole(outcome.get("durationUs")),
+            str(outcome.get("sqlstate") or ""),
+            statement,
+        ),
+    )
+
+
+def joined(value: object) -> str:
+    """A list of names as one column, each between line feeds (no name has one: the event is what counts)."""
+    if not isinstance(value, list) or not value:
+        return ""
+    return "\n" + "\n".join(str(part).replace("\n", " ") for part in value) + "\n"
+
+
+def split(column: str) -> tuple[str, ...]:
+    """The names that `joined` put together."""
+    return tuple(column.strip("\n").split("\n")) if column else ()
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,90 @@
+"""The one writer of the store: jobs, each a transaction, one after the other in a thread.
+
+What doesn't belong: what the jobs do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from penstock_collector.store.database import StoreError, open_for_writing
+
+T = TypeVar("T")
+
+# Jobs that may wait; a sender that comes when so many do is told to come back.
+_MOST_WAITING = 64
+
+
+class Busy(StoreError):
+    """Too many jobs wait for the disk."""
+
+
+class Writer:
+    """Owns the file: while it is open, no other process can write it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises StoreError with one line."""
+        self._lock = _lock(path)
+        try:
+            self._connection = open_for_writing(path)
+        except StoreError:
+            os.close(self._lock)
+            raise
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-writer")
+        self._waiting = 0
+
+    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """What `job` returns, once its transaction is on the disk. Raises StoreError, Busy."""
+        if self._waiting >= _MOST_WAITING:
+            raise Busy("the audit database does not keep up")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, job)
+        finally:
+            self._waiting -= 1
+
+    def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            result = job(self._connection)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise StoreError("the audit database cannot grow: the disk is full") from None
+            raise StoreError(f"the audit database cannot be written: {error}") from None
+        except BaseException:
+            self._rollback()
+            raise
+        return result
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Finish what waits, and close the file."""
+        self._thread.shutdown(wait=True)
+        self._connection.close()
+        os.close(self._lock)
+
+
+def _lock(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"audit database {path} cannot be opened: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreError(f"audit database {path} is in use by another collector") from None
+    return descriptor

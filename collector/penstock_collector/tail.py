@@ -1,0 +1,72 @@
+"""Following the trail: each follower reads behind its own cursor when the bell rings, at its own pace.
+
+So a slow follower costs no memory and holds up nobody: what it cannot show any more it is told of as a gap, and no
+statement can fall between a page and its stream. What doesn't belong: the form in which followers get it (`web/`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+
+from penstock_collector.search import Changes, Filters, changes
+from penstock_collector.store.database import Readers
+
+# Between two reads of a follower, so that a flood arrives in portions and not one by one.
+_PORTION_SECONDS = 0.1
+PING_SECONDS = 15.0
+MOST_FOLLOWERS = 200
+
+
+class TooManyFollowers(RuntimeError):
+    """No more followers are let in."""
+
+
+class Tail:
+    """Rings when something was stored, and ends all followers when the collector stops."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._bell = asyncio.Event()
+        self._stopping = False
+        self.followers = 0
+
+    def ring(self) -> None:
+        """Something was stored."""
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    def stop(self) -> None:
+        """End all followers."""
+        self._stopping = True
+        self.ring()
+
+    def admit(self) -> None:
+        """Raises TooManyFollowers if one more would be too many."""
+        if self.followers >= MOST_FOLLOWERS:
+            raise TooManyFollowers(f"{MOST_FOLLOWERS} viewers follow already")
+
+    async def follow(
+        self, filters: Filters, after: int, allowed: Callable[[], bool], ping: float = PING_SECONDS
+    ) -> AsyncGenerator[Changes | None]:
+        """What happens behind `after`; None every so often while nothing does, so that a dead connection shows.
+
+        Ends when `allowed` says no, or the collector stops. Raises StoreError.
+        """
+        self.followers += 1
+        try:
+            while not self._stopping and allowed():
+                bell = self._bell
+                found = await self._readers.run(partial(changes, filters=filters, after=after))
+                after = found.cursor
+                if found.statements:
+                    yield found
+                    await asyncio.sleep(_PORTION_SECONDS)
+                try:
+                    async with asyncio.timeout(ping):
+                        await bell.wait()
+                except TimeoutError:
+                    yield None
+        finally:
+            self.followers -= 1

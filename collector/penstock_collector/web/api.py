@@ -1,0 +1,108 @@
+"""The JSON API for reading: search, streams, export; and the probes.
+
+What doesn't belong: pages, taking in events (`penstock_collector.ingest`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from penstock_collector.collector import Collector, collector_of
+from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, export, history, streams
+from penstock_collector.store import alarms
+from penstock_collector.store.database import StoreError
+from penstock_collector.web.pages import whole_number
+
+
+async def search_events(request: Request) -> Response:
+    """Statements that match, latest first: `{"events": […], "next": <before of the next page, or null>}`."""
+    try:
+        filters = Filters.parse(request.query_params)
+        before = whole_number(request, "before")
+        limit = min(whole_number(request, "limit") or 100, MOST_ROWS)
+        page = await collector_of(request).readers.run(lambda connection: history(connection, filters, before, limit))
+    except BadFilter as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    return JSONResponse(
+        {"events": [one.document() for one in page.statements], "next": page.before, "cursor": page.cursor}
+    )
+
+
+async def list_streams(request: Request) -> Response:
+    """Streams with their heads, and the alarms that stand; the heads are what a verifier can hold an export to."""
+    try:
+        rows, standing = await collector_of(request).readers.run(
+            lambda connection: (streams(connection, 10_000), alarms.standing(connection, 1_000))
+        )
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    return JSONResponse(
+        {
+            "time": time.time(),
+            "streams": [asdict(row) for row in rows],
+            "alarms": [asdict(alarm) for alarm in standing],
+        }
+    )
+
+
+async def export_events(request: Request) -> Response:
+    """The record itself as NDJSON, ordered by stream and seq; `?stream=` for one of them."""
+    stream = request.query_params.get("stream", "")
+    return StreamingResponse(_export(collector_of(request), stream), media_type="application/x-ndjson")
+
+
+async def _export(collector: Collector, stream: str) -> AsyncIterator[str]:
+    """In portions, each a transaction of its own: an export of any size blocks nobody and fits in memory."""
+    place: Place = ("", 0, 0)
+    while True:
+        portion = await collector.readers.run(partial(export, stream=stream, after=place))
+        if not portion:
+            return
+        place = portion[-1][0]
+        yield "".join(document + "\n" for _, document in portion)
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus."""
+    collector = collector_of(request)
+    try:
+        counts, open_streams = await collector.readers.run(
+            lambda connection: (
+                alarms.counts(connection),
+                connection.execute("SELECT count(*) FROM streams WHERE closed = 0").fetchone()[0],
+            )
+        )
+    except StoreError as error:
+        return PlainTextResponse(f"{error}\n", 503)
+    collector.metrics.set_alarms(counts)
+    collector.metrics.streams.set(open_streams)
+    collector.metrics.followers.set(collector.tail.followers)
+    collector.metrics.database_bytes.set(_size(collector))
+    return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _size(collector: Collector) -> int:
+    path = collector.settings.database
+    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
+
+
+async def healthz(_request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """The store can be written, so that events are taken in."""
+    try:
+        await collector_of(request).writer.run(lambda connection: connection.execute("SELECT 1 FROM streams LIMIT 1"))
+    except StoreError as error:
+        return PlainTextResponse(f"{error}\n", 503)
+    return PlainTextResponse("ok\n")

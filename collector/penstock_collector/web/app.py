@@ -1,0 +1,70 @@
+"""Every path the collector answers, and what guards it.
+
+What doesn't belong: the answers.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from penstock_collector.collector import Collector
+from penstock_collector.ingest import post_events
+from penstock_collector.web import api as answers
+from penstock_collector.web import live, login, pages
+from penstock_collector.web.security import SecurityHeaders, api, page
+
+
+class _Static(StaticFiles):
+    """Static files whose URLs change with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def build(collector: Collector) -> Starlette:
+    """The application of one collector. All that shows data is within `page` or `api`."""
+    with as_file(files("penstock_collector.web").joinpath("static")) as directory:
+        static = _Static(directory=directory)
+    app = Starlette(
+        routes=[
+            Route("/", page(pages.statements)),
+            Route("/tail", api(live.tail)),
+            Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
+            Route("/streams", page(pages.stream_list)),
+            Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
+            Route("/login", login.show_login),
+            Route("/login", login.log_in, methods=["POST"]),
+            Route("/logout", login.log_out, methods=["POST"]),
+            Route("/v1/events", api(answers.search_events)),
+            Route("/v1/streams", api(answers.list_streams)),
+            Route("/v1/export", api(answers.export_events)),
+            Route("/v1/streams/{owner}/{boot}/events", post_events, methods=["POST"]),
+            Route("/healthz", answers.healthz),
+            Route("/readyz", answers.readyz),
+            Route("/metrics", answers.metrics),
+            Mount("/static", static),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: _http_problem},
+    )
+    app.state.collector = collector
+    return app
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    said = error.detail if isinstance(error, HTTPException) else "Something failed."
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse({"error": said}, status)
+    return pages.problem(request, status, "There is no such page." if status == 404 else said)

@@ -1,0 +1,130 @@
+"""The pages: statements as they happen and as they happened, one statement, the streams and their alarms.
+
+What doesn't belong: JSON (`api.py`), the stream behind the first page (`live.py`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from penstock_collector.collector import collector_of
+from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
+from penstock_collector.store import alarms
+from penstock_collector.store.database import StoreError
+from penstock_collector.web.login import read_form
+from penstock_collector.web.rendering import render
+from penstock_collector.web.security import from_own_page
+
+PAGE_ROWS = 100
+# Filters that the form has fields for; the others come by links, and show as chips.
+_IN_FORM = ("identity", "decision", "q")
+
+
+async def statements(request: Request) -> Response:
+    """History, and on its first page what happens now."""
+    collector = collector_of(request)
+    try:
+        filters = Filters.parse(request.query_params)
+        before = whole_number(request, "before")
+    except BadFilter as error:
+        return problem(request, 400, str(error))
+
+    def read(connection: sqlite3.Connection) -> tuple[Page, int]:
+        return history(connection, filters, before, PAGE_ROWS), sum(alarms.counts(connection).values())
+
+    try:
+        page, alarm_count = await collector.readers.run(read)
+    except StoreError as error:
+        return problem(request, 503, str(error))
+    chips = [
+        (name, value)
+        for name in ("verb", "relation", "stream", "session", "since", "until")
+        if (value := getattr(filters, name))
+    ]
+    return render(
+        request,
+        "statements.html",
+        page=page,
+        filters=filters,
+        chips=[(name, value, _without(filters, name)) for name, value in chips],
+        live=before is None,
+        follow="/tail?" + filters.query(after=str(page.cursor), format="html"),
+        older="/?" + filters.query(before=str(page.before)) if page.before is not None else "",
+        latest="/?" + filters.query() if before is not None else "",
+        alarm_count=alarm_count,
+        filtered=bool(filters.query()),
+    )
+
+
+def _without(filters: Filters, name: str) -> str:
+    query = filters.query(**{name: ""})
+    return f"/?{query}" if query else "/"
+
+
+def whole_number(request: Request, name: str) -> int | None:
+    """A number of the query, None if it is not there. Raises BadFilter."""
+    value = request.query_params.get(name, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) < 17):
+        raise BadFilter(f"{name} is a whole number, not {value!r}")
+    return int(value)
+
+
+async def statement(request: Request) -> Response:
+    """All about one event of a stream, and the statement it belongs to."""
+    stream = f"{request.path_params['owner']}/{request.path_params['boot']}"
+    seq: int = request.path_params["seq"]
+    try:
+        found = await collector_of(request).readers.run(lambda connection: detail(connection, stream, seq))
+    except StoreError as error:
+        return problem(request, 503, str(error))
+    if found is None:
+        return problem(request, 404, f"Nothing is known of event {seq} of stream {stream}.")
+    return render(request, "statement.html", found=found)
+
+
+async def stream_list(request: Request) -> Response:
+    """The streams, their heads and what is wrong with them."""
+    collector = collector_of(request)
+    try:
+        rows, standing = await collector.readers.run(
+            lambda connection: (streams(connection), alarms.standing(connection))
+        )
+    except StoreError as error:
+        return problem(request, 503, str(error))
+    return render(
+        request,
+        "streams.html",
+        streams=rows,
+        alarms=standing,
+        alarm_count=len(standing),
+        silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
+    )
+
+
+async def dismiss_alarm(request: Request) -> Response:
+    """A person has looked at an alarm."""
+    if not from_own_page(request):
+        return problem(request, 403, "That form was not sent from this page.")
+    form = await read_form(request)
+    number = form.get("alarm", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 17):
+        return problem(request, 400, "No such alarm.")
+    viewer: str = request.state.viewer
+    try:
+        await collector_of(request).writer.run(
+            lambda connection: alarms.dismiss(connection, int(number), viewer, time.time())
+        )
+    except StoreError as error:
+        return problem(request, 503, str(error))
+    return RedirectResponse("/streams", 303)
+
+
+def problem(request: Request, status: int, message: str) -> Response:
+    """A page that says what is wrong."""
+    return render(request, "problem.html", status, number=status, message=message)

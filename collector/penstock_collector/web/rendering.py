@@ -1,0 +1,95 @@
+"""Templates: the environment (everything is escaped), and how values look to people.
+
+What doesn't belong: what is shown (`pages.py`), how it looks (`static/style.css`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+_STATIC = files("penstock_collector.web").joinpath("static")
+
+
+def static_url(name: str) -> str:
+    """The URL of a static file, which changes with its content, so that browsers may keep it."""
+    return f"/static/{name}?v={_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(_STATIC.joinpath(name).read_bytes()).hexdigest()[:12]
+
+
+def duration(microseconds: int | None) -> str:
+    """A statement's time, in the unit that people think of it in."""
+    if microseconds is None:
+        return ""
+    if microseconds < 1_000:
+        return f"{microseconds} µs"
+    if microseconds < 1_000_000:
+        return f"{microseconds / 1_000:.1f} ms"
+    return f"{microseconds / 1_000_000:.2f} s"
+
+
+def ago(moment: float) -> str:
+    """How long ago a Unix time is."""
+    seconds = max(0, int(time.time() - moment))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def moment(value: float) -> str:
+    """A Unix time as RFC 3339, to the second."""
+    return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def pretty(document: str) -> str:
+    """A JSON document for people."""
+    return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
+
+
+def thousands(value: int | None) -> str:
+    """A count with thin spaces between thousands."""
+    return "" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("penstock_collector.web", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": duration,
+        "ago": ago,
+        "moment": moment,
+        "pretty": pretty,
+        "thousands": thousands,
+    }
+    environment.globals["static"] = {name: static_url(name) for name in ("style.css", "tail.js", "mark.svg")}
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+def fragment(template: str, **values: object) -> str:
+    """A piece of a page."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
+def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """A whole page. `viewer` is who is logged in, "" if nobody is."""
+    viewer = getattr(request.state, "viewer", "")
+    return HTMLResponse(fragment(template, viewer=viewer, path=request.url.path, **values), status)

@@ -1,0 +1,294 @@
+"""The shipper: brings the spool's events to the collector, in order, as often as it takes.
+
+A collector that is down, slow or refuses is a state that is logged once, never a traceback, and never an event lost:
+what is not acknowledged stays in the spool. What doesn't belong: making events durable (`spool.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import structlog
+
+from penstock_sidecar.shipping.spool import Spool, SpoolError, StreamState
+
+_log = structlog.get_logger(__name__)
+
+BATCH_EVENTS = 500
+BATCH_BYTES = 1_000_000
+# Waiting a moment after an event lets its outcome travel with it; nobody sees so small a delay on the page.
+LINGER_SECONDS = 0.1
+_FIRST_DELAY = 0.2
+_LONGEST_DELAY = 10.0
+# How soon something is tried again that the collector refused or could not use, while other events go on.
+_RECHECK_SECONDS = 60.0
+_TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
+# Tells the collector that nothing older will ever come, so that it does not wait for what is lost.
+OLDEST_HEADER = "Penstock-Oldest-Seq"
+
+
+class _Unavailable(Exception):
+    """No event can be shipped at the moment."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class _Refused(Exception):
+    """This batch or this stream was refused; others may not be."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(slots=True)
+class _Lane:
+    """How far shipping one stream has got."""
+
+    cursor: int = 0
+    most_events: int = BATCH_EVENTS
+    # Not before this moment (monotonic clock); 0 is at once.
+    resume_at: float = 0.0
+    # When to go back to what the collector did not acknowledge; 0 is never.
+    recheck_at: float = 0.0
+    # Why this stream, or an event of it, was refused; None if it was not.
+    refusal: str | None = None
+
+
+class Shipper:
+    """Ships all streams of one spool to one collector."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        url: str,
+        token_file: Path | None = None,
+        ca_file: Path | None = None,
+        *,
+        linger: float = LINGER_SECONDS,
+    ) -> None:
+        self._spool = spool
+        self._url = url.rstrip("/")
+        self._token_file = token_file
+        self._ca_file = ca_file
+        self._linger = linger
+        self._client: httpx2.AsyncClient | None = None
+        self._lanes: dict[str, _Lane] = {}
+        self._delay = _FIRST_DELAY
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._all_shipped = asyncio.Event()
+        self._trouble: str | None = None
+        self._reached = False
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, in one line; None while events arrive. For health and metrics."""
+        return self._trouble or next((lane.refusal for lane in self._lanes.values() if lane.refusal), None)
+
+    async def run(self) -> None:
+        """Ship until cancelled. Raises nothing that a collector could cause."""
+        self._spool.on_commit(self._on_commit)
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    progress = await self._round()
+                    self._delay = _FIRST_DELAY
+                except _Unavailable as trouble:
+                    await self._give_up_for_now(trouble)
+                    continue
+                if not progress:
+                    await self._wait_for_events()
+        finally:
+            await self._drop_client()
+
+    async def flush(self, seconds: float) -> bool:
+        """Ship all there is without lingering or long pauses while `run` runs; whether all was acknowledged in time."""
+        self._hurry.set()
+        self._wake.set()
+        for lane in self._lanes.values():
+            lane.resume_at = 0.0
+        self._all_shipped.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                if self._spool.depth:
+                    await self._all_shipped.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._hurry.clear()
+        return True
+
+    def _on_commit(self) -> None:
+        self._wake.set()
+        if not self._spool.depth:
+            self._all_shipped.set()
+
+    async def _wait_for_events(self) -> None:
+        if not self._hurry.is_set():
+            await asyncio.sleep(self._linger)
+        now = time.monotonic()
+        moments = [
+            moment for lane in self._lanes.values() for moment in (lane.resume_at, lane.recheck_at) if moment > now
+        ]
+        try:
+            async with asyncio.timeout(min(moments) - now if moments else None):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _give_up_for_now(self, trouble: _Unavailable) -> None:
+        self._say(str(trouble))
+        # Full jitter, so that the sidecars of a cluster do not come back all at once.
+        pause = max(min(trouble.retry_after, _LONGEST_DELAY), random.uniform(0.05, self._delay))  # noqa: S311 # no secret
+        self._delay = min(self._delay * 2, _LONGEST_DELAY)
+        if self._hurry.is_set():
+            await asyncio.sleep(min(pause, 0.2))
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
+
+    async def _round(self) -> bool:
+        """One batch of each stream that has one, oldest stream first. Whether anything was shipped."""
+        progress = False
+        states = self._spool.streams()
+        self._lanes = {state.name: self._lanes.get(state.name, _Lane(state.acknowledged)) for state in states}
+        for state in states:
+            lane, now = self._lanes[state.name], time.monotonic()
+            if lane.recheck_at and now >= lane.recheck_at:
+                lane.cursor, lane.recheck_at = state.acknowledged, 0.0
+            if state.head.seq > lane.cursor and now >= lane.resume_at:
+                progress |= await self._ship(state, lane)
+        return progress
+
+    async def _ship(self, state: StreamState, lane: _Lane) -> bool:
+        try:
+            batch = await asyncio.to_thread(self._spool.lines, state.name, lane.cursor, lane.most_events, BATCH_BYTES)
+        except SpoolError as error:
+            raise _Unavailable(str(error)) from None
+        if not batch:
+            return False
+        first, last = batch[0][0], batch[-1][0]
+        try:
+            acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
+        except _Refused as refusal:
+            self._step_around(state, lane, batch, refusal)
+            return False
+        self._say(None)
+        lane.most_events = min(BATCH_EVENTS, lane.most_events * 2)
+        if not lane.recheck_at:
+            lane.refusal = None
+        if acknowledged >= first:
+            lane.cursor = min(acknowledged, last)
+        else:
+            # Taken, but something before it is missing over there: go on, and come back to it later.
+            lane.cursor = last
+            lane.recheck_at = lane.recheck_at or time.monotonic() + _RECHECK_SECONDS
+        if acknowledged > state.acknowledged:
+            self._spool.acknowledge(acknowledged, state.name)
+        return True
+
+    def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> None:
+        """Keep one refused event, or a stream that is refused as a whole, from holding up the others."""
+        now = time.monotonic()
+        if refusal.status == 403:
+            lane.resume_at = now + random.uniform(_FIRST_DELAY, _LONGEST_DELAY)  # noqa: S311 # no secret
+        elif len(batch) > 1:
+            lane.most_events = len(batch) // 2
+            return
+        else:
+            lane.cursor = batch[-1][0]
+            lane.recheck_at = lane.recheck_at or now + _RECHECK_SECONDS
+        if lane.refusal != str(refusal):
+            _log.warning(str(refusal), stream=state.name, seq=batch[0][0], waiting=self._spool.depth)
+        lane.refusal = str(refusal)
+
+    async def _post(self, state: StreamState, body: bytes) -> int:
+        """Send lines; the highest seq up to which the collector has everything. Raises _Unavailable, _Refused."""
+        owner, _, boot = state.name.partition("/")
+        url = f"{self._url}/v1/streams/{quote(owner, safe='')}/{quote(boot, safe='')}/events"
+        try:
+            headers = {"content-type": "application/x-ndjson", OLDEST_HEADER: str(state.acknowledged + 1)}
+            headers |= self._authorization()
+            client = self._client = self._client or self._make_client()
+            response = await client.post(url, content=body, headers=headers)
+        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+            # A new client reads the CA file anew: it may have been rotated.
+            await self._drop_client()
+            raise _Unavailable(f"collector {self._url} cannot be reached: {_one_line(error)}") from None
+        return self._acknowledged(response)
+
+    def _acknowledged(self, response: httpx2.Response) -> int:
+        status = response.status_code
+        if status == 401:
+            raise _Unavailable(f"collector {self._url} does not accept the token in {self._token_file}")
+        if status == 403:
+            raise _Refused(403, f"collector {self._url} does not let this token write this stream")
+        if status == 429 or status >= 500:
+            wait = response.headers.get("retry-after", "")
+            raise _Unavailable(
+                f"collector {self._url} answers {status}: {_reason(response)}", float(wait) if wait.isdecimal() else 0.0
+            )
+        if 400 <= status < 500:
+            raise _Refused(status, f"collector {self._url} refuses events with {status}: {_reason(response)}")
+        try:
+            acknowledged = response.json()["acknowledged"]
+        except (ValueError, LookupError, TypeError):
+            acknowledged = None
+        if status != 200 or not isinstance(acknowledged, int) or isinstance(acknowledged, bool):
+            raise _Unavailable(f"{self._url} answers {status} and not as a collector does")
+        return acknowledged
+
+    def _authorization(self) -> dict[str, str]:
+        """The token as it is in its file now: the kubelet rotates it."""
+        if self._token_file is None:
+            return {}
+        token = self._token_file.read_text().strip()
+        if not token:
+            raise ValueError(f"token file {self._token_file} is empty")
+        return {"authorization": f"Bearer {token}"}
+
+    def _make_client(self) -> httpx2.AsyncClient:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        # No proxy and no credentials from the environment: where the record goes is configured, and nowhere else.
+        return httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+
+    async def _drop_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _say(self, trouble: str | None) -> None:
+        """Log when trouble begins, becomes another one or ends: once each."""
+        if trouble is None and (self._trouble is not None or not self._reached):
+            _log.info("audit events reach the collector", collector=self._url)
+        elif trouble is not None and trouble != self._trouble:
+            _log.warning(trouble, waiting=self._spool.depth)
+        self._reached = self._reached or trouble is None
+        self._trouble = trouble
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _reason(response: httpx2.Response) -> str:
+    """What the collector says, cut to what a log line bears."""
+    try:
+        said = response.json()["error"]
+    except (ValueError, LookupError, TypeError):
+        said = response.reason_phrase
+    return " ".join(str(said).split())[:200]
