@@ -73,6 +73,8 @@ class Relation:
     # those that run besides when it is written to (checks, defaults, index expressions).
     calls: tuple[str, ...] = ()
     write_calls: tuple[str, ...] = ()
+    # Relations whose foreign keys to this one cascade or set null or default: deleting here writes there.
+    cascades_to: frozenset[RelationName] = frozenset()
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False
@@ -111,6 +113,10 @@ class Catalog:
     safe_types: frozenset[RelationName] = frozenset()
     # (schema, name) of types that a cast function of the user's leads to.
     cast_types: frozenset[RelationName] = frozenset()
+    # Every function name of pg_catalog: `(x).name` is a call of it wherever x has no field of that name.
+    system_functions: frozenset[str] = frozenset()
+    # The columns of the relations of pg_catalog and information_schema.
+    system_columns: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
     # First parts of the settings that loaded modules define (`auto_explain`).
     setting_prefixes: frozenset[str] = frozenset()
     server_version: int = 0

@@ -56,7 +56,8 @@ ORDER BY c.oid, a.attnum
 
 # Constraints, and indexes that are unique or have an expression or predicate (their columns come from pg_depend).
 _CONSTRAINTS = """
-SELECT k.conrelid::text, k.contype, k.conkey, k.confrelid::text, k.confkey
+SELECT k.conrelid::text, k.contype, k.conkey, k.confrelid::text, k.confkey,
+       k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype IN ('p', 'u', 'x', 'c', 'f') AND k.conkey IS NOT NULL AND OWN_RELATION
 UNION ALL
@@ -64,11 +65,11 @@ SELECT i.indrelid::text, 'i', ARRAY(
            SELECT d.refobjsubid::int2 FROM pg_depend d
            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-           UNION SELECT unnest(i.indkey::int2[])), NULL, NULL
+           UNION SELECT unnest(i.indkey::int2[])), NULL, NULL, false
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
 UNION ALL
-SELECT p.partrelid::text, 'k', p.partattrs::int2[], NULL, NULL
+SELECT p.partrelid::text, 'k', p.partattrs::int2[], NULL, NULL, false
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """
@@ -122,6 +123,18 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
    OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+"""
+
+_SYSTEM_FUNCTIONS = """
+SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384
+"""
+
+_SYSTEM_COLUMNS = """
+SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum)
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v') AND a.attnum > 0
+  AND NOT a.attisdropped
+GROUP BY n.nspname, c.relname
 """
 
 _OPERATORS = """
@@ -180,11 +193,13 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL search_path = pg_catalog"),
     ("relations", _document(_RELATIONS, 8)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(_CONSTRAINTS, 5)),
+    ("constraints", _document(_CONSTRAINTS, 6)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),
     ("functions", _document(_FUNCTIONS, 3)),
+    ("system_functions", _document(_SYSTEM_FUNCTIONS, 1)),
+    ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
     ("operators", _document(_OPERATORS, 3)),
     ("types", _document(_TYPES, 7)),
     ("casts", _document(_CASTS, 5)),

@@ -45,6 +45,8 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         extension_operators=frozenset(extension_operators) - frozenset(operators),
         safe_types=_safe_types(rows["types"]),
         cast_types=frozenset((schema, name) for _, _, schema, name, _ in rows["casts"]),
+        system_functions=frozenset(name for (name,) in rows["system_functions"]),
+        system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
         server_version=int(version),
         generation=generation,
@@ -63,6 +65,8 @@ class _Reader:
         # What each column derives from, and the part of it that is copied unchanged.
         self._derived: dict[ColumnName, set[ColumnName]] = defaultdict(set)
         self._copied: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+        # By oid: the relations that foreign keys to it carry a deletion or key change on to.
+        self._cascades: dict[str, set[RelationName]] = defaultdict(set)
 
     def relations(self) -> dict[RelationName, Relation]:
         keys, constraints = self._constraints()
@@ -76,11 +80,23 @@ class _Reader:
         for oid, schema, name, kind, triggers, rules, security, _ in self._rows["relations"]:
             reads, sources = self._reads(oid, "p")
             result[schema, name] = Relation(
-                schema=schema, name=name, kind=kind, columns=columns.get(oid, ()), primary_key=keys.get(oid, ()),
-                constraints=tuple(constraints.get(oid, ())), parents=tuple(parents.get(oid, ())), reads=reads,
-                filters=reads, sources=sources, calls=calls.get(oid, ()), write_calls=write_calls.get(oid, ()),
-                has_triggers=triggers, has_rules=rules, has_row_security=security,
-            )  # fmt: skip
+                schema=schema,
+                name=name,
+                kind=kind,
+                columns=columns.get(oid, ()),
+                primary_key=keys.get(oid, ()),
+                constraints=tuple(constraints.get(oid, ())),
+                parents=tuple(parents.get(oid, ())),
+                reads=reads,
+                filters=reads,
+                sources=sources,
+                calls=calls.get(oid, ()),
+                write_calls=write_calls.get(oid, ()),
+                cascades_to=frozenset(self._cascades[oid]),
+                has_triggers=triggers,
+                has_rules=rules,
+                has_row_security=security,
+            )
         return self._with_views(result)
 
     def _columns(self) -> dict[str, tuple[Column, ...]]:
@@ -110,13 +126,15 @@ class _Reader:
         """Primary keys and column sets by oid; foreign keys tie both their ends on the way."""
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[frozenset[str]]] = defaultdict(list)
-        for oid, kind, numbers, other, other_numbers in self._rows["constraints"]:
+        for oid, kind, numbers, other, other_numbers, cascades in self._rows["constraints"]:
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             constraints[oid].append(frozenset(names))
             if kind == "f" and oid in self._names and other in self._names:
+                if cascades:
+                    self._cascades[other].add(self._names[oid])
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints

@@ -1,0 +1,66 @@
+"""The classes of syntax nodes that may stand inside an expression or its clauses. What is not listed is refused.
+
+Those that need more than that their parts be looked at have a rule of their own in `expressions.py` or `queries.py`.
+"""
+
+from __future__ import annotations
+
+from pglast import ast
+
+# Nothing but their parts matters: what they compute, they compute from these by rules that nobody can redefine.
+TRANSPARENT: frozenset[type[ast.Node]] = frozenset(
+    {
+        ast.A_ArrayExpr,
+        ast.A_Indices,
+        ast.BoolExpr,
+        ast.BooleanTest,
+        ast.CaseWhen,
+        ast.CoalesceExpr,
+        ast.GroupingFunc,
+        ast.GroupingSet,
+        ast.JsonAggConstructor,
+        ast.JsonArgument,
+        ast.JsonArrayAgg,
+        ast.JsonArrayConstructor,
+        ast.JsonArrayQueryConstructor,
+        ast.JsonBehavior,
+        ast.JsonFuncExpr,
+        ast.JsonIsPredicate,
+        ast.JsonKeyValue,
+        ast.JsonObjectAgg,
+        ast.JsonObjectConstructor,
+        ast.JsonOutput,
+        ast.JsonParseExpr,
+        ast.JsonReturning,
+        ast.JsonScalarExpr,
+        ast.JsonSerializeExpr,
+        ast.JsonTablePathSpec,
+        ast.JsonValueExpr,
+        ast.MinMaxExpr,
+        ast.MultiAssignRef,
+        ast.NamedArgExpr,
+        ast.NullTest,
+        ast.ResTarget,
+        ast.RowExpr,
+        ast.WindowDef,
+        ast.XmlExpr,
+        ast.XmlSerialize,
+    }
+)
+
+# Without parts that could name anything.
+LEAVES: frozenset[type[ast.Node]] = frozenset(
+    {
+        ast.A_Const,
+        ast.A_Star,
+        ast.BitString,
+        ast.Boolean,
+        ast.Float,
+        ast.Integer,
+        ast.JsonFormat,
+        ast.ParamRef,
+        ast.SQLValueFunction,
+        ast.SetToDefault,
+        ast.String,
+    }
+)

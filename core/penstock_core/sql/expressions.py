@@ -1,0 +1,377 @@
+"""Rules for what stands in expressions: columns, functions, operators, types. Queries around them: `queries.py`.
+
+Trees are changed in place. Each rule is a method named for the kind of reference it looks after, so that the tests can
+switch off one at a time and show that it is needed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pglast import ast
+
+from penstock_core.policy.effective import Rule
+from penstock_core.sql.allowlist import LEAVES, TRANSPARENT
+from penstock_core.sql.facts import Facts
+from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
+from penstock_core.sql.governed import Governed
+from penstock_core.sql.naming import Names, is_builtin_type
+from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.scope import Scope, Source
+from penstock_core.sql.settings import check_set_config
+from penstock_core.sql.system import SYSTEM_COLUMNS
+
+# What `BETWEEN` and its kin compare by.
+_BETWEEN = (">=", "<=", "<", ">")
+
+
+def idents(nodes: Sequence[Any] | None) -> list[str]:
+    """The texts of a list of names."""
+    return [node.sval or "" for node in nodes or () if isinstance(node, ast.String)]
+
+
+def strings(*names: str) -> tuple[ast.String, ...]:
+    """A list of names as the syntax tree holds it."""
+    return tuple(ast.String(sval=name) for name in names)
+
+
+class ExpressionRules(ABC):
+    """Walks expressions in their scope; refuses by raising, collects in `facts`, changes names in place."""
+
+    def __init__(self, governed: Governed, names: Names, facts: Facts) -> None:
+        self.governed = governed
+        self.catalog = governed.catalog
+        self.names = names
+        self.facts = facts
+        self.masked = governed.masked
+        self._denied = dict(governed.policies.deny_functions)
+        self._rules: dict[type[ast.Node], Callable[[Any, Scope], None]] = {
+            ast.ColumnRef: self.column_reference,
+            ast.A_Indirection: self.field_selection,
+            ast.FuncCall: self.function_call,
+            ast.A_Expr: self.operator_expression,
+            ast.SubLink: self.sublink,
+            ast.TypeCast: self.parts,
+            ast.TypeName: self.type_name,
+            ast.CollateClause: self.collate,
+            ast.SortBy: self.sort,
+            ast.CaseExpr: self.case,
+        }
+
+    @abstractmethod
+    def query(self, select: ast.Node | None, around: Scope) -> tuple[str, ...] | None:
+        """Analyse a whole query whose outer scope is `around`; returns its output columns."""
+
+    def expression(self, node: Any, scope: Scope) -> None:
+        """Look after whatever stands there: nothing, a node, a list of nodes."""
+        if node is None:
+            return
+        if isinstance(node, tuple):
+            for part in node:
+                self.expression(part, scope)
+            return
+        kind = type(node)
+        rule = self._rules.get(kind)
+        if rule is not None:
+            rule(node, scope)
+        elif kind in TRANSPARENT:
+            self.parts(node, scope)
+        elif kind not in LEAVES:
+            raise refused(f"{_construct(kind)} is not understood here", "write the statement without it")
+
+    def parts(self, node: ast.Node, scope: Scope) -> None:
+        """Each part of a node that needs no more than that."""
+        for name in node:
+            value = getattr(node, name)
+            if isinstance(value, (ast.Node, tuple)):
+                self.expression(value, scope)
+
+    def allowed(self, verb: str) -> None:
+        """Refuses a verb that no policy allows."""
+        policies = self.governed.policies
+        if verb not in policies.allow:
+            may = ", ".join(sorted(policies.allow)) or "nothing"
+            raise refused(
+                f"{verb.upper()} is not allowed (what is: {may})",
+                "ask for a policy that allows it",
+                Rule(", ".join(policies.policies), "allow"),
+            )
+
+    # ---- columns
+
+    def column_reference(self, node: ast.ColumnRef, scope: Scope) -> None:
+        fields = node.fields or ()
+        star = isinstance(fields[-1], ast.A_Star)
+        *qualifiers, name = [*idents(fields), *(["*"] if star else [])]
+        if not qualifiers:
+            if star:
+                for source in scope.sources:
+                    self.whole_row(source)
+            else:
+                self._bare_column(name, scope)
+            return
+        owner = self._qualified_source(node, qualifiers, scope)
+        if owner is None:
+            return
+        if star:
+            self.whole_row(owner)
+        elif name in owner.hidden:
+            raise _hidden_column(name)
+        elif owner.has(name) is not True:
+            self.attribute(name, owner)
+
+    def _bare_column(self, name: str, scope: Scope) -> None:
+        sources = [source for level in scope.levels() for source in level.sources]
+        if any(name in source.hidden for source in sources):
+            raise _hidden_column(name)
+        has = [source.has(name) for source in sources]
+        if True in has:
+            return
+        if name in SYSTEM_COLUMNS:
+            self.facts.system_column = name
+            return
+        for source in scope.find(name):
+            self.whole_row(source)
+            return
+        if None not in has and not any(name in level.outputs for level in scope.levels()):
+            self.facts.unknown_column = name
+
+    def _qualified_source(self, node: ast.ColumnRef, qualifiers: list[str], scope: Scope) -> Source | None:
+        """The source that `t.` or `schema.t.` means; None where the server will find none."""
+        table, schema = qualifiers[-1], qualifiers[-2] if len(qualifiers) > 1 else ""
+        found = scope.find(table, schema)
+        if not found:
+            if self.masked:
+                raise _missing_source(table)
+            return None
+        source = found[0]
+        if schema:
+            self.strip_schema(node, source, scope)
+        return source
+
+    def strip_schema(self, node: ast.ColumnRef, source: Source, scope: Scope) -> None:
+        """`schema.t.c` to `t.c`: what stands in place of the relation has no schema."""
+        if scope.find(source.name)[0] is not source:
+            raise refused(
+                f"{source.schema}.{source.name} is named by its schema where another {source.name} is nearer",
+                "give one of the two an alias and name it by that",
+            )
+        node.fields = (*strings(source.name), (node.fields or ())[-1])
+
+    def whole_row(self, source: Source) -> None:
+        """All columns at once, by `*` or by the source's name as a value."""
+        if source.hidden:
+            raise refused(
+                f"{source.name} may not be read as a whole: it has columns that may not be read"
+                f" ({', '.join(sorted(source.hidden))})",
+                "name the columns you need",
+            )
+
+    def attribute(self, name: str, source: Source) -> None:
+        """`t.name` where t has no such column (that is known): the server calls the function `name` with the row."""
+        if name in SYSTEM_COLUMNS:
+            self.facts.system_column = name
+        elif self._is_function(name):
+            self.whole_row(source)
+            self.named_function((name,))
+        elif source.columns is not None:
+            self.facts.unknown_column = f"{source.name}.{name}"
+
+    def field_selection(self, node: ast.A_Indirection, scope: Scope) -> None:
+        """`(value).name`: a field, or else a function called with the value."""
+        self.expression(node.arg, scope)
+        owner = self._row_source(node.arg, scope)
+        for step in node.indirection or ():
+            if isinstance(step, ast.String):
+                name = step.sval or ""
+                known = owner is not None and owner.has(name) is True
+                if owner is not None and name in owner.hidden:
+                    raise _hidden_column(name)
+                if name in SYSTEM_COLUMNS:
+                    self.facts.system_column = name
+                elif not known and self._is_function(name):
+                    self.named_function((name,))
+            else:
+                self.expression(step, scope)
+            owner = None
+
+    @staticmethod
+    def _row_source(node: ast.Node | None, scope: Scope) -> Source | None:
+        """The source whose whole row that expression is, if it is one."""
+        if not isinstance(node, ast.ColumnRef):
+            return None
+        names = idents(node.fields)
+        found = scope.find(names[-1]) if len(names) == 1 else []
+        return found[0] if found else None
+
+    def _is_function(self, name: str) -> bool:
+        catalog = self.catalog
+        known = (catalog.system_functions, catalog.user_functions, catalog.extension_functions, FUNCTIONS, self._denied)
+        # A snapshot without the system's functions can't tell what is none.
+        return not catalog.system_functions or any(name in names for names in known)
+
+    # ---- functions
+
+    def function_call(self, node: ast.FuncCall, scope: Scope) -> None:
+        names = tuple(idents(node.funcname))
+        if names[-1] == "set_config":
+            self.facts.changes_search_path |= check_set_config(node, self.catalog.setting_prefixes)
+        else:
+            pinned = self.named_function(names)
+            if pinned != names:
+                node.funcname = strings(*pinned)
+        self.parts(node, scope)
+
+    def named_function(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Whether that function may be called, and its name so that it means the same under any search path."""
+        self.denied_function(names)
+        schema, name = names[-2] if len(names) > 1 else "", names[-1]
+        if not self.masked:
+            self._unmasked_function(schema, name)
+            return names
+        if schema not in ("", "pg_catalog"):
+            if schema in self.catalog.extension_functions.get(name, ()):
+                return names
+            raise _user_function(f"{schema}.{name}")
+        if name in FUNCTIONS:
+            return self._system_function(schema, name)
+        if not schema and name in self.catalog.user_functions:
+            raise _user_function(name)
+        if not schema and name in self.catalog.extension_functions:
+            return self.catalog.extension_functions[name][0], name
+        raise self._refused_function(name)
+
+    def _system_function(self, schema: str, name: str) -> tuple[str, ...]:
+        if not schema and name in self.catalog.user_functions:
+            self.facts.pinned = True
+        elif not schema and name in self.catalog.extension_functions:
+            # The extension's variant for its own types (`lower(citext)`) is as good.
+            return (name,)
+        return "pg_catalog", name
+
+    def denied_function(self, names: tuple[str, ...]) -> None:
+        """Functions that a policy denies by name, whatever schema a bare call would find them in."""
+        name = names[-1]
+        schemas = names[-2:-1] or ("pg_catalog", *self.catalog.user_functions.get(name, ()))
+        for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
+            rule: Rule | None = self._denied.get(denied)
+            if rule is not None:
+                raise refused(f"function {denied} is denied", "write the statement without it", rule)
+
+    def _unmasked_function(self, schema: str, name: str) -> None:
+        """Nothing is masked for the identity: the user's functions are as good as the database's owner made them."""
+        catalog = self.catalog
+        if name in FUNCTIONS or name in catalog.extension_functions:
+            return
+        if name in UNMASKED_FUNCTIONS:
+            self.facts.writes |= UNMASKED_FUNCTIONS[name]
+        elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
+            raise self._refused_function(name)
+        else:
+            self.facts.writes = True
+
+    def _refused_function(self, name: str) -> Refused:
+        if name in self.catalog.system_functions or name in UNMASKED_FUNCTIONS:
+            return refused(
+                f"function {name} may not be called", "it can reach past the gate; write the statement without it"
+            )
+        return unknown(f"function {name} does not exist, or may not be called", "42883")
+
+    # ---- operators and types
+
+    def operator_expression(self, node: ast.A_Expr, scope: Scope) -> None:
+        names = tuple(idents(node.name))
+        for name in _BETWEEN if _is_word(names[-1]) else (names[-1],):
+            self.operator((*names[:-1], name))
+        self.expression(node.lexpr, scope)
+        self.expression(node.rexpr, scope)
+
+    def operator(self, names: tuple[str, ...]) -> None:
+        """An operator by its name, with or without a schema."""
+        if not names or not self.masked:
+            return
+        schema, name = names[-2] if len(names) > 1 else "", names[-1]
+        if schema not in ("", "pg_catalog") and name not in self.catalog.extension_operators:
+            raise refused(f"operator {schema}.{name} is not the system's own", "use an operator of pg_catalog")
+        if not schema and name in self.catalog.user_operators:
+            raise refused(
+                f"operator {name} may be one that this database defines itself, whose code could read masked columns",
+                f"write OPERATOR(pg_catalog.{name})",
+            )
+        if name not in OPERATORS and name not in self.catalog.extension_operators:
+            raise unknown(f"operator {name} does not exist, or may not be used", "42883")
+
+    def case(self, node: ast.CaseExpr, scope: Scope) -> None:
+        if node.arg is not None:
+            self.operator(("=",))
+        self.parts(node, scope)
+
+    def sort(self, node: ast.SortBy, scope: Scope) -> None:
+        self.operator(tuple(idents(node.useOp)))
+        self.expression(node.node, scope)
+
+    def collate(self, node: ast.CollateClause, scope: Scope) -> None:
+        """A collation orders what it is given and reads nothing."""
+        self.expression(node.arg, scope)
+
+    def type_name(self, node: ast.TypeName, scope: Scope) -> None:
+        """A type in a cast or column list: its input function, domain checks and casts are code that runs."""
+        self.expression(node.typmods, scope)
+        if not self.masked:
+            return
+        names = idents(node.names)
+        if node.pct_type or node.setof or len(names) > 2:
+            raise refused(f"type {'.'.join(names)} is written in a way that is not understood", "name the type plainly")
+        name = names[-1]
+        if len(names) == 2:
+            schema, ambiguous = names[0], False
+        else:
+            schema, ambiguous = self.names.type(name)
+        self._check_type(schema, name)
+        if ambiguous:
+            self.facts.pinned = True
+            node.names = strings(schema, name)
+
+    def _check_type(self, schema: str, name: str) -> None:
+        key = (schema, name)
+        if schema == "pg_catalog" and not is_builtin_type(name):
+            raise refused(f"type {name} may not be used", "cast to another type")
+        if schema != "pg_catalog" and schema not in self.catalog.user_types.get(name, ()):
+            raise unknown(f'type "{schema}.{name}" does not exist', "42704")
+        if (schema != "pg_catalog" and key not in self.catalog.safe_types) or key in self.catalog.cast_types:
+            raise refused(
+                f"type {schema}.{name} runs code of this database's own, which could read masked columns",
+                "cast to another type",
+            )
+
+    # ---- queries inside expressions
+
+    def sublink(self, node: ast.SubLink, scope: Scope) -> None:
+        self.expression(node.testexpr, scope)
+        self.operator(tuple(idents(node.operName)) or (("=",) if node.testexpr is not None else ()))
+        self.query(node.subselect, scope.inner())
+
+
+def _construct(kind: type[ast.Node]) -> str:
+    return kind.__name__
+
+
+def _is_word(name: str) -> bool:
+    """BETWEEN and its kin, whose node's name is the keyword."""
+    return name.replace(" ", "").isalpha()
+
+
+def _missing_source(name: str) -> Refused:
+    return unknown(f'missing FROM-clause entry for table "{name}"', "42P01")
+
+
+def _hidden_column(name: str) -> Refused:
+    return refused(f"column {name} may not be read", "it can show values or sizes of what is masked; leave it out")
+
+
+def _user_function(name: str) -> Refused:
+    return refused(
+        f"function {name} is this database's own and could read masked columns", "write the statement without it"
+    )

@@ -1,0 +1,110 @@
+"""What a policy makes of a database: which columns are masked and how, and which relations can't be read at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
+from penstock_core.resources.vocabulary import column_parts
+from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.closure import close, strictness
+from penstock_core.sql.masks import MaskWriter
+
+
+@dataclass(frozen=True)
+class Governed:
+    """One policy set over one catalog snapshot."""
+
+    policies: PolicySet
+    catalog: Catalog
+    columns: dict[ColumnName, Mask]
+    # Relations that masked identities can't read, and why not.
+    unreadable: dict[RelationName, str]
+
+    @property
+    def masked(self) -> bool:
+        """Whether anything in the database is masked for the identity: then what is unknown is refused."""
+        return bool(self.columns)
+
+    @cached_property
+    def _relations(self) -> frozenset[RelationName]:
+        return frozenset((schema, name) for schema, name, _ in self.columns)
+
+    def governs(self, relation: Relation) -> bool:
+        """Whether any column of that relation is masked."""
+        return relation.key in self._relations
+
+    def mask(self, relation: Relation, column: Column) -> Mask | None:
+        """The column's mask, if it has one."""
+        return self.columns.get((relation.schema, relation.name, column.name))
+
+
+def govern(policies: PolicySet, catalog: Catalog) -> Governed:
+    """Which columns the policies mask in that database, closed over what derives from them."""
+    columns = close(_named(policies, catalog), catalog)
+    return Governed(policies, catalog, columns, _unreadable(columns, catalog) if columns else {})
+
+
+def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each masked column whose type its mask does not fit, so that it is masked as null."""
+    writer = MaskWriter(b"")
+    found: set[str] = set()
+    for policies in (policy.enforced, policy.observed):
+        if policies is None:
+            continue
+        for (schema, table, name), mask in govern(policies, catalog).columns.items():
+            column = catalog.relations[schema, table].column(name)
+            if column is not None and not writer.fits(mask, column):
+                found.add(
+                    f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.kind} of policy "
+                    f"{mask.rule.policy} ({mask.rule.path}) does not fit; it is masked as null"
+                )
+    return tuple(sorted(found))
+
+
+def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
+    """The columns that masks name by their patterns, each with the strictest."""
+    named: dict[ColumnName, Mask] = {}
+    rules = [(column_parts(pattern), rule.mask) for rule in policies.masks for pattern in rule.columns]
+    for relation in catalog.relations.values():
+        here = [
+            (column, mask)
+            for (schema, table, column), mask in rules
+            if schema in ("*", relation.schema) and table in ("*", relation.name)
+        ]
+        for column in relation.columns if here else ():
+            masks = [mask for name, mask in here if name in ("*", column.name)]
+            if masks:
+                named[relation.schema, relation.name, column.name] = min(masks, key=strictness)
+    return named
+
+
+def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[RelationName, str]:
+    """Relations whose rows are chosen by masked values, or that run code of the user's, and views over such."""
+    reasons: dict[RelationName, str] = {}
+    for relation in catalog.relations.values():
+        reason = _hidden_read(relation, columns)
+        if reason:
+            reasons[relation.key] = reason
+    grown = True
+    while grown:
+        fresh = {
+            relation.key: f"it reads {'.'.join(source)}, of which {reasons[source]}"
+            for relation in catalog.relations.values()
+            if relation.key not in reasons
+            for source in sorted(relation.sources)
+            if source in reasons
+        }
+        reasons.update(fresh)
+        grown = bool(fresh)
+    return reasons
+
+
+def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | None:
+    chosen_by = sorted(relation.filters & columns.keys())
+    if chosen_by:
+        return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
+    if relation.calls:
+        return f"reading it calls {relation.calls[0]}, a function of the database's own that could read masked columns"
+    return None

@@ -1,0 +1,179 @@
+"""The governor of one identity's statements: from SQL text to a decision.
+
+Pure: a policy, a catalog snapshot and a text give the same decision at any time. A new policy or snapshot needs a new
+governor. It never raises, whatever the text: what can't be decided is refused.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from penstock_core.policy.effective import EffectivePolicy, PolicySet
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.deparse import deparse
+from penstock_core.sql.facts import Facts
+from penstock_core.sql.governed import Governed, govern
+from penstock_core.sql.masks import MaskWriter
+from penstock_core.sql.naming import Names
+from penstock_core.sql.normalize import audit_text
+from penstock_core.sql.parse import parse
+from penstock_core.sql.refusal import Refused
+from penstock_core.sql.statements import Rewriter
+from penstock_core.sql.substitution import Substitutions
+
+# How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
+CACHE_ENTRIES = 2048
+CACHE_TEXT = 8192
+_SHORTEST_KEY = 16
+
+
+class Governor:
+    """Decides about the statements of one identity in one database."""
+
+    def __init__(self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> None:
+        if len(mask_key) < _SHORTEST_KEY:
+            raise ValueError(f"the mask key is shorter than {_SHORTEST_KEY} bytes")
+        self.policy = policy
+        self.catalog = catalog
+        writer = MaskWriter(mask_key)
+        self._enforced = _Judge.of(policy.enforced, catalog, writer)
+        self._observed = _Judge.of(policy.observed, catalog, writer)
+        self._decided: OrderedDict[tuple[str, tuple[str, ...] | None], Decision] = OrderedDict()
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None = None) -> Decision:
+        """What becomes of a text; `search_path` is the session's, None if the session may have changed it."""
+        key = (text, search_path)
+        decision = self._decided.get(key)
+        if decision is not None:
+            self._decided.move_to_end(key)
+            return decision
+        decision = self._decide(text, search_path)
+        if len(text) <= CACHE_TEXT:
+            self._decided[key] = decision
+            if len(self._decided) > CACHE_ENTRIES:
+                self._decided.popitem(last=False)
+        return decision
+
+    def _decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        if self._enforced is None and self._observed is None:
+            denial = Denial(
+                f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
+                "ask for a policy whose subjects include this identity",
+            )
+            return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
+        would_be = self._observed.decide(text, search_path) if self._observed is not None else None
+        if self._enforced is not None:
+            decision = self._enforced.decide(text, search_path)
+            if would_be is not None:
+                decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
+        else:
+            decision = _only_observed(would_be, text)
+        return self._complete(decision, text)
+
+    def _complete(self, decision: Decision, text: str) -> Decision:
+        sets = [one for one in (self.policy.enforced, self.policy.observed) if one is not None]
+        broken = decision.denial is not None and decision.denial.sqlstate in ("42601", "22021", "54001")
+        return replace(
+            decision,
+            policies=tuple(sorted({name for one in sets for name in one.policies})),
+            generation=self.policy.generation,
+            audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
+        )
+
+
+def _only_observed(would_be: Decision | None, text: str) -> Decision:
+    """Nothing is enforced: the text passes unchanged, with what would have become of it."""
+    if would_be is None:
+        return Decision(Action.ALLOW, text, writes=True)
+    unknown = would_be.action is Action.DENY
+    return replace(
+        would_be,
+        action=Action.ALLOW,
+        text=text,
+        observed=would_be.action,
+        redact_errors=False,
+        # What was refused has not been analysed to its end, so it may do anything.
+        writes=would_be.writes or unknown,
+        changes_search_path=would_be.changes_search_path or unknown,
+    )
+
+
+def _safe_audit_text(text: str, policy: EffectivePolicy) -> str:
+    try:
+        return audit_text(text, policy.sql_text)
+    except Exception:  # the scanner's own failures must not decide about a statement
+        return ""
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Decides by one set of policies, as if they were enforced."""
+
+    governed: Governed
+    substitutions: Substitutions
+    # Kept for what a refused text had been found to be.
+    facts: Facts = field(default_factory=Facts)
+
+    @classmethod
+    def of(cls, policies: PolicySet | None, catalog: Catalog, writer: MaskWriter) -> _Judge | None:
+        if policies is None:
+            return None
+        governed = govern(policies, catalog)
+        return cls(governed, Substitutions(governed, writer))
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        self.facts = Facts()
+        try:
+            return self._analyse(text, search_path)
+        except Refused as refusal:
+            return self._refuse(refusal.denial)
+        except RecursionError:
+            return self._refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
+        except Exception as error:  # whatever the analysis does not foresee is refused, not let through
+            reason = f"the statement was not understood ({type(error).__name__})"
+            return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
+
+    def _analyse(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        statements = parse(text)
+        names = Names(self.governed.catalog, search_path, self.governed.masked)
+        rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
+        for statement in statements:
+            rewriter.statement(statement)
+        facts = self.facts
+        rewriting = facts.touched or facts.pinned
+        if rewriting:
+            _check_columns(facts)
+        return Decision(
+            Action.REWRITE if rewriting else Action.ALLOW,
+            deparse(statements) if rewriting else text,
+            verbs=tuple(facts.verbs),
+            relations=_dotted(facts.relations),
+            masked=_dotted(facts.masked),
+            writes=facts.writes,
+            redact_errors=facts.touched,
+            changes_search_path=facts.changes_search_path,
+            resets_search_path=facts.resets_search_path,
+        )
+
+    def _refuse(self, denial: Denial) -> Decision:
+        facts = self.facts
+        return Decision(
+            Action.DENY, "", verbs=tuple(facts.verbs), relations=_dotted(facts.relations), writes=True, denial=denial
+        )
+
+
+def _check_columns(facts: Facts) -> None:
+    """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
+    if facts.system_column and facts.touched:
+        reason = f"column {facts.system_column} may not be read together with masked columns"
+        raise Refused(Denial(reason, "use the primary key"))
+    if facts.unknown_column:
+        reason = f'column "{facts.unknown_column}" does not exist'
+        raise Refused(Denial(reason, "check the name", sqlstate="42703", unknown_names=True))
+
+
+def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(".".join(name) for name in names))

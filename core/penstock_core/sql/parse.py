@@ -1,0 +1,94 @@
+"""From SQL text to syntax trees, with bounds: no text may crash or stall the process that has to decide about it.
+
+The parser builds its trees by recursion in C without a check of its own, so that a long chain (`1+1+1+…`) overflows the
+stack. Depth is therefore estimated from the tokens before the text is parsed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError, scan
+
+from penstock_core.sql.decision import Denial
+from penstock_core.sql.refusal import Refused
+
+MAX_TEXT = 1024 * 1024
+MAX_DEPTH = 3000
+# A text shorter than this can't be deep enough to matter.
+_SHALLOW = 2 * MAX_DEPTH
+
+# Behind these the depth reached so far counts no longer: lists and chains of AND and OR are kept flat.
+_FLAT = frozenset({"ASCII_44", "AND", "OR"})
+_OPENING = frozenset({"ASCII_40", "ASCII_91"})
+_CLOSING = frozenset({"ASCII_41", "ASCII_93"})
+# Each of these at one level makes the tree deeper, however far apart they stand.
+_STACKED = frozenset({"JOIN", "UNION", "INTERSECT", "EXCEPT"})
+
+
+def parse(text: str) -> tuple[ast.Node, ...]:
+    """The statements of a text. Raises Refused for what the parser rejects and for what is too large for it."""
+    if "\0" in text:
+        raise Refused(Denial("the text holds the character NUL", "leave it out", sqlstate="42601"))
+    if len(text) > MAX_TEXT:
+        raise _too_large(f"the text is longer than {MAX_TEXT} characters")
+    try:
+        text.encode()
+        if len(text) > _SHALLOW and depth(text) > MAX_DEPTH:
+            raise _too_large("the statement is nested too deeply")
+        statements = parse_sql(text)
+    except ParseError as error:
+        raise Refused(_syntax_error(error)) from error
+    except UnicodeEncodeError as error:
+        raise Refused(Denial("the text is not valid UTF-8", "send it as UTF-8", sqlstate="22021")) from error
+    return tuple(statement.stmt for statement in statements if statement.stmt is not None)
+
+
+@dataclass(slots=True)
+class _Level:
+    """Inside one pair of brackets: the run of tokens since the last flat one, the deepest so far, what is stacked."""
+
+    run: int = 0
+    deepest: int = 0
+    stacked: int = 0
+
+    def depth(self) -> int:
+        return max(self.deepest, self.run) + self.stacked
+
+
+def depth(text: str) -> int:
+    """An upper bound of how deep the text's syntax trees can be, without building them. Raises ParseError."""
+    levels = [_Level()]
+    reached = 0
+    for token in scan(text):
+        level = levels[-1]
+        if token.name in _OPENING:
+            levels.append(_Level())
+        elif token.name in _CLOSING and len(levels) > 1:
+            inner = levels.pop().depth() + 1
+            levels[-1].run += 1
+            levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
+        elif token.name in _FLAT:
+            level.deepest, level.run = max(level.deepest, level.run), 0
+        elif token.name == "ASCII_59" and len(levels) == 1:
+            reached = max(reached, level.depth())
+            levels = [_Level()]
+        else:
+            level.stacked += token.name in _STACKED
+            level.run += 1
+        if len(levels) > MAX_DEPTH:
+            return len(levels)
+    while len(levels) > 1:
+        inner = levels.pop().depth() + 1
+        levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
+    return max(reached, levels[0].depth())
+
+
+def _too_large(reason: str) -> Refused:
+    return Refused(Denial(reason, "split the statement, or send values as parameters or by COPY", sqlstate="54001"))
+
+
+def _syntax_error(error: ParseError) -> Denial:
+    message = str(error.args[0]) if error.args else "syntax error"
+    return Denial(message.split(", at index")[0], "correct the statement", sqlstate="42601")

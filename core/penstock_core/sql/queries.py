@@ -1,0 +1,302 @@
+"""Rules for queries: CTEs, FROM clauses, set operations, and the substitution of governed relations in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pglast import ast, enums
+
+from penstock_core.sql.catalog import Relation
+from penstock_core.sql.expressions import ExpressionRules, idents
+from penstock_core.sql.facts import Facts
+from penstock_core.sql.governed import Governed
+from penstock_core.sql.grouping import extend_group_by
+from penstock_core.sql.naming import Meaning, Names, unknown_relation
+from penstock_core.sql.outputs import select_columns
+from penstock_core.sql.refusal import refused
+from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
+from penstock_core.sql.substitution import Substitutions
+
+_SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
+
+
+class QueryRules(ExpressionRules):
+    """Walks queries and puts masked subqueries in place of governed relations."""
+
+    def __init__(self, governed: Governed, names: Names, facts: Facts, substitutions: Substitutions) -> None:
+        super().__init__(governed, names, facts)
+        self.substitutions = substitutions
+
+    # ---- whole queries
+
+    def query(self, select: ast.Node | None, around: Scope) -> Columns:
+        """Analyse a query whose outer scope is `around` (which may be empty); returns its output columns."""
+        if not isinstance(select, ast.SelectStmt):
+            return self.writing_query(select, around)
+        if select.intoClause is not None:
+            raise refused("SELECT INTO is not supported yet", "create the table first and use INSERT")
+        scope = Scope([], around, around.ctes)
+        self.common_tables(select.withClause, scope)
+        if select.op is not None and select.op != enums.SetOperation.SETOP_NONE:
+            return self.set_operation(select, scope)
+        if select.valuesLists:
+            return self._values(select, scope)
+        return self._select(select, scope)
+
+    def writing_query(self, statement: ast.Node | None, around: Scope) -> Columns:
+        """A statement that writes where a query stands; see `writes.py`."""
+        raise refused(f"{type(statement).__name__} is not understood as a query", "write it as a statement of its own")
+
+    def _select(self, select: ast.SelectStmt, scope: Scope) -> Columns:
+        select.fromClause = self.from_clause(select.fromClause, scope)
+        columns = select_columns(select.targetList or (), scope)
+        scope.outputs = frozenset(columns or ())
+        if any(source.substituted for source in scope.sources):
+            extend_group_by(select, scope)
+        for part in (
+            select.targetList, select.distinctClause, select.whereClause, select.groupClause, select.havingClause,
+            select.windowClause,
+        ):  # fmt: skip
+            self.expression(part, scope)
+        self._tail(select, scope)
+        return columns
+
+    def _values(self, select: ast.SelectStmt, scope: Scope) -> Columns:
+        columns = tuple(f"column{number}" for number in range(1, len(select.valuesLists[0]) + 1))  # type: ignore[index]
+        self.expression(select.valuesLists, scope)
+        scope.outputs = frozenset(columns)
+        self._tail(select, scope)
+        return columns
+
+    def set_operation(self, select: ast.SelectStmt, scope: Scope) -> Columns:
+        columns = self.query(select.larg, scope)
+        self.query(select.rarg, scope)
+        # ORDER BY of a set operation sees its output columns and nothing else.
+        scope.sources = [Source("", columns)]
+        self._tail(select, scope)
+        return columns
+
+    def _tail(self, select: ast.SelectStmt, scope: Scope) -> None:
+        self.expression(select.sortClause, scope)
+        self.expression(select.limitOffset, scope)
+        self.expression(select.limitCount, scope)
+        if select.lockingClause:
+            self.facts.writes = True
+
+    # ---- WITH
+
+    def common_tables(self, clause: ast.WithClause | None, scope: Scope) -> None:
+        """CTEs in their order: each sees those before it, under RECURSIVE all. A name with a schema is never one."""
+        if clause is None:
+            return
+        tables: list[ast.CommonTableExpr] = list(clause.ctes or ())
+        known: dict[str, Columns] = dict(scope.ctes)
+        if clause.recursive:
+            known.update({table.ctename or "": _declared(table) for table in tables})
+        for table in tables:
+            inside = Scope([], scope.parent, dict(known))
+            columns = self.common_table(table, inside)
+            known[table.ctename or ""] = columns
+        scope.ctes = known
+
+    def common_table(self, table: ast.CommonTableExpr, inside: Scope) -> Columns:
+        columns = rename(self.query(table.ctequery, inside), tuple(idents(table.aliascolnames)))
+        for clause in (table.search_clause, table.cycle_clause):
+            if clause is not None:
+                # They add columns, and compare rows by the types' own order.
+                columns = None
+        if table.cycle_clause is not None:
+            self.expression(table.cycle_clause.cycle_mark_value, inside)
+            self.expression(table.cycle_clause.cycle_mark_default, inside)
+        return columns
+
+    # ---- FROM
+
+    def from_clause(self, items: Iterable[Any] | None, scope: Scope) -> tuple[Any, ...] | None:
+        """Each item with what stands in its place, their sources added to the scope from left to right."""
+        if items is None:
+            return None
+        replaced = []
+        for item in items:
+            node, sources = self.from_item(item, scope)
+            replaced.append(node)
+            scope.sources.extend(sources)
+        self.ambiguous_sources(scope.sources)
+        return tuple(replaced)
+
+    def from_item(self, item: Any, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        """What stands in the item's place, and the sources it brings. `scope` holds those to its left."""
+        match item:
+            case ast.RangeVar():
+                return self.relation(item, scope)
+            case ast.JoinExpr():
+                return self.join(item, scope)
+            case ast.RangeSubselect():
+                return self.subquery(item, scope)
+            case ast.RangeFunction():
+                return self.table_function(item, scope)
+            case ast.RangeTableFunc() | ast.JsonTable():
+                return self.table_expression(item, scope)
+            case ast.RangeTableSample():
+                return self.sample(item, scope)
+            case _:
+                raise refused(f"{type(item).__name__} is not understood in FROM", "write the statement without it")
+
+    def relation(self, item: ast.RangeVar, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        name = _alias(item) or item.relname or ""
+        renamed = _renamed(item)
+        if not item.schemaname and item.relname is not None and item.relname in scope.ctes:
+            return item, [Source(name, rename(scope.ctes[item.relname], renamed))]
+        self.allowed("select")
+        meaning = self.names.relation(item)
+        if meaning is None:
+            if self.masked:
+                raise unknown_relation(item)
+            return item, [Source(name, None, schema=item.schemaname or "")]
+        schema = meaning.schema if item.alias is None else ""
+        if meaning.relation is None:
+            if meaning.hidden and renamed:
+                raise refused(f"the columns of {meaning.name} may not be renamed", "use its own column names")
+            self.qualify(item, meaning)
+            return item, [Source(name, rename(meaning.columns, renamed), schema=schema, hidden=meaning.hidden)]
+        relation = meaning.relation
+        columns = rename(tuple(column.name for column in relation.columns), renamed)
+        node = self.readable(item, meaning, relation)
+        source = Source(name, columns, schema=schema, substituted=node is not item)
+        if source.substituted:
+            source.key = self._key(relation, columns)
+        return node, [source]
+
+    def _key(self, relation: Relation, columns: Columns) -> tuple[str, ...]:
+        """The primary key by the names it has here; none if part of it is masked, for then rows share keys."""
+        places = [place for place, column in enumerate(relation.columns) if column.name in relation.primary_key]
+        if any(self.governed.mask(relation, relation.columns[place]) for place in places):
+            return ()
+        return tuple((columns or ())[place] for place in places)
+
+    def readable(self, item: ast.RangeVar, meaning: Meaning, relation: Relation) -> ast.Node:
+        """The relation itself, or the masked subquery in its place."""
+        self.facts.relations.add(relation.key)
+        reason = self.governed.unreadable.get(relation.key)
+        if reason:
+            raise refused(f"{relation.schema}.{relation.name} can't be read: {reason}", "read the tables it is made of")
+        if not self.governed.governs(relation):
+            self.qualify(item, meaning)
+            return item
+        return self.substitute(item, relation)
+
+    def qualify(self, item: ast.RangeVar, meaning: Meaning) -> None:
+        """A bare name with its schema; if it could mean a governed relation elsewhere, the text must be rewritten."""
+        if item.schemaname:
+            return
+        item.schemaname = meaning.schema
+        if any(self.governed.governs(candidate) for candidate in meaning.candidates):
+            self.facts.pinned = True
+
+    def substitute(self, item: ast.RangeVar, relation: Relation) -> ast.Node:
+        """The masked subquery, under the name that the relation had."""
+        self.note_masked(relation)
+        alias = item.alias or ast.Alias(aliasname=item.relname)
+        return ast.RangeSubselect(
+            lateral=False, subquery=self.substitutions.query(relation, only=not item.inh), alias=alias
+        )
+
+    def note_masked(self, relation: Relation) -> None:
+        """Governed data is touched: remember which columns, and that errors must tell nothing."""
+        self.facts.touched = True
+        for column in relation.columns:
+            if self.governed.mask(relation, column) is not None:
+                self.facts.masked.add((relation.schema, relation.name, column.name))
+
+    def ambiguous_sources(self, sources: list[Source]) -> None:
+        """The same name from two schemas: told apart by the schema alone, which a subquery has not."""
+        for place, source in enumerate(sources):
+            same = [other for other in sources[:place] if other.name == source.name and source.name]
+            if same and (source.substituted or any(other.substituted for other in same)):
+                raise refused(f"two relations of the name {source.name} stand in one FROM", "give them aliases")
+
+    def join(self, item: ast.JoinExpr, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        left, left_sources = self.from_item(item.larg, scope)
+        inside = Scope([*scope.sources, *left_sources], scope.parent, scope.ctes)
+        right, right_sources = self.from_item(item.rarg, inside)
+        item.larg, item.rarg = left, right
+        sources = [*left_sources, *right_sources]
+        if item.isNatural or item.usingClause:
+            self.operator(("=",))
+        condition = Scope(sources, scope.parent, scope.ctes)
+        self.expression(item.quals, condition)
+        self.ambiguous_sources(sources)
+        if item.alias is not None:
+            return item, [merged(sources, item.alias.aliasname or "", tuple(idents(item.alias.colnames)))]
+        if item.join_using_alias is not None:
+            sources.append(Source(item.join_using_alias.aliasname or "", tuple(idents(item.usingClause))))
+        return item, sources
+
+    def subquery(self, item: ast.RangeSubselect, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        columns = self.query(item.subquery, scope.inner() if item.lateral else scope.beside())
+        return item, [Source(_alias(item) or "", rename(columns, _renamed(item)))]
+
+    def table_function(self, item: ast.RangeFunction, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        """Functions in FROM, which see the sources to their left; what columns they bring is the server's business."""
+        inside = scope.inner()
+        for function, definitions in item.functions or ():
+            self.expression(function, inside)
+            self._column_definitions(definitions, inside)
+        self._column_definitions(item.coldeflist, inside)
+        name = _alias(item)
+        calls = [function for function, _ in item.functions or () if isinstance(function, ast.FuncCall)]
+        return item, [Source(name or (idents(calls[0].funcname)[-1] if calls else ""), None)]
+
+    def _column_definitions(self, definitions: Iterable[Any] | None, scope: Scope) -> None:
+        for definition in definitions or ():
+            self.expression(definition.typeName, scope)
+
+    def table_expression(self, item: Any, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        """XMLTABLE and JSON_TABLE."""
+        inside = scope.inner()
+        if isinstance(item, ast.RangeTableFunc):
+            parts: list[Any] = [item.docexpr, item.rowexpr, item.namespaces]
+            parts += [part for column in item.columns or () for part in _parts_of_column(column)]
+        else:
+            parts = [item.context_item, item.pathspec, item.passing, item.on_error]
+            parts += [part for column in item.columns or () for part in _parts_of_json_column(column)]
+        self.expression(tuple(part for part in parts if part is not None), inside)
+        return item, [Source(_alias(item) or "", None)]
+
+    def sample(self, item: ast.RangeTableSample, scope: Scope) -> tuple[ast.Node, list[Source]]:
+        """TABLESAMPLE picks rows by where they lie on disk, which depends on values that are masked."""
+        node, sources = self.from_item(item.relation, scope)
+        if sources[0].substituted:
+            raise refused(
+                f"TABLESAMPLE of {sources[0].name} would depend on masked values", "use ORDER BY and LIMIT instead"
+            )
+        if tuple(idents(item.method)) not in _SAMPLING and self.masked:
+            raise refused("that sampling method is not known", "use BERNOULLI or SYSTEM")
+        item.relation = node
+        self.expression(item.args, scope)
+        self.expression(item.repeatable, scope)
+        return item, sources
+
+
+def _declared(table: ast.CommonTableExpr) -> Columns:
+    """The columns of a CTE that stands before its own query is analysed."""
+    names = tuple(idents(table.aliascolnames))
+    return names if names and table.search_clause is None and table.cycle_clause is None else None
+
+
+def _alias(item: Any) -> str | None:
+    return item.alias.aliasname if item.alias is not None else None
+
+
+def _renamed(item: Any) -> tuple[str, ...]:
+    return tuple(idents(item.alias.colnames)) if item.alias is not None else ()
+
+
+def _parts_of_column(column: ast.RangeTableFuncCol) -> list[Any]:
+    return [column.typeName, column.colexpr, column.coldefexpr]
+
+
+def _parts_of_json_column(column: ast.JsonTableColumn) -> list[Any]:
+    nested = [part for inner in column.columns or () for part in _parts_of_json_column(inner)]
+    return [column.typeName, column.pathspec, column.on_empty, column.on_error, *nested]

@@ -1,0 +1,31 @@
+"""The refusals that more than one part words, and the exception that carries any of them to the governor."""
+
+from __future__ import annotations
+
+from penstock_core.policy.effective import Rule
+from penstock_core.sql.decision import Denial
+
+
+class Refused(Exception):
+    """Raised while a statement is analysed; the governor turns it into a decision."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.reason)
+        self.denial = denial
+
+
+def refused(reason: str, remedy: str, rule: Rule | None = None) -> Refused:
+    """A refusal by a policy's rule, or by the gate itself."""
+    if rule is None:
+        return Refused(Denial(reason, remedy))
+    return Refused(Denial(reason, remedy, policy=rule.policy, rule=rule.path))
+
+
+def unknown(reason: str, sqlstate: str) -> Refused:
+    """A name that the catalog snapshot does not hold: the server may know it by now."""
+    return Refused(Denial(reason, "check the name", sqlstate=sqlstate, unknown_names=True))
+
+
+def not_supported(construct: str, remedy: str) -> Refused:
+    """A kind of statement or clause that the gate does not let through (yet)."""
+    return Refused(Denial(f"{construct} is not supported yet", remedy))

@@ -1,0 +1,84 @@
+"""What names mean at one place in a query: the sources a FROM clause brings, the queries around, the CTEs in reach.
+
+Which refusals follow is decided where names are used (`expressions.py`, `queries.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+# The output columns of something; None where they can't be known without the server.
+Columns = tuple[str, ...] | None
+
+
+@dataclass(slots=True)
+class Source:
+    """One entry of a FROM clause, or the target of a statement that writes."""
+
+    name: str
+    columns: Columns
+    # The schema it may be named with besides: that of a relation without alias.
+    schema: str = ""
+    # Columns of a system catalog that must not be read.
+    hidden: frozenset[str] = frozenset()
+    # True where the relation was replaced by a masked subquery.
+    substituted: bool = False
+    # Of such a one: its primary key, if none of it is masked.
+    key: tuple[str, ...] = ()
+
+    def has(self, column: str) -> bool | None:
+        """Whether it has that column; None if that can't be known."""
+        return None if self.columns is None else column in self.columns
+
+
+@dataclass(slots=True)
+class Scope:
+    """The sources of one query level; outer levels are reached through `parent`."""
+
+    sources: list[Source] = field(default_factory=list)
+    parent: Scope | None = None
+    # CTE name → its output columns: those in reach here, outer ones included.
+    ctes: Mapping[str, Columns] = field(default_factory=dict)
+    # Names that ORDER BY and GROUP BY may use for output columns.
+    outputs: frozenset[str] = frozenset()
+
+    def inner(self, sources: Iterable[Source] = ()) -> Scope:
+        """A level below this one that sees all this one sees."""
+        return Scope(list(sources), self, self.ctes)
+
+    def beside(self) -> Scope:
+        """For what stands in this level's FROM clause without LATERAL: it sees only what is around this level."""
+        return Scope([], self.parent, self.ctes)
+
+    def levels(self) -> Iterator[Scope]:
+        """This level and those around it, innermost first."""
+        level: Scope | None = self
+        while level is not None:
+            yield level
+            level = level.parent
+
+    def find(self, name: str, schema: str = "") -> list[Source]:
+        """The sources that `name` or `schema.name` means: those of the innermost level that has any."""
+        for level in self.levels():
+            found = [one for one in level.sources if one.name == name and (not schema or one.schema == schema)]
+            if found:
+                return found
+        return []
+
+
+def merged(sources: Iterable[Source], name: str, renamed: tuple[str, ...] = ()) -> Source:
+    """The one source that a join with an alias makes of those in it."""
+    parts = list(sources)
+    columns: list[str] | None = []
+    for part in parts:
+        columns = None if columns is None or part.columns is None else [*columns, *part.columns]
+    hidden = frozenset().union(*(part.hidden for part in parts)) if parts else frozenset()
+    return Source(name, rename(None if columns is None else tuple(columns), renamed), hidden=hidden)
+
+
+def rename(columns: Columns, names: tuple[str, ...]) -> Columns:
+    """The columns after an alias that names the first few of them."""
+    if columns is None:
+        return None
+    return (*names, *columns[len(names) :])

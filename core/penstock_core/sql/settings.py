@@ -1,0 +1,113 @@
+"""Settings that sessions may change, by SET, RESET or set_config(), and to what. Reading any of them is harmless.
+
+Refused is what changes who one is (`role`), how text is read (`standard_conforming_strings`), what messages and plans
+show (`client_min_messages`, `debug_print_plan`), and what steers the planner, for the order of rows may tell something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pglast import ast, enums
+
+from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.words import words
+
+_ANY: frozenset[str] = words("""
+    application_name bytea_output client_connection_check_interval datestyle default_transaction_deferrable
+    default_transaction_isolation default_transaction_read_only extra_float_digits
+    idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit lc_messages lc_monetary lc_numeric
+    lc_time lock_timeout search_path statement_timeout tcp_keepalives_count tcp_keepalives_idle
+    tcp_keepalives_interval tcp_user_timeout timezone transaction_deferrable transaction_isolation
+    transaction_read_only transaction_timeout xmlbinary xmloption
+""")
+
+# Only these values, lower-case.
+_ONLY: dict[str, frozenset[str]] = {
+    "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
+    "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
+    "client_min_messages": frozenset({"notice", "warning", "error"}),
+    "row_security": frozenset({"on", "true", "yes", "1"}),
+}
+
+# Modules whose settings show plans or run code; a session's own settings have other first parts (`app.tenant`).
+_MODULES = words("""
+    anon auto_explain citus pg_hint_plan pg_stat_statements pgaudit pglogical plan_filter plperl plpgsql plpython pltcl
+    postgres_fdw sepgsql set_user timescaledb
+""")
+
+
+def check_set(node: ast.VariableSetStmt, modules: frozenset[str]) -> bool:
+    """Whether that SET or RESET may change search_path. Raises Refused for one that is not allowed."""
+    name = (node.name or "").lower()
+    kind = node.kind
+    kinds = enums.VariableSetKind
+    if kind == kinds.VAR_RESET_ALL:
+        return True
+    if kind == kinds.VAR_SET_MULTI:
+        if name not in ("transaction", "session characteristics"):
+            raise refused(f"SET {name.upper()} is not allowed", "leave it out")
+        return False
+    if kind == kinds.VAR_SET_VALUE:
+        _check(name, _values(node.args), modules)
+    elif kind in (kinds.VAR_SET_DEFAULT, kinds.VAR_RESET):
+        # Back to what the session began with, which the gate pinned.
+        _check(name, None, modules)
+    else:
+        raise refused(f"SET {name} FROM CURRENT is not allowed", "set it to a value")
+    return name == "search_path"
+
+
+def check_set_config(call: ast.FuncCall, modules: frozenset[str] = frozenset()) -> bool:
+    """The same for a call of set_config(name, value, is_local): the name must be written out."""
+    name = _constant(call.args[0]) if call.args and len(call.args) == 3 else None
+    if name is None or (len(call.funcname or ()) > 1 and (call.funcname or ())[0].sval != "pg_catalog"):
+        raise refused("set_config() of a setting that is not written out is not allowed", "use SET")
+    value = _constant((call.args or ())[1])
+    name = name.lower()
+    _check(name, None if name in _ANY else (value,), modules)
+    return name == "search_path"
+
+
+def _check(name: str, values: Sequence[str | None] | None, modules: frozenset[str]) -> None:
+    """Whether the setting may be set, and (where values are given) to these."""
+    prefix, dot, _ = name.partition(".")
+    if dot:
+        if prefix in _MODULES or prefix in modules:
+            raise _refused(name)
+        return
+    if name in _ANY:
+        return
+    if name not in _ONLY:
+        raise _refused(name)
+    if values is not None and not (len(values) == 1 and (values[0] or "").lower() in _ONLY[name]):
+        raise refused(
+            f"setting {name} may not be set to {', '.join(value or 'that' for value in values)}",
+            f"it can be {' or '.join(sorted(_ONLY[name]))}",
+        )
+
+
+def _refused(name: str) -> Refused:
+    return refused(f"setting {name} may not be changed", "leave it as it is")
+
+
+def _values(nodes: Sequence[Any] | None) -> list[str | None]:
+    return [_constant(node) for node in nodes or ()]
+
+
+def _constant(node: Any) -> str | None:
+    """The text of a constant that is written out; None for anything else."""
+    if isinstance(node, ast.TypeCast):
+        return _constant(node.arg)
+    if not isinstance(node, ast.A_Const):
+        return None
+    match node.val:
+        case ast.String(sval=text):
+            return text
+        case ast.Integer(ival=number):
+            return str(number)
+        case ast.Boolean(boolval=truth):
+            return "on" if truth else "off"
+        case _:
+            return None
