@@ -251,6 +251,7 @@ class ClientSide:
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
         statement = flow.statements.get(head.statement)
+        flow.portals.pop(head.portal, None)
         if statement is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:

@@ -122,8 +122,13 @@ class Flow:
         while self.queue and self.queue[0].kind is not Kind.SYNC:
             failed.append(self.queue.popleft())
         self.skipping = not self.queue
-        if failed and failed[0].running is not None:
-            failed[0].running.sqlstate = sqlstate
+        for place, pending in enumerate(failed):
+            if place and pending.kind is failed[0].kind:
+                break
+            # A Bind that fails fails the Execute that was to follow it.
+            if pending.running is not None:
+                pending.running.sqlstate = sqlstate
+                break
         for pending in failed:
             if pending.running is not None:
                 self.finish(pending.running, "error", 0)

@@ -55,7 +55,7 @@ class Script:
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]
-        verb = text.split()[0].lower().rstrip(";") if text.split() else ""
+        verb = text.split(maxsplit=1)[0].lower().rstrip(";") if text.split() else ""
         if "forbidden" in text:
             return deny(verb)
         writes = verb not in ("select", "begin", "commit", "rollback", "show", "")

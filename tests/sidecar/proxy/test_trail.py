@@ -1,0 +1,178 @@
+"""What is recorded, when it is durable, and what happens when it can't be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from penstock_core.audit.event import Event
+from penstock_sidecar.shipping.spool import SpoolFull
+
+Start = Any
+
+
+async def test_each_statement_has_an_intent_and_an_outcome(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg(prepare_threshold=0, application_name="till") as client:
+        await client.execute("SELECT generate_series(1, 7)")
+        await client.execute("SELECT %s::text", ("secret value",))
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await client.execute("SELECT 1/0")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await client.execute("SELECT forbidden")
+    await gate.settled(2, "session")
+    events = gate.events()
+    assert "secret value" not in str(events)
+    kinds = [event["kind"] for event in events]
+    assert kinds[:2] == ["open", "session"]
+    assert kinds[-1] == "session"
+    intents, outcomes = gate.events("intent"), gate.events("outcome")
+    assert [one["statement"] for one in intents] == [one["statement"] for one in outcomes] == [1, 2, 3, 4]
+    assert [one["result"] for one in outcomes] == ["ok", "ok", "error", "denied"]
+    assert [one["rows"] for one in outcomes] == [7, 1, 0, 0]
+    assert outcomes[2]["sqlstate"] == "22012"
+    assert outcomes[0]["bytes"] > 7 * 10
+    assert intents[1]["parameters"] == 1
+    assert intents[3]["decision"] == "deny"
+    assert intents[3]["rule"] == "guardrails.test"
+    assert intents[0]["identity"]["name"] == "sa:shop/web"
+    assert events[1]["asserted"] == {"application": "till"}
+    assert all(one["durationUs"] >= 0 for one in outcomes)
+
+
+class SlowSpool:
+    """Stands between the trail and its spool: holds appends back, or refuses intents."""
+
+    def __init__(self, spool: Any) -> None:
+        self._spool = spool
+        self.open = asyncio.Event()
+        self.open.set()
+        self.full = False
+        self.refusal: Exception | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def append(self, bodies: list[Event]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.exception())
+
+        async def later() -> None:
+            await self.open.wait()
+            if self.full and any(body["kind"] not in ("outcome", "loss", "close") for body in bodies):
+                self.refusal = SpoolFull("the audit spool is full")
+                future.set_exception(self.refusal)
+            else:
+                self.refusal = None
+                await self._spool.append(bodies)
+                if not future.done():
+                    future.set_result(None)
+
+        task = asyncio.create_task(later())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return future
+
+
+def between(gate: Any) -> SlowSpool:
+    slow = SlowSpool(gate.proxy.spool)
+    gate.proxy.trail._spool = slow
+    return slow
+
+
+async def test_a_read_runs_at_once_but_its_rows_wait_for_the_intent(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg() as client:
+        await client.execute("SELECT 1")
+        slow = between(gate)
+        slow.open.clear()
+        reading = asyncio.create_task(client.execute("SELECT 42, pg_notify('ran', '')"))
+        await asyncio.sleep(0.2)
+        assert not reading.done()
+        assert shop.psql("SELECT query FROM pg_stat_activity WHERE query LIKE 'SELECT 42%' AND state = 'idle'")
+        slow.open.set()
+        cursor = await asyncio.wait_for(reading, 5)
+        assert (await cursor.fetchone())[0] == 42
+
+
+async def test_a_write_is_not_sent_before_its_intent_is_durable(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg() as client:
+        slow = between(gate)
+        slow.open.clear()
+        writing = asyncio.create_task(client.execute("INSERT INTO things VALUES (1, 'late')"))
+        await asyncio.sleep(0.2)
+        assert shop.psql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO things%'").strip() == "0"
+        slow.open.set()
+        await asyncio.wait_for(writing, 5)
+        await client.execute("DELETE FROM things WHERE id = 1")
+
+
+@pytest.mark.parametrize("threshold", [None, 0], ids=["simple", "prepared"])
+async def test_block_a_full_spool_fails_the_statement_and_nothing_runs(
+    start: Start, shop: Any, threshold: int | None
+) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg(prepare_threshold=threshold) as client:
+        slow = between(gate)
+        slow.full = True
+        with pytest.raises(psycopg.errors.DiskFull, match="audit trail can't be written"):
+            await client.execute("INSERT INTO things VALUES (2, 'unrecorded')")
+        # From the first refusal on, reads wait to be recorded before they are sent.
+        with pytest.raises(psycopg.errors.DiskFull, match="the statement was not run"):
+            await client.execute("SELECT 1")
+        slow.full = False
+        cursor = await client.execute("SELECT count(*) FROM things WHERE id = 2")
+        assert await cursor.fetchone() == (0,)
+    ends = await gate.settled(2, "session")
+    assert ends[-1]["event"] == "end"
+    # Each statement that ran is there, and none that did not has an outcome.
+    ran = {(one["session"], one["statement"]) for one in gate.events("intent")}
+    assert {(one["session"], one["statement"]) for one in gate.events("outcome")} == ran
+
+
+async def test_block_a_read_that_turns_out_unrecorded_shows_nothing(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    client = await gate.psycopg()
+    slow = between(gate)
+    slow.full = True
+    with pytest.raises(psycopg.OperationalError, match="audit trail can't be written"):
+        await client.execute("SELECT 1")
+    assert client.closed
+
+
+async def test_continue_runs_and_owns_up(start: Start, shop: Any) -> None:
+    gate = await start(shop, on_failure="continue")
+    async with await gate.psycopg() as client:
+        slow = between(gate)
+        slow.open.clear()
+        cursor = await client.execute("SELECT 2")
+        assert await cursor.fetchone() == (2,)
+        slow.open.set()
+        await gate.settled(1, "intent")
+        slow.full = True
+        for _ in range(3):
+            cursor = await client.execute("SELECT 1")
+            assert await cursor.fetchone() == (1,)
+        await asyncio.sleep(0.1)
+        slow.full = False
+        (loss,) = await gate.settled(1, "loss")
+    assert loss["count"] == 3
+    assert loss["cause"] == "the audit spool is full"
+    assert gate.proxy.trail.lost_statements == 3
+
+
+async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    client = await gate.psycopg()
+    pid = client.info.backend_pid
+    cursor = await client.execute("SELECT pg_backend_pid()")
+    (pid,) = await cursor.fetchone()
+    sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    shop.psql(f"SELECT pg_terminate_backend({pid})")
+    with pytest.raises(psycopg.errors.AdminShutdown):
+        await sleeping
+    outcomes = await gate.settled(2)
+    assert outcomes[-1]["result"] == "unknown"

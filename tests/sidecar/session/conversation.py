@@ -1,0 +1,156 @@
+"""A conversation with the session's machine: say what client and server send, expect what each gets. No socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock_core.audit.event import Event
+from penstock_core.identity import Identity, Workload
+from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.commands import Command, Particulars, Rules, Terms
+from penstock_sidecar.session.machine import Session
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields
+
+WEB = Identity(Workload("shop", "web", "web-1", "u-1"))
+NONCE = "nonce"
+NOBODY = f"penstock_{NONCE}"
+
+# What servers say.
+READY, READY_IN, READY_FAILED = messages.ready(b"I"), messages.ready(b"T"), messages.ready(b"E")
+PARSED, BOUND, CLOSED = (messages.message(kind, b"") for kind in (b"1", b"2", b"3"))
+NO_DATA, SUSPENDED, EMPTY = (messages.message(kind, b"") for kind in (b"n", b"s", b"I"))
+COPY_IN, COPY_OUT = messages.message(b"G", b"\x00\x00\x00"), messages.message(b"H", b"\x00\x00\x00")
+COPY_DONE = messages.message(b"c", b"")
+ROW = messages.message(b"D", b"\x00\x01\x00\x00\x00\x011")
+
+
+def complete(tag: str) -> bytes:
+    return messages.message(b"C", tag.encode() + b"\x00")
+
+
+def error(sqlstate: str, text: str = "words of the server", severity: str = "ERROR") -> bytes:
+    return messages.error_response(ErrorFields(severity, sqlstate, text, "Key (email)=(ada@example.com)."))
+
+
+def copy_data(data: bytes) -> bytes:
+    return messages.message(b"d", data)
+
+
+def sync() -> bytes:
+    return messages.SYNC
+
+
+def run(name: str = "", portal: str = "") -> bytes:
+    """Bind and Execute."""
+    return messages.bind(portal, name) + messages.execute(portal)
+
+
+def allow(text: str, **more: Any) -> Decision:
+    return Decision(Action.ALLOW, text, verbs=(text.split(maxsplit=1)[0].lower(),) if text.split() else (), **more)
+
+
+def rewrite(text: str, **more: Any) -> Decision:
+    return Decision(Action.REWRITE, text, verbs=("select",), **more)
+
+
+def deny(reason: str = "no", **more: Any) -> Decision:
+    return Decision(Action.DENY, "", verbs=("select",), denial=Denial(reason, "do otherwise", **more))
+
+
+@dataclass
+class Book:
+    """A decider that reads from a book; what is not in it is allowed."""
+
+    entries: dict[str, Decision] = field(default_factory=dict)
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        self.path = search_path
+        return self.entries.get(text) or allow(text)
+
+
+@dataclass
+class Trail:
+    refusal: str = ""
+
+
+class Conversation:
+    """One session, and what it said last."""
+
+    def __init__(
+        self, entries: dict[str, Decision] | None = None, *, on_failure: Any = "continue", terms: Terms | None = None,
+        open_: bool = True,
+    ) -> None:  # fmt: skip
+        self.book = Book(entries or {})
+        self.trail = Trail()
+        self.now = 0
+        self.on_failure = on_failure
+        self.events: list[Event] = []
+        self.tickets: list[int] = []
+        self.to_server = self.to_client = b""
+        self.rest: list[Command] = []
+        particulars = Particulars("s-1", "10.1.2.3:4", 77, bytes(range(32)), NONCE)
+        self.terms = terms or Terms("shop", "shop", workload=WEB)
+        self.session = Session(self.terms, particulars, self.trail, lambda: self.now)
+        if open_:
+            self.client(messages.startup({"user": "app", "database": "shop"}))
+            (connect,) = self.rest
+            assert isinstance(connect, commands.Connect)
+            self.did(self.session.connected(self.rules(), {"server_version": "18.0"}))
+            assert self.to_client.endswith(READY)
+            self.events.clear()
+
+    def rules(self, policy: object = "one") -> Rules:
+        return Rules(self.book, self.on_failure, ("public",), b"key", policy)
+
+    def did(self, answer: list[Command]) -> Conversation:
+        self.to_server = self.to_client = b""
+        self.rest = []
+        for command in answer:
+            match command:
+                case commands.ToServer(data):
+                    self.to_server += data
+                case commands.ToClient(data):
+                    self.to_client += data
+                case commands.Record(ticket, bodies, report):
+                    self.events += bodies
+                    if report:
+                        self.tickets.append(ticket)
+                case _:
+                    self.rest.append(command)
+        return self
+
+    def client(self, *parts: bytes) -> Conversation:
+        self.now += 10
+        return self.did(self.session.client_bytes(b"".join(parts)))
+
+    def server(self, *parts: bytes) -> Conversation:
+        self.now += 10
+        return self.did(self.session.server_bytes(b"".join(parts)))
+
+    def reaches_server(self, *parts: bytes) -> Conversation:
+        assert self.to_server == b"".join(parts)
+        return self
+
+    def reaches_client(self, *parts: bytes) -> Conversation:
+        assert self.to_client == b"".join(parts)
+        return self
+
+    def client_reads_error(self, sqlstate: str, words: str = "", then: bytes = b"") -> Conversation:
+        assert self.to_client.endswith(then)
+        fields = messages.read_error(self.to_client[5 : len(self.to_client) - len(then)])
+        assert fields.sqlstate == sqlstate
+        assert words in fields.message
+        return self
+
+    def new_rules(self, entries: dict[str, Decision], policy: object = "another") -> Conversation:
+        self.book = Book(entries)
+        return self.did(self.session.rules_replaced(self.rules(policy)))
+
+    def kinds(self) -> list[str]:
+        return [
+            f"{event['kind']} {event.get('result') or event.get('decision') or event.get('event')}"
+            for event in self.events
+        ]
