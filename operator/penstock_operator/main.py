@@ -9,15 +9,14 @@ import asyncio
 import os
 import signal
 import socket
-import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from penstock_operator.certificates.keeper import Keeper
-from penstock_operator.cluster.access import find
+from penstock_operator.cluster.access import Access, find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers import handlers
 from penstock_operator.controllers.namespaces import Namespaces
@@ -28,17 +27,20 @@ from penstock_operator.settings import OperatorSettings
 # How often Secrets and webhooks are looked at, and every namespace though nothing happened.
 _KEEP_SECONDS = 10.0
 _LOOK_SECONDS = 300.0
+# An event takes no longer than this.
+_LATEST = timedelta(minutes=1)
 _log = structlog.get_logger(__name__)
 
 
 class Operator:
     """One operator. There must not be two at a time: the chart has one replica, replaced before the next starts."""
 
-    def __init__(self, api: Api, settings: OperatorSettings) -> None:
+    def __init__(self, api: Api, access: Access, settings: OperatorSettings) -> None:
+        self._loop = asyncio.get_running_loop()
         self.keeper = Keeper(api, settings, lambda: datetime.now(UTC))
         instance = os.environ.get("HOSTNAME") or socket.gethostname()
         self.namespaces = Namespaces(api, version("penstock"), lambda: self.keeper.bundle, instance)
-        self.watching = threading.Event()
+        self.watch = handlers.Watch(handlers.registry(access, self._touch))
         self.registry = CollectorRegistry()
         self._not_after = Gauge(
             "penstock_operator_cert_not_after_seconds",
@@ -55,7 +57,7 @@ class Operator:
     def lacking(self) -> list[str]:
         """What must be there before we are ready."""
         missing = [] if self.keeper.not_after else ["certificates"]
-        return missing + ([] if self.watching.is_set() else ["the watch"])
+        return missing + ([] if self.watch.ready.is_set() else ["the watch"])
 
     async def keep(self) -> None:
         """Keep certificates and webhooks, and tell all namespaces when trust changed."""
@@ -73,30 +75,34 @@ class Operator:
             await asyncio.sleep(_KEEP_SECONDS)
 
     async def look(self) -> None:
-        """Look at every namespace now and then: an event may have been missed, and somebody may have deleted things."""
+        """Look at every namespace now and then: events may be missed, and what we wrote may have been undone."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self.namespaces.touch(*self.namespaces.known)
+            try:
+                missed = await self.namespaces.look_everywhere(datetime.now(UTC) - _LATEST)
+            except ApiError as problem:
+                _log.warning("the cluster could not be looked through", problem=str(problem))
+                continue
+            if missed:
+                raise handlers.WatchingEnded(f"the watch never told of resources in {', '.join(missed)}")
+
+    def _touch(self, namespace: str) -> None:
+        """From kopf's thread."""
+        self._loop.call_soon_threadsafe(self.namespaces.touch, namespace)
 
 
 async def run(settings: OperatorSettings) -> None:
     """Run until SIGTERM or SIGINT. Raises AccessError, ServingError, WatchingEnded."""
     access = find()
-    stop, stop_watching = asyncio.Event(), threading.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Api(access) as api:
-        operator = Operator(api, settings)
-
-        def touch(namespace: str) -> None:
-            loop.call_soon_threadsafe(operator.namespaces.touch, namespace)
-
-        watching = asyncio.to_thread(handlers.watch, handlers.registry(access, touch), operator.watching, stop_watching)
+        operator = Operator(api, access, settings)
         endpoint = Endpoint(health(operator.lacking, operator.registry), settings.host, settings.health_port)
+        tasks = [operator.keep(), operator.look(), operator.namespaces.run(), asyncio.to_thread(operator.watch.run)]
         try:
-            await alongside(
-                serve([endpoint], stop), [operator.keep(), operator.look(), operator.namespaces.run(), watching]
-            )
+            await alongside(serve([endpoint], stop), tasks)
         finally:
-            stop_watching.set()
+            operator.watch.stop()

@@ -97,6 +97,8 @@ def _config(endpoint: Endpoint, drain: int) -> uvicorn.Config:
         port=endpoint.port,
         ssl_context_factory=None if tls is None else (lambda _config, _default: tls),
         log_config=None,
+        # That servers start and end is of no interest.
+        log_level="warning",
         access_log=False,
         lifespan="off",
         server_header=False,

@@ -16,10 +16,10 @@ import structlog
 
 from penstock_operator.certificates.authority import KeyPair, service_names
 from penstock_operator.certificates.rotation import Authorities, advanced, leaf_from_data, renewed_leaf
+from penstock_operator.certificates.spread import LABELS, MANAGER, spread
 from penstock_operator.cluster.api import Api, ApiError, Json
 from penstock_operator.settings import OperatorSettings
 
-MANAGER = "penstock-operator"
 AUTHORITY_SECRET = "penstock-authority"  # noqa: S105 - the name of a Secret, as those below
 CONTROL_TLS_SECRET = "penstock-control-tls"  # noqa: S105
 COLLECTOR_TLS_SECRET = "penstock-collector-tls"  # noqa: S105
@@ -37,7 +37,6 @@ class Keeper:
         self._api = api
         self._settings = settings
         self._clock = clock
-        self._labels = {"app.kubernetes.io/name": "penstock", "app.kubernetes.io/managed-by": MANAGER}
         self.bundle = b""
         # Certificate → when it ends, in seconds since 1970.
         self.not_after: dict[str, float] = {}
@@ -54,6 +53,7 @@ class Keeper:
             ("validatingwebhookconfigurations", self._settings.validating_webhook),
         ):
             await self._trust(kind, name)
+        await spread(self._api, self._settings.namespace, self.bundle)
         for secret, service in (
             (CONTROL_TLS_SECRET, self._settings.control_service),
             (COLLECTOR_TLS_SECRET, self._settings.collector_service),
@@ -157,7 +157,7 @@ class Keeper:
             "apiVersion": "v1",
             "kind": "Secret",
             "type": kind,
-            "metadata": {"name": name, "namespace": self._settings.namespace, "labels": self._labels},
+            "metadata": {"name": name, "namespace": self._settings.namespace, "labels": LABELS},
             "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
         }
         path = f"/api/v1/namespaces/{self._settings.namespace}/secrets/{name}"

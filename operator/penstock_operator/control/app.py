@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from penstock_operator.cluster.watch import Json
@@ -119,11 +119,17 @@ def secured(control: Control) -> Starlette:
     """What is served over TLS."""
     return Starlette(
         routes=[
+            Route("/healthz", _healthz, methods=["GET"]),
             Route("/mutate", control.mutate, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
             Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
         ]
     )
+
+
+async def _healthz(_: Request) -> Response:
+    """For those who want to know whether they trust our certificate."""
+    return PlainTextResponse("ok\n")
 
 
 async def _body(request: Request) -> bytes:

@@ -6,8 +6,10 @@ doing anything with what changed (`namespaces.py`).
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +22,7 @@ from penstock_operator.objects import DATABASES, POLICIES
 
 _GROUP = ("penstock.dev", "v1alpha1")
 # A watch that stays silent this long is made anew, whatever the network hides.
-_WATCH_SECONDS = 290.0
+_WATCH_SECONDS = 290
 
 
 class WatchingEnded(Exception):
@@ -67,13 +69,49 @@ def connection(access: Access) -> kopf.ConnectionInfo:
     )
 
 
-def watch(handlers: kopf.OperatorRegistry, ready: threading.Event, stop: threading.Event) -> None:
-    """Watch until `stop`; blocks. Raises WatchingEnded."""
-    # kopf logs each event it handles; what we do about it is logged by ourselves.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    kopf.run(registry=handlers, standalone=True, clusterwide=True, ready_flag=ready, stop_flag=stop)
-    if not stop.is_set():
-        raise WatchingEnded("watching the cluster ended unexpectedly; the lines above say why")
+class Watch:
+    """kopf at work. Its flags are of its own loop: with those of threads it would never end by itself."""
+
+    def __init__(self, handlers: kopf.OperatorRegistry) -> None:
+        self._handlers = handlers
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._flag: asyncio.Event | None = None
+        self._stopped = False
+        self.ready = threading.Event()
+
+    def run(self) -> None:
+        """Watch until `stop`; blocks. Raises WatchingEnded."""
+        _quieten()
+        asyncio.run(self._run())
+        if not self._stopped:
+            raise WatchingEnded("watching the cluster ended unexpectedly; the lines above say why")
+
+    def stop(self) -> None:
+        """From any thread."""
+        self._stopped = True
+        if self._loop is not None and self._flag is not None:
+            self._loop.call_soon_threadsafe(self._flag.set)
+
+    async def _run(self) -> None:
+        self._flag = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if not self._stopped:
+            await kopf.operator(
+                registry=self._handlers,
+                standalone=True,
+                clusterwide=True,
+                ready_flag=self.ready,
+                stop_flag=self._flag,
+            )
+
+
+def _quieten() -> None:
+    # kopf tells each step it takes; what we do about it is logged by ourselves.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns that it is not in the main thread, where signals are; that is so on purpose.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # It makes itself an identity of the user's name, and the image's user has none.
+    os.environ.setdefault("USER", "penstock")
 
 
 def _encoded(pem: str) -> str | None:

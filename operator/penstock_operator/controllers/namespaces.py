@@ -13,11 +13,10 @@ from typing import Any
 
 import structlog
 
-from penstock_operator.certificates.keeper import MANAGER
+from penstock_operator.certificates.spread import spread
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers.verdicts import Holdings, Verdict, ready_condition, verdicts
 from penstock_operator.inject.annotations import INJECTED_LABEL
-from penstock_operator.inject.sidecar import CA_CONFIG_MAP
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
 
 Json = dict[str, Any]
@@ -48,6 +47,21 @@ class Namespaces:
         self.known.update(namespaces)
         self._dirty.update(namespaces)
         self._wake.set()
+
+    async def look_everywhere(self, before: datetime) -> list[str]:
+        """Touch every namespace with resources; those that nobody told of though they are older than `before`.
+
+        Raises ApiError.
+        """
+        found: dict[str, str] = {}
+        for plural in (DATABASES, POLICIES):
+            for one in await self._items(f"{GROUP_PATH}/{plural}"):
+                namespace, made = one["metadata"]["namespace"], one["metadata"]["creationTimestamp"]
+                found[namespace] = min(made, found.get(namespace, made))
+        limit = before.strftime("%Y-%m-%dT%H:%M:%SZ")
+        missed = sorted(namespace for namespace in set(found) - self.known if found[namespace] < limit)
+        self.touch(*found)
+        return missed
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -80,7 +94,7 @@ class Namespaces:
         pods = await self._items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{INJECTED_LABEL}=true")
         running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
         if databases:
-            await self._spread_authority(namespace)
+            await spread(self._api, namespace, self._bundle())
         raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
         raw |= {(POLICIES, one["metadata"]["name"]): one for one in policies}
         for verdict in verdicts(Holdings(databases, policies, running), self._version):
@@ -136,30 +150,6 @@ class Namespaces:
             await self._api.create(f"/apis/events.k8s.io/v1/namespaces/{metadata['namespace']}/events", event)
         except ApiError as problem:
             _log.warning("an event could not be written", resource=verdict.name, problem=str(problem))
-
-    async def _spread_authority(self, namespace: str) -> None:
-        """Keep the ConfigMap by which sidecars trust `control` and the collector; pods follow it when it changes."""
-        bundle = self._bundle().decode()
-        if not bundle:
-            raise ApiError(0, "there is no certificate authority yet")
-        path = f"/api/v1/namespaces/{namespace}/configmaps/{CA_CONFIG_MAP}"
-        try:
-            known = (await self._api.get(path)).get("data")
-        except ApiError as problem:
-            if problem.status != _NOT_FOUND:
-                raise
-            known = None
-        if known == {"ca.crt": bundle}:
-            return
-        labels = {"app.kubernetes.io/name": "penstock", "app.kubernetes.io/managed-by": MANAGER}
-        body: Json = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": CA_CONFIG_MAP, "namespace": namespace, "labels": labels},
-            "data": {"ca.crt": bundle},
-        }
-        await self._api.apply(path, body, manager=MANAGER)
-        _log.info("authority spread", namespace=namespace)
 
     async def _items(self, path: str, **query: str) -> list[Json]:
         return (await self._api.get(path, **query)).get("items") or []

@@ -132,24 +132,24 @@ def _environment(shape: Shape, wanted: Wanted, upstream: Upstream) -> list[Json]
         "PENSTOCK_HEALTH": f"0.0.0.0:{wanted.health_port}",
         "PENSTOCK_DATABASE": upstream.name,
         "PENSTOCK_CONTROL__URL": shape.control_url,
-        "PENSTOCK_CONTROL__TOKENFILE": f"{identity}/control-token",
-        "PENSTOCK_CONTROL__CAFILE": f"{identity}/ca.crt",
+        "PENSTOCK_CONTROL__TOKEN_FILE": f"{identity}/control-token",
+        "PENSTOCK_CONTROL__CA_FILE": f"{identity}/ca.crt",
         "PENSTOCK_COLLECTOR__URL": shape.collector_url,
-        "PENSTOCK_COLLECTOR__TOKENFILE": f"{identity}/collector-token",
-        "PENSTOCK_COLLECTOR__CAFILE": f"{identity}/ca.crt",
-        "PENSTOCK_CREDENTIALSDIR": credentials,
+        "PENSTOCK_COLLECTOR__TOKEN_FILE": f"{identity}/collector-token",
+        "PENSTOCK_COLLECTOR__CA_FILE": f"{identity}/ca.crt",
+        "PENSTOCK_CREDENTIALS_DIR": credentials,
         "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool.db",
-        "PENSTOCK_SPOOL__MAXBYTES": str(shape.spool_bytes),
+        "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
         "PENSTOCK_LOG_LEVEL": shape.log_level,
     }
     if upstream.ca_secret:
-        values["PENSTOCK_UPSTREAMCAFILE"] = f"{_MOUNTS[_UPSTREAM_CA]}/ca.crt"
+        values["PENSTOCK_UPSTREAM_CA_FILE"] = f"{_MOUNTS[_UPSTREAM_CA]}/ca.crt"
     fields = {
         "PENSTOCK_NAMESPACE": "metadata.namespace",
         "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "metadata.namespace",
-        "PENSTOCK_IDENTITY__WORKLOAD__SERVICEACCOUNT": "spec.serviceAccountName",
+        "PENSTOCK_IDENTITY__WORKLOAD__SERVICE_ACCOUNT": "spec.serviceAccountName",
         "PENSTOCK_IDENTITY__WORKLOAD__POD": "metadata.name",
-        "PENSTOCK_IDENTITY__WORKLOAD__PODUID": "metadata.uid",
+        "PENSTOCK_IDENTITY__WORKLOAD__POD_UID": "metadata.uid",
     }
     entries: list[Json] = [{"name": name, "value": value} for name, value in values.items()]
     # apiVersion as the API server would default it, so that a second look finds no difference.

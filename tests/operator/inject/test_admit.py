@@ -140,7 +140,7 @@ def test_a_database_that_names_no_authority_needs_no_volume_for_it(desk: Desk) -
     desk.shop.database["spec"]["tls"] = {"mode": "require"}
     after = desk.admitted(pod())
     assert "penstock-upstream-ca" not in [volume["name"] for volume in after["spec"]["volumes"]]
-    assert "PENSTOCK_UPSTREAMCAFILE" not in env(after["spec"]["initContainers"][0])
+    assert "PENSTOCK_UPSTREAM_CA_FILE" not in env(after["spec"]["initContainers"][0])
 
 
 def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:
