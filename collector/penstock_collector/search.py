@@ -332,7 +332,7 @@ def export(connection: sqlite3.Connection, stream: str, after: Place, limit: int
     lines = connection.execute(
         """SELECT t.name, q.seq, q.id + :quarantined, CAST(q.raw AS TEXT)
            FROM streams t CROSS JOIN quarantine q ON q.stream = t.id
-           WHERE (:stream = '' OR t.name = :stream) AND length(q.raw) = q.length AND json_valid(CAST(q.raw AS TEXT))
+           WHERE (:stream = '' OR t.name = :stream) AND length(q.raw) = q.length AND q.claimed_seq IS NOT NULL
              AND t.name >= :name AND (t.name > :name OR (q.seq, q.id + :quarantined) > (:seq, :id))
            ORDER BY t.name, q.seq, q.id LIMIT :limit""",
         values,

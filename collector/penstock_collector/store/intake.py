@@ -129,9 +129,9 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: fl
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
     cursor = connection.execute(
-        """INSERT INTO quarantine (stream, seq, received, reason, sha256, length, raw) VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT DO NOTHING""",
-        (state.id, seq, now, line.reason, line.sha256, line.length, line.raw),
+        """INSERT INTO quarantine (stream, seq, claimed_seq, received, reason, sha256, length, raw)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
+        (state.id, seq, line.claimed_seq, now, line.reason, line.sha256, line.length, line.raw),
     )
     if cursor.rowcount:
         taken.quarantined += 1

@@ -92,6 +92,8 @@ CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY,
     stream INTEGER NOT NULL REFERENCES streams (id),
     seq INTEGER NOT NULL,
+    -- What the line says itself, if it is JSON that says so.
+    claimed_seq INTEGER,
     received REAL NOT NULL,
     reason TEXT NOT NULL,
     sha256 TEXT NOT NULL,

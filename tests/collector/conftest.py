@@ -1,0 +1,156 @@
+"""A real collector on a socket, and streams of sealed events to send to it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from penstock_collector.main import Running, serve
+from penstock_collector.settings import Settings
+from penstock_core.audit.chain import Head, canonical
+from penstock_core.audit.event import Event
+
+WRITER, OTHER_WRITER, READER = "write-gw1", "write-gw2", "read-ada"
+
+
+class Sender:
+    """A stream that grows: makes sealed events as a sidecar does."""
+
+    def __init__(self, name: str = "gw1/boot1") -> None:
+        self.head = Head(name)
+        self.minute = 0
+
+    def seal(self, *bodies: Event) -> list[Event]:
+        events = []
+        for body in bodies:
+            self.minute += 1
+            time = f"2026-11-25T{9 + self.minute // 60:02}:{self.minute % 60:02}:00.000000Z"
+            event, self.head = self.head.seal(body, time)
+            events.append(event)
+        return events
+
+    def statement(self, number: int, sql: str = "SELECT 1", **fields: Any) -> list[Event]:
+        """An intent and its outcome."""
+        key = {"session": "s1", "statement": str(number)}
+        intent = {
+            "kind": "intent",
+            **key,
+            "identity": {"name": "sa:shop/web"},
+            "database": "shop",
+            "decision": "allow",
+            "verbs": ["select"],
+            "relations": ["public.orders"],
+            "sql": sql,
+        }
+        outcome = {"kind": "outcome", **key, "result": "ok", "rows": number, "bytes": 10, "durationUs": 1500}
+        return self.seal({**intent, **fields}, outcome)
+
+
+def ndjson(events: list[Event]) -> bytes:
+    return b"".join(canonical(event) + b"\n" for event in events)
+
+
+class Client:
+    """Talks to a running collector as a sidecar and as a viewer would."""
+
+    def __init__(self, running: Running, http: httpx2.AsyncClient) -> None:
+        self.running = running
+        self.http = http
+
+    async def post(
+        self,
+        body: bytes | list[Event],
+        stream: str = "gw1/boot1",
+        token: str | None = WRITER,
+        oldest: int | None = None,
+    ) -> httpx2.Response:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        if oldest is not None:
+            headers["Penstock-Oldest-Seq"] = str(oldest)
+        content = ndjson(body) if isinstance(body, list) else body
+        return await self.http.post(f"/v1/streams/{stream}/events", content=content, headers=headers)
+
+    async def send(self, body: bytes | list[Event], stream: str = "gw1/boot1", **options: Any) -> int:
+        """Post what should be taken; the acknowledged seq."""
+        response = await self.post(body, stream, **options)
+        assert response.status_code == 200, response.text
+        acknowledged: int = response.json()["acknowledged"]
+        return acknowledged
+
+    async def get(self, path: str, token: str | None = READER) -> httpx2.Response:
+        return await self.http.get(path, headers={} if token is None else {"authorization": f"Bearer {token}"})
+
+    async def search(self, query: str = "") -> list[dict[str, Any]]:
+        response = await self.get(f"/v1/events?{query}")
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["events"]
+        return found
+
+    async def alarms(self) -> dict[str, dict[str, Any]]:
+        return {alarm["kind"]: alarm for alarm in (await self.get("/v1/streams")).json()["alarms"]}
+
+    async def exported(self, query: str = "") -> list[Any]:
+        return [json.loads(line) for line in (await self.get(f"/v1/export?{query}")).text.splitlines()]
+
+
+def token_line(token: str, name: str) -> str:
+    return f"{hashlib.sha256(token.encode()).hexdigest()} {name}\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A collector that gw1 and gw2 may write to, and ada may read."""
+    streams, viewers = tmp_path / "stream-tokens", tmp_path / "viewer-tokens"
+    streams.write_text("# who may write\n" + token_line(WRITER, "gw1") + token_line(OTHER_WRITER, "gw2"))
+    viewers.write_text(token_line(READER, "ada"))
+    return Settings(
+        listen="127.0.0.1:0", database=tmp_path / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
+    )
+
+
+StartCollector = Callable[[Settings], Any]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[StartCollector]:
+    """Starts collectors, and stops them at the end of the test."""
+    running: list[tuple[Running, asyncio.Task[None], httpx2.AsyncClient]] = []
+
+    async def begin(settings: Settings) -> Client:
+        ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(serve(settings, ready.set_result))
+        await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        http = httpx2.AsyncClient(base_url=ready.result().url, timeout=20, trust_env=False, verify=False)
+        running.append((ready.result(), task, http))
+        return Client(ready.result(), http)
+
+    yield begin
+    for one, task, http in running:
+        await http.aclose()
+        one.stop()
+        await task
+
+
+@pytest.fixture
+async def client(start: StartCollector, settings: Settings) -> Client:
+    started: Client = await start(settings)
+    return started
+
+
+@pytest.fixture
+def sender() -> Sender:
+    return Sender()
+
+
+@pytest.fixture
+def new_sender() -> Callable[[str], Sender]:
+    return Sender
