@@ -98,6 +98,11 @@ def match_expression(words: str) -> str:
     return " ".join('"' + word.replace('"', '""') + '"*' for word in words.split() if _WORD.search(word))
 
 
+def place_path(stream: str, seq: int) -> str:
+    """The page of an event."""
+    return "/statements/" + "/".join(quote(part, safe="") for part in stream.split("/", 1)) + f"/{seq}"
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A statement as it is shown: its intent, and its outcome if there is one yet."""
@@ -130,7 +135,7 @@ class Statement:
     @property
     def path(self) -> str:
         """The statement's own page."""
-        return "/statements/" + "/".join(quote(part, safe="") for part in self.stream.split("/", 1)) + f"/{self.seq}"
+        return place_path(self.stream, self.seq)
 
     def document(self) -> dict[str, object]:
         """For JSON."""
@@ -233,6 +238,11 @@ class Detail:
     next: Statement | None
     # Why a line at this place is in quarantine, if one is.
     quarantined: tuple[str, ...]
+
+    @property
+    def before_path(self) -> str:
+        """The page of the event before."""
+        return place_path(self.stream, self.seq - 1)
 
 
 def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | None:

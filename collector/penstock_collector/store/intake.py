@@ -207,7 +207,8 @@ def _note_gap(connection: sqlite3.Connection, state: _Stream, now: float) -> Non
     if behind is None:
         alarms.clear(connection, state.id, Alarm.GAP, now)
         return
-    detail = f"seq {state.contiguous + 1} to {behind - 1} are missing"
+    first, last = state.contiguous + 1, behind - 1
+    detail = f"seq {first} to {last} are missing" if last > first else f"seq {first} is missing"
     alarms.sound(connection, state.id, Alarm.GAP, state.contiguous + 1, detail, now)
 
 

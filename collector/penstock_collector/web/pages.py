@@ -80,12 +80,14 @@ async def statement(request: Request) -> Response:
     stream = f"{request.path_params['owner']}/{request.path_params['boot']}"
     seq: int = request.path_params["seq"]
     try:
-        found = await collector_of(request).readers.run(lambda connection: detail(connection, stream, seq))
+        found, alarm_count = await collector_of(request).readers.run(
+            lambda connection: (detail(connection, stream, seq), sum(alarms.counts(connection).values()))
+        )
     except StoreError as error:
         return problem(request, 503, str(error))
     if found is None:
         return problem(request, 404, f"Nothing is known of event {seq} of stream {stream}.")
-    return render(request, "statement.html", found=found)
+    return render(request, "statement.html", found=found, alarm_count=alarm_count)
 
 
 async def stream_list(request: Request) -> Response:

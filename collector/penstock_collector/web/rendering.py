@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -57,6 +58,11 @@ def pretty(document: str) -> str:
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
 
 
+def breakable(value: str) -> Markup:
+    """A dotted path that may go on in the next line behind its dots."""
+    return escape(value).replace(".", Markup(".<wbr>"))
+
+
 def thousands(value: int | None) -> str:
     """A count with thin spaces between thousands."""
     return "" if value is None else f"{value:,}".replace(",", "\u202f")
@@ -75,6 +81,8 @@ def _environment() -> jinja2.Environment:
         "ago": ago,
         "moment": moment,
         "pretty": pretty,
+        "parsed": json.loads,
+        "breakable": breakable,
         "thousands": thousands,
     }
     environment.globals["static"] = {name: static_url(name) for name in ("style.css", "tail.js", "mark.svg")}

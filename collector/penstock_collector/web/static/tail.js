@@ -10,6 +10,8 @@ const live = document.getElementById("live");
 const state = document.getElementById("live-state");
 const pause = document.getElementById("pause");
 const gap = document.getElementById("gap");
+const count = document.getElementById("arrived");
+const announcement = document.getElementById("announcement");
 const empty = document.getElementById("empty");
 const follow = new URL(rows.dataset.follow, location.origin);
 
@@ -17,19 +19,22 @@ let source = null;
 let cursor = follow.searchParams.get("after");
 let retry = 0;
 let arrived = 0;
-let announced = 0;
+let told = 0;
+let telling = null;
 
 function show(name, text) {
   live.dataset.state = name;
   if (state.textContent !== text) state.textContent = text;
 }
 
-// Screen readers are told of new statements now and then, not of each.
+// What arrives is counted for the eye at once, and told to screen readers now and then.
 function announce() {
-  const now = Date.now();
-  if (now - announced < QUIET_MS) return;
-  announced = now;
-  show("live", arrived === 1 ? "Live, 1 new statement" : `Live, ${arrived} new statements`);
+  count.textContent = `${arrived} new`;
+  telling ??= setTimeout(() => {
+    telling = null;
+    if (arrived > told) announcement.textContent = `${arrived - told} new statements`;
+    told = arrived;
+  }, QUIET_MS);
 }
 
 function place(id, html) {
