@@ -25,8 +25,8 @@ from penstock_sidecar.session.refusals import fatal
 
 _log = structlog.get_logger(__name__)
 
-# A reading that began this recently is fresh enough for a name that was not found.
-FRESH_SECONDS = 1.0
+# The catalog is not read more often than this, whoever asks for names that are not there.
+PAUSE_SECONDS = 0.3
 # How often the catalog is looked at without being asked to.
 CHECK_SECONDS = 30.0
 # Different policies whose deciders, with their caches, are kept.
@@ -45,6 +45,8 @@ class Gate:
         self._reader: CatalogReader | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read_began = 0.0
+        # Asked for while a reading was under way, which may have come too early.
+        self._again = False
         self._checking: asyncio.Task[None] | None = None
         self.bundle: Bundle | None = None
         self.server: Server | None = None
@@ -111,20 +113,36 @@ class Gate:
 
     def catalog_stale(self) -> None:
         """The schema was changed: read it anew, whenever that is done."""
-        self._read_began = 0.0
-        self._begin_reading()
+        if self._reading is None:
+            self._begin_reading()
+        else:
+            self._again = True
 
     async def refresh_catalog(self) -> None:
-        """Read the catalog if that was not done just now. It may fail; then it is as it was."""
-        now = asyncio.get_running_loop().time()
-        if self._reading is None and self.catalog is not None and now - self._read_began < FRESH_SECONDS:
+        """Read the catalog as it is now, in turn with others who ask. It may fail; then it is as it was."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        if self._reader is None:
             return
-        await asyncio.shield(self._begin_reading())
+        while self._reading is not None or self._read_began < asked:
+            pause = self._read_began + PAUSE_SECONDS - loop.time()
+            if self._reading is None and pause > 0:
+                await asyncio.sleep(pause)
+            else:
+                # One that began before may have missed what is asked for; then another follows.
+                await asyncio.shield(self._begin_reading())
 
     def _begin_reading(self) -> asyncio.Task[None]:
-        if self._reading is None or self._reading.done():
+        if self._reading is None:
             self._reading = asyncio.create_task(self._read(), name="catalog reading")
+            self._reading.add_done_callback(self._read_ended)
         return self._reading
+
+    def _read_ended(self, task: asyncio.Task[None]) -> None:
+        self._reading = None
+        if self._again and not task.cancelled():
+            self._again = False
+            self._begin_reading()
 
     async def _read(self) -> None:
         reader = self._reader
@@ -136,10 +154,10 @@ class Gate:
             changed = await reader.read()
         except UpstreamError as error:
             trouble = str(error)
-        except (ValueError, LookupError, TypeError) as error:
-            trouble = f"penstock: the catalog can't be understood: {' '.join(str(error).split())}"
-        finally:
-            self._reading = None
+        except Exception as error:
+            # A fault of ours; sessions that wait for the catalog must not wait forever.
+            _log.exception("reading the catalog failed")
+            trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble)
         self.catalog_trouble = trouble.removeprefix("penstock: ")
