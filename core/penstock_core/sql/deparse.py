@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from pglast import ast, parse_sql
+from pglast.parser import ParseError
 from pglast.stream import RawStream
 
 from penstock_core.sql.refusal import refused
-
-# Where something stood in the text.
-_PLACES = frozenset({"location", "stmt_location", "stmt_len", "rexpr_list_start", "rexpr_list_end"})
 
 
 def deparse(statements: Sequence[ast.Node]) -> str:
     """The text of the statements. Raises Refused where it would not mean the same."""
     text = "; ".join(str(RawStream()(statement)) for statement in statements)
-    again = [statement.stmt for statement in parse_sql(text)]
+    try:
+        again = [statement.stmt for statement in parse_sql(text)]
+    except ParseError:
+        again = []
     if len(again) != len(statements) or not all(map(same, statements, again)):
         raise refused("the statement can't be written again in a way that surely means the same", "write it plainly")
     return text
+
+
+@cache
+def _meaningful(kind: str) -> tuple[str, ...]:
+    """The fields that matter: not where something stood, nor whether a call had a syntax of its own (`TRIM(…)`)."""
+    slots = getattr(ast, kind).__slots__
+    return tuple(name for name, slot in slots.items() if slot.c_type not in ("ParseLoc", "CoercionForm"))
 
 
 def same(left: Any, right: Any) -> bool:
@@ -29,7 +38,7 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, ast.Node):
         if type(left) is not type(right):
             return False
-        return all(same(getattr(left, name), getattr(right, name)) for name in left if name not in _PLACES)
+        return all(same(getattr(left, name), getattr(right, name)) for name in _meaningful(type(left).__name__))
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(same, left, right))
     return bool(_plain(left) == _plain(right))

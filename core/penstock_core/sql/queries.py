@@ -51,7 +51,7 @@ class QueryRules(ExpressionRules):
     def _select(self, select: ast.SelectStmt, scope: Scope) -> Columns:
         select.fromClause = self.from_clause(select.fromClause, scope)
         columns = select_columns(select.targetList or (), scope)
-        scope.outputs = frozenset(columns or ())
+        scope.outputs = frozenset(target.name or "" for target in select.targetList or ())
         if any(source.substituted for source in scope.sources):
             extend_group_by(select, scope)
         for part in (

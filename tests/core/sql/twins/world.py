@@ -1,0 +1,196 @@
+"""Two databases that differ in masked columns only, their masks' outputs equal, and what a client sees of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import pq
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.governor import Governor
+from penstock_core.sql.introspection import STATEMENTS, snapshot
+
+KEY = b"a key of the tests' own, 32 long"
+
+SCHEMA = """
+CREATE SCHEMA attic;
+CREATE DOMAIN public.code AS varchar(8) CHECK (VALUE ~ '^[A-Z]+$');
+CREATE TYPE public.mood AS ENUM ('good', 'bad');
+CREATE TABLE public.u (
+    id int PRIMARY KEY, email varchar(40) UNIQUE, ssn text, salary int, dom public.code, note text, cap int,
+    mail_key text GENERATED ALWAYS AS (lower(email)) STORED, CHECK (salary <= cap)
+);
+CREATE TABLE public.o (
+    id int PRIMARY KEY, uid int REFERENCES public.u(id), email varchar(40) REFERENCES public.u(email) ON UPDATE CASCADE,
+    amount numeric(8,2), mood public.mood
+);
+CREATE TABLE public.kid (extra int) INHERITS (public.u);
+CREATE TABLE attic.u (id int PRIMARY KEY, plain text);
+CREATE TABLE public.secret (id int, body text, CONSTRAINT secret_pk PRIMARY KEY (id));
+CREATE TABLE public.log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text, n int);
+CREATE TABLE public.watched (id int);
+CREATE VIEW public.v AS SELECT id, email AS address, upper(ssn) AS loud, note FROM public.u;
+CREATE VIEW public.rich AS SELECT id, note FROM public.u WHERE salary > 150;
+CREATE VIEW public.joined AS SELECT u.id, o.amount, u.email FROM public.u JOIN public.o ON o.uid = u.id;
+CREATE FUNCTION public.peek(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM public.u WHERE id = $1';
+CREATE FUNCTION public.row_email(public.o) RETURNS text LANGUAGE sql
+    AS 'SELECT email FROM public.u WHERE id = ($1).uid';
+CREATE FUNCTION public.watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER watch BEFORE INSERT OR UPDATE ON public.watched FOR EACH ROW EXECUTE FUNCTION public.watch();
+CREATE FUNCTION public.same_mail(int, int) RETURNS bool LANGUAGE sql
+    AS 'SELECT (SELECT email FROM public.u WHERE id = $1) < (SELECT email FROM public.u WHERE id = $2)';
+CREATE OPERATOR public.<% (FUNCTION = public.same_mail, LEFTARG = int, RIGHTARG = int);
+CREATE VIEW public.peeking AS SELECT id, public.peek(id) AS seen FROM public.o;
+CREATE DOMAIN public.leaky AS int CHECK (public.peek(VALUE) IS NULL OR public.peek(VALUE) < 'z');
+INSERT INTO attic.u VALUES (1, 'old'), (2, 'older');
+"""
+
+# Per twin, of equal length and with equal masks: email, ssn, salary, code.
+PEOPLE = {
+    "left": [
+        ("dora@example.com", "111-22-3333", 100, "AA"),
+        ("emil@example.org", "444-55-3333", 200, "BB"),
+        ("finn@example.com", "777-88-9999", 300, "CC"),
+        (None, None, None, None),
+    ],
+    "right": [
+        ("dina@example.com", "999-99-3333", 250, "ZZ"),
+        ("ella@example.org", "000-00-3333", 120, "YY"),
+        ("fynn@example.com", "123-45-9999", 110, "XX"),
+        (None, None, None, None),
+    ],
+}
+
+
+def fill(twin: str) -> str:
+    people = PEOPLE[twin]
+    lines = []
+    for number, (email, ssn, salary, code) in enumerate(people, 1):
+        values = ", ".join("NULL" if value is None else f"'{value}'" for value in (email, ssn, salary, code))
+        lines.append(
+            f"INSERT INTO public.u (id, email, ssn, salary, dom, note, cap)"
+            f" VALUES ({number}, {values}, 'note {number}', 500);"
+        )
+    email, ssn, salary, code = people[1]
+    lines.append(
+        f"INSERT INTO public.kid (id, email, ssn, salary, dom, note, cap, extra)"
+        f" VALUES (9, 'kid-{email}', '{ssn}', {salary}, '{code}', 'kid', 500, 7);"
+    )
+    for number in (1, 2, 3, 4):
+        person = people[number % 3]
+        lines.append(
+            f"INSERT INTO public.o VALUES ({number}, {number % 3 + 1}, '{person[0]}', {number}.50, 'good');"
+            f"INSERT INTO public.secret VALUES ({number}, '{person[1]}');"
+        )
+    lines.append("INSERT INTO public.log (line, n) VALUES ('first', 1), ('second', 2);")
+    lines.append("ANALYZE;")
+    return "\n".join(lines)
+
+
+def rule(path: str) -> Rule:
+    return Rule("support", path)
+
+
+POLICIES = PolicySet(
+    policies=("support",),
+    allow=frozenset({"select", "insert", "update", "delete"}),
+    masks=(
+        MaskRule(("public.u.email",), Mask("email", rule("masks[0]"))),
+        MaskRule(("*.*.ssn",), Mask("partial", rule("masks[1]"), keep_last=4)),
+        MaskRule(("public.u.salary",), Mask("redact", rule("masks[2]"))),
+        MaskRule(("public.u.dom",), Mask("redact", rule("masks[3]"))),
+        MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
+    ),
+)
+POLICY = EffectivePolicy("shop", POLICIES, None, 3)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a client sees of one statement."""
+
+    sqlstate: str
+    message: str
+    status: str
+    columns: tuple[tuple[str, int, int, int], ...]
+    rows: tuple[tuple[bytes | None, ...], ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.sqlstate
+
+
+@dataclass(frozen=True)
+class Twins:
+    left: str
+    right: str
+    catalog: Catalog
+
+    def governor(self, policy: EffectivePolicy = POLICY) -> Governor:
+        return Governor(policy, self.catalog, KEY)
+
+    def run(self, decision: Decision) -> tuple[Seen, Seen]:
+        """What clients of the two see, errors reduced as the session does for governed data."""
+        return see(self.left, decision), see(self.right, decision)
+
+
+def see(url: str, decision: Decision) -> Seen:
+    """Run a decision's text and roll it back."""
+    if decision.action is Action.DENY:
+        raise AssertionError(decision.denial)
+    with psycopg.connect(url, autocommit=True) as connection:
+        server = connection.pgconn
+        server.exec_(b"BEGIN")
+        result = server.exec_(decision.text.encode())
+        copied = b""
+        if result.status == pq.ExecStatus.COPY_OUT:
+            while (chunk := server.get_copy_data(0))[0] > 0:
+                copied += bytes(chunk[1])
+            result = server.get_result()
+        seen = _seen(result, copied, decision.redact_errors)
+        server.exec_(b"ROLLBACK")
+        return seen
+
+
+def _seen(result: pq.abc.PGresult, copied: bytes, reduced: bool) -> Seen:
+    sqlstate = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    message = "" if reduced else (result.error_message or b"").decode()
+    columns = tuple(
+        ((result.fname(n) or b"").decode(), result.ftype(n), result.fsize(n), result.fmod(n))
+        for n in range(result.nfields)
+    )
+    rows = tuple(
+        tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)
+    )
+    if copied:
+        rows = tuple((line,) for line in copied.splitlines())
+    return Seen(sqlstate, message, (result.command_status or b"").decode(), columns, rows)
+
+
+def make_twins(server: EmbeddedPostgres) -> Twins:
+    # Of one template, so that even the object ids are the same.
+    server.psql("CREATE DATABASE twin_template")
+    server.psql(SCHEMA, "twin_template")
+    urls = {}
+    for twin in PEOPLE:
+        name = f"twin_{twin}"
+        server.psql(f"CREATE DATABASE {name} TEMPLATE twin_template")
+        server.psql(fill(twin), name)
+        urls[twin] = server.url(name)
+    return Twins(urls["left"], urls["right"], read_catalog(urls["left"]))
+
+
+def read_catalog(url: str) -> Catalog:
+    with psycopg.connect(url, autocommit=True) as connection:
+        documents = {}
+        for name, sql in STATEMENTS:
+            cursor = connection.execute(sql)
+            if name:
+                row = cursor.fetchone()
+                assert row is not None
+                documents[name] = row[0]
+    return snapshot(documents, generation=1)
