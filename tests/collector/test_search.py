@@ -1,0 +1,168 @@
+"""Searching, paging, exporting; with what people type, and with what attackers would."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock_collector.search import match_expression
+
+OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
+
+
+@pytest.fixture
+async def filled(client: Any, sender: Any) -> Any:
+    """Five statements, 1 to 5."""
+    agent = {"name": "agent:support-bot"}
+    await client.send(
+        sender.seal(OPEN)
+        + sender.statement(1, sql="SELECT total FROM public.orders WHERE id = $1")
+        + sender.statement(
+            2,
+            sql="SELECT email FROM public.customers",
+            identity=agent,
+            decision="rewrite",
+            relations=["public.customers", "sales.Orders Old"],
+            masked=["public.customers.email"],
+            policy="support-agents",
+            rule="masks[0]",
+        )
+        + sender.statement(
+            3,
+            sql="DELETE FROM public.orders",
+            identity=agent,
+            decision="deny",
+            verbs=["delete"],
+            reason="DELETE without WHERE",
+        )
+        + sender.statement(4, sql="SELECT card_number FROM payments", relations=["public.payments"])
+        + sender.statement(5, sql="UPDATE t SET naïve = 'Größe 東京'", verbs=["update", "select"], relations=[])
+    )
+    return client
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, "54321"),
+        ({"identity": "agent:support-bot"}, "32"),
+        ({"identity": "SUPPORT"}, "32"),
+        ({"identity": "%"}, ""),
+        ({"decision": "deny"}, "3"),
+        ({"decision": "rewrite", "identity": "web"}, ""),
+        ({"verb": "select"}, "5421"),
+        ({"verb": "SELECT"}, "5421"),
+        ({"verb": "sel"}, ""),
+        ({"relation": "public.orders"}, "31"),
+        ({"relation": "orders"}, "31"),
+        ({"relation": "rders"}, ""),
+        ({"relation": "Orders Old"}, "2"),
+        ({"stream": "gw1/boot1"}, "54321"),
+        ({"stream": "gw1/other"}, ""),
+        ({"session": "s1"}, "54321"),
+        ({"q": "orders"}, "321"),
+        ({"q": "EMAIL customers"}, "2"),
+        ({"q": "ema"}, "2"),
+        ({"q": "card_number"}, "4"),
+        ({"q": "größe"}, "5"),
+        ({"q": "grosse"}, ""),
+        ({"q": "東京"}, "5"),
+        ({"q": "without where"}, "3"),
+        ({"q": "masks[0]"}, "2"),
+        ({"q": "= ( ) '"}, "54321"),
+        ({"q": "email", "decision": "allow"}, ""),
+        ({"since": "2026-11-25T09:04:00Z"}, "5432"),
+        ({"since": "2026-11-25T10:04:00+01:00"}, "5432"),
+        ({"until": "2026-11-25T09:04:00Z"}, "1"),
+        ({"since": "2026-11-25T09:04:00Z", "until": "2026-11-25T09:06:00"}, "2"),
+    ],
+)
+async def test_filters(filters: dict[str, str], expected: str, filled: Any) -> None:
+    assert "".join(found["statement"] for found in await filled.search(urlencode(filters))) == expected
+
+
+ATTEMPTS = [
+    '"',
+    '""',
+    "'",
+    "*",
+    "a*b",
+    "NOT",
+    "AND OR",
+    "NEAR(a b)",
+    "sql:",
+    "^a",
+    "a-b",
+    "{x}: y",
+    "\\",
+    "%",
+    "'; --",
+    "-",
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("text", [*ATTEMPTS, "x" * 400, "a\x00b", " \t "])
+async def test_any_text_is_just_text(text: str, filled: Any) -> None:
+    for name in ("q", "identity", "verb", "relation", "stream", "session"):
+        response = await filled.get("/v1/events?" + urlencode({name: text}))
+        assert response.status_code == 200, (name, response.text)
+
+
+@given(st.text(max_size=30))
+def test_words_are_always_quoted(words: str) -> None:
+    expression = match_expression(words)
+    outside = expression.replace('""', "").split('"')[::2]
+    assert set("".join(outside)) <= {"*", " "}
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ("decision=maybe", "decision is one of allow, rewrite, deny, not 'maybe'"),
+        ("since=yesterday", "since is a time such as 2026-11-25T09:00:00Z, not 'yesterday'"),
+        ("before=x", "before is a whole number, not 'x'"),
+        ("before=-1", "before is a whole number, not '-1'"),
+        ("limit=1.5", "limit is a whole number, not '1.5'"),
+        ("before=" + "9" * 40, f"before is a whole number, not '{'9' * 40}'"),
+        ("q=" + "x" * 500, "q is longer than 400 characters"),
+    ],
+)
+async def test_filters_that_mean_nothing(query: str, complaint: str, client: Any) -> None:
+    response = await client.get(f"/v1/events?{query}")
+    assert (response.status_code, response.json()) == (400, {"error": complaint})
+    if not query.startswith("limit"):
+        page = await client.get(f"/?{query}")
+        assert page.status_code == 400
+        assert "Traceback" not in page.text
+
+
+@pytest.mark.parametrize("query", ["", "q=orders", "decision=allow"])
+async def test_pages_meet_without_overlap_while_more_arrive(query: str, client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN) + [e for n in range(25) for e in sender.statement(n, sql="SELECT orders")])
+    seen, before = [], ""
+    while True:
+        page = (await client.get(f"/v1/events?limit=10&{query}{before}")).json()
+        seen += [int(found["statement"]) for found in page["events"]]
+        if page["next"] is None:
+            break
+        before = f"&before={page['next']}"
+        await client.send(sender.statement(100 + len(seen), sql="SELECT orders"))
+    assert seen == list(range(24, -1, -1))
+
+
+async def test_a_limit_is_kept_within_reason(client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN) + [event for number in range(600) for event in sender.statement(number)])
+    assert len((await client.get("/v1/events?limit=1000000")).json()["events"]) == 500
+    assert len((await client.get("/v1/events?limit=0")).json()["events"]) == 100
+
+
+async def test_an_export_larger_than_a_portion_is_whole(client: Any, sender: Any) -> None:
+    events = sender.seal(OPEN) + [event for number in range(1200) for event in sender.statement(number)]
+    for start in range(0, len(events), 500):
+        await client.send(events[start : start + 500])
+    assert await client.exported() == events
