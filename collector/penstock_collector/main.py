@@ -63,9 +63,10 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings, started: Callable[[Running], None] | None = None) -> None:
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
-    async with _collector(settings) as collector:
-        listener = _listen(settings)
+    async with contextlib.AsyncExitStack() as exits:
+        collector = await exits.enter_async_context(_collector(settings))
         server = _Server(_config(settings, build(collector)), collector.tail)
+        listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(_watch(collector))]
             if settings.tls_cert_file is not None and settings.tls_key_file is not None:

@@ -42,13 +42,13 @@ def dispose(connection: sqlite3.Connection, days: int, now: float) -> int:
     """
     deleted = 0
     for (stream,) in connection.execute("SELECT id FROM streams WHERE trimmed < last_seq ORDER BY id").fetchall():
-        deleted += _dispose_of(connection, stream, now - days * _DAY, now)
+        deleted += _dispose_of(connection, stream, now - days * _DAY, now, _DELETED_AT_ONCE - deleted)
         if deleted >= _DELETED_AT_ONCE:
             break
     return deleted
 
 
-def _dispose_of(connection: sqlite3.Connection, stream: int, cutoff: float, now: float) -> int:
+def _dispose_of(connection: sqlite3.Connection, stream: int, cutoff: float, now: float, most: int) -> int:
     name, trimmed = connection.execute("SELECT name, trimmed FROM streams WHERE id = ?", (stream,)).fetchone()
     # The first event that stays: the first that is not old enough.
     stays = connection.execute(
@@ -56,7 +56,7 @@ def _dispose_of(connection: sqlite3.Connection, stream: int, cutoff: float, now:
     ).fetchone()
     going = connection.execute(
         "SELECT seq, hash, id FROM events WHERE stream = ? AND seq < ? ORDER BY seq LIMIT ?",
-        (stream, stays[0] if stays else 1 << 62, _DELETED_AT_ONCE),
+        (stream, stays[0] if stays else 1 << 62, most),
     ).fetchall()
     if not going:
         return 0

@@ -1,0 +1,222 @@
+"""A pod writes its own streams, as the API server vouches; here one of our own answers TokenReviews over real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.streams import Forbidden, StreamAuthority, Unauthenticated
+from penstock_collector.auth.token_file import TokenFile
+
+UID = "6f1c7c1e-0000-4000-8000-000000000001"
+
+
+def token(audience: object = "penstock-collector", expires_in: float = 600, name: str = "web") -> str:
+    claims = {"aud": audience, "exp": time.time() + expires_in, "sub": name}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2ln"
+
+
+class Api:
+    """The part of an API server that reviews tokens."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.pods: dict[str, Any] = {}
+        self.answer: Response | None = None
+
+    async def review(self, request: Request) -> Response:
+        body = await request.json()
+        self.asked.append({"authorization": request.headers["authorization"], **body["spec"]})
+        if self.answer is not None:
+            return self.answer
+        status = self.pods.get(body["spec"]["token"], {"authenticated": False, "error": "unknown"})
+        return JSONResponse({**body, "status": status}, 201)
+
+    def knows(self, given: str, uids: Any = (UID,), audiences: Any = ("penstock-collector",), **more: Any) -> None:
+        extra = {"authentication.kubernetes.io/pod-uid": list(uids)} if uids is not None else None
+        user = {"username": "system:serviceaccount:shop:web", "extra": extra}
+        self.pods[given] = {"authenticated": True, "audiences": list(audiences), "user": user, **more}
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def api(tmp_path: Path, authority: trustme.CA) -> AsyncIterator[tuple[Api, ApiServer]]:
+    api = Api()
+    app = Starlette(routes=[Route("/apis/authentication.k8s.io/v1/tokenreviews", api.review, methods=["POST"])])
+    config = uvicorn.Config(app, log_config=None, lifespan="off")
+    config.load()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    config.ssl = context
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve([listener]))
+    (tmp_path / "token").write_text("own-token\n")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    yield api, ApiServer(url, tmp_path / "token", tmp_path / "ca.crt")
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def reviewer(api: tuple[Api, ApiServer]) -> AsyncIterator[TokenReviewer]:
+    reviewer = TokenReviewer(api[1], "penstock-collector")
+    yield reviewer
+    await reviewer.close()
+
+
+async def test_a_pod_writes_its_own_streams_only(api: tuple[Api, ApiServer], reviewer: TokenReviewer) -> None:
+    given = token()
+    api[0].knows(given)
+    authority = StreamAuthority(None, reviewer)
+    await authority.check(given, UID)
+    with pytest.raises(Forbidden):
+        await authority.check(given, "another-pod")
+    with pytest.raises(Unauthenticated):
+        await authority.check(token(name="stranger"), UID)
+    assert api[0].asked[0] == {
+        "authorization": "Bearer own-token",
+        "token": given,
+        "audiences": ["penstock-collector"],
+    }
+
+
+async def test_the_api_server_is_asked_once_for_a_while(api: tuple[Api, ApiServer], reviewer: TokenReviewer) -> None:
+    good, bad = token(), token(name="stranger")
+    api[0].knows(good)
+    for _ in range(3):
+        assert await reviewer.pod_uid(good) == UID
+        assert await reviewer.pod_uid(bad) is None
+    assert len(api[0].asked) == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "x",
+        "a.b.c",
+        "a.b.c.d",
+        "x" * 20_000,
+        token("another"),
+        token(expires_in=-1),
+        token(["a", "b"]),
+        "a.bnVsbA.c",
+    ],
+)
+async def test_what_is_no_token_of_ours_is_not_asked_about(
+    given: str, api: tuple[Api, ApiServer], reviewer: TokenReviewer
+) -> None:
+    assert await reviewer.pod_uid(given) is None
+    assert api[0].asked == []
+
+
+@pytest.mark.parametrize(
+    "review",
+    [
+        {"audiences": ["another"]},
+        {"audiences": []},
+        {"uids": None},
+        {"uids": []},
+        {"uids": [""]},
+        {"uids": ["one", "two"]},
+        {"authenticated": False},
+        {"authenticated": "true"},
+    ],
+)
+async def test_reviews_that_prove_no_pod(
+    review: dict[str, Any], api: tuple[Api, ApiServer], reviewer: TokenReviewer
+) -> None:
+    given = token()
+    api[0].knows(given, **review)
+    assert await reviewer.pod_uid(given) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status_code=500),
+        Response(status_code=403),
+        Response(b"{"),
+        JSONResponse([]),
+        JSONResponse({"status": 7}),
+    ],
+)
+async def test_an_api_server_that_cannot_tell(
+    answer: Response, api: tuple[Api, ApiServer], reviewer: TokenReviewer
+) -> None:
+    api[0].answer = answer
+    given = token()
+    with pytest.raises(ReviewUnavailable):
+        await reviewer.pod_uid(given)
+    # And it is asked again, as soon as it can.
+    api[0].answer = None
+    api[0].knows(given)
+    assert await reviewer.pod_uid(given) == UID
+
+
+async def test_an_api_server_that_is_not_ours(api: tuple[Api, ApiServer], tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other-ca.crt"))
+    reviewer = TokenReviewer(ApiServer(api[1].url, tmp_path / "token", tmp_path / "other-ca.crt"), "penstock-collector")
+    with pytest.raises(ReviewUnavailable, match="certificate verify failed"):
+        await reviewer.pod_uid(token())
+    await reviewer.close()
+    assert api[0].asked == []
+
+
+def test_outside_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ReviewUnavailable, match="not in a Kubernetes pod"):
+        ApiServer.of_this_pod(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("10.0.0.1", "https://10.0.0.1:6443"), ("fd00::1", "https://[fd00::1]:6443")]
+)
+def test_inside_a_pod(host: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").touch()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    assert ApiServer.of_this_pod(tmp_path).url == url
+
+
+async def test_a_token_file_names_owners_or_prefixes(tmp_path: Path) -> None:
+    import hashlib
+
+    def line(given: str, name: str) -> str:
+        return f"{hashlib.sha256(given.encode()).hexdigest()} {name}\n"
+
+    path = tmp_path / "tokens"
+    path.write_text(line("one", "gw1") + line("many", "team-*") + line("two", "gw2") + line("two", "gw3"))
+    authority = StreamAuthority(TokenFile(path), None)
+    for given, owner in [("one", "gw1"), ("many", "team-a"), ("two", "gw2"), ("two", "gw3")]:
+        await authority.check(given, owner)
+    for given, owner in [("one", "gw10"), ("many", "tea"), ("two", "gw1"), ("one", "gw*")]:
+        with pytest.raises(Forbidden):
+            await authority.check(given, owner)
+    for given in ("", "gw1", "none"):
+        with pytest.raises(Unauthenticated):
+            await authority.check(given, "gw1")

@@ -1,0 +1,215 @@
+"""Starting and stopping: what is wrong with the settings is one clear line; a stop loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import trustme
+
+from penstock_collector.main import StartError, serve
+from penstock_collector.settings import Settings
+
+OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE precious (x)")
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"PRAGMA application_id = {0x506E4175}; PRAGMA user_version = 99; CREATE TABLE t (x)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda path: path.write_bytes(b"garbage " * 1000), "cannot be used: file is not a database"),
+        (lambda path: path.mkdir(), "cannot be opened: unable to open database file"),
+        (foreign, "is an SQLite database of something else, not an audit trail"),
+        (newer, "has schema version 99; this program knows 1"),
+    ],
+)
+async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: Settings) -> None:
+    spoil(settings.database)
+    with pytest.raises(StartError) as error:
+        await serve(settings)
+    assert complaint in str(error.value)
+    assert str(settings.database) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+async def test_a_place_where_no_database_can_be(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="cannot be opened: File exists"):
+        await serve(settings.model_copy(update={"database": tmp_path / "file" / "audit.db"}))
+
+
+async def test_one_collector_at_a_time(client: Any, settings: Settings) -> None:
+    with pytest.raises(StartError, match="is in use by another collector"):
+        await serve(settings)
+
+
+async def test_a_port_that_is_taken(settings: Settings) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(StartError, match=f"cannot listen on {listen}: Address already in use"):
+            await serve(settings.model_copy(update={"listen": listen}))
+
+
+async def test_kubernetes_outside_a_pod(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(StartError, match="not in a Kubernetes pod"):
+        await serve(settings.model_copy(update={"kubernetes": True}))
+
+
+async def test_tls_files_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("no certificate")
+    for file in (tmp_path / "x", tmp_path / "none"):
+        with pytest.raises(StartError, match="TLS files cannot be used"):
+            await serve(settings.model_copy(update={"tls_cert_file": file, "tls_key_file": file}))
+
+
+async def test_tls_with_a_certificate_that_is_renewed(
+    start: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock_collector.main._TLS_CHECK_SECONDS", 0.05)
+    authority = trustme.CA()
+    cert, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+
+    def issue() -> None:
+        issued = authority.issue_cert("127.0.0.1")
+        cert.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        key.write_bytes(issued.private_key_pem.bytes())
+
+    def serial() -> Any:
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        with (
+            socket.create_connection(("127.0.0.1", port)) as raw,
+            context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+        ):
+            peer = tls.getpeercert()
+            return peer["serialNumber"] if peer else None
+
+    issue()
+    client = await start(settings.model_copy(update={"tls_cert_file": cert, "tls_key_file": key}))
+    assert client.running.url.startswith("https://")
+    port = int(client.running.url.rpartition(":")[2])
+    first = await asyncio.to_thread(serial)
+    login = await client.http.post("/login", content=b"token=read-ada")
+    cookie = login.headers["set-cookie"]
+    assert cookie.startswith("__Host-penstock=")
+    assert "Secure" in cookie
+    issue()
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if await asyncio.to_thread(serial) != first:
+            return
+    raise AssertionError("the renewed certificate is not used")
+
+
+async def test_what_was_acknowledged_is_there_after_a_restart(start: Any, settings: Settings, sender: Any) -> None:
+    first = await start(settings)
+    await first.send(sender.seal(OPEN) + sender.statement(1))
+    first.running.stop()
+    await asyncio.sleep(0.5)
+    second = await start(settings)
+    assert await second.send([]) == 3
+    assert await second.send(sender.statement(2)) == 5
+    assert [found["statement"] for found in await second.search()] == ["2", "1"]
+
+
+async def test_a_silent_stream_raises_an_alarm_until_it_is_heard_of(
+    start: Any, settings: Settings, sender: Any
+) -> None:
+    client = await start(settings.model_copy(update={"heartbeat_seconds": 0.1}))
+    await client.send(sender.seal(OPEN))
+    for _ in range(50):
+        await asyncio.sleep(0.05)
+        if alarms := await client.alarms():
+            break
+    assert alarms["silent"]["detail"] == "nothing heard for more than 0.3 s"
+    assert "silent" in (await client.get("/streams")).text
+    await client.send(sender.seal({"kind": "heartbeat"}))
+    assert "silent" not in await client.alarms()
+    await client.send(sender.seal({"kind": "close"}))
+    await asyncio.sleep(0.5)
+    assert await client.alarms() == {}
+
+
+async def test_a_full_disk_is_told_to_the_sender(client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN))
+    writer = client.running.collector.writer
+    pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
+    writer._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    events = [event for number in range(200) for event in sender.statement(number, sql="x" * 200)]
+    refused = await client.post(events)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert refused.json() == {"error": "the audit database cannot grow: the disk is full"}
+    writer._connection.execute("PRAGMA max_page_count = 1000000")
+    assert await client.send(events) == 401
+
+
+def test_a_process_that_gets_sigterm_ends_well(settings: Settings) -> None:
+    environment = {
+        **os.environ,
+        "PENSTOCK_COLLECTOR_LISTEN": "127.0.0.1:0",
+        "PENSTOCK_COLLECTOR_DATABASE": str(settings.database),
+        "PENSTOCK_COLLECTOR_STREAM_TOKENS_FILE": str(settings.stream_tokens_file),
+        "PENSTOCK_COLLECTOR_VIEWER_TOKENS_FILE": str(settings.viewer_tokens_file),
+    }
+    command = [sys.executable, "-m", "penstock_cli.main"]
+    code = "import sys; from penstock_cli.main import main; sys.argv = ['penstock', 'collector']; main()"
+    process = subprocess.Popen([command[0], "-c", code], stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    for line in process.stderr:
+        said = json.loads(line)
+        if said["event"] == "collector takes in events":
+            break
+    with httpx2.stream(
+        "GET", said["url"] + "/tail", headers={"authorization": "Bearer read-ada"}, trust_env=False
+    ) as tail:
+        assert tail.status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--listen", "nowhere"], "Error: listen: Value error, must be HOST:PORT, such as 0.0.0.0:8080"),
+        (["--retention-days", "0"], "Error: retention_days: Input should be greater than or equal to 1"),
+        (
+            ["--tls-key-file", "x"],
+            "Error: settings: Value error, tls_cert_file and tls_key_file come together or not at all",
+        ),
+        (["--stream-tokens-file", "/none"], "Error: token file /none cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_flags_are_one_clear_line(arguments: list[str], complaint: str, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from penstock_cli.collector import command
+
+    result = CliRunner().invoke(command, ["--database", str(tmp_path / "a.db"), *arguments])
+    assert (result.exit_code, result.output) == (1, complaint + "\n")

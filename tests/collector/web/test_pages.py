@@ -1,0 +1,229 @@
+"""Pages and logins, without a browser: what is escaped, what is shown to whom, and the headers of each answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from penstock_collector.web.login import _target
+
+OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
+DATA = ["/", "/tail", "/streams", "/statements/gw1/boot1/2", "/v1/events", "/v1/streams", "/v1/export"]
+
+
+@pytest.mark.parametrize("path", DATA)
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer nonsense"}, {"cookie": "penstock=nonsense"}])
+async def test_no_data_without_login(path: str, headers: dict[str, str], client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1, sql="SELECT precious"))
+    response = await client.http.get(path, headers=headers)
+    assert response.status_code in (303, 401)
+    assert "precious" not in response.text
+    if response.status_code == 303:
+        assert response.headers["location"].startswith("/login")
+
+
+async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
+    """A new path that shows data must come with a guard, and into the list above."""
+    from starlette.routing import Mount, Route
+
+    from penstock_collector.web.app import build
+
+    routes = build(client.running.collector).routes
+    assert all(isinstance(route, Route | Mount) for route in routes)
+    open_paths = {
+        "/login",
+        "/logout",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/static",
+        "/v1/streams/{owner}/{boot}/events",
+    }
+    for route in routes:
+        path = str(route.path)  # type: ignore[attr-defined] # all are Route or Mount, as asserted
+        if path in open_paths:
+            continue
+        path = path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
+        method = "POST" if path == "/alarms" else "GET"
+        assert (await client.http.request(method, path)).status_code in (303, 401), path
+
+
+@pytest.mark.parametrize("path", [*DATA, "/login", "/healthz", "/metrics", "/static/style.css", "/none", "/v1/none"])
+async def test_headers_of_every_answer(path: str, client: Any) -> None:
+    for token in (None, "read-ada"):
+        if path == "/tail" and token:
+            continue
+        headers = (await client.get(path, token=token)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == ("public, max-age=31536000, immutable" if "static" in path else "no-store")
+        assert "server" not in headers
+
+
+async def test_whatever_an_event_says_is_only_text(client: Any, sender: Any) -> None:
+    await client.send(
+        sender.seal({"kind": "open", "database": EVIL, "version": EVIL}, {"kind": "session", "session": EVIL})
+        + sender.statement(
+            1,
+            sql=EVIL,
+            session=EVIL,
+            identity={"name": EVIL},
+            decision=EVIL,
+            observed=EVIL,
+            database=EVIL,
+            verbs=[EVIL],
+            relations=[EVIL],
+            masked=[EVIL],
+            policy=EVIL,
+            rule=EVIL,
+            reason=EVIL,
+        )
+    )
+    for path in ("/", "/statements/gw1/boot1/3", "/streams", "/statements/gw1/boot1/1"):
+        text = (await client.get(path)).text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+    page = (await client.get("/")).text
+    assert "&lt;script&gt;alert(1)" in page
+    async with client.http.stream(
+        "GET", "/tail?format=html&after=0", headers={"authorization": "Bearer read-ada"}
+    ) as tail:
+        async with asyncio.timeout(5):
+            async for line in tail.aiter_lines():
+                if line.startswith("data: "):
+                    assert "<script>alert" not in line
+                    break
+
+
+async def test_filters_in_the_url_are_only_text(client: Any) -> None:
+    from urllib.parse import urlencode
+
+    for name in ("identity", "q", "verb", "relation", "stream", "session", "decision", "since", "before"):
+        text = (await client.get("/?" + urlencode({name: EVIL}))).text
+        assert "<script>alert" not in text
+        assert "onerror=alert(2)>" not in text
+
+
+async def test_the_page_of_a_statement(client: Any, sender: Any) -> None:
+    await client.send(
+        sender.seal(OPEN, {"kind": "session", "session": "s1", "event": "start", "client": {"addr": "10.0.0.7"}})
+        + sender.statement(1)
+        + sender.statement(2, sql="SELECT two")
+        + sender.statement(3)
+    )
+    text = (await client.get("/statements/gw1/boot1/5")).text
+    for expected in (
+        "SELECT two",
+        "10.0.0.7",
+        "/statements/gw1/boot1/3",
+        "/statements/gw1/boot1/7",
+        "2<span",
+        "1.5 ms",
+    ):
+        assert expected in text
+    # Both events of the statement, and its outcome's own page shows them too.
+    assert text.count("&#34;hash&#34;") == 3
+    assert "SELECT two" in (await client.get("/statements/gw1/boot1/6")).text
+    for missing in ("/statements/gw1/boot1/99", "/statements/gw9/boot1/1", "/statements/gw1/boot1/x", "/nowhere"):
+        response = await client.get(missing)
+        assert response.status_code == 404
+        assert "Traceback" not in response.text
+
+
+async def log_in(client: Any, token: str = "read-ada", **headers: str) -> Any:
+    return await client.http.post("/login", content=f"token={token}&next=%2Fstreams".encode(), headers=headers)
+
+
+async def test_logging_in_and_out(client: Any) -> None:
+    response = await log_in(client)
+    assert (response.status_code, response.headers["location"]) == (303, "/streams")
+    cookie = response.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    page = await client.http.get("/")
+    assert page.status_code == 200
+    assert "ada" in page.text
+    assert (await client.http.get("/login?next=/streams")).headers["location"] == "/streams"
+    assert (await client.http.post("/logout")).status_code == 303
+    assert (await client.http.get("/")).headers["location"] == "/login"
+    # The secret itself is worth nothing any more.
+    client.http.cookies.clear()
+    old = response.headers["set-cookie"].partition(";")[0]
+    assert (await client.http.get("/", headers={"cookie": old})).status_code == 303
+
+
+async def test_a_wrong_token_and_guessing(client: Any) -> None:
+    for _ in range(10):
+        response = await log_in(client, token="guess")
+        assert (response.status_code, "That token is not known here." in response.text) == (403, True)
+        assert "set-cookie" not in response.headers
+    response = await log_in(client)
+    assert (response.status_code, "Too many failed attempts" in response.text) == (429, True)
+    assert (await client.get("/v1/events")).status_code == 401
+
+
+async def test_forms_of_other_sites_do_nothing(client: Any, sender: Any) -> None:
+    assert (await log_in(client, **{"sec-fetch-site": "cross-site"})).status_code == 403
+    assert (await log_in(client, origin="https://evil.example")).status_code == 403
+    assert (await log_in(client, origin="null")).status_code == 403
+    assert (await log_in(client, **{"sec-fetch-site": "same-origin"})).status_code == 303
+    for path in ("/logout", "/alarms"):
+        refused = await client.http.post(path, content=b"alarm=1", headers={"sec-fetch-site": "same-site"})
+        assert refused.status_code == 403
+    assert (await client.http.get("/")).status_code == 200
+
+
+async def test_an_oversized_or_broken_form(client: Any) -> None:
+    for body in (b"token=" + b"x" * 100_000, b"\xff\xfe", b"&".join(b"a=1" for _ in range(100)), b""):
+        assert (await client.http.post("/login", content=body)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("/streams", "/streams"),
+        ("/?q=a b", "/?q=a b"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/a\r\nset-cookie: x", "/"),
+        ("/\tevil", "/"),
+        ("/login", "/"),
+        ("/logout", "/"),
+    ],
+)
+def test_where_a_login_leads(given: str, target: str) -> None:
+    assert _target(given) == target
+
+
+async def test_the_link_that_logs_in_once(client: Any) -> None:
+    link = "/login?ticket=" + client.running.collector.viewers.issue_ticket()
+    welcome = await client.http.get(link)
+    assert (welcome.status_code, "url=/" in welcome.text) == (200, True)
+    assert (await client.http.get("/")).status_code == 200
+    client.http.cookies.clear()
+    again = await client.http.get(link)
+    assert (again.status_code, "was used already" in again.text) == (403, True)
+
+
+async def test_alarms_that_a_person_clears(client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN))
+    await client.send(b"?\n")
+    alarm = (await client.alarms())["quarantine"]
+    assert "line at seq 2: not JSON" in (await client.get("/streams")).text
+    headers = {"authorization": "Bearer read-ada"}
+    for number in (b"x", b"", b"99", b"-1"):
+        await client.http.post("/alarms", content=b"alarm=" + number, headers=headers)
+    assert (await client.alarms()).keys() == {"quarantine"}
+    done = await client.http.post("/alarms", content=f"alarm={alarm['id']}".encode(), headers=headers)
+    assert done.status_code == 303
+    assert await client.alarms() == {}
+    assert "No alarm stands" in (await client.get("/streams")).text
