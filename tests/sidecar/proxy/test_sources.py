@@ -1,0 +1,167 @@
+"""Policies from files and from a stream of `control`: bad ones are told of once, the last good one stays."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from tests.sidecar.proxy.conftest import write_resources
+
+from penstock_core.resources import Bundle, ResourceError
+from penstock_sidecar.proxy import sources
+from penstock_sidecar.proxy.sources import ControlSource, FileSource, Wanted
+
+WANTED = Wanted("shop", "shop", bytes(32))
+
+
+def bundle(generation: int) -> Bundle:
+    return Bundle.model_validate({
+        "generation": generation, "maskKey": base64.b64encode(bytes(32)).decode(),
+        "database": {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {
+            "host": "h", "dbname": "shop", "credentialsSecretRef": {"name": "s"}}},
+    })  # fmt: skip
+
+
+async def until(condition: Any) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to be")
+
+
+def test_files_that_change_are_delivered_and_bad_ones_are_not(tmp_path: Path) -> None:
+    got: list[Bundle] = []
+    source = FileSource(["*.yaml"], tmp_path, WANTED, got.append)
+    with pytest.raises(ResourceError):
+        source.start()
+    write_resources(tmp_path, "h", 5432)
+    source.start()
+    assert [policy.name for policy in got[0].policies] == ["web"]
+    source.poll()
+    assert len(got) == 1
+    (tmp_path / "shop.yaml").write_text("kind: Oops")
+    source.poll()
+    assert len(got) == 1
+    assert "shop.yaml" in source.trouble
+    assert "\n" not in source.trouble
+    write_resources(tmp_path, "elsewhere", 5432)
+    source.poll()
+    assert got[1].database.spec.host == "elsewhere"
+    assert got[1].generation > got[0].generation
+    assert not source.trouble
+    assert source.age < 5
+    (tmp_path / "shop.yaml").unlink()
+    source.poll()
+    assert "Database shop/shop" in source.trouble
+
+
+class Control:
+    """Speaks HTTP over TLS as `control` does, one connection after the other."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.status = "200 OK"
+        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            writer.write(f"HTTP/1.1 {self.status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            while self.status.startswith("200"):
+                line = await self.lines.get()
+                if line is None:
+                    break
+                # Cut in two, to be put together again.
+                for part in (line[:7], line[7:] + b"\n"):
+                    if part:
+                        writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+                        await writer.drain()
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Control]:
+    monkeypatch.setattr(sources, "_LONGEST_DELAY", 0.2)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    (tmp_path / "token").write_text("first\n")
+    one = Control()
+    server = await asyncio.start_server(one.serve, "127.0.0.1", 0, ssl=context)
+    one.url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+    yield one
+    one.lines.put_nowait(None)
+    server.close()
+
+
+async def test_a_stream_of_bundles(control: Control, tmp_path: Path) -> None:
+    got: list[Bundle] = []
+    source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", got.append)
+    assert source.age == float("inf")
+    running = asyncio.create_task(source.run())
+    try:
+        control.lines.put_nowait(bundle(5).model_dump_json().encode())
+        await until(lambda: got)
+        assert control.requests[0].startswith("GET /v1/policies/shop/shop ")
+        assert "Bearer first" in control.requests[0]
+        # A heartbeat, the same again, nonsense, and a new one.
+        for line in (
+            b"",
+            bundle(5).model_dump_json().encode(),
+            b'{"generation": "x"}',
+            bundle(6).model_dump_json().encode(),
+        ):
+            control.lines.put_nowait(line)
+        await until(lambda: len(got) == 2)
+        assert [one.generation for one in got] == [5, 6]
+        # The stream ends; the next one is asked for with the token as it is then.
+        (tmp_path / "token").write_text("second\n")
+        control.lines.put_nowait(None)
+        await until(lambda: len(control.requests) == 2)
+        assert "Bearer second" in control.requests[1]
+        assert "the stream ended" in source.trouble
+        control.lines.put_nowait(bundle(7).model_dump_json().encode())
+        await until(lambda: len(got) == 3)
+        assert not source.trouble
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("401 Unauthorized", "does not accept this pod's token"), ("403 Forbidden", "may not read"),
+     ("503 Unavailable", "answers 503")],
+)  # fmt: skip
+async def test_refusals_are_named(control: Control, tmp_path: Path, status: str, words: str) -> None:
+    control.status = status
+    source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", lambda _: None)
+    running = asyncio.create_task(source.run())
+    await until(lambda: words in source.trouble)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("missing", ["token", "ca.crt"])
+async def test_files_that_are_missing_are_named(control: Control, tmp_path: Path, missing: str) -> None:
+    (tmp_path / missing).unlink()
+    source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", lambda _: None)
+    running = asyncio.create_task(source.run())
+    await until(lambda: "No such file" in source.trouble)
+    assert "\n" not in source.trouble
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

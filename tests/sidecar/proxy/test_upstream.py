@@ -1,0 +1,202 @@
+"""Logging in to real servers: TLS by mode, SCRAM with and without channel binding, md5, a password in clear."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import uvloop
+
+from penstock_cli.demo import postgres
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.upstream import Server, UpstreamError
+from penstock_sidecar.wire import login
+from penstock_sidecar.wire.scram import ScramClient
+
+HBA = """
+local   all all     trust
+host    all by_md5   127.0.0.1/32 md5
+host    all by_clear 127.0.0.1/32 password
+host    all nobody_  127.0.0.1/32 reject
+host    all all      127.0.0.1/32 scram-sha-256
+"""
+PASSWORD = "päss wörd"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
+    """A server of the distribution's: the embedded one is built without TLS."""
+    binaries = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+    if binaries is None:
+        pytest.skip("needs a PostgreSQL that speaks TLS: apt-get install postgresql")
+    directory = tmp_path_factory.mktemp("secure")
+    directory.chmod(0o755)
+    certificate = authority.issue_cert("localhost")
+    files = {
+        "server.crt": certificate.cert_chain_pems[0].bytes(),
+        "server.key": certificate.private_key_pem.bytes(),
+        "hba.conf": HBA.encode(),
+    }
+    for name, content in files.items():
+        path = directory / name
+        path.write_bytes(content)
+        # The server gives up root; a key that root owns may be readable by its group.
+        path.chmod(0o640 if os.geteuid() == 0 else 0o600)
+        if os.geteuid() == 0:
+            import pwd
+
+            os.chown(path, 0, pwd.getpwnam("nobody").pw_gid)
+    settings = {
+        "ssl": "on", "ssl_cert_file": str(directory / "server.crt"), "ssl_key_file": str(directory / "server.key"),
+        "hba_file": str(directory / "hba.conf"), "listen_addresses": "localhost",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "_binaries", lambda version: binaries)
+        server = EmbeddedPostgres.start(directory, settings=settings)
+    server.psql(
+        f"""SET client_min_messages = error;
+        CREATE ROLE by_scram LOGIN PASSWORD '{PASSWORD}';
+        CREATE ROLE by_clear LOGIN PASSWORD '{PASSWORD}';
+        SET password_encryption = 'md5'; CREATE ROLE by_md5 LOGIN PASSWORD '{PASSWORD}';
+        CREATE ROLE nobody_ LOGIN PASSWORD '{PASSWORD}';"""
+    )
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path, authority: trustme.CA) -> Path:
+    path = tmp_path / "ca.crt"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Path:
+    (tmp_path / "username").write_text("by_scram\n")
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    return tmp_path
+
+
+async def log_in(server: Server) -> dict[str, str]:
+    connected = await upstream.connect(server, {"database": "postgres"})
+    connected.transport.abort()
+    return connected.greeting.parameters
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "with_ca"),
+    [("disable", "127.0.0.1", False), ("require", "127.0.0.1", False), ("verify-ca", "127.0.0.1", True),
+     ("verify-full", "localhost", True)],
+)  # fmt: skip
+async def test_each_mode_gets_in(
+    secure: EmbeddedPostgres, credentials: Path, ca_file: Path, mode: Any, host: str, with_ca: bool
+) -> None:
+    server = Server(host, secure.port, mode, credentials, ca_file if with_ca else None)
+    assert "server_version" in await log_in(server)
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "own_ca", "words"),
+    [
+        ("verify-full", "127.0.0.1", True, "is not accepted: .*127.0.0.1"),
+        ("verify-full", "localhost", False, "is not accepted: .*(self-signed|unable to get)"),
+        ("verify-ca", "127.0.0.1", False, "is not accepted"),
+    ],
+)
+async def test_a_certificate_that_is_not_accepted_is_named(
+    secure: EmbeddedPostgres, credentials: Path, ca_file: Path, mode: Any, host: str, own_ca: bool, words: str
+) -> None:
+    if not own_ca:
+        trustme.CA().cert_pem.write_to_path(str(ca_file))
+    with pytest.raises(UpstreamError, match=words) as failed:
+        await log_in(Server(host, secure.port, mode, credentials, ca_file))
+    assert failed.value.fields.sqlstate == "08001"
+
+
+async def test_over_tls_scram_is_bound_to_the_certificate(
+    secure: EmbeddedPostgres, credentials: Path, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[bytes] = []
+
+    class Watched(ScramClient):
+        def first(self) -> bytes:
+            begun.append(super().first())
+            return begun[-1]
+
+    monkeypatch.setattr(login, "ScramClient", Watched)
+    await log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file))
+    await log_in(Server("localhost", secure.port, "disable", credentials))
+    assert [first.split(b",")[0] for first in begun] == [b"p=tls-server-end-point", b"n"]
+
+
+@pytest.mark.parametrize("user", ["by_md5", "by_clear"])
+async def test_older_methods(secure: EmbeddedPostgres, credentials: Path, ca_file: Path, user: str) -> None:
+    (credentials / "username").write_text(user)
+    await log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file))
+
+
+async def test_no_password_in_clear_without_tls(secure: EmbeddedPostgres, credentials: Path) -> None:
+    (credentials / "username").write_text("by_clear")
+    with pytest.raises(UpstreamError, match="refused Penstock's own credentials"):
+        await log_in(Server("localhost", secure.port, "disable", credentials))
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "database", "words"),
+    [
+        ("by_scram", "wrong", "postgres", r"refused Penstock's own credentials \(28P01\)"),
+        ("by_md5", "wrong", "postgres", r"refused Penstock's own credentials \(28P01\)"),
+        ("nobody_", PASSWORD, "postgres", r"refused Penstock's own credentials \(28000\)"),
+        ("by_scram", PASSWORD, "nowhere", 'refused the connection: database "nowhere" does not exist'),
+    ],
+)
+async def test_refusals_show_no_credential(
+    secure: EmbeddedPostgres, credentials: Path, ca_file: Path, user: str, password: str, database: str, words: str
+) -> None:
+    (credentials / "username").write_text(user)
+    (credentials / "password").write_text(password)
+    server = Server("localhost", secure.port, "verify-full", credentials, ca_file)
+    with pytest.raises(UpstreamError, match=words) as failed:
+        await upstream.connect(server, {"database": database})
+    said = "".join(failed.value.fields)
+    assert user not in said
+    assert password not in said
+
+
+async def test_credentials_and_authority_that_are_not_there(secure: EmbeddedPostgres, tmp_path: Path) -> None:
+    with pytest.raises(UpstreamError, match="own credentials for the database can't be read"):
+        await log_in(Server("localhost", secure.port, "disable", tmp_path / "nowhere"))
+    (tmp_path / "username").write_text("u")
+    (tmp_path / "password").write_text("p")
+    with pytest.raises(UpstreamError, match="CA file for the database can't be read"):
+        await log_in(Server("localhost", secure.port, "verify-full", tmp_path, tmp_path / "nowhere"))
+
+
+async def test_a_name_that_does_not_resolve(credentials: Path) -> None:
+    with pytest.raises(UpstreamError, match=r"database.invalid:5432 can't be reached: its name does not resolve"):
+        await log_in(Server("database.invalid", 5432, "disable", credentials))
+
+
+def test_the_programs_own_event_loop_binds_too(
+    secure: EmbeddedPostgres, credentials: Path, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bindings: list[bytes | None] = []
+
+    def watched(password: str, nonce: str, binding: bytes | None = None, *, could_bind: bool = False) -> ScramClient:
+        bindings.append(binding)
+        return ScramClient(password, nonce, binding, could_bind=could_bind)
+
+    monkeypatch.setattr(login, "ScramClient", watched)
+    uvloop.run(log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file)))
+    assert [binding is not None and len(binding) for binding in bindings] == [32]
