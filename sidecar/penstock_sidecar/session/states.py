@@ -70,7 +70,7 @@ _FLOWING: dict[Event, set[State]] = {
 TABLE: dict[State, dict[Event, set[State]]] = {
     _S.OPENING: {
         **_ALWAYS,
-        _E.CLIENT_BYTES: {_S.OPENING, _S.PROVING, _S.CONNECTING, _S.CLOSED},
+        _E.CLIENT_BYTES: {_S.OPENING, _S.PROVING, _S.VERIFYING, _S.CONNECTING, _S.CLOSED},
     },
     _S.PROVING: {
         **_ALWAYS,

@@ -1,0 +1,271 @@
+"""Conversations: opening, proving, ending; what waits for what; and the table that it all obeys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.sidecar.session.conversation import (
+    BOUND,
+    PARSED,
+    READY,
+    READY_IN,
+    ROW,
+    Conversation,
+    allow,
+    complete,
+    error,
+    run,
+    sync,
+)
+
+from penstock_core.identity import Identity, Principal
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.states import Event, IllegalEventError, State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields, execute, parse, query
+
+STARTUP = messages.startup({"user": "app", "database": "shop"})
+ADA = Identity(principal=Principal("person", "ada", "https://issuer.example"))
+
+
+def closes(talk: Conversation) -> str:
+    (close,) = talk.rest
+    assert isinstance(close, commands.Close)
+    assert talk.session.state is State.CLOSED
+    return close.problem
+
+
+def test_encryption_is_declined_and_then_the_session_opens() -> None:
+    talk = Conversation(open_=False)
+    talk.client(messages.ssl_request()).reaches_client(b"N")
+    talk.client(b"\x00\x00\x00\x08\x04\xd2\x16\x30").reaches_client(b"N")
+    talk.client(STARTUP)
+    assert talk.rest == [commands.Connect(talk.session._opened.parameters)]  # type: ignore[union-attr]  # opened
+    talk.did(talk.session.connected(talk.rules(), {"server_version": "18.0"}))
+    assert talk.to_client == (
+        messages.AUTHENTICATION_OK
+        + messages.parameter_status("server_version", "18.0")
+        + messages.backend_key(77, bytes(range(4)))
+        + READY
+    )
+    assert talk.kinds() == ["session start"]
+
+
+def test_what_a_client_sends_ahead_waits_for_the_login() -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP, query("SELECT 1")).reaches_server()
+    talk.client(query("SELECT 2")).reaches_server()
+    assert talk.session.client_waits
+    talk.did(talk.session.connected(talk.rules(), {})).reaches_server(query("SELECT 1"), query("SELECT 2"))
+
+
+def test_too_much_ahead_is_too_much() -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP)
+    talk.client(b"x" * 2_000_000).client_reads_error("08P01", "too much")
+    closes(talk)
+
+
+def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
+    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk.client(STARTUP).reaches_client(messages.AUTHENTICATION_CLEARTEXT)
+    word = messages.password(b"a.b.c")
+    talk.client(word[:3])
+    talk.client(word[3:], query("SELECT 1"))
+    assert talk.rest == [commands.Verify("a.b.c")]
+    talk.did(talk.session.identified(ADA))
+    assert isinstance(talk.rest[0], commands.Connect)
+    talk.did(talk.session.connected(talk.rules(), {})).reaches_server(query("SELECT 1"))
+    assert {event["identity"]["name"] for event in talk.events} == {"person:ada"}
+
+
+@pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x00\x10\x00\x00x", b"p\x00\x00\x00\x02"])
+def test_something_else_where_a_token_is_due(data: bytes) -> None:
+    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk.client(STARTUP)
+    talk.client(data).client_reads_error("08P01")
+    closes(talk)
+
+
+def test_a_token_that_is_refused_says_why() -> None:
+    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk.client(STARTUP, messages.password(b"x"))
+    talk.did(talk.session.token_refused("the token has expired")).client_reads_error("28P01", "the token has expired")
+    assert closes(talk) == "the token has expired"
+
+
+def test_no_upstream_says_why() -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP)
+    talk.did(talk.session.connect_failed(ErrorFields("FATAL", "08001", "penstock: not there")))
+    talk.client_reads_error("08001", "not there")
+    assert closes(talk) == "penstock: not there"
+    assert talk.kinds() == []
+
+
+def test_cancel_requests_are_handed_on() -> None:
+    talk = Conversation(open_=False)
+    talk.client(messages.cancel_request(7, b"1234"))
+    assert talk.rest == [commands.Cancel(7, b"1234"), commands.Close("")]
+
+
+def test_newer_protocols_get_longer_keys() -> None:
+    talk = Conversation(open_=False)
+    talk.client(messages.startup({"user": "app", "database": "shop"}, messages.PROTOCOL_3_2))
+    talk.did(talk.session.connected(talk.rules(), {}))
+    assert messages.backend_key(77, bytes(range(32))) in talk.to_client
+    assert talk.session.cancel_key == bytes(range(32))
+
+
+# What waits for what.
+
+
+def test_block_reads_are_sent_at_once_and_their_answers_wait() -> None:
+    talk = Conversation(on_failure="block")
+    talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
+    (ticket,) = talk.tickets
+    talk.server(ROW, complete("SELECT 1"), READY).reaches_client()
+    assert talk.session.server_waits
+    talk.server(messages.parameter_status("a", "b")).reaches_client()
+    talk.did(talk.session.durable(ticket))
+    talk.reaches_client(ROW, complete("SELECT 1"), READY, messages.parameter_status("a", "b"))
+    assert not talk.session.server_waits
+
+
+def test_block_a_write_waits_and_what_follows_it_waits_behind() -> None:
+    insert = allow("INSERT 1", writes=True)
+    talk = Conversation({"INSERT 1": insert}, on_failure="block")
+    talk.client(query("SELECT 1"), query("INSERT 1"), query("SELECT 2")).reaches_server(query("SELECT 1"))
+    assert talk.session.state is State.RECORDING
+    assert talk.session.client_waits
+    talk.client(query("SELECT 3")).reaches_server()
+    talk.did(talk.session.durable(talk.tickets[-1]))
+    talk.reaches_server(query("INSERT 1"), query("SELECT 2"), query("SELECT 3"))
+    assert talk.session.state is State.RUNNING
+
+
+def test_continue_waits_for_nothing() -> None:
+    talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)})
+    talk.client(query("INSERT 1")).reaches_server(query("INSERT 1"))
+    talk.server(complete("INSERT 0 1"), READY).reaches_client(complete("INSERT 0 1"), READY)
+    assert talk.tickets == []
+
+
+@pytest.mark.parametrize(
+    "sent", [query("INSERT 1"), parse("", "INSERT 1") + run() + sync()], ids=["simple", "extended"]
+)
+def test_block_a_write_that_can_not_be_recorded_fails_in_its_place(sent: bytes) -> None:
+    talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)}, on_failure="block")
+    talk.client(sent)
+    assert execute("") not in talk.to_server
+    assert query("INSERT 1") not in talk.to_server
+    sent_before = talk.to_server
+    talk.did(talk.session.audit_failed(talk.tickets[-1], "the spool is full"))
+    assert talk.session.state is State.RUNNING
+    if sent_before:
+        talk.server(PARSED, BOUND, error("34000"), READY)
+        talk.did([commands.ToClient(talk.to_client[len(PARSED + BOUND) :])])
+    else:
+        talk.server(error("42703"), READY)
+    talk.client_reads_error("53100", "the statement was not run", READY)
+    assert "outcome" not in " ".join(talk.kinds())
+
+
+def test_block_while_the_trail_refuses_reads_wait_too() -> None:
+    talk = Conversation(on_failure="block")
+    talk.trail.refusal = "the spool is full"
+    talk.client(query("SELECT 1")).reaches_server()
+    talk.did(talk.session.durable(talk.tickets[-1])).reaches_server(query("SELECT 1"))
+
+
+def test_block_a_read_under_way_that_can_not_be_recorded_ends_the_session() -> None:
+    talk = Conversation(on_failure="block")
+    talk.client(query("SELECT 1")).server(ROW, complete("SELECT 1"), READY)
+    talk.did(talk.session.audit_failed(talk.tickets[-1], "the disk is gone"))
+    talk.client_reads_error("53100", "the disk is gone")
+    closes(talk)
+
+
+# The end.
+
+
+def test_a_client_that_goes_leaves_unknown_outcomes() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1"))
+    talk.did(talk.session.client_closed())
+    assert closes(talk) == ""
+    assert talk.kinds() == ["intent allow", "outcome unknown", "session end"]
+
+
+def test_a_server_that_goes_is_told_of_unless_it_said_so_itself() -> None:
+    talk = Conversation()
+    talk.did(talk.session.server_closed()).client_reads_error("08006", "closed the connection")
+    talk = Conversation()
+    talk.server(error("57P01", severity="FATAL"))
+    talk.did(talk.session.server_closed()).reaches_client()
+    assert closes(talk) == ""
+
+
+def test_no_error_is_put_into_the_middle_of_a_row() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1"))
+    talk.server(ROW[:7])
+    talk.did(talk.session.server_closed()).reaches_client()
+
+
+def test_draining_waits_for_the_transactions_end() -> None:
+    talk = Conversation()
+    talk.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
+    talk.did(talk.session.drain(at_once=False)).reaches_client()
+    talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
+    assert talk.to_client.startswith(complete("COMMIT") + READY)
+    assert b"57P01" in talk.to_client
+    talk.reaches_server(messages.TERMINATE)
+    closes(talk)
+
+
+def test_draining_at_once_and_expiry() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1"))
+    talk.did(talk.session.drain(at_once=True)).client_reads_error("57P01", "shutting down")
+    talk = Conversation()
+    talk.did(talk.session.expired(at_once=False)).client_reads_error("57P01", "token expired")
+
+
+def test_a_server_that_makes_no_sense_ends_the_session() -> None:
+    for nonsense in (PARSED, b"?????", complete("SELECT 1")):
+        talk = Conversation()
+        talk.server(nonsense).client_reads_error("08P01", "can't be understood")
+        assert "\n" not in closes(talk)
+
+
+def test_events_out_of_turn_are_the_runtimes_fault() -> None:
+    talk = Conversation()
+    with pytest.raises(IllegalEventError, match=r"catalog read can't happen while running"):
+        talk.session.catalog_read()
+    opening: Any = Conversation(open_=False).session
+    with pytest.raises(IllegalEventError):
+        opening.server_bytes(READY)
+
+
+def test_after_the_end_nothing_happens_any_more() -> None:
+    talk = Conversation()
+    talk.did(talk.session.client_closed())
+    session = talk.session
+    late = [
+        session.client_bytes(query("SELECT 1")),
+        session.server_bytes(READY),
+        session.durable(9),
+        session.audit_failed(9, ""),
+        session.catalog_read(),
+        session.rules_replaced(talk.rules()),
+        session.client_closed(),
+        session.server_closed(),
+        session.drain(at_once=True),
+        session.connect_failed(ErrorFields("FATAL", "08001", "")),
+        session.token_refused(""),
+    ]
+    assert late == [[]] * len(late)
+    assert {Event.CONNECTED, Event.IDENTIFIED} < set(Event)

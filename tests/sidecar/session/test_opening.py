@@ -1,0 +1,70 @@
+"""Startup packets: what is let through to the server, what is refused and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.opening import PINNED, Opened, accept
+from penstock_sidecar.wire.messages import ErrorFields
+from penstock_sidecar.wire.startup import Startup
+
+TERMS = Terms("shop", "shopdb")
+
+
+def opened(version: int = 3 << 16, **parameters: str) -> Opened | ErrorFields:
+    return accept(Startup(version, {"user": "app", "database": "shop", **parameters}), TERMS)
+
+
+def test_harmless_settings_reach_the_server_under_their_own_names() -> None:
+    one = opened(datestyle="ISO", TimeZone="UTC", options=r"-c statement_timeout=5s --lock-timeout=1s -cjit=off")
+    assert isinstance(one, Opened)
+    assert one.parameters == {
+        "DateStyle": "ISO", "TimeZone": "UTC", "statement_timeout": "5s", "lock_timeout": "1s", "jit": "off", **PINNED,
+    }  # fmt: skip
+
+
+def test_both_names_of_the_database_are_understood() -> None:
+    assert isinstance(opened(database="shopdb"), Opened)
+    assert isinstance(opened(database="shop"), Opened)
+    assert isinstance(accept(Startup(3 << 16, {"user": "shop"}), TERMS), Opened)
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "utf-8", "'utf8'", "unicode"])
+def test_utf8_by_its_names(encoding: str) -> None:
+    one = opened(client_encoding=encoding)
+    assert isinstance(one, Opened)
+    assert one.parameters["client_encoding"] == "UTF8"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sqlstate"),
+    [
+        ({"options": "-c search_path=x"}, "42501"),
+        ({"options": "-B 100"}, "42501"),
+        ({"options": "-c jit=off -P"}, "42501"),
+        ({"options": "-c"}, "42501"),
+        ({"session_authorization": "postgres"}, "42501"),
+        ({"row_security": "off"}, "42501"),
+        ({"standard_conforming_strings": "off"}, "22023"),
+        ({"client_encoding": "SJIS"}, "22023"),
+        ({"database": "template1"}, "3D000"),
+        ({"replication": "true"}, "0A000"),
+        ({"replication": "database"}, "0A000"),
+        ({"user": ""}, "28000"),
+    ],
+)
+def test_others_are_refused(parameters: dict[str, str], sqlstate: str) -> None:
+    refused = opened(**parameters)
+    assert isinstance(refused, ErrorFields)
+    assert (refused.severity, refused.sqlstate) == ("FATAL", sqlstate)
+
+
+def test_versions() -> None:
+    for version, spoken, negotiated in (((3, 0), (3, 0), False), ((3, 2), (3, 2), False), ((3, 9), (3, 2), True)):
+        one = opened((version[0] << 16) | version[1])
+        assert isinstance(one, Opened)
+        assert one.version == (spoken[0] << 16) | spoken[1]
+        assert bool(one.negotiation) == negotiated
+    for major in (1, 2, 4):
+        assert isinstance(opened(major << 16), ErrorFields)

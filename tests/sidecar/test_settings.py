@@ -1,0 +1,128 @@
+"""Configuration from a file and from the environment; what is wrong is named by setting and variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from penstock_sidecar.settings import Settings, SettingsError, read
+
+POD = {
+    "PENSTOCK_LISTEN": "127.0.0.1:5432",
+    "PENSTOCK_HEALTH": "0.0.0.0:9187",
+    "PENSTOCK_DATABASE": "shop",
+    "PENSTOCK_NAMESPACE": "shop",
+    "PENSTOCK_CONTROL__URL": "https://control:8443",
+    "PENSTOCK_CONTROL__TOKENFILE": "/identity/control-token",
+    "PENSTOCK_CONTROL__CAFILE": "/identity/ca.crt",
+    "PENSTOCK_COLLECTOR__URL": "https://collector:8080",
+    "PENSTOCK_COLLECTOR__TOKENFILE": "/identity/collector-token",
+    "PENSTOCK_CREDENTIALSDIR": "/credentials",
+    "PENSTOCK_SPOOL__PATH": "/spool/spool.db",
+    "PENSTOCK_SPOOL__MAXBYTES": "67108864",
+    "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "shop",
+    "PENSTOCK_IDENTITY__WORKLOAD__SERVICEACCOUNT": "web",
+    "PENSTOCK_IDENTITY__WORKLOAD__POD": "web-1",
+    "PENSTOCK_IDENTITY__WORKLOAD__PODUID": "u-1",
+    # Not ours.
+    "PENSTOCK_LOG_LEVEL": "info",
+    "PENSTOCK_CONTROL_ADDRESS": "x",
+    "HOME": "/",
+}
+ALONE: dict[str, Any] = {
+    "database": "shop", "name": "gate", "resources": ["*.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "c",
+    "identity": {"required": True, "issuers": [
+        {"issuer": "https://i", "audience": "penstock", "kind": "person", "jwksFile": "jwks.json"}]},
+    "spool": {"path": "spool.db"},
+}  # fmt: skip
+
+
+def alone(directory: Path, environment: dict[str, str] | None = None, **changes: Any) -> Settings:
+    values = {name: value for name, value in (ALONE | changes).items() if value is not None}
+    (directory / "proxy.yaml").write_text(yaml.safe_dump(values))
+    return read(environment or {}, directory)
+
+
+def test_a_pods_environment_says_it_all() -> None:
+    settings = read(POD)
+    assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 5432)
+    assert settings.control is not None
+    assert settings.control.token_file == Path("/identity/control-token")
+    assert settings.spool.max_bytes == 64 << 20
+    assert settings.identity.workload is not None
+    assert settings.identity.workload.service_account == "web"
+    assert settings.stream_owner == "u-1"
+
+
+def test_underscores_inside_words_are_allowed() -> None:
+    environment = {**POD, "PENSTOCK_CREDENTIALS_DIR": "/elsewhere"}
+    del environment["PENSTOCK_CREDENTIALSDIR"]
+    assert read(environment).credentials_dir == Path("/elsewhere")
+
+
+def test_a_file_with_the_environment_above_it(tmp_path: Path) -> None:
+    settings = alone(tmp_path, {"PENSTOCK_SPOOL__MAXBYTES": "2000000", "PENSTOCK_RESOURCES": '["a.yaml", "b.yaml"]'})
+    assert settings.spool.path == Path("spool.db")
+    assert settings.spool.max_bytes == 2_000_000
+    assert settings.resources == ("a.yaml", "b.yaml")
+    assert settings.at(settings.credentials_dir) == tmp_path / "c"
+    assert settings.stream_owner == "gate"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"listen": "0.0.0.0:5432"}, "tokens would cross the network in clear"),
+        ({"listen": "5432"}, "listen: must be an address and a port"),
+        ({"listen": "127.0.0.1:99999"}, "listen.port: input should be less than or equal to 65535"),
+        ({"database": None}, "database: field required"),
+        ({"identity": {}}, "identity: give workload, or issuers"),
+        ({"identity": {"issuers": ALONE["identity"]["issuers"]}}, "required must be true"),
+        ({"resources": None}, "give control (policies are streamed) or resources (files), one of them"),
+        ({"control": {"url": "https://c", "tokenFile": "t"}}, "one of them"),
+        ({"maskKeyFile": None}, "maskKeyFile is needed"),
+        ({"resources": []}, "resources: must name at least one file"),
+        ({"name": None}, "name is needed"),
+        ({"name": "a/b"}, "slash"),
+        ({"spool": {"path": "s", "maxBytes": 5}}, "spool.maxBytes: "),
+        ({"surprise": 1}, "surprise: extra inputs are not permitted"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        alone(tmp_path, **changes)
+    assert words in str(wrong.value)
+
+
+def test_a_wrong_variable_is_named_by_its_own_name() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        read({**POD, "PENSTOCK_SPOOL__MAXBYTES": "much", "PENSTOCK_CREDENTIALSDIR": ""} | {"PENSTOCK_LISTEN": "x"})
+    lines = str(wrong.value).splitlines()
+    assert len(lines) == 2
+    assert "listen (PENSTOCK_LISTEN): must be an address and a port, such as 127.0.0.1:5432" in lines
+    assert any(line.startswith("spool.maxBytes (PENSTOCK_SPOOL__MAXBYTES): ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        {"issuer": "i", "audience": "a", "kind": "person"},
+        {"issuer": "i", "audience": "a", "kind": "person", "jwksFile": "f", "jwksUrl": "https://u"},
+        {"issuer": "i", "audience": "a", "kind": "person", "jwksUrl": "http://u"},
+    ],
+)
+def test_an_issuer_has_keys_from_one_trustworthy_place(tmp_path: Path, issuer: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="jwks"):
+        alone(tmp_path, identity={"required": True, "issuers": [issuer]})
+
+
+@pytest.mark.parametrize(("text", "words"), [("- a", "a mapping"), ("a: [", "not YAML")])
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "proxy.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=words):
+        read({}, tmp_path)
+    with pytest.raises(SettingsError, match="No such file"):
+        read({}, tmp_path / "nowhere")
