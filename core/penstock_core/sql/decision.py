@@ -47,7 +47,7 @@ class Denial:
             return f"Refused by policy {self.policy}, rule {self.rule}."
         if self.sqlstate != "42501":
             return "Refused before it reached the server, which would refuse it too."
-        return "Refused by the gate itself: what it does not understand, it does not let through."
+        return "Refused by the gate itself: it lets through only what cannot show masked data."
 
 
 @dataclass(frozen=True, slots=True)

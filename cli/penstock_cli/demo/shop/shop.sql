@@ -22,7 +22,7 @@ CREATE TABLE orders (
 CREATE VIEW big_spenders AS
     SELECT c.name, c.email, sum(p.amount) AS spent
     FROM customers c JOIN payments p ON p.customer_id = c.id
-    GROUP BY c.id, c.name, c.email;
+    GROUP BY c.id;
 
 INSERT INTO customers (name, email, country, note) VALUES
     ('Ada Example',    'ada@example.com',     'GB', 'prefers e-mail'),
