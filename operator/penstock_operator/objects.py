@@ -43,5 +43,7 @@ def essence(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def database_of(policy: Mapping[str, Any]) -> str:
     """The Database that a policy is for, valid or not; "" where it names none."""
-    name = ((policy.get("spec") or {}).get("databaseRef") or {}).get("name")
-    return name if isinstance(name, str) else ""
+    found: object = policy
+    for step in ("spec", "databaseRef", "name"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else ""

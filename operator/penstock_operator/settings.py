@@ -73,8 +73,9 @@ class OperatorSettings(BaseSettings):
     cluster_domain: Name = "cluster.local"
     host: str = "0.0.0.0"  # noqa: S104 - probed by the kubelet
     health_port: PortNumber = 9189
-    certificate_days: Annotated[float, Field(gt=0, le=398)] = 90
-    authority_days: Annotated[float, Field(gt=0, le=3650)] = 1095
+    certificate_days: Annotated[float, Field(ge=1, le=398)] = 90
+    # A third of it must be longer than a new authority is announced before it signs.
+    authority_days: Annotated[float, Field(ge=30, le=3650)] = 1095
 
 
 def wrong_settings(error: ValidationError) -> str:

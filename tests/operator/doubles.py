@@ -73,3 +73,77 @@ class Clock:
 def tokens(reviewer: Reviewer, clock: Clock) -> Tokens:
     api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(reviewer))
     return Tokens(api, "penstock-control", clock)
+
+
+class Cluster:
+    """An API server in memory, as far as the operator uses one: objects by path, applied, merged, listed, created."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Json] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.created: list[Json] = []
+        # Path → status to refuse with.
+        self.refusing: dict[str, int] = {}
+
+    def api(self) -> Api:
+        return Api(Access("https://cluster.test", ""), httpx2.MockTransport(self))
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path, method = request.url.path, request.method
+        self.requests.append((method, path))
+        if path in self.refusing:
+            return httpx2.Response(self.refusing[path], json={"message": f"refused: {path}"})
+        body: Json = json.loads(request.content) if request.content else {}
+        if method == "POST":
+            self.created.append(body)
+            return httpx2.Response(201, json=body)
+        if method == "PATCH":
+            return self._patched(
+                path, body, request.url.params.get("fieldManager", ""), request.url.params.get("force")
+            )
+        if path in self.objects:
+            return httpx2.Response(200, json=self.objects[path])
+        # Objects have three more segments than their kind's path has in one namespace, one more than the whole list.
+        items = [found for place, found in sorted(self.objects.items()) if _listed(path, place)]
+        if items or path.rpartition("/")[2] in ("databases", "databaseaccesspolicies", "pods"):
+            return httpx2.Response(200, json={"items": items, "metadata": {"resourceVersion": "1"}})
+        return httpx2.Response(404, json={"message": f"{path} not found"})
+
+    def _patched(self, path: str, body: Json, manager: str, force: str | None) -> httpx2.Response:
+        path = path.removesuffix("/status")
+        known = self.objects.get(path)
+        if known is not None and force == "false" and known.get("data") != body.get("data"):
+            return httpx2.Response(409, json={"message": "conflict"})
+        merged = _merged(known or {}, body)
+        if manager:
+            merged["manager"] = manager
+        self.objects[path] = merged
+        return httpx2.Response(200, json=merged)
+
+    def writes(self) -> list[str]:
+        """What was written since the last time, by path."""
+        written = [path for method, path in self.requests if method != "GET"]
+        self.requests.clear()
+        return written
+
+
+def _listed(collection: str, place: str) -> bool:
+    if place.startswith(f"{collection}/") and "/" not in place[len(collection) + 1 :]:
+        return True
+    group, _, plural = collection.rpartition("/")
+    return "/namespaces/" not in collection and place.startswith(f"{group}/namespaces/") and f"/{plural}/" in place
+
+
+def _merged(known: Json, body: Json) -> Json:
+    """Objects by key, lists of named things by name, the rest replaced."""
+    result = dict(known)
+    for key, value in body.items():
+        before = known.get(key)
+        if isinstance(value, dict) and isinstance(before, dict) and key != "data":
+            result[key] = _merged(before, value)
+        elif key == "webhooks" and isinstance(before, list):
+            named = {one["name"]: one for one in value}
+            result[key] = [_merged(one, named.get(one["name"], {})) for one in before]
+        else:
+            result[key] = copy.deepcopy(value)
+    return result

@@ -137,4 +137,4 @@ def _refused(response: httpx2.Response) -> ApiError:
 
 
 def _unreachable(problem: httpx2.TransportError) -> ApiError:
-    return ApiError(0, f"the API server can't be reached: {problem or type(problem).__name__}")
+    return ApiError(0, f"the API server can't be reached: {str(problem) or type(problem).__name__}")

@@ -1,0 +1,47 @@
+"""The environment as the chart sets it, and as it should not be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from penstock_operator.settings import ControlSettings, OperatorSettings, wrong_settings
+
+
+@pytest.fixture
+def chart(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in {
+        "NAMESPACE": "penstock-system",
+        "URL": "https://penstock-control.penstock-system.svc:8443",
+        "COLLECTOR_URL": "https://penstock-collector.penstock-system.svc:8080",
+        "SIDECAR": json.dumps({"image": "i:1", "run_as_user": None, "resources": {"limits": {"cpu": "1"}}}),
+    }.items():
+        monkeypatch.setenv(f"PENSTOCK_CONTROL_{name}", value)
+    return monkeypatch
+
+
+def test_control_is_told_by_the_environment(chart: pytest.MonkeyPatch) -> None:
+    settings = ControlSettings()
+    assert settings.namespace == "penstock-system"
+    assert settings.sidecar.run_as_user is None
+    assert settings.sidecar.resources.limits == {"cpu": "1"}
+
+
+def test_what_is_wrong_is_named_as_the_variable(chart: pytest.MonkeyPatch) -> None:
+    chart.setenv("PENSTOCK_CONTROL_URL", "http://plain")
+    chart.setenv("PENSTOCK_CONTROL_SIDECAR", json.dumps({"image": "", "colour": "blue"}))
+    with pytest.raises(ValidationError) as caught:
+        ControlSettings()
+    message = wrong_settings(caught.value)
+    assert "\n" not in message
+    for variable in ("PENSTOCK_CONTROL_URL", "PENSTOCK_CONTROL_SIDECAR__IMAGE", "PENSTOCK_CONTROL_SIDECAR__COLOUR"):
+        assert f"{variable}: " in message
+
+
+def test_the_operator_needs_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PENSTOCK_OPERATOR_NAMESPACE", raising=False)
+    with pytest.raises(ValidationError) as caught:
+        OperatorSettings()
+    assert wrong_settings(caught.value) == "PENSTOCK_OPERATOR_NAMESPACE: field required"
