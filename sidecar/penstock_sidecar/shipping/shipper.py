@@ -60,8 +60,9 @@ class _Lane:
     resume_at: float = 0.0
     # When to go back to what the collector did not acknowledge; 0 is never.
     recheck_at: float = 0.0
-    # Why this stream, or an event of it, was refused; None if it was not.
+    # Why this stream, or an event of it, was refused; None if it was not. And how many events in a row were.
     refusal: str | None = None
+    refused: int = 0
 
 
 class Shipper:
@@ -185,10 +186,10 @@ class Shipper:
         try:
             acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
         except _Refused as refusal:
-            self._step_around(state, lane, batch, refusal)
-            return False
+            return self._step_around(state, lane, batch, refusal)
         self._say(None)
         lane.most_events = min(BATCH_EVENTS, lane.most_events * 2)
+        lane.refused = 0
         if not lane.recheck_at:
             lane.refusal = None
         if acknowledged >= first:
@@ -201,20 +202,28 @@ class Shipper:
             self._spool.acknowledge(acknowledged, state.name)
         return True
 
-    def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> None:
-        """Keep one refused event, or a stream that is refused as a whole, from holding up the others."""
+    def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> bool:
+        """Keep one refused event, or a stream that is refused as a whole, from holding up the others.
+
+        Whether it is worth going on at once.
+        """
         now = time.monotonic()
         if refusal.status == 403:
             lane.resume_at = now + random.uniform(_FIRST_DELAY, _LONGEST_DELAY)  # noqa: S311 # no secret
         elif len(batch) > 1:
             lane.most_events = len(batch) // 2
-            return
+            return True
         else:
             lane.cursor = batch[-1][0]
             lane.recheck_at = lane.recheck_at or now + _RECHECK_SECONDS
+            lane.refused += 1
+            if lane.refused > 1:
+                # Where one after the other is refused, it is not the events that are wrong.
+                lane.resume_at = now + min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(lane.refused, 10))
         if lane.refusal != str(refusal):
             _log.warning(str(refusal), stream=state.name, seq=batch[0][0], waiting=self._spool.depth)
         lane.refusal = str(refusal)
+        return lane.resume_at <= now
 
     async def _post(self, state: StreamState, body: bytes) -> int:
         """Send lines; the highest seq up to which the collector has everything. Raises _Unavailable, _Refused."""
@@ -262,7 +271,8 @@ class Shipper:
         return {"authorization": f"Bearer {token}"}
 
     def _make_client(self) -> httpx2.AsyncClient:
-        context = ssl.create_default_context(cafile=self._ca_file)
+        # Reading the system's CAs takes a while, and plain HTTP (a laptop, a mesh) has no use for them.
+        context = ssl.create_default_context(cafile=self._ca_file) if self._url.startswith("https:") else False
         # No proxy and no credentials from the environment: where the record goes is configured, and nowhere else.
         return httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
 

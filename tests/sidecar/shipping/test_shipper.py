@@ -1,0 +1,436 @@
+"""The shipper against a real collector: nothing is lost whatever the collector does, and little is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+import trustme
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from penstock_collector.main import Running, serve
+from penstock_collector.settings import Settings
+from penstock_core.audit.event import Event
+from penstock_core.audit.verify import verify
+from penstock_sidecar.shipping.shipper import Shipper
+from penstock_sidecar.shipping.spool import Spool
+
+MEGABYTE = 1_000_000
+
+
+def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
+    key = {"session": "s1", "statement": str(number)}
+    return [{"kind": "intent", **key, "sql": sql}, {"kind": "outcome", **key, "result": "ok"}]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Bench:
+    """A spool with its shipper, and a collector that comes and goes on one port."""
+
+    def __init__(self, directory: Path, max_bytes: int = 10 * MEGABYTE) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.scheme = "http"
+        (directory / "token").write_text("secret\n")
+        (directory / "reader").write_text("reader\n")
+        self._write_tokens("secret", "gw1")
+        digest = hashlib.sha256(b"reader").hexdigest()
+        (directory / "viewers").write_text(f"{digest} ada\n")
+        self.spool = Spool.open(directory / "spool.db", "gw1/boot1", max_bytes)
+        self.running: Running | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.shipper: Shipper | None = None
+
+    def _write_tokens(self, token: str, owner: str) -> None:
+        (self.directory / "streams").write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {owner}\n")
+
+    async def collect(self, **settings: Any) -> None:
+        """Start the collector."""
+        ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+        configured = Settings(
+            listen=f"127.0.0.1:{self.port}",
+            database=self.directory / "audit.db",
+            stream_tokens_file=self.directory / "streams",
+            viewer_tokens_file=self.directory / "viewers",
+            **settings,
+        )
+        self._collecting = asyncio.create_task(serve(configured, ready.set_result))
+        self.running = await ready
+
+    async def stop_collecting(self) -> None:
+        if self.running is not None:
+            self.running.stop()
+            await self._collecting
+            self.running = None
+
+    def ship(self, ca_file: Path | None = None) -> Shipper:
+        """Start shipping."""
+        self.shipper = Shipper(
+            self.spool, f"{self.scheme}://127.0.0.1:{self.port}", self.directory / "token", ca_file, linger=0.01
+        )
+        self._tasks.append(asyncio.create_task(self.shipper.run()))
+        return self.shipper
+
+    async def until(self, done: Callable[[], bool], seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while not done():  # noqa: ASYNC110 # there is no event for what tests wait for
+                await asyncio.sleep(0.02)
+
+    async def shipped(self) -> None:
+        await self.until(lambda: self.spool.depth == 0)
+
+    async def collected(self) -> list[Event]:
+        """What the collector has, checked."""
+        assert self.running is not None
+        async with httpx2.AsyncClient(verify=False, trust_env=False) as http:
+            answer = await http.get(self.running.url + "/v1/export", headers={"authorization": "Bearer reader"})
+        events = [json.loads(line) for line in answer.text.splitlines()]
+        assert verify(events).intact
+        return events
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self.spool.close()
+        await self.stop_collecting()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+def said() -> Any:
+    """What the shipper logs."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+def warnings(said: list[dict[str, Any]]) -> list[str]:
+    return [line["event"] for line in said if line["log_level"] in ("warning", "error")]
+
+
+async def test_events_arrive_and_leave_the_spool(bench: Bench) -> None:
+    await bench.collect()
+    bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    for number in range(1200):
+        await bench.spool.append(statement(number))
+    await bench.shipped()
+    assert len(await bench.collected()) == 2401
+    await bench.spool.append([{"kind": "close", "reason": "stopped"}])
+    await bench.shipped()
+    assert (await bench.collected())[-1]["kind"] == "close"
+
+
+async def test_a_collector_that_is_down_is_said_once_and_loses_nothing(
+    bench: Bench, said: list[dict[str, Any]]
+) -> None:
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    await bench.until(lambda: shipper.trouble is not None)
+    await asyncio.sleep(0.5)
+    (line,) = warnings(said)
+    assert line.startswith(f"collector http://127.0.0.1:{bench.port} cannot be reached: ")
+    assert "\n" not in line
+    await bench.collect()
+    await bench.shipped()
+    assert len(await bench.collected()) == 3
+    assert shipper.trouble is None
+    assert [entry["event"] for entry in said if entry["event"].startswith("audit events")] == [
+        "audit events reach the collector"
+    ]
+
+
+async def test_a_collector_that_restarts_again_and_again(bench: Bench) -> None:
+    await bench.collect()
+    bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    number = 0
+    for _ in range(4):
+        for _ in range(100):
+            number += 1
+            await bench.spool.append(statement(number))
+        await bench.stop_collecting()
+        await bench.spool.append(statement(number := number + 1))
+        await bench.collect()
+    await bench.shipped()
+    assert len(await bench.collected()) == 1 + 2 * number
+
+
+async def test_a_collector_that_is_down_fills_the_spool_which_then_recovers(tmp_path: Path) -> None:
+    from penstock_sidecar.shipping.spool import SpoolFull
+
+    bench = Bench(tmp_path, max_bytes=60_000)
+    try:
+        bench.ship()
+        await bench.spool.append([{"kind": "open"}])
+        refused = taken = 0
+        for number in range(300):
+            try:
+                await bench.spool.append(statement(number))
+                taken += 1
+            except SpoolFull:
+                refused += 1
+        assert (taken > 50, refused > 50) == (True, True)
+        await bench.collect()
+        await bench.shipped()
+        await bench.spool.append(statement(1000))
+        await bench.shipped()
+        assert len(await bench.collected()) == 1 + 2 * taken + 2
+    finally:
+        await bench.close()
+
+
+async def test_a_wrong_token_is_said_once_and_the_right_one_is_read(bench: Bench, said: list[dict[str, Any]]) -> None:
+    (bench.directory / "token").write_text("wrong\n")
+    await bench.collect()
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    await bench.until(lambda: shipper.trouble is not None)
+    await asyncio.sleep(0.5)
+    assert warnings(said) == [
+        f"collector http://127.0.0.1:{bench.port} does not accept the token in {bench.directory / 'token'}"
+    ]
+    (bench.directory / "token").write_text("secret\n")
+    await bench.shipped()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda path: path.unlink(), "No such file or directory"),
+        (lambda path: path.write_text("  \n"), "is empty"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be reached"),
+        (lambda path: path.write_text("a\nb"), "cannot be reached"),
+    ],
+)
+async def test_a_token_file_that_cannot_be_used(spoil: Any, complaint: str, bench: Bench) -> None:
+    spoil(bench.directory / "token")
+    await bench.collect()
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    await bench.until(lambda: shipper.trouble is not None)
+    assert complaint in (shipper.trouble or "")
+    assert "\n" not in (shipper.trouble or "")
+    (bench.directory / "token").write_text("secret")
+    await bench.shipped()
+
+
+async def test_a_stream_that_may_not_be_written_holds_up_no_other(bench: Bench, said: list[dict[str, Any]]) -> None:
+    await bench.spool.append([{"kind": "open"}])
+    bench.spool.close()
+    # The next start has another name, and its token is good for that one alone.
+    bench.spool = Spool.open(bench.directory / "spool.db", "gw2/boot1", MEGABYTE)
+    bench._write_tokens("secret", "gw2")
+    await bench.collect()
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    await bench.until(lambda: bench.spool.streams()[-1].depth == 0)
+    assert [event["stream"] for event in await bench.collected()] == ["gw2/boot1"] * 3
+    assert "does not let this token write this stream" in (shipper.trouble or "")
+    assert len(warnings(said)) == 1
+
+
+async def test_what_an_earlier_process_left_is_shipped_first(bench: Bench) -> None:
+    await bench.spool.append([{"kind": "open"}, *statement(1)[:1]])
+    bench.spool.close()
+    bench.spool = Spool.open(bench.directory / "spool.db", "gw1/boot2", MEGABYTE)
+    await bench.spool.append([{"kind": "open"}])
+    await bench.collect()
+    bench.ship()
+    await bench.shipped()
+    events = await bench.collected()
+    assert [(event["stream"], event["kind"], event.get("result")) for event in events] == [
+        ("gw1/boot1", "open", None),
+        ("gw1/boot1", "intent", None),
+        ("gw1/boot1", "outcome", "unknown"),
+        ("gw1/boot1", "close", None),
+        ("gw1/boot2", "open", None),
+    ]
+    assert [state.name for state in bench.spool.streams()] == ["gw1/boot2"]
+
+
+async def test_flush_ships_all_in_time(bench: Bench) -> None:
+    await bench.collect()
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    bench.spool.append([event for number in range(500) for event in statement(number)])
+    await bench.spool.append([{"kind": "close"}])
+    assert await shipper.flush(10)
+    assert bench.spool.depth == 0
+    assert await shipper.flush(0.01)
+
+
+async def test_flush_gives_up_in_time(bench: Bench) -> None:
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    started = asyncio.get_running_loop().time()
+    assert not await shipper.flush(0.4)
+    assert 0.3 < asyncio.get_running_loop().time() - started < 2
+
+
+async def test_a_collector_that_lost_its_database_is_told_what_never_comes(bench: Bench) -> None:
+    await bench.collect()
+    bench.ship()
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    await bench.shipped()
+    await bench.stop_collecting()
+    for file in bench.directory.glob("audit.db*"):
+        file.unlink()
+    await bench.collect()
+    await bench.spool.append(statement(2))
+    await bench.shipped()
+    assert bench.running is not None
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        headers = {"authorization": "Bearer reader"}
+        streams = (await http.get(bench.running.url + "/v1/streams", headers=headers)).json()
+    assert [(alarm["kind"], alarm["detail"]) for alarm in streams["alarms"]] == [
+        ("lost", "seq 1 to 3 were lost by the sender")
+    ]
+
+
+async def test_tls_with_a_ca_file_that_is_rotated(bench: Bench) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    cert, key, ca = (bench.directory / name for name in ("tls.crt", "tls.key", "ca.crt"))
+    cert.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    stranger.cert_pem.write_to_path(str(ca))
+    bench.scheme = "https"
+    await bench.collect(tls_cert_file=cert, tls_key_file=key)
+    shipper = bench.ship(ca)
+    await bench.spool.append([{"kind": "open"}])
+    await bench.until(lambda: shipper.trouble is not None)
+    assert "certificate verify failed" in (shipper.trouble or "")
+    authority.cert_pem.write_to_path(str(ca))
+    await bench.shipped()
+
+
+class Odd:
+    """A server that is no collector, or one behind something that interferes."""
+
+    def __init__(self) -> None:
+        self.answers: list[Callable[[bytes], Response]] = []
+        self.last: Callable[[bytes], Response] = acknowledge_all
+        self.bodies: list[bytes] = []
+
+    async def answer(self, request: Request) -> Response:
+        body = await request.body()
+        self.bodies.append(body)
+        return (self.answers.pop(0) if self.answers else self.last)(body)
+
+
+def acknowledge_all(body: bytes) -> Response:
+    return JSONResponse({"acknowledged": json.loads(body.splitlines()[-1])["seq"]})
+
+
+@pytest.fixture
+async def odd(bench: Bench) -> AsyncIterator[Odd]:
+    odd = Odd()
+    app = Starlette(routes=[Route("/{path:path}", odd.answer, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=bench.port, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    await bench.until(lambda: server.started)
+    yield odd
+    server.should_exit = True
+    await task
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda body: PlainTextResponse("<html>welcome</html>"),
+        lambda body: JSONResponse({}),
+        lambda body: JSONResponse([]),
+        lambda body: JSONResponse({"acknowledged": "1"}),
+        lambda body: JSONResponse({"acknowledged": True}),
+        lambda body: JSONResponse({"acknowledged": 1}, 202),
+        lambda body: Response(status_code=302, headers={"location": "http://127.0.0.1:1/"}),
+        lambda body: PlainTextResponse("x\ny", 500),
+        lambda body: JSONResponse({"error": "later"}, 503, headers={"retry-after": "0"}),
+        lambda body: JSONResponse({"error": "slow down"}, 429, headers={"retry-after": "nonsense"}),
+    ],
+)
+async def test_answers_that_acknowledge_nothing(answer: Any, bench: Bench, odd: Odd) -> None:
+    odd.answers = [answer]
+    shipper = bench.ship()
+    await bench.spool.append([{"kind": "open"}])
+    await bench.until(lambda: len(odd.bodies) >= 1 and shipper.trouble is not None)
+    assert "\n" not in (shipper.trouble or "")
+    await bench.shipped()
+    assert odd.bodies[0] == odd.bodies[1]
+
+
+async def test_an_event_that_something_refuses_holds_up_no_other(bench: Bench, odd: Odd) -> None:
+    def refuse_third(body: bytes) -> Response:
+        if b'"seq":3,' in body:
+            return PlainTextResponse("too large", 413)
+        last: int = json.loads(body.splitlines()[-1])["seq"]
+        return JSONResponse({"acknowledged": min(last, 2)})
+
+    odd.last = refuse_third
+    await bench.spool.append([{"kind": "open"}, *statement(1), *statement(2), *statement(3)])
+    shipper = bench.ship()
+    await bench.until(lambda: any(b'"seq":7,' in body and b'"seq":3,' not in body for body in odd.bodies))
+    await bench.until(lambda: bench.spool.depth == 5)
+    assert "refuses events with 413" in (shipper.trouble or "")
+    seen = len(odd.bodies)
+    await asyncio.sleep(0.3)
+    assert len(odd.bodies) <= seen + 1, "what is refused is not tried in a tight loop"
+    # Nothing that was not acknowledged was dropped.
+    assert [event["seq"] for event in bench.spool.pending()] == [3, 4, 5, 6, 7]
+
+
+async def test_a_server_that_refuses_everything_is_not_asked_in_a_tight_loop(bench: Bench, odd: Odd) -> None:
+    odd.last = lambda body: PlainTextResponse("no", 400)
+    await bench.spool.append([{"kind": "open"}, *(event for number in range(500) for event in statement(number))])
+    bench.ship()
+    await bench.until(lambda: bool(odd.bodies))
+    await asyncio.sleep(1)
+    assert len(odd.bodies) < 20
+    assert bench.spool.depth == 1001
+
+
+async def test_an_acknowledgement_that_does_not_move_is_no_tight_loop(bench: Bench, odd: Odd) -> None:
+    odd.last = lambda body: JSONResponse({"acknowledged": 0})
+    await bench.spool.append([{"kind": "open"}, *statement(1)])
+    bench.ship()
+    await bench.until(lambda: bool(odd.bodies))
+    await asyncio.sleep(0.5)
+    assert len(odd.bodies) == 1
+    assert bench.spool.depth == 3
+
+
+async def test_batches_stay_within_their_size(bench: Bench, odd: Odd) -> None:
+    await bench.spool.append([{"kind": "open"}])
+    await bench.spool.append([event for number in range(30) for event in statement(number, sql="x" * 150_000)])
+    await bench.spool.append([event for number in range(30, 700) for event in statement(number)])
+    bench.ship()
+    await bench.shipped()
+    assert max(map(len, odd.bodies)) <= MEGABYTE
+    assert max(body.count(b"\n") for body in odd.bodies) <= 500
+    assert sum(body.count(b"\n") for body in odd.bodies) == 1401
