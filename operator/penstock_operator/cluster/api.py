@@ -110,7 +110,7 @@ async def _documents(response: httpx2.Response) -> AsyncIterator[Json]:
     try:
         async for chunk in response.aiter_bytes():
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
+            for line in filter(bytes.strip, lines):
                 yield json.loads(line)
     except httpx2.TransportError as problem:
         raise _unreachable(problem) from problem
