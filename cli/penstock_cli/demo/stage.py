@@ -68,7 +68,7 @@ class Stage:
             [self.psql, "-X", "-P", "pager=off", "-d", url, "-c", sql],
             env=environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        return (done.stdout + done.stderr).strip()
+        return (done.stdout + done.stderr).strip("\n")
 
     def audit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`penstock audit …` as the viewer."""

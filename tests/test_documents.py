@@ -1,0 +1,74 @@
+"""The documents are true where a machine can tell: their diagrams, the files and commands that they name."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock_core.resources import check, load
+from penstock_operator.inject.annotations import WISHES
+from penstock_sidecar.settings import read
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name != "CHANGELOG.md"]
+
+
+def test_the_diagrams_are_as_the_code_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/diagrams.py", "--check", "ARCHITECTURE.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_links_to_exists(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text())
+    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_modules_that_a_document_names_exist(name: str) -> None:
+    """Short names are within the package that was named before, so a name must end some path of the tree."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    places = {*tracked, *(f"{parent}/" for path in tracked for parent in Path(path).parents)}
+    named = re.findall(r"`((?:[\w.-]+/)*[\w-]+(?:\.py|/))`", (ROOT / name).read_text())
+    lost = [one for one in named if not any(f"/{place}".endswith(f"/{one}") for place in places)]
+    assert named
+    assert lost == []
+
+
+def test_every_make_command_of_the_readme_is_a_target_that_ci_runs() -> None:
+    commands = set(re.findall(r"\bmake ([\w-]+)", (ROOT / "README.md").read_text()))
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert {"demo", "test", "e2e"} <= commands
+    assert [command for command in commands if f"make {command}" not in ci] == []
+
+
+def test_every_annotation_is_documented() -> None:
+    page = (ROOT / "docs" / "annotations.md").read_text()
+    assert [name for name in ("inject", *WISHES) if f"| `penstock.dev/{name}` |" not in page] == []
+
+
+def test_the_gateways_example_is_a_configuration(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(), re.DOTALL)
+    (tmp_path / "proxy.yaml").write_text(example)
+    assert read({}, tmp_path).name == "laptop"
+
+
+def test_the_readmes_resources_are_valid() -> None:
+    (resources, _) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert check(load(resources, "README.md")) == []
