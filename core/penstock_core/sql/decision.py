@@ -75,7 +75,8 @@ class Decision:
     redact_errors: bool = False
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
     changes_search_path: bool = False
-    # True if it sets search_path (and all else) back to what the session began with: DISCARD ALL.
+    # True if the last such change sets it back to what the session began with (RESET ALL, DISCARD ALL): if no
+    # transaction is open when the text has succeeded, that path is known again.
     resets_search_path: bool = False
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""

@@ -217,7 +217,9 @@ class ExpressionRules(ABC):
     def function_call(self, node: ast.FuncCall, scope: Scope) -> None:
         names = tuple(idents(node.funcname))
         if names[-1] == "set_config":
-            self.facts.changes_search_path |= check_set_config(node, self.catalog.setting_prefixes)
+            if check_set_config(node, self.catalog.setting_prefixes):
+                self.facts.changes_search_path = True
+                self.facts.resets_search_path = False
         else:
             pinned = self.named_function(names)
             if pinned != names:

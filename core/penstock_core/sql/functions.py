@@ -91,6 +91,9 @@ GEOMETRY_AND_NETWORK = words("""
     macaddr8_set7bit masklen netmask network npoints path pclose point polygon popen radius set_masklen slope width
 """)
 
+# What pools send when a connection comes back: it only gives up locks.
+RELEASE = words("pg_advisory_unlock_all")
+
 # What compares and converts rows, enums and types, and makes sets and identifiers.
 GENERAL = words("""
     enum_first enum_last enum_range gen_random_uuid generate_series num_nonnulls num_nulls pg_typeof
@@ -104,7 +107,7 @@ SYSTEM = words("""
     has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege
     has_parameter_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
     has_tablespace_privilege has_type_privilege inet_client_addr inet_client_port inet_server_addr inet_server_port
-    obj_description oidvectortypes pg_backend_pid pg_basetype pg_char_to_encoding pg_client_encoding pg_collation_for
+    obj_description oidvectortypes pg_available_extension_versions pg_available_extensions pg_backend_pid pg_basetype pg_char_to_encoding pg_client_encoding pg_collation_for
     pg_collation_is_visible pg_column_is_updatable pg_conversion_is_visible pg_describe_object pg_encoding_max_length
     pg_encoding_to_char pg_function_is_visible pg_get_function_arguments pg_get_function_identity_arguments
     pg_get_function_result pg_get_keywords pg_get_serial_sequence pg_get_userbyid pg_has_role
@@ -131,6 +134,7 @@ FUNCTIONS: frozenset[str] = (
     | RANGES
     | TEXT_SEARCH
     | GEOMETRY_AND_NETWORK
+    | RELEASE
     | GENERAL
     | SYSTEM
 )
@@ -141,8 +145,8 @@ UNMASKED_FUNCTIONS: dict[str, bool] = {
     **dict.fromkeys(("nextval", "setval"), True),
     **dict.fromkeys(
         words("""
-            pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all
-            pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
+            pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_shared
+            pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
             pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
         """),
         False,

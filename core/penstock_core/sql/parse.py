@@ -23,7 +23,7 @@ _SHALLOW = 2 * MAX_DEPTH
 _FLAT = frozenset({"ASCII_44", "AND", "OR"})
 _OPENING = frozenset({"ASCII_40", "ASCII_91"})
 _CLOSING = frozenset({"ASCII_41", "ASCII_93"})
-# Each of these at one level makes the tree deeper, however far apart they stand.
+# What stands on either side of these is apart, but each at one level makes the tree one deeper.
 _STACKED = frozenset({"JOIN", "UNION", "INTERSECT", "EXCEPT"})
 
 
@@ -69,13 +69,13 @@ def depth(text: str) -> int:
             inner = levels.pop().depth() + 1
             levels[-1].run += 1
             levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
-        elif token.name in _FLAT:
+        elif token.name in _FLAT or token.name in _STACKED:
             level.deepest, level.run = max(level.deepest, level.run), 0
+            level.stacked += token.name in _STACKED
         elif token.name == "ASCII_59" and len(levels) == 1:
             reached = max(reached, level.depth())
             levels = [_Level()]
         else:
-            level.stacked += token.name in _STACKED
             level.run += 1
         if len(levels) > MAX_DEPTH:
             return len(levels)

@@ -21,12 +21,17 @@ _TRANSACTIONS: dict[Any, str] = {
     enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO: "rollback",
 }
 
+_VERBS_OF_RELEASE: dict[type[ast.Node], str] = {
+    ast.DeallocateStmt: "deallocate",
+    ast.ClosePortalStmt: "close",
+    ast.UnlistenStmt: "unlisten",
+}
+
 # What is refused by name, and what to do instead; others are named by their node's class.
 _REFUSED: dict[type[ast.Node], tuple[str, str]] = {
     ast.ExplainStmt: ("EXPLAIN", "run the statement itself"),
     ast.DeclareCursorStmt: ("DECLARE CURSOR", "fetch in portions by LIMIT, or by your driver's portals"),
     ast.FetchStmt: ("FETCH", "fetch in portions by LIMIT, or by your driver's portals"),
-    ast.ClosePortalStmt: ("CLOSE", "leave it out"),
     ast.PrepareStmt: ("PREPARE", "use your driver's prepared statements"),
     ast.ExecuteStmt: ("EXECUTE", "use your driver's prepared statements"),
     ast.MergeStmt: ("MERGE", "use INSERT … ON CONFLICT, or UPDATE and INSERT"),
@@ -37,7 +42,6 @@ _REFUSED: dict[type[ast.Node], tuple[str, str]] = {
     ast.CallStmt: ("CALL", "send the statements themselves"),
     ast.LockStmt: ("LOCK", "use SELECT … FOR UPDATE"),
     ast.ListenStmt: ("LISTEN", "poll a table"),
-    ast.UnlistenStmt: ("UNLISTEN", "leave it out"),
     ast.NotifyStmt: ("NOTIFY", "write to a table"),
     ast.VacuumStmt: ("VACUUM or ANALYZE", "leave it to autovacuum"),
 }
@@ -67,8 +71,9 @@ class Rewriter(WriteRules):
                 self.facts.verbs.append("show")
             case ast.DiscardStmt():
                 self.discard(node)
-            case ast.DeallocateStmt():
-                self.facts.verbs.append("deallocate")
+            case ast.DeallocateStmt() | ast.ClosePortalStmt() | ast.UnlistenStmt():
+                # They give up what a session has; pools send them.
+                self.facts.verbs.append(_VERBS_OF_RELEASE[type(node)])
             case _:
                 self.refuse(node)
 
@@ -79,14 +84,17 @@ class Rewriter(WriteRules):
             raise refused("two-phase commit is not allowed", "use COMMIT")
 
     def setting(self, node: ast.VariableSetStmt) -> None:
-        resets = (enums.VariableSetKind.VAR_RESET, enums.VariableSetKind.VAR_RESET_ALL)
-        self.facts.verbs.append("reset" if node.kind in resets else "set")
-        self.facts.changes_search_path |= check_set(node, self.catalog.setting_prefixes)
+        kinds = enums.VariableSetKind
+        resets = node.kind in (kinds.VAR_RESET, kinds.VAR_RESET_ALL)
+        self.facts.verbs.append("reset" if resets else "set")
+        if check_set(node, self.catalog.setting_prefixes):
+            self.facts.changes_search_path = True
+            self.facts.resets_search_path = resets
 
     def discard(self, node: ast.DiscardStmt) -> None:
         self.facts.verbs.append("discard")
         if node.target == enums.DiscardMode.DISCARD_ALL:
-            self.facts.resets_search_path = True
+            self.facts.changes_search_path = self.facts.resets_search_path = True
 
     def refuse(self, node: ast.Node) -> None:
         """Whatever is not known to be harmless, in words that name it."""

@@ -37,15 +37,16 @@ def type_modifiers(type_sql: str) -> tuple[int, ...]:
 def qualified_type(formatted: str, type_name: str) -> str:
     """What `format_type` printed while only pg_catalog was in the path, made independent of the path.
 
-    `character varying(20)` of type `pg_catalog.varchar` becomes `pg_catalog.varchar(20)`. Types that have a grammar of
+    `character varying(20)` of type `pg_catalog.varchar` becomes `pg_catalog.varchar(20)`, an array of them
+    `pg_catalog._varchar(20)`. Types that have a grammar of
     their own for modifiers (`interval day to second`) are left as printed: keywords do not depend on the path.
     """
     try:
         node = type_node(formatted)
     except ValueError:
-        # Arrays of types with modifiers and the like; without the modifier it still means the same type.
+        # Without the modifier it still means the same type.
         return type_name
-    if not node.typmods or node.arrayBounds:
+    if not node.typmods:
         return type_name
     names = [name.sval for name in node.names or ()]
     modifiers = type_modifiers(formatted)

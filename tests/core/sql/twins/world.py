@@ -35,6 +35,11 @@ CREATE TABLE public.log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line t
 CREATE TABLE public.watched (id int);
 CREATE VIEW public.v AS SELECT id, email AS address, upper(ssn) AS loud, note FROM public.u;
 CREATE VIEW public.rich AS SELECT id, note FROM public.u WHERE salary > 150;
+CREATE VIEW public.plain AS SELECT id, note FROM public.u;
+CREATE TABLE public.family (id int);
+CREATE TABLE public.member (ssn text) INHERITS (public.family);
+CREATE TABLE public.club (id int PRIMARY KEY);
+CREATE TABLE public.card (club int REFERENCES public.club(id) ON DELETE CASCADE, ssn text);
 CREATE VIEW public.joined AS SELECT u.id, o.amount, u.email FROM public.u JOIN public.o ON o.uid = u.id;
 CREATE FUNCTION public.peek(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM public.u WHERE id = $1';
 CREATE FUNCTION public.row_email(public.o) RETURNS text LANGUAGE sql

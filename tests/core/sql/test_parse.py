@@ -1,0 +1,85 @@
+"""No text crashes or stalls the process: what is too much is refused with words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pglast import ast
+
+from penstock_core.sql.parse import MAX_DEPTH, MAX_TEXT, depth, parse
+from penstock_core.sql.refusal import Refused
+
+DEEP = {
+    "operators": "'SELECT ' + '+'.join(['1'] * {n})",
+    "casts": "'SELECT 1' + '::int' * {n}",
+    "unions": "' UNION '.join(['SELECT 1, 2'] * {n})",
+    "joins": "'SELECT 1 FROM a' + ' JOIN b ON x AND y' * {n}",
+    "tests": "'SELECT a' + ' IS NULL' * {n}",
+    "subqueries": "'SELECT ' + '(SELECT ' * {n} + '1' + ')' * {n}",
+    "subqueries in FROM": "'SELECT * FROM ' + '(SELECT * FROM ' * {n} + 'a' + ') x' * {n}",
+    "calls": "'SELECT ' + 'f(a, ' * {n} + '1' + ')' * {n}",
+    "cases": "'SELECT ' + 'CASE WHEN true AND ' * {n} + 'true' + ' THEN 1 END' * {n}",
+    "conditions": "'SELECT ' + '(a AND (b OR ' * {n} + 'c' + '))' * {n}",
+    "negations": "'SELECT ' + 'NOT ' * {n} + 'true'",
+    "signs": "'SELECT ' + '- ' * {n} + '1'",
+    "arrays": "'SELECT ' + 'ARRAY[' * {n} + '1' + ']' * {n}",
+    "subscripts": "'SELECT a' + '[1]' * {n}",
+    "open brackets": "'(' * {n}",
+    "CTEs": "'WITH a AS (' * {n} + 'SELECT 1' + ') SELECT 1' * {n}",
+}
+
+DECIDE = """
+import sys
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.governor import Governor
+from penstock_core.policy.effective import EffectivePolicy, PolicySet
+governor = Governor(EffectivePolicy("d", PolicySet(("p",), frozenset({"select"})), None), Catalog(), b"k" * 32)
+for n in (200, 900, 1400, 2900, 9000, 60000):
+    decision = governor.decide(TEXT, ())
+print("alive")
+"""
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_deep_nesting_never_takes_the_process_down(kind: str) -> None:
+    program = DECIDE.replace("TEXT", DEEP[kind].replace("{n}", "n"))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=100)
+    assert done.stdout == "alive\n", done.stderr[-500:]
+
+
+def test_long_lists_are_not_deep() -> None:
+    rows = ", ".join(["(1, 'a'::text, now() + $1)"] * 5000)
+    assert depth(f"INSERT INTO t VALUES {rows}") < 50
+    assert depth("SELECT 1 WHERE " + " OR ".join(["a = 1"] * 5000)) < 50
+    assert depth(";".join(["SELECT 1"] * 5000)) < 50
+    assert len(parse(f"INSERT INTO t VALUES {rows}")) == 1
+
+
+def test_depth_counts_every_construct_that_nests() -> None:
+    assert depth("SELECT " + "+".join(["1"] * 2000)) > MAX_DEPTH
+    assert depth(" UNION ".join(["SELECT 1"] * (MAX_DEPTH + 1))) > MAX_DEPTH
+    assert depth("(" * (MAX_DEPTH + 1)) > MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    ("text", "sqlstate", "reason"),
+    [
+        ("selec 1", "42601", 'syntax error at or near "selec"'),
+        ("SELECT 'x", "42601", "unterminated quoted string"),
+        ("SELECT 1\0", "42601", "NUL"),
+        ("SELECT '\udcff'", "22021", "UTF-8"),
+        ("SELECT '" + "x" * MAX_TEXT + "'", "54001", "longer than"),
+        ("SELECT " + "+".join(["1"] * 9000), "54001", "nested too deeply"),
+    ],
+)
+def test_what_cannot_be_parsed_is_refused_with_the_servers_code(text: str, sqlstate: str, reason: str) -> None:
+    with pytest.raises(Refused, match=reason) as refusal:
+        parse(text)
+    assert refusal.value.denial.sqlstate == sqlstate
+
+
+def test_a_text_may_hold_several_statements_or_none() -> None:
+    assert [type(statement) for statement in parse("SELECT 1; BEGIN;;")] == [ast.SelectStmt, ast.TransactionStmt]
+    assert parse("") == parse(" -- nothing\n;") == ()
