@@ -265,9 +265,12 @@ class Shipper:
         """The token as it is in its file now: the kubelet rotates it."""
         if self._token_file is None:
             return {}
-        token = self._token_file.read_text().strip()
-        if not token:
-            raise ValueError(f"token file {self._token_file} is empty")
+        try:
+            token = self._token_file.read_bytes().strip().decode("ascii", "replace")
+        except OSError as error:
+            raise _Unavailable(f"token file {self._token_file} cannot be read: {error.strerror}") from None
+        if not (token and token.isascii() and token.isprintable()) or " " in token:
+            raise _Unavailable(f"token file {self._token_file} holds no token")
         return {"authorization": f"Bearer {token}"}
 
     def _make_client(self) -> httpx2.AsyncClient:

@@ -223,9 +223,9 @@ async def test_a_wrong_token_is_said_once_and_the_right_one_is_read(bench: Bench
     ("spoil", "complaint"),
     [
         (lambda path: path.unlink(), "No such file or directory"),
-        (lambda path: path.write_text("  \n"), "is empty"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be reached"),
-        (lambda path: path.write_text("a\nb"), "cannot be reached"),
+        (lambda path: path.write_text("  \n"), "holds no token"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "holds no token"),
+        (lambda path: path.write_text("a\nb"), "holds no token"),
     ],
 )
 async def test_a_token_file_that_cannot_be_used(spoil: Any, complaint: str, bench: Bench) -> None:

@@ -1,0 +1,204 @@
+"""`penstock audit`: follow, search, export and verify the audit trail.
+
+What doesn't belong: talking to the collector (`collector_client.py`), verifying (`penstock_core.audit.verify`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from penstock_core.audit.chain import GENESIS, Head
+from penstock_core.audit.verify import lines, verify
+
+if TYPE_CHECKING:
+    from penstock_cli.collector_client import CollectorClient
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILTERS = {
+    "identity": "Part of the identity's name.",
+    "decision": "allow, rewrite or deny.",
+    "verb": "A verb, such as delete.",
+    "relation": "A table or view, with or without its schema.",
+    "stream": "A stream's name.",
+    "since": "Not before this time, such as 2026-11-25T09:00:00Z.",
+    "until": "Before this time.",
+}
+
+
+def _connection(command: F) -> F:
+    """The options that say where the collector is."""
+    options = [
+        click.option("--url", envvar="PENSTOCK_COLLECTOR_URL", help="The collector.  [env: PENSTOCK_COLLECTOR_URL]"),
+        click.option(
+            "--token-file",
+            envvar="PENSTOCK_COLLECTOR_TOKEN_FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A file with a viewer token.  [env: PENSTOCK_COLLECTOR_TOKEN_FILE]",
+        ),
+        click.option(
+            "--ca-file",
+            envvar="PENSTOCK_COLLECTOR_CA_FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Whom to trust instead of the system's CAs.  [env: PENSTOCK_COLLECTOR_CA_FILE]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _filtered(command: F) -> F:
+    """The options that say what is looked for."""
+    for name, text in reversed(_FILTERS.items()):
+        command = click.option(f"--{name}", default="", help=text)(command)
+    return click.argument("words", nargs=-1)(command)
+
+
+def _query(words: tuple[str, ...], filters: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in (filters | {"q": " ".join(words)}).items() if value}
+
+
+def _client(url: str | None, token_file: Path | None, ca_file: Path | None) -> CollectorClient:
+    from penstock_cli.collector_client import CollectorClient  # noqa: PLC0415 # an HTTP client is slow to import
+
+    if not url:
+        raise click.UsageError("say where the collector is: --url, or PENSTOCK_COLLECTOR_URL")
+    return CollectorClient(url, token_file, ca_file)
+
+
+@click.group
+def command() -> None:
+    """Follow, search, export and verify the audit trail."""
+
+
+@command.command
+@_connection
+@_filtered
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+def tail(
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    words: tuple[str, ...],
+    as_json: bool,
+    **filters: str,
+) -> None:
+    """Show statements while they happen. WORDS must all be in one, or begin a word in it."""
+    from penstock_cli import statement_view  # noqa: PLC0415 # rich is slow to import
+
+    with _client(url, token_file, ca_file) as client:
+        view = statement_view.Lines() if not as_json else None
+        for event, data in client.follow(_query(words, filters)):
+            if event == "statement":
+                click.echo(json.dumps(data, ensure_ascii=False)) if view is None else view.show(data)
+            elif event == "gap":
+                click.echo(f"… {data.get('skipped')} more statements came faster than they are shown", err=True)
+
+
+@command.command
+@_connection
+@_filtered
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+def search(
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    words: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    **filters: str,
+) -> None:
+    """Show statements that were, latest first. WORDS must all be in one, or begin a word in it."""
+    with _client(url, token_file, ca_file) as client:
+        found = list(client.search(_query(words, filters), limit))
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        return
+    from penstock_cli import statement_view  # noqa: PLC0415 # rich is slow to import
+
+    statement_view.table(found)
+
+
+@command.command
+@_connection
+@click.option("--stream", default="", help="This stream alone.")
+@click.option(
+    "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"
+)
+def export(url: str | None, token_file: Path | None, ca_file: Path | None, stream: str, output: IO[str]) -> None:
+    """Write the record itself, as JSON lines that `penstock audit verify` checks."""
+    with _client(url, token_file, ca_file) as client:
+        for line in client.export(stream):
+            output.write(line + "\n")
+
+
+@command.command("verify")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), required=False)
+@_connection
+@click.option("--stream", default="", help="With --url: this stream alone.")
+@click.option(
+    "--heads",
+    type=click.File("r"),
+    help="Where the streams stood once: an answer of the collector's /v1/streams, kept elsewhere.",
+)
+@click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
+def verify_command(
+    file: IO[str] | None,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    stream: str,
+    heads: IO[str] | None,
+    partial: bool,
+) -> None:
+    """Check that no event of an export was altered, removed, added or moved.
+
+    FILE is an export (- is standard input); without it, the collector's. Exits with 1 if something is wrong, and says
+    what and where. Without --heads it cannot be seen that the end of a stream was cut off.
+    """
+    known = _heads(heads) if heads is not None else None
+    if file is not None:
+        report = verify(_events(file), known, partial=partial)
+    else:
+        with _client(url, token_file, ca_file) as client:
+            report = verify(_events(client.export(stream)), known, partial=partial)
+    for line in lines(report):
+        click.echo(line)
+    if not report.streams and not report.stray:
+        raise click.UsageError("no audit events there")
+    if not report.intact:
+        click.echo(f"NOT INTACT: {len(report.findings)} findings", err=True)
+        raise SystemExit(1)
+    click.echo("intact")
+
+
+def _events(source: IO[str] | Iterator[str]) -> Iterator[object]:
+    """Each line as JSON; what is none is a finding of its own and not an error."""
+    for line in source:
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):
+            yield None
+
+
+def _heads(file: IO[str]) -> dict[str, Head]:
+    try:
+        rows = json.load(file)["streams"]
+        # A head whose hash the collector did not know itself proves nothing.
+        return {
+            row["name"]: Head(row["name"], int(row["seq"]), row["hash"])
+            for row in rows
+            if row["hash"] not in (None, GENESIS)
+        }
+    except (ValueError, LookupError, TypeError) as error:
+        raise click.UsageError(f"{file.name} is no answer of /v1/streams ({type(error).__name__}: {error})") from None

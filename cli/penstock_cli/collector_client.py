@@ -1,0 +1,125 @@
+"""The collector's read API over HTTP, for commands; every failure is one line.
+
+What doesn't belong: showing what comes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+import httpx2
+
+_PAGE = 500
+
+
+class CollectorClient:
+    """One collector, read with one viewer token. All methods raise ClickException."""
+
+    def __init__(self, url: str, token_file: Path | None, ca_file: Path | None) -> None:
+        self._url = url.rstrip("/")
+        if not self._url.startswith(("http://", "https://")):
+            raise click.UsageError(f"the collector's URL begins with http:// or https://, not {url!r}")
+        headers = {}
+        try:
+            if token_file is not None:
+                headers["authorization"] = f"Bearer {_token(token_file)}"
+            # Reading the system's CAs takes a while, and plain HTTP has no use for them.
+            context = ssl.create_default_context(cafile=ca_file) if self._url.startswith("https:") else False
+        except OSError as error:
+            name = (
+                ca_file
+                if isinstance(error, ssl.SSLError)
+                else getattr(error, "filename", None) or ca_file or token_file
+            )
+            raise click.ClickException(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+        self._http = httpx2.Client(verify=context, headers=headers, timeout=30, trust_env=False)
+
+    def __enter__(self) -> CollectorClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def search(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """Statements that match, latest first, page by page."""
+        before: dict[str, str] = {}
+        while limit > 0:
+            params = {**query, **before, "limit": str(min(limit, _PAGE))}
+            with self._failures():
+                response = self._http.get(f"{self._url}/v1/events", params=params)
+                self._check(response)
+                page = response.json()
+                yield from page["events"]
+            limit -= len(page["events"])
+            if page["next"] is None:
+                return
+            before = {"before": str(page["next"])}
+
+    def export(self, stream: str = "") -> Iterator[str]:
+        """The record, line by line."""
+        with (
+            self._failures(),
+            self._http.stream("GET", f"{self._url}/v1/export", params={"stream": stream}) as response,
+        ):
+            self._check(response)
+            yield from response.iter_lines()
+
+    def follow(self, query: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Name and data of each event of the live tail, until the collector ends it."""
+        # The collector gives a sign of life every 15 seconds.
+        timeout = httpx2.Timeout(30, read=60)
+        with self._failures(), self._http.stream("GET", f"{self._url}/tail", params=query, timeout=timeout) as response:
+            self._check(response)
+            name = ""
+            for line in response.iter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data = json.loads(value)
+                    if name in ("problem", "ended"):
+                        raise click.ClickException(f"the collector ends the tail: {data['error']}")
+                    yield name, data
+        raise click.ClickException(f"collector {self._url} has closed the connection")
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, UnicodeEncodeError) as error:
+            raise click.ClickException(f"collector {self._url} cannot be reached: {_one_line(error)}") from None
+        except (ValueError, LookupError, TypeError):
+            raise click.ClickException(f"{self._url} does not answer as a collector does") from None
+
+    def _check(self, response: httpx2.Response) -> None:
+        status = response.status_code
+        if status == 200:
+            return
+        if status == 401:
+            raise click.ClickException(f"collector {self._url} does not know this viewer token (--token-file)")
+        response.read()
+        try:
+            said = response.json()["error"]
+        except (ValueError, LookupError, TypeError):
+            said = response.reason_phrase
+        raise click.ClickException(f"collector {self._url} answers {status}: {said}")
+
+
+def _token(file: Path) -> str:
+    token = file.read_bytes().strip().decode("ascii", "replace")
+    if not (token.isascii() and token.isprintable() and token) or " " in token:
+        raise click.ClickException(f"{file} holds no token")
+    return token
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

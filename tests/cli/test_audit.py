@@ -1,0 +1,280 @@
+"""`penstock audit` against a real collector: what it prints, how it exits, and that each failure is one line."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from click.testing import CliRunner, Result
+
+from penstock_cli.audit import command
+from penstock_cli.statement_view import printable
+from penstock_collector.main import Running, serve
+from penstock_collector.settings import Settings
+from penstock_core.audit.chain import Head, canonical
+from penstock_core.audit.event import Event
+
+
+class Desk:
+    """A collector in a thread of its own, and a person at a terminal."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        for name, token, owner in [("streams", "w", "gw1"), ("viewers", "reader", "ada")]:
+            (directory / name).write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {owner}\n")
+        (directory / "token").write_text("reader\n")
+        settings = Settings(
+            listen="127.0.0.1:0",
+            database=directory / "audit.db",
+            stream_tokens_file=directory / "streams",
+            viewer_tokens_file=directory / "viewers",
+        )
+        ready = threading.Event()
+
+        def started(running: Running) -> None:
+            self.running = running
+            self.loop = asyncio.get_running_loop()
+            ready.set()
+
+        self.thread = threading.Thread(target=lambda: asyncio.run(serve(settings, started)))
+        self.thread.start()
+        assert ready.wait(10)
+        self.head = Head("gw1/boot1")
+
+    def record(self, *bodies: Event) -> list[Event]:
+        events = []
+        for body in bodies:
+            event, self.head = self.head.seal(body, f"2026-11-25T09:{self.head.seq:02}:00.000000Z")
+            events.append(event)
+        response = httpx2.post(
+            f"{self.running.url}/v1/streams/gw1/boot1/events",
+            content=b"".join(canonical(event) + b"\n" for event in events),
+            headers={"authorization": "Bearer w"},
+            trust_env=False,
+        )
+        assert response.json() == {"acknowledged": self.head.seq}
+        return events
+
+    def statement(self, number: int, **fields: Any) -> list[Event]:
+        key = {"session": "s1", "statement": str(number)}
+        intent = {
+            "kind": "intent",
+            **key,
+            "identity": {"name": "sa:shop/web"},
+            "decision": "allow",
+            "verbs": ["select"],
+        }
+        outcome = {"kind": "outcome", **key, "result": "ok", "rows": number}
+        return self.record({**intent, "sql": f"SELECT {number} FROM orders", **fields}, outcome)
+
+    def run(self, *arguments: str, url: str | None = None, **options: Any) -> Result:
+        environment = {
+            "PENSTOCK_COLLECTOR_URL": url or self.running.url,
+            "PENSTOCK_COLLECTOR_TOKEN_FILE": str(self.directory / "token"),
+            "COLUMNS": "120",
+        }
+        return CliRunner().invoke(command, arguments, env=environment, **options)
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.running.stop)
+        self.thread.join()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.stop()
+
+
+def test_search_shows_a_table(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1)
+    desk.statement(
+        2, decision="deny", identity={"name": "agent:bot"}, reason="DELETE without WHERE", sql="DELETE FROM t"
+    )
+    result = desk.run("search")
+    assert result.exit_code == 0, result.output
+    first, second = result.output.splitlines()[1:3]
+    assert first.split()[1:4] == ["09:03:00.000", "agent:bot", "denied"]
+    assert "DELETE FROM t  DELETE without WHERE" in first
+    assert second.split()[2:] == ["sa:shop/web", "allowed", "SELECT", "1", "FROM", "orders", "1", "row"]
+
+
+def test_search_filters_and_limits(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    for number in range(1, 13):
+        desk.statement(number, decision="deny" if number % 2 else "allow")
+    found = [json.loads(line) for line in desk.run("search", "--json", "--decision", "deny").output.splitlines()]
+    assert [one["statement"] for one in found] == ["11", "9", "7", "5", "3", "1"]
+    assert len(desk.run("search", "--json", "--limit", "3").output.splitlines()) == 3
+    assert len(desk.run("search", "--json", "orders", "12").output.splitlines()) == 1
+    assert desk.run("search", "--json", "nothing").output == ""
+
+
+def test_search_turns_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock_cli.collector_client._PAGE", 4)
+    desk.record({"kind": "open"})
+    for number in range(10):
+        desk.statement(number)
+    found = [json.loads(line)["statement"] for line in desk.run("search", "--json", "--limit", "9").output.splitlines()]
+    assert found == [str(number) for number in range(9, 0, -1)]
+
+
+def test_what_is_recorded_cannot_command_the_terminal(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1, sql="SELECT '\x1b[2J\x1b]0;owned\x07\u202e' -- [red]markup[/red]", identity={"name": "\x1b[31mx"})
+    output = desk.run("search").output
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    assert "[red]markup[/red]" in output
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("a\nb", "a b"), ("\x9b31m", " 31m"), ("größe 東京", "größe 東京"), (7, "7")]
+)
+def test_printable(value: object, shown: str) -> None:
+    assert printable(value) == shown
+
+
+def test_tail_follows(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    results: list[Result] = []
+    for as_json in (True, False):
+        thread = threading.Thread(
+            target=lambda json=as_json: results.append(desk.run("tail", *(["--json"] if json else [])))
+        )
+        thread.start()
+        for _ in range(100):
+            if desk.running.collector.tail.followers:
+                break
+            threading.Event().wait(0.05)
+        desk.statement(1)
+        threading.Event().wait(0.4)
+        desk.loop.call_soon_threadsafe(desk.running.collector.tail.stop)
+        thread.join(10)
+        desk.running.collector.tail._stopping = False
+    as_json_output, as_text = (result.output for result in results)
+    assert json.loads(as_json_output.splitlines()[0])["sql"] == "SELECT 1 FROM orders"
+    assert "allowed sa:shop/web  SELECT 1 FROM orders" in as_text
+    assert "1 row" in as_text
+    assert as_text.splitlines()[-1] == f"Error: collector {desk.running.url} has closed the connection"
+    assert [result.exit_code for result in results] == [1, 1]
+
+
+def test_export_and_verify(desk: Desk, tmp_path: Path) -> None:
+    events = desk.record({"kind": "open"}) + desk.statement(1) + desk.record({"kind": "close"})
+    assert desk.run("export", "-o", str(tmp_path / "export.jsonl")).exit_code == 0
+    assert [json.loads(line) for line in (tmp_path / "export.jsonl").read_text().splitlines()] == events
+    for arguments, given in [
+        ((str(tmp_path / "export.jsonl"),), None),
+        ((), None),
+        (("-",), desk.run("export").output),
+    ]:
+        result = desk.run("verify", *arguments, input=given)
+        assert (result.exit_code, result.output.splitlines()) == (
+            0,
+            ["gw1/boot1: 4 events, seq 1 to 4, intact", "intact"],
+        )
+
+
+def test_verify_finds_what_was_altered(desk: Desk, tmp_path: Path) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1)
+    desk.statement(2)
+    export = desk.run("export").output
+    path = tmp_path / "export.jsonl"
+    path.write_text(export.replace("SELECT 2 FROM orders", "SELECT 3 FROM orders"))
+    result = desk.run("verify", str(path))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[:2] == [
+        "gw1/boot1: 5 events, seq 1 to 5, 1 faults",
+        "  altered: event 4 was altered after it was sealed",
+    ]
+    assert result.stderr == "NOT INTACT: 1 findings\n"
+    rows = export.splitlines(keepends=True)
+    path.write_text("".join(rows[:2] + rows[3:]) + "half a li")
+    result = desk.run("verify", str(path))
+    assert (result.exit_code, "gap: seq 3 missing" in result.output, "malformed" in result.output) == (1, True, True)
+    path.write_text("".join(rows[2:]))
+    assert desk.run("verify", str(path)).exit_code == 1
+    assert desk.run("verify", "--partial", str(path)).exit_code == 0
+
+
+def test_verify_against_heads_that_were_kept(desk: Desk, tmp_path: Path) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1)
+    streams = httpx2.get(
+        f"{desk.running.url}/v1/streams", headers={"authorization": "Bearer reader"}, trust_env=False
+    ).text
+    (tmp_path / "heads.json").write_text(streams)
+    path = tmp_path / "export.jsonl"
+    path.write_text(desk.run("export").output)
+    assert desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path)).exit_code == 0
+    path.write_text("".join(desk.run("export").output.splitlines(keepends=True)[:-1]))
+    assert desk.run("verify", str(path)).exit_code == 0
+    cut = desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path))
+    assert (cut.exit_code, "cut: ends at seq 2, yet 3 was reached" in cut.output) == (1, True)
+    (tmp_path / "heads.json").write_text("[]")
+    assert desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path)).exit_code == 2
+
+
+def test_verify_of_nothing_is_no_success(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    result = desk.run("verify", str(tmp_path / "empty"))
+    assert (result.exit_code, "no audit events there" in result.output) == (2, True)
+    (tmp_path / "picture").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\n")
+    assert desk.run("verify", str(tmp_path / "picture")).exit_code == 1
+
+
+ANY = ("search", "tail", "export", "verify")
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_a_collector_that_is_not_there(name: str, desk: Desk) -> None:
+    result = desk.run(name, url="http://127.0.0.1:9")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: collector http://127.0.0.1:9 cannot be reached: ")
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_a_wrong_token(name: str, desk: Desk) -> None:
+    (desk.directory / "token").write_text("wrong")
+    result = desk.run(name)
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: collector {desk.running.url} does not know this viewer token (--token-file)\n",
+    )
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_a_token_file_or_url_that_cannot_be_used(name: str, desk: Desk) -> None:
+    (desk.directory / "token").unlink()
+    result = desk.run(name)
+    assert result.output == f"Error: cannot read {desk.directory / 'token'}: No such file or directory\n"
+    for url in ("ftp://x", "localhost:8080", "http://[::"):
+        result = desk.run(
+            name, "--token-file", __file__ if url == "http://[::" else str(desk.directory / "viewers"), url=url
+        )
+        assert result.exit_code in (1, 2)
+        assert "Traceback" not in result.output
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_no_url_is_a_usage_error() -> None:
+    result = CliRunner().invoke(command, ["search"], env={"PENSTOCK_COLLECTOR_URL": ""})
+    assert (result.exit_code, "say where the collector is" in result.output) == (2, True)
+
+
+def test_a_bad_filter_is_said_by_the_collector(desk: Desk) -> None:
+    for name in ("search", "tail"):
+        result = desk.run(name, "--since", "yesterday")
+        assert (result.exit_code, "answers 400: since is a time such as" in result.output) == (1, True)
