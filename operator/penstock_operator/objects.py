@@ -5,10 +5,12 @@ So two equal models mean that nothing of meaning changed. What is valid is decid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from penstock_core.resources import Database, DatabaseAccessPolicy, Problem, ResourceError, parse
+from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, Problem, ResourceError, parse
 
 GROUP_PATH = "/apis/penstock.dev/v1alpha1"
 DATABASES = "databases"
@@ -47,3 +49,51 @@ def database_of(policy: Mapping[str, Any]) -> str:
     for step in ("spec", "databaseRef", "name"):
         found = found.get(step) if isinstance(found, Mapping) else None
     return found if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class InEffect:
+    """A Database and the policies that are in effect for it; the same here and in every other program."""
+
+    database: Database
+    policies: tuple[DatabaseAccessPolicy, ...]
+    # What is wrong with a policy, and why there are none.
+    problem: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal contents."""
+        return hashlib.sha256(self.bundle(0, bytes(32)).to_json().encode()).hexdigest()
+
+    def bundle(self, generation: int, mask_key: bytes) -> Bundle:
+        """For sidecars."""
+        return Bundle.of(
+            (self.database, *self.policies),
+            namespace=self.database.namespace,
+            database=self.database.name,
+            generation=generation,
+            mask_key=mask_key,
+        )
+
+
+def in_effect(database: Mapping[str, Any], policies: Sequence[Mapping[str, Any]]) -> InEffect:
+    """What is in effect of the namespace's policies for a Database. Raises ResourceError if that itself is not valid.
+
+    Fail closed: one policy that is not valid (it came past admission) leaves none in effect, because leaving out only
+    that one could leave out the mask that it brings.
+    """
+    read = read_database(database)
+    try:
+        mine = tuple(read_policy(policy) for policy in policies if database_of(policy) == read.name)
+        found = InEffect(read, mine)
+        found.bundle(0, bytes(32))
+    except ResourceError as error:
+        return InEffect(read, (), "; ".join(map(str, error.problems)))
+    return found
+
+
+def generation_of(database: Mapping[str, Any], digest: str) -> int:
+    """The number of what is in effect: what the operator wrote for it, or will write next if it did not see it yet."""
+    status = database.get("status") or {}
+    known = int(status.get("policyGeneration") or 0)
+    return known if status.get("policyDigest") == digest else known + 1

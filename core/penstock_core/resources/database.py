@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
 from penstock_core.resources.vocabulary import (
+    HEX,
     ColumnPattern,
     DatabaseName,
     Distinct,
@@ -88,6 +89,10 @@ class DatabaseStatus(Status):
 
     policies: Annotated[int, Field(ge=0)] | None = None
     """How many policies are in effect for the database."""
+    policy_generation: Annotated[int, Field(ge=0)] | None = None
+    """Counts the changes of what is in effect: this resource and all policies for it. The audit trail names it."""
+    policy_digest: Annotated[str, Field(max_length=64, pattern=HEX)] | None = None
+    """A hash of what is in effect, by which the count is recognised."""
 
 
 class Database(Resource):

@@ -1,7 +1,7 @@
 """The resources as they stand, made into one bundle per Database, and whoever follows a bundle told of each change.
 
-Fail closed: a policy that is not valid (it came past admission) empties the whole bundle, because leaving out only
-that policy could leave out the mask that it brings. What doesn't belong: HTTP, and watching (`cluster/watch.py`).
+What is in effect, and that it fails closed, is decided in `penstock_operator.objects`. What doesn't belong: HTTP, and
+watching (`cluster/watch.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, ResourceError
+from penstock_core.resources import Bundle, Database, ResourceError
 from penstock_operator.cluster.watch import Change, Follower, Json, Key
-from penstock_operator.objects import DATABASES, POLICIES, database_of, read_database, read_policy
+from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect
 
 MASK_KEY = "secrets"
 _KINDS = (DATABASES, POLICIES, MASK_KEY)
@@ -38,15 +38,13 @@ class Topic:
 
 
 class Policies:
-    """All bundles. Numbers are made of the cluster's revisions: every replica counts alike, and later is larger."""
+    """All bundles. The operator numbers them in the Database's status, so that every replica counts alike."""
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[Key, Json]] = {kind: {} for kind in _KINDS}
         self._synced: set[str] = set()
         self._topics: dict[Key, Topic] = {}
         self._master_key: bytes | None = None
-        # The cluster's revision when everything was known for the first time.
-        self._floor = 0
         # Databases that can't be handed out, and why: for messages and metrics.
         self.unusable: dict[Key, str] = {}
 
@@ -85,58 +83,49 @@ class Policies:
         """What to follow after a change, also when the Database is gone."""
         return self._topics[key]
 
-    def received(self, kind: str, namespaces: set[str], revision: int) -> None:
+    def received(self, kind: str, namespaces: set[str]) -> None:
         """Objects of the namespaces (all of them, if it is empty) changed: make bundles anew where it matters."""
         if kind == MASK_KEY:
             self._master_key = self._read_master_key()
             namespaces = set()
         if self.lacking:
-            self._floor = max(self._floor, revision)
             return
         policies: dict[str, list[Json]] = defaultdict(list)
         for (namespace, _), policy in sorted(self._objects[POLICIES].items()):
             policies[namespace].append(policy)
         for key in sorted(set(self._objects[DATABASES]) | set(self._topics)):
             if not namespaces or key[0] in namespaces:
-                self._refresh(key, policies[key[0]], revision)
+                self._refresh(key, policies[key[0]])
 
-    def _refresh(self, key: Key, policies: Sequence[Json], revision: int) -> None:
+    def _refresh(self, key: Key, policies: Sequence[Json]) -> None:
         raw = self._objects[DATABASES].get(key)
-        before = self._topics.get(key)
-        database: Database | None = None
-        accepted: tuple[DatabaseAccessPolicy, ...] = ()
+        found, trouble = _read(raw, policies) if raw is not None else (None, "")
+        if trouble and trouble != self.unusable.get(key):
+            _log.error("no access: a resource is not valid", database="/".join(key), problem=trouble)
         self.unusable.pop(key, None)
-        try:
-            if raw is not None:
-                database = read_database(raw)
-                accepted = tuple(read_policy(policy) for policy in policies if database_of(policy) == key[1])
-        except ResourceError as error:
-            accepted = ()
-            self.unusable[key] = "; ".join(map(str, error.problems))
-            _log.error("no access: a resource is not valid", database="/".join(key), problem=self.unusable[key])
-        if database is not None:
-            self._publish(key, database, accepted, revision)
-        elif before is not None:
+        if trouble:
+            self.unusable[key] = trouble
+        if found is not None:
+            self._publish(key, found, generation_of(raw or {}, found.digest))
+            self._topics[key].there = True
+        elif key in self._topics:
             # Whoever listens must lose access, and whoever comes now finds nothing.
-            self._publish(key, before.bundle.database, (), revision)
+            self._publish(key, InEffect(self._topics[key].bundle.database, ()), 0)
             self._topics[key].there = False
 
-    def _publish(self, key: Key, database: Database, policies: tuple[DatabaseAccessPolicy, ...], revision: int) -> None:
+    def _publish(self, key: Key, found: InEffect, number: int) -> None:
         before = self._topics.get(key)
-        previous = before.bundle.generation if before is not None else 0
-        bundle = Bundle.of(
-            (database, *policies),
-            namespace=key[0],
-            database=key[1],
-            generation=previous,
-            mask_key=self.mask_key(*key),
-        )
-        if before is not None and bundle == before.bundle:
-            before.there = True
-            return
-        bundle = bundle.model_copy(update={"generation": max(previous + 1, revision, self._floor)})
+        bundle = found.bundle(number, self.mask_key(*key))
+        if before is not None:
+            previous = before.bundle.generation
+            if bundle.model_copy(update={"generation": previous}) == before.bundle:
+                return
+            # Two changes may come before the operator has numbered the first.
+            bundle = bundle.model_copy(update={"generation": max(previous + 1, number)})
         self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n")
-        _log.info("policies changed", database="/".join(key), generation=bundle.generation, policies=len(policies))
+        _log.info(
+            "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)
+        )
         if before is not None:
             before.changed.set()
 
@@ -165,7 +154,7 @@ class _Feed:
     def replace(self, objects: dict[Key, Json], revision: int) -> None:
         self._policies._objects[self._kind] = dict(objects)
         self._policies._synced.add(self._kind)
-        self._policies.received(self._kind, set(), revision)
+        self._policies.received(self._kind, set())
 
     def change(self, change: Change) -> None:
         objects = self._policies._objects[self._kind]
@@ -173,4 +162,16 @@ class _Feed:
             objects.pop(change.key, None)
         else:
             objects[change.key] = change.object
-        self._policies.received(self._kind, {change.key[0]}, change.revision)
+        self._policies.received(self._kind, {change.key[0]})
+
+
+def _read(raw: Json, policies: Sequence[Json]) -> tuple[InEffect | None, str]:
+    """What is in effect, and what is wrong."""
+    try:
+        found = in_effect(raw, policies)
+    except ResourceError as error:
+        return None, "; ".join(map(str, error.problems))
+    except Exception:  # whatever is wrong with one namespace's resources must not end the service for all
+        _log.exception("a resource could not be read")
+        return None, "internal error; control's log says more"
+    return found, found.problem

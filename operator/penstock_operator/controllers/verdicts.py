@@ -14,7 +14,15 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.policy.combine import matches
 from penstock_core.resources import Database, DatabaseAccessPolicy, Problem, ResourceError, check
 from penstock_operator.inject.annotations import INJECTED_VERSION, PREFIX
-from penstock_operator.objects import DATABASES, POLICIES, database_of, read_database, read_policy
+from penstock_operator.objects import (
+    DATABASES,
+    POLICIES,
+    database_of,
+    generation_of,
+    in_effect,
+    read_database,
+    read_policy,
+)
 
 Json = dict[str, Any]
 
@@ -41,6 +49,8 @@ class Verdict:
     message: str
     # What else stands in the status: `pods` of a policy, `policies` of a Database.
     counts: tuple[tuple[str, int], ...] = ()
+    # Of a Database: what is in effect, to be numbered.
+    digest: str = ""
 
     def status(self, before: Json, generation: int, now: str) -> Json:
         """The status to write; the condition keeps its time while it stays what it is."""
@@ -55,7 +65,11 @@ class Verdict:
             "reason": self.reason,
             "message": self.message[:_LONGEST],
         }
-        return {"observedGeneration": generation, "conditions": [condition], **dict(self.counts)}
+        status = {"observedGeneration": generation, "conditions": [condition], **dict(self.counts)}
+        if self.digest:
+            number = generation_of({"status": before}, self.digest)
+            return status | {"policyGeneration": number, "policyDigest": self.digest}
+        return status | {name: before[name] for name in ("policyGeneration", "policyDigest") if name in before}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +117,12 @@ def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Ve
     name = _name(raw)
     mine = sorted(_name(policy) for policy in holdings.policies if database_of(policy) == name)
     counts = (("policies", len(mine)),)
+    error = read.broken.get((DATABASES, name))
+    digest = in_effect(raw, holdings.policies).digest if error is None else ""
 
     def verdict(ready: bool, reason: str, message: str) -> Verdict:
-        return Verdict(DATABASES, name, ready, reason, message, counts)
+        return Verdict(DATABASES, name, ready, reason, message, counts, digest)
 
-    error = read.broken.get((DATABASES, name))
     if error is not None:
         return verdict(False, "Invalid", _words(error.problems))
     broken = [policy for policy in mine if (POLICIES, policy) in read.broken]

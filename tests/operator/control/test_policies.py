@@ -12,7 +12,7 @@ from tests.operator.doubles import SECRET, SHOP, WEB, change, synced
 
 from penstock_operator.cluster.watch import Change
 from penstock_operator.control.policies import MASK_KEY, Policies
-from penstock_operator.objects import DATABASES, POLICIES
+from penstock_operator.objects import DATABASES, POLICIES, generation_of, in_effect
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ def test_a_bundle_is_a_line_with_the_policies_and_a_key_of_its_own(shop: Any) ->
     assert topic is not None
     document = json.loads(topic.line)
     assert topic.line.count(b"\n") == 1
-    assert document["generation"] == 101, "the newest revision of what it was made from"
+    assert document["generation"] == 1
     assert [policy["metadata"]["name"] for policy in document["policies"]] == ["web"]
     assert len(base64.b64decode(document["maskKey"])) == 32
     assert b"k" * 32 not in base64.b64decode(document["maskKey"])
@@ -51,13 +51,13 @@ def test_keys_differ_between_databases_and_agree_between_replicas(shop: Any) -> 
     assert one.mask_key("shop", "shop") != one.mask_key("shop", "other")
 
 
-def test_a_changed_policy_is_told_with_its_revision(shop: Any) -> None:
+def test_a_changed_policy_is_told_with_the_next_number(shop: Any) -> None:
     policies = synced(shop)
     topic = policies.latest(SHOP)
     shop.policy["spec"]["allow"] = ["select", "insert"]
     change(policies, POLICIES, WEB, shop.policy, 120)
     assert topic.changed.is_set()
-    assert generation(policies) == 120
+    assert generation(policies) == 2
 
 
 def test_a_change_without_meaning_is_not_told(shop: Any) -> None:
@@ -75,25 +75,47 @@ def test_taking_a_policy_away_is_a_newer_bundle_without_it(shop: Any) -> None:
     policies = synced(shop)
     change(policies, POLICIES, WEB, None, 130)
     assert policies.latest(SHOP).bundle.policies == ()
-    assert generation(policies) == 130
+    assert generation(policies) == 2
 
 
-def test_a_number_only_ever_grows_also_when_watches_overtake_each_other(shop: Any) -> None:
+def numbered(shop: Any) -> Json:
+    """The Database after the operator has seen it as it is."""
+    digest = in_effect(shop.database, [shop.policy]).digest
+    number = generation_of(shop.database, digest)
+    shop.database["status"] = {"policyGeneration": number, "policyDigest": digest}
+    database: Json = shop.database
+    return database
+
+
+def test_what_the_operator_numbers_is_what_was_told_already(shop: Any) -> None:
     policies = synced(shop)
-    shop.policy["spec"]["allow"] = []
-    change(policies, POLICIES, WEB, shop.policy, 150)
-    shop.database["spec"]["port"] = 5433
-    change(policies, DATABASES, SHOP, shop.database, 140)
-    assert generation(policies) == 151
+    for allow in (["select"], ["select", "insert"], []):
+        shop.policy["spec"]["allow"] = allow
+        change(policies, POLICIES, WEB, shop.policy, 120)
+        told = policies.latest(SHOP)
+        change(policies, DATABASES, SHOP, numbered(shop), 121)
+        assert policies.latest(SHOP) is told, "nothing new"
+        assert shop.database["status"]["policyGeneration"] == generation(policies)
 
 
-def test_a_replica_that_starts_after_a_removal_has_a_larger_number_than_one_that_saw_the_policy(shop: Any) -> None:
-    before = synced(shop)
-    after = Policies()
-    after.follower(DATABASES).replace({SHOP: shop.database}, 200)
-    after.follower(POLICIES).replace({}, 201)
-    after.follower(MASK_KEY).replace({("penstock-system", "k"): SECRET}, 202)
-    assert generation(after) > generation(before)
+def test_every_replica_counts_alike_whenever_it_started(shop: Any) -> None:
+    old = synced(shop)
+    change(old, DATABASES, SHOP, numbered(shop), 119)
+    for allow in (["insert"], ["update"], ["delete"]):
+        shop.policy["spec"]["allow"] = allow
+        change(old, POLICIES, WEB, shop.policy, 120)
+        change(old, DATABASES, SHOP, numbered(shop), 121)
+    new = synced(shop)
+    assert generation(new) == generation(old) == 4
+    assert new.latest(SHOP).line == old.latest(SHOP).line
+
+
+def test_changes_before_the_operator_sees_them_have_numbers_of_their_own(shop: Any) -> None:
+    policies = synced(shop)
+    for number, allow in ((2, ["insert"]), (3, ["update"]), (4, ["delete"])):
+        shop.policy["spec"]["allow"] = allow
+        change(policies, POLICIES, WEB, shop.policy, 120)
+        assert generation(policies) == number
 
 
 def test_an_invalid_policy_takes_all_access_away(shop: Any) -> None:
@@ -120,7 +142,7 @@ def test_a_database_that_is_gone_or_invalid_gives_its_listeners_an_empty_bundle(
     assert policies.bundle("shop", "shop") is None
     change(policies, DATABASES, SHOP, shop.database, 180)
     assert policies.topic("shop", "shop") is not None
-    assert generation(policies) == 180
+    assert generation(policies) == 3
 
 
 def test_a_lost_mask_key_stays_known(shop: Any) -> None:
@@ -136,4 +158,4 @@ def test_another_mask_key_is_another_bundle(shop: Any) -> None:
     line = policies.latest(SHOP).line
     change(policies, MASK_KEY, ("penstock-system", "k"), {"data": {"key": base64.b64encode(b"j" * 32).decode()}}, 195)
     assert policies.latest(SHOP).line != line
-    assert generation(policies) == 195
+    assert generation(policies) == 2

@@ -128,3 +128,21 @@ def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
     assert verdict.status(first, 3, "2026-01-02T00:00:00Z") == first
     later = Verdict("databases", "shop", False, "Invalid", "no").status(first, 4, "2026-01-03T00:00:00Z")
     assert later["conditions"][0]["lastTransitionTime"] == "2026-01-03T00:00:00Z"
+
+
+def test_what_is_in_effect_is_numbered(shop: Any) -> None:
+    def status(before: Json) -> Json:
+        (found, _) = verdicts(Holdings([shop.database], [shop.policy], []), "1")
+        return found.status(before, 1, "2026-01-01T00:00:00Z")
+
+    first = status({})
+    assert first["policyGeneration"] == 1
+    assert status(first) == first
+    shop.policy["spec"]["allow"] = []
+    second = status(first)
+    assert second["policyGeneration"] == 2
+    assert second["policyDigest"] != first["policyDigest"]
+    shop.database["spec"]["port"] = 0
+    broken = status(second)
+    assert broken["policyGeneration"] == 2, "nothing is in effect that could have a number"
+    assert status(broken) == broken
