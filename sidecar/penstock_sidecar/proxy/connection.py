@@ -110,9 +110,9 @@ class Connection(asyncio.Protocol):
 
     # What the gateway reports.
 
-    def leave(self, *, at_once: bool) -> None:
-        """The proxy stops."""
-        self.perform(self.session.drain(at_once=at_once))
+    def leave(self, reason: str, *, at_once: bool) -> None:
+        """The proxy stops, or the database moved."""
+        self.perform(self.session.drain(reason, at_once=at_once))
 
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
@@ -211,8 +211,13 @@ class Connection(asyncio.Protocol):
             gateway.metrics.upstream_errors += 1
             self.perform(self.session.connect_failed(error.fields))
             return
-        # Rules may have been replaced while the login went on.
-        rules = gateway.gate.rules_now(self.session.identity)
+        # Rules may have been replaced while the login went on; even the server may.
+        try:
+            rules = gateway.gate.rules_now(self.session.identity)
+        except UpstreamError as error:
+            connected.transport.abort()
+            self.perform(self.session.connect_failed(error.fields))
+            return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
         greeting = connected.greeting

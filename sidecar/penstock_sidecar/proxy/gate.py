@@ -43,6 +43,7 @@ class Gate:
         self._server_of = server
         self._rules: OrderedDict[EffectivePolicy, Rules] = OrderedDict()
         self._reader: CatalogReader | None = None
+        self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read_began = 0.0
         # Asked for while a reading was under way, which may have come too early.
@@ -54,6 +55,8 @@ class Gate:
         self.catalog_trouble = ""
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
+        # Called after the database moved to another server, or is reached by it in another way.
+        self.on_move: Callable[[], None] = lambda: None
         # Whether anybody is there for whom the catalog should be kept fresh.
         self.in_use: Callable[[], bool] = lambda: True
 
@@ -72,12 +75,17 @@ class Gate:
 
     def replace_bundle(self, bundle: Bundle) -> None:
         """Decide by this bundle from now on."""
-        before, self.bundle = self.bundle, bundle
-        self.server = self._server_of(bundle)
-        if before is None or before.database.spec != bundle.database.spec:
-            self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
-            self._read_began = 0.0
+        before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
+        self.bundle, self.server = bundle, self._server_of(bundle)
+        dbname = bundle.database.spec.dbname
+        moved = before != (self.server, dbname)
+        if moved:
+            # Sessions with the old server are decided by its catalog while they last.
+            self._former = self.catalog
+            self._reader = CatalogReader(self.server, dbname)
         self._changed()
+        if moved and before[0] is not None:
+            self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
 
     async def rules(self, identity: Identity) -> Rules:
@@ -86,22 +94,23 @@ class Gate:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
         if self.catalog is None:
             await self.refresh_catalog()
-        if self.catalog is None:
+        if self.catalog is None or self.bundle is None:
             raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
         return self.rules_now(identity)
 
     def rules_now(self, identity: Identity) -> Rules:
         """The same, where bundle and catalog are known to be there."""
-        if self.bundle is None or self.catalog is None:
+        catalog = self.catalog or self._former
+        if self.bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
         policy = effective(self.bundle, identity)
         rules = self._rules.get(policy)
         if rules is None:
             key = self.bundle.mask_key_bytes
             rules = self._rules[policy] = Rules(
-                decider=self._make(policy, self.catalog, key),
+                decider=self._make(policy, catalog, key),
                 on_failure=policy.on_failure,
-                search_path=self.catalog.search_path,
+                search_path=catalog.search_path,
                 hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
                 policy=replace(policy, generation=0),
             )

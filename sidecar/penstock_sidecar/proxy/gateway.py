@@ -26,6 +26,7 @@ from penstock_sidecar.session.refusals import fatal
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 512
+_STOPPING = "the gate is shutting down"
 
 
 class Gateway:
@@ -44,6 +45,7 @@ class Gateway:
         self._empty = asyncio.Event()
         self._empty.set()
         gate.on_change = self._rules_changed
+        gate.on_move = lambda: self._leave("the database moved to another server; connect again")
         gate.in_use = lambda: bool(self.connections)
 
     @property
@@ -62,15 +64,14 @@ class Gateway:
         """Accept no more, end sessions as they become idle, and after a while all that are left."""
         if self._server is not None:
             self._server.close()
-        for connection in tuple(self.connections):
-            connection.leave(at_once=False)
+        self._leave(_STOPPING)
         try:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
         except TimeoutError:
             _log.warning("sessions were cut off at shutdown", sessions=len(self.connections))
             for connection in tuple(self.connections):
-                connection.leave(at_once=True)
+                connection.leave(_STOPPING, at_once=True)
             try:
                 async with asyncio.timeout(10):
                     await self._empty.wait()
@@ -122,6 +123,10 @@ class Gateway:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _leave(self, reason: str) -> None:
+        for connection in tuple(self.connections):
+            connection.leave(reason, at_once=False)
 
     def _rules_changed(self) -> None:
         for connection in tuple(self.connections):

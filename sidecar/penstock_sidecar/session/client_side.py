@@ -20,6 +20,8 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError, read_tex
 
 # Messages that the server does not skip after an error in the extended protocol.
 _NEVER_SKIPPED = frozenset(b"SXcf")
+# What may come while the server takes COPY data. It takes anything else for an error in the data, and forgets it.
+_WHILE_COPYING = frozenset(b"SXcfH")
 
 
 @dataclass(slots=True)
@@ -85,6 +87,8 @@ class ClientSide:
             if flow.skipping and spot.kind not in _NEVER_SKIPPED:
                 self._replace(spot, b"")
                 continue
+            if flow.copying_in and spot.kind not in _WHILE_COPYING:
+                raise BrokenStreamError("a statement where COPY data is due")
             self._handlers[spot.kind](spot)
             if flow.state is not State.RUNNING:
                 return
@@ -189,7 +193,7 @@ class ClientSide:
 
     def _query(self, spot: Spot) -> None:
         end = spot.end - 1
-        if spot.complete and self._chunk[end : spot.end] != b"\x00":
+        if spot.complete and self._chunk.find(b"\x00", spot.start + 5, spot.end) != end:
             raise MalformedError("a Query message without an end")
         text, decision = self._decide(spot, self._chunk[spot.start + 5 : end])
         if decision is None:

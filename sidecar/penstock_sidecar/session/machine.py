@@ -26,6 +26,8 @@ _LONGEST_TOKEN = 32_768
 _MOST_ENCRYPTION_REQUESTS = 2
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
+# Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
+_MOST_IN_FLIGHT = 20_000
 _HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a PostgreSQL port.\r\n"
 )
@@ -53,7 +55,10 @@ class Session:
     @property
     def client_waits(self) -> bool:
         """Whether the client's bytes can't be dealt with now, so that no more should be read."""
-        return self._flow.state not in (State.OPENING, State.PROVING, State.RUNNING)
+        flow = self._flow
+        if flow.state is State.RUNNING:
+            return len(flow.queue) > _MOST_IN_FLIGHT
+        return flow.state not in (State.OPENING, State.PROVING)
 
     @property
     def server_waits(self) -> bool:
@@ -149,9 +154,9 @@ class Session:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""
         return self._step(Event.EXPIRED, self._leave, refusals.fatal("57P01", "the session's token expired"), at_once)
 
-    def drain(self, *, at_once: bool) -> list[Command]:
-        """The proxy stops: the session ends, at once or when nothing is in flight."""
-        return self._step(Event.DRAIN, self._leave, refusals.fatal("57P01", "the gate is shutting down"), at_once)
+    def drain(self, reason: str, *, at_once: bool) -> list[Command]:
+        """The session has to end, at once or when nothing is in flight; `reason` is for the client."""
+        return self._step(Event.DRAIN, self._leave, refusals.fatal("57P01", reason), at_once)
 
     # Obeying the table.
 

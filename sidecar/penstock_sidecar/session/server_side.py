@@ -235,23 +235,21 @@ class ServerSide:
         flow = self._flow
         if not flow.queue:
             raise BrokenStreamError("the server asked for COPY data that nobody offered")
-        flow.copying_in = True
-        if flow.queue[0].kind is not Kind.EXECUTE:
-            # A Query that copies: CopyDone is not awaited, it only ends the copying where it came already.
-            flow.copying_in = self._forget_copy_end(syncs=False)
-            return None
-        flow.copying_in = self._forget_copy_end(syncs=True)
+        flow.copying_in = self._forget_what_copy_ignores()
         return None
 
-    def _forget_copy_end(self, *, syncs: bool) -> bool:
-        """Take out what the server ignores; whether the client's end of the data is still to come."""
+    def _forget_what_copy_ignores(self) -> bool:
+        """Take out the Syncs before the client's end of the data; whether that end is still to come."""
         queue = self._flow.queue
         ended = False
         kept: list[Pending] = [queue[0]]
         for pending in list(queue)[1:]:
             if not ended and pending.kind is Kind.COPY_END:
                 ended = True
-            elif not (syncs and not ended and pending.kind is Kind.SYNC):
+            elif ended or pending.kind is not Kind.SYNC:
+                if not ended and queue[0].kind is Kind.QUERY:
+                    # The server will take it for data that is wrong, or run it, and does not tell which.
+                    raise BrokenStreamError("the client sent a statement where COPY data was due")
                 kept.append(pending)
         queue.clear()
         queue.extend(kept)

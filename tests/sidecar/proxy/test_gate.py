@@ -110,3 +110,34 @@ async def test_a_server_that_comes_late_is_waited_for_in_words(start: Start, sho
     gate.proxy.source.poll()
     async with await gate.psycopg() as client:
         await client.execute("SELECT 1")
+
+
+async def test_a_database_that_moves_takes_its_sessions_along_once_they_are_idle(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    idle, busy = await gate.psycopg(), await gate.psycopg()
+    await busy.execute("BEGIN")
+    # Another name of the same server is another server.
+    gate.write_resources(host="localhost", port=shop.port)
+    gate.proxy.source.poll()
+    with pytest.raises(psycopg.OperationalError, match="moved to another server"):
+        await idle.execute("SELECT 1")
+    assert await (await busy.execute("SELECT 1")).fetchone() == (1,)
+    await busy.execute("COMMIT")
+    with pytest.raises(psycopg.OperationalError):
+        await busy.execute("SELECT 1")
+    async with await gate.psycopg() as client:
+        await client.execute("SELECT 1")
+    await idle.close()
+    await busy.close()
+
+
+async def test_a_changed_classification_leaves_sessions_where_they_are(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg() as client:
+        await client.execute("SELECT 1")
+        path = gate.directory / "shop.yaml"
+        tagged = "  credentialsSecretRef: {name: shop-db}\n  classification: [{columns: ['*.*.name'], tag: pii}]"
+        path.write_text(path.read_text().replace("  credentialsSecretRef: {name: shop-db}", tagged))
+        gate.proxy.source.poll()
+        assert gate.proxy.gate.bundle.database.tags == ("pii",)
+        assert await (await client.execute("SELECT 1")).fetchone() == (1,)

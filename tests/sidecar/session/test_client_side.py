@@ -251,6 +251,23 @@ def test_copy_in_sent_blindly_before_the_server_asked_for_it() -> None:
     assert talk.kinds() == ["intent allow", "intent allow", "outcome ok", "outcome ok"]
 
 
+def test_a_statement_in_the_middle_of_copy_data_ends_the_session() -> None:
+    # The server would take it for wrong data and forget it, and which answer is whose could not be told any more.
+    talk = Conversation()
+    talk.client(query("COPY t FROM STDIN")).server(COPY_IN)
+    talk.client(copy_data(b"1\n"), query("SELECT 1")).client_reads_error("08P01", "where COPY data is due")
+    talk = Conversation()
+    talk.client(query("COPY t FROM STDIN"), query("SELECT 1"))
+    talk.server(COPY_IN).client_reads_error("08P01", "where COPY data was due")
+
+
+def test_a_sync_in_the_middle_of_a_querys_copy_is_not_answered() -> None:
+    talk = Conversation()
+    talk.client(query("COPY t FROM STDIN"), sync()).server(COPY_IN)
+    talk.client(sync(), copy_data(b"1\n"), COPY_DONE).server(complete("COPY 1"), READY)
+    assert not talk.session._flow.queue
+
+
 def test_copy_in_that_fails_while_the_client_still_sends() -> None:
     talk = Conversation()
     talk.client(parse("", "COPY t FROM STDIN"), run(), sync()).server(PARSED, BOUND, COPY_IN)
@@ -314,6 +331,7 @@ def test_a_large_bind_that_is_denied_is_dropped_as_it_comes() -> None:
         b"?\x00\x00\x00\x04",
         message(b"p", b"x\x00"),
         message(b"Q", b"no end"),
+        message(b"Q", b"SELECT 1\x00; DROP TABLE t\x00"),
         message(b"B", b"no end"),
         message(b"P", b"a\x00b"),
     ],

@@ -218,7 +218,7 @@ def test_no_error_is_put_into_the_middle_of_a_row() -> None:
 def test_draining_waits_for_the_transactions_end() -> None:
     talk = Conversation()
     talk.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
-    talk.did(talk.session.drain(at_once=False)).reaches_client()
+    talk.did(talk.session.drain("the gate is shutting down", at_once=False)).reaches_client()
     talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
     assert talk.to_client.startswith(complete("COMMIT") + READY)
     assert b"57P01" in talk.to_client
@@ -229,7 +229,7 @@ def test_draining_waits_for_the_transactions_end() -> None:
 def test_draining_at_once_and_expiry() -> None:
     talk = Conversation()
     talk.client(query("SELECT 1"))
-    talk.did(talk.session.drain(at_once=True)).client_reads_error("57P01", "shutting down")
+    talk.did(talk.session.drain("the gate is shutting down", at_once=True)).client_reads_error("57P01", "shutting down")
     talk = Conversation()
     talk.did(talk.session.expired(at_once=False)).client_reads_error("57P01", "token expired")
 
@@ -263,7 +263,7 @@ def test_after_the_end_nothing_happens_any_more() -> None:
         session.rules_replaced(talk.rules()),
         session.client_closed(),
         session.server_closed(),
-        session.drain(at_once=True),
+        session.drain("the gate is shutting down", at_once=True),
         session.connect_failed(ErrorFields("FATAL", "08001", "")),
         session.token_refused(""),
     ]
