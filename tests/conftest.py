@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,23 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """The newest server we test against; tests make databases of their own in it."""
-    yield from _server(tmp_path_factory.mktemp("postgres18"), 18)
+def open_directory() -> Iterator[Path]:
+    """A directory that the servers' account reaches even as others' runs begin: pytest closes its own each time."""
+    with tempfile.TemporaryDirectory(prefix="penstock-tests-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")
-def postgres16(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres(open_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """The newest server we test against; tests make databases of their own in it."""
+    yield from _server(open_directory / "postgres18", 18)
+
+
+@pytest.fixture(scope="session")
+def postgres16(open_directory: Path) -> Iterator[EmbeddedPostgres]:
     """The oldest server in the wheel."""
-    yield from _server(tmp_path_factory.mktemp("postgres16"), 16)
+    yield from _server(open_directory / "postgres16", 16)
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +43,12 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def postgres15(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
+def postgres15(open_directory: Path, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
     """Debian's server, the oldest we support, with TLS as `localhost` (the wheel's servers are built without TLS)."""
     if not (DEBIAN_15 / "postgres").exists():
         pytest.fail(f"{DEBIAN_15}/postgres is missing: apt-get install postgresql-15", pytrace=False)
-    directory = tmp_path_factory.mktemp("postgres15")
+    directory = open_directory / "postgres15"
+    directory.mkdir()
     certificate = authority.issue_cert("localhost")
     tls = directory / "tls.pem"
     certificate.private_key_and_cert_chain_pem.write_to_path(tls)
