@@ -1,0 +1,361 @@
+"""Decisions: what identities with and without masks may do, and what a decision tells of a text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.sql import governor as governor_module
+from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.governor import Governor
+
+KEY = b"k" * 32
+
+
+def text_column(name: str, **more: object) -> Column:
+    return Column(name, "pg_catalog.text", "pg_catalog.text", "pg_catalog.text", "S", **more)  # type: ignore[arg-type]
+
+
+def table(schema: str, name: str, *columns: str, **more: object) -> Relation:
+    return Relation(schema, name, "r", tuple(map(text_column, columns)), ("id",), **more)  # type: ignore[arg-type]
+
+
+TABLES = [
+    table("public", "people", "id", "email", "name"),
+    table("public", "orders", "id", "person", "note"),
+    table("sales", "orders", "id", "email"),
+    table("archive", "people", "id", "old"),
+    table("archive", "letters", "id", "body"),
+]
+CATALOG = Catalog(
+    relations={one.key: one for one in TABLES},
+    search_path=("public",),
+    user_functions={"report": ("public",), "lower": ("public",)},
+    user_types={"mood": ("public",), "text": ("archive",), "odd": ("public",)},
+    safe_types=frozenset({("public", "mood")}),
+    system_functions=frozenset(
+        {"lower", "upper", "count", "pg_read_file", "nextval", "pg_sleep", "pg_terminate_backend"}
+    ),
+)
+
+
+def rule(path: str) -> Rule:
+    return Rule("support", path)
+
+
+MASKING = PolicySet(
+    policies=("support",),
+    allow=frozenset({"select", "insert", "delete"}),
+    masks=(MaskRule(("public.people.email", "sales.*.email"), Mask("redact", rule("masks[0]"))),),
+    require_where=(("delete", rule("guardrails.requireWhere")),),
+    deny_functions=(("upper", rule("guardrails.denyFunctions")), ("public.report", rule("guardrails.denyFunctions"))),
+)
+PLAIN = replace(MASKING, masks=())
+
+
+def governor(enforced: PolicySet | None = MASKING, observed: PolicySet | None = None) -> Governor:
+    return Governor(EffectivePolicy("shop", enforced, observed, 7), CATALOG, KEY)
+
+
+def decide(text: str, path: tuple[str, ...] | None = ("public",), enforced: PolicySet = MASKING) -> Decision:
+    return governor(enforced).decide(text, path)
+
+
+def reason(decision: Decision) -> str:
+    assert decision.action is Action.DENY
+    assert decision.denial is not None
+    return decision.denial.reason
+
+
+# ---- names and search paths
+
+MASKED = "(SELECT id AS id, CAST('***' AS pg_catalog.text) AS email, name AS name FROM public.people)"
+
+
+def test_a_statement_that_touches_nothing_governed_is_forwarded_as_it_came() -> None:
+    decision = decide("select  body from letters  -- hm", ("archive",))
+    assert (decision.action, decision.text) == (Action.ALLOW, "select  body from letters  -- hm")
+    assert (decision.relations, decision.masked, decision.redact_errors) == (("archive.letters",), (), False)
+
+
+def test_a_governed_relation_is_replaced_wherever_the_path_finds_it() -> None:
+    decision = decide("SELECT email FROM people")
+    assert decision.text == f"SELECT email FROM {MASKED} AS people"
+    assert decision.masked == ("public.people.email",)
+    assert decision.relations == ("public.people",)
+    assert decision.redact_errors
+
+
+def test_a_bare_name_that_could_mean_a_governed_relation_is_qualified() -> None:
+    decision = decide("SELECT note FROM orders")
+    assert (decision.action, decision.text) == (Action.REWRITE, "SELECT note FROM public.orders")
+    assert not decision.redact_errors
+    decision = decide("SELECT old FROM people", ("archive", "public"))
+    assert (decision.action, decision.text) == (Action.REWRITE, "SELECT old FROM archive.people")
+
+
+def test_a_qualified_name_needs_no_path() -> None:
+    assert decide("SELECT note FROM public.orders", None).action is Action.ALLOW
+    assert decide("SELECT email FROM public.people", None).action is Action.REWRITE
+
+
+def test_after_a_change_of_path_a_bare_name_must_be_unique() -> None:
+    assert decide("SELECT body FROM letters", None).action is Action.ALLOW
+    assert "search_path was changed" in reason(decide("SELECT 1 FROM people", None))
+
+
+def test_what_is_in_no_schema_of_the_path_is_unknown() -> None:
+    decision = decide("SELECT * FROM letters")
+    assert reason(decision) == 'relation "letters" does not exist'
+    assert decision.denial is not None
+    assert (decision.denial.sqlstate, decision.denial.unknown_names) == ("42P01", True)
+
+
+def test_an_unknown_column_of_a_governed_relation_is_told_in_the_servers_words() -> None:
+    decision = decide("SELECT phone FROM people")
+    assert reason(decision) == 'column "phone" does not exist'
+    assert decision.denial is not None
+    assert (decision.denial.sqlstate, decision.denial.unknown_names) == ("42703", True)
+
+
+def test_pg_catalog_comes_first_unless_the_path_says_otherwise() -> None:
+    shadowed = replace(
+        CATALOG, relations={**CATALOG.relations, ("public", "pg_class"): table("public", "pg_class", "id")}
+    )
+    shadowing = Governor(EffectivePolicy("shop", MASKING, None), shadowed, KEY)
+    first = shadowing.decide("SELECT relname FROM pg_class", ("public",))
+    assert first.relations == ()
+    later = shadowing.decide("SELECT id FROM pg_class", ("public", "pg_catalog"))
+    assert later.relations == ("public.pg_class",)
+    assert "it can't be told" in reason(shadowing.decide("SELECT 1 FROM pg_class", None))
+
+
+def test_a_users_function_of_a_built_in_name_is_out_of_reach() -> None:
+    decision = decide("SELECT lower(body) FROM archive.letters")
+    assert decision.text == "SELECT pg_catalog.lower(body) FROM archive.letters"
+    assert "own" in reason(decide("SELECT public.lower('x')"))
+
+
+def test_a_users_type_of_a_built_in_name_is_told_apart_by_the_path() -> None:
+    assert decide("SELECT 'x'::text", ("public", "archive")).text == "SELECT CAST('x' AS pg_catalog.text)"
+    assert "own" in reason(decide("SELECT 'x'::text", ("archive", "pg_catalog")))
+    assert "it can't be told" in reason(decide("SELECT 'x'::text", None))
+    assert decide("SELECT 'good'::mood").text == "SELECT CAST('good' AS public.mood)"
+    assert "own" in reason(decide("SELECT 1::odd"))
+    assert "own" in reason(decide("SELECT 1::public.odd"))
+
+
+# ---- rules of policies
+
+
+def test_a_verb_that_is_not_allowed_is_refused_with_the_policies_names() -> None:
+    decision = decide("UPDATE archive.letters SET body = 'x' WHERE id = '1'")
+    assert reason(decision) == "UPDATE is not allowed (what is: delete, insert, select)"
+    assert decision.denial is not None
+    assert decision.denial.detail == "Refused by policy support, rule allow."
+    assert decision.verbs == ("update",)
+
+
+@pytest.mark.parametrize(
+    ("text", "verb"),
+    [
+        ("WITH d AS (UPDATE archive.letters SET body = 'x' WHERE id = '1' RETURNING 1) SELECT * FROM d", "UPDATE"),
+        ("INSERT INTO archive.letters VALUES ('1') ON CONFLICT (id) DO UPDATE SET body = 'x'", "UPDATE"),
+    ],
+)
+def test_a_verb_inside_counts(text: str, verb: str) -> None:
+    assert reason(decide(text)).startswith(f"{verb} is not allowed")
+
+
+def test_reading_counts_wherever_it_happens() -> None:
+    writing = replace(PLAIN, allow=frozenset({"insert", "delete"}))
+    for text in (
+        "SELECT 1",
+        "INSERT INTO archive.letters SELECT id, note FROM public.orders",
+        "DELETE FROM archive.letters WHERE id IN (SELECT id FROM public.orders)",
+        "DELETE FROM archive.letters WHERE id = '1' RETURNING *",
+        "COPY archive.letters TO STDOUT",
+    ):
+        assert reason(decide(text, enforced=writing)).startswith("SELECT is not allowed")
+    assert decide("INSERT INTO archive.letters VALUES ('1') RETURNING id", enforced=writing).action is Action.ALLOW
+    assert decide("DELETE FROM archive.letters WHERE id = '1'", enforced=writing).action is Action.ALLOW
+    assert decide("COPY archive.letters FROM STDIN", enforced=writing).action is Action.ALLOW
+
+
+def test_a_delete_must_choose() -> None:
+    decision = decide("DELETE FROM archive.letters WHERE 1 = 1")
+    assert reason(decision) == "DELETE with a WHERE that is always true on archive.letters"
+    assert decision.denial is not None
+    assert (decision.denial.policy, decision.denial.rule) == ("support", "guardrails.requireWhere")
+    assert reason(decide("DELETE FROM archive.letters")) == "DELETE without WHERE on archive.letters"
+    assert "without WHERE" in reason(decide("WITH d AS (DELETE FROM archive.letters RETURNING 1) SELECT 1"))
+
+
+@pytest.mark.parametrize("enforced", [MASKING, PLAIN])
+@pytest.mark.parametrize(
+    "text", ["SELECT upper('x')", "SELECT pg_catalog.upper('x')", 'SELECT "upper"(U&"body") FROM l']
+)
+def test_a_denied_function_is_refused_to_all(enforced: PolicySet, text: str) -> None:
+    text = text.replace("FROM l", "FROM archive.letters")
+    decision = decide(text, enforced=enforced)
+    assert decision.denial is not None
+    assert (decision.denial.policy, decision.denial.rule) == ("support", "guardrails.denyFunctions")
+
+
+def test_a_function_denied_with_its_schema_is_denied_without_it_too() -> None:
+    for text in ("SELECT report()", "SELECT public.report()", "SELECT * FROM report()"):
+        assert reason(decide(text, enforced=PLAIN)) == "function public.report is denied"
+
+
+# ---- identities that nothing is masked for
+
+
+def test_without_masks_nothing_is_rewritten_and_the_databases_own_is_allowed() -> None:
+    for text in (
+        "SELECT * FROM people",
+        "SELECT my_function(1)",
+        "SELECT 1::odd",
+        "SELECT * FROM nowhere",
+        "SELECT ctid FROM people",
+        "TABLE pg_class",
+        "SELECT pg_sleep(1)",
+        "INSERT INTO public.people VALUES ('1')",
+        "SELECT * FROM pg_stats",
+        "DELETE FROM people WHERE id = '1'",
+        "SELECT public.lower(x) FROM letters TABLESAMPLE system(1)",
+    ):
+        decision = decide(text, enforced=PLAIN)
+        assert (decision.action, decision.text) == (Action.ALLOW, text)
+        assert not decision.redact_errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT pg_read_file('x')", "SELECT pg_terminate_backend(1)", "SELECT * FROM pg_authid", "DELETE FROM people",
+        "UPDATE people SET id = '1' WHERE id = '2'", "CREATE TABLE t ()", "COPY people TO PROGRAM 'x'", "SET ROLE x",
+        "SELECT * FROM pg_stat_activity", "DO 'x'", "DELETE FROM pg_catalog.pg_class WHERE oid = 1",
+    ],
+)  # fmt: skip
+def test_without_masks_the_gate_still_stands(text: str) -> None:
+    assert decide(text, enforced=PLAIN).action is Action.DENY
+
+
+def test_masks_that_match_no_column_mask_nobody() -> None:
+    nowhere = replace(MASKING, masks=(MaskRule(("public.people.phone",), Mask("null", rule("masks[0]"))),))
+    assert decide("SELECT my_function(1)", enforced=nowhere).action is Action.ALLOW
+
+
+# ---- no policy, and policies that only observe
+
+
+def test_no_policy_no_access() -> None:
+    decision = governor(None).decide("BEGIN", ("public",))
+    assert reason(decision) == "no DatabaseAccessPolicy gives access to database shop"
+    assert decision.generation == 7
+
+
+def test_observing_changes_nothing_and_tells_what_would_have_been() -> None:
+    observing = governor(None, MASKING)
+    read = observing.decide("SELECT email FROM people", ("public",))
+    assert (read.action, read.text) == (Action.ALLOW, "SELECT email FROM people")
+    assert (read.observed, read.masked, read.redact_errors) == (Action.REWRITE, ("public.people.email",), False)
+    refused = observing.decide("DROP TABLE people", ("public",))
+    assert (refused.action, refused.text, refused.observed) == (Action.ALLOW, "DROP TABLE people", Action.DENY)
+    assert refused.denial is not None
+    assert refused.writes
+    assert refused.changes_search_path
+    broken = observing.decide("selec", ("public",))
+    assert (broken.action, broken.text, broken.observed) == (Action.ALLOW, "selec", Action.DENY)
+
+
+def test_enforcing_and_observing_at_once() -> None:
+    both = governor(PLAIN, MASKING)
+    decision = both.decide("SELECT email FROM people", ("public",))
+    assert (decision.action, decision.observed) == (Action.ALLOW, Action.REWRITE)
+    denied = governor(MASKING, PLAIN).decide("SELECT peek(1)", ("public",))
+    assert (denied.action, denied.observed) == (Action.DENY, Action.ALLOW)
+
+
+# ---- what a decision tells
+
+
+@pytest.mark.parametrize(
+    ("text", "verbs", "writes"),
+    [
+        ("SELECT 1", ("select",), False),
+        ("TABLE letters; VALUES (1)", ("select", "select"), False),
+        ("SELECT body FROM letters FOR UPDATE", ("select",), True),
+        ("INSERT INTO letters VALUES ('1')", ("insert",), True),
+        ("WITH i AS (INSERT INTO letters VALUES ('1') RETURNING id) SELECT * FROM i", ("select",), True),
+        ("COPY letters TO STDOUT", ("copy",), False),
+        ("COPY letters FROM STDIN", ("copy",), True),
+        ("BEGIN; SET TimeZone = 'UTC'; SHOW ALL; COMMIT", ("begin", "set", "show", "commit"), False),
+        ("", (), False),
+        ("-- nothing", (), False),
+        ("DROP TABLE letters", ("drop",), True),
+    ],
+)
+def test_verbs_and_whether_it_writes(text: str, verbs: tuple[str, ...], writes: bool) -> None:
+    decision = decide(text, ("archive",))
+    assert (decision.verbs, decision.writes) == (verbs, writes)
+
+
+def test_one_refused_statement_refuses_the_text() -> None:
+    decision = decide("SELECT 1; SELECT report(); SELECT 2")
+    assert (decision.action, decision.text, decision.verbs) == (Action.DENY, "", ("select", "select"))
+
+
+def test_rewritten_statements_of_one_text_stay_in_order() -> None:
+    decision = decide("BEGIN; SELECT email FROM people; COMMIT")
+    assert decision.text == f"BEGIN; SELECT email FROM {MASKED} AS people; COMMIT"
+
+
+def test_the_audit_text_is_normalized_and_empty_for_what_cannot_be_parsed() -> None:
+    assert decide("SELECT 'secret' -- 1").audit_text == "SELECT $1"
+    assert decide("DO 'secret'").audit_text == "DO $1"
+    assert decide("SELECT 'secret' FROM FROM").audit_text == ""
+    full = governor(replace(MASKING, sql_text="full"))
+    assert full.decide("selec 'x'", None).audit_text == "selec 'x'"
+
+
+def test_a_syntax_error_is_told_as_the_server_would() -> None:
+    decision = decide("SELECT FROM WHERE")
+    assert reason(decision) == 'syntax error at or near "WHERE"'
+    assert decision.denial is not None
+    assert decision.denial.sqlstate == "42601"
+
+
+def test_whatever_goes_wrong_inside_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(governor_module, "parse", fail)
+    assert reason(decide("SELECT 1")) == "the statement was not understood (KeyError)"
+
+
+def test_decisions_are_kept_by_exact_text_and_path_and_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = governor()
+    first = one.decide("SELECT email FROM people WHERE id = '1'", ("public",))
+    assert one.decide("SELECT email FROM people WHERE id = '1'", ("public",)) is first
+    assert one.decide("SELECT email FROM people WHERE id = '2'", ("public",)).text != first.text
+    assert one.decide("SELECT email FROM people WHERE id = '1'", None).action is Action.DENY
+    monkeypatch.setattr(governor_module, "CACHE_ENTRIES", 3)
+    for number in range(10):
+        one.decide(f"SELECT {number}", ("public",))
+    assert len(one._decided) == 3
+    one.decide("SELECT '" + "x" * 10000 + "'", ("public",))
+    assert all(len(text) <= governor_module.CACHE_TEXT for text, _ in one._decided)
+
+
+def test_a_mask_key_must_be_worth_its_name() -> None:
+    with pytest.raises(ValueError, match="shorter than 16"):
+        Governor(EffectivePolicy("shop", MASKING, None), CATALOG, b"short")
+
+
+def test_parameters_stay_what_they_are() -> None:
+    decision = decide("SELECT name FROM people WHERE email = $1 AND id = $2::text LIMIT $3")
+    assert decision.text.endswith("AS people WHERE email = $1 AND id = CAST($2 AS pg_catalog.text) LIMIT $3")

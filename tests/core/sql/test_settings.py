@@ -1,0 +1,148 @@
+"""Which settings a session may change, by whichever statement."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock_core.policy.effective import EffectivePolicy, PolicySet
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
+
+GOVERNOR = Governor(
+    EffectivePolicy("d", PolicySet(("p",), frozenset({"select"})), None),
+    Catalog(setting_prefixes=frozenset({"loaded_module"})),
+    b"k" * 32,
+)
+
+ALLOWED = [
+    "SET extra_float_digits = 3",
+    "SET extra_float_digits TO -1",
+    "SET application_name = 'psql'",
+    "SET DateStyle = 'ISO'",
+    "SET TimeZone TO 'UTC'",
+    "SET TIME ZONE 'Europe/Berlin'",
+    "SET TIME ZONE LOCAL",
+    "SET statement_timeout = '30s'",
+    "SET LOCAL lock_timeout = 100",
+    "SET SESSION idle_in_transaction_session_timeout = 0",
+    "SET NAMES 'utf8'",
+    "SET client_encoding TO 'UTF8'",
+    "SET client_encoding = 'UNICODE'",
+    "SET client_min_messages TO WARNING",
+    "SET standard_conforming_strings = on",
+    "SET standard_conforming_strings TO 'true'",
+    "SET row_security = on",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    "SET TRANSACTION READ ONLY",
+    "SET app.tenant = '7'",
+    "RESET ALL",
+    "RESET statement_timeout",
+    "SET jit = off",
+    "SET bytea_output = 'hex'",
+    "RESET standard_conforming_strings",
+    "SET statement_timeout TO DEFAULT",
+    "SHOW search_path",
+    "SHOW ALL",
+    "SHOW TRANSACTION ISOLATION LEVEL",
+    "DISCARD ALL",
+    "DISCARD PLANS",
+    "DEALLOCATE ALL",
+    "DEALLOCATE x",
+    "CLOSE ALL",
+    "UNLISTEN *",
+    "SELECT set_config('jit', 'off', false)",
+    "SELECT set_config('jit', $1, false)",
+    "SELECT pg_catalog.set_config('statement_timeout', '1s', true)",
+    "SELECT current_setting('server_version_num')",
+    "BEGIN",
+    "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "COMMIT AND CHAIN",
+    "END",
+    "ABORT",
+    "SAVEPOINT a",
+    "RELEASE a",
+    "ROLLBACK TO SAVEPOINT a",
+    "SET SCHEMA 'x'",
+]
+
+REFUSED = [
+    "SET standard_conforming_strings = off",
+    "SET standard_conforming_strings = 'OFF'",
+    'SET "Standard_Conforming_Strings" = off',
+    "SET LOCAL standard_conforming_strings TO 0",
+    "SET backslash_quote = on",
+    "SET client_encoding = 'SJIS'",
+    "SET NAMES 'LATIN1'",
+    "SET client_min_messages = log",
+    "SET client_min_messages = debug5",
+    "SET client_min_messages = 'LOG'",
+    "SET debug_print_plan = on",
+    "SET debug_print_parse = on",
+    "SET log_statement = 'all'",
+    "SET ROLE admin",
+    "SET ROLE NONE",
+    "SET SESSION AUTHORIZATION admin",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET ROLE",
+    "RESET SESSION AUTHORIZATION",
+    "SET row_security = off",
+    "SET enable_seqscan = off",
+    "SET work_mem = '1GB'",
+    "SET session_replication_role = replica",
+    "SET auto_explain.log_min_duration = 0",
+    "SET plpgsql.print_strict_params = on",
+    "SET loaded_module.anything = 1",
+    "SET TRANSACTION SNAPSHOT '00000003-0000001B-1'",
+    "SET search_path FROM CURRENT",
+    "SET transform_null_equals = on",
+    "SET local_preload_libraries = 'x'",
+    "SET dynamic_library_path = 'x'",
+    "SET default_table_access_method = 'x'",
+    "SELECT set_config('role', 'admin', false)",
+    "SELECT set_config('standard_conforming_strings', 'off', true)",
+    "SELECT set_config('Standard_Conforming_Strings', $1, true)",
+    "SELECT set_config($1, $2, true)",
+    "SELECT set_config('ro' || 'le', 'admin', true)",
+    "SELECT public.set_config('jit', 'off', true)",
+    "SELECT (SELECT set_config('client_min_messages', 'log', false))",
+    "PREPARE TRANSACTION 'x'",
+    "COMMIT PREPARED 'x'",
+    "ALTER SYSTEM SET work_mem = 1",
+    "ALTER ROLE me SET search_path = x",
+    "LOAD 'x'",
+]
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_allowed(text: str) -> None:
+    decision = GOVERNOR.decide(text, ("public",))
+    assert decision.denial is None
+    assert (decision.action, decision.text) == (Action.ALLOW, text)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_refused(text: str) -> None:
+    assert GOVERNOR.decide(text, ("public",)).action is Action.DENY
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "resets"),
+    [
+        ("SET search_path = a, b", True, False),
+        ("SET LOCAL search_path = a", True, False),
+        ("SET SCHEMA 'a'", True, False),
+        ("SELECT set_config('search_path', '', false)", True, False),
+        ("SELECT set_config('Search_Path', $1, false)", True, False),
+        ("RESET search_path", True, True),
+        ("RESET ALL", True, True),
+        ("DISCARD ALL", True, True),
+        ("RESET ALL; SET search_path = a", True, False),
+        ("SET search_path TO DEFAULT", True, False),
+        ("SET timezone = 'UTC'", False, False),
+        ("DISCARD TEMP", False, False),
+    ],
+)
+def test_what_becomes_of_the_search_path_is_told(text: str, changes: bool, resets: bool) -> None:
+    decision = GOVERNOR.decide(text, ("public",))
+    assert (decision.changes_search_path, decision.resets_search_path) == (changes, resets)
