@@ -15,7 +15,7 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.policy.combine import matches
 from penstock_core.resources import Bundle, Database
 from penstock_operator.inject import annotations as wishes
-from penstock_operator.inject import environment, sidecar
+from penstock_operator.inject import environment, isolation, sidecar
 from penstock_operator.inject.annotations import Refusal, Wanted
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.sidecar import Shape, Upstream
@@ -91,9 +91,9 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     upstream = _upstream(bundle.database)
     if not shape.native_sidecars:
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
-    _refuse_unsafe(pod)
+    isolation.refuse_sharing(pod)
     _refuse_taken(pod, wanted, shape, upstream)
-    environment.refuse_credentials(pod, upstream.credentials_secret, sidecar.CONTAINER)
+    isolation.refuse_reaching(pod, shape, upstream)
     account = pod["spec"].get("serviceAccountName") or "default"
     warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(request.namespace, account))
     patch = Patch(pod)
@@ -125,22 +125,6 @@ def _upstream(database: Database) -> Upstream:
     if ca is None:
         return Upstream(database.name, credentials)
     return Upstream(database.name, credentials, ca.name, ca.key)
-
-
-def _refuse_unsafe(pod: Json) -> None:
-    spec = pod["spec"]
-    if spec.get("hostNetwork"):
-        raise Refusal(
-            "a pod with hostNetwork shares 127.0.0.1 with its node, where any process could use its sidecar; "
-            "remove hostNetwork"
-        )
-    for setting in ("shareProcessNamespace", "hostPID"):
-        if spec.get(setting):
-            raise Refusal(
-                f"with {setting} the application could read the sidecar's credentials through /proc; remove it"
-            )
-    if (spec.get("os") or {}).get("name") == "windows":
-        raise Refusal("the sidecar runs on Linux only")
 
 
 def _injected(pod: Json) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.patch import Json, Patch
 
 # With any of these set, libpq would go elsewhere, ask for TLS on loopback, or hold a credential of its own.
@@ -76,35 +75,3 @@ def _drop_others(patch: Patch, path: tuple[str | int, ...], name: str, value: st
     for place in reversed(wrong):
         patch.remove(place, *path)
     return wrong
-
-
-def refuse_credentials(pod: Json, secret: str, sidecar: str) -> None:
-    """The application must not hold what the sidecar holds: with it, it could walk around the gate."""
-    holding = {volume["name"] for volume in pod["spec"].get("volumes") or [] if secret in _secrets_of_volume(volume)}
-    for _, _, container in applications(pod, sidecar):
-        where = _reference(container, secret, holding)
-        if where:
-            raise Refusal(
-                f"container {container.get('name')} takes the Secret {secret} by its {where}, so the application would "
-                "hold the database's credentials and could go around the gate; remove it: the sidecar logs in for it"
-            )
-
-
-def _reference(container: Json, secret: str, holding: set[str]) -> str:
-    for entry in container.get("env") or []:
-        if ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") == secret:
-            return f"environment variable {entry.get('name')}"
-    for source in container.get("envFrom") or []:
-        if (source.get("secretRef") or {}).get("name") == secret:
-            return "envFrom"
-    for mount in container.get("volumeMounts") or []:
-        if mount.get("name") in holding:
-            return f"volume {mount['name']}"
-    return ""
-
-
-def _secrets_of_volume(volume: Json) -> set[str]:
-    projected = (volume.get("projected") or {}).get("sources") or []
-    names = [(volume.get("secret") or {}).get("secretName")]
-    names += [(source.get("secret") or {}).get("name") for source in projected]
-    return {name for name in names if name}

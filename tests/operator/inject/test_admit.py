@@ -209,18 +209,31 @@ def test_variables_that_lead_past_the_sidecar_give_way_with_a_warning(desk: Desk
             [{"name": "db", "projected": {"sources": [{"secret": {"name": "shop-db"}}]}}],
             "volume db",
         ),
-        ({"volumeMounts": [{"name": "penstock-credentials", "mountPath": "/c"}]}, "own", "volume penstock-credentials"),
     ],
 )
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])
 def test_an_application_that_holds_the_credentials_is_refused(
     desk: Desk, container: Json, volumes: Any, where: str, kind: str
 ) -> None:
-    if volumes == "own":
-        upstream = sidecar.Upstream("shop", "shop-db", "shop-db-ca", "ca.pem")
-        volumes = [v for v in sidecar.volumes(desk.shape, upstream) if v["name"] == "penstock-credentials"]
     message = desk.refusal(pod(**{kind: [{"name": "app", **container}]}, volumes=volumes))
     assert message.startswith(f"penstock: container app takes the Secret shop-db by its {where}")
+
+
+@pytest.mark.parametrize("name", ["penstock-credentials", "penstock-identity", "penstock-spool"])
+@pytest.mark.parametrize("defined", [False, True])
+def test_the_sidecars_volumes_are_its_own_also_before_they_are_there(desk: Desk, name: str, defined: bool) -> None:
+    ours = sidecar.volumes(desk.shape, sidecar.Upstream("shop", "shop-db", "shop-db-ca", "ca.pem"))
+    subject = pod(containers=[{"name": "app", "volumeMounts": [{"name": name, "mountPath": "/x"}]}])
+    subject["spec"]["volumes"] = ours if defined else []
+    assert desk.refusal(subject).startswith(f"penstock: container app mounts {name}, which is the sidecar's alone")
+
+
+def test_a_token_of_the_sidecars_kind_is_not_for_the_application(desk: Desk) -> None:
+    source = {"serviceAccountToken": {"path": "t", "audience": "penstock-collector"}}
+    message = desk.refusal(pod(volumes=[{"name": "mine", "projected": {"sources": [source]}}]))
+    assert message == (
+        "penstock: volume mine holds a token for penstock-collector, which is the sidecar's alone; remove it"
+    )
 
 
 def test_a_pod_that_does_not_ask_passes_untouched(desk: Desk) -> None:
