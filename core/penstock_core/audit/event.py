@@ -6,7 +6,8 @@ their canonical bytes are the same in every language. How they are chained is in
     {"v": 1, "stream": "<pod uid or gateway name>/<boot id>", "seq": 1, "prev": "<64 hex>", "time": "2026-…Z",
      "kind": "intent", …, "hash": "<64 hex>"}
 
-Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
+An event too large for the collector is cut (`size.py`) and has `truncated`, the names of the fields that were cut, and
+`bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
     open      database, version, policyGeneration                   the stream's first event
     session   session, event: "start" | "end", identity, client: {addr, application, user, database}, asserted

@@ -245,7 +245,7 @@ class Spool:
         results = self._commit_entries(entries, group.acknowledged)
         if telling_loss and results[0] is None:
             self._loss = None
-        self._note(entries, results)
+        self._note(entries, results, freed=bool(group.acknowledged) and self._file.has_room)
         self._streams = self._file.streams()
         self._bytes = self._file.used
         self._settle(group.appends, results[: len(group.appends)])
@@ -272,14 +272,18 @@ class Spool:
         loss = [self._loss] if self._loss is not None else []
         return Entry([*opening, *loss, *entry.bodies[len(opening) :]], entry.when)
 
-    def _note(self, entries: Sequence[Entry], results: Sequence[SpoolError | None]) -> None:
-        """Keep why appends are refused, and log when that begins and ends."""
+    def _note(self, entries: Sequence[Entry], results: Sequence[SpoolError | None], *, freed: bool) -> None:
+        """Keep why appends are refused, and log when that begins and ends.
+
+        `freed`: the collector took events and there is room again. It ends a refusal by itself, because whoever looks
+        at `refusal` first appends nothing that could.
+        """
         refusal = next((one for one in results if isinstance(one, SpoolFull | SpoolBroken)), None)
         if refusal is None:
             # That an outcome found its reserved room does not mean that there is room for new statements.
-            if any(result is None and not entry.only_ends for entry, result in zip(entries, results, strict=True)):
-                if self._refusal is not None:
-                    _log.info("audit spool takes events again")
+            taken = any(result is None and not entry.only_ends for entry, result in zip(entries, results, strict=True))
+            if (taken or freed) and isinstance(self._refusal, SpoolFull):
+                _log.info("audit spool takes events again")
                 self._refusal = None
             return
         if type(refusal) is not type(self._refusal):

@@ -23,6 +23,8 @@ _SEQ_BITS = 40
 # Kept free for the outcome of each intent that was accepted, and for the events that end a stream.
 _ROOM_PER_OUTCOME = 1024
 _ROOM_FOR_ENDING = 64 * 1024
+# What a statement of ordinary length takes.
+_ROOM_PER_STATEMENT = 4 * 1024
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 _ENDINGS = frozenset({"outcome", "loss", "close"})
 
@@ -109,6 +111,11 @@ class SpoolFile:
     def used(self) -> int:
         """Bytes of events waiting to be shipped."""
         return self._used
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a statement of ordinary length would be taken."""
+        return self._used + _ROOM_PER_STATEMENT <= self._limit_for_new(len(self._outstanding) + 1)
 
     def streams(self) -> tuple[StreamState, ...]:
         """All streams that have something to ship or still grow, oldest first."""

@@ -151,9 +151,14 @@ async def test_room_comes_back_with_the_acknowledgement(open_spool: Opener) -> N
     spool = open_spool(max_bytes=50_000)
     await spool.append([{"kind": "open"}])
     await fill(spool, sql_length=1000)
+    assert isinstance(spool.refusal, SpoolFull)
+    freed = asyncio.Event()
+    spool.on_commit(freed.set)
     spool.acknowledge(spool.head.seq)
+    async with asyncio.timeout(5):
+        await freed.wait()
+    assert spool.refusal is None, "at once, without an append that would have to be tried first"
     await spool.append([intent("again")])
-    assert spool.refusal is None
 
 
 async def test_a_full_disk_is_said_as_such_and_passes(open_spool: Opener) -> None:
