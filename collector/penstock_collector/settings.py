@@ -23,7 +23,7 @@ def _listen(value: str) -> str:
 
 
 class Settings(BaseSettings):
-    """The collector's settings; the comments of the fields are in `docs` and in `penstock collector --help`."""
+    """The settings; each is an option of `penstock collector` or an environment variable."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ import trustme
 
 from penstock_collector.main import StartError, serve
 from penstock_collector.settings import Settings
+from penstock_core.audit.chain import canonical
+from penstock_core.audit.verify import verify
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
@@ -192,6 +196,42 @@ def test_a_process_that_gets_sigterm_ends_well(settings: Settings) -> None:
         assert process.wait(timeout=10) == 0
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(settings: Settings, sender: Any) -> None:
+    code = "import sys; from penstock_cli.main import main; sys.argv = ['penstock', 'collector']; main()"
+    names = ("stream_tokens_file", "viewer_tokens_file", "database")
+    environment = {
+        **os.environ,
+        **{f"PENSTOCK_COLLECTOR_{name.upper()}": str(getattr(settings, name)) for name in names},
+    }
+    environment["PENSTOCK_COLLECTOR_LISTEN"] = "127.0.0.1:0"
+    events = sender.seal(OPEN) + [event for number in range(400) for event in sender.statement(number)]
+    sent = 0
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env=environment)
+        assert process.stderr is not None
+        url = next(
+            said["url"] for said in map(json.loads, process.stderr) if said["event"] == "collector takes in events"
+        )
+        killer = threading.Timer(0.3, process.kill)
+        killer.start()
+        with contextlib.suppress(httpx2.HTTPError), httpx2.Client(trust_env=False) as http:
+            while True:
+                body = b"".join(canonical(event) + b"\n" for event in events[sent : sent + 3])
+                headers = {"authorization": "Bearer write-gw1"}
+                answer = http.post(url + "/v1/streams/gw1/boot1/events", content=body, headers=headers)
+                assert answer.json()["acknowledged"] >= sent
+                sent = answer.json()["acknowledged"]
+        process.wait()
+        process.stderr.close()
+        killer.join()
+    connection = sqlite3.connect(settings.database)
+    stored = [json.loads(row[0]) for row in connection.execute("SELECT document FROM events ORDER BY seq")]
+    connection.close()
+    assert sent > 20
+    assert stored[:sent] == events[:sent]
+    assert verify(stored).intact
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Alarm(StrEnum):
     SILENT = "silent"
 
 
-# These end by themselves; the others stand until a person has looked at them.
+# These can end by themselves; the others stand until a person has looked at them.
 PASSING = frozenset({Alarm.GAP, Alarm.SILENT})
 
 

@@ -16,21 +16,17 @@ _DAY = 86_400.0
 
 
 def sound_silence(connection: sqlite3.Connection, heartbeat: float, now: float) -> int:
-    """Raise an alarm for each open stream that has missed three heartbeats; how many are silent."""
+    """Raise an alarm for each open stream that has missed three heartbeats; how many are raised now.
+
+    Once for each silence, so that a stream whose pod is gone for good can be looked at and dismissed.
+    """
     silent = connection.execute(
-        "SELECT id, last_seq, last_received FROM streams WHERE closed = 0 AND last_received < ?", (now - 3 * heartbeat,)
+        """SELECT id, last_seq, last_received FROM streams s WHERE closed = 0 AND last_received < ? AND NOT EXISTS (
+               SELECT 1 FROM alarms a WHERE a.stream = s.id AND a.kind = ? AND a.since >= s.last_received)""",
+        (now - 3 * heartbeat, Alarm.SILENT.value),
     ).fetchall()
-    standing = {
-        row[0]
-        for row in connection.execute(
-            "SELECT stream FROM alarms WHERE cleared IS NULL AND kind = ?", (Alarm.SILENT.value,)
-        )
-    }
     for stream, seq, last in silent:
-        if stream not in standing:
-            alarms.sound(
-                connection, stream, Alarm.SILENT, seq, f"nothing heard for more than {3 * heartbeat:g} s", last
-            )
+        alarms.sound(connection, stream, Alarm.SILENT, seq, f"nothing heard for more than {3 * heartbeat:g} s", last)
     return len(silent)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from penstock_collector.lines import read_batch
 from penstock_collector.search import Filters, export, history
-from penstock_collector.store import watch
+from penstock_collector.store import alarms, watch
+from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.database import open_for_writing
 from penstock_collector.store.intake import take
 from penstock_core.audit.chain import Head, canonical
@@ -47,6 +48,22 @@ def trail(tmp_path: Path) -> Iterator[Trail]:
     connection = open_for_writing(tmp_path / "audit.db")
     yield Trail(connection)
     connection.close()
+
+
+def test_each_silence_is_raised_once_and_can_be_dismissed(trail: Trail) -> None:
+    trail.take("gw/a", 1, now=0)
+    assert watch.sound_silence(trail.connection, 30, now=89) == 0
+    assert watch.sound_silence(trail.connection, 30, now=91) == 1
+    assert watch.sound_silence(trail.connection, 30, now=99) == 0
+    (alarm,) = alarms.standing(trail.connection)
+    assert (alarm.stream, alarm.kind, alarm.count) == ("gw/a", Alarm.SILENT, 1)
+    # Its pod is gone for good; somebody has looked.
+    assert alarms.dismiss(trail.connection, alarm.id, "ada", 100)
+    assert watch.sound_silence(trail.connection, 30, now=10_000) == 0
+    assert alarms.standing(trail.connection) == []
+    # Or not for good.
+    trail.take("gw/a", 1, now=20_000)
+    assert watch.sound_silence(trail.connection, 30, now=20_100) == 1
 
 
 def test_old_events_go_and_the_rest_is_whole(trail: Trail) -> None:
