@@ -220,8 +220,7 @@ class Connection(asyncio.Protocol):
             return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
-        greeting = connected.greeting
-        self.perform(self.session.connected(rules, greeting.parameters, greeting.rest))
+        self.perform(self.session.connected(rules, connected.greeting))
         self._server.begin()
 
     async def _verify(self, token: str) -> None:

@@ -162,14 +162,14 @@ class Gate:
         try:
             changed = await reader.read()
         except UpstreamError as error:
-            trouble = str(error)
+            trouble = str(error).removeprefix("penstock: ")
         except Exception as error:
             # A fault of ours; sessions that wait for the catalog must not wait forever.
             _log.exception("reading the catalog failed")
             trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble)
-        self.catalog_trouble = trouble.removeprefix("penstock: ")
+        self.catalog_trouble = trouble
         if changed and reader is self._reader and reader.catalog is not None:
             _log.info("catalog read", relations=len(reader.catalog.relations), generation=reader.catalog.generation)
             self._changed()

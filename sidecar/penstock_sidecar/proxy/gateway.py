@@ -39,7 +39,6 @@ class Gateway:
         self.tokens = tokens
         self.metrics = Metrics()
         self.connections: set[Connection] = set()
-        self._by_pid: dict[int, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
@@ -92,32 +91,27 @@ class Gateway:
 
     def register(self, connection: Connection, address: str) -> Particulars:
         """A new connection; what tells it from the others."""
-        pid = secrets.randbits(31)
-        while pid in self._by_pid or not pid:
-            pid = secrets.randbits(31)
         self.connections.add(connection)
-        self._by_pid[pid] = connection
         self._empty.clear()
         self.metrics.sessions_total += 1
-        return Particulars(secrets.token_hex(8), address, pid, secrets.token_bytes(32), secrets.token_hex(16))
+        return Particulars(secrets.token_hex(8), address, secrets.token_bytes(32), secrets.token_hex(16))
 
     def unregister(self, connection: Connection) -> None:
         """It is gone."""
         self.connections.discard(connection)
-        self._by_pid.pop(connection.particulars.pid, None)
         if not self.connections:
             self._empty.set()
 
     def cancel(self, pid: int, key: bytes) -> None:
         """Cancel what runs in the session with that key. No answer, whether there is one or not."""
-        connection = self._by_pid.get(pid)
         server = self.gate.server
-        if connection is None or connection.upstream is None or server is None:
-            return
-        if not secrets.compare_digest(connection.session.cancel_key, key):
-            return
-        greeting = connection.upstream.greeting
-        self._spawn(upstream.cancel(server, greeting.pid, greeting.key))
+        for connection in self.connections:
+            session = connection.upstream
+            if session is None or server is None or session.greeting.pid != pid:
+                continue
+            # The process number is the server's own, so that clients know it again in notifications; the key is ours.
+            if secrets.compare_digest(connection.session.cancel_key, key):
+                self._spawn(upstream.cancel(server, pid, session.greeting.key))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -121,8 +121,7 @@ class Particulars:
 
     session: str
     address: str
-    # The cancel key that the client gets.
-    pid: int
+    # The cancel key that the client gets, with the server's own process number.
     key: bytes = field(repr=False)
     # Unguessable: part of names that no client may hit upon.
     nonce: str = field(repr=False)

@@ -19,6 +19,7 @@ from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import TABLE, Event, IllegalEventError, State, check
 from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.framing import BrokenStreamError
+from penstock_sidecar.wire.login import Greeting
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # The largest token that is read: far more than any issuer makes.
@@ -126,9 +127,9 @@ class Session:
         """The token is not good; `reason` is for the client and the log."""
         return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
 
-    def connected(self, rules: Rules, parameters: dict[str, str], rest: bytes = b"") -> list[Command]:
-        """Logged in upstream; the server said these parameters, and perhaps something after it was ready."""
-        return self._step(Event.CONNECTED, self._run, rules, parameters, rest)
+    def connected(self, rules: Rules, greeting: Greeting) -> list[Command]:
+        """Logged in upstream; the server said all this, and perhaps something after it was ready."""
+        return self._step(Event.CONNECTED, self._run, rules, greeting)
 
     def connect_failed(self, error: ErrorFields) -> list[Command]:
         """There is no upstream for this client; `error` says why."""
@@ -262,7 +263,7 @@ class Session:
             self._flow.state = State.CONNECTING
             self._flow.commands.append(Connect(self._opened.parameters))
 
-    def _run(self, rules: Rules, parameters: dict[str, str], rest: bytes) -> None:
+    def _run(self, rules: Rules, said: Greeting) -> None:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
             raise IllegalEventError("connected before the client opened")
@@ -273,14 +274,14 @@ class Session:
         flow.evidence = Evidence(own.session, self._terms.database, self.identity, client, rules.hmac_key)
         flow.record(flow.evidence.start())
         greeting = [opened.negotiation, messages.AUTHENTICATION_OK]
-        greeting += [messages.parameter_status(name, value) for name, value in parameters.items()]
-        greeting += [messages.backend_key(own.pid, self.cancel_key), messages.ready()]
+        greeting += [messages.parameter_status(name, value) for name, value in said.parameters.items()]
+        greeting += [messages.backend_key(said.pid, self.cancel_key), messages.ready()]
         flow.to_client += [part for part in greeting if part]
         flow.state = State.RUNNING
-        self._server = ServerSide(flow, parameters.get("search_path", ""))
+        self._server = ServerSide(flow, said.parameters.get("search_path", ""))
         ahead, self._ahead = self._ahead, b""
-        if rest:
-            self._server.receive(rest)
+        if said.rest:
+            self._server.receive(said.rest)
         if ahead:
             self._client.receive(ahead)
 

@@ -169,6 +169,7 @@ async def test_notifications_arrive_while_idle(start: Start, shop: Any) -> None:
         await sender.execute("NOTIFY news, 'hello'")
         async for notice in listener.notifies(timeout=5):
             assert notice.payload == "hello"
+            assert notice.pid == sender.info.backend_pid
             break
         else:
             raise AssertionError("no notification came")

@@ -12,6 +12,7 @@ from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Particulars, Rules, Terms
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.login import Greeting
 from penstock_sidecar.wire.messages import ErrorFields
 
 WEB = Identity(Workload("shop", "web", "web-1", "u-1"))
@@ -25,6 +26,10 @@ NO_DATA, SUSPENDED, EMPTY = (messages.message(kind, b"") for kind in (b"n", b"s"
 COPY_IN, COPY_OUT = messages.message(b"G", b"\x00\x00\x00"), messages.message(b"H", b"\x00\x00\x00")
 COPY_DONE = messages.message(b"c", b"")
 ROW = messages.message(b"D", b"\x00\x01\x00\x00\x00\x011")
+
+
+def greeting(**parameters: str) -> Greeting:
+    return Greeting(parameters, 77, b"theirs")
 
 
 def complete(tag: str) -> bytes:
@@ -91,14 +96,14 @@ class Conversation:
         self.tickets: list[int] = []
         self.to_server = self.to_client = b""
         self.rest: list[Command] = []
-        particulars = Particulars("s-1", "10.1.2.3:4", 77, bytes(range(32)), NONCE)
+        particulars = Particulars("s-1", "10.1.2.3:4", bytes(range(32)), NONCE)
         self.terms = terms or Terms("shop", "shop", workload=WEB)
         self.session = Session(self.terms, particulars, self.trail, lambda: self.now)
         if open_:
             self.client(messages.startup({"user": "app", "database": "shop"}))
             (connect,) = self.rest
             assert isinstance(connect, commands.Connect)
-            self.did(self.session.connected(self.rules(), {"server_version": "18.0"}))
+            self.did(self.session.connected(self.rules(), greeting(server_version="18.0")))
             assert self.to_client.endswith(READY)
             self.events.clear()
 

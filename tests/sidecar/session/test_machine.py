@@ -15,6 +15,7 @@ from tests.sidecar.session.conversation import (
     allow,
     complete,
     error,
+    greeting,
     run,
     sync,
 )
@@ -43,7 +44,7 @@ def test_encryption_is_declined_and_then_the_session_opens() -> None:
     talk.client(b"\x00\x00\x00\x08\x04\xd2\x16\x30").reaches_client(b"N")
     talk.client(STARTUP)
     assert talk.rest == [commands.Connect(talk.session._opened.parameters)]  # type: ignore[union-attr]  # opened
-    talk.did(talk.session.connected(talk.rules(), {"server_version": "18.0"}))
+    talk.did(talk.session.connected(talk.rules(), greeting(server_version="18.0")))
     assert talk.to_client == (
         messages.AUTHENTICATION_OK
         + messages.parameter_status("server_version", "18.0")
@@ -58,7 +59,7 @@ def test_what_a_client_sends_ahead_waits_for_the_login() -> None:
     talk.client(STARTUP, query("SELECT 1")).reaches_server()
     talk.client(query("SELECT 2")).reaches_server()
     assert talk.session.client_waits
-    talk.did(talk.session.connected(talk.rules(), {})).reaches_server(query("SELECT 1"), query("SELECT 2"))
+    talk.did(talk.session.connected(talk.rules(), greeting())).reaches_server(query("SELECT 1"), query("SELECT 2"))
 
 
 def test_too_much_ahead_is_too_much() -> None:
@@ -77,7 +78,7 @@ def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
     assert talk.rest == [commands.Verify("a.b.c")]
     talk.did(talk.session.identified(ADA))
     assert isinstance(talk.rest[0], commands.Connect)
-    talk.did(talk.session.connected(talk.rules(), {})).reaches_server(query("SELECT 1"))
+    talk.did(talk.session.connected(talk.rules(), greeting())).reaches_server(query("SELECT 1"))
     assert {event["identity"]["name"] for event in talk.events} == {"person:ada"}
 
 
@@ -114,7 +115,7 @@ def test_cancel_requests_are_handed_on() -> None:
 def test_newer_protocols_get_longer_keys() -> None:
     talk = Conversation(open_=False)
     talk.client(messages.startup({"user": "app", "database": "shop"}, messages.PROTOCOL_3_2))
-    talk.did(talk.session.connected(talk.rules(), {}))
+    talk.did(talk.session.connected(talk.rules(), greeting()))
     assert messages.backend_key(77, bytes(range(32))) in talk.to_client
     assert talk.session.cancel_key == bytes(range(32))
 
