@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pglast import ast
 
+from penstock_core.sql.words import words
+
 # Nothing but their parts matters: what they compute, they compute from these by rules that nobody can redefine.
 TRANSPARENT: frozenset[type[ast.Node]] = frozenset(
     {
@@ -47,6 +49,20 @@ TRANSPARENT: frozenset[type[ast.Node]] = frozenset(
         ast.XmlSerialize,
     }
 )
+
+# Syntax of newer servers that an older one reads as a call of a function of that name, which could be the user's.
+FORMERLY_FUNCTIONS: dict[type[ast.Node], frozenset[str]] = {
+    ast.JsonArrayAgg: words("json_arrayagg"),
+    ast.JsonArrayConstructor: words("json_array"),
+    ast.JsonArrayQueryConstructor: words("json_array"),
+    ast.JsonFuncExpr: words("json_exists json_query json_value"),
+    ast.JsonObjectAgg: words("json_objectagg"),
+    ast.JsonObjectConstructor: words("json_object"),
+    ast.JsonParseExpr: words("json"),
+    ast.JsonScalarExpr: words("json_scalar"),
+    ast.JsonSerializeExpr: words("json_serialize"),
+    ast.JsonTable: words("json_table"),
+}
 
 # Without parts that could name anything.
 LEAVES: frozenset[type[ast.Node]] = frozenset(

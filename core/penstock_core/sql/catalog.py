@@ -69,6 +69,9 @@ class Relation:
     filters: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()
+    # What a view's definition or a row security policy uses of the system's own that masked identities may not use
+    # themselves (statistics, functions that run SQL), in words.
+    hazards: tuple[str, ...] = ()
     # Functions of the user's (`schema.name`) that run when this is read (views, policies, generated columns), and
     # those that run besides when it is written to (checks, defaults, index expressions).
     calls: tuple[str, ...] = ()

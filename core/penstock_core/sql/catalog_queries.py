@@ -21,7 +21,10 @@ SELECT c.oid::text, n.nspname, c.relname, c.relkind,
        EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
        EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
        c.relrowsecurity,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+       (SELECT string_agg(concat_ws('; ', 'SELECT ' || pg_get_expr(p.polqual, c.oid),
+                                    'SELECT ' || pg_get_expr(p.polwithcheck, c.oid)), '; ')
+        FROM pg_policy p WHERE p.polrelid = c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
 """
@@ -152,7 +155,15 @@ SELECT t.typname, n.nspname, t.typtype, x.extname,
                JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
                WHERE k.contypid = t.oid AND d.refobjid >= 16384
                  AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)),
-       bn.nspname, b.typname
+       array_to_json(CASE WHEN t.typtype = 'c' THEN ARRAY(
+           SELECT ARRAY[an.nspname, a.typname]
+           FROM pg_attribute f JOIN pg_type a ON a.oid = f.atttypid JOIN pg_namespace an ON an.oid = a.typnamespace
+           WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped)
+       WHEN t.typtype = 'r' THEN ARRAY(
+           SELECT ARRAY[an.nspname, a.typname]
+           FROM pg_range g JOIN pg_type a ON a.oid = g.rngsubtype JOIN pg_namespace an ON an.oid = a.typnamespace
+           WHERE g.rngtypid = t.oid AND g.rngcanonical::oid = 0 AND g.rngsubdiff::oid < 16384)
+       WHEN b.oid IS NOT NULL THEN ARRAY[ARRAY[bn.nspname, b.typname]] END)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE nullif(t.typelem, 0) END
 LEFT JOIN pg_namespace bn ON bn.oid = b.typnamespace
@@ -191,7 +202,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         " pg_catalog.current_setting('server_version_num')))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
-    ("relations", _document(_RELATIONS, 8)),
+    ("relations", _document(_RELATIONS, 9)),
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(_CONSTRAINTS, 6)),
     ("inheritance", _document(_INHERITANCE, 2)),
@@ -201,7 +212,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("system_functions", _document(_SYSTEM_FUNCTIONS, 1)),
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
     ("operators", _document(_OPERATORS, 3)),
-    ("types", _document(_TYPES, 7)),
+    ("types", _document(_TYPES, 6)),
     ("casts", _document(_CASTS, 5)),
     ("settings", _document(_SETTINGS, 1)),
     ("", "COMMIT"),

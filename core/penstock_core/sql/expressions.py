@@ -13,7 +13,7 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.policy.effective import Rule
-from penstock_core.sql.allowlist import LEAVES, TRANSPARENT
+from penstock_core.sql.allowlist import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
 from penstock_core.sql.governed import Governed
@@ -77,9 +77,16 @@ class ExpressionRules(ABC):
         if rule is not None:
             rule(node, scope)
         elif kind in TRANSPARENT:
+            self.former_function(kind)
             self.parts(node, scope)
         elif kind not in LEAVES:
             raise refused(f"{_construct(kind)} is not understood here", "write the statement without it")
+
+    def former_function(self, kind: type[ast.Node]) -> None:
+        """What an older server would take for a call of the user's function."""
+        for name in FORMERLY_FUNCTIONS.get(kind, ()):
+            if self.masked and name in self.catalog.user_functions:
+                raise _user_function(name)
 
     def parts(self, node: ast.Node, scope: Scope) -> None:
         """Each part of a node that needs no more than that."""
@@ -118,14 +125,14 @@ class ExpressionRules(ABC):
         if star:
             self.whole_row(owner)
         elif name in owner.hidden:
-            raise _hidden_column(name)
+            raise hidden_column(name)
         elif owner.has(name) is not True:
             self.attribute(name, owner)
 
     def _bare_column(self, name: str, scope: Scope) -> None:
         sources = [source for level in scope.levels() for source in level.sources]
         if any(name in source.hidden for source in sources):
-            raise _hidden_column(name)
+            raise hidden_column(name)
         has = [source.has(name) for source in sources]
         if True in has:
             return
@@ -188,7 +195,7 @@ class ExpressionRules(ABC):
                 name = step.sval or ""
                 known = owner is not None and owner.has(name) is True
                 if owner is not None and name in owner.hidden:
-                    raise _hidden_column(name)
+                    raise hidden_column(name)
                 if name in SYSTEM_COLUMNS:
                     self.facts.system_column = name
                 elif not known and self._is_function(name):
@@ -369,7 +376,8 @@ def _missing_source(name: str) -> Refused:
     return unknown(f'missing FROM-clause entry for table "{name}"', "42P01")
 
 
-def _hidden_column(name: str) -> Refused:
+def hidden_column(name: str) -> Refused:
+    """A column of a system catalog that must not be read."""
     return refused(f"column {name} may not be read", "it can show values or sizes of what is masked; leave it out")
 
 

@@ -105,6 +105,8 @@ def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | N
     chosen_by = sorted(relation.filters & columns.keys())
     if chosen_by:
         return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
+    if relation.hazards:
+        return f"its definition uses {relation.hazards[0]}, which could show masked values"
     if relation.calls:
         return f"reading it calls {relation.calls[0]}, a function of the database's own that could read masked columns"
     return None

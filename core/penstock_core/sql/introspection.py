@@ -21,6 +21,7 @@ from typing import Any
 from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.catalog_queries import STATEMENTS
 from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
+from penstock_core.sql.hazards import hazards
 from penstock_core.sql.lineage import Lineage, view_lineage
 from penstock_core.sql.typenames import qualified_type
 
@@ -77,7 +78,7 @@ class _Reader:
         write_calls = self._calls("w")
         columns = self._columns()
         result: dict[RelationName, Relation] = {}
-        for oid, schema, name, kind, triggers, rules, security, _ in self._rows["relations"]:
+        for oid, schema, name, kind, triggers, rules, security, definition, policies in self._rows["relations"]:
             reads, sources = self._reads(oid, "p")
             result[schema, name] = Relation(
                 schema=schema,
@@ -90,6 +91,7 @@ class _Reader:
                 reads=reads,
                 filters=reads,
                 sources=sources,
+                hazards=tuple(hazard for text in (definition, policies) if text for hazard in hazards(text)),
                 calls=calls.get(oid, ()),
                 write_calls=write_calls.get(oid, ()),
                 cascades_to=frozenset(self._cascades[oid]),
@@ -188,7 +190,7 @@ class _Reader:
     def _with_views(self, relations: dict[RelationName, Relation]) -> dict[RelationName, Relation]:
         """Views with what their definitions read, each column of theirs with what it shows."""
         catalog = Catalog(relations=dict(relations))
-        for oid, schema, name, kind, *_, definition in self._rows["relations"]:
+        for oid, schema, name, kind, *_, definition, _ in self._rows["relations"]:
             if kind not in ("v", "m"):
                 continue
             view = relations[schema, name]
@@ -233,20 +235,18 @@ def _schemas(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _safe_types(rows: Rows) -> frozenset[RelationName]:
-    """Types that can be named without running the user's code; a domain or array is as safe as what it is made of."""
-    made_of: dict[RelationName, RelationName] = {}
+    """Types that can be named without running the user's code: domains, arrays and rows if their parts are."""
+    made_of: dict[RelationName, set[RelationName]] = {}
     safe: set[RelationName] = set()
-    for name, schema, kind, extension, checked, base_schema, base in rows:
+    for name, schema, kind, extension, checked, parts in rows:
         key = (schema, name)
-        if extension in TRUSTED_EXTENSIONS or kind in ("e", "c"):
+        if extension in TRUSTED_EXTENSIONS or kind == "e":
             safe.add(key)
-        elif base is not None and not checked:
-            made_of[key] = (base_schema, base)
-            if base_schema == "pg_catalog":
-                safe.add(key)
+        elif not checked and (parts or (kind == "c" and parts is not None)):
+            made_of[key] = {(part_schema, part) for part_schema, part in parts if part_schema != "pg_catalog"}
     grown = True
     while grown:
-        fresh = {key for key, base in made_of.items() if key not in safe and base in safe}
+        fresh = {key for key, parts in made_of.items() if key not in safe and parts <= safe}
         safe |= fresh
         grown = bool(fresh)
     return frozenset(safe)

@@ -23,7 +23,7 @@ from pglast import ast, enums
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.catalog import Column
-from penstock_core.sql.typenames import type_modifiers, type_node
+from penstock_core.sql.typenames import name_parts, type_modifiers, type_node
 
 _TEXT_TYPES = frozenset({"pg_catalog.text", "pg_catalog.varchar", "pg_catalog.bpchar"})
 _INTEGER_BITS = {"pg_catalog.int2": 15, "pg_catalog.int4": 31, "pg_catalog.int8": 63}
@@ -87,7 +87,7 @@ class MaskWriter:
         value = self._value(mask, column)
         expression: ast.Node = _cast(_null() if value is None else value, column.cast_type)
         if column.collation is not None:
-            names = tuple(ast.String(sval=part) for part in _parts(column.collation))
+            names = tuple(ast.String(sval=part) for part in name_parts(column.collation))
             expression = ast.CollateClause(arg=expression, collname=names)
         return expression
 
@@ -135,7 +135,7 @@ class MaskWriter:
 
 def _redacted(column: Column) -> str | None:
     # Arrays proper, whose types are named `_text`; int2vector and its like have the category without the syntax.
-    if column.category == _ARRAY_CATEGORY and _parts(column.base_type)[-1].startswith("_"):
+    if column.category == _ARRAY_CATEGORY and name_parts(column.base_type)[-1].startswith("_"):
         return "{}"
     return _REDACTED.get(column.base_type)
 
@@ -277,8 +277,3 @@ def _case(arms: Sequence[tuple[ast.Node, ast.Node]], otherwise: ast.Node) -> ast
     return ast.CaseExpr(
         args=tuple(ast.CaseWhen(expr=condition, result=result) for condition, result in arms), defresult=otherwise
     )
-
-
-def _parts(qualified: str) -> list[str]:
-    """The parts of a qualified name as quote_ident spells them."""
-    return [part.strip('"').replace('""', '"') for part in re.findall(r'"(?:[^"]|"")*"|[^".]+', qualified)]

@@ -8,7 +8,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.catalog import Relation
-from penstock_core.sql.expressions import ExpressionRules, idents
+from penstock_core.sql.expressions import ExpressionRules, hidden_column, idents
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.grouping import extend_group_by
@@ -224,6 +224,7 @@ class QueryRules(ExpressionRules):
         sources = [*left_sources, *right_sources]
         if item.isNatural or item.usingClause:
             self.operator(("=",))
+            self.merged_columns(item, sources)
         condition = Scope(sources, scope.parent, scope.ctes)
         self.expression(item.quals, condition)
         self.ambiguous_sources(sources)
@@ -232,6 +233,15 @@ class QueryRules(ExpressionRules):
         if item.join_using_alias is not None:
             sources.append(Source(item.join_using_alias.aliasname or "", tuple(idents(item.usingClause))))
         return item, sources
+
+    def merged_columns(self, item: ast.JoinExpr, sources: list[Source]) -> None:
+        """NATURAL and USING compare columns that no expression names."""
+        names = set(idents(item.usingClause))
+        for source in sources:
+            if item.isNatural:
+                self.whole_row(source)
+            elif names & source.hidden:
+                raise hidden_column(min(names & source.hidden))
 
     def subquery(self, item: ast.RangeSubselect, scope: Scope) -> tuple[ast.Node, list[Source]]:
         columns = self.query(item.subquery, scope.inner() if item.lateral else scope.beside())
@@ -255,6 +265,7 @@ class QueryRules(ExpressionRules):
     def table_expression(self, item: Any, scope: Scope) -> tuple[ast.Node, list[Source]]:
         """XMLTABLE and JSON_TABLE."""
         inside = scope.inner()
+        self.former_function(type(item))
         if isinstance(item, ast.RangeTableFunc):
             parts: list[Any] = [item.docexpr, item.rowexpr, item.namespaces]
             parts += [part for column in item.columns or () for part in _parts_of_column(column)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pglast import ast, enums
@@ -52,6 +53,12 @@ class Rewriter(WriteRules):
 
     def statement(self, node: ast.Node) -> None:
         """One statement of the text. Raises Refused."""
+        self._dispatch(node)
+        if self.facts.changes_search_path:
+            # For the statements behind it in the text.
+            self.names = replace(self.names, search_path=None)
+
+    def _dispatch(self, node: ast.Node) -> None:
         match node:
             case ast.SelectStmt():
                 self.facts.verbs.append("select")

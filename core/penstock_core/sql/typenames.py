@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from pglast import ast, parse_sql
@@ -32,6 +33,12 @@ def type_modifiers(type_sql: str) -> tuple[int, ...]:
         if isinstance(modifier, ast.A_Const) and isinstance(modifier.val, ast.Integer)
     ]
     return tuple(numbers) if len(numbers) == len(modifiers) else ()
+
+
+def name_parts(qualified: str) -> tuple[str, ...]:
+    """The parts of a qualified name that quote_ident spelled."""
+    found = re.findall(r'"(?:[^"]|"")*"|[^".]+', qualified)
+    return tuple(part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found)
 
 
 def qualified_type(formatted: str, type_name: str) -> str:

@@ -15,6 +15,7 @@ from penstock_core.sql.naming import unknown_relation
 from penstock_core.sql.queries import QueryRules
 from penstock_core.sql.refusal import not_supported, refused
 from penstock_core.sql.scope import Columns, Scope, Source
+from penstock_core.sql.typenames import name_parts
 from penstock_core.sql.words import words
 
 Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt
@@ -78,7 +79,8 @@ class WriteRules(QueryRules):
         if clause is None:
             return ()
         names = {"old", "new"} | {option.value or "" for option in clause.options or ()}
-        inside = scope.inner(Source(name, target.columns) for name in sorted(names))
+        rows = [Source(name, target.columns) for name in sorted(names)]
+        inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes)
         self.expression(clause.exprs, inside)
         return None
 
@@ -115,11 +117,24 @@ class WriteRules(QueryRules):
             reason = self.governed.unreadable.get(key)
             if reason:
                 raise refused(f"{named} can't be written to: {reason}", "write to other tables")
+            self.storable(reached, named)
             if reached.has_triggers or reached.has_rules or reached.write_calls:
                 code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
                 raise refused(
                     f"{named} can't be written to: that runs code of the database's own ({code}) which could read "
                     "masked columns",
+                    "write to other tables",
+                )
+
+    def storable(self, relation: Relation, named: str) -> None:
+        """Refuses a target with a column whose type runs the user's code when it is written to."""
+        for column in relation.columns:
+            schema, name = name_parts(column.type_name)[:2]
+            key = (schema, name)
+            if (schema != "pg_catalog" and key not in self.catalog.safe_types) or key in self.catalog.cast_types:
+                raise refused(
+                    f"{named} can't be written to: type {column.type_name} of its column {column.name} runs code of "
+                    "the database's own which could read masked columns",
                     "write to other tables",
                 )
 

@@ -1,0 +1,54 @@
+"""What in a definition of the database's own (a view, a row security policy) reading would run or show unseen.
+
+The server records no dependency on its own functions and catalogs, so they are looked for in the definition's text, as
+printed while only pg_catalog is in the path: a bare name is one of the system's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+
+from penstock_core.sql.functions import FUNCTIONS
+from penstock_core.sql.system import CATALOGS, INFORMATION_SCHEMA
+
+
+def hazards(definition: str) -> tuple[str, ...]:
+    """In words, what masked identities may not use themselves but the definition does; sorted."""
+    try:
+        nodes = [node for statement in parse_sql(definition) for node in _below(statement.stmt)]
+    except (ParseError, RecursionError):
+        return ("a definition that was not understood",)
+    tables = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.FuncCall):
+            *schema, name = [part.sval or "" for part in node.funcname or ()]
+            # Functions in other schemas are the user's or an extension's, whose dependencies are recorded.
+            if schema in ([], ["pg_catalog"]) and name not in FUNCTIONS:
+                found.add(f"function {name}")
+        elif isinstance(node, ast.RangeVar):
+            found.update(_of_relation(node, tables))
+    return tuple(sorted(found))
+
+
+def _of_relation(node: ast.RangeVar, tables: set[str | None]) -> Iterator[str]:
+    schema, name = node.schemaname or "", node.relname or ""
+    if schema not in ("", "pg_catalog", "information_schema") or (not schema and name in tables):
+        return
+    allowed = INFORMATION_SCHEMA if schema == "information_schema" else CATALOGS
+    if name not in allowed or allowed[name]:
+        yield f"{schema or 'pg_catalog'}.{name}"
+
+
+def _below(node: Any) -> Iterator[ast.Node]:
+    if isinstance(node, tuple):
+        for part in node:
+            yield from _below(part)
+    elif isinstance(node, ast.Node):
+        yield node
+        for name in node:
+            yield from _below(getattr(node, name))
