@@ -364,7 +364,8 @@ class ExpressionRules(ABC):
 
 
 def _construct(kind: type[ast.Node]) -> str:
-    return kind.__name__
+    """The construct as people call it, where they have a name for it."""
+    return {"CurrentOfExpr": "WHERE CURRENT OF", "MergeSupportFunc": "MERGE_ACTION()"}.get(kind.__name__, kind.__name__)
 
 
 def _is_word(name: str) -> bool:

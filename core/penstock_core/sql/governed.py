@@ -31,6 +31,23 @@ class Governed:
     def _relations(self) -> frozenset[RelationName]:
         return frozenset((schema, name) for schema, name, _ in self.columns)
 
+    @cached_property
+    def named(self) -> dict[str, tuple[Relation, ...]]:
+        """Every relation by its bare name."""
+        found: dict[str, tuple[Relation, ...]] = {}
+        for relation in self.catalog.relations.values():
+            found[relation.name] = (*found.get(relation.name, ()), relation)
+        return found
+
+    @cached_property
+    def children(self) -> dict[RelationName, tuple[RelationName, ...]]:
+        """The relations that inherit from each, or are partitions of it."""
+        found: dict[RelationName, tuple[RelationName, ...]] = {}
+        for relation in self.catalog.relations.values():
+            for parent in relation.parents:
+                found[parent] = (*found.get(parent, ()), relation.key)
+        return found
+
     def governs(self, relation: Relation) -> bool:
         """Whether any column of that relation is masked."""
         return relation.key in self._relations
@@ -90,7 +107,7 @@ def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[Relat
     grown = True
     while grown:
         fresh = {
-            relation.key: f"it reads {'.'.join(source)}, of which {reasons[source]}"
+            relation.key: f"it reads {'.'.join(source)}, which can't be read either ({reasons[source]})"
             for relation in catalog.relations.values()
             if relation.key not in reasons
             for source in sorted(relation.sources)

@@ -138,7 +138,7 @@ class _Judge:
 
     def _analyse(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
         statements = parse(text)
-        names = Names(self.governed.catalog, search_path, self.governed.masked)
+        names = Names(self.governed.catalog, self.governed.named, search_path, self.governed.masked)
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
         for statement in statements:
             rewriter.statement(statement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pglast import ast
@@ -32,6 +33,8 @@ class Names:
     """Name resolution in one database under one search path; None for a path that the session may have changed."""
 
     catalog: Catalog
+    # The user's relations by bare name.
+    named: Mapping[str, tuple[Relation, ...]]
     search_path: tuple[str, ...] | None
     # Whether anything is masked for the identity, so that fewer system relations may be read.
     masked: bool
@@ -44,7 +47,7 @@ class Names:
         if schema:
             found = self.catalog.relations.get((schema, name))
             return Meaning(schema, name, found) if found else None
-        candidates = self.catalog.named(name)
+        candidates = self.named.get(name, ())
         if self.search_path is None:
             return self._without_path(name, candidates)
         for place in self._path(self.search_path):

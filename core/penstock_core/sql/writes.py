@@ -108,7 +108,7 @@ class WriteRules(QueryRules):
 
     def writable(self, relation: Relation, verb: str) -> None:
         """Refuses a target whose writing reads or checks masked columns, or runs code that could read them."""
-        for key in sorted(self._reached(relation)):
+        for key in self._reached(relation):
             reached = self.catalog.relations[key]
             through = "" if key == relation.key else f" (written to through {relation.schema}.{relation.name})"
             named = f"{reached.schema}.{reached.name}{through}"
@@ -138,21 +138,21 @@ class WriteRules(QueryRules):
                     "write to other tables",
                 )
 
-    def _reached(self, relation: Relation) -> set[RelationName]:
-        """The relations that writing to it can reach: a view's tables, children, and where foreign keys lead on to."""
-        reached: set[RelationName] = set()
+    def _reached(self, relation: Relation) -> list[RelationName]:
+        """The relation, and those that writing to it can reach: a view's tables, children, ends of foreign keys."""
+        reached: dict[RelationName, None] = {}
         pending = [relation.key]
         while pending:
             key = pending.pop()
             present = self.catalog.relations.get(key)
             if key in reached or present is None:
                 continue
-            reached.add(key)
-            pending.extend(child.key for child in self.catalog.relations.values() if key in child.parents)
-            pending.extend(present.cascades_to)
+            reached[key] = None
+            pending.extend(self.governed.children.get(key, ()))
+            pending.extend(sorted(present.cascades_to))
             if present.kind == "v":
-                pending.extend(present.sources)
-        return reached
+                pending.extend(sorted(present.sources))
+        return list(reached)
 
     # ---- guardrails
 

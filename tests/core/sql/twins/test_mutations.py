@@ -132,7 +132,7 @@ def group_by_is_left_alone(patch: Patch) -> None:
 
 
 def children_hold_nothing(patch: Patch) -> None:
-    patch.setattr(Rewriter, "_reached", lambda self, relation: {relation.key})
+    patch.setattr(Rewriter, "_reached", lambda self, relation: [relation.key])
 
 
 def any_function_goes(patch: Patch) -> None:

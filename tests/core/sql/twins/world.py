@@ -51,6 +51,21 @@ CREATE FUNCTION public.same_mail(int, int) RETURNS bool LANGUAGE sql
 CREATE OPERATOR public.<% (FUNCTION = public.same_mail, LEFTARG = int, RIGHTARG = int);
 CREATE VIEW public.peeking AS SELECT id, public.peek(id) AS seen FROM public.o;
 CREATE DOMAIN public.leaky AS int CHECK (public.peek(VALUE) IS NULL OR public.peek(VALUE) < 'z');
+CREATE VIEW public.histogram AS SELECT attname, most_common_vals::text AS seen FROM pg_stats WHERE tablename = 'u';
+CREATE VIEW public.exported AS SELECT query_to_xml('SELECT email FROM public.u', true, true, '')::text AS seen;
+CREATE VIEW public.over_rich AS SELECT count(*) FROM public.rich;
+CREATE VIEW public.grouped AS SELECT count(*) FROM public.u GROUP BY email;
+CREATE VIEW public.distinct_mail AS SELECT DISTINCT email FROM public.u;
+CREATE VIEW public.unnested AS SELECT id, unnest(string_to_array(ssn, '1')) IS NULL AS part FROM public.u;
+CREATE VIEW public.renamed AS SELECT id AS salary FROM public.u WHERE salary > 150;
+CREATE VIEW public.pair_of_rows AS SELECT u AS whole, u.id FROM public.u;
+CREATE VIEW public.exists_mail AS SELECT o.id, EXISTS (SELECT FROM public.u WHERE u.email < 'dk') AS seen FROM public.o;
+CREATE VIEW public.mails AS SELECT email FROM public.u UNION ALL SELECT note FROM public.u;
+CREATE TABLE public.picky (id int, x public.leaky);
+CREATE TABLE public.walled (id int);
+ALTER TABLE public.walled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON public.walled USING (id IN (SELECT id FROM public.u WHERE salary > 150));
+CREATE VIEW public.calendar AS SELECT d::date AS day FROM generate_series('2030-01-01'::date, '2030-01-03', '1 day') d;
 INSERT INTO attic.u VALUES (1, 'old'), (2, 'older');
 """
 
