@@ -1,7 +1,7 @@
 """What an application does: connects by the PG… variables that it finds, runs SQL, prints JSON. Knows no Penstock.
 
 client.py run DRIVER SQL [ARGUMENT…]   one statement; {"rows": […], "status": "…"} or {"error": "…", "sqlstate": "…"}
-client.py watch SQL                    the same statement every 0.2 s on one connection, a line of JSON each
+    client.py watch SQL                    it again and again on one connection for a minute, a line of JSON each
 client.py sleep                        nothing, for a container that just is there
 """
 
@@ -51,6 +51,9 @@ def by_asyncpg(sql: str, arguments: list[str]) -> dict[str, Any]:
         return {"error": str(error), "sqlstate": None}
 
 
+# `kubectl exec` leaves what it started running when it is itself ended.
+WATCHING_SECONDS = 60
+
 DRIVERS: dict[str, Callable[[str, list[str]], dict[str, Any]]] = {
     "psycopg-simple": lambda sql, arguments: by_psycopg(sql, arguments, prepare=False),
     "psycopg-extended": lambda sql, arguments: by_psycopg(sql, arguments, prepare=True),
@@ -60,7 +63,8 @@ DRIVERS: dict[str, Callable[[str, list[str]], dict[str, Any]]] = {
 
 def watch(sql: str) -> None:
     with psycopg.connect(autocommit=True) as connection:
-        while True:
+        end = time.monotonic() + WATCHING_SECONDS
+        while time.monotonic() < end:
             rows = connection.execute(sql.encode(), prepare=True).fetchall()
             print(json.dumps({"rows": rows, "time": time.time()}, default=str), flush=True)
             time.sleep(0.2)

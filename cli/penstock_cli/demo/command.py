@@ -6,6 +6,7 @@ What doesn't belong: the script itself (`scenes.py`), starting what it needs (`s
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 import tempfile
@@ -81,7 +82,7 @@ def _trail(console: Console, on_stage: Stage) -> bool:
     end = time.monotonic() + _SHIPPING_SECONDS
     while True:
         counted = on_stage.audit("search", "--json", "--limit", "100")
-        complete = sum('"outcome"' in line for line in counted.stdout.splitlines())
+        complete = sum(bool(json.loads(line)["result"]) for line in counted.stdout.splitlines())
         if complete >= through_gate or time.monotonic() > end:
             break
         time.sleep(0.3)
