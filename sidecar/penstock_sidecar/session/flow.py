@@ -43,6 +43,8 @@ class Flow:
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.search_path: tuple[str, ...] | None = ()
+        # The path that the client chose in its startup packet, if it did.
+        self.chosen_path: tuple[str, ...] | None = None
         self.queue: deque[Pending] = deque()
         self.statements: dict[str, Statement] = {}
         self.portals: dict[str, Portal] = {}
@@ -136,6 +138,11 @@ class Flow:
             if pending.undo is not None:
                 pending.undo()
 
+    @property
+    def default_path(self) -> tuple[str, ...]:
+        """The search_path that the session began with."""
+        return self.rules.search_path if self.chosen_path is None else self.chosen_path
+
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made in SQL under an older policy."""
         return self.sql_objects_stale and not _LATER.isdisjoint(decision.verbs)
@@ -144,9 +151,10 @@ class Flow:
         """Decide by these rules from now on."""
         if self.sql_objects and rules.policy != self.rules.policy:
             self.sql_objects_stale = True
-        if self.search_path == self.rules.search_path:
-            self.search_path = rules.search_path
+        unchanged = self.search_path == self.default_path
         self.rules = rules
+        if unchanged:
+            self.search_path = self.default_path
         self.epoch += 1
 
     # What is answered.

@@ -267,7 +267,8 @@ class Session:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
             raise IllegalEventError("connected before the client opened")
-        flow.rules, flow.search_path = rules, rules.search_path
+        flow.rules, flow.chosen_path = rules, opened.search_path
+        flow.search_path = flow.default_path
         client = {
             "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
         }  # fmt: skip

@@ -33,7 +33,7 @@ PINNED = {
     "transform_null_equals": "off",
     "array_nulls": "on",
 }
-_UTF8 = {"utf8", "utf-8", "unicode"}
+_UTF8 = {"utf8", "unicode"}
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0", ""}
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|\S)*)(?:\s+|$)")
@@ -47,6 +47,8 @@ class Opened:
     application: str
     # For the server, pins included.
     parameters: dict[str, str]
+    # The search_path, where the client chose one.
+    search_path: tuple[str, ...] | None
     # The protocol version spoken, and NegotiateProtocolVersion where the client asked for more.
     version: int
     negotiation: bytes
@@ -80,8 +82,25 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
     if isinstance(parameters, ErrorFields):
         return parameters
     return Opened(
-        user, parameters.get("application_name", ""), {**parameters, **PINNED}, version, negotiation,
-    )  # fmt: skip
+        user=user,
+        application=parameters.get("application_name", ""),
+        parameters={**parameters, **PINNED},
+        search_path=plain_path(parameters["search_path"]) if "search_path" in parameters else None,
+        version=version,
+        negotiation=negotiation,
+    )
+
+
+def plain_path(value: str) -> tuple[str, ...] | None:
+    """A search_path of plain names; None where it needs the server to say what it means.
+
+    One that names pg_catalog or pg_temp is none of them: it changes what comes before what.
+    """
+    names = [name.strip() for name in value.split(",")]
+    plain = [name[1:-1] if name[:1] == name[-1:] == '"' and len(name) > 2 else name.lower() for name in names]
+    if any(not (name.isidentifier() and name.isascii()) or name.startswith("pg_") for name in plain):
+        return None
+    return tuple(plain)
 
 
 def _options(text: str) -> dict[str, str] | ErrorFields:
@@ -104,8 +123,13 @@ def _settings(asked: dict[str, str]) -> dict[str, str] | ErrorFields:
         folded = name.lower()
         if folded in _HARMLESS:
             accepted[_HARMLESS[folded]] = value
+        elif folded == "search_path":
+            if plain_path(value) is None:
+                return fatal("42501", f"the search_path {value} is not let through, only names with commas between")
+            accepted[folded] = value
         elif folded == "client_encoding":
-            if value.strip("'\"").lower() not in _UTF8:
+            # The server compares letters and digits alone.
+            if re.sub("[^a-z0-9]", "", value.lower()) not in _UTF8:
                 return fatal("22023", f"client_encoding {value} is not let through, only UTF8", "set client_encoding")
         elif folded == "standard_conforming_strings":
             if value.lower() not in _ON:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import CatalogStale, Close
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.opening import plain_path
 from penstock_sidecar.session.pending import Kind, Pending, Running
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -167,7 +168,7 @@ class ServerSide:
             return
         flow.statements.clear()
         if tag == b"DISCARD ALL":
-            flow.search_path = flow.rules.search_path
+            flow.search_path = flow.default_path
             flow.sql_objects = flow.sql_objects_stale = False
 
     def _error(self, spot: Spot) -> bytes | None:
@@ -202,7 +203,7 @@ class ServerSide:
         if body.startswith(b"search_path\x00") and spot.complete:
             flow = self._flow
             value = body[12:-1].decode(errors="replace")
-            flow.search_path = flow.rules.search_path if value == self._initial_path else _plain_path(value)
+            flow.search_path = flow.default_path if value == self._initial_path else plain_path(value)
         return None
 
     def _parsed(self, spot: Spot) -> bytes | None:
@@ -257,12 +258,3 @@ class ServerSide:
 
     def _untouched(self, spot: Spot) -> bytes | None:
         return None
-
-
-def _plain_path(value: str) -> tuple[str, ...] | None:
-    """A search_path of plain names; None where it needs the server to say what it means."""
-    names = [name.strip() for name in value.split(",")]
-    plain = [name[1:-1] if name[:1] == name[-1:] == '"' and len(name) > 2 else name.lower() for name in names]
-    if any(not name.isidentifier() for name in plain):
-        return None
-    return tuple(plain)

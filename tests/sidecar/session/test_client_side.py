@@ -22,6 +22,7 @@ from tests.sidecar.session.conversation import (
     copy_data,
     deny,
     error,
+    greeting,
     rewrite,
     run,
     sync,
@@ -41,6 +42,7 @@ from penstock_sidecar.wire.messages import (
     parse,
     query,
     read_error,
+    startup,
 )
 
 
@@ -373,3 +375,18 @@ def test_errors_and_notices_of_governed_statements_are_reduced() -> None:
     talk.server(notice, error("23505", "ada"), READY)
     assert b"ada" not in talk.to_client
     assert talk.to_client.count(b"withheld") == 2
+
+
+def test_a_search_path_chosen_at_startup_is_what_names_resolve_by() -> None:
+    talk = Conversation(open_=False)
+    talk.client(startup({"user": "app", "database": "shop", "search_path": "till, public"}))
+    talk.did(talk.session.connected(talk.rules(), greeting(search_path="till, public")))
+    talk.client(query("SELECT 1"))
+    assert talk.book.path == ("till", "public")
+    talk.new_rules({"SET": allow("SET", changes_search_path=True)})
+    talk.client(query("SET"), query("SELECT 2"))
+    assert talk.book.path is None
+    talk.server(complete("SELECT 1"), READY, complete("SET"), READY, complete("SELECT 1"), READY)
+    talk.client(query("DISCARD ALL")).server(complete("DISCARD ALL"), READY)
+    talk.client(query("SELECT 3"))
+    assert talk.book.path == ("till", "public")

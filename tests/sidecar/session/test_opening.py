@@ -30,7 +30,7 @@ def test_both_names_of_the_database_are_understood() -> None:
     assert isinstance(accept(Startup(3 << 16, {"user": "shop"}), TERMS), Opened)
 
 
-@pytest.mark.parametrize("encoding", ["UTF8", "utf-8", "'utf8'", "unicode"])
+@pytest.mark.parametrize("encoding", ["UTF8", "utf-8", "'utf8'", "unicode", "utf_8"])
 def test_utf8_by_its_names(encoding: str) -> None:
     one = opened(client_encoding=encoding)
     assert isinstance(one, Opened)
@@ -40,7 +40,8 @@ def test_utf8_by_its_names(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("parameters", "sqlstate"),
     [
-        ({"options": "-c search_path=x"}, "42501"),
+        ({"options": '-c search_path="$user",public'}, "42501"),
+        ({"options": "-c search_path=shop,pg_catalog"}, "42501"),
         ({"options": "-B 100"}, "42501"),
         ({"options": "-c jit=off -P"}, "42501"),
         ({"options": "-c"}, "42501"),
@@ -68,3 +69,13 @@ def test_versions() -> None:
         assert bool(one.negotiation) == negotiated
     for major in (1, 2, 4):
         assert isinstance(opened(major << 16), ErrorFields)
+
+
+def test_a_search_path_of_plain_names() -> None:
+    one = opened(options=r'-c search_path=Shop,\ "Till"')
+    assert isinstance(one, Opened)
+    assert one.search_path == ("shop", "Till")
+    assert one.parameters["search_path"] == 'Shop, "Till"'
+    other = opened()
+    assert isinstance(other, Opened)
+    assert other.search_path is None
