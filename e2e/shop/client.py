@@ -1,7 +1,7 @@
 """What an application does: connects by the PG… variables that it finds, runs SQL, prints JSON. Knows no Penstock.
 
-client.py run DRIVER SQL [ARGUMENT…]   one statement; {"rows": […], "status": "…"} or {"error": "…", "sqlstate": "…"}
-    client.py watch SQL                    it again and again on one connection for a minute, a line of JSON each
+client.py run DRIVER SQL [ARGUMENT…]   one statement; {"rows": […], "status": "…"} or {"error": "…"}
+client.py watch SQL                    it again and again on one connection for a minute, a line of JSON each
 client.py sleep                        nothing, for a container that just is there
 """
 
