@@ -183,7 +183,12 @@ class ClientSide:
             return
         self.held = None
         self._flow.state = State.RUNNING
-        if refusal:
+        if self._flow.skipping:
+            # What was sent before it failed meanwhile: the server would skip it.
+            self._replace(held.spot, b"")
+            if held.pending.running is not None and not refusal:
+                self._flow.finish(held.pending.running, "error", 0)
+        elif refusal:
             self._fail(held, refusal)
         else:
             self._send(held)

@@ -147,6 +147,16 @@ def test_block_a_write_waits_and_what_follows_it_waits_behind() -> None:
     assert talk.session.state is State.RUNNING
 
 
+def test_block_a_write_that_waited_is_skipped_if_what_came_before_it_failed() -> None:
+    talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)}, on_failure="block")
+    talk.client(parse("", "broken"), parse("a", "INSERT 1"), run("a"), sync(), query("SELECT 2"))
+    talk.server(error("42601"))
+    talk.did(talk.session.durable(talk.tickets[-1])).reaches_server(sync(), query("SELECT 2"))
+    talk.server(READY, complete("SELECT 1"), READY)
+    talk.did(talk.session.durable(talk.tickets[-1])).reaches_client(READY, complete("SELECT 1"), READY)
+    assert talk.kinds() == ["intent allow", "outcome error", "intent allow", "outcome ok"]
+
+
 def test_continue_waits_for_nothing() -> None:
     talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)})
     talk.client(query("INSERT 1")).reaches_server(query("INSERT 1"))
