@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -9,11 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import trustme
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a command configured for the whole process ends with its test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
