@@ -137,10 +137,12 @@ class Connection(asyncio.Protocol):
         self._throttle()
 
     def _record(self, record: commands.Record) -> None:
-        future = self._gateway.trail.append(record.bodies, block=record.report)
-        if record.report:
-            ticket = record.ticket
-            future.add_done_callback(lambda done: self._recorded(ticket, done))
+        trail = self._gateway.trail
+        if not record.report:
+            trail.append(record.bodies)
+            return
+        ticket = record.ticket
+        trail.append_durably(record.bodies).add_done_callback(lambda done: self._recorded(ticket, done))
 
     def _recorded(self, ticket: int, done: asyncio.Future[None]) -> None:
         error = None if done.cancelled() else done.exception()

@@ -15,6 +15,11 @@ from penstock_sidecar.shipping.spool import Spool, SpoolBroken
 
 # How long losses are counted before they are told of.
 _LOSS_SECONDS = 1.0
+# How long, and how many, bodies are gathered that nobody waits for.
+_GATHER_SECONDS = 0.003
+_MOST_GATHERED = 500
+# Sessions whose beginning or end is told late; more are not kept in memory.
+_MOST_POSTPONED = 10_000
 # Statements whose intents were lost, so that their outcomes are left out too; beyond, outcomes without intents appear.
 _MOST_LOST = 100_000
 
@@ -30,6 +35,9 @@ class AuditTrail:
         self._loss_began = ""
         self._loss_cause = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._gathered: list[Event] = []
+        self._postponed: list[Event] = []
+        self._flushing: asyncio.TimerHandle | None = None
         # Intents by decision, and statements that ran unrecorded, for the metrics.
         self.decisions: Counter[str] = Counter()
         self.lost_statements = 0
@@ -40,13 +48,45 @@ class AuditTrail:
         refusal = self._spool.refusal
         return "" if refusal is None else str(refusal)
 
-    def append(self, bodies: list[Event], *, block: bool) -> asyncio.Future[None]:
-        """Record bodies, in order. `block`: whoever asks acts on a failure; else a lost intent is counted as a loss."""
+    def append(self, bodies: list[Event]) -> None:
+        """Record bodies soon; an intent that can't be recorded is counted as a loss.
+
+        Nobody waits for them, so they are gathered for a moment: each append on its own would cost a wake-up of the
+        spool's thread and, with few clients, a transaction.
+        """
+        if self._postponed:
+            # In their order: an end after its beginning.
+            self._postpone([body for body in bodies if body["kind"] == "session"])
+            bodies = [body for body in bodies if body["kind"] != "session"]
+        self._gathered += self._counted(bodies)
+        if len(self._gathered) >= _MOST_GATHERED:
+            self.flush()
+        elif self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self.flush)
+
+    def append_durably(self, bodies: list[Event]) -> asyncio.Future[None]:
+        """Record bodies now, after all before them; the future tells when they are durable or why they can't be."""
+        self.flush()
+        return self._hand_over(self._counted(bodies), block=True)
+
+    def flush(self) -> None:
+        """Hand over what was gathered."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._hand_over(gathered, block=False)
+
+    def _counted(self, bodies: list[Event]) -> list[Event]:
         if self._lost:
             bodies = [body for body in bodies if not self._is_orphan(body)]
         for body in bodies:
             if body["kind"] == "intent":
                 self.decisions[body["decision"]] += 1
+        return bodies
+
+    def _hand_over(self, bodies: list[Event], *, block: bool) -> asyncio.Future[None]:
         future = self._spool.append(bodies)
         future.add_done_callback(lambda done: self._settled(done, bodies, block))
         return future
@@ -54,17 +94,25 @@ class AuditTrail:
     def _settled(self, done: asyncio.Future[None], bodies: Sequence[Event], block: bool) -> None:
         if done.cancelled() or done.exception() is None:
             return
-        # They went with an intent that was refused; for themselves there is room.
-        endings = [body for body in bodies if body["kind"] in ("outcome", "session")]
         intents = [body for body in bodies if body["kind"] == "intent"]
         refused = {(body["session"], body["statement"]) for body in intents}
-        endings = [body for body in endings if (body["session"], body.get("statement")) not in refused]
-        if endings and len(endings) < len(bodies) and not isinstance(done.exception(), SpoolBroken):
-            self._spool.append(endings)
+        if not isinstance(done.exception(), SpoolBroken):
+            # They went with something that was refused; for themselves there is room.
+            outcomes = [body for body in bodies if body["kind"] == "outcome"]
+            outcomes = [body for body in outcomes if (body["session"], body["statement"]) not in refused]
+            if outcomes and len(outcomes) < len(bodies):
+                self._spool.append(outcomes)
+            self._postpone([body for body in bodies if body["kind"] == "session"])
         if len(self._lost) < _MOST_LOST:
             self._lost |= refused
         if not block and intents:
             self._count_loss(len(intents), str(done.exception()))
+
+    def _postpone(self, bodies: list[Event]) -> None:
+        """That a session began or ended is told late rather than never."""
+        self._postponed += bodies[: max(0, _MOST_POSTPONED - len(self._postponed))]
+        if self._postponed and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
     def _is_orphan(self, body: Event) -> bool:
         key = (body.get("session"), body.get("statement"))
@@ -80,10 +128,14 @@ class AuditTrail:
         self._loss_count += count
         self._loss_cause = cause
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_LOSS_SECONDS, self.tell_losses)
+            self._timer = asyncio.get_running_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
-    def tell_losses(self) -> None:
-        """Record how many statements ran unrecorded, as soon as there is room for it."""
+    def catch_up(self) -> None:
+        """Record what could not be recorded before, and how many statements ran unrecorded."""
+        postponed, self._postponed = self._postponed, []
+        if postponed:
+            self._hand_over(postponed, block=False)
+        self.flush()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -100,7 +152,7 @@ class AuditTrail:
                 self._loss_count += count
                 self._loss_began, self._loss_cause = began, cause
                 if self._timer is None and not isinstance(done.exception(), SpoolBroken):
-                    self._timer = done.get_loop().call_later(_LOSS_SECONDS, self.tell_losses)
+                    self._timer = done.get_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
         self._spool.append([body]).add_done_callback(settled)
 

@@ -132,6 +132,19 @@ async def test_block_a_full_spool_fails_the_statement_and_nothing_runs(
     assert {(one["session"], one["statement"]) for one in gate.events("outcome")} == ran
 
 
+async def test_sessions_that_came_and_went_while_the_spool_was_full_are_told_of_late(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    slow = between(gate)
+    slow.full = True
+    async with await gate.psycopg():
+        pass
+    await asyncio.sleep(0.1)
+    assert gate.events("session") == []
+    slow.full = False
+    told = await gate.settled(2, "session")
+    assert [event["event"] for event in told] == ["start", "end"]
+
+
 async def test_block_a_read_that_turns_out_unrecorded_shows_nothing(start: Start, shop: Any) -> None:
     gate = await start(shop)
     client = await gate.psycopg()
