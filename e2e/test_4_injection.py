@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from e2e.conftest import SHOP_IMAGE, SYSTEM
-from e2e.kubectl import CommandError, Kubectl
+from e2e.kubectl import CommandError, Kubectl, eventually
 from e2e.shop import manifests
 
 WITHOUT: dict[str, str] = {}
@@ -46,6 +46,15 @@ def test_an_application_that_holds_the_credential_is_refused(shop: Kubectl) -> N
         shop.apply(pod)
 
 
+def admitted(kubectl: Kubectl, name: str) -> str:
+    """Create an annotated pod; what was said against it."""
+    try:
+        kubectl.apply(manifests.pod(SHOP_IMAGE, name, manifests.INJECT))
+    except CommandError as refusal:
+        return str(refusal)
+    return ""
+
+
 def test_while_control_is_down_only_annotated_pods_wait(shop: Kubectl) -> None:
     control = "deploy/penstock-control"
     shop("-n", SYSTEM, "scale", control, "--replicas=0")
@@ -59,6 +68,9 @@ def test_while_control_is_down_only_annotated_pods_wait(shop: Kubectl) -> None:
     finally:
         shop("-n", SYSTEM, "scale", control, "--replicas=2")
         shop.rollout(SYSTEM, control)
-    shop.apply(manifests.pod(SHOP_IMAGE, "annotated-afterwards", manifests.INJECT))
+    # Ready is not yet reachable: the node learns of the Service's new endpoints a moment later.
+    eventually(
+        lambda: admitted(shop, "annotated-afterwards"), lambda refusal: not refusal, 30, "the annotated pod admitted"
+    )
     shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/annotated-afterwards")
     shop("-n", manifests.NAMESPACE, "delete", "pod", "plain-while-down", "annotated-afterwards", "--grace-period=1")

@@ -176,8 +176,10 @@ class ServerSide:
         fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
         head = flow.queue[0] if flow.queue else None
         answer: bytes | None = None
+        told = fields.sqlstate
         if head is not None and head.denial is not None and fields.sqlstate == head.expected:
             answer = messages.error_response(head.denial)
+            told = head.denial.sqlstate
         elif flow.redacting or (head is not None and head.redact):
             answer = messages.error_response(refusals.reduced(fields))
         if fields.severity in ("FATAL", "PANIC"):
@@ -185,9 +187,9 @@ class ServerSide:
         if head is None:
             return answer
         if head.kind in _EXTENDED:
-            flow.fail(fields.sqlstate)
+            flow.fail(told)
         elif head.running is not None:
-            head.running.sqlstate = fields.sqlstate
+            head.running.sqlstate = told
             flow.copying_in = False
         return answer
 

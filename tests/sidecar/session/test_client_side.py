@@ -67,6 +67,7 @@ def test_a_denied_query_fails_at_the_server_with_our_words() -> None:
     talk.client(query("SELECT no")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("42501", "penstock: no such things", READY_FAILED)
     assert talk.kinds() == ["intent deny", "outcome denied"]
+    assert talk.events[1]["sqlstate"] == "42501", "what the client was told, not what the server said to that end"
 
 
 def test_in_an_aborted_transaction_the_servers_own_error_passes() -> None:
@@ -83,6 +84,7 @@ def test_a_pipeline_is_skipped_until_sync_as_the_server_skips_it() -> None:
     )
     assert talk.to_server.startswith(parse("", FAILING_TEXT))
     talk.server(error("42703"), READY)
+    assert [event["sqlstate"] for event in talk.events if event["kind"] == "outcome"] == ["42501", ""]
     talk.server(PARSED, BOUND, ROW, complete("SELECT 1"), READY)
     talk.reaches_client(PARSED, BOUND, ROW, complete("SELECT 1"), READY)
     assert [(event["kind"], event["statement"], event.get("result")) for event in talk.events] == [
