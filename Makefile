@@ -33,7 +33,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium postgresql-15
+	@.ci/packages chromium libatomic1 postgresql-15
 	$(RUN) pytest $(PYTEST_ARGS)
 
 format: $(VENV)/ready ## rewrite the code in the one format

@@ -55,10 +55,16 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def postgres15(open_directory: Path, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
-    """Debian's server, the oldest we support, with TLS as `localhost` (the wheel's servers are built without TLS)."""
+def debian_binaries() -> Path:
+    """The programs of Debian's server, which speaks TLS; the wheel's are built without it."""
     if not (DEBIAN_15 / "postgres").exists():
         pytest.fail(f"{DEBIAN_15}/postgres is missing: apt-get install postgresql-15", pytrace=False)
+    return DEBIAN_15
+
+
+@pytest.fixture(scope="session")
+def postgres15(open_directory: Path, debian_binaries: Path, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
+    """Debian's server, the oldest we support, with TLS as `localhost`."""
     directory = open_directory / "postgres15"
     directory.mkdir()
     certificate = authority.issue_cert("localhost")
@@ -70,7 +76,7 @@ def postgres15(open_directory: Path, authority: trustme.CA) -> Iterator[Embedded
     server = EmbeddedPostgres.start(
         directory,
         version=15,
-        binaries=DEBIAN_15,
+        binaries=debian_binaries,
         settings={"ssl": "on", "ssl_cert_file": str(tls), "ssl_key_file": str(tls)},
     )
     yield server

@@ -11,7 +11,6 @@ import pytest
 import trustme
 import uvloop
 
-from penstock_cli.demo import postgres
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
@@ -29,18 +28,10 @@ PASSWORD = "päss wörd"
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
-    """A server of the distribution's: the embedded one is built without TLS."""
-    binaries = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
-    if binaries is None:
-        pytest.skip("needs a PostgreSQL that speaks TLS: apt-get install postgresql")
-    directory = tmp_path_factory.mktemp("secure")
-    directory.chmod(0o755)
+def secure(open_directory: Path, debian_binaries: Path, authority: trustme.CA) -> Iterator[EmbeddedPostgres]:
+    """A server with TLS and a role for each way to log in."""
+    directory = open_directory / "secure"
+    directory.mkdir()
     certificate = authority.issue_cert("localhost")
     files = {
         "server.crt": certificate.cert_chain_pems[0].bytes(),
@@ -60,9 +51,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> I
         "ssl": "on", "ssl_cert_file": str(directory / "server.crt"), "ssl_key_file": str(directory / "server.key"),
         "hba_file": str(directory / "hba.conf"), "listen_addresses": "localhost",
     }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgres, "_binaries", lambda version: binaries)
-        server = EmbeddedPostgres.start(directory, settings=settings)
+    server = EmbeddedPostgres.start(directory, version=15, binaries=debian_binaries, settings=settings)
     server.psql(
         f"""SET client_min_messages = error;
         CREATE ROLE by_scram LOGIN PASSWORD '{PASSWORD}';
