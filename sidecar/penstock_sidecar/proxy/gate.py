@@ -18,6 +18,7 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.governed import misfits
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import Decider, Rules
@@ -42,6 +43,8 @@ class Gate:
         self._make = make_decider
         self._server_of = server
         self._rules: OrderedDict[EffectivePolicy, Rules] = OrderedDict()
+        # Of which masks it was said that they don't fit.
+        self._told: set[str] = set()
         self._reader: CatalogReader | None = None
         self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -106,6 +109,7 @@ class Gate:
         policy = effective(self.bundle, identity)
         rules = self._rules.get(policy)
         if rules is None:
+            self._tell_misfits(policy, catalog)
             key = self.bundle.mask_key_bytes
             rules = self._rules[policy] = Rules(
                 decider=self._make(policy, catalog, key),
@@ -119,6 +123,12 @@ class Gate:
         else:
             self._rules.move_to_end(policy)
         return rules
+
+    def _tell_misfits(self, policy: EffectivePolicy, catalog: Catalog) -> None:
+        """Say once of each masked column that its mask does not fit its type."""
+        for words in set(misfits(policy, catalog)) - self._told:
+            self._told.add(words)
+            _log.warning(words)
 
     def catalog_stale(self) -> None:
         """The schema was changed: read it anew, whenever that is done."""

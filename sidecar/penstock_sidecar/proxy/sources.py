@@ -18,7 +18,7 @@ import httpx2
 import structlog
 from pydantic import ValidationError
 
-from penstock_core.resources import Bundle, ResourceError, load
+from penstock_core.resources import Bundle, Problem, ResourceError, check, load
 from penstock_core.resources.loading import AnyResource
 
 _log = structlog.get_logger(__name__)
@@ -130,7 +130,10 @@ class FileSource(BundleSource):
         """The bundle that the files hold. Raises ResourceError and OSError."""
         resources: list[AnyResource] = []
         for path in self.files():
-            resources += load(path.read_text(), path.name, self._wanted.namespace)
+            resources += load(_text(path), path.name, self._wanted.namespace)
+        for problem in check(resources):
+            # None that makes the bundle unusable; `penstock validate` says the same before a file gets here.
+            _log.warning(str(problem))
         self._generation = max(self._generation + 1, time.time_ns() // 1_000_000_000)
         return Bundle.of(
             resources, namespace=self._wanted.namespace, database=self._wanted.database,
@@ -148,7 +151,7 @@ class ControlSource(BundleSource):
         self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
         self._token_file = token_file
         self._ca_file = ca_file
-        self._generation = -1
+        self._last: Bundle | None = None
 
     async def run(self) -> None:
         delay = 0.2
@@ -179,7 +182,7 @@ class ControlSource(BundleSource):
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
-            if self._generation >= 0:
+            if self._last is not None:
                 self._confirm()
             return
         try:
@@ -190,9 +193,17 @@ class ControlSource(BundleSource):
             self._say(f"control {self._url} sent a policy that can't be used: {place}: {first['msg']}")
             return
         self._confirm()
-        if bundle.generation != self._generation:
-            self._generation = bundle.generation
+        # Not by its number alone: two replicas may give the next one to different changes for a moment.
+        if bundle != self._last:
+            self._last = bundle
             self._receive(bundle)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ResourceError([Problem("is not UTF-8 text", file=path.name, line=1)]) from None
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 from tests.sidecar.proxy.conftest import deny
 
 from penstock_core.sql.decision import Action, Decision, Denial
@@ -141,3 +142,21 @@ async def test_a_changed_classification_leaves_sessions_where_they_are(start: St
         gate.proxy.source.poll()
         assert gate.proxy.gate.bundle.database.tags == ("pii",)
         assert await (await client.execute("SELECT 1")).fetchone() == (1,)
+
+
+async def test_a_mask_that_does_not_fit_its_column_is_told_of_once(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    path = gate.directory / "shop.yaml"
+    masks = '  masks: [{columns: ["public.things.id"], with: {email: {}}}]\n'
+    with capture_logs() as logged:
+        for _ in range(2):
+            path.write_text(f"{path.read_text().partition('  masks:')[0]}{masks}")
+            gate.proxy.source.poll()
+            async with await gate.psycopg() as client:
+                await client.execute("SELECT 1")
+            masks += "\n"
+    told = [line["event"] for line in logged if "does not fit" in line["event"]]
+    assert told == [
+        "public.things.id is pg_catalog.int4, which the mask email of policy web (masks[0]) does not fit; "
+        "it is masked as null"
+    ]

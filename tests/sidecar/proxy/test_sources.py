@@ -11,20 +11,30 @@ from typing import Any
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 from tests.sidecar.proxy.conftest import write_resources
 
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.proxy import sources
 from penstock_sidecar.proxy.sources import ControlSource, FileSource, Wanted
 
+LOST = """
+apiVersion: penstock.dev/v1alpha1
+kind: DatabaseAccessPolicy
+metadata: {name: lost, namespace: shop}
+spec:
+  databaseRef: {name: shop}
+  subjects: [{serviceAccount: {name: web}}]
+  masks: [{tags: [pii.emial], with: {redact: {}}}]
+"""
 WANTED = Wanted("shop", "shop", bytes(32))
 
 
-def bundle(generation: int) -> Bundle:
+def bundle(generation: int, host: str = "h") -> Bundle:
     return Bundle.model_validate({
         "generation": generation, "maskKey": base64.b64encode(bytes(32)).decode(),
         "database": {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {
-            "host": "h", "dbname": "shop", "credentialsSecretRef": {"name": "s"}}},
+            "host": host, "dbname": "shop", "credentialsSecretRef": {"name": "s"}}},
     })  # fmt: skip
 
 
@@ -60,6 +70,22 @@ def test_files_that_change_are_delivered_and_bad_ones_are_not(tmp_path: Path) ->
     (tmp_path / "shop.yaml").unlink()
     source.poll()
     assert "Database shop/shop" in source.trouble
+
+
+def test_what_does_not_fit_together_is_told_of_and_bytes_that_are_no_text_change_nothing(tmp_path: Path) -> None:
+    got: list[Bundle] = []
+    source = FileSource(["*.yaml"], tmp_path, WANTED, got.append)
+    write_resources(tmp_path, "h", 5432)
+    (tmp_path / "lost.yaml").write_text(LOST)
+    with capture_logs() as logged:
+        source.start()
+    (told,) = (line["event"] for line in logged)
+    assert told.startswith("DatabaseAccessPolicy shop/lost: spec.masks[0]")
+    assert "pii.emial" in told
+    (tmp_path / "lost.yaml").write_bytes(b"\xff\xfe")
+    source.poll()
+    assert source.trouble == "lost.yaml:1: is not UTF-8 text"
+    assert len(got) == 1
 
 
 class Control:
@@ -124,10 +150,12 @@ async def test_a_stream_of_bundles(control: Control, tmp_path: Path) -> None:
             bundle(5).model_dump_json().encode(),
             b'{"generation": "x"}',
             bundle(6).model_dump_json().encode(),
+            # The same number for something else, as two replicas may give it for a moment.
+            bundle(6, host="elsewhere").model_dump_json().encode(),
         ):
             control.lines.put_nowait(line)
-        await until(lambda: len(got) == 2)
-        assert [one.generation for one in got] == [5, 6]
+        await until(lambda: len(got) == 3)
+        assert [(one.generation, one.database.spec.host) for one in got] == [(5, "h"), (6, "h"), (6, "elsewhere")]
         # The stream ends; the next one is asked for with the token as it is then.
         (tmp_path / "token").write_text("second\n")
         control.lines.put_nowait(None)
@@ -135,7 +163,7 @@ async def test_a_stream_of_bundles(control: Control, tmp_path: Path) -> None:
         assert "Bearer second" in control.requests[1]
         assert "the stream ended" in source.trouble
         control.lines.put_nowait(bundle(7).model_dump_json().encode())
-        await until(lambda: len(got) == 3)
+        await until(lambda: len(got) == 4)
         assert not source.trouble
     finally:
         running.cancel()
