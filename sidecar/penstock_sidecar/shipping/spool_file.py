@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock_core.audit.chain import ChainError, Head, canonical
+from penstock_core.audit.chain import ChainError, Head, written
 from penstock_core.audit.event import Event
-from penstock_core.audit.size import fit
+from penstock_core.audit.size import MAX_BODY, fit
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 
 # An event's row id is its stream's number and its seq, so that one B-tree holds the streams one after the other.
@@ -233,8 +233,13 @@ def seal(head: Head, entry: Entry) -> list[tuple[Head, bytes]]:
     time = timestamp(entry.when)
     sealed = []
     for body in entry.bodies:
-        event, head = head.seal(fit(body), time)
-        sealed.append((head, canonical(event)))
+        event, after = head.seal(body, time)
+        line = written(event)
+        if len(line) > MAX_BODY:
+            event, after = head.seal(fit(body), time)
+            line = written(event)
+        head = after
+        sealed.append((head, line))
     return sealed
 
 
