@@ -1,0 +1,77 @@
+"""The clients under test, brought into the cache by their own package tools: sources with tests, and environments.
+
+What is fetched is pinned, by hashes where the tool knows them; nothing of it is ever part of the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class FetchError(RuntimeError):
+    """Something could not be fetched or installed; the message says what."""
+
+
+def cache() -> Path:
+    """Where all of it is kept between runs."""
+    base = os.environ.get("PENSTOCK_CACHE", "") or Path.home() / ".cache" / "penstock"
+    return Path(base) / "conformance"
+
+
+def sources(requirement: str, sha256: str) -> Path:
+    """The directory that the source distribution of `name==version` unpacks to. Raises FetchError."""
+    target = cache() / "sources" / requirement
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        # pip asks a source distribution for its metadata even if only the file is wanted; that may compile for minutes.
+        _run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+             "--no-binary", ":all:", "--dest", scratch, requirement],
+            f"fetching the sources of {requirement}",
+        )  # fmt: skip
+        archive = next(Path(scratch).iterdir())
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if found != sha256:
+            raise FetchError(f"the sources of {requirement} have the hash {found}, where {sha256} is pinned")
+        with tarfile.open(archive) as packed:
+            packed.extractall(scratch, filter="data")
+        unpacked = next(entry for entry in Path(scratch).iterdir() if entry.is_dir())
+        unpacked.rename(target)
+    return target
+
+
+def environment(name: str) -> Path:
+    """The Python of an environment with `requirements/NAME.txt` installed. Raises FetchError."""
+    requirements = HERE / "requirements" / f"{name}.txt"
+    mark = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    target = cache() / "environments" / f"{name}-{mark}"
+    python = target / "bin" / "python"
+    ready = target / "ready"
+    if not ready.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _run([sys.executable, "-m", "venv", str(target)], f"making the environment of {name}")
+        _run(
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)],
+            f"installing {requirements.name}",
+        )
+        ready.touch()
+    return python
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise FetchError(f"{what} failed: {last}")
