@@ -117,6 +117,7 @@ class Gate:
                 search_path=catalog.search_path,
                 hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
                 policy=replace(policy, generation=0),
+                observing=policy.enforced is None and policy.observed is not None,
             )
             if len(self._rules) > _MOST_DECIDERS:
                 self._rules.popitem(last=False)

@@ -107,7 +107,7 @@ class ClientSide:
         if data:
             self._flow.to_server.append(data)
         self._start = spot.end
-        if not spot.complete and spot.kind != ord("Q") and spot.kind != ord("P"):
+        if not spot.complete:
             self._scanner.drop_rest()
 
     # Deciding.
@@ -116,11 +116,15 @@ class ClientSide:
         """The text and its decision, or None where it has to wait for a fresh catalog."""
         flow = self._flow
         if not spot.complete:
-            return "", refusals.too_long(self._limit)
+            decision = self._own(refusals.too_long(self._limit), "")
+            if decision.action is Action.ALLOW:
+                self._scanner.keep_rest()
+            return "", decision
         try:
             text = raw.decode()
         except UnicodeDecodeError:
-            return raw.decode(errors="surrogateescape"), refusals.NOT_UTF8
+            text = raw.decode(errors="surrogateescape")
+            return text, self._own(refusals.NOT_UTF8, text)
         decision = flow.rules.decider.decide(text, flow.search_path)
         denial = decision.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
@@ -134,6 +138,13 @@ class ClientSide:
         if flow.sql_objects_stale and flow.runs_stale_object(decision):
             return text, refusals.STALE_SQL_OBJECT
         return text, decision
+
+    def _own(self, denial: Decision, text: str) -> Decision:
+        """What becomes of a text that nothing but the session itself refuses."""
+        if not self._flow.rules.observing:
+            return denial
+        self._flow.unvetted = True
+        return refusals.observed(denial, text)
 
     def _refuse(self, spot: Spot, decision: Decision, text: str, pending: Pending, failing: bytes) -> None:
         """Send a statement that must fail in the refused one's place, and record the denial."""
@@ -218,7 +229,12 @@ class ClientSide:
 
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
-        self._refuse(spot, refusals.FUNCTION_CALL, "", pending, refusals.FAILING_QUERY)
+        decision = self._own(refusals.FUNCTION_CALL, "")
+        if decision.action is Action.DENY:
+            self._refuse(spot, decision, "", pending, refusals.FAILING_QUERY)
+            return
+        held = Held(0, spot, pending, None, decision, refusals.FAILING_QUERY, refusals.UNDEFINED_COLUMN)
+        self._start_statement(held, "", "simple", None)
 
     # The extended protocol.
 

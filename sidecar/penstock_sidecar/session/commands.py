@@ -97,6 +97,8 @@ class Rules:
     hmac_key: bytes = field(repr=False)
     # What the decider decides by, without generations: equal values decide alike, statement for statement.
     policy: object = None
+    # Whether nothing is enforced: what would be refused is recorded as such and passes.
+    observing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

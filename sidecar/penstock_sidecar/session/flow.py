@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from penstock_core.audit.event import Event
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Rules, Trail
 from penstock_sidecar.session.evidence import Evidence, Result
@@ -61,6 +61,8 @@ class Flow:
         # Cursors or prepared statements were made in SQL, and whether the policy changed since.
         self.sql_objects = False
         self.sql_objects_stale = False
+        # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
+        self.unvetted = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -106,6 +108,8 @@ class Flow:
             self.redacting = True
         if decision.changes_search_path:
             self.search_path = None
+        if decision.observed is Action.DENY:
+            self.unvetted = True
         verbs = decision.verbs
         if "declare" in verbs or "prepare" in verbs:
             self.sql_objects = True

@@ -149,7 +149,7 @@ class Session:
 
     def rules_replaced(self, rules: Rules) -> list[Command]:
         """The policy or the catalog changed."""
-        return self._step(Event.RULES_REPLACED, self._flow.replace_rules, rules)
+        return self._step(Event.RULES_REPLACED, self._replace_rules, rules)
 
     def expired(self, *, at_once: bool) -> list[Command]:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""
@@ -311,6 +311,13 @@ class Session:
     def _resolved(self) -> None:
         self._flow.state = State.RUNNING
         self._client.resume()
+
+    def _replace_rules(self, rules: Rules) -> None:
+        flow = self._flow
+        if flow.unvetted and flow.rules.observing and not rules.observing:
+            self._end(refusals.NOW_ENFORCED, "")
+        else:
+            flow.replace_rules(rules)
 
     def _leave(self, error: ErrorFields, at_once: bool) -> None:
         if at_once or self._server is None:

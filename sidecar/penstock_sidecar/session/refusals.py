@@ -6,6 +6,8 @@ Which statement is refused is decided elsewhere (`penstock_core.sql`, `client_si
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
@@ -59,6 +61,13 @@ FUNCTION_CALL = gate_denial(
 )  # fmt: skip
 
 
+def observed(decision: Decision, text: str) -> Decision:
+    """The same denial where nothing is enforced: told, and not carried out. What such a text does is not known."""
+    return replace(
+        decision, action=Action.ALLOW, text=text, observed=Action.DENY, writes=True, changes_search_path=True
+    )  # fmt: skip
+
+
 def too_long(limit: int) -> Decision:
     """The denial of a statement that was not even read."""
     return gate_denial(
@@ -75,6 +84,8 @@ def unrecorded(reason: str) -> ErrorFields:
     )  # fmt: skip
 
 
+# For sessions that ran, while it was not enforced, what no policy lets through: nothing in them can be relied on.
+NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessions", "connect again")
 STALE_PORTAL = Denial(
     "the policy changed while this portal was open", "bind the statement again", sqlstate="42501"
 )  # fmt: skip

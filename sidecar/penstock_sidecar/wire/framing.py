@@ -28,7 +28,8 @@ class Look(IntEnum):
     NOTICE = 2
     # Its first bytes: a large one is reported with what is there, and the rest goes on (or is dropped on request).
     PREFIX = 3
-    # All of it, up to the scanner's limit. A larger one is reported incomplete and the rest is dropped.
+    # All of it, up to the scanner's limit. A larger one is reported incomplete and the rest is dropped (or kept on
+    # request).
     WHOLE = 4
     # All of it, and it can only be small.
     SMALL = 5
@@ -87,7 +88,11 @@ class Scanner:
 
     def drop_rest(self) -> None:
         """Drop what is still to come of the incomplete message that was reported last."""
-        self._dropping = True
+        self._dropping = self._passing > 0
+
+    def keep_rest(self) -> None:
+        """Let pass what is still to come of the incomplete message that was reported last."""
+        self._dropping = False
 
     @property
     def inside(self) -> bool:

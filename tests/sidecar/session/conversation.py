@@ -86,12 +86,13 @@ class Conversation:
 
     def __init__(
         self, entries: dict[str, Decision] | None = None, *, on_failure: Any = "continue", terms: Terms | None = None,
-        open_: bool = True,
+        open_: bool = True, observing: bool = False,
     ) -> None:  # fmt: skip
         self.book = Book(entries or {})
         self.trail = Trail()
         self.now = 0
         self.on_failure = on_failure
+        self.observing = observing
         self.events: list[Event] = []
         self.tickets: list[int] = []
         self.to_server = self.to_client = b""
@@ -108,7 +109,7 @@ class Conversation:
             self.events.clear()
 
     def rules(self, policy: object = "one") -> Rules:
-        return Rules(self.book, self.on_failure, ("public",), b"key", policy)
+        return Rules(self.book, self.on_failure, ("public",), b"key", policy, self.observing)
 
     def did(self, answer: list[Command]) -> Conversation:
         self.to_server = self.to_client = b""
