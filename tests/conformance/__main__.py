@@ -14,14 +14,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-
-from penstock_cli.demo.postgres import PostgresError
 from tests.conformance import listed, report
 from tests.conformance.clients import FetchError
 from tests.conformance.listed import Exemption
 from tests.conformance.runs import Comparison, Plan, compare
 from tests.conformance.stage import StageError
 from tests.conformance.suites import SUITES, Suite
+
+from penstock_cli.demo.postgres import PostgresError
 
 OUT = Path(__file__).parent / "out"
 _SAY_SECONDS = 20.0

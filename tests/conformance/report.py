@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-
 from tests.conformance import outcomes
 from tests.conformance.runs import Comparison
 

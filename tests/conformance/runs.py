@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock_cli.demo.postgres import EmbeddedPostgres
 from tests.conformance import listed, outcomes, stage
 from tests.conformance.listed import Exemption
 from tests.conformance.outcomes import Outcome, Outcomes
 from tests.conformance.stage import Place, StageError
 from tests.conformance.suites import Suite
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
 
 _LOOK_SECONDS = 2.0
 
