@@ -19,8 +19,11 @@ from tests.conformance.stage import Place, inherited
 
 _PROBES = clients.HERE / "probe"
 _PGX = "github.com/jackc/pgx/v5"
-# Where the server has it; tests that need it skip themselves elsewhere.
-_HSTORE = "DO $$ BEGIN CREATE EXTENSION hstore; EXCEPTION WHEN OTHERS THEN END $$;"
+
+
+def _extension(name: str) -> str:
+    """SQL that makes it where the server has it; elsewhere the tests that need it skip themselves, or fail twice."""
+    return f"DO $$ BEGIN CREATE EXTENSION {name}; EXCEPTION WHEN OTHERS THEN NULL; END $$;"
 
 
 class Suite(Protocol):
@@ -191,8 +194,10 @@ class Pgx:
             raise clients.FetchError(f"pgx's tests can't be built: {' | '.join(done.stderr.strip().splitlines()[-3:])}")
 
     def prepare(self, place: Place) -> None:
-        setup = self._sources() / "testsetup" / "postgresql_setup.sql"
-        place.server.psql(setup.read_text(), dbname=place.dbname)
+        setup = (self._sources() / "testsetup" / "postgresql_setup.sql").read_text()
+        for name in ("hstore", "ltree"):
+            setup = setup.replace(f"create extension {name};", _extension(name))
+        place.server.psql(setup, dbname=place.dbname)
 
     def start(self, place: Place, work: Path, *, part: bool, only: list[str] | None) -> subprocess.Popen[bytes]:
         chosen = "|".join(re.escape(name.rpartition(".")[2]) for name in only) if only else ""
@@ -243,7 +248,8 @@ def _sqlalchemy(driver: str, part: tuple[str, ...]) -> Pytest:
         dbnames=("test",),
         settings={"max_prepared_transactions": "10"},
         sql=(
-            "CREATE SCHEMA test_schema; CREATE SCHEMA test_schema_2; CREATE EXTENSION hstore; CREATE EXTENSION citext;"
+            "CREATE SCHEMA test_schema; CREATE SCHEMA test_schema_2;"
+            f"{_extension('hstore')} {_extension('citext')}"
             "ALTER DATABASE test SET default_text_search_config = 'pg_catalog.english';"
         ),
         options=lambda place: ["--dburi", place.url(f"postgresql+{driver}"), "--backend-only"],
@@ -268,7 +274,7 @@ SUITES: tuple[Suite, ...] = (
         part=("tests",),
         dbnames=("psycopg2_test",),
         settings={"max_prepared_transactions": "10"},
-        sql=_HSTORE,
+        sql=_extension("hstore"),
     ),
     Pytest(
         name="pg8000",
@@ -280,7 +286,7 @@ SUITES: tuple[Suite, ...] = (
         part=("test/native", "--ignore-glob=*/auth/*", "--ignore-glob=*/test_benchmarks.py"),
         postgres=16,
         settings={"max_prepared_transactions": "10"},
-        sql=_HSTORE,
+        sql=_extension("hstore"),
     ),
     Pgx(
         name="pgx", packages=(f"{_PGX}/pgconn", _PGX), part="^Test(ConnPipeline|ConnCopy|ConnExec|CancelRequest|Batch)"
