@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tests.conformance import outcomes
+from tests.conformance.outcomes import Result
 from tests.conformance.runs import Comparison
 
 _MOST_NAMED = 20
@@ -61,7 +62,7 @@ def write(path: Path, results: Sequence[Comparison]) -> None:
 
 
 def _document(one: Comparison) -> dict[str, Any]:
-    results = ("passed", "failed", "skipped")
+    results: tuple[Result, ...] = ("passed", "failed", "skipped")
     return {
         "suite": one.suite,
         "postgres": one.postgres,

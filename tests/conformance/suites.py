@@ -41,6 +41,11 @@ class Suite(Protocol):
     def dbnames(self) -> tuple[str, ...]: ...
 
     @property
+    def part(self) -> str | tuple[str, ...]:
+        """What is run of it for CI; empty: nothing."""
+        ...
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """Of the server."""
         ...
@@ -77,7 +82,7 @@ class Pytest:
     # What of the sources is unpacked, so that the installed client is tested and not the sources.
     folders: tuple[str, ...]
     arguments: tuple[str, ...]
-    # What is run of it for CI: paths or `-k` in place of `folders`' tests.
+    # Pytest's arguments for the part that is run in CI.
     part: tuple[str, ...] = ()
     postgres: int = 15
     dbnames: tuple[str, ...] = ("postgres",)
@@ -175,7 +180,7 @@ class Pgx:
 
     name: str
     packages: tuple[str, ...]
-    # A regular expression of tests for CI.
+    # A regular expression of the tests that are run in CI.
     part: str
     postgres: int = 18
     dbnames: tuple[str, ...] = ("pgx_test",)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import traceback
 import unittest
 from pathlib import Path
 from typing import Any
 
-from django.test import runner
+from django.test import runner  # type: ignore[import-not-found]  # Django is not among our own dependencies
 
 SECRET_KEY = "made up for the tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -49,16 +50,16 @@ class _Result(unittest.TextTestResult):
 
     def addError(self, test: unittest.TestCase, err: Any) -> None:
         super().addError(test, err)
-        self._write(test, "failed", self._exc_info_to_string(err, test))
+        self._write(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addFailure(self, test: unittest.TestCase, err: Any) -> None:
         super().addFailure(test, err)
-        self._write(test, "failed", self._exc_info_to_string(err, test))
+        self._write(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._write(test, "failed", self._exc_info_to_string(err, test))
+            self._write(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         super().addSkip(test, reason)
@@ -73,7 +74,7 @@ class _Result(unittest.TextTestResult):
         self._write(test, "failed", "it was expected to fail")
 
 
-class Runner(runner.DiscoverRunner):
+class Runner(runner.DiscoverRunner):  # type: ignore[misc]  # likewise
     """Django's runner, whose results are written."""
 
     def get_resultclass(self) -> type[unittest.TextTestResult]:
