@@ -23,7 +23,7 @@ from tests.conformance.suites import SUITES, Suite
 
 from penstock_cli.demo.postgres import PostgresError
 
-OUT = Path(__file__).parent / "out"
+OUT = Path(__file__).parents[2] / "build" / "conformance"
 _SAY_SECONDS = 20.0
 
 
