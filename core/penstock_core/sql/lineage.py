@@ -6,6 +6,7 @@ its schema. What is not understood raises `_NotUnderstood`, and then everything 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +18,19 @@ from penstock_core.sql.catalog import Catalog, ColumnName, Relation
 from penstock_core.sql.words import words
 
 # Functions whose number of results depends on their arguments, so that these decide how many rows show.
-_SET_RETURNING = words("""
+SET_RETURNING = words("""
     aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each json_each_text
     json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each
     jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset jsonb_to_recordset
+    pg_available_extension_versions pg_available_extensions pg_get_keywords pg_options_to_table pg_partition_ancestors
+    pg_partition_tree pg_timezone_abbrevs pg_timezone_names
     regexp_matches regexp_split_to_table string_to_table ts_debug ts_parse ts_token_type unnest
+""")
+
+# Functions that give something else each time: what calls one is computed even where nobody asks for it.
+VOLATILE = words("""
+    array_sample array_shuffle clock_timestamp gen_random_uuid pg_advisory_unlock_all pg_is_in_recovery
+    pg_jit_available pg_partition_ancestors pg_partition_tree random random_normal timeofday uuidv4 uuidv7
 """)
 
 _Columns = frozenset[ColumnName]
@@ -37,7 +46,7 @@ class Lineage:
 
     derived: tuple[_Columns, ...]
     copied: tuple[_Columns, ...]
-    # Columns that decide which rows show, or in what order.
+    # Columns that decide which rows show, in what order, or whether reading fails whatever is asked for.
     filters: _Columns
 
 
@@ -47,9 +56,14 @@ class _Output:
     derived: _Columns = frozenset()
     copied: _Columns = frozenset()
 
+    @property
+    def computed(self) -> _Columns:
+        """What something is computed from, which may fail."""
+        return self.derived - self.copied
+
     def beside(self, other: _Output) -> _Output:
         """The column that holds values of both."""
-        computed = (self.derived - self.copied) | (other.derived - other.copied)
+        computed = self.computed | other.computed
         return _Output(self.name, self.derived | other.derived, (self.copied | other.copied) - computed)
 
 
@@ -73,6 +87,7 @@ def view_lineage(definition: str, view: Relation, catalog: Catalog) -> Lineage |
     try:
         (statement,) = parse_sql(definition)
         reader = _Reader(catalog)
+        reader.count_tables(statement.stmt)
         outputs = reader.query(statement.stmt, _Scope())
     except (ParseError, ValueError, _NotUnderstood, RecursionError):
         return None
@@ -91,6 +106,12 @@ class _Reader:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.filters: set[ColumnName] = set()
+        # How often the definition names a table of its own.
+        self._uses: Counter[str] = Counter()
+
+    def count_tables(self, definition: Any) -> None:
+        """Find out which tables of WITH the server may merge into the query: those that are used once."""
+        self._uses.update(node.relname or "" for node in _below(definition) if isinstance(node, ast.RangeVar))
 
     def query(self, select: Any, around: _Scope) -> list[_Output]:
         if not isinstance(select, ast.SelectStmt):
@@ -113,13 +134,21 @@ class _Reader:
             if (clause is not None and clause.recursive) or table.search_clause or table.cycle_clause:
                 raise _NotUnderstood
             outputs = self.query(table.ctequery, _Scope([], around.parent, dict(tables)))
+            kept = table.ctematerialized == enums.CTEMaterialize.CTEMaterializeAlways
+            if kept or self._uses[table.ctename or ""] > 1 or _is_volatile(table.ctequery):
+                self._evaluated(outputs)
             tables[table.ctename] = _renamed(outputs, table.aliascolnames)
         return tables
+
+    def _evaluated(self, outputs: Iterable[_Output]) -> None:
+        """These are computed whether asked for or not, and fail for some values, which shows."""
+        self.filters.update(*(output.computed for output in outputs))
 
     def _set_operation(self, select: ast.SelectStmt, scope: _Scope) -> list[_Output]:
         left, right = self.query(select.larg, scope), self.query(select.rarg, scope)
         if len(left) != len(right):
             raise _NotUnderstood
+        self._evaluated([*left, *right])
         outputs = [one.beside(other) for one, other in zip(left, right, strict=True)]
         if not select.all or select.op != enums.SetOperation.SETOP_UNION:
             self.filters.update(*(output.derived for output in outputs))
@@ -129,7 +158,13 @@ class _Reader:
         for item in select.fromClause or ():
             scope.sources.extend(self._source(item, scope))
         outputs = [output for target in select.targetList or () for output in self._outputs(target, scope)]
-        clauses = (select.whereClause, select.groupClause, select.havingClause, select.windowClause)
+        clauses = (
+            select.distinctClause,
+            select.whereClause,
+            select.groupClause,
+            select.havingClause,
+            select.windowClause,
+        )
         self._filter(clauses, scope, outputs)
         if select.distinctClause:
             self.filters.update(*(output.derived for output in outputs))
@@ -158,7 +193,8 @@ class _Reader:
             found = self._column(value, scope)
             return [_Output(target.name or found.name, found.derived, found.copied)]
         derived = self._derived(value, scope)
-        if any(isinstance(node, ast.FuncCall) and _text(node.funcname) in _SET_RETURNING for node in _below(value)):
+        called = {_text(node.funcname) for node in _below(value) if isinstance(node, ast.FuncCall)}
+        if called & (SET_RETURNING | VOLATILE):
             self.filters |= derived
         return [_Output(target.name or "?column?", derived)]
 
@@ -220,6 +256,7 @@ class _Reader:
         for part in _below(node, into_queries=False):
             if isinstance(part, ast.SubLink):
                 inner = _Reader(self._catalog)
+                inner._uses = self._uses
                 outputs = inner.query(part.subselect, scope)
                 found |= inner.filters.union(*(output.derived for output in outputs))
             elif isinstance(part, ast.ColumnRef):
@@ -271,6 +308,10 @@ class _Reader:
                 return found
             level = level.parent
         raise _NotUnderstood
+
+
+def _is_volatile(query: Any) -> bool:
+    return any(isinstance(node, ast.FuncCall) and _text(node.funcname) in VOLATILE for node in _below(query))
 
 
 def _row(sources: list[_Source]) -> _Output:

@@ -52,7 +52,13 @@ def short(columns: frozenset[tuple[str, str, str]]) -> set[str]:
             {"u.email", "o.mail"},
             set(),
         ),
-        ("SELECT email FROM public.u UNION ALL SELECT lower(email) FROM public.u", {"u.email"}, set(), set()),
+        # What an arm computes is computed even where nobody asks for it, and could fail.
+        ("SELECT email FROM public.u UNION ALL SELECT lower(email) FROM public.u", {"u.email"}, set(), {"u.email"}),
+        ("SELECT DISTINCT ON (note) email FROM public.u", {"u.email"}, {"u.email"}, {"u.email", "u.note"}),
+        ("WITH w AS (SELECT lower(email) AS e FROM public.u) SELECT e FROM w", {"u.email"}, set(), set()),
+        ("WITH w AS MATERIALIZED (SELECT lower(email) AS e FROM public.u) SELECT 1 FROM w", set(), set(), {"u.email"}),
+        ("WITH w AS (SELECT lower(email) AS e FROM public.u) SELECT 1 FROM w, w x", set(), set(), {"u.email"}),
+        ("SELECT random() * length(email) FROM public.u", {"u.email"}, set(), {"u.email"}),
         ("SELECT email FROM public.u UNION SELECT 'x'", {"u.email"}, {"u.email"}, {"u.email"}),
         (
             "SELECT email FROM public.u EXCEPT SELECT mail FROM public.o",
