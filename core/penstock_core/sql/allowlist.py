@@ -24,7 +24,6 @@ TRANSPARENT: frozenset[type[ast.Node]] = frozenset(
         ast.JsonArgument,
         ast.JsonArrayAgg,
         ast.JsonArrayConstructor,
-        ast.JsonArrayQueryConstructor,
         ast.JsonBehavior,
         ast.JsonFuncExpr,
         ast.JsonIsPredicate,

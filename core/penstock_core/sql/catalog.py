@@ -114,8 +114,16 @@ class Catalog:
     # (schema, name) of types outside pg_catalog that can be named without running code of the user's: enums,
     # composites, domains without checks of that kind, trusted extensions' types.
     safe_types: frozenset[RelationName] = frozenset()
-    # (schema, name) of types that a cast function of the user's leads to.
+    # (schema, name) of types whose mere values run code of the user's: domains with such checks (a literal beside one
+    # becomes one), sources of cast functions, types that such functions compare; and what is made of them.
+    coded_types: frozenset[RelationName] = frozenset()
+    # (schema, name) of types that a cast function of the user's leads to from one of the system's types.
     cast_types: frozenset[RelationName] = frozenset()
+    # A cast between two of the system's types (`int4 to text`) that runs code of the user's without being written.
+    implicit_cast: str = ""
+    # Whether every name of a text means the same to the server and to the gate: not so where letters other than ASCII
+    # are folded and cut by the rules of another encoding.
+    utf8: bool = True
     # Every function name of pg_catalog: `(x).name` is a call of it wherever x has no field of that name.
     system_functions: frozenset[str] = frozenset()
     # The columns of the relations of pg_catalog and information_schema.

@@ -148,13 +148,17 @@ LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE o.oid >= 16384
 """
 
-# A domain's checks and a cast's function are code that runs where the type is only named.
+# A domain's checks and a cast's function are code that runs where the type is only named. The extensions (empty: none)
+# whose functions and operators the checks use.
 _TYPES = """
 SELECT t.typname, n.nspname, t.typtype, x.extname,
-       EXISTS (SELECT FROM pg_constraint k
-               JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
-               WHERE k.contypid = t.oid AND d.refobjid >= 16384
-                 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)),
+       array_to_json(ARRAY(
+           SELECT DISTINCT coalesce(cx.extname, '') FROM pg_constraint k
+           JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+           LEFT JOIN pg_depend cm ON cm.classid = d.refclassid AND cm.objid = d.refobjid AND cm.deptype = 'e'
+           LEFT JOIN pg_extension cx ON cx.oid = cm.refobjid
+           WHERE k.contypid = t.oid AND d.refobjid >= 16384
+             AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
        array_to_json(CASE WHEN t.typtype = 'c' THEN ARRAY(
            SELECT ARRAY[an.nspname, a.typname]
            FROM pg_attribute f JOIN pg_type a ON a.oid = f.atttypid JOIN pg_namespace an ON an.oid = a.typnamespace
@@ -181,6 +185,20 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND
 WHERE p.oid >= 16384 AND m.objid IS NULL
 """
 
+# Types that are compared by functions of the user's, and functions of theirs that indexes compare by.
+_ORDERS = """
+SELECT DISTINCT n.nspname, t.typname, c.opcdefault, k.relname, kn.nspname, p.proname, pn.nspname, x.extname
+FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod JOIN pg_type t ON t.oid = c.opcintype
+JOIN pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND (f.amproclefttype = c.opcintype OR f.amprocrighttype = c.opcintype)
+JOIN pg_proc p ON p.oid = f.amproc JOIN pg_namespace pn ON pn.oid = p.pronamespace
+LEFT JOIN pg_index i ON c.oid = ANY (i.indclass)
+LEFT JOIN pg_class k ON k.oid = i.indrelid LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
+LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = e.refobjid
+WHERE p.oid >= 16384 AND (i.indexrelid IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
+"""
+
 # Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
 _SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
 
@@ -199,7 +217,8 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "session",
         "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
         "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
-        " pg_catalog.current_setting('server_version_num')))::pg_catalog.text",
+        " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding')"
+        "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
     ("relations", _document(_RELATIONS, 9)),
@@ -214,6 +233,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("operators", _document(_OPERATORS, 3)),
     ("types", _document(_TYPES, 6)),
     ("casts", _document(_CASTS, 5)),
+    ("orders", _document(_ORDERS, 8)),
     ("settings", _document(_SETTINGS, 1)),
     ("", "COMMIT"),
 )

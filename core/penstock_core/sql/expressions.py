@@ -58,6 +58,7 @@ class ExpressionRules(ABC):
             ast.CollateClause: self.collate,
             ast.SortBy: self.sort,
             ast.CaseExpr: self.case,
+            ast.JsonArrayQueryConstructor: self.json_array_of_query,
         }
 
     @abstractmethod
@@ -182,7 +183,7 @@ class ExpressionRules(ABC):
             self.facts.system_column = name
         elif self._is_function(name):
             self.whole_row(source)
-            self.named_function((name,))
+            self.called_by_dot(name)
         elif source.columns is not None:
             self.facts.unknown_column = f"{source.name}.{name}"
 
@@ -199,18 +200,28 @@ class ExpressionRules(ABC):
                 if name in SYSTEM_COLUMNS:
                     self.facts.system_column = name
                 elif not known and self._is_function(name):
-                    self.named_function((name,))
+                    self.called_by_dot(name)
             else:
                 self.expression(step, scope)
             owner = None
 
+    def called_by_dot(self, name: str) -> None:
+        """A function that is called as if it were a field. It can't be written with its schema, so that one of the
+        user's own of that name is the one that the server finds for a row of the user's own.
+        """
+        if self.masked and name in self.catalog.user_functions:
+            raise _user_function(name)
+        self.named_function((name,))
+
     @staticmethod
     def _row_source(node: ast.Node | None, scope: Scope) -> Source | None:
-        """The source whose whole row that expression is, if it is one."""
+        """The source whose whole row that expression is, if it is one: a column of the same name comes first."""
         if not isinstance(node, ast.ColumnRef):
             return None
         names = idents(node.fields)
-        found = scope.find(names[-1]) if len(names) == 1 else []
+        if len(names) != 1 or any(one.has(names[0]) is not False for level in scope.levels() for one in level.sources):
+            return None
+        found = scope.find(names[0])
         return found[0] if found else None
 
     def _is_function(self, name: str) -> bool:
@@ -224,6 +235,7 @@ class ExpressionRules(ABC):
     def function_call(self, node: ast.FuncCall, scope: Scope) -> None:
         names = tuple(idents(node.funcname))
         if names[-1] == "set_config":
+            self.denied_function(names)
             if check_set_config(node, self.catalog.setting_prefixes):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
@@ -240,6 +252,9 @@ class ExpressionRules(ABC):
         if not self.masked:
             self._unmasked_function(schema, name)
             return names
+        if (schema or "pg_catalog") in self.catalog.user_functions.get(name, ()):
+            # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
+            raise _user_function(f"{schema}.{name}")
         if schema not in ("", "pg_catalog"):
             if schema in self.catalog.extension_functions.get(name, ()):
                 return names
@@ -263,7 +278,9 @@ class ExpressionRules(ABC):
     def denied_function(self, names: tuple[str, ...]) -> None:
         """Functions that a policy denies by name, whatever schema a bare call would find them in."""
         name = names[-1]
-        schemas = names[-2:-1] or ("pg_catalog", *self.catalog.user_functions.get(name, ()))
+        catalog = self.catalog
+        anywhere = (*catalog.user_functions.get(name, ()), *catalog.extension_functions.get(name, ()))
+        schemas = names[-2:-1] or ("pg_catalog", *anywhere)
         for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
             rule: Rule | None = self._denied.get(denied)
             if rule is not None:
@@ -317,6 +334,11 @@ class ExpressionRules(ABC):
             self.operator(("=",))
         self.parts(node, scope)
 
+    def json_array_of_query(self, node: ast.JsonArrayQueryConstructor, scope: Scope) -> None:
+        self.former_function(type(node))
+        self.query(node.query, scope.inner())
+        self.expression(node.output, scope)
+
     def sort(self, node: ast.SortBy, scope: Scope) -> None:
         self.operator(tuple(idents(node.useOp)))
         self.expression(node.node, scope)
@@ -349,7 +371,7 @@ class ExpressionRules(ABC):
             raise refused(f"type {name} may not be used", "cast to another type")
         if schema != "pg_catalog" and schema not in self.catalog.user_types.get(name, ()):
             raise unknown(f'type "{schema}.{name}" does not exist', "42704")
-        if (schema != "pg_catalog" and key not in self.catalog.safe_types) or key in self.catalog.cast_types:
+        if self.governed.runs_code(key):
             raise refused(
                 f"type {schema}.{name} runs code of this database's own, which could read masked columns",
                 "cast to another type",

@@ -10,6 +10,7 @@ from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.closure import close, strictness
 from penstock_core.sql.masks import MaskWriter
+from penstock_core.sql.typenames import name_parts
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Governed:
     columns: dict[ColumnName, Mask]
     # Relations that masked identities can't read, and why not.
     unreadable: dict[RelationName, str]
+    # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
+    disarmed: frozenset[RelationName] = frozenset()
 
     @property
     def masked(self) -> bool:
@@ -52,6 +55,23 @@ class Governed:
         """Whether any column of that relation is masked."""
         return relation.key in self._relations
 
+    def harmless(self, relation: Relation) -> bool:
+        """Whether reading and writing it needs no rule at all."""
+        return not (
+            self.governs(relation)
+            or relation.key in self.unreadable
+            or relation.key in self.disarmed
+            or relation.has_triggers
+            or relation.has_rules
+            or relation.write_calls
+        )
+
+    def runs_code(self, key: RelationName) -> bool:
+        """Whether the type of that schema and name may run code of the user's where it is named or stored."""
+        catalog = self.catalog
+        unsafe = key[0] != "pg_catalog" and key not in catalog.safe_types
+        return unsafe or key in catalog.coded_types or key in catalog.cast_types
+
     def mask(self, relation: Relation, column: Column) -> Mask | None:
         """The column's mask, if it has one."""
         return self.columns.get((relation.schema, relation.name, column.name))
@@ -60,7 +80,20 @@ class Governed:
 def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     """Which columns the policies mask in that database, closed over what derives from them."""
     columns = close(_named(policies, catalog), catalog)
-    return Governed(policies, catalog, columns, _unreadable(columns, catalog) if columns else {})
+    if not columns:
+        return Governed(policies, catalog, columns, {})
+    unreadable = _unreadable(columns, catalog)
+    disarmed = frozenset(
+        relation.key
+        for relation in catalog.relations.values()
+        if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
+    )
+    return Governed(policies, catalog, columns, unreadable, disarmed)
+
+
+def is_coded(column: Column, catalog: Catalog) -> bool:
+    """Whether values of the column's type run code of the user's."""
+    return name_parts(column.type_name) in catalog.coded_types
 
 
 def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
@@ -101,7 +134,7 @@ def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[Relat
     """Relations whose rows are chosen by masked values, or that run code of the user's, and views over such."""
     reasons: dict[RelationName, str] = {}
     for relation in catalog.relations.values():
-        reason = _hidden_read(relation, columns)
+        reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
     grown = True
@@ -116,6 +149,17 @@ def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[Relat
         reasons.update(fresh)
         grown = bool(fresh)
     return reasons
+
+
+def _coded_read(relation: Relation, catalog: Catalog) -> str | None:
+    """A column that nothing can be put in place of: it is no domain, or of what a domain is made of."""
+    for column in relation.columns:
+        if is_coded(column, catalog) and name_parts(column.base_type) in catalog.coded_types:
+            return (
+                f"its column {column.name} is of type {column.type_name}, which runs code of the database's own that "
+                "could read masked columns"
+            )
+    return None
 
 
 def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | None:

@@ -138,13 +138,20 @@ class _Judge:
 
     def _analyse(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
         statements = parse(text)
+        catalog = self.governed.catalog
+        if self.governed.masked and catalog.implicit_cast:
+            reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
+            raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
+        if self.governed.masked and not catalog.utf8 and not text.isascii():
+            # Written again, all such names are in quotes.
+            self.facts.pinned = True
         names = Names(self.governed.catalog, self.governed.named, search_path, self.governed.masked)
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
         for statement in statements:
             rewriter.statement(statement)
         facts = self.facts
         rewriting = facts.touched or facts.pinned
-        if rewriting:
+        if rewriting or self.governed.masked:
             _check_columns(facts)
         return Decision(
             Action.REWRITE if rewriting else Action.ALLOW,

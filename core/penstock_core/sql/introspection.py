@@ -24,6 +24,7 @@ from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION
 from penstock_core.sql.hazards import hazards
 from penstock_core.sql.lineage import Lineage, view_lineage
 from penstock_core.sql.typenames import qualified_type
+from penstock_core.sql.typesafety import Types
 
 __all__ = ["STATEMENTS", "snapshot"]
 
@@ -33,9 +34,10 @@ Rows = list[list[Any]]
 def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
-    ((search_path, version),) = rows["session"]
+    ((search_path, version, encoding),) = rows["session"]
     functions, extension_functions = _user_objects(rows["functions"])
     operators, extension_operators = _user_objects(rows["operators"])
+    types = Types(rows)
     return Catalog(
         relations=_Reader(rows).relations(),
         search_path=tuple(search_path),
@@ -44,12 +46,15 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         user_types=_schemas((name, schema) for name, schema, *_ in rows["types"]),
         extension_functions=extension_functions,
         extension_operators=frozenset(extension_operators) - frozenset(operators),
-        safe_types=_safe_types(rows["types"]),
-        cast_types=frozenset((schema, name) for _, _, schema, name, _ in rows["casts"]),
+        safe_types=types.safe,
+        coded_types=types.coded,
+        cast_types=types.cast,
+        implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for (name,) in rows["system_functions"]),
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
         server_version=int(version),
+        utf8=encoding == "UTF8",
         generation=generation,
     )
 
@@ -60,6 +65,7 @@ class _Reader:
     def __init__(self, rows: Mapping[str, Rows]) -> None:
         self._rows = rows
         self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
+        self._oids = {name: oid for oid, name in self._names.items()}
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
         for oid, number, name, *_ in rows["columns"]:
             self._attributes[oid][number] = name
@@ -174,6 +180,10 @@ class _Reader:
         for oid, when, schema, name, extension in self._rows["calls"]:
             if when == moment and extension not in TRUSTED_EXTENSIONS:
                 calls[oid].add(f"{schema}.{name}")
+        for _, _, _, table, table_schema, name, schema, extension in self._rows["orders"]:
+            if table is not None and extension not in TRUSTED_EXTENSIONS:
+                # An index compares by them, whether it is read or written to.
+                calls[self._oids.get((table_schema, table), "")].add(f"{schema}.{name}")
         return {oid: tuple(sorted(names)) for oid, names in calls.items()}
 
     def _reads(self, oid: str, wanted: str) -> tuple[frozenset[ColumnName], frozenset[RelationName]]:
@@ -232,21 +242,3 @@ def _schemas(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for name, schema in pairs:
         found[name].add(schema)
     return {name: tuple(sorted(schemas)) for name, schemas in found.items()}
-
-
-def _safe_types(rows: Rows) -> frozenset[RelationName]:
-    """Types that can be named without running the user's code: domains, arrays and rows if their parts are."""
-    made_of: dict[RelationName, set[RelationName]] = {}
-    safe: set[RelationName] = set()
-    for name, schema, kind, extension, checked, parts in rows:
-        key = (schema, name)
-        if extension in TRUSTED_EXTENSIONS or kind == "e":
-            safe.add(key)
-        elif not checked and (parts or (kind == "c" and parts is not None)):
-            made_of[key] = {(part_schema, part) for part_schema, part in parts if part_schema != "pg_catalog"}
-    grown = True
-    while grown:
-        fresh = {key for key, parts in made_of.items() if key not in safe and parts <= safe}
-        safe |= fresh
-        grown = bool(fresh)
-    return frozenset(safe)

@@ -85,7 +85,15 @@ class MaskWriter:
     def expression(self, mask: Mask, column: Column) -> ast.Node:
         """The expression in place of the column; NULL where the mask does not fit the column's type."""
         value = self._value(mask, column)
-        expression: ast.Node = _cast(_null() if value is None else value, column.cast_type)
+        return self._as_column(_null() if value is None else value, column)
+
+    def disarmed(self, column: Column) -> ast.Node:
+        """The column's own value, as one of the type below its domain."""
+        return self._as_column(_reference(column), column)
+
+    @staticmethod
+    def _as_column(value: ast.Node, column: Column) -> ast.Node:
+        expression: ast.Node = _cast(value, column.cast_type)
         if column.collation is not None:
             names = tuple(ast.String(sval=part) for part in name_parts(column.collation))
             expression = ast.CollateClause(arg=expression, collname=names)

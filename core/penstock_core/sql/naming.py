@@ -51,7 +51,7 @@ class Names:
         if self.search_path is None:
             return self._without_path(name, candidates)
         for place in self._path(self.search_path):
-            if place in SYSTEM_SCHEMAS and _is_system(place, name):
+            if place in SYSTEM_SCHEMAS and self._is_system(place, name):
                 system = self._system(place, name)
                 return replace(system, candidates=candidates)
             found = self.catalog.relations.get((place, name))
@@ -60,7 +60,7 @@ class Names:
         return None
 
     def _without_path(self, name: str, candidates: tuple[Relation, ...]) -> Meaning | None:
-        system = _is_system("pg_catalog", name)
+        system = self._is_system("pg_catalog", name)
         if len(candidates) + system > 1:
             raise refused(
                 f"it can't be told which relation {name} means after search_path was changed",
@@ -81,6 +81,12 @@ class Names:
             f"{schema}.{name} may not be read",
             "it can show values, statements or secrets; read other catalogs, or ask an administrator",
         )
+
+    def _is_system(self, schema: str, name: str) -> bool:
+        """Whether the name would be found in that system schema: every catalog's name begins with pg_."""
+        if schema == "pg_catalog":
+            return name.startswith("pg_")
+        return name in INFORMATION_SCHEMA or (schema, name) in self.catalog.system_columns
 
     @staticmethod
     def _path(search_path: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,11 +117,6 @@ class Names:
 def is_builtin_type(name: str) -> bool:
     """Whether pg_catalog has a type of that name that may be used, arrays (`_text`) included."""
     return name in TYPES or (name.startswith("_") and name[1:] in TYPES)
-
-
-def _is_system(schema: str, name: str) -> bool:
-    """Whether the name would be found in that system schema: every catalog's name begins with pg_."""
-    return name.startswith("pg_") if schema == "pg_catalog" else name in INFORMATION_SCHEMA
 
 
 def _unknown_type(name: str) -> Refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pglast import ast, enums
 
-from penstock_core.sql.scope import Columns, Scope
+from penstock_core.sql.scope import MOST_COLUMNS, Columns, Scope
 
 _FIXED: dict[type[ast.Node], str] = {
     ast.A_ArrayExpr: "array",
@@ -14,7 +14,11 @@ _FIXED: dict[type[ast.Node], str] = {
     ast.XmlSerialize: "xmlserialize",
 }
 # Their names depend on what the server makes of them; nobody needs to name them without an alias.
-_UNSURE = (ast.SQLValueFunction, ast.XmlExpr, ast.JsonFuncExpr, ast.JsonObjectConstructor, ast.JsonArrayConstructor)
+_UNSURE = (
+    ast.SQLValueFunction, ast.XmlExpr, ast.JsonFuncExpr, ast.JsonObjectConstructor, ast.JsonArrayConstructor,
+    ast.JsonArrayQueryConstructor, ast.JsonObjectAgg, ast.JsonArrayAgg, ast.JsonParseExpr, ast.JsonScalarExpr,
+    ast.JsonSerializeExpr, ast.MergeSupportFunc,
+)  # fmt: skip
 
 
 def select_columns(targets: tuple[ast.Node, ...], scope: Scope) -> Columns:
@@ -27,6 +31,8 @@ def select_columns(targets: tuple[ast.Node, ...], scope: Scope) -> Columns:
         if found is None:
             return None
         names.extend(found)
+        if len(names) > MOST_COLUMNS:
+            return None
     return tuple(names)
 
 
@@ -36,7 +42,9 @@ def _target_columns(target: ast.ResTarget, scope: Scope) -> Columns:
     value = target.val
     fields = _star_of(value)
     if fields is None:
-        return None if isinstance(value, _UNSURE) else (_name(value)[0],)
+        return None if _is_unsure(value) else (_name(value)[0],)
+    if not fields and scope.merges:
+        return None
     sources = scope.sources if not fields else scope.find(fields[-1])
     names: list[str] = []
     for source in sources:
@@ -46,10 +54,15 @@ def _target_columns(target: ast.ResTarget, scope: Scope) -> Columns:
     return tuple(names) if sources else None
 
 
+def _is_unsure(value: ast.Node | None) -> bool:
+    """Also `(row).*`, which brings as many columns as the row has fields."""
+    if isinstance(value, ast.A_Indirection):
+        return isinstance((value.indirection or (None,))[-1], ast.A_Star)
+    return isinstance(value, _UNSURE)
+
+
 def _star_of(value: ast.Node | None) -> list[str] | None:
     """The names before the star of `*` or `t.*`; None for anything else."""
-    if isinstance(value, ast.A_Indirection):
-        return None
     if not isinstance(value, ast.ColumnRef) or not value.fields or not isinstance(value.fields[-1], ast.A_Star):
         return None
     return [field.sval for field in value.fields[:-1]]
@@ -95,5 +108,5 @@ def _sublink_name(link: ast.SubLink) -> tuple[str, int]:
     select = link.subselect
     if link.subLinkType == enums.SubLinkType.EXPR_SUBLINK and isinstance(select, ast.SelectStmt) and select.targetList:
         target = select.targetList[0]
-        return (target.name, 2) if target.name else _name(target.val)
+        return target.name or _name(target.val)[0], 2
     return "?column?", 0

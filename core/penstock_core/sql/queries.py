@@ -181,22 +181,27 @@ class QueryRules(ExpressionRules):
         reason = self.governed.unreadable.get(relation.key)
         if reason:
             raise refused(f"{relation.schema}.{relation.name} can't be read: {reason}", "read the tables it is made of")
+        if relation.key in self.governed.disarmed and not self.governed.governs(relation):
+            self.facts.pinned = True
+            return self.substitute(item, relation)
         if not self.governed.governs(relation):
             self.qualify(item, meaning)
             return item
+        self.note_masked(relation)
         return self.substitute(item, relation)
 
     def qualify(self, item: ast.RangeVar, meaning: Meaning) -> None:
-        """A bare name with its schema; if it could mean a governed relation elsewhere, the text must be rewritten."""
+        """A bare name with its schema. If under another path it could mean what is not as harmless, that must show in
+        the text too: a prepared statement is resolved anew whenever the path has changed.
+        """
         if item.schemaname:
             return
         item.schemaname = meaning.schema
-        if any(self.governed.governs(candidate) for candidate in meaning.candidates):
+        if self.masked and any(not self.governed.harmless(candidate) for candidate in meaning.candidates):
             self.facts.pinned = True
 
     def substitute(self, item: ast.RangeVar, relation: Relation) -> ast.Node:
         """The masked subquery, under the name that the relation had."""
-        self.note_masked(relation)
         alias = item.alias or ast.Alias(aliasname=item.relname)
         return ast.RangeSubselect(
             lateral=False, subquery=self.substitutions.query(relation, only=not item.inh), alias=alias
@@ -221,18 +226,31 @@ class QueryRules(ExpressionRules):
         inside = Scope([*scope.sources, *left_sources], scope.parent, scope.ctes)
         right, right_sources = self.from_item(item.rarg, inside)
         item.larg, item.rarg = left, right
+        scope.merges |= inside.merges
         sources = [*left_sources, *right_sources]
-        if item.isNatural or item.usingClause:
+        merges = bool(item.isNatural or item.usingClause)
+        if merges:
             self.operator(("=",))
             self.merged_columns(item, sources)
+            scope.merges = True
         condition = Scope(sources, scope.parent, scope.ctes)
         self.expression(item.quals, condition)
         self.ambiguous_sources(sources)
         if item.alias is not None:
-            return item, [merged(sources, item.alias.aliasname or "", tuple(idents(item.alias.colnames)))]
+            return item, [self._joined(item.alias, sources, counted=not scope.merges)]
         if item.join_using_alias is not None:
             sources.append(Source(item.join_using_alias.aliasname or "", tuple(idents(item.usingClause))))
         return item, sources
+
+    @staticmethod
+    def _joined(alias: ast.Alias, sources: list[Source], *, counted: bool) -> Source:
+        """The one source that a join with an alias is; `counted`: its columns stand as those of the sources do."""
+        renamed = tuple(idents(alias.colnames))
+        joined = merged(sources, alias.aliasname or "")
+        if renamed and joined.hidden:
+            raise refused(f"the columns of {joined.name} may not be renamed", "use their own names")
+        joined.columns = rename(joined.columns, renamed) if counted or not renamed else None
+        return joined
 
     def merged_columns(self, item: ast.JoinExpr, sources: list[Source]) -> None:
         """NATURAL and USING compare columns that no expression names."""

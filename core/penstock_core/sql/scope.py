@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 # The output columns of something; None where they can't be known without the server.
 Columns = tuple[str, ...] | None
+# MaxTupleAttributeNumber of PostgreSQL: no row has more.
+MOST_COLUMNS = 1664
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Scope:
     ctes: Mapping[str, Columns] = field(default_factory=dict)
     # Names that ORDER BY and GROUP BY may use for output columns.
     outputs: frozenset[str] = frozenset()
+    # Whether USING or NATURAL merged columns here: `*` then shows them in another order and number.
+    merges: bool = False
 
     def inner(self, sources: Iterable[Source] = ()) -> Scope:
         """A level below this one that sees all this one sees."""
@@ -67,14 +71,16 @@ class Scope:
         return []
 
 
-def merged(sources: Iterable[Source], name: str, renamed: tuple[str, ...] = ()) -> Source:
+def merged(sources: Iterable[Source], name: str) -> Source:
     """The one source that a join with an alias makes of those in it."""
     parts = list(sources)
     columns: list[str] | None = []
     for part in parts:
         columns = None if columns is None or part.columns is None else [*columns, *part.columns]
     hidden = frozenset().union(*(part.hidden for part in parts)) if parts else frozenset()
-    return Source(name, rename(None if columns is None else tuple(columns), renamed), hidden=hidden)
+    if columns is not None and len(columns) > MOST_COLUMNS:
+        columns = None
+    return Source(name, None if columns is None else tuple(columns), hidden=hidden)
 
 
 def rename(columns: Columns, names: tuple[str, ...]) -> Columns:

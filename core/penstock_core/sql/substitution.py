@@ -8,7 +8,7 @@ from pglast import ast
 
 from penstock_core.sql.catalog import Relation, RelationName
 from penstock_core.sql.deparse import deparse
-from penstock_core.sql.governed import Governed
+from penstock_core.sql.governed import Governed, is_coded
 from penstock_core.sql.masks import MaskWriter
 from penstock_core.sql.parse import parse
 
@@ -35,8 +35,11 @@ class Substitutions:
                 continue
             mask = self.governed.mask(relation, column)
             name = ast.String(sval=column.name)
-            plain = ast.ColumnRef(fields=(name,))
-            value = plain if mask is None else self.writer.expression(mask, column)
+            value: ast.Node = ast.ColumnRef(fields=(name,))
+            if mask is not None:
+                value = self.writer.expression(mask, column)
+            elif is_coded(column, self.governed.catalog):
+                value = self.writer.disarmed(column)
             targets.append(ast.ResTarget(name=column.name, val=value))
         if columns:
             targets.sort(key=lambda target: columns.index(target.name or ""))

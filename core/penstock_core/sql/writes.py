@@ -127,11 +127,17 @@ class WriteRules(QueryRules):
                 )
 
     def storable(self, relation: Relation, named: str) -> None:
-        """Refuses a target with a column whose type runs the user's code when it is written to."""
+        """Refuses a target with a column whose type runs the user's code when it is written to, or whose rows do."""
+        if relation.key in self.catalog.coded_types:
+            raise refused(
+                f"{named} can't be written to: its row type runs code of the database's own which could read masked "
+                "columns",
+                "write to other tables",
+            )
         for column in relation.columns:
             schema, name = name_parts(column.type_name)[:2]
             key = (schema, name)
-            if (schema != "pg_catalog" and key not in self.catalog.safe_types) or key in self.catalog.cast_types:
+            if self.governed.runs_code(key):
                 raise refused(
                     f"{named} can't be written to: type {column.type_name} of its column {column.name} runs code of "
                     "the database's own which could read masked columns",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pglast import ast
 from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
@@ -16,7 +17,7 @@ from penstock_core.sql import governed as governed_module
 from penstock_core.sql import queries
 from penstock_core.sql.catalog import Catalog, Column, Relation
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.scope import Scope
+from penstock_core.sql.scope import Scope, Source, merged, rename
 from penstock_core.sql.statements import Rewriter
 
 Patch = pytest.MonkeyPatch
@@ -139,6 +140,35 @@ def any_function_goes(patch: Patch) -> None:
     patch.setattr(Rewriter, "named_function", lambda self, names: names)
 
 
+def no_type_runs_code(patch: Patch) -> None:
+    patch.setattr(governed_module, "is_coded", lambda *_: False)
+
+
+def merged_columns_count(patch: Patch) -> None:
+    """`*` over a join with USING is taken for the columns of both sides, one after the other."""
+    patch.setattr(Scope, "merges", property(lambda _: False, lambda *_: None))
+
+
+def names_of_joins_are_renamed(patch: Patch) -> None:
+    def joined(alias: Any, sources: list[Source], *, counted: bool) -> Source:
+        one = merged(sources, alias.aliasname)
+        return replace(one, columns=rename(one.columns, tuple(name.sval for name in alias.colnames or ())))
+
+    patch.setattr(Rewriter, "_joined", staticmethod(joined))
+
+
+def any_star_is_one_column(patch: Patch) -> None:
+    patch.setattr("penstock_core.sql.outputs._is_unsure", lambda _: False)
+
+
+def sources_come_before_columns(patch: Patch) -> None:
+    def row_source(node: Any, scope: Scope) -> Source | None:
+        found = scope.find(node.fields[-1].sval) if isinstance(node, ast.ColumnRef) else []
+        return found[0] if found else None
+
+    patch.setattr(Rewriter, "_row_source", staticmethod(row_source))
+
+
 def copied_queries_are_forwarded(patch: Patch) -> None:
     original = Rewriter.copy
 
@@ -201,6 +231,12 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "whole rows": nothing("whole_row"),
     "columns that are functions": nothing("attribute"),
     "fields that are functions": nothing("field_selection"),
+    "functions of rows": nothing("called_by_dot"),
+    "columns before sources": sources_come_before_columns,
+    "stars of rows": any_star_is_one_column,
+    "stars of merging joins": merged_columns_count,
+    "names of hidden columns": names_of_joins_are_renamed,
+    "types that run code": no_type_runs_code,
     "functions": any_function_goes,
     "operators": nothing("operator"),
     "ORDER BY … USING": nothing("sort"),

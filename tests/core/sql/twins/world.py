@@ -50,7 +50,7 @@ CREATE FUNCTION public.same_mail(int, int) RETURNS bool LANGUAGE sql
     AS 'SELECT (SELECT email FROM public.u WHERE id = $1) < (SELECT email FROM public.u WHERE id = $2)';
 CREATE OPERATOR public.<% (FUNCTION = public.same_mail, LEFTARG = int, RIGHTARG = int);
 CREATE VIEW public.peeking AS SELECT id, public.peek(id) AS seen FROM public.o;
-CREATE DOMAIN public.leaky AS int CHECK (public.peek(VALUE) IS NULL OR public.peek(VALUE) < 'z');
+CREATE DOMAIN public.leaky AS int CHECK (public.peek(VALUE) IS NULL OR public.peek(VALUE) < 'dk');
 CREATE VIEW public.histogram AS SELECT attname, most_common_vals::text AS seen FROM pg_stats WHERE tablename = 'u';
 CREATE VIEW public.exported AS SELECT query_to_xml('SELECT email FROM public.u', true, true, '')::text AS seen;
 CREATE VIEW public.over_rich AS SELECT count(*) FROM public.rich;
@@ -65,6 +65,46 @@ CREATE TABLE public.picky (id int, x public.leaky);
 CREATE TABLE public.walled (id int);
 ALTER TABLE public.walled ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON public.walled USING (id IN (SELECT id FROM public.u WHERE salary > 150));
+CREATE TABLE public.pair (id int, x public.leaky);
+INSERT INTO public.pair VALUES (1, NULL);
+CREATE TABLE public.pile (id int, xs public.leaky[]);
+CREATE TYPE public.thing AS (a int, b text);
+CREATE FUNCTION public.thing_text(public.thing) RETURNS text LANGUAGE sql AS 'SELECT public.peek(($1).a)';
+CREATE CAST (public.thing AS text) WITH FUNCTION public.thing_text(public.thing) AS IMPLICIT;
+CREATE TABLE public.things (id int, t public.thing);
+INSERT INTO public.things VALUES (1, (1, 'x'));
+CREATE FUNCTION public.fair(text, text) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT CASE WHEN public.peek(1) < ''dk'' THEN bttextcmp($1, $2) ELSE bttextcmp($2, $1) END';
+CREATE OPERATOR CLASS public.fair_ops FOR TYPE text USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,
+    OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 public.fair(text, text);
+CREATE TABLE public.ranked (id int, note text);
+CREATE INDEX ranked_note ON public.ranked (note public.fair_ops);
+CREATE TYPE public.grade AS (a int, b int);
+CREATE FUNCTION public.finer(public.grade, public.grade) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT CASE WHEN public.peek(1) < ''dk'' THEN ($1).a - ($2).a ELSE ($2).a - ($1).a END';
+CREATE FUNCTION public.fine(public.grade, public.grade) RETURNS bool LANGUAGE sql IMMUTABLE
+    AS 'SELECT public.finer($1, $2) < 0';
+CREATE FUNCTION public.alike(public.grade, public.grade) RETURNS bool LANGUAGE sql IMMUTABLE
+    AS 'SELECT public.finer($1, $2) = 0';
+CREATE OPERATOR public.<<# (FUNCTION = public.fine, LEFTARG = public.grade, RIGHTARG = public.grade);
+CREATE OPERATOR public.==# (FUNCTION = public.alike, LEFTARG = public.grade, RIGHTARG = public.grade);
+CREATE OPERATOR CLASS public.grade_ops DEFAULT FOR TYPE public.grade USING btree
+    AS OPERATOR 1 public.<<#, OPERATOR 3 public.==#, FUNCTION 1 public.finer(public.grade, public.grade);
+CREATE TABLE public.graded (id int, g public.grade);
+INSERT INTO public.graded VALUES (1, (1, 1)), (2, (2, 2));
+CREATE FUNCTION public.upper(public.log) RETURNS text LANGUAGE sql AS 'SELECT public.peek(($1).n)';
+CREATE FUNCTION public.line_mail(public.log) RETURNS text LANGUAGE sql AS 'SELECT public.peek(($1).n)';
+CREATE FUNCTION public.any_mail(record) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN public.peek(1); END';
+CREATE VIEW public.one_per_ssn AS SELECT DISTINCT ON (ssn) id, note FROM public.u;
+CREATE VIEW public.kept AS WITH c AS MATERIALIZED (SELECT id, 1 / (salary - 100) AS x FROM public.u)
+    SELECT id, x FROM c;
+CREATE VIEW public.used_twice AS WITH c AS (SELECT id, 1 / (salary - 100) AS x FROM public.u)
+    SELECT a.id, a.x, b.x AS y FROM c AS a JOIN c AS b ON a.id = b.id;
+CREATE VIEW public.used_once AS WITH c AS (SELECT id, 1 / (salary - 100) AS x FROM public.u) SELECT id, x FROM c;
+CREATE VIEW public.once_but_random AS WITH c AS (SELECT id, 1 / (salary - 100) AS x, random() AS r FROM public.u)
+    SELECT id, x FROM c;
+CREATE VIEW public.blurred AS SELECT id, 1 / (salary - 100) + random() AS x FROM public.u;
+CREATE VIEW public.bounded AS (SELECT id, 1 / (salary - 100) AS x FROM public.u UNION ALL SELECT 1, 2) LIMIT 100;
 CREATE VIEW public.calendar AS SELECT d::date AS day FROM generate_series('2030-01-01'::date, '2030-01-03', '1 day') d;
 INSERT INTO attic.u VALUES (1, 'old'), (2, 'older');
 """
@@ -79,7 +119,7 @@ PEOPLE = {
     ],
     "right": [
         ("dina@example.com", "999-99-3333", 250, "ZZ"),
-        ("ella@example.org", "000-00-3333", 120, "YY"),
+        ("ella@example.org", "999-99-3333", 120, "YY"),
         ("fynn@example.com", "123-45-9999", 110, "XX"),
         (None, None, None, None),
     ],
