@@ -14,12 +14,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from tests.conformance import listed, report
 from tests.conformance.clients import FetchError
+from tests.conformance.kinds import Suite
 from tests.conformance.listed import Exemption
 from tests.conformance.runs import Comparison, Plan, compare
 from tests.conformance.stage import StageError
-from tests.conformance.suites import SUITES, Suite
+from tests.conformance.suites import SUITES
 
 from penstock_cli.demo.postgres import PostgresError
 
@@ -65,7 +67,7 @@ def _one(console: Console, plan: Plan, exemptions: list[Exemption]) -> Compariso
         _fetch(console, plan.suite)
         return compare(plan, exemptions, _saying(console))
     except (FetchError, StageError, PostgresError) as error:
-        console.print(f"  [red]could not be run[/]: {error}", markup=True)
+        console.print(f"  [red]could not be run[/]: {escape(str(error))}")
         return None
 
 

@@ -70,8 +70,30 @@ def environment(name: str) -> Path:
     return python
 
 
-def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def program(folder: str, install: tuple[str, ...]) -> Path:
+    """A copy of that folder in the cache, with what it depends on installed by that command. Raises FetchError."""
+    files = sorted(path for path in (HERE / folder).iterdir() if path.is_file())
+    mark = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    target = cache() / "programs" / f"{folder}-{mark}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            copy = Path(scratch) / "copy"
+            copy.mkdir()
+            for path in files:
+                shutil.copy(path, copy)
+            _run(list(install), f"installing what the scenarios in {folder} need", copy)
+            copy.rename(target)
+    return target
+
+
+def _run(command: list[str], what: str, directory: Path | None = None) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        raise FetchError(f"{what} failed: {command[0]} is not installed") from None
     if done.returncode:
         last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise FetchError(f"{what} failed: {last}")
