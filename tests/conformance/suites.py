@@ -32,6 +32,13 @@ def _sqlalchemy(driver: str, part: tuple[str, ...]) -> Pytest:
     )
 
 
+# Those of Django's tests that have most to do with the database.
+_DJANGO_LABELS = """
+    backends postgres_tests transactions schema inspectdb queries aggregation annotations bulk_create
+    constraints db_functions delete expressions expressions_window indexes introspection lookup migrations
+    model_fields raw_query select_for_update timezones transaction_hooks update
+"""
+
 SUITES: tuple[Suite, ...] = (
     Pytest(
         name="asyncpg",
@@ -71,7 +78,7 @@ SUITES: tuple[Suite, ...] = (
         name="django",
         requirement="Django==5.2",
         sha256="1a47f7a7a3d43ce64570d350e008d2949abe8c7e21737b351b6a1611277c6d89",
-        labels=("backends", "postgres_tests", "transactions", "schema", "inspectdb", "queries"),
+        labels=tuple(_DJANGO_LABELS.split()),
         part=(),
     ),
     Scenarios(

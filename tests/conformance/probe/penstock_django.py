@@ -11,8 +11,10 @@ import traceback
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from django.test import runner  # type: ignore[import-not-found]  # Django is not among our own dependencies
+from django.db.backends.postgresql.creation import DatabaseCreation  # type: ignore[import-not-found]  # Django is not among our own dependencies
+from django.test import runner  # type: ignore[import-not-found]  # likewise
 
 SECRET_KEY = "made up for the tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -75,7 +77,12 @@ class _Result(unittest.TextTestResult):
 
 
 class Runner(runner.DiscoverRunner):  # type: ignore[misc]  # likewise
-    """Django's runner, whose results are written."""
+    """Django's runner, whose results are written, and who is content with databases that are there."""
+
+    def setup_databases(self, **kwargs: Any) -> Any:
+        # Else each would be looked for from a database of another name, to which its gate does not lead.
+        with mock.patch.object(DatabaseCreation, "_create_test_db", lambda creation, *_: creation._get_test_db_name()):
+            return super().setup_databases(**kwargs)
 
     def get_resultclass(self) -> type[unittest.TextTestResult]:
         return _Result
