@@ -16,7 +16,7 @@ from penstock_sidecar.shipping.spool import Spool, SpoolBroken
 # How long losses are counted before they are told of.
 _LOSS_SECONDS = 1.0
 # How long, and how many, bodies are gathered that nobody waits for.
-_GATHER_SECONDS = 0.003
+_GATHER_SECONDS = 0.01
 _MOST_GATHERED = 500
 # Sessions whose beginning or end is told late; more are not kept in memory.
 _MOST_POSTPONED = 10_000

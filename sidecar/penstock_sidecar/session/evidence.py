@@ -10,12 +10,13 @@ import hmac
 from typing import Any, Literal
 
 from penstock_core.audit.event import Event
+from penstock_core.audit.form import Form
 from penstock_core.identity import Identity
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session.pending import Running
 
-# Decisions whose intents are kept half-made; a session that runs more distinct ones starts over.
-_MOST_TEMPLATES = 256
+# Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
+_MOST_FORMS = 256
 
 Result = Literal["ok", "error", "denied", "unknown"]
 
@@ -29,7 +30,8 @@ class Evidence:
         self._client = client
         self._key = key
         # By the decision's id; the decision is kept so that its id stays its own.
-        self._templates: dict[tuple[int, str], tuple[Decision, Event]] = {}
+        self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
+        self._outcomes: dict[tuple[Result, str], Form] = {}
 
     def start(self) -> Event:
         asserted = {"application": self._client["application"]} if self._client.get("application") else {}
@@ -46,17 +48,16 @@ class Evidence:
 
     def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
         """What is about to run, or was refused."""
-        key = (id(decision), protocol)
-        known = self._templates.get(key)
+        key = (id(decision), protocol, bool(parameters))
+        known = self._intents.get(key)
         if known is None:
-            if len(self._templates) >= _MOST_TEMPLATES:
-                self._templates.clear()
-            known = self._templates[key] = (decision, self._template(decision, text, protocol))
-        body = known[1].copy()
-        body["statement"] = number
+            if len(self._intents) >= _MOST_FORMS:
+                self._intents.clear()
+            form = Form(self._template(decision, text, protocol), ("statement", "parameters")[: 1 + key[2]])
+            known = self._intents[key] = (decision, form)
         if parameters:
-            body["parameters"] = parameters
-        return body
+            return known[1].body(statement=number, parameters=parameters)
+        return known[1].body(statement=number)
 
     def _template(self, decision: Decision, text: str, protocol: str) -> Event:
         body: dict[str, Any] = {
@@ -84,13 +85,13 @@ class Evidence:
 
     def outcome(self, running: Running, result: Result, size: int, now: int) -> Event:
         """What came of a statement, as far as it is known."""
-        return {
-            "kind": "outcome",
-            "session": self._session,
-            "statement": running.number,
-            "result": result,
-            "rows": running.rows,
-            "bytes": size,
-            "durationUs": max(0, now - running.started),
-            "sqlstate": running.sqlstate,
-        }
+        key = (result, running.sqlstate)
+        form = self._outcomes.get(key)
+        if form is None:
+            if len(self._outcomes) >= _MOST_FORMS:
+                self._outcomes.clear()
+            constant = {"kind": "outcome", "session": self._session, "result": result, "sqlstate": running.sqlstate}
+            form = self._outcomes[key] = Form(constant, ("statement", "rows", "bytes", "durationUs"))
+        return form.body(
+            statement=running.number, rows=running.rows, bytes=size, durationUs=max(0, now - running.started)
+        )

@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from penstock_core.audit.chain import ChainError, Head, written
 from penstock_core.audit.event import Event
+from penstock_core.audit.form import Body
 from penstock_core.audit.size import MAX_BODY, fit
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 
@@ -27,6 +28,12 @@ _ROOM_FOR_ENDING = 64 * 1024
 _ROOM_PER_STATEMENT = 4 * 1024
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 _ENDINGS = frozenset({"outcome", "loss", "close"})
+
+# How many events one step inserts: as many as fit, then fewer.
+_INSERTED_AT_ONCE = (128, 16, 1)
+
+# A statement by its session and its number in it.
+Statement: TypeAlias = tuple[Any, Any]
 
 SCHEMA = """
 CREATE TABLE streams (
@@ -85,11 +92,11 @@ class _Draft:
 
     head: Head
     used: int
-    outstanding: set[str]
+    outstanding: set[Statement]
     closed: bool
     rows: list[tuple[int, bytes]] = field(default_factory=list)
-    begun: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
+    begun: set[Statement] = field(default_factory=set)
+    ended: set[Statement] = field(default_factory=set)
 
 
 class SpoolFile:
@@ -147,26 +154,26 @@ class SpoolFile:
         if draft.closed:
             return EventRefused(f"audit stream {draft.head.stream} is closed")
         try:
-            sealed = seal(draft.head, entry)
+            head, sealed = seal(draft.head, entry)
         except ChainError as error:
             return EventRefused(f"audit event cannot be recorded: {error}")
         size = sum(len(line) for _, line in sealed)
         kinds = entry.kinds
-        intents = [statement_key(body) for body in entry.bodies if body.get("kind") == "intent"]
-        outcomes = [statement_key(body) for body in entry.bodies if body.get("kind") == "outcome"]
-        outstanding_after = (draft.outstanding | set(intents)) - set(outcomes)
-        limit = self._max_bytes if entry.only_ends else self._limit_for_new(len(outstanding_after))
+        begun = {statement_of(body) for body in entry.bodies if body.get("kind") == "intent"}
+        ended = {statement_of(body) for body in entry.bodies if body.get("kind") == "outcome"}
+        outstanding_after = (draft.outstanding | begun) - ended
+        limit = self._max_bytes if kinds <= _ENDINGS else self._limit_for_new(len(outstanding_after))
         if draft.used + size > limit:
             return SpoolFull(
                 f"audit spool is full ({draft.used} of {self._max_bytes} bytes wait for the collector): no room for "
                 + "/".join(sorted(kinds))
             )
-        draft.rows += [(row_id(self._current.id, head.seq), line) for head, line in sealed]
-        draft.head = sealed[-1][0] if sealed else draft.head
+        draft.rows += [(row_id(self._current.id, seq), line) for seq, line in sealed]
+        draft.head = head
         draft.used += size
         draft.outstanding = outstanding_after
-        draft.begun += intents
-        draft.ended += outcomes
+        draft.begun |= begun
+        draft.ended |= ended
         draft.closed = "close" in kinds
         return None
 
@@ -178,13 +185,15 @@ class SpoolFile:
         if not draft.rows:
             return
         run, current = self._connection, self._current
-        run.executemany("INSERT INTO events (id, line) VALUES (?, ?)", draft.rows)
+        _insert(run, draft.rows)
+        # Those that ended in the same transaction are left out: nobody can ever find them without their outcome.
         run.executemany(
             "INSERT OR IGNORE INTO intents (stream, statement) VALUES (?, ?)",
-            [(current.id, key) for key in draft.begun],
+            [(current.id, json.dumps(key)) for key in draft.begun - draft.ended],
         )
         run.executemany(
-            "DELETE FROM intents WHERE stream = ? AND statement = ?", [(current.id, key) for key in draft.ended]
+            "DELETE FROM intents WHERE stream = ? AND statement = ?",
+            [(current.id, json.dumps(key)) for key in draft.ended - draft.begun],
         )
         store_head(run, current.id, draft.head, closed=draft.closed)
 
@@ -228,19 +237,23 @@ class SpoolFile:
         self._connection.close()
 
 
-def seal(head: Head, entry: Entry) -> list[tuple[Head, bytes]]:
-    """Each body sealed as the next event: the head after it and its canonical line. Raises ChainError."""
+def seal(head: Head, entry: Entry) -> tuple[Head, list[tuple[int, bytes]]]:
+    """Each body sealed as the next event: the head after them, their seqs and canonical lines. Raises ChainError."""
     time = timestamp(entry.when)
     sealed = []
     for body in entry.bodies:
-        event, after = head.seal(body, time)
-        line = written(event)
+        if isinstance(body, Body):
+            line, hash_ = body.form.seal(body, head, time)
+            after = Head(head.stream, head.seq + 1, hash_)
+        else:
+            event, after = head.seal(body, time)
+            line = written(event)
         if len(line) > MAX_BODY:
             event, after = head.seal(fit(body), time)
             line = written(event)
         head = after
-        sealed.append((head, line))
-    return sealed
+        sealed.append((head.seq, line))
+    return head, sealed
 
 
 def timestamp(when: datetime) -> str:
@@ -253,15 +266,25 @@ def row_id(stream: int, seq: int) -> int:
     return (stream << _SEQ_BITS) | seq
 
 
-def statement_key(body: Event) -> str:
+def statement_of(body: Event) -> Statement:
     """What joins an intent and its outcome within a stream."""
-    return json.dumps([body.get("session"), body.get("statement")])
+    return body.get("session"), body.get("statement")
 
 
-def unknown_outcome(key: str) -> Event:
+def unknown_outcome(statement: Statement) -> Event:
     """The outcome of an intent whose real one was lost with the process."""
-    session, statement = json.loads(key)
-    return {"kind": "outcome", "session": session, "statement": statement, "result": "unknown"}
+    session, number = statement
+    return {"kind": "outcome", "session": session, "statement": number, "result": "unknown"}
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Insert events, many at each step: at each one the interpreter's lock is given away and has to be won again."""
+    at = 0
+    for count in _INSERTED_AT_ONCE:
+        while len(rows) - at >= count:
+            values = [value for row in rows[at : at + count] for value in row]
+            connection.execute(f"INSERT INTO events (id, line) VALUES (?, ?){', (?, ?)' * (count - 1)}", values)  # noqa: S608 - no value is in it
+            at += count
 
 
 def load_streams(connection: sqlite3.Connection) -> list[StreamState]:
@@ -272,9 +295,12 @@ def load_streams(connection: sqlite3.Connection) -> list[StreamState]:
     return [StreamState(row[0], Head(row[1], row[2], row[3]), row[4], bool(row[5])) for row in rows]
 
 
-def outstanding(connection: sqlite3.Connection, stream: int) -> list[str]:
-    """The keys of a stream's intents that no outcome followed yet."""
-    return [row[0] for row in connection.execute("SELECT statement FROM intents WHERE stream = ?", (stream,))]
+def outstanding(connection: sqlite3.Connection, stream: int) -> list[Statement]:
+    """A stream's intents that no outcome followed yet."""
+    return [
+        tuple(json.loads(row[0]))
+        for row in connection.execute("SELECT statement FROM intents WHERE stream = ?", (stream,))
+    ]
 
 
 def store_head(connection: sqlite3.Connection, stream: int, head: Head, *, closed: bool) -> None:

@@ -193,17 +193,13 @@ def _recover(connection: sqlite3.Connection, state: StreamState, now: datetime) 
     """End a stream that its process did not: each intent gets an outcome, and the stream its close."""
     if not state.closed:
         bodies = [unknown_outcome(key) for key in outstanding(connection, state.id)]
-        sealed = (
-            seal(state.head, Entry([*bodies, {"kind": "close", "reason": _LOST_PROCESS}], now))
-            if state.head.seq
-            else []
-        )
-        connection.executemany(
-            "INSERT INTO events (id, line) VALUES (?, ?)", [(row_id(state.id, head.seq), line) for head, line in sealed]
-        )
-        if sealed:
-            store_head(connection, state.id, sealed[-1][0], closed=True)
-            state = StreamState(state.id, sealed[-1][0], state.acknowledged, closed=True)
+        if state.head.seq:
+            head, sealed = seal(state.head, Entry([*bodies, {"kind": "close", "reason": _LOST_PROCESS}], now))
+            connection.executemany(
+                "INSERT INTO events (id, line) VALUES (?, ?)", [(row_id(state.id, seq), line) for seq, line in sealed]
+            )
+            store_head(connection, state.id, head, closed=True)
+            state = StreamState(state.id, head, state.acknowledged, closed=True)
     connection.execute("DELETE FROM intents WHERE stream = ?", (state.id,))
     if not state.depth:
         connection.execute("DELETE FROM streams WHERE id = ?", (state.id,))
