@@ -29,8 +29,9 @@ _ROOM_PER_STATEMENT = 4 * 1024
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 _ENDINGS = frozenset({"outcome", "loss", "close"})
 
-# How many events one step inserts: as many as fit, then fewer.
-_INSERTED_AT_ONCE = (128, 16, 1)
+# Where an event stands in a group's bytes, as one number: the lower bits are its length (far more than it may have).
+_LENGTH_BITS = 24
+_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 
 # A statement by its session and its number in it.
 Statement: TypeAlias = tuple[Any, Any]
@@ -187,14 +188,16 @@ class SpoolFile:
         run, current = self._connection, self._current
         _insert(run, draft.rows)
         # Those that ended in the same transaction are left out: nobody can ever find them without their outcome.
-        run.executemany(
-            "INSERT OR IGNORE INTO intents (stream, statement) VALUES (?, ?)",
-            [(current.id, json.dumps(key)) for key in draft.begun - draft.ended],
-        )
-        run.executemany(
-            "DELETE FROM intents WHERE stream = ? AND statement = ?",
-            [(current.id, json.dumps(key)) for key in draft.ended - draft.begun],
-        )
+        if begun := draft.begun - draft.ended:
+            run.execute(
+                "INSERT OR IGNORE INTO intents (stream, statement) SELECT ?, value FROM json_each(?)",
+                (current.id, json.dumps([json.dumps(key) for key in begun])),
+            )
+        if ended := draft.ended - draft.begun:
+            run.execute(
+                "DELETE FROM intents WHERE stream = ? AND statement IN (SELECT value FROM json_each(?))",
+                (current.id, json.dumps([json.dumps(key) for key in ended])),
+            )
         store_head(run, current.id, draft.head, closed=draft.closed)
 
     def _forget(self, acknowledged: Mapping[str, int]) -> tuple[list[StreamState], int]:
@@ -278,13 +281,20 @@ def unknown_outcome(statement: Statement) -> Event:
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes]]) -> None:
-    """Insert events, many at each step: at each one the interpreter's lock is given away and has to be won again."""
-    at = 0
-    for count in _INSERTED_AT_ONCE:
-        while len(rows) - at >= count:
-            values = [value for row in rows[at : at + count] for value in row]
-            connection.execute(f"INSERT INTO events (id, line) VALUES (?, ?){', (?, ?)' * (count - 1)}", values)  # noqa: S608 - no value is in it
-            at += count
+    """Insert events, whose ids follow each other, in one step.
+
+    At each step the interpreter's lock is given away and has to be won again from a busy event loop: with a step for
+    each event that costs more than all the rest.
+    """
+    start, places = 1, []
+    for _, line in rows:
+        places.append(start << _LENGTH_BITS | len(line))
+        start += len(line)
+    connection.execute(
+        f"INSERT INTO events (id, line) SELECT ? + key, substr(?, value >> {_LENGTH_BITS}, value & {_LENGTH_MASK})"  # noqa: S608 - numbers of our own
+        " FROM json_each(?)",
+        (rows[0][0], b"".join(line for _, line in rows), json.dumps(places)),
+    )
 
 
 def load_streams(connection: sqlite3.Connection) -> list[StreamState]:
