@@ -93,7 +93,7 @@ class Spool:
         self._loss: Event | None = opened.loss
         self._clock = clock
         self._heartbeat = heartbeat
-        self._jobs: queue.SimpleQueue[_Append | _Acknowledge | _Stop] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Append] | _Acknowledge | _Stop] = queue.SimpleQueue()
         self._waiting = 0
         self._refusal: SpoolError | None = None
         self._closed = False
@@ -131,19 +131,30 @@ class Spool:
         Call it on the event loop, and leave the bodies as they are from then on. The future fails with SpoolFull or
         SpoolBroken.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Whoever does not wait for an outcome must not get "exception was never retrieved"; the spool logs refusals.
-        future.add_done_callback(_retrieve)
+        return self.append_each([bodies])[0]
+
+    def append_each(self, groups: Sequence[Sequence[Event]]) -> list[asyncio.Future[None]]:
+        """Several appends, for one waking of the writer."""
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in groups]
+        for future in futures:
+            # Whoever does not wait for it must not get "exception was never retrieved"; the spool logs refusals.
+            future.add_done_callback(_retrieve)
+        refusal: SpoolError | None = None
         if self._closed:
-            future.set_exception(SpoolBroken("audit spool is closed"))
+            refusal = SpoolBroken("audit spool is closed")
         elif isinstance(self._refusal, SpoolBroken):
-            future.set_exception(self._refusal)
+            refusal = self._refusal
         elif self._waiting >= _MOST_WAITING:
-            future.set_exception(SpoolFull(f"audit spool: the disk does not keep up, {self._waiting} appends wait"))
-        else:
-            self._waiting += 1
-            self._jobs.put(_Append(Entry(bodies, self._clock()), future))
-        return future
+            refusal = SpoolFull(f"audit spool: the disk does not keep up, {self._waiting} appends wait")
+        if refusal is not None:
+            for future in futures:
+                future.set_exception(refusal)
+            return futures
+        now = self._clock()
+        self._waiting += len(futures)
+        self._jobs.put([_Append(Entry(bodies, now), future) for bodies, future in zip(groups, futures, strict=True)])
+        return futures
 
     def acknowledge(self, seq: int, stream: str | None = None) -> None:
         """The collector has the stream (the current one by default) up to `seq`: drop those events soon."""
@@ -223,8 +234,8 @@ class Spool:
             job = self._jobs.get(timeout=max(0.0, patience))
             while True:
                 match job:
-                    case _Append():
-                        group.appends.append(job)
+                    case list():
+                        group.appends += job
                     case _Acknowledge(stream, seq):
                         group.acknowledged[stream] = max(seq, group.acknowledged.get(stream, 0))
                     case _Stop():

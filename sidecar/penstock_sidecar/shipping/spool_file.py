@@ -31,7 +31,6 @@ _ENDINGS = frozenset({"outcome", "loss", "close"})
 
 # Where an event stands in a group's bytes, as one number: the lower bits are its length (far more than it may have).
 _LENGTH_BITS = 24
-_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 
 # A statement by its session and its number in it.
 Statement: TypeAlias = tuple[Any, Any]
@@ -48,6 +47,21 @@ CREATE TABLE streams (
 CREATE TABLE events (id INTEGER PRIMARY KEY, line BLOB NOT NULL);
 -- The intents whose outcome is still to come, so that a crash leaves none without one: [session, statement] as JSON.
 CREATE TABLE intents (stream INTEGER NOT NULL, statement TEXT NOT NULL, PRIMARY KEY (stream, statement)) WITHOUT ROWID;
+"""
+
+
+# All that a transaction stores, as one statement: at each step of SQLite's the interpreter's lock is given away and has
+# to be won again from a busy event loop, which costs more than the storing. It belongs to the connection, not the file.
+_STORING = """
+CREATE TEMP VIEW storing AS SELECT 0 AS stream, 0 AS seq, '' AS hash, 0 AS closed,
+    0 AS first, x'' AS lines, '' AS places, '' AS begun, '' AS ended;
+CREATE TEMP TRIGGER store INSTEAD OF INSERT ON storing BEGIN
+    INSERT INTO events (id, line)
+        SELECT NEW.first + key, substr(NEW.lines, value >> 24, value & 16777215) FROM json_each(NEW.places);
+    INSERT OR IGNORE INTO intents (stream, statement) SELECT NEW.stream, value FROM json_each(NEW.begun);
+    DELETE FROM intents WHERE stream = NEW.stream AND statement IN (SELECT value FROM json_each(NEW.ended));
+    UPDATE streams SET seq = NEW.seq, hash = NEW.hash, closed = NEW.closed WHERE id = NEW.stream;
+END;
 """
 
 
@@ -105,6 +119,7 @@ class SpoolFile:
 
     def __init__(self, connection: sqlite3.Connection, current: StreamState, max_bytes: int) -> None:
         self._connection = connection
+        connection.executescript(_STORING)
         self._max_bytes = max_bytes
         self._older = {state.id: state for state in load_streams(connection) if state.id != current.id}
         self._current = current
@@ -136,12 +151,14 @@ class SpoolFile:
         """
         draft = _Draft(self._current.head, self._used, set(self._outstanding), self._current.closed)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            if acknowledged:
+                self._connection.execute("BEGIN IMMEDIATE")
             states, freed = self._forget(acknowledged)
             draft.used -= freed
             results = [self._draft(draft, entry) for entry in entries]
             self._store(draft)
-            self._connection.execute("COMMIT")
+            if acknowledged:
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._rollback()
             raise translated(error) from None
@@ -185,20 +202,20 @@ class SpoolFile:
     def _store(self, draft: _Draft) -> None:
         if not draft.rows:
             return
-        run, current = self._connection, self._current
-        _insert(run, draft.rows)
         # Those that ended in the same transaction are left out: nobody can ever find them without their outcome.
-        if begun := draft.begun - draft.ended:
-            run.execute(
-                "INSERT OR IGNORE INTO intents (stream, statement) SELECT ?, value FROM json_each(?)",
-                (current.id, json.dumps([json.dumps(key) for key in begun])),
-            )
-        if ended := draft.ended - draft.begun:
-            run.execute(
-                "DELETE FROM intents WHERE stream = ? AND statement IN (SELECT value FROM json_each(?))",
-                (current.id, json.dumps([json.dumps(key) for key in ended])),
-            )
-        store_head(run, current.id, draft.head, closed=draft.closed)
+        begun, ended = draft.begun - draft.ended, draft.ended - draft.begun
+        start, places = 1, []
+        for _, line in draft.rows:
+            places.append(start << _LENGTH_BITS | len(line))
+            start += len(line)
+        self._connection.execute(
+            "INSERT INTO storing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._current.id, draft.head.seq, draft.head.hash, draft.closed,
+                draft.rows[0][0], b"".join(line for _, line in draft.rows), json.dumps(places),
+                json.dumps([json.dumps(key) for key in begun]), json.dumps([json.dumps(key) for key in ended]),
+            ),
+        )  # fmt: skip
 
     def _forget(self, acknowledged: Mapping[str, int]) -> tuple[list[StreamState], int]:
         """Delete what the collector has; the streams' new states and the bytes that were freed."""
@@ -278,23 +295,6 @@ def unknown_outcome(statement: Statement) -> Event:
     """The outcome of an intent whose real one was lost with the process."""
     session, number = statement
     return {"kind": "outcome", "session": session, "statement": number, "result": "unknown"}
-
-
-def _insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes]]) -> None:
-    """Insert events, whose ids follow each other, in one step.
-
-    At each step the interpreter's lock is given away and has to be won again from a busy event loop: with a step for
-    each event that costs more than all the rest.
-    """
-    start, places = 1, []
-    for _, line in rows:
-        places.append(start << _LENGTH_BITS | len(line))
-        start += len(line)
-    connection.execute(
-        f"INSERT INTO events (id, line) SELECT ? + key, substr(?, value >> {_LENGTH_BITS}, value & {_LENGTH_MASK})"  # noqa: S608 - numbers of our own
-        " FROM json_each(?)",
-        (rows[0][0], b"".join(line for _, line in rows), json.dumps(places)),
-    )
 
 
 def load_streams(connection: sqlite3.Connection) -> list[StreamState]:
