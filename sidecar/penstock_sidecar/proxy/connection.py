@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             trail.append(record.bodies)
             return
         ticket = record.ticket
-        trail.append_durably(record.bodies).add_done_callback(lambda done: self._recorded(ticket, done))
+        trail.append_durably(record.bodies, lambda done: self._recorded(ticket, done))
 
     def _recorded(self, ticket: int, done: asyncio.Future[None]) -> None:
         error = None if done.cancelled() else done.exception()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from penstock_core.audit.event import Event
@@ -24,6 +25,14 @@ _MOST_POSTPONED = 10_000
 _MOST_LOST = 100_000
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """Bodies that are recorded together or not at all, and who is told of it."""
+
+    bodies: list[Event]
+    told: Callable[[asyncio.Future[None]], object] | None = None
+
+
 class AuditTrail:
     """One proxy's stream of events."""
 
@@ -35,9 +44,11 @@ class AuditTrail:
         self._loss_began = ""
         self._loss_cause = ""
         self._timer: asyncio.TimerHandle | None = None
-        self._gathered: list[Event] = []
+        self._gathered: list[_Gathered] = []
+        self._count = 0
         self._postponed: list[Event] = []
-        self._flushing: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Handle | None = None
+        self._urgent = False
         # Intents by decision, and statements that ran unrecorded, for the metrics.
         self.decisions: Counter[str] = Counter()
         self.lost_statements = 0
@@ -58,25 +69,43 @@ class AuditTrail:
             # In their order: an end after its beginning.
             self._postpone([body for body in bodies if body["kind"] == "session"])
             bodies = [body for body in bodies if body["kind"] != "session"]
-        self._gathered += self._counted(bodies)
-        if len(self._gathered) >= _MOST_GATHERED:
+        bodies = self._counted(bodies)
+        gathered = self._gathered
+        if gathered and gathered[-1].told is None:
+            gathered[-1].bodies += bodies
+        else:
+            gathered.append(_Gathered(bodies))
+        self._count += len(bodies)
+        if self._count >= _MOST_GATHERED:
             self.flush()
         elif self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self.flush)
 
-    def append_durably(self, bodies: list[Event]) -> asyncio.Future[None]:
-        """Record bodies now, after all before them; the future tells when they are durable or why they can't be."""
-        self.flush()
-        return self._hand_over(self._counted(bodies), block=True)
+    def append_durably(self, bodies: list[Event], told: Callable[[asyncio.Future[None]], object]) -> None:
+        """Record bodies now, after all before them; `told` is called once they are durable, or can't be recorded.
+
+        What other sessions bring in the same turn of the event loop goes with them.
+        """
+        self._gathered.append(_Gathered(self._counted(bodies), told))
+        if not self._urgent:
+            self._urgent = True
+            if self._flushing is not None:
+                self._flushing.cancel()
+            self._flushing = asyncio.get_running_loop().call_soon(self.flush)
 
     def flush(self) -> None:
         """Hand over what was gathered."""
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-        if self._gathered:
-            gathered, self._gathered = self._gathered, []
-            self._hand_over(gathered, block=False)
+        self._urgent, self._count = False, 0
+        if not self._gathered:
+            return
+        gathered, self._gathered = self._gathered, []
+        for one, future in zip(gathered, self._spool.append_each([one.bodies for one in gathered]), strict=True):
+            self._watch(future, one.bodies, block=one.told is not None)
+            if one.told is not None:
+                future.add_done_callback(one.told)
 
     def _counted(self, bodies: list[Event]) -> list[Event]:
         if self._lost:
@@ -86,10 +115,8 @@ class AuditTrail:
                 self.decisions[body["decision"]] += 1
         return bodies
 
-    def _hand_over(self, bodies: list[Event], *, block: bool) -> asyncio.Future[None]:
-        future = self._spool.append(bodies)
+    def _watch(self, future: asyncio.Future[None], bodies: list[Event], *, block: bool) -> None:
         future.add_done_callback(lambda done: self._settled(done, bodies, block))
-        return future
 
     def _settled(self, done: asyncio.Future[None], bodies: Sequence[Event], block: bool) -> None:
         if done.cancelled() or done.exception() is None:
@@ -134,7 +161,7 @@ class AuditTrail:
         """Record what could not be recorded before, and how many statements ran unrecorded."""
         postponed, self._postponed = self._postponed, []
         if postponed:
-            self._hand_over(postponed, block=False)
+            self._watch(self._spool.append(postponed), postponed, block=False)
         self.flush()
         if self._timer is not None:
             self._timer.cancel()
