@@ -51,6 +51,8 @@ class Connection(asyncio.Protocol):
         self._timers: list[asyncio.TimerHandle] = []
         self._client_paused = False
         self._closing = False
+        # Both sides were read from when that was looked at last, and nobody's buffer was full.
+        self._unthrottled = False
         # The client's or the server's buffer is full.
         self.client_full = False
         self.server_full = False
@@ -134,7 +136,8 @@ class Connection(asyncio.Protocol):
                 self._record(cast("commands.Record", command))
             else:
                 self._perform_rare(command)
-        self._throttle()
+        if not (self._unthrottled and self.session.flows):
+            self._throttle()
 
     def _record(self, record: commands.Record) -> None:
         trail = self._gateway.trail
@@ -187,8 +190,12 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+        wait = self.client_full or self.session.server_waits
         if self._server is not None:
-            self._server.throttle(self.client_full or self.session.server_waits)
+            self._server.throttle(wait)
+        self._unthrottled = not (pause or wait or self._client_paused or self._closing or self.server_full) and (
+            self._server is not None and self._server.reads
+        )
 
     # What takes a while.
 
@@ -260,6 +267,10 @@ class _ServerEnd(asyncio.Protocol):
         """Read from now on."""
         self._begun = True
         self._connection.perform(())
+
+    @property
+    def reads(self) -> bool:
+        return not self._paused
 
     def throttle(self, pause: bool) -> None:
         if pause != self._paused and self._begun and not self._transport.is_closing():

@@ -34,9 +34,10 @@ class Held:
     # What to send for it; None: as it came.
     replacement: bytes | None
     decision: Decision
-    # What to send if it can't be recorded, and the error that it will fail with.
-    failing: bytes
-    expected: str
+
+
+# Of these nothing is ever noted, so that one entry serves all.
+_BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 
 
 class ClientSide:
@@ -158,22 +159,28 @@ class ClientSide:
         self._flow.push(pending)
         self._replace(spot, failing)
 
-    def _start_statement(self, held: Held, text: str, protocol: str, parameters: int | None) -> None:
-        """Record the intent and send the statement, now or when the intent is durable."""
+    def _start_statement(
+        self, spot: Spot, pending: Pending, decision: Decision, text: str,
+        parameters: int | None = None, replacement: bytes | None = None,
+    ) -> None:  # fmt: skip
+        """Record the intent; send the statement, as it came or what replaces it, now or when the intent is durable."""
         flow = self._flow
-        block = flow.rules.on_failure == "block"
-        held.pending.running = flow.begin(held.decision, text, protocol, parameters)
-        held.ticket = flow.ticket
-        if block:
+        protocol = "simple" if pending.kind is Kind.QUERY else "extended"
+        pending.running = running = flow.begin(decision, text, protocol, parameters)
+        if "deallocate" in decision.verbs:
+            running.deallocates = _deallocated(text)
+        if flow.rules.on_failure == "block":
             flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
-            if held.decision.writes or flow.trail.refusal:
-                self._forward(held.spot.start)
-                self.held = held
+            if decision.writes or flow.trail.refusal:
+                self._forward(spot.start)
+                self.held = Held(flow.ticket, spot, pending, replacement, decision)
                 flow.state = State.RECORDING
                 return
-            flow.awaited = held.ticket
-        self._send(held)
+            flow.awaited = flow.ticket
+        flow.push(pending, decision)
+        if replacement is not None:
+            self._replace(spot, replacement)
 
     def _send(self, held: Held) -> None:
         self._flow.push(held.pending, held.decision)
@@ -181,11 +188,14 @@ class ClientSide:
             self._replace(held.spot, held.replacement)
 
     def _fail(self, held: Held, reason: str) -> None:
-        held.pending.denial = refusals.unrecorded(reason)
-        held.pending.running = None
-        held.pending.expected = held.expected
-        self._flow.push(held.pending)
-        self._replace(held.spot, held.failing)
+        """Send what must fail in its place."""
+        pending = held.pending
+        pending.denial = refusals.unrecorded(reason)
+        pending.running = None
+        simple = pending.kind is Kind.QUERY
+        pending.expected = refusals.UNDEFINED_COLUMN if simple else refusals.UNDEFINED_PORTAL
+        self._flow.push(pending)
+        self._replace(held.spot, refusals.FAILING_QUERY if simple else messages.execute(self._nobody))
 
     def release(self, refusal: str = "") -> None:
         """The held statement's intent is durable; or it could not be written, and the statement fails."""
@@ -220,12 +230,7 @@ class ClientSide:
             self._refuse(spot, decision, text, pending, refusals.FAILING_QUERY)
             return
         replacement = messages.query(decision.text) if decision.action is Action.REWRITE else None
-        held = Held(
-            0, spot, pending, replacement, decision, refusals.FAILING_QUERY, refusals.UNDEFINED_COLUMN
-        )  # fmt: skip
-        self._start_statement(held, text, "simple", None)
-        if "deallocate" in decision.verbs and pending.running is not None:
-            pending.running.deallocates = _deallocated(text)
+        self._start_statement(spot, pending, decision, text, replacement=replacement)
 
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
@@ -233,8 +238,7 @@ class ClientSide:
         if decision.action is Action.DENY:
             self._refuse(spot, decision, "", pending, refusals.FAILING_QUERY)
             return
-        held = Held(0, spot, pending, None, decision, refusals.FAILING_QUERY, refusals.UNDEFINED_COLUMN)
-        self._start_statement(held, "", "simple", None)
+        self._start_statement(spot, pending, decision, "")
 
     # The extended protocol.
 
@@ -293,7 +297,7 @@ class ClientSide:
         if statement.on_server != statement.decision.text:
             self._parse_again(spot, statement)
         flow.portals[head.portal] = Portal(statement, statement.decision, flow.epoch, head.parameters)
-        flow.push(Pending(Kind.BIND, redact=statement.decision.redact_errors))
+        flow.queue.append(Pending(Kind.BIND, redact=True) if statement.decision.redact_errors else _BIND)
 
     def _parse_again(self, spot: Spot, statement: Statement) -> None:
         """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
@@ -347,15 +351,10 @@ class ClientSide:
             text = portal.statement.text
             self._refuse(spot, refusals.STALE_SQL_OBJECT, text, pending, messages.execute(self._nobody))
             return
-        held = Held(
-            0, spot, Pending(Kind.EXECUTE), None, decision, messages.execute(self._nobody), refusals.UNDEFINED_PORTAL
-        )
-        self._start_statement(held, portal.statement.text, "extended", portal.parameters)
-        if "deallocate" in decision.verbs and held.pending.running is not None:
-            held.pending.running.deallocates = _deallocated(portal.statement.text)
+        self._start_statement(spot, Pending(Kind.EXECUTE), decision, portal.statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:
-        self._flow.push(Pending(Kind.DESCRIBE))
+        self._flow.queue.append(_DESCRIBE)
 
     def _close(self, spot: Spot) -> None:
         body = self._chunk[spot.start + 5 : spot.end]
@@ -377,7 +376,7 @@ class ClientSide:
         if flow.copying_in:
             return
         flow.skipping = False
-        flow.queue.append(Pending(Kind.SYNC))
+        flow.queue.append(_SYNC)
 
     def _flush(self, spot: Spot) -> None:
         """Not answered."""

@@ -67,6 +67,17 @@ class Session:
         return self._server is not None and self._server.holding
 
     @property
+    def flows(self) -> bool:
+        """Whether whatever comes from either side can be dealt with at once, as it nearly always can."""
+        flow, server = self._flow, self._server
+        return (
+            flow.state is State.RUNNING
+            and len(flow.queue) <= _MOST_IN_FLIGHT
+            and server is not None
+            and not server.holding
+        )
+
+    @property
     def cancel_key(self) -> bytes:
         """The cancel key as the client was given it; clients of protocol 3.0 know keys of four bytes only."""
         short = self._opened is None or self._opened.version < messages.PROTOCOL_3_2

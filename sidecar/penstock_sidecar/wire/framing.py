@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
+# A NamedTuple without its constructor in Python: there is one for each message.
+_new = tuple.__new__
 _HEADER = struct.Struct(">BI").unpack_from
 # How much of a large message is gathered before one looks at its beginning.
 PREFIX = 8192
@@ -147,7 +149,7 @@ class Scanner:
                 pos = end
                 continue
             if end <= size and (look != 4 or length <= self._limit):
-                spots.append(Spot(kind, pos, end, True))
+                spots.append(_new(Spot, (kind, pos, end, True)))
                 pos = end
                 continue
             if not self._cut(Spot(kind, pos, min(end, size), False), end, look):

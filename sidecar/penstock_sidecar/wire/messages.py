@@ -157,7 +157,9 @@ def negotiate_protocol_version(version: int, unknown: Iterable[str]) -> bytes:
 def read_text(body: bytes, start: int) -> tuple[str, int]:
     """The zero-terminated text that begins at `start`, and where the next field begins. Raises MalformedError."""
     end = body.find(b"\x00", start)
-    if end < 0:
+    if end <= start:
+        if end == start:
+            return "", end + 1
         raise MalformedError("a text in the message has no end")
     try:
         return body[start:end].decode(), end + 1
