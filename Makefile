@@ -7,10 +7,11 @@ RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 E2E_ARGS ?=
+BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance e2e e2e-up e2e-down crds diagrams lock clean
+.PHONY: help demo test lint format unit conformance bench e2e e2e-up e2e-down crds diagrams lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,12 +35,16 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium libatomic1 postgresql-15
+	@.ci/packages chromium libatomic1 pgbouncer postgresql-15
 	$(RUN) pytest $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libpq-dev postgresql-15 python3-dev
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
+
+bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
+	@.ci/packages libatomic1 pgbouncer
+	$(RUN) python -m bench $(BENCH_ARGS)
 
 format: $(VENV)/ready ## rewrite the code in the one format
 	$(RUN) ruff format .

@@ -1,0 +1,106 @@
+"""The smallest run of the benchmark gives figures that can be read, and goals are judged by them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench.figures import Figure, medians, read, write
+from bench.goals import Goal, goals, verdicts
+from bench.report import chart, table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> None:
+    out = tmp_path / "latest.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "bench", "--only", "select", "--mode", "prepared", "--clients", "1",
+            "--seconds", "1", "--rounds", "1", "--scale", "1", "--out", out,
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = read(out)
+    assert {(one.scenario, one.target) for one in figures} == {
+        (scenario, target) for scenario in ("select", "select, block") for target in ("direct", "pgbouncer", "penstock")
+    }
+    for figure in figures:
+        assert (figure.mode, figure.clients) == ("prepared", 1)
+        assert figure.tps is not None
+        assert figure.tps > 10
+        assert figure.p50_us is not None
+        assert figure.p99_us is not None
+        assert 0 < figure.p50_us <= figure.p99_us
+        if figure.target == "direct":
+            assert figure.cpu_us is None
+        else:
+            assert figure.cpu_us is not None
+            assert figure.cpu_us > 1
+            assert figure.rss_kb is not None
+            assert figure.rss_kb > 1000
+    assert "throughput against pgbouncer: ≥ 0.9" in done.stdout
+
+
+def test_an_endpoint_that_fails_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--only", "nothing"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def figure(target: str, scenario: str = "select", **measures: float) -> Figure:
+    return Figure(scenario, "simple", 1, target, **measures)  # type: ignore[arg-type]  # made of words
+
+
+def test_the_median_of_each_measure_counts() -> None:
+    rounds = [figure("penstock", tps=tps, cpu_us=cpu) for tps, cpu in ((30, 1), (10, 3), (20, 2))]
+    assert medians(rounds) == figure("penstock", tps=20, cpu_us=2)
+
+
+def test_figures_survive_their_file(tmp_path: Path) -> None:
+    figures = [figure("direct", tps=5.5), figure("penstock", tps=4.0, rss_kb=70_000)]
+    write(figures, tmp_path / "latest.json")
+    assert read(tmp_path / "latest.json") == figures
+    (tmp_path / "latest.json").write_text('[{"scenario": "select"}]')
+    with pytest.raises(ValueError, match="not a list of figures"):
+        read(tmp_path / "latest.json")
+
+
+def judged(**goal: object) -> list[tuple[float, bool]]:
+    figures = [
+        figure("direct", tps=100), figure("pgbouncer", tps=80), figure("penstock", tps=60, cpu_us=300),
+        figure("direct", "masked", tps=50), figure("penstock", "masked", tps=27),
+    ]  # fmt: skip
+    wanted = Goal.model_validate({"words": "x", "scenario": "select", "measure": "tps", **goal})
+    return [(round(one.value, 3), one.reached) for one in verdicts(figures, [wanted])]
+
+
+def test_a_goal_is_a_ratio_or_a_measure() -> None:
+    assert judged(against="pgbouncer", atLeast=0.9) == [(0.75, False)]
+    assert judged(against="pgbouncer", atLeast=0.7) == [(0.75, True)]
+    assert judged(measure="cpu_us", atMost=500) == [(300, True)]
+    assert judged(measure="cpu_us", against="pgbouncer", atMost=500) == []
+    assert judged(clients=[4], against="pgbouncer", atLeast=0.9) == []
+
+
+def test_what_passthrough_costs_can_be_left_out() -> None:
+    assert judged(scenario="masked", against="direct", beyond={"scenario": "select"}, atLeast=0.95) == [(0.9, False)]
+
+
+def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
+    for goal in goals():
+        assert (goal.at_least is None) != (goal.at_most is None), goal.words
+
+
+def test_a_run_is_drawn() -> None:
+    figures = [figure("direct", tps=100), figure("pgbouncer", tps=80), figure("penstock", tps=76)]
+    assert list(table(figures))[-1].endswith("0.76  0.95")
+    lines = list(chart(verdicts(figures, goals())))
+    assert lines[0].endswith("≥ 0.9")
+    assert lines[1].endswith("0.95  reached")
