@@ -143,10 +143,19 @@ class Scanner:
             if length < 4 or look == 0:
                 raise BrokenStreamError(_complaint(kind, length, look))
             if look == 1:
-                if end > size:
-                    self._passing = end - size
-                    return size
-                pos = end
+                # Rows come by the thousand, one after the other.
+                row = kind
+                while end <= last:
+                    pos = end
+                    kind, length = _HEADER(data, pos)
+                    if kind != row or length < 4:
+                        break
+                    end = pos + 1 + length
+                else:
+                    if end > size:
+                        self._passing = end - size
+                        return size
+                    pos = end
                 continue
             if end <= size and (look != 4 or length <= self._limit):
                 spots.append(_new(Spot, (kind, pos, end, True)))
