@@ -55,6 +55,8 @@ class _Lane:
     """How far shipping one stream has got."""
 
     cursor: int = 0
+    # The highest seq that was ever sent.
+    sent: int = 0
     most_events: int = BATCH_EVENTS
     # Not before this moment (monotonic clock); 0 is at once.
     resume_at: float = 0.0
@@ -183,10 +185,13 @@ class Shipper:
         if not batch:
             return False
         first, last = batch[0][0], batch[-1][0]
+        lane.sent = max(lane.sent, last)
         try:
             acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
         except _Refused as refusal:
             return self._step_around(state, lane, batch, refusal)
+        # Whatever is claimed over there: what was never sent is not forgotten here.
+        acknowledged = min(acknowledged, lane.sent)
         self._say(None)
         lane.most_events = min(BATCH_EVENTS, lane.most_events * 2)
         lane.refused = 0

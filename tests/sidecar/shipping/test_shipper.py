@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from penstock_collector.main import Running, serve
 from penstock_collector.settings import Settings
+from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 from penstock_core.audit.verify import verify
 from penstock_sidecar.shipping.shipper import Shipper
@@ -423,6 +424,39 @@ async def test_an_acknowledgement_that_does_not_move_is_no_tight_loop(bench: Ben
     await asyncio.sleep(0.5)
     assert len(odd.bodies) == 1
     assert bench.spool.depth == 3
+
+
+async def test_what_was_never_sent_is_not_forgotten_whatever_is_acknowledged(bench: Bench, odd: Odd) -> None:
+    await bench.spool.append([{"kind": "open"}])
+    for number in range(1000):
+        await bench.spool.append(statement(number))
+    odd.answers = [lambda body: JSONResponse({"acknowledged": 1_000_000_000})]
+    bench.ship()
+    await bench.shipped()
+    sent = [json.loads(line)["seq"] for body in odd.bodies for line in body.splitlines()]
+    assert sent == list(range(1, 2002))
+
+
+async def test_a_stolen_token_can_not_make_the_spool_forget(bench: Bench) -> None:
+    """Who may write the stream claims that all of it, up to far ahead, was lost by its sender."""
+    await bench.collect()
+    assert bench.running is not None
+    event, _ = Head("gw1/boot1", 10**9 - 1, "0" * 64).seal({"kind": "heartbeat"}, "2026-11-25T09:00:00Z")
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        answer = await http.post(
+            f"{bench.running.url}/v1/streams/gw1/boot1/events",
+            headers={"authorization": "Bearer secret", "penstock-oldest-seq": str(10**9)},
+            content=canonical(event) + b"\n",
+        )
+    assert answer.json() == {"acknowledged": 10**9}
+    await bench.spool.append([{"kind": "open"}])
+    for number in range(1000):
+        await bench.spool.append(statement(number))
+    bench.ship()
+    await bench.shipped()
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        export = await http.get(f"{bench.running.url}/v1/export", headers={"authorization": "Bearer reader"})
+    assert [json.loads(line)["seq"] for line in export.text.splitlines()] == [*range(1, 2002), 10**9]
 
 
 async def test_batches_stay_within_their_size(bench: Bench, odd: Odd) -> None:
