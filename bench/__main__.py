@@ -37,7 +37,7 @@ class _Amount:
     statements: int
 
 
-_FULL = _Amount(rounds=3, seconds=3, scale=10, sessions=100, statements=40_000)
+_FULL = _Amount(rounds=3, seconds=2, scale=10, sessions=100, statements=40_000)
 _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 
 
@@ -106,14 +106,14 @@ def _run_cell(cell: Cell, running: Stage, rounds: int, place: str) -> Iterator[F
 
 def _run_lane(lane: Lane, cell: Cell, running: Stage) -> Figure:
     program = lane.endpoint.program
-    before = program.settled_cpu_seconds() if program is not None else 0.0
+    before = lane.endpoint.rested_cpu_seconds()
     speed = lane.load.run(lane.endpoint, running.binaries)
     figure = Figure(
         lane.scenarios[0], cell.mode, cell.clients, lane.endpoint.target, speed.tps, speed.p50_us, speed.p99_us
     )
     if program is None:
         return figure
-    cpu = (program.settled_cpu_seconds() - before) / speed.count * 1e6
+    cpu = (lane.endpoint.rested_cpu_seconds() - before) / speed.count * 1e6
     return replace(figure, cpu_us=cpu, rss_kb=program.rss_kb())
 
 

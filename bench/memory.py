@@ -30,7 +30,7 @@ def measure(stage: Stage, sessions: int, statements: int) -> Iterator[Figure]:
         yield from _sessions(gate, sessions)
         distinct_statements(statements).run(gate, stage.binaries)
         if gate.program is not None:
-            gate.program.settled_cpu_seconds()
+            gate.rested_cpu_seconds()
             yield Figure("memory", "distinct statements", 4, "penstock", rss_kb=gate.program.rss_kb())
     finally:
         if gate.program is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from typing import cast
 
 import uvloop
 
@@ -19,11 +20,12 @@ class _Connection(asyncio.Protocol):
     """One client's requests, one after the other."""
 
     def __init__(self) -> None:
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
         self._data = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        # Not by isinstance: uvloop's transports are of classes of their own.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -33,16 +35,16 @@ class _Connection(asyncio.Protocol):
             if len(self._data) < end:
                 return
             last = self._data.rfind(b"\n", head + 4, end - 1)
-            seqs = _SEQ.search(self._data, max(last, head), end)
+            found = _SEQ.search(self._data, max(last, head), end)
+            seq = int(found[1]) if found else 0
             del self._data[:end]
-            self._answer(int(seqs[1]) if seqs else 0)
+            self._answer(seq)
 
     def _answer(self, seq: int) -> None:
         body = b'{"acknowledged": %d}' % seq
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-            )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        if self._transport is not None:
+            self._transport.write(head + body)
 
 
 async def _serve(port: int) -> None:

@@ -30,6 +30,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 USER = "bench"
 DBNAME = "bench"
 _STARTING_SECONDS = 30.0
+_SHIPPING_SECONDS = 60.0
 _PGBOUNCER = Path("/usr/sbin/pgbouncer")
 # Rows of customers, and pgbench's accounts, for each unit of scale.
 ROWS = 100_000
@@ -43,6 +44,19 @@ class Endpoint:
     port: int
     password: str
     program: Program | None = None
+    # Where a gate tells its metrics.
+    health: int = 0
+
+    def rested_cpu_seconds(self) -> float:
+        """What its process took so far, once it has nothing to do any more: what is to be shipped is shipped."""
+        if self.program is None:
+            return 0.0
+        end = time.monotonic() + _SHIPPING_SECONDS
+        while self.health and _waiting_events(self.health):
+            if time.monotonic() > end:
+                raise BenchError(f"{self.program.name} does not ship what it records")
+            time.sleep(0.1)
+        return self.program.settled_cpu_seconds()
 
     def environment(self) -> dict[str, str]:
         """How libpq's programs reach it."""
@@ -213,7 +227,7 @@ def _gate(
     except BaseException:
         program.end()
         raise
-    return Endpoint("penstock", port, password, program), time.perf_counter() - began
+    return Endpoint("penstock", port, password, program, health), time.perf_counter() - began
 
 
 def _resources(server_port: int, on_failure: str, masked: bool) -> list[dict[str, Any]]:
@@ -262,6 +276,17 @@ def _wait_until_ready(program: Program, port: int) -> None:
                 return
         time.sleep(0.01)
     raise BenchError(f"{program.name} does not get ready")
+
+
+def _waiting_events(health: int) -> int:
+    """How many events a gate has still to ship."""
+    connection = http.client.HTTPConnection("127.0.0.1", health, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/metrics")
+        for line in connection.getresponse().read().decode().splitlines():
+            if line.startswith("penstock_spool_events "):
+                return int(float(line.split()[1]))
+    raise BenchError("the gate does not tell what waits in its spool")
 
 
 def free_port() -> int:
