@@ -21,7 +21,7 @@ from penstock_sidecar.shipping.spool import Spool, SpoolError, StreamState
 
 _log = structlog.get_logger(__name__)
 
-BATCH_EVENTS = 500
+BATCH_EVENTS = 1000
 BATCH_BYTES = 1_000_000
 # Waiting a moment after an event lets its outcome travel with it; nobody sees so small a delay on the page.
 LINGER_SECONDS = 0.1
@@ -165,7 +165,7 @@ class Shipper:
             return
 
     async def _round(self) -> bool:
-        """One batch of each stream that has one, oldest stream first. Whether anything was shipped."""
+        """One batch of each stream that has one, oldest stream first. Whether it is worth going on at once."""
         progress = False
         states = self._spool.streams()
         self._lanes = {state.name: self._lanes.get(state.name, _Lane(state.acknowledged)) for state in states}
@@ -205,7 +205,8 @@ class Shipper:
             lane.recheck_at = lane.recheck_at or time.monotonic() + _RECHECK_SECONDS
         if acknowledged > state.acknowledged:
             self._spool.acknowledge(acknowledged, state.name)
-        return True
+        # What came meanwhile is waited for a moment, so that a busy gate posts large batches and not many.
+        return lane.cursor < state.head.seq
 
     def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> bool:
         """Keep one refused event, or a stream that is refused as a whole, from holding up the others.

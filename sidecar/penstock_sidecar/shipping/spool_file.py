@@ -324,17 +324,21 @@ def lines(
     connection: sqlite3.Connection, state: StreamState, after: int, limit: int, max_bytes: int
 ) -> list[tuple[int, bytes]]:
     """Up to `limit` events of a stream behind seq `after`, and no more than `max_bytes` unless the first is larger."""
-    taken: list[tuple[int, bytes]] = []
-    size = 0
-    for id_, line in connection.execute(
-        "SELECT id, line FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
-        (row_id(state.id, after + 1), row_id(state.id + 1, 0) - 1, limit),
-    ):
-        size += len(line) + 1
-        if taken and size > max_bytes:
-            break
-        taken.append((id_ & ((1 << _SEQ_BITS) - 1), line))
-    return taken
+    # In one step, as they are stored; and no event has a line break in it.
+    first, count, text = connection.execute(
+        """
+        SELECT min(id), count(*), CAST(group_concat(CAST(line AS TEXT), char(10)) AS BLOB) FROM (
+            SELECT id, line, sum(length(line) + 1) OVER (ORDER BY id) AS size FROM (
+                SELECT id, line FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
+            ) ORDER BY id
+        ) WHERE size <= ? OR size = length(line) + 1
+        """,
+        (row_id(state.id, after + 1), row_id(state.id + 1, 0) - 1, limit, max_bytes),
+    ).fetchone()
+    if not count:
+        return []
+    seq = first & ((1 << _SEQ_BITS) - 1)
+    return list(enumerate(text.split(b"\n"), start=seq))
 
 
 def translated(error: sqlite3.Error) -> SpoolError:

@@ -466,5 +466,5 @@ async def test_batches_stay_within_their_size(bench: Bench, odd: Odd) -> None:
     bench.ship()
     await bench.shipped()
     assert max(map(len, odd.bodies)) <= MEGABYTE
-    assert max(body.count(b"\n") for body in odd.bodies) <= 500
+    assert max(body.count(b"\n") for body in odd.bodies) == 1000
     assert sum(body.count(b"\n") for body in odd.bodies) == 1401
