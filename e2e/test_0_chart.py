@@ -96,17 +96,24 @@ def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
     (inject,) = objects["MutatingWebhookConfiguration", "penstock"]["webhooks"]
     assert "caBundle" not in inject["clientConfig"]
     assert inject["failurePolicy"] == "Fail"
-    assert inject["matchConditions"][0]["expression"].endswith("'penstock.dev/inject' in object.metadata.annotations")
+    assert "'penstock.dev/inject' in object.metadata.labels" in inject["matchConditions"][0]["expression"]
     assert inject["namespaceSelector"]["matchExpressions"][0]["values"] == [
         "kube-system",
         "penstock-system",
         "monitoring",
     ]
     assert [rule["operations"] for rule in inject["rules"]] == [["CREATE"]]
-    (validate,) = objects["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
+    validate, debug, enter = objects["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
     assert "caBundle" not in validate["clientConfig"]
     assert validate["rules"][0]["apiGroups"] == ["penstock.dev"]
     assert not any("/" in resource for resource in validate["rules"][0]["resources"]), "never the status"
+    for guard in (debug, enter):
+        assert guard["failurePolicy"] == "Fail"
+        assert "'penstock-proxy'" in guard["matchConditions"][0]["expression"], (
+            "pods without a sidecar never depend on us"
+        )
+    off = rendered("--set", "webhook.guardSidecars=false")["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
+    assert off == [validate]
 
 
 def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,14 +42,21 @@ class Shop:
             },
         }
 
+        # Further Databases of the namespace, and the Secrets with their credentials.
+        self.others: dict[str, str] = {}
+
     def databases(self, namespace: str) -> Sequence[str]:
-        return ["shop"] if namespace == "shop" else []
+        return ["shop", *self.others] if namespace == "shop" else []
 
     def bundle(self, namespace: str, database: str) -> Bundle | None:
-        if (namespace, database) != ("shop", "shop"):
+        if database not in self.databases(namespace):
             return None
-        resources = [read_database(self.database), read_policy(self.policy)]
-        return Bundle.of(resources, namespace="shop", database="shop", generation=42, mask_key=bytes(32))
+        document = copy.deepcopy(self.database)
+        document["metadata"]["name"] = database
+        if database in self.others:
+            document["spec"]["credentialsSecretRef"]["name"] = self.others[database]
+        resources = [read_database(document), read_policy(self.policy)]
+        return Bundle.of(resources, namespace="shop", database=database, generation=42, mask_key=bytes(32))
 
 
 @pytest.fixture

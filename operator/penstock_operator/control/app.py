@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from traceback import extract_tb
 
 import structlog
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ from penstock_operator.control import reviews
 from penstock_operator.control.measures import Measures
 from penstock_operator.control.policies import Policies, Topic
 from penstock_operator.control.tokens import Tokens, Unverifiable
-from penstock_operator.inject.admit import BadReview, admit
+from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
 from penstock_operator.inject.sidecar import Shape
 
 HEARTBEAT_SECONDS = 15.0
@@ -48,6 +49,14 @@ class Control:
 
         return await self._reviewed(request, "mutate", answer)
 
+    async def guard(self, request: Request) -> Response:
+        """An AdmissionReview of what somebody does to a running pod."""
+
+        def answer(review: object) -> Json:
+            return admit_intrusion(review, self.policies)
+
+        return await self._reviewed(request, "guard", answer)
+
     async def validate(self, request: Request) -> Response:
         """An AdmissionReview of one of our resources."""
 
@@ -66,6 +75,16 @@ class Control:
             return _problem(400, str(problem))
         except (ValueError, RecursionError):
             return _problem(400, "the body is not JSON")
+        except (LookupError, TypeError, AttributeError) as problem:
+            # No API server sends such an object, but anybody in the cluster can.
+            frame = extract_tb(problem.__traceback__)[-1]
+            _log.warning(
+                "a review could not be read",
+                review=kind,
+                problem=repr(problem)[:200],
+                place=f"{frame.name}:{frame.lineno}",
+            )
+            return _problem(400, "the object in the review is not one of its kind")
         response = document["response"]
         self.measures.reviews.labels(kind, "allowed" if response["allowed"] else "denied").inc()
         if not response["allowed"]:
@@ -121,6 +140,7 @@ def secured(control: Control) -> Starlette:
         routes=[
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/mutate", control.mutate, methods=["POST"]),
+            Route("/guard", control.guard, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
             Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
         ]

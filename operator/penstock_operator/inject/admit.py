@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.policy.combine import matches
 from penstock_core.resources import Bundle, Database
 from penstock_operator.inject import annotations as wishes
-from penstock_operator.inject import environment, isolation, sidecar
+from penstock_operator.inject import environment, isolation, likeness, sidecar
 from penstock_operator.inject.annotations import Refusal, Wanted
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.sidecar import Shape, Upstream
@@ -50,40 +50,74 @@ class Request:
 
 
 def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
-    """The AdmissionReview to answer with. Raises BadReview."""
+    """The AdmissionReview to answer with, for a pod that is made. Raises BadReview."""
     request = read_review(review)
     response: Json = {"uid": request.uid, "allowed": True}
     try:
         operations, warnings = inject(request, lookup, shape)
     except Refusal as refusal:
-        response["allowed"] = False
-        response["status"] = {"code": 403, "reason": "Forbidden", "message": f"penstock: {refusal}"}
-    else:
-        if operations:
-            response["patchType"] = "JSONPatch"
-            response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
-        if warnings:
-            response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in warnings]
+        return _answer(_refused(response, refusal))
+    if operations:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
+    if warnings:
+        response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in warnings]
+    return _answer(response)
+
+
+def admit_intrusion(review: object, lookup: Lookup) -> Json:
+    """The same for what is done to a running pod that has a sidecar: `kubectl debug`, `exec`, `attach`.
+
+    The webhook's conditions let through only what concerns the sidecar. Raises BadReview.
+    """
+    uid, namespace, given = _opened(review)
+    response: Json = {"uid": uid, "allowed": True}
+    try:
+        if given.get("kind") != "Pod":
+            raise Refusal(f"{sidecar.CONTAINER} holds the database's credentials; nobody may enter it")
+        request = read_review(review)
+        isolation.refuse_debugging(request.pod, _credentials(namespace, lookup))
+    except Refusal as refusal:
+        _refused(response, refusal)
+    return _answer(response)
+
+
+def _answer(response: Json) -> Json:
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
-def read_review(review: object) -> Request:
-    """The request inside. Raises BadReview."""
+def _refused(response: Json, refusal: Refusal) -> Json:
+    response["allowed"] = False
+    response["status"] = {"code": 403, "reason": "Forbidden", "message": f"penstock: {refusal}"}
+    return response
+
+
+def _opened(review: object) -> tuple[str, str, Json]:
+    """Uid, namespace and object of the request inside. Raises BadReview."""
     request = review.get("request") if isinstance(review, dict) else None
     if not isinstance(request, dict) or not isinstance(request.get("uid"), str):
         raise BadReview("not an AdmissionReview: it has no request with a uid")
-    pod, namespace = request.get("object"), request.get("namespace")
-    if not isinstance(pod, dict) or pod.get("kind") != "Pod" or not isinstance(namespace, str) or not namespace:
-        raise BadReview("not an AdmissionReview of a Pod in a namespace")
+    namespace, given = request.get("namespace"), request.get("object")
+    if not isinstance(namespace, str) or not namespace or not isinstance(given, dict):
+        raise BadReview("not an AdmissionReview of an object in a namespace")
+    return request["uid"], namespace, given
+
+
+def read_review(review: object) -> Request:
+    """The request about a pod. Raises BadReview."""
+    uid, namespace, pod = _opened(review)
+    if pod.get("kind") != "Pod":
+        raise BadReview("not an AdmissionReview of a Pod")
     if not isinstance(pod.get("spec"), dict) or not isinstance(pod.get("metadata"), dict):
         raise BadReview("the Pod has no spec or no metadata")
-    return Request(request["uid"], namespace, pod)
+    return Request(uid, namespace, pod)
 
 
 def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], list[str]]:
     """The patch and the warnings; no operations where nothing is to be done. Raises Refusal."""
     pod = request.pod
     annotations = pod["metadata"].get("annotations") or {}
+    wishes.refuse_slips(annotations, pod["metadata"].get("labels") or {})
     if not wishes.wants_sidecar(annotations):
         return [], []
     wanted = wishes.read(annotations)
@@ -93,16 +127,18 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
     isolation.refuse_sharing(pod)
     _refuse_taken(pod, wanted, shape, upstream)
-    isolation.refuse_reaching(pod, shape, upstream)
+    isolation.refuse_reaching(pod, _credentials(request.namespace, lookup))
     account = pod["spec"].get("serviceAccountName") or "default"
     warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(request.namespace, account))
     patch = Patch(pod)
-    _add_sidecar(patch, wanted, shape, upstream)
+    kept = _add_sidecar(patch, wanted, shape, upstream)
+    if not kept and _injected(pod):
+        warnings.append(f"container {sidecar.CONTAINER} was not as Penstock makes it; it was made anew")
     variables = environment.variables(
         port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
     )
     warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
-    _stamp(patch, pod, shape, bundle.generation)
+    _stamp(patch, pod["metadata"].get("annotations") or {} if kept else {}, shape, bundle.generation)
     return patch.operations, warnings
 
 
@@ -127,8 +163,18 @@ def _upstream(database: Database) -> Upstream:
     return Upstream(database.name, credentials, ca.name, ca.key)
 
 
+def _credentials(namespace: str, lookup: Lookup) -> dict[str, str]:
+    """The Secrets with credentials of the namespace's Databases, and whose they are."""
+    bundles = [lookup.bundle(namespace, name) for name in lookup.databases(namespace)]
+    databases = [bundle.database for bundle in bundles if bundle is not None]
+    return {database.spec.credentials_secret_ref.name: database.name for database in databases}
+
+
 def _injected(pod: Json) -> bool:
-    """Whether this pod was through here before (another webhook changed it since, or it is a copy of such a pod)."""
+    """Whether this pod says that it was through here before.
+
+    Another webhook may have changed it since, or it is a copy of such a pod, maybe of an older one; or it only says so.
+    """
     stamped = wishes.INJECTED_VERSION in (pod["metadata"].get("annotations") or {})
     return stamped and any(map(sidecar.is_ours, pod["spec"].get("initContainers") or []))
 
@@ -146,15 +192,15 @@ def _refuse_taken(pod: Json, wanted: Wanted, shape: Shape, upstream: Upstream) -
                     f"container {container.get('name')} has port {number}, which the sidecar would take; "
                     f"set the annotation {wishes.PREFIX}{which} to a free one"
                 )
-    if _injected(pod):
-        return
+    injected = _injected(pod)
     for kind in (*environment.CONTAINER_LISTS, "ephemeralContainers"):
-        if any(map(sidecar.is_ours, pod["spec"].get(kind) or [])):
+        if any(map(sidecar.is_ours, pod["spec"].get(kind) or [])) and not (injected and kind == "initContainers"):
             raise Refusal(f"the container name {sidecar.CONTAINER} is reserved for the sidecar; rename that container")
     ours = {volume["name"]: volume for volume in sidecar.volumes(shape, upstream)}
     for volume in pod["spec"].get("volumes") or []:
-        if volume.get("name") in ours and volume != ours[volume["name"]]:
-            raise Refusal(f"the volume name {volume['name']} is reserved for the sidecar; rename that volume")
+        name = volume.get("name")
+        if name in ours and not injected and not likeness.is_volume(volume, ours[name]):
+            raise Refusal(f"the volume name {name} is reserved for the sidecar; rename that volume")
 
 
 def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
@@ -169,22 +215,36 @@ def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
     ]
 
 
-def _add_sidecar(patch: Patch, wanted: Wanted, shape: Shape, upstream: Upstream) -> None:
-    if _injected(patch.document):
-        return
+def _add_sidecar(patch: Patch, wanted: Wanted, shape: Shape, upstream: Upstream) -> bool:
+    """Give the pod the sidecar and its volumes; whether it had this very sidecar. What only looks like it is taken out.
+
+    A container under our name with another image, other arguments or other mounts would hold the credentials in our
+    place.
+    """
     spec = patch.document["spec"]
-    there = {volume.get("name") for volume in spec.get("volumes") or []}
-    for volume in sidecar.volumes(shape, upstream):
-        if volume["name"] not in there:
-            patch.insert(volume, len(spec.get("volumes") or []), "spec", "volumes")
-    names = [container.get("name") for container in spec.get("initContainers") or []]
+    for made in sidecar.volumes(shape, upstream):
+        there = [volume.get("name") for volume in spec.get("volumes") or []]
+        if made["name"] in there:
+            place = there.index(made["name"])
+            if likeness.is_volume(spec["volumes"][place], made):
+                continue
+            patch.remove(place, "spec", "volumes")
+        patch.insert(made, len(spec.get("volumes") or []), "spec", "volumes")
+    container = sidecar.container(shape, wanted, upstream)
+    for place, there in enumerate(spec.get("initContainers") or []):
+        if sidecar.is_ours(there):
+            if likeness.is_container(there, container):
+                return True
+            patch.remove(place, "spec", "initContainers")
+            break
+    names = [one.get("name") for one in spec.get("initContainers") or []]
     place = max((index + 1 for index, name in enumerate(names) if name in MESH_CONTAINERS), default=0)
-    patch.insert(sidecar.container(shape, wanted, upstream), place, "spec", "initContainers")
+    patch.insert(container, place, "spec", "initContainers")
+    return False
 
 
-def _stamp(patch: Patch, pod: Json, shape: Shape, generation: int) -> None:
+def _stamp(patch: Patch, kept: Mapping[str, str], shape: Shape, generation: int) -> None:
     """Say on the pod what it was given. A second look keeps the first one's word."""
-    kept = (pod["metadata"].get("annotations") or {}) if _injected(pod) else {}
     stamps = {wishes.INJECTED_VERSION: shape.version, wishes.POLICY_GENERATION: str(generation)}
     for name, value in stamps.items():
         patch.put(kept.get(name, value), "metadata", "annotations", name)

@@ -78,6 +78,19 @@ def wants_sidecar(annotations: Mapping[str, str]) -> bool:
     return text == "true"
 
 
+def refuse_slips(annotations: Mapping[str, str], labels: Mapping[str, str]) -> None:
+    """A pod that could be meant to have a sidecar must not start without one unnoticed. Raises Refusal."""
+    if INJECT in annotations:
+        return
+    if INJECT in labels:
+        raise Refusal(f"{INJECT} is a label here; make it an annotation of the pod (of its template)")
+    asked = next((PREFIX + name for name in WISHES if PREFIX + name in annotations), None)
+    if asked:
+        raise Refusal(
+            f'the pod has the annotation {asked} and not {INJECT}; set it to "true", or "false" to go without'
+        )
+
+
 def unknown(annotations: Mapping[str, str]) -> list[str]:
     """A warning for each annotation with our prefix that nothing reads."""
     known = [INJECT, *(PREFIX + name for name in WISHES), INJECTED_VERSION, POLICY_GENERATION]

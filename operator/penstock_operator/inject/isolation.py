@@ -6,12 +6,25 @@ doesn't belong: names and ports that clash (`admit.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from posixpath import normpath
+
 from penstock_operator.inject import sidecar
 from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.environment import applications
 from penstock_operator.inject.patch import Json
-from penstock_operator.inject.sidecar import Shape, Upstream
 
+# Of a node: what the kubelet mounts into pods, all processes, and the sockets by which any container can be made.
+_NODE_PLACES = tuple(
+    map(
+        PurePosixPath,
+        (
+            "/var/lib/kubelet", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/var/run/containerd",
+            "/var/run/crio", "/var/run/docker.sock", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker",
+        ),
+    )
+)  # fmt: skip
 _AUDIENCES = (sidecar.CONTROL_AUDIENCE, sidecar.COLLECTOR_AUDIENCE)
 
 
@@ -32,49 +45,84 @@ def refuse_sharing(pod: Json) -> None:
         raise Refusal("the sidecar runs on Linux only")
 
 
-def refuse_reaching(pod: Json, shape: Shape, upstream: Upstream) -> None:
-    """What only the sidecar may hold must be in no other container. Raises Refusal."""
-    ours = {volume["name"] for volume in sidecar.volumes(shape, upstream)}
-    _refuse_tokens(pod, ours)
-    secret = upstream.credentials_secret
-    holding = {volume["name"] for volume in pod["spec"].get("volumes") or [] if secret in _secrets_of_volume(volume)}
+def refuse_reaching(pod: Json, credentials: Mapping[str, str]) -> None:
+    """What only a sidecar may hold must be in no other container. Raises Refusal.
+
+    `credentials` are the Secrets of all Databases of the namespace, by name, and whose they are.
+    """
+    _refuse_tokens(pod)
     for _, _, container in applications(pod, sidecar.CONTAINER):
-        # Also before they are there: the volumes that it names will be added.
-        for mount in container.get("volumeMounts") or []:
-            if mount.get("name") in ours:
-                raise Refusal(
-                    f"container {container.get('name')} mounts {mount['name']}, which is the sidecar's alone; remove it"
-                )
-        where = _reference(container, secret, holding)
-        if where:
+        _refuse_container(container, pod, credentials)
+
+
+def refuse_debugging(pod: Json, credentials: Mapping[str, str]) -> None:
+    """The same for the containers that `kubectl debug` adds to a running pod. Raises Refusal."""
+    for container in pod["spec"].get("ephemeralContainers") or []:
+        if container.get("targetContainerName") == sidecar.CONTAINER:
             raise Refusal(
-                f"container {container.get('name')} takes the Secret {secret} by its {where}, so the application would "
-                "hold the database's credentials and could go around the gate; remove it: the sidecar logs in for it"
+                f"container {container.get('name')} would share the processes of {sidecar.CONTAINER}, and could read "
+                "its credentials through /proc; leave out --target"
+            )
+        _refuse_container(container, pod, credentials)
+
+
+def _refuse_container(container: Json, pod: Json, credentials: Mapping[str, str]) -> None:
+    name = container.get("name")
+    volumes = {str(volume.get("name")): volume for volume in pod["spec"].get("volumes") or []}
+    _refuse_node(name, container, volumes)
+    # Also before they are there: the volumes that it names will be added.
+    for mount in container.get("volumeMounts") or []:
+        if mount.get("name") in sidecar.VOLUMES:
+            raise Refusal(f"container {name} mounts {mount['name']}, which is the sidecar's alone; remove it")
+    for secret, where in _secrets(container, volumes):
+        if secret in credentials:
+            raise Refusal(
+                f"container {name} takes the Secret {secret} by its {where}, so the application would hold the "
+                f"credentials of the Database {credentials[secret]} and could go around the gate; remove it: "
+                "a sidecar logs in for it"
             )
 
 
-def _refuse_tokens(pod: Json, ours: set[str]) -> None:
+def _refuse_node(name: object, container: Json, volumes: Mapping[str, Json]) -> None:
+    """On the node's disk, the kubelet keeps what it mounts into every pod."""
+    if (container.get("securityContext") or {}).get("privileged"):
+        raise Refusal(f"container {name} is privileged and could read the sidecar's credentials on its node; remove it")
+    for mount in container.get("volumeMounts") or []:
+        path = ((volumes.get(str(mount.get("name"))) or {}).get("hostPath") or {}).get("path")
+        if path and _holds_credentials(PurePosixPath(normpath("/" + path.lstrip("/")))):
+            raise Refusal(
+                f"container {name} mounts {path} of its node, where the sidecar's credentials could be read; remove it"
+            )
+
+
+def _holds_credentials(path: PurePosixPath) -> bool:
+    return any(path.is_relative_to(place) or place.is_relative_to(path) for place in _NODE_PLACES)
+
+
+def _refuse_tokens(pod: Json) -> None:
     """With the sidecar's tokens the application could write its own record and read the keys of the masks."""
     for volume in pod["spec"].get("volumes") or []:
         for source in (volume.get("projected") or {}).get("sources") or []:
             audience = (source.get("serviceAccountToken") or {}).get("audience")
-            if audience in _AUDIENCES and volume.get("name") not in ours:
+            if audience in _AUDIENCES and volume.get("name") not in sidecar.VOLUMES:
                 raise Refusal(
                     f"volume {volume.get('name')} holds a token for {audience}, which is the sidecar's alone; remove it"
                 )
 
 
-def _reference(container: Json, secret: str, holding: set[str]) -> str:
+def _secrets(container: Json, volumes: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Each Secret that a container takes, and by what."""
     for entry in container.get("env") or []:
-        if ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name") == secret:
-            return f"environment variable {entry.get('name')}"
+        name = ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name")
+        if name:
+            yield name, f"environment variable {entry.get('name')}"
     for source in container.get("envFrom") or []:
-        if (source.get("secretRef") or {}).get("name") == secret:
-            return "envFrom"
+        name = (source.get("secretRef") or {}).get("name")
+        if name:
+            yield name, "envFrom"
     for mount in container.get("volumeMounts") or []:
-        if mount.get("name") in holding:
-            return f"volume {mount['name']}"
-    return ""
+        for name in _secrets_of_volume(volumes.get(str(mount.get("name"))) or {}):
+            yield name, f"volume {mount['name']}"
 
 
 def _secrets_of_volume(volume: Json) -> set[str]:

@@ -29,6 +29,8 @@ _MOUNTS = {
     _TMP: "/tmp",  # noqa: S108 - the container's own, an emptyDir
 }
 _WRITABLE = (_SPOOL, _TMP)
+# The names of volumes that no other container may mount.
+VOLUMES = frozenset(_MOUNTS)
 
 
 @dataclass(frozen=True, slots=True)

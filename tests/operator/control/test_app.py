@@ -98,13 +98,35 @@ async def test_a_pod_is_mutated(running: Running) -> None:
     assert answer.json()["response"]["patchType"] == "JSONPatch"
 
 
-@pytest.mark.parametrize("path", ["/mutate", "/validate"])
+@pytest.mark.parametrize("path", ["/mutate", "/guard", "/validate"])
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"request": {"uid": "1"}}', b"[" * 100_000])
 async def test_garbage_is_one_line(running: Running, path: str, body: bytes) -> None:
     answer = await running.client.post(path, content=body)
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
     assert "\n" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/mutate", "/guard", "/validate"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"annotations": ["penstock.dev/inject"]}, "spec": {"ephemeralContainers": 1}},
+        {"metadata": {"annotations": {"penstock.dev/inject": 7}}, "spec": {"ephemeralContainers": [1]}},
+        {"spec": 7},
+        {"spec": {"containers": "web", "ephemeralContainers": "x"}},
+        {"spec": {"containers": [{"name": "web", "env": 7}], "ephemeralContainers": [[]]}},
+        {"spec": {"containers": [], "volumes": [{"projected": {"sources": [7]}}], "ephemeralContainers": [7]}},
+    ],
+)
+async def test_an_object_that_no_api_server_would_send_is_one_line(
+    running: Running, path: str, change: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotations = {"penstock.dev/inject": "true", "penstock.dev/database": "shop"}
+    pod = {"kind": "Pod", "metadata": {"annotations": annotations}, "spec": {"containers": []}} | change
+    answer = await running.client.post(path, json={"request": {"uid": "1", "namespace": "shop", "object": pod}})
+    assert answer.status_code == 400 or not answer.json()["response"]["allowed"]
+    assert "Traceback" not in capsys.readouterr().out
 
 
 async def test_a_body_larger_than_any_object_is_not_read_to_its_end(running: Running) -> None:

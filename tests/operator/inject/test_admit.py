@@ -2,82 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import copy
-import json
 from typing import Any
 
-import jsonpatch
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.operator.inject.desk import Desk, Json, annotated, pod, review
 
-from penstock_operator.inject import sidecar
 from penstock_operator.inject.admit import BadReview, admit
 from penstock_operator.inject.sidecar import Shape
-
-Json = dict[str, Any]
-
-
-def pod(**spec: Any) -> Json:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": "web-",
-            "annotations": {"penstock.dev/inject": "true", "penstock.dev/database": "shop"},
-        },
-        "spec": {"serviceAccountName": "web", "containers": [{"name": "web", "image": "web:1"}], **spec},
-    }
-
-
-def annotated(subject: Json, **annotations: str) -> Json:
-    for name, value in annotations.items():
-        subject["metadata"]["annotations"]["penstock.dev/" + name.replace("_", "-")] = value
-    return subject
-
-
-def review(subject: Any, namespace: str = "shop") -> Json:
-    return {
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {"uid": "u-1", "namespace": namespace, "operation": "CREATE", "object": subject},
-    }
-
-
-class Desk:
-    """The admission of one shop."""
-
-    def __init__(self, shop: Any, shape: Shape) -> None:
-        self.shop, self.shape = shop, shape
-
-    def answer(self, subject: Any, namespace: str = "shop") -> Json:
-        response: Json = admit(review(subject, namespace), self.shop, self.shape)["response"]
-        assert response["uid"] == "u-1"
-        return response
-
-    def admitted(self, subject: Json) -> Json:
-        """The pod after the patch."""
-        before = copy.deepcopy(subject)
-        response = self.answer(subject)
-        assert response["allowed"], response
-        assert subject == before, "the pod given is not touched"
-        operations = json.loads(base64.b64decode(response.get("patch", "W10=")))
-        after: Json = jsonpatch.apply_patch(subject, operations)
-        return after
-
-    def refusal(self, subject: Json, namespace: str = "shop") -> str:
-        response = self.answer(subject, namespace)
-        assert not response["allowed"]
-        assert "patch" not in response
-        message: str = response["status"]["message"]
-        assert "\n" not in message
-        return message
-
-
-@pytest.fixture
-def desk(shop: Any, shape: Shape) -> Desk:
-    return Desk(shop, shape)
 
 
 def env(container: Json) -> dict[str, Any]:
@@ -188,52 +121,6 @@ def test_variables_that_lead_past_the_sidecar_give_way_with_a_warning(desk: Desk
         "penstock: container web: PGPASSWORD was removed; the sidecar holds the credentials",
         "penstock: container web: PGSERVICE was removed; the sidecar holds the credentials",
     ]
-
-
-@pytest.mark.parametrize(
-    ("container", "volumes", "where"),
-    [
-        (
-            {"env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "shop-db", "key": "password"}}}]},
-            [],
-            "environment variable P",
-        ),
-        ({"envFrom": [{"secretRef": {"name": "shop-db"}}]}, [], "envFrom"),
-        (
-            {"volumeMounts": [{"name": "db", "mountPath": "/db"}]},
-            [{"name": "db", "secret": {"secretName": "shop-db"}}],
-            "volume db",
-        ),
-        (
-            {"volumeMounts": [{"name": "db", "mountPath": "/db"}]},
-            [{"name": "db", "projected": {"sources": [{"secret": {"name": "shop-db"}}]}}],
-            "volume db",
-        ),
-    ],
-)
-@pytest.mark.parametrize("kind", ["containers", "initContainers"])
-def test_an_application_that_holds_the_credentials_is_refused(
-    desk: Desk, container: Json, volumes: Any, where: str, kind: str
-) -> None:
-    message = desk.refusal(pod(**{kind: [{"name": "app", **container}]}, volumes=volumes))
-    assert message.startswith(f"penstock: container app takes the Secret shop-db by its {where}")
-
-
-@pytest.mark.parametrize("name", ["penstock-credentials", "penstock-identity", "penstock-spool"])
-@pytest.mark.parametrize("defined", [False, True])
-def test_the_sidecars_volumes_are_its_own_also_before_they_are_there(desk: Desk, name: str, defined: bool) -> None:
-    ours = sidecar.volumes(desk.shape, sidecar.Upstream("shop", "shop-db", "shop-db-ca", "ca.pem"))
-    subject = pod(containers=[{"name": "app", "volumeMounts": [{"name": name, "mountPath": "/x"}]}])
-    subject["spec"]["volumes"] = ours if defined else []
-    assert desk.refusal(subject).startswith(f"penstock: container app mounts {name}, which is the sidecar's alone")
-
-
-def test_a_token_of_the_sidecars_kind_is_not_for_the_application(desk: Desk) -> None:
-    source = {"serviceAccountToken": {"path": "t", "audience": "penstock-collector"}}
-    message = desk.refusal(pod(volumes=[{"name": "mine", "projected": {"sources": [source]}}]))
-    assert message == (
-        "penstock: volume mine holds a token for penstock-collector, which is the sidecar's alone; remove it"
-    )
 
 
 def test_a_pod_that_does_not_ask_passes_untouched(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_operator.inject.annotations import Refusal, Resources, Wanted, read, unknown, wants_sidecar
+from penstock_operator.inject.annotations import Refusal, Resources, Wanted, read, refuse_slips, unknown, wants_sidecar
 
 P = "penstock.dev/"
 
@@ -62,3 +62,22 @@ def test_an_unknown_annotation_is_a_warning_with_a_guess() -> None:
         "unknown annotation penstock.dev/databse: did you mean penstock.dev/database?"
     ]
     assert "known: penstock.dev/inject" in unknown({P + "zzz": ""})[0]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "words"),
+    [
+        ({}, {"penstock.dev/inject": "true"}, "is a label here; make it an annotation"),
+        ({"penstock.dev/database": "shop"}, {}, "has the annotation penstock.dev/database and not penstock.dev/inject"),
+    ],
+)
+def test_what_could_be_meant_as_asking_is_refused(
+    annotations: dict[str, str], labels: dict[str, str], words: str
+) -> None:
+    with pytest.raises(Refusal, match=words):
+        refuse_slips(annotations, labels)
+
+
+def test_who_says_no_or_only_bears_our_stamps_passes() -> None:
+    refuse_slips({"penstock.dev/inject": "false", "penstock.dev/database": "shop"}, {"penstock.dev/inject": "true"})
+    refuse_slips({"penstock.dev/injected-version": "1"}, {"penstock.dev/injected": "true"})
