@@ -6,6 +6,7 @@ Either keeps the last good bundle when something goes wrong, and says so once. W
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import ssl
 import time
@@ -59,8 +60,11 @@ class BundleSource:
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
-            _log.warning(trouble, kept="the last good policy" if self._confirmed else "none, so nothing is let through")
+            _log.warning(trouble, kept=self._kept())
         self.trouble = trouble
+
+    def _kept(self) -> str:
+        return "the last good policy" if self._confirmed else "none, so nothing is let through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,10 @@ class FileSource(BundleSource):
         )  # fmt: skip
 
 
+class _Withdrawn(ValueError):
+    """`control` says that the Database is gone, or not valid any more."""
+
+
 class ControlSource(BundleSource):
     """The stream of bundles from `control`, one JSON document a line."""
 
@@ -159,6 +167,9 @@ class ControlSource(BundleSource):
             began = time.monotonic()
             try:
                 await self._follow()
+            except _Withdrawn as error:
+                self._withdraw()
+                self._say(f"control {self._url}: {error}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
                 self._say(f"control {self._url}: {' '.join(str(error).split()) or type(error).__name__}")
             else:
@@ -175,10 +186,21 @@ class ControlSource(BundleSource):
         async with httpx2.AsyncClient(verify=context, timeout=timeout, trust_env=False) as client:
             headers = {"Authorization": f"Bearer {token}"}
             async with client.stream("GET", self._url, headers=headers) as response:
+                if response.status_code == 404 and _is_controls_own(await response.aread()):
+                    raise _Withdrawn(f"answers 404{_hint(404)}")
                 if response.status_code != 200:
                     raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
                 async for line in _lines(response.aiter_bytes()):
                     self._take(line)
+
+    def _withdraw(self) -> None:
+        """Who followed when the Database went was sent a bundle without policies; who comes later gets no more."""
+        if self._last is not None and self._last.policies:
+            self._last = self._last.model_copy(update={"policies": ()})
+            self._receive(self._last)
+
+    def _kept(self) -> str:
+        return super()._kept() if self._last is None or self._last.policies else "no policy, so nothing is let through"
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -214,6 +236,14 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield line
         if len(rest) > _LONGEST_LINE:
             raise ValueError(f"sent a line of more than {_LONGEST_LINE} bytes")
+
+
+def _is_controls_own(body: bytes) -> bool:
+    """Whether it is an answer about the Database, and not one of a server that knows no such path."""
+    try:
+        return "error" in json.loads(body)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def _hint(status: int) -> str:

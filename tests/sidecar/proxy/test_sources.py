@@ -30,9 +30,14 @@ spec:
 WANTED = Wanted("shop", "shop", bytes(32))
 
 
-def bundle(generation: int, host: str = "h") -> Bundle:
+def bundle(generation: int, host: str = "h", policies: tuple[str, ...] = ()) -> Bundle:
     return Bundle.model_validate({
         "generation": generation, "maskKey": base64.b64encode(bytes(32)).decode(),
+        "policies": tuple(
+            {"metadata": {"name": name, "namespace": "shop"}, "spec": {
+                "databaseRef": {"name": "shop"}, "subjects": ({"serviceAccount": {"name": "web"}},)}}
+            for name in policies
+        ),
         "database": {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {
             "host": host, "dbname": "shop", "credentialsSecretRef": {"name": "s"}}},
     })  # fmt: skip
@@ -94,6 +99,8 @@ class Control:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.status = "200 OK"
+        # Of answers that are no stream.
+        self.body = b""
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.url = ""
 
@@ -110,6 +117,8 @@ class Control:
                     if part:
                         writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
                         await writer.drain()
+            if not self.status.startswith("200") and self.body:
+                writer.write(f"{len(self.body):x}\r\n".encode() + self.body + b"\r\n")
             writer.write(b"0\r\n\r\n")
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -165,6 +174,39 @@ async def test_a_stream_of_bundles(control: Control, tmp_path: Path) -> None:
         control.lines.put_nowait(bundle(7).model_dump_json().encode())
         await until(lambda: len(got) == 4)
         assert not source.trouble
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        # The Database was deleted, or is not valid any more, while nobody here was listening.
+        (b'{"error": "there is no usable Database shop in shop"}', ()),
+        # Something that knows no such path says nothing about the Database.
+        (b"Not Found", ("web",)),
+    ],
+)
+async def test_a_database_that_went_meanwhile_gives_no_access_any_more(
+    control: Control, tmp_path: Path, body: bytes, left: tuple[str, ...]
+) -> None:
+    got: list[Bundle] = []
+    source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", got.append)
+    running = asyncio.create_task(source.run())
+    try:
+        control.lines.put_nowait(bundle(5, policies=("web",)).model_dump_json().encode())
+        await until(lambda: got)
+        control.status, control.body = "404 Not Found", body
+        control.lines.put_nowait(None)
+        await until(lambda: len(control.requests) >= 3 and "answers 404" in source.trouble)
+        assert tuple(policy.name for policy in got[-1].policies) == left
+        assert len(got) == (1 if left else 2)
+        # It comes back as it was.
+        control.status = "200 OK"
+        control.lines.put_nowait(bundle(5, policies=("web",)).model_dump_json().encode())
+        await until(lambda: not source.trouble)
+        assert [policy.name for policy in got[-1].policies] == ["web"]
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
