@@ -62,6 +62,12 @@ class Control(_Model):
     token_file: Path
     ca_file: Path | None = None
 
+    @model_validator(mode="after")
+    def _encrypted(self) -> Control:
+        if not self.url.startswith("https://"):
+            raise ValueError("url must be an https:// URL: policies come with the key of the hash masks")
+        return self
+
 
 class Collector(_Model):
     """Where the audit trail goes."""
@@ -163,10 +169,15 @@ class Settings(_Model):
             raise ValueError("name is needed outside a pod: it is what the audit trail calls this proxy")
         if "/" in self.stream_owner:
             raise ValueError("name must not hold a slash")
-        if self.identity.issuers and not self.listen.loopback:
+        if not self.listen.loopback:
+            # TLS with clients is not there yet; and without a token, whoever connects is the workload.
+            what = (
+                "tokens would cross the network in clear"
+                if self.identity.issuers
+                else "whoever connects from there would be identity.workload"
+            )
             raise ValueError(
-                f"listen: {self.listen.host} is reachable from elsewhere, and tokens would cross the network in clear;"
-                " with identity.issuers it must be a loopback address"
+                f"listen: {self.listen.host} is reachable from elsewhere, and {what}; it must be a loopback address"
             )
         return self
 

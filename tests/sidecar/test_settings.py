@@ -76,6 +76,11 @@ def test_a_file_with_the_environment_above_it(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"listen": "0.0.0.0:5432"}, "tokens would cross the network in clear"),
+        (
+            {"listen": "0.0.0.0:5432", "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}}},
+            "whoever connects from there would be identity.workload",
+        ),
+        ({"control": {"url": "http://c", "tokenFile": "t"}}, "control: url must be an https:// URL"),
         ({"listen": "5432"}, "listen: must be an address and a port"),
         ({"listen": "127.0.0.1:99999"}, "listen.port: input should be less than or equal to 65535"),
         ({"database": None}, "database: field required"),

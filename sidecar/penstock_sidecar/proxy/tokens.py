@@ -99,13 +99,14 @@ class TokenVerifier:
         try:
             header = jwt.get_unverified_header(token)
             unverified: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, UnicodeError, RecursionError):
             raise TokenError("the password is no OIDC token (a JWT)") from None
         named = [keys for keys in self._keys if keys.issuer.issuer == unverified.get("iss")]
         if not named:
             raise TokenError("the token's issuer is not one that is accepted here")
-        audiences = unverified.get("aud", [])
-        audiences = [audiences] if isinstance(audiences, str) else audiences
+        audiences = unverified.get("aud")
+        # Nothing is proved so far: it may be of any type.
+        audiences = audiences if isinstance(audiences, list) else [audiences]
         # Several entries for one issuer, told apart by audience: people by one client, agents by another.
         keys = next((one for one in named if one.issuer.audience in audiences), named[0])
         claims = _claims(token, keys.find(token, str(header.get("kid", ""))), keys.issuer)

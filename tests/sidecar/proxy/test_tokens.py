@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -54,6 +55,29 @@ def verify(tmp_path: Path) -> Callable[..., Any]:
         Issuer(ISSUER, "penstock-agents", "agent", path),
     ]
     return TokenVerifier(issuers, Workload("shop", "web")).verify
+
+
+def unsigned(payload: bytes) -> str:
+    parts = (b'{"alg":"none"}', payload, b"x")
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        unsigned(b'{"iss":"%s","aud":5}' % ISSUER.encode()),
+        unsigned(b'{"iss":"%s","aud":{"penstock":1}}' % ISSUER.encode()),
+        unsigned(b'{"iss":["%s"]}' % ISSUER.encode()),
+        unsigned(b"[" * 100_000),
+        unsigned(b'{"iss":' * 100_000),
+        "\ud800.a.b",
+        "\x00",
+        "",
+    ],
+)
+async def test_garbage_is_refused_in_words(verify: Callable[..., Any], garbage: str) -> None:
+    with pytest.raises(TokenError):
+        await verify(garbage)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
