@@ -1,7 +1,8 @@
 """Liveness, readiness and metrics over HTTP, for Kubernetes and Prometheus: three GETs and nothing else.
 
-A server of a few lines rather than a framework, so that a sidecar starts fast and stays small. What is told is the
-caller's.
+A server of a few lines rather than a framework, so that a sidecar starts fast and stays small. The whole cluster can
+reach it: details (where the database is, what it said) are for those inside the pod and `kubectl port-forward`. What is
+told is the caller's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import ip_address
 
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
@@ -50,14 +52,16 @@ class HealthServer:
         try:
             async with asyncio.timeout(_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._answer(request))
+                peer = writer.get_extra_info("peername") or ("",)
+                writer.write(self.answer(request, str(peer[0])))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             writer.close()
 
-    def _answer(self, request: bytes) -> bytes:
+    def answer(self, request: bytes, peer: str) -> bytes:
+        """The response to a request's head from that address."""
         words = request.split(b"\r\n", 1)[0].split()
         method, target = (words[0], words[1].split(b"?")[0]) if len(words) == 3 else (b"", b"")
         if method not in (b"GET", b"HEAD"):
@@ -67,11 +71,19 @@ class HealthServer:
             status, body = HTTPStatus.OK, b"ok\n"
         elif target == b"/readyz":
             ready, words_ = self._ready()
-            status, body = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, f"{words_}\n".encode()
+            status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+            body = f"{words_ if _is_inside(peer) else 'ready' if ready else 'not ready'}\n".encode()
         elif target == b"/metrics":
             status, kind = HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8"
             body = generate_latest(self._registry)
         return _response(status, kind, body, head=method == b"HEAD")
+
+
+def _is_inside(peer: str) -> bool:
+    try:
+        return ip_address(peer).is_loopback
+    except ValueError:
+        return False
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes, *, head: bool) -> bytes:

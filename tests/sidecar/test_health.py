@@ -48,6 +48,16 @@ async def test_the_three_that_there_are(health: Health) -> None:
     assert await health.get("/readyz") == (b"HTTP/1.1 503 Service Unavailable", b"no policy has been loaded yet\n")
 
 
+@pytest.mark.parametrize("peer", ["10.1.2.3", "fd00::7", "::ffff:10.1.2.3", ""])
+async def test_others_of_the_cluster_learn_no_details(health: Health, peer: str) -> None:
+    health.state = (True, "policy generation 3; database: the database at shop-db.shop.svc:5432 can't be reached")
+    request = b"GET /readyz HTTP/1.1\r\n\r\n"
+    assert health.server.answer(request, peer).endswith(b"\r\n\r\nready\n")
+    assert b"shop-db" in health.server.answer(request, "127.0.0.1")
+    health.state = (False, "no policy has been loaded yet: control https://control.example")
+    assert health.server.answer(request, peer).endswith(b"\r\n\r\nnot ready\n")
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
