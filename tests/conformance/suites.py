@@ -71,7 +71,7 @@ SUITES: tuple[Suite, ...] = (
         settings={"max_prepared_transactions": "10"},
         sql=extension("hstore"),
     ),
-    Pgx(name="pgx", packages=(f"{PGX}/pgconn", PGX), part="^Test(ConnPipeline|ConnCopy|ConnExec|CancelRequest|Batch)"),
+    Pgx(name="pgx", packages=(f"{PGX}/pgconn", PGX), part="^Test(Pipeline|ConnCopy|CancelRequest|ConnSendBatch)"),
     _sqlalchemy("psycopg", ()),
     _sqlalchemy("asyncpg", ()),
     Django(
