@@ -71,7 +71,11 @@ class CollectorClient:
             self._http.stream("GET", f"{self._url}/v1/export", params={"stream": stream}) as response,
         ):
             self._check(response)
-            yield from response.iter_lines()
+            for line in _lines(response.iter_bytes()):
+                # Told within an answer that had begun.
+                if line.startswith('{"error":') and json.loads(line).keys() == {"error"}:
+                    raise click.ClickException(f"collector {self._url}: {json.loads(line)['error']}")
+                yield line
 
     def follow(self, query: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Name and data of each event of the live tail, until the collector ends it."""
@@ -112,6 +116,16 @@ class CollectorClient:
         except (ValueError, LookupError, TypeError):
             said = response.reason_phrase
         raise click.ClickException(f"collector {self._url} answers {status}: {said}")
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """Split at newlines alone: the usual line iterator also splits at characters that stand unescaped in JSON."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() for line in lines)
+    if rest:
+        yield rest.decode()
 
 
 def _token(file: Path) -> str:

@@ -26,6 +26,8 @@ from penstock_collector.web.security import bearer
 _log = structlog.get_logger(__name__)
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
+# A sender puts some hundred into one; each becomes an object here, and a row if it is no event.
+MOST_LINES = 20_000
 OLDEST_HEADER = "Penstock-Oldest-Seq"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RETRY = {"retry-after": "2"}
@@ -65,6 +67,8 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return _refuse(413, f"a batch is at most {MOST_BODY_BYTES} bytes")
     except ClientDisconnect:
         return _refuse(400, "the request ended early")
+    if body.count(b"\n") > MOST_LINES:
+        return _refuse(413, f"a batch is at most {MOST_LINES} lines")
     return await _store(collector, f"{owner}/{boot}", body, int(oldest))
 
 

@@ -235,4 +235,12 @@ async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:
 
 
 def _stamps(*files: Path) -> list[int]:
-    return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
+    return [_stamp(file) for file in files]
+
+
+def _stamp(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        # Being replaced at this moment, for one.
+        return 0

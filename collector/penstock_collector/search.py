@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from penstock_collector.store.projection import split
+from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
 MOST_ROWS = 500
 _LONGEST_FILTER = 400
@@ -87,10 +88,12 @@ def _moment(name: str, value: str) -> str:
         return ""
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # At either end of the calendar, UTC may be beyond it.
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadFilter(f"{name} is a time such as 2026-11-25T09:00:00Z, not {value!r}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def match_expression(words: str) -> str:
@@ -251,6 +254,8 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
     if row is None:
         return None
     number = int(row[0])
+    if seq > MAX_SAFE_INTEGER:
+        return None
     events = connection.execute(
         "SELECT id, document, broken, session, statement, kind FROM events WHERE stream = ? AND seq = ? ORDER BY id",
         (number, seq),
@@ -340,12 +345,14 @@ def export(connection: sqlite3.Connection, stream: str, after: Place, limit: int
         values,
     )
     lines = connection.execute(
-        """SELECT t.name, q.seq, q.id + :quarantined, CAST(q.raw AS TEXT)
+        """SELECT t.name, q.seq, q.id + :quarantined, q.raw
            FROM streams t CROSS JOIN quarantine q ON q.stream = t.id
            WHERE (:stream = '' OR t.name = :stream) AND length(q.raw) = q.length AND q.claimed_seq IS NOT NULL
              AND t.name >= :name AND (t.name > :name OR (q.seq, q.id + :quarantined) > (:seq, :id))
            ORDER BY t.name, q.seq, q.id LIMIT :limit""",
         values,
     )
-    found = (((row[0], int(row[1]), int(row[2])), str(row[3])) for rows in (events, lines) for row in rows)
+    found = [((row[0], int(row[1]), int(row[2])), str(row[3])) for row in events]
+    # Whoever sent such a line may have sent any bytes; none of them may end the export, or begin another line in it.
+    found += [((row[0], int(row[1]), int(row[2])), row[3].decode(errors="replace")) for row in lines]
     return sorted(found)[:limit]

@@ -278,3 +278,11 @@ def test_a_bad_filter_is_said_by_the_collector(desk: Desk) -> None:
     for name in ("search", "tail"):
         result = desk.run(name, "--since", "yesterday")
         assert (result.exit_code, "answers 400: since is a time such as" in result.output) == (1, True)
+
+
+def test_an_export_keeps_lines_whole_whatever_separators_stand_in_them(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1, sql="SELECT '\u2028 \u0085 \u2029 \x0b \x1c'")
+    result = desk.run("verify")
+    assert result.exit_code == 0, result.output
+    assert len(desk.run("export").output.split("\n")) == 4

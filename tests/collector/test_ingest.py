@@ -138,7 +138,7 @@ BAD_LINES = {
     "no kind": (sealed_as(kind=7), "no usable kind"),
     "no hash": (lambda event: line({**event, "hash": None}), "no usable hash"),
     "a fraction inside": (lambda event: line({**event, "rows": 0.5}), "not canonical: float is not a JSON type"),
-    "lone surrogate": (lambda event: line({**event, "sql": "\ud800"}), "not canonical: surrogates not allowed"),
+    "lone surrogate": (lambda event: line({**event, "sql": "\ud800"}), "not canonical: str is not valid UTF-8"),
     "deep inside": (
         lambda event: line({**event, "sql": [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}),
         "not canonical: nested",
@@ -265,3 +265,9 @@ async def test_what_is_counted(client: Any, sender: Any) -> None:
     assert 'penstock_collector_refused_total{status="401"} 1.0' in text
     assert 'penstock_collector_alarms{kind="quarantine"} 1.0' in text
     assert "gw1" not in text
+
+
+async def test_a_flood_of_tiny_lines_is_too_large(client: Any) -> None:
+    response = await client.post(b"{}\n" * 20_001)
+    assert response.status_code == 413
+    assert "20000 lines" in response.json()["error"]

@@ -44,7 +44,7 @@ def newer(path: Path) -> None:
     ("spoil", "complaint"),
     [
         (lambda path: path.write_bytes(b"garbage " * 1000), "cannot be used: file is not a database"),
-        (lambda path: path.mkdir(), "cannot be opened: unable to open database file"),
+        (lambda path: path.mkdir(), "cannot be made: Is a directory"),
         (foreign, "is an SQLite database of something else, not an audit trail"),
         (newer, "has schema version 99; this program knows 1"),
     ],
@@ -157,6 +157,20 @@ async def test_a_silent_stream_raises_an_alarm_until_it_is_heard_of(
     await client.send(sender.seal({"kind": "close"}))
     await asyncio.sleep(0.5)
     assert await client.alarms() == {}
+
+
+async def test_the_record_is_readable_by_the_program_alone(client: Any, sender: Any, settings: Settings) -> None:
+    await client.send(sender.seal(OPEN))
+    files = list(settings.database.parent.glob(settings.database.name + "*"))
+    assert len(files) >= 3
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
+
+
+async def test_whoever_asks_for_readiness_again_and_again_does_not_hold_up_the_record(client: Any, sender: Any) -> None:
+    asked = [client.get("/readyz", token=None) for _ in range(300)]
+    *answers, acknowledged = await asyncio.gather(*asked, client.send(sender.seal(OPEN)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert acknowledged == 1
 
 
 async def test_a_full_disk_is_told_to_the_sender(client: Any, sender: Any) -> None:

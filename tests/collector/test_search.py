@@ -8,8 +8,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.collector.conftest import ndjson
 
-from penstock_collector.search import match_expression
+from penstock_collector.search import export, match_expression
+from penstock_collector.store.database import StoreError
+from penstock_collector.web import api
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
@@ -159,6 +162,35 @@ async def test_a_limit_is_kept_within_reason(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN) + [event for number in range(600) for event in sender.statement(number)])
     assert len((await client.get("/v1/events?limit=1000000")).json()["events"]) == 500
     assert len((await client.get("/v1/events?limit=0")).json()["events"]) == 100
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_beyond_the_calendar_is_a_bad_filter(client: Any, moment: str) -> None:
+    response = await client.get("/v1/events?" + urlencode({"since": moment}))
+    assert response.status_code == 400
+    assert "since is a time such as" in response.json()["error"]
+
+
+async def test_bytes_that_are_no_text_do_not_end_an_export(client: Any, sender: Any) -> None:
+    events = sender.seal(OPEN)
+    await client.send(ndjson(events) + b'{"seq":2,"x":"\xed\xa0\x80"}\n')
+    await client.send(sender.statement(1), oldest=3)
+    exported = await client.exported()
+    assert [one["seq"] for one in exported] == [1, 2, 2, 3]
+
+
+async def test_an_export_that_breaks_off_says_so(client: Any, sender: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await client.send(sender.seal(OPEN))
+
+    def broken(connection: Any, stream: str, after: Any) -> Any:
+        if after != ("", 0, 0):
+            raise StoreError("audit database cannot be read: disk I/O error")
+        return export(connection, stream, after)
+
+    monkeypatch.setattr(api, "export", broken)
+    first, last = await client.exported()
+    assert first["kind"] == "open"
+    assert last == {"error": "the export ends here: audit database cannot be read: disk I/O error"}
 
 
 async def test_an_export_larger_than_a_portion_is_whole(client: Any, sender: Any) -> None:

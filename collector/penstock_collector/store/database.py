@@ -6,6 +6,7 @@ What doesn't belong: what is written (`intake.py`, `retention.py`) and read (`pe
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -35,6 +36,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """The file's one writing connection; makes the file if there is none. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Made here with narrow permissions, since SQLite would make it readable by all.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     except OSError as error:
         raise StoreError(f"audit database {path} cannot be made: {error.strerror}") from None

@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 # Jobs that may wait; a sender that comes when so many do is told to come back.
 _MOST_WAITING = 64
+_CHECK_SECONDS = 1.0
 
 
 class Busy(StoreError):
@@ -39,6 +41,9 @@ class Writer:
             raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-writer")
         self._waiting = 0
+        self._checking = asyncio.Lock()
+        self._checked = float("-inf")
+        self._complaint = ""
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """What `job` returns, once its transaction is on the disk. Raises StoreError, Busy."""
@@ -49,6 +54,19 @@ class Writer:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, job)
         finally:
             self._waiting -= 1
+
+    async def check(self) -> None:
+        """Raises StoreError if nothing can be written. However many ask, the disk is asked once a second."""
+        async with self._checking:
+            if time.monotonic() >= self._checked + _CHECK_SECONDS:
+                try:
+                    await self.run(lambda connection: connection.execute("SELECT 1 FROM streams LIMIT 1"))
+                    self._complaint = ""
+                except StoreError as error:
+                    self._complaint = str(error)
+                self._checked = time.monotonic()
+        if self._complaint:
+            raise StoreError(self._complaint)
 
     def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -5,11 +5,13 @@ What doesn't belong: pages, taking in events (`penstock_collector.ingest`).
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from functools import partial
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
@@ -18,6 +20,8 @@ from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, expo
 from penstock_collector.store import alarms
 from penstock_collector.store.database import StoreError
 from penstock_collector.web.pages import whole_number
+
+_log = structlog.get_logger(__name__)
 
 
 async def search_events(request: Request) -> Response:
@@ -63,7 +67,13 @@ async def _export(collector: Collector, stream: str) -> AsyncIterator[str]:
     """In portions, each a transaction of its own: an export of any size blocks nobody and fits in memory."""
     place: Place = ("", 0, 0)
     while True:
-        portion = await collector.readers.run(partial(export, stream=stream, after=place))
+        try:
+            portion = await collector.readers.run(partial(export, stream=stream, after=place))
+        except StoreError as error:
+            # The answer is under way. Cut off in silence, it would pass for the whole.
+            _log.error("an export ended early", why=str(error))
+            yield json.dumps({"error": f"the export ends here: {error}"}) + "\n"
+            return
         if not portion:
             return
         place = portion[-1][0]
@@ -102,7 +112,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """The store can be written, so that events are taken in."""
     try:
-        await collector_of(request).writer.run(lambda connection: connection.execute("SELECT 1 FROM streams LIMIT 1"))
+        await collector_of(request).writer.check()
     except StoreError as error:
         return PlainTextResponse(f"{error}\n", 503)
     return PlainTextResponse("ok\n")

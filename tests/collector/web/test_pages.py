@@ -227,3 +227,8 @@ async def test_alarms_that_a_person_clears(client: Any, sender: Any) -> None:
     assert done.status_code == 303
     assert await client.alarms() == {}
     assert "No alarm stands" in (await client.get("/streams")).text
+
+
+async def test_a_place_that_no_stream_can_have_is_unknown(client: Any, sender: Any) -> None:
+    await client.send(sender.seal({"kind": "open"}))
+    assert (await client.get("/statements/gw1/boot1/99999999999999999999999")).status_code == 404
