@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import time
 from typing import Any
 
 import httpx2
@@ -47,11 +48,21 @@ GOOD: dict[str, Any] = {
 WEB_POD = Caller("shop", "web", "web-1", "u-1")
 
 
+def token(audience: str = "penstock-control", life: float = 3600, subject: str = "web") -> str:
+    """As a projected one looks, but for the signature."""
+    payload = json.dumps({"aud": [audience], "exp": time.time() + life, "sub": subject}).encode()
+    return f"e30.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.c2ln"
+
+
+GOOD_TOKEN = token()
+
+
 class Reviewer:
     """An API server that reviews tokens: it knows one, and can be down."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.good = {GOOD_TOKEN}
         self.down = False
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -60,7 +71,7 @@ class Reviewer:
         spec = json.loads(request.content)["spec"]
         assert spec["audiences"] == ["penstock-control"]
         self.asked.append(spec["token"])
-        return httpx2.Response(201, json={"status": GOOD if spec["token"] == "good" else {"authenticated": False}})
+        return httpx2.Response(201, json={"status": GOOD if spec["token"] in self.good else {"authenticated": False}})
 
 
 class Clock:

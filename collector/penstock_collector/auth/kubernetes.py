@@ -6,8 +6,6 @@ What doesn't belong: which streams that pod may write (`streams.py`).
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import ssl
 import time
@@ -18,6 +16,7 @@ from pathlib import Path
 import httpx2
 
 from penstock_collector.auth.token_file import fingerprint
+from penstock_core.pod_token import is_worth_a_review
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _POD_UID = "authentication.kubernetes.io/pod-uid"
@@ -26,7 +25,6 @@ _KEPT_SECONDS = 60.0
 _REFUSAL_KEPT_SECONDS = 10.0
 _MOST_KEPT = 10_000
 _AT_ONCE = 8
-_LONGEST_TOKEN = 16 * 1024
 
 
 class ReviewUnavailable(RuntimeError):
@@ -66,7 +64,7 @@ class TokenReviewer:
 
     async def pod_uid(self, token: str) -> str | None:
         """The uid of the pod that the token was made for, None if it proves no pod. Raises ReviewUnavailable."""
-        if not self._worth_asking(token):
+        if not is_worth_a_review(token, self._audience, time.time()):
             return None
         key = fingerprint(token)
         known = self._known.get(key)
@@ -79,18 +77,6 @@ class TokenReviewer:
         while len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
         return uid
-
-    def _worth_asking(self, token: str) -> bool:
-        """Whether the token at least says that it is for us and still valid: keeps guesses off the API server."""
-        parts = token.split(".")
-        if len(parts) != 3 or len(token) > _LONGEST_TOKEN:
-            return False
-        try:
-            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-            audience, expiry = claims.get("aud"), claims.get("exp", 0)
-            return self._audience in (audience if isinstance(audience, list) else [audience]) and expiry > time.time()
-        except (ValueError, AttributeError, TypeError, RecursionError):
-            return False
 
     async def _review(self, token: str) -> str | None:
         body = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from traceback import extract_tb
 
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from penstock_core.pod_token import claims
 from penstock_operator.cluster.watch import Json
 from penstock_operator.control import reviews
 from penstock_operator.control.measures import Measures
@@ -25,6 +27,7 @@ from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
 from penstock_operator.inject.sidecar import Shape
 
 HEARTBEAT_SECONDS = 15.0
+SHORTEST_STREAM_SECONDS = 60.0
 # The API server's own limit for an object is below this.
 _LARGEST_REVIEW = 8 * 1024 * 1024
 _log = structlog.get_logger(__name__)
@@ -111,18 +114,20 @@ class Control:
         if topic is None:
             return _problem(404, f"there is no usable Database {database} in {namespace}")
         _log.info("following", pod=f"{namespace}/{caller.pod}", database=database)
-        lines = self._lines((namespace, database), topic)
+        lines = self._lines((namespace, database), topic, _seconds_left(token.strip()))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
-    async def _lines(self, key: tuple[str, str], topic: Topic) -> AsyncIterator[bytes]:
+    async def _lines(self, key: tuple[str, str], topic: Topic, seconds: float) -> AsyncIterator[bytes]:
+        """For so long: whoever goes on listening has to show that the pod is still there."""
+        end = time.monotonic() + seconds
         stopping = asyncio.create_task(self.stopping.wait())
         with self.measures.streams.track_inprogress():
             try:
                 yield topic.line
-                while not self.stopping.is_set():
+                while not self.stopping.is_set() and (left := end - time.monotonic()) > 0:
                     changed = asyncio.create_task(topic.changed.wait())
                     await asyncio.wait(
-                        [changed, stopping], timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                        [changed, stopping], timeout=min(HEARTBEAT_SECONDS, left), return_when=asyncio.FIRST_COMPLETED
                     )
                     changed.cancel()
                     if topic.changed.is_set():
@@ -150,6 +155,12 @@ def secured(control: Control) -> Starlette:
 async def _healthz(_: Request) -> Response:
     """For those who want to know whether they trust our certificate."""
     return PlainTextResponse("ok\n")
+
+
+def _seconds_left(token: str) -> float:
+    """How long the token is good for by itself; no shorter than a clock that is wrong should make it."""
+    found = claims(token)
+    return max(SHORTEST_STREAM_SECONDS, (found.expires if found else 0.0) - time.time())
 
 
 async def _body(request: Request) -> bytes:

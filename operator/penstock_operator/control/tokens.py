@@ -5,6 +5,7 @@ What doesn't belong: what that pod may read (`app.py`).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from penstock_core.pod_token import is_worth_a_review
 from penstock_operator.cluster.api import Api, ApiError, Json
 
 _PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -23,7 +25,8 @@ _REMEMBERED = 60.0
 # What was refused is asked about again soon, but not as often as somebody cares to send it.
 _REFUSAL_REMEMBERED = 5.0
 _MOST = 10_000
-_LONGEST_TOKEN = 16_384
+# Reviews under way; more wait.
+_AT_ONCE = 8
 _log = structlog.get_logger(__name__)
 
 
@@ -48,12 +51,13 @@ class Tokens:
         self._api = api
         self._audience = audience
         self._clock = clock
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         # By hash, so that a dump of the memory holds no token.
         self._known: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
 
     async def caller(self, token: str) -> Caller | None:
         """Whose token it is; None if it isn't good for this audience or not a pod's. Raises Unverifiable."""
-        if not token or len(token) > _LONGEST_TOKEN:
+        if not is_worth_a_review(token, self._audience, time.time()):
             return None
         key = hashlib.sha256(token.encode()).digest()
         now = self._clock()
@@ -66,7 +70,8 @@ class Tokens:
             "spec": {"token": token, "audiences": [self._audience]},
         }
         try:
-            answer = await self._api.create(_PATH, body)
+            async with self._slots:
+                answer = await self._api.create(_PATH, body)
         except ApiError as problem:
             _log.warning("a token could not be reviewed", problem=str(problem))
             raise Unverifiable(str(problem)) from problem

@@ -173,7 +173,9 @@ class ControlSource(BundleSource):
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
                 self._say(f"control {self._url}: {' '.join(str(error).split()) or type(error).__name__}")
             else:
-                self._say(f"control {self._url}: the stream ended")
+                # It ends with the token it was asked for with, about once an hour.
+                if time.monotonic() - began < 2 * _LONGEST_DELAY:
+                    self._say(f"control {self._url}: the stream ended")
             # A stream that lived a while is begun again at once, but not by all sidecars in the same moment.
             delay = 0.2 if time.monotonic() - began > 2 * _LONGEST_DELAY else min(delay * 2, _LONGEST_DELAY)
             await asyncio.sleep(random.uniform(0.05, delay))  # noqa: S311 - no secret

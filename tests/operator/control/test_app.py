@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.operator.doubles import SHOP, WEB, Clock, Reviewer, change, synced, tokens
+from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, synced, token, tokens
 
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
 from penstock_operator.control import app
@@ -59,7 +59,7 @@ class Running:
         self.client = httpx2.AsyncClient(
             base_url=f"https://localhost:{self.port}", verify=self.trust, trust_env=False, timeout=10
         )
-        self.bearer = {"Authorization": "Bearer good"}
+        self.bearer = {"Authorization": f"Bearer {GOOD_TOKEN}"}
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -177,6 +177,20 @@ async def test_a_silent_stream_has_a_heartbeat(running: Running, monkeypatch: py
         assert await asyncio.wait_for(anext(lines), 2) == ""
 
 
+async def test_a_stream_ends_with_the_token_it_was_asked_for_with(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a token that was taken along is of no use for long, nor a pod's that is gone."""
+    monkeypatch.setattr(app, "SHORTEST_STREAM_SECONDS", 0.0)
+    short = token(life=0.3)
+    running.reviewer.good.add(short)
+    async with running.client.stream(
+        "GET", "/v1/policies/shop/shop", headers={"Authorization": f"Bearer {short}"}
+    ) as answer:
+        async with asyncio.timeout(5):
+            assert len([line async for line in answer.aiter_lines() if line]) == 1
+
+
 async def test_a_stream_ends_when_the_process_is_to_end(running: Running) -> None:
     async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
         lines = answer.aiter_lines()
@@ -191,8 +205,8 @@ async def test_a_stream_ends_when_the_process_is_to_end(running: Running) -> Non
         ("/v1/policies/shop/shop", None, 401, "a bearer token is needed"),
         ("/v1/policies/shop/shop", "Basic eDp5", 401, "a bearer token is needed"),
         ("/v1/policies/shop/shop", "Bearer bad", 401, "not a running pod's"),
-        ("/v1/policies/other/shop", "Bearer good", 403, "a pod of shop can't read policies of other"),
-        ("/v1/policies/shop/nothing", "Bearer good", 404, "no usable Database nothing in shop"),
+        ("/v1/policies/other/shop", f"Bearer {GOOD_TOKEN}", 403, "a pod of shop can't read policies of other"),
+        ("/v1/policies/shop/nothing", f"Bearer {GOOD_TOKEN}", 404, "no usable Database nothing in shop"),
     ],
 )
 async def test_others_do_not(running: Running, path: str, authorization: str | None, status: int, words: str) -> None:
