@@ -14,7 +14,7 @@ from penstock_operator.cluster.access import AccessError
 from penstock_operator.cluster.api import ApiError
 from penstock_operator.control.main import run
 from penstock_operator.serving import ServingError
-from penstock_operator.settings import ControlSettings, wrong_settings
+from penstock_operator.settings import ControlSettings, SettingsError, wrong_settings
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command() -> None:
     try:
         settings = ControlSettings()
         asyncio.run(run(settings))
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         raise click.ClickException(wrong_settings(error)) from None
     except (AccessError, ApiError, ServingError) as problem:
         raise click.ClickException(str(problem)) from None

@@ -14,7 +14,7 @@ from penstock_operator.cluster.access import AccessError
 from penstock_operator.controllers.handlers import WatchingEnded
 from penstock_operator.main import run
 from penstock_operator.serving import ServingError
-from penstock_operator.settings import OperatorSettings, wrong_settings
+from penstock_operator.settings import OperatorSettings, SettingsError, wrong_settings
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command() -> None:
     try:
         settings = OperatorSettings()
         asyncio.run(run(settings))
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         raise click.ClickException(wrong_settings(error)) from None
     except (AccessError, ServingError, WatchingEnded) as problem:
         raise click.ClickException(str(problem)) from None

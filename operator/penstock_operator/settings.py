@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+__all__ = ["ControlSettings", "OperatorSettings", "SettingsError", "wrong_settings"]
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -78,8 +80,10 @@ class OperatorSettings(BaseSettings):
     authority_days: Annotated[float, Field(ge=30, le=3650)] = 1095
 
 
-def wrong_settings(error: ValidationError) -> str:
+def wrong_settings(error: ValidationError | SettingsError) -> str:
     """What is wrong with the environment, one line, naming the variables."""
+    if isinstance(error, SettingsError):
+        return f"{' '.join(str(error).split())}: it must be JSON"
     prefix = {"ControlSettings": "PENSTOCK_CONTROL_", "OperatorSettings": "PENSTOCK_OPERATOR_"}[error.title]
     parts = []
     for problem in error.errors(include_url=False, include_input=False):

@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from penstock_operator.settings import ControlSettings, OperatorSettings, wrong_settings
+from penstock_operator.settings import ControlSettings, OperatorSettings, SettingsError, wrong_settings
 
 
 @pytest.fixture
@@ -45,3 +45,12 @@ def test_the_operator_needs_its_namespace(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ValidationError) as caught:
         OperatorSettings()
     assert wrong_settings(caught.value) == "PENSTOCK_OPERATOR_NAMESPACE: field required"
+
+
+def test_a_variable_that_is_not_json_is_named(chart: pytest.MonkeyPatch) -> None:
+    chart.setenv("PENSTOCK_CONTROL_SIDECAR", "{")
+    with pytest.raises(SettingsError) as caught:
+        ControlSettings()
+    assert wrong_settings(caught.value) == (
+        'error parsing value for field "sidecar" from source "EnvSettingsSource": it must be JSON'
+    )

@@ -17,6 +17,7 @@ from penstock_operator.certificates.spread import spread
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers.verdicts import Holdings, Verdict, ready_condition, verdicts
 from penstock_operator.inject.annotations import INJECTED_LABEL
+from penstock_operator.inject.sidecar import is_ours
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
 
 Json = dict[str, Any]
@@ -40,6 +41,8 @@ class Namespaces:
         self._instance = instance
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
+        # What went wrong with a namespace the last time, to say it once.
+        self._troubles: dict[str, str] = {}
         self.known: set[str] = set()
 
     def touch(self, *namespaces: str) -> None:
@@ -70,18 +73,27 @@ class Namespaces:
             await asyncio.sleep(_GATHER)
             self._wake.clear()
             dirty, self._dirty = self._dirty, set()
-            failed = [namespace for namespace in sorted(dirty) if not await self._tried(namespace)]
-            if failed:
-                await asyncio.sleep(_RETRY)
-                self.touch(*failed)
+            for namespace in sorted(dirty):
+                await self._try(namespace)
 
-    async def _tried(self, namespace: str) -> bool:
+    async def _try(self, namespace: str) -> None:
+        """One look; where it fails another one later, which no other namespace waits for."""
+        fault: Exception | None = None
         try:
             await self.reconcile(namespace)
         except ApiError as problem:
-            _log.warning("a namespace could not be brought up to date", namespace=namespace, problem=str(problem))
-            return False
-        return True
+            trouble = str(problem)
+        except Exception as problem:  # what one namespace holds must not end the operator for all others
+            trouble, fault = repr(problem), problem
+        else:
+            self._troubles.pop(namespace, None)
+            return
+        if self._troubles.get(namespace) != trouble:
+            self._troubles[namespace] = trouble
+            _log.warning(
+                "a namespace could not be brought up to date", namespace=namespace, problem=trouble, exc_info=fault
+            )
+        asyncio.get_running_loop().call_later(_RETRY, self.touch, namespace)
 
     async def reconcile(self, namespace: str) -> None:
         """One look. Raises ApiError."""
@@ -92,7 +104,7 @@ class Namespaces:
             self.known.discard(namespace)
             return
         pods = await self._items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{INJECTED_LABEL}=true")
-        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED and _has_sidecar(pod)]
         if databases:
             await spread(self._api, namespace, self._bundle())
         raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
@@ -153,3 +165,8 @@ class Namespaces:
 
     async def _items(self, path: str, **query: str) -> list[Json]:
         return (await self._api.get(path, **query)).get("items") or []
+
+
+def _has_sidecar(pod: Json) -> bool:
+    """Labels can be given to any pod; the names of its containers stay as they were admitted."""
+    return any(map(is_ours, (pod.get("spec") or {}).get("initContainers") or []))

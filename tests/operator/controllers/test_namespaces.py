@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.operator.doubles import Cluster, Json
 
 from penstock_operator.cluster.api import ApiError
@@ -29,7 +30,7 @@ class Shelf:
             self.cluster.objects[f"{OURS}/{plural}/{one['metadata']['name']}"] = one
         self.cluster.objects["/api/v1/namespaces/shop/pods/web-1"] = {
             "metadata": {"name": "web-1", "annotations": {"penstock.dev/database": "shop"}},
-            "spec": {"serviceAccountName": "web"},
+            "spec": {"serviceAccountName": "web", "initContainers": [{"name": "penstock-proxy"}]},
         }
         self.bundle = b"PEM"
         self.namespaces = Namespaces(self.cluster.api(), "1", lambda: self.bundle, "operator-0")
@@ -106,6 +107,28 @@ async def test_a_touch_is_a_look_and_a_failure_another(looking: Shelf) -> None:
     await until(lambda: ("PATCH", status) in looking.cluster.requests)
     del looking.cluster.refusing[status]
     await until(lambda: "status" in looking.cluster.objects[f"{OURS}/databases/shop"])
+
+
+async def test_one_namespace_that_can_not_be_looked_at_holds_up_no_other(
+    looking: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by something that nobody foresaw; and it is said once."""
+    monkeypatch.setattr(module, "_RETRY", 0.01)
+    looking.cluster.objects["/apis/penstock.dev/v1alpha1/namespaces/odd/databases/odd"] = {"metadata": {}}
+    with capture_logs() as logged:
+        looking.namespaces.touch("odd")
+        await asyncio.sleep(0.2)
+        looking.namespaces.touch("shop")
+        await until(lambda: "status" in looking.cluster.objects[f"{OURS}/databases/shop"])
+        await asyncio.sleep(0.2)
+    warned = [line for line in logged if line["log_level"] == "warning"]
+    assert [line["namespace"] for line in warned] == ["odd"]
+
+
+async def test_a_label_alone_makes_no_governed_pod(shelf: Shelf) -> None:
+    del shelf.cluster.objects["/api/v1/namespaces/shop/pods/web-1"]["spec"]["initContainers"]
+    await shelf.namespaces.reconcile("shop")
+    assert shelf.status("databaseaccesspolicies/web")["message"] == "governs 0 pods"
 
 
 async def test_a_resource_that_went_meanwhile_and_an_event_that_can_not_be_written_are_no_failures(
