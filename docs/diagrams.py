@@ -2,7 +2,8 @@
 
     python docs/diagrams.py --write ARCHITECTURE.md      python docs/diagrams.py --check ARCHITECTURE.md
 
-`imports`: who imports whom, a node for each package. `session`: the states of the session's machine.
+`imports`: who imports whom, a node for each package and each module that others beside it stand on.
+`session`: the states of the session's machine.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def import_arrows() -> str:
     arrows: set[tuple[str, str]] = set()
     for module in graph.modules:
         for imported in graph.find_modules_directly_imported_by(module):
-            arrow = (_package(graph, module), _package(graph, imported))
+            arrow = (_node(graph, module), _node(graph, imported))
             if arrow[0] != arrow[1]:
                 arrows.add(arrow)
     nodes = sorted({node for arrow in arrows for node in arrow})
@@ -39,12 +40,14 @@ def import_arrows() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _package(graph: grimp.ImportGraph, module: str) -> str:
-    """The package a module is drawn as: its part's subpackage, or the part itself for modules directly in it."""
+def _node(graph: grimp.ImportGraph, module: str) -> str:
+    """What a module is drawn as: its part's subpackage; itself, where others of the part import it; else the part."""
     parts = module.split(".")
     second = ".".join(parts[:2])
-    is_package = len(parts) > 2 or (len(parts) == 2 and bool(graph.find_children(second)))
-    return second if is_package else parts[0]
+    if len(parts) > 2 or (len(parts) == 2 and graph.find_children(second)):
+        return second
+    importers = {importer.split(".")[0] for importer in graph.find_modules_that_directly_import(module)}
+    return second if parts[0] in importers else parts[0]
 
 
 def _id(node: str) -> str:
@@ -54,7 +57,7 @@ def _id(node: str) -> str:
 
 def _label(node: str) -> str:
     name = node.removeprefix("penstock_")
-    return name if "." in name else f"{name}: modules of its own"
+    return name if "." in name else f"{name}: other modules"
 
 
 DIAGRAMS = {"imports": import_arrows, "session": session_states}

@@ -1,7 +1,7 @@
 """Taking in a batch of one stream, in one transaction: what is stored, and up to where nothing is missing.
 
 Never refuses for what the events say: a resend is harmless, a fork is kept and raises an alarm, a bad line takes its
-place in quarantine. What doesn't belong: reading lines (`penstock_collector.lines`), what a search needs
+place in quarantine. What doesn't belong: reading lines (`penstock_collector.store.lines`), what a search needs
 (`projection.py`).
 """
 
@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.lines import Bad, Sealed
 from penstock_collector.store import alarms, projection
 from penstock_collector.store.alarms import Alarm
+from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
 
 

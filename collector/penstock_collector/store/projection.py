@@ -9,7 +9,7 @@ import json
 import sqlite3
 from typing import Any
 
-from penstock_collector.lines import Sealed
+from penstock_collector.store.lines import Sealed
 
 
 def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:

@@ -1,6 +1,6 @@
 """The JSON API for reading: search, streams, export; and the probes.
 
-What doesn't belong: pages, taking in events (`penstock_collector.ingest`).
+What doesn't belong: pages, taking in events (`penstock_collector.web.ingest`).
 """
 
 from __future__ import annotations

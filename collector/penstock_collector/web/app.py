@@ -17,9 +17,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from penstock_collector.collector import Collector
-from penstock_collector.ingest import post_events
 from penstock_collector.web import api as answers
 from penstock_collector.web import live, login, pages
+from penstock_collector.web.ingest import post_events
 from penstock_collector.web.security import SecurityHeaders, api, page
 
 

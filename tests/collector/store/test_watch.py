@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from penstock_collector.lines import read_batch
 from penstock_collector.search import Filters, export, history
 from penstock_collector.store import alarms, watch
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.database import open_for_writing
 from penstock_collector.store.intake import take
+from penstock_collector.store.lines import read_batch
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.verify import verify
 

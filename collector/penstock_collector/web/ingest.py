@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
-from penstock_collector.lines import read_batch
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.intake import Taken, take
+from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
 from penstock_collector.web.security import bearer
 
