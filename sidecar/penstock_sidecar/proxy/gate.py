@@ -20,6 +20,7 @@ from penstock_core.resources import Bundle
 from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.governed import misfits
 from penstock_sidecar.proxy.catalog import CatalogReader
+from penstock_sidecar.proxy.coverage import idle_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import Decider, Rules
 from penstock_sidecar.session.refusals import fatal
@@ -126,8 +127,8 @@ class Gate:
         return rules
 
     def _tell_misfits(self, policy: EffectivePolicy, catalog: Catalog) -> None:
-        """Say once of each masked column that its mask does not fit its type."""
-        for words in set(misfits(policy, catalog)) - self._told:
+        """Say once of each masked column that its mask does not fit its type, and of each mask that masks nothing."""
+        for words in {*misfits(policy, catalog), *idle_masks(policy, catalog)} - self._told:
             self._told.add(words)
             _log.warning(words)
 

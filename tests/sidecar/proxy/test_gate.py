@@ -144,10 +144,10 @@ async def test_a_changed_classification_leaves_sessions_where_they_are(start: St
         assert await (await client.execute("SELECT 1")).fetchone() == (1,)
 
 
-async def test_a_mask_that_does_not_fit_its_column_is_told_of_once(start: Start, shop: Any) -> None:
+async def test_masks_that_do_not_fit_or_mask_nothing_are_told_of_once(start: Start, shop: Any) -> None:
     gate = await start(shop)
     path = gate.directory / "shop.yaml"
-    masks = '  masks: [{columns: ["public.things.id"], with: {email: {}}}]\n'
+    masks = '  masks: [{columns: ["public.things.id", "public.thinks.id"], with: {email: {}}}]\n'
     with capture_logs() as logged:
         for _ in range(2):
             path.write_text(f"{path.read_text().partition('  masks:')[0]}{masks}")
@@ -159,4 +159,8 @@ async def test_a_mask_that_does_not_fit_its_column_is_told_of_once(start: Start,
     assert told == [
         "public.things.id is pg_catalog.int4, which the mask email of policy web (masks[0]) does not fit; "
         "it is masked as null"
+    ]
+    idle = [line["event"] for line in logged if "no column" in line["event"]]
+    assert idle == [
+        "no column of the database is public.thinks.id, which policy web (masks[0]) is to mask; check the spelling"
     ]
