@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 from structlog.typing import Processor
@@ -23,7 +25,8 @@ def configure(level: str, *, json: bool) -> None:
     last: Processor = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    ending: list[Processor] = [structlog.processors.format_exc_info, last] if json else [last]
+    # JSON escapes by itself what could forge a line or steer a terminal.
+    ending: list[Processor] = [structlog.processors.format_exc_info, last] if json else [_plain, last]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
@@ -41,3 +44,15 @@ def configure(level: str, *, json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def _plain(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts in which nothing begins another line or commands the terminal; tracebacks stay as they are."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = "".join(letter if letter.isprintable() else _escaped(letter) for letter in value)
+    return event
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()

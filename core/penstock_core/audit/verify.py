@@ -215,7 +215,12 @@ class _StreamCheck:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """The report for people, one line each."""
+    """The report for people, one line each, whatever names the events bring along."""
+    for line in _lines(report):
+        yield "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+def _lines(report: Report) -> Iterator[str]:
     for finding in report.stray:
         yield str(finding)
     for stream in report.streams:

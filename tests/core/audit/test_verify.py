@@ -157,3 +157,9 @@ def test_the_report_for_people() -> None:
         "pod/boot: 5 events, seq 1 to 6, 1 faults",
         "  gap: seq 4 missing",
     ]
+
+
+def test_the_report_is_no_place_for_other_peoples_lines() -> None:
+    event, _ = Head("a\nb: 9 events, intact\x1b[2J").seal({"kind": "open"}, "2026-11-25T09:00:00Z")
+    report = verify([event, {"stream": "\x1b[2J"}])
+    assert not any(letter in line for line in lines(report) for letter in "\n\x1b")
