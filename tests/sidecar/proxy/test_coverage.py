@@ -9,7 +9,7 @@ from penstock_core.sql.catalog import Catalog, Column, Relation
 from penstock_sidecar.proxy.coverage import idle_masks
 
 TEXT = Column("email", "pg_catalog.text", "pg_catalog.text", "pg_catalog.text", "S")
-CATALOG = Catalog(relations={("public", "customers"): Relation("public", "customers", "table", (TEXT,))})
+CATALOG = Catalog(relations={("public", "customers"): Relation("public", "customers", "r", (TEXT,))})
 
 
 def policy(*columns: str) -> EffectivePolicy:
