@@ -27,7 +27,7 @@ def fit(body: Event, limit: int = MAX_BODY) -> Event:
         return body
     cut: Event = {**body, "truncated": [], "bytesBefore": size}
     for name in (*_LONG_TEXTS, *_LONG_LISTS, *sorted(body.keys() - {"kind", "session", "statement"})):
-        if name not in cut or name in ("truncated", "bytesBefore"):
+        if name not in cut or name in ("truncated", "bytesBefore", *cut["truncated"]):
             continue
         excess = len(canonical(cut)) - limit
         if excess <= 0:

@@ -15,6 +15,8 @@ from penstock_operator.objects import essence
 
 # The API server cuts longer warnings off.
 _WARNING_LENGTH = 240
+# Told of one resource at a time; whoever wrote more of them is not helped by all at once.
+_MOST_PROBLEMS = 20
 
 
 def validate(review: object, policies: Policies) -> Json:
@@ -32,7 +34,9 @@ def validate(review: object, policies: Policies) -> Json:
     try:
         resource = parse(essence(document), namespace=str(request.get("namespace") or "default"))
     except ResourceError as error:
-        message = "; ".join(str(problem) for problem in error.problems)
+        more = len(error.problems) - _MOST_PROBLEMS
+        message = "; ".join(str(problem) for problem in error.problems[:_MOST_PROBLEMS])
+        message += f"; and {more} more" if more > 0 else ""
         response["allowed"] = False
         response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: {message}"}
     else:

@@ -40,3 +40,9 @@ def test_it_always_fits(texts: dict[str, str]) -> None:
     except ValueError:
         return
     assert len(canonical(fit({"kind": "intent", **texts}, limit=300))) <= 300
+
+
+def test_a_field_is_cut_once() -> None:
+    long = "x" * 300_000
+    cut = fit({"kind": "session", "session": "s", "client": {"application": long}, "asserted": {"user": long}})
+    assert sorted(cut["truncated"]) == ["asserted", "client"]

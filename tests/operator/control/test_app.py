@@ -154,6 +154,14 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     assert "spec.guardrails.maxRowsReturned: not supported yet" in refused["status"]["message"]
 
 
+async def test_of_many_problems_the_first_are_told(running: Running, shop: Any) -> None:
+    document = {**shop.policy, "spec": {**shop.policy["spec"], **{f"field{number}": 1 for number in range(5_000)}}}
+    review = {"request": {"uid": "1", "namespace": "shop", "object": document}}
+    message = (await running.client.post("/validate", json=review)).json()["response"]["status"]["message"]
+    assert message.endswith("; and 4980 more")
+    assert len(message) < 10_000
+
+
 async def test_a_pod_follows_its_policies(running: Running, shop: Any) -> None:
     async with running.client.stream("GET", "/v1/policies/shop/shop", headers=running.bearer) as answer:
         assert answer.status_code == 200
