@@ -173,6 +173,18 @@ async def test_whoever_asks_for_readiness_again_and_again_does_not_hold_up_the_r
     assert acknowledged == 1
 
 
+async def test_a_record_that_is_taken_away_is_noticed(client: Any, sender: Any, settings: Settings) -> None:
+    await client.send(sender.seal(OPEN))
+    away = settings.database.rename(settings.database.with_name("away.db"))
+    events = sender.statement(1)
+    refused = await client.post(events)
+    assert refused.status_code == 503
+    assert "was removed or replaced" in refused.json()["error"]
+    assert (await client.get("/readyz")).status_code == 503
+    away.rename(settings.database)
+    assert await client.send(events) == 3
+
+
 async def test_a_full_disk_is_told_to_the_sender(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN))
     writer = client.running.collector.writer

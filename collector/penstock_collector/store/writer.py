@@ -39,6 +39,8 @@ class Writer:
         except StoreError:
             os.close(self._lock)
             raise
+        self._path = path
+        self._file = _place(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-writer")
         self._waiting = 0
         self._checking = asyncio.Lock()
@@ -69,6 +71,11 @@ class Writer:
             raise StoreError(self._complaint)
 
     def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        if _place(self._path) != self._file:
+            # SQLite would go on writing to a file that nobody finds again, and we would go on acknowledging.
+            raise StoreError(
+                f"audit database {self._path} was removed or replaced; put it back, or restart the collector"
+            )
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
@@ -92,6 +99,15 @@ class Writer:
         self._thread.shutdown(wait=True)
         self._connection.close()
         os.close(self._lock)
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Which file stands there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _lock(path: Path) -> int:
