@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def test_guessing_is_slowed_down_for_who_guesses(viewers: Viewers, clock: Clock)
     assert viewers.log_in("a", "10.0.0.2") is not None
     clock.now += 301
     assert viewers.log_in("a", "10.0.0.1") is not None
+
+
+def test_who_guesses_locks_nobody_out_who_has_a_token_that_can_not_be_guessed(viewers: Viewers, path: Path) -> None:
+    token = "k" * 32
+    path.write_text(f"{hashed(token)} eve\n{hashed('a')} ada\n")
+    behind_a_proxy = Viewers(TokenFile(path))
+    ticket = behind_a_proxy.issue_ticket()
+    for number in range(20):
+        with contextlib.suppress(TooManyFailures):
+            behind_a_proxy.log_in(f"guess{number}", "10.0.0.1")
+    assert behind_a_proxy.of_token(token, "10.0.0.1") == "eve"
+    assert behind_a_proxy.redeem(ticket, "10.0.0.1") is not None
+    with pytest.raises(TooManyFailures):
+        behind_a_proxy.of_token("a", "10.0.0.1")
 
 
 def test_guesses_from_everywhere_use_bounded_memory(viewers: Viewers, monkeypatch: pytest.MonkeyPatch) -> None:
