@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from e2e.conftest import SHOP_IMAGE, Workload
-from e2e.kubectl import eventually
+from e2e.kubectl import CommandError, eventually
 from e2e.shop import manifests
 
 DRIVERS = ["psycopg-simple", "psycopg-extended", "asyncpg"]
@@ -71,6 +71,16 @@ def test_the_application_holds_no_credential(web: Workload) -> None:
     assert "gate-password" not in json.dumps(inside)
     searched = web.exec("sh", "-c", "grep -rls gate-password /var/run /run /etc /tmp /proc/self/mounts || true")
     assert searched == ""
+
+
+def test_nobody_enters_the_sidecar_nor_looks_into_it(web: Workload) -> None:
+    password = "/var/run/penstock/credentials/password"
+    with pytest.raises(CommandError, match="nobody may enter it"):
+        web.kubectl("-n", manifests.NAMESPACE, "exec", "deploy/web", "-c", "penstock-proxy", "--", "cat", password)
+    name = web.pod()["metadata"]["name"]
+    with pytest.raises(CommandError, match="would share the processes of penstock-proxy"):
+        web.kubectl("-n", manifests.NAMESPACE, "debug", name, f"--image={SHOP_IMAGE}", "--target=penstock-proxy",
+                    "--", "true")  # fmt: skip
 
 
 @contextmanager
