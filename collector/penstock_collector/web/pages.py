@@ -20,8 +20,8 @@ from penstock_collector.web.rendering import render
 from penstock_collector.web.security import from_own_page
 
 PAGE_ROWS = 100
-# Filters that the form has fields for; the others come by links, and show as chips.
-_IN_FORM = ("identity", "decision", "q")
+# Filters that the form has no fields for: they come by links, and show as chips.
+_CHIPS = ("verb", "relation", "stream", "session", "since", "until")
 
 
 async def statements(request: Request) -> Response:
@@ -40,11 +40,7 @@ async def statements(request: Request) -> Response:
         page, alarm_count = await collector.readers.run(read)
     except StoreError as error:
         return problem(request, 503, str(error))
-    chips = [
-        (name, value)
-        for name in ("verb", "relation", "stream", "session", "since", "until")
-        if (value := getattr(filters, name))
-    ]
+    chips = [(name, value) for name in _CHIPS if (value := getattr(filters, name))]
     return render(
         request,
         "statements.html",

@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import httpx2
 import structlog
-from pydantic import ValidationError
 
 from penstock_core.resources import Bundle, Problem, ResourceError, check, load
 from penstock_core.resources.loading import AnyResource
@@ -210,11 +209,9 @@ class ControlSource(BundleSource):
                 self._confirm()
             return
         try:
-            bundle = Bundle.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            self._say(f"control {self._url} sent a policy that can't be used: {place}: {first['msg']}")
+            bundle = Bundle.from_json(line)
+        except ResourceError as error:
+            self._say(f"control {self._url} sent a policy that can't be used: {error.problems[0]}")
             return
         self._confirm()
         # Not by its number alone: two replicas may give the next one to different changes for a moment.
