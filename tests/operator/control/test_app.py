@@ -154,6 +154,18 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     assert "spec.guardrails.maxRowsReturned: not supported yet" in refused["status"]["message"]
 
 
+async def test_what_is_stored_already_may_be_labelled_though_it_is_not_valid_any_more(
+    running: Running, shop: Any
+) -> None:
+    stored = {**shop.policy, "spec": {"databaseRef": {"name": "shop"}, "subjects": []}}
+    labelled = {**stored, "metadata": {**stored["metadata"], "labels": {"team": "shop"}}}
+    changed = {**stored, "spec": {**stored["spec"], "mode": "observe"}}
+    for document, allowed in ((labelled, True), (changed, False)):
+        review = {"request": {"uid": "1", "namespace": "shop", "object": document, "oldObject": stored}}
+        answer = await running.client.post("/validate", json=review)
+        assert answer.json()["response"]["allowed"] is allowed
+
+
 async def test_of_many_problems_the_first_are_told(running: Running, shop: Any) -> None:
     document = {**shop.policy, "spec": {**shop.policy["spec"], **{f"field{number}": 1 for number in range(5_000)}}}
     review = {"request": {"uid": "1", "namespace": "shop", "object": document}}
