@@ -124,8 +124,9 @@ class FileSource(BundleSource):
         """The files that the patterns name, each once, sorted within a pattern."""
         found: dict[Path, None] = {}
         for pattern in self._patterns:
-            path = self._directory / pattern
-            matches = sorted(path.parent.glob(path.name)) if set(path.name) & set("*?[") else [path]
+            root = Path(Path(pattern).anchor) if Path(pattern).is_absolute() else self._directory
+            inner = Path(pattern).relative_to(root) if Path(pattern).is_absolute() else Path(pattern)
+            matches = sorted(root.glob(str(inner))) if set("*?[") & set(pattern) else [root / inner]
             found.update(dict.fromkeys(matches))
         return list(found)
 

@@ -93,6 +93,15 @@ def test_what_does_not_fit_together_is_told_of_and_bytes_that_are_no_text_change
     assert len(got) == 1
 
 
+def test_patterns_may_stand_anywhere_in_a_path(tmp_path: Path) -> None:
+    for name in ("a.d", "b.d", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.yaml").write_text("")
+    source = FileSource(["*.d/*.yaml", f"{tmp_path}/?/x.yaml", "plain.yaml"], tmp_path, WANTED, lambda _: None)
+    found = [str(path.relative_to(tmp_path)) for path in source.files()]
+    assert found == ["a.d/x.yaml", "b.d/x.yaml", "c/x.yaml", "plain.yaml"]
+
+
 class Control:
     """Speaks HTTP over TLS as `control` does, one connection after the other."""
 
