@@ -36,6 +36,8 @@ class SidecarSettings(BaseModel):
     # Absent: left to the pod or the platform.
     run_as_user: Annotated[int, Field(ge=1)] | None = None
     resources: ComputeResources = ComputeResources()
+    # Absent: the last good policy counts for as long as control can't be reached.
+    policy_max_age_seconds: Annotated[int, Field(ge=60)] | None = None
     spool_bytes: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 

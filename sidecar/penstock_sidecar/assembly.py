@@ -137,7 +137,7 @@ class Proxy:
             control = settings.control
             return ControlSource(
                 control.url, settings.at(control.token_file), _at(settings, control.ca_file), settings.database,
-                settings.namespace, self.gate.replace_bundle,
+                settings.namespace, self.gate.replace_bundle, max_age=control.max_age_seconds,
             )  # fmt: skip
         wanted = Wanted(settings.database, settings.namespace, _mask_key(settings))
         return FileSource(settings.resources or (), settings.directory, wanted, self.gate.replace_bundle)

@@ -61,6 +61,8 @@ class Control(_Model):
     url: str
     token_file: Path
     ca_file: Path | None = None
+    # How long the last good policy counts while `control` can't be reached; absent: for as long as it takes.
+    max_age_seconds: Annotated[float, Field(ge=60)] | None = None
 
     @model_validator(mode="after")
     def _encrypted(self) -> Control:

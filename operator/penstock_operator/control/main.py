@@ -83,6 +83,7 @@ async def _shape(settings: ControlSettings, api: Api) -> Shape:
         image_pull_policy=sidecar.image_pull_policy,
         run_as_user=sidecar.run_as_user,
         resources=Resources(sidecar.resources.requests, sidecar.resources.limits),
+        policy_max_age=sidecar.policy_max_age_seconds,
         spool_bytes=sidecar.spool_bytes,
         log_level=sidecar.log_level,
         native_sidecars=await _has_native_sidecars(api),

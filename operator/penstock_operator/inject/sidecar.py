@@ -47,6 +47,8 @@ class Shape:
     resources: Resources = field(
         default_factory=lambda: Resources({"cpu": "20m", "memory": "96Mi"}, {"cpu": "1", "memory": "256Mi"})
     )
+    # Seconds that a policy counts while control can't be reached; None: for as long as it takes.
+    policy_max_age: int | None = None
     spool_bytes: int = 256 * 1024 * 1024
     log_level: str = "info"
     # Whether the cluster keeps `restartPolicy` of init containers (Kubernetes 1.29); an older one would drop it.
@@ -144,6 +146,8 @@ def _environment(shape: Shape, wanted: Wanted, upstream: Upstream) -> list[Json]
         "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
         "PENSTOCK_LOG_LEVEL": shape.log_level,
     }
+    if shape.policy_max_age is not None:
+        values["PENSTOCK_CONTROL__MAX_AGE_SECONDS"] = str(shape.policy_max_age)
     if upstream.ca_secret:
         values["PENSTOCK_UPSTREAM_CA_FILE"] = f"{_MOUNTS[_UPSTREAM_CA]}/ca.crt"
     fields = {

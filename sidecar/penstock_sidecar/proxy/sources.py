@@ -153,13 +153,25 @@ class ControlSource(BundleSource):
     """The stream of bundles from `control`, one JSON document a line."""
 
     def __init__(
-        self, url: str, token_file: Path, ca_file: Path | None, database: str, namespace: str, receive: Receive
+        self,
+        url: str,
+        token_file: Path,
+        ca_file: Path | None,
+        database: str,
+        namespace: str,
+        receive: Receive,
+        *,
+        max_age: float | None = None,
     ) -> None:
+        """`max_age`: the seconds that a policy counts without being confirmed; None: for as long as it takes."""
         super().__init__(receive)
         self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
         self._token_file = token_file
         self._ca_file = ca_file
+        self._max_age = max_age
         self._last: Bundle | None = None
+        # Whether what came last could be used.
+        self._usable = True
 
     async def run(self) -> None:
         delay = 0.2
@@ -176,6 +188,7 @@ class ControlSource(BundleSource):
                 # It ends with the token it was asked for with, about once an hour.
                 if time.monotonic() - began < 2 * _LONGEST_DELAY:
                     self._say(f"control {self._url}: the stream ended")
+            self._expire()
             # A stream that lived a while is begun again at once, but not by all sidecars in the same moment.
             delay = 0.2 if time.monotonic() - began > 2 * _LONGEST_DELAY else min(delay * 2, _LONGEST_DELAY)
             await asyncio.sleep(random.uniform(0.05, delay))  # noqa: S311 - no secret
@@ -195,6 +208,10 @@ class ControlSource(BundleSource):
                 async for line in _lines(response.aiter_bytes()):
                     self._take(line)
 
+    def _expire(self) -> None:
+        if self._max_age is not None and self.age > self._max_age:
+            self._withdraw()
+
     def _withdraw(self) -> None:
         """Who followed when the Database went was sent a bundle without policies; who comes later gets no more."""
         if self._last is not None and self._last.policies:
@@ -206,12 +223,16 @@ class ControlSource(BundleSource):
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
-            if self._last is not None:
+            # A sign of life, and that nothing changed since what came last.
+            if self._last is not None and self._usable:
                 self._confirm()
+            self._expire()
             return
         try:
             bundle = Bundle.from_json(line)
+            self._usable = True
         except ResourceError as error:
+            self._usable = False
             self._say(f"control {self._url} sent a policy that can't be used: {error.problems[0]}")
             return
         self._confirm()

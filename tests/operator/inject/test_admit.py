@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,13 @@ def test_a_database_that_names_no_authority_needs_no_volume_for_it(desk: Desk) -
     after = desk.admitted(pod())
     assert "penstock-upstream-ca" not in [volume["name"] for volume in after["spec"]["volumes"]]
     assert "PENSTOCK_UPSTREAM_CA_FILE" not in env(after["spec"]["initContainers"][0])
+
+
+def test_the_installation_may_say_how_long_a_policy_counts(desk: Desk) -> None:
+    name = "PENSTOCK_CONTROL__MAX_AGE_SECONDS"
+    assert name not in env(desk.admitted(pod())["spec"]["initContainers"][0])
+    desk.shape = replace(desk.shape, policy_max_age=900)
+    assert env(desk.admitted(pod())["spec"]["initContainers"][0])[name] == "900"
 
 
 def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:

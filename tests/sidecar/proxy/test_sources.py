@@ -188,6 +188,52 @@ async def test_a_stream_of_bundles(control: Control, tmp_path: Path) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_sign_of_life_does_not_make_up_for_a_policy_that_can_not_be_used(
+    control: Control, tmp_path: Path
+) -> None:
+    """A newer control may send what this program does not know: it is the old policy that is in force, and told so."""
+    got: list[Bundle] = []
+    source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", got.append)
+    running = asyncio.create_task(source.run())
+    try:
+        for line in (bundle(5).model_dump_json().encode(), b'{"generation": 6, "surprise": 1}', b"", b""):
+            control.lines.put_nowait(line)
+        await until(lambda: "can't be used" in source.trouble and control.lines.empty())
+        await asyncio.sleep(0.05)
+        assert "can't be used" in source.trouble
+        control.lines.put_nowait(bundle(7).model_dump_json().encode())
+        await until(lambda: not source.trouble)
+        assert [one.generation for one in got] == [5, 7]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("max_age", "left"), [(0.1, ()), (None, ("web",)), (60.0, ("web",))])
+async def test_a_policy_counts_no_longer_than_it_may(
+    control: Control, tmp_path: Path, max_age: float | None, left: tuple[str, ...]
+) -> None:
+    got: list[Bundle] = []
+    source = ControlSource(
+        control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", got.append, max_age=max_age
+    )
+    running = asyncio.create_task(source.run())
+    try:
+        control.lines.put_nowait(bundle(5, policies=("web",)).model_dump_json().encode())
+        await until(lambda: got)
+        control.status = "503 Service Unavailable"
+        control.lines.put_nowait(None)
+        await until(lambda: source.age > 0.2 and len(control.requests) >= 4)
+        assert tuple(policy.name for policy in got[-1].policies) == left
+        control.status = "200 OK"
+        control.lines.put_nowait(bundle(5, policies=("web",)).model_dump_json().encode())
+        await until(lambda: not source.trouble)
+        assert [policy.name for policy in got[-1].policies] == ["web"]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 @pytest.mark.parametrize(
     ("body", "left"),
     [
