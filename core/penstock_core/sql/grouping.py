@@ -6,13 +6,14 @@ depend on the key, so the groups stay the same. Not so if the key itself is mask
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from pglast import ast
 
 from penstock_core.sql.functions import AGGREGATES
-from penstock_core.sql.scope import Scope, Source
+from penstock_core.sql.scope import Scope
 
 _Names = list[str]
 
@@ -22,13 +23,15 @@ def extend_group_by(select: ast.SelectStmt, scope: Scope) -> None:
     groups = list(select.groupClause or ())
     if not groups or any(isinstance(group, ast.GroupingSet) for group in groups):
         return
-    grouped = [_fields(expression) for expression in (_grouped(group, select) for group in groups)]
-    used = [_fields(node) for node in _references((select.targetList, select.havingClause, select.sortClause))]
-    for source in scope.sources:
-        present = _columns_of(source, grouped, scope)
-        if not source.key or not set(source.key) <= present:
-            continue
-        for name in sorted(_columns_of(source, used, scope) - present):
+    grouped = _columns_of([_fields(_grouped(group, select)) for group in groups], scope)
+    keyed = [source for source in scope.sources if source.key and set(source.key) <= grouped[id(source)]]
+    if not keyed:
+        return
+    used = _columns_of(
+        [_fields(node) for node in _references((select.targetList, select.havingClause, select.sortClause))], scope
+    )
+    for source in keyed:
+        for name in sorted(used[id(source)] - grouped[id(source)]):
             groups.append(ast.ColumnRef(fields=(ast.String(sval=source.name), ast.String(sval=name))))
     select.groupClause = tuple(groups)
 
@@ -53,23 +56,26 @@ def _fields(node: Any) -> _Names | None:
     return [field.sval or "" if isinstance(field, ast.String) else "*" for field in node.fields or ()]
 
 
-def _columns_of(source: Source, references: list[_Names | None], scope: Scope) -> set[str]:
-    """The source's columns among those references."""
-    columns = source.columns or ()
-    found: set[str] = set()
+def _columns_of(references: list[_Names | None], scope: Scope) -> dict[int, set[str]]:
+    """Of each source (by its identity) the columns among those references."""
+    found: dict[int, set[str]] = defaultdict(set)
+    index = scope.index
     for fields in references:
         if not fields:
             continue
         *qualifiers, name = fields
-        if qualifiers and qualifiers[-1] != source.name:
-            continue
-        if name == "*":
-            found.update(columns)
-        elif name in columns and (qualifiers or sum(one.has(name) is not False for one in scope.sources) == 1):
-            found.add(name)
-        elif name in columns and next(one for one in scope.sources if one.has(name)) is source:
+        if qualifiers:
+            sources = index.sources.get(qualifiers[-1], [])
+        elif name == "*":
+            sources = scope.sources
+        else:
             # Of a column that USING merged, the left one stands for both.
-            found.add(name)
+            sources = index.columns.get(name, [])[:1]
+        for source in sources:
+            if name == "*":
+                found[id(source)].update(source.columns or ())
+            elif source.has(name):
+                found[id(source)].add(name)
     return found
 
 

@@ -6,6 +6,7 @@ stack. Depth is therefore estimated from the tokens before the text is parsed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pglast import ast, parse_sql
@@ -16,8 +17,14 @@ from penstock_core.sql.refusal import Refused
 
 MAX_TEXT = 1024 * 1024
 MAX_DEPTH = 3000
+# How many words and signs a text may have, and how many copies of them its tree may hold: a thousand take some
+# milliseconds.
+MAX_TOKENS = 100_000
+MAX_COPIES = 50_000
 # A text shorter than this can't be deep enough to matter.
 _SHALLOW = 2 * MAX_DEPTH
+# A text shorter than this can't hold that many copies: no word is shorter than one sign.
+_SHORT = int((2 * MAX_COPIES) ** 0.5)
 
 # Behind these the depth reached so far counts no longer: lists and chains of AND and OR are kept flat.
 _FLAT = frozenset({"ASCII_44", "AND", "OR"})
@@ -33,16 +40,56 @@ def parse(text: str) -> tuple[ast.Node, ...]:
         raise Refused(Denial("the text holds the character NUL", "leave it out", sqlstate="42601"))
     if len(text) > MAX_TEXT:
         raise _too_large(f"the text is longer than {MAX_TEXT} characters")
+    if len(text) > _SHALLOW:
+        _check_size(text)
     try:
         text.encode()
         if len(text) > _SHALLOW and depth(text) > MAX_DEPTH:
             raise _too_large("the statement is nested too deeply")
+        if len(text) > _SHORT and _SHARED.search(text) and copies(text) > MAX_COPIES:
+            raise _too_large("the statement sets too many columns together")
         statements = parse_sql(text)
     except ParseError as error:
         raise Refused(_syntax_error(error)) from error
     except UnicodeEncodeError as error:
         raise Refused(Denial("the text is not valid UTF-8", "send it as UTF-8", sqlstate="22021")) from error
     return tuple(statement.stmt for statement in statements if statement.stmt is not None)
+
+
+# What may hide quotes from a plain look at a text: escapes, dollar quotes, comments.
+_TRICKY = re.compile(r"\\|\$\w*\$|--|/\*")
+_WORD = re.compile(r"\$?\w+|[^\w\s]")
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$?\w+|[^\w\s]""")
+# `(a, b) = …` in SET: the parser gives each column a copy of what is assigned.
+_SHARED = re.compile(r"\)\s*(?:=|--|/\*)")
+
+
+def _check_size(text: str) -> None:
+    """Refuses what would take seconds to decide about, without taking them."""
+    tokens = sum(1 for _ in (_WORD if _TRICKY.search(text) else _TOKEN).finditer(text))
+    if tokens > MAX_TOKENS:
+        raise _too_large(f"the statement has more than {MAX_TOKENS} words and signs")
+
+
+def copies(text: str) -> int:
+    """An upper bound of the tokens that are in the tree more than once. Raises ParseError."""
+    commas = [0]
+    ended = shared = total = 0
+    for token in scan(text):
+        name = token.name
+        if name in ("SQL_COMMENT", "C_COMMENT"):
+            continue
+        total += 1
+        if name == "ASCII_61" and ended:
+            shared += ended
+        ended = 0
+        if name == "ASCII_40":
+            commas.append(0)
+        elif name == "ASCII_41" and len(commas) > 1:
+            ended = commas.pop()
+        elif name == "ASCII_44":
+            commas[-1] += 1
+    return shared * total
 
 
 @dataclass(slots=True)

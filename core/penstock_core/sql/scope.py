@@ -34,6 +34,31 @@ class Source:
         return None if self.columns is None else column in self.columns
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The sources of one level by what they are looked up by: statements may have thousands of each."""
+
+    # How many sources it was made from.
+    count: int
+    sources: dict[str, list[Source]]
+    # Column → the sources that have it.
+    columns: dict[str, list[Source]]
+    hidden: frozenset[str]
+    # Whether some source may have other columns than those.
+    open: bool
+
+    @classmethod
+    def of(cls, sources: list[Source]) -> _Index:
+        by_name: dict[str, list[Source]] = {}
+        columns: dict[str, list[Source]] = {}
+        for source in sources:
+            by_name.setdefault(source.name, []).append(source)
+            for column in dict.fromkeys(source.columns or ()):
+                columns.setdefault(column, []).append(source)
+        hidden = frozenset().union(*(source.hidden for source in sources))
+        return cls(len(sources), by_name, columns, hidden, any(source.columns is None for source in sources))
+
+
 @dataclass(slots=True)
 class Scope:
     """The sources of one query level; outer levels are reached through `parent`."""
@@ -46,6 +71,14 @@ class Scope:
     outputs: frozenset[str] = frozenset()
     # Whether USING or NATURAL merged columns here: `*` then shows them in another order and number.
     merges: bool = False
+    _index: _Index | None = None
+
+    @property
+    def index(self) -> _Index:
+        """What this level's sources have, by name."""
+        if self._index is None or self._index.count != len(self.sources):
+            self._index = _Index.of(self.sources)
+        return self._index
 
     def inner(self, sources: Iterable[Source] = ()) -> Scope:
         """A level below this one that sees all this one sees."""
@@ -65,7 +98,9 @@ class Scope:
     def find(self, name: str, schema: str = "") -> list[Source]:
         """The sources that `name` or `schema.name` means: those of the innermost level that has any."""
         for level in self.levels():
-            found = [one for one in level.sources if one.name == name and (not schema or one.schema == schema)]
+            found = level.index.sources.get(name, [])
+            if schema:
+                found = [one for one in found if one.schema == schema]
             if found:
                 return found
         return []

@@ -83,3 +83,41 @@ def test_what_cannot_be_parsed_is_refused_with_the_servers_code(text: str, sqlst
 def test_a_text_may_hold_several_statements_or_none() -> None:
     assert [type(statement) for statement in parse("SELECT 1; BEGIN;;")] == [ast.SelectStmt, ast.TransactionStmt]
     assert parse("") == parse(" -- nothing\n;") == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT " + ",".join(["1"] * 60_000),
+        # What hides quotes from a plain look at the text must not make it look shorter.
+        "SELECT E'\\', " + "a, " * 60_000 + "'",
+        "SELECT $a$'$a$, " + "a, " * 60_000 + "$a$'$a$",
+        "SELECT 1 -- '\n, " + "a, " * 60_000 + "'x'",
+        "SELECT 1 /* ' */, " + "a, " * 60_000 + "'x'",
+        'SELECT "\'", ' + "a, " * 60_000 + "'x'",
+    ],
+)
+def test_what_has_too_many_words_is_not_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock_core.sql.parse.parse_sql", pytest.fail)
+    with pytest.raises(Refused, match="words and signs"):
+        parse(text)
+
+
+def test_a_long_value_is_one_word() -> None:
+    assert parse("SELECT '" + "a, b; " * 150_000 + "'")
+
+
+def test_as_many_parameters_as_the_protocol_has_are_not_too_many_words() -> None:
+    assert parse("SELECT a FROM t WHERE b IN (" + ", ".join(f"${n}" for n in range(1, 32_768)) + ")")
+
+
+@pytest.mark.parametrize("between", ["=", " = ", " /* x */ =", "\n-- x\n= "])
+def test_columns_that_are_set_together_may_not_be_too_many(between: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser copies what is assigned for each of them: 4,000 characters would take seconds."""
+    columns = ", ".join(f"c{n}" for n in range(400))
+    text = f"UPDATE t SET ({columns}){between}(SELECT {columns} FROM s)"
+    few = "UPDATE t SET (a, b) = (SELECT 1, 2) WHERE (a, b) = (3, 4)"
+    assert parse(few)
+    monkeypatch.setattr("penstock_core.sql.parse.parse_sql", pytest.fail)
+    with pytest.raises(Refused, match="too many columns together"):
+        parse(text)
