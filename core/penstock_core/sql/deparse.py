@@ -1,51 +1,61 @@
-"""From syntax trees to text, and the proof that the text means the tree: it is parsed again and compared."""
+"""From syntax trees to text, and the proof that the text means the tree: it is parsed again and compared.
+
+A subquery that stands in many statements is not printed and parsed each time: a name stands in its place while the rest
+is printed, parsed and compared, and then its own text, proved in the same way when it was made, is put there. Where a
+name with an alias may stand in FROM, so may a subquery in brackets with that alias, so nothing around it can change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
-from functools import cache
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from pglast import ast, parse_sql
-from pglast.parser import ParseError
+from pglast import ast
 from pglast.stream import RawStream
 
+from penstock_core.sql.equivalence import means
+from penstock_core.sql.expression_printer import Unprintable
+from penstock_core.sql.printer import Printer
 from penstock_core.sql.refusal import refused
 
+# What is printed for the n-th subquery; a relation of that name in a client's text is told apart by where it stands.
+_STAND_IN = "penstock_masked_{}"
+# How long a text may become: some thousand masked relations.
+MAX_TEXT = 8 * 1024 * 1024
+# No text of a client's may hold it.
+_MARK = "\0"
 
-def deparse(statements: Sequence[ast.Node]) -> str:
-    """The text of the statements. Raises Refused where it would not mean the same."""
-    text = "; ".join(str(RawStream()(statement)) for statement in statements)
-    try:
-        again = [statement.stmt for statement in parse_sql(text)]
-    except ParseError:
-        again = []
-    if len(again) != len(statements) or not all(map(same, statements, again)):
-        raise refused("the statement can't be written again in a way that surely means the same", "write it plainly")
+
+def deparse(statements: Sequence[ast.Node], known: Mapping[int, str] | None = None) -> str:
+    """The text of the statements. Raises Refused where it would not mean the same.
+
+    `known` are the texts of subqueries, by the identity of their trees.
+    """
+    trees = tuple(statements)
+    text = _printed(trees, known or {})
+    if text is None:
+        text = "; ".join(str(RawStream()(tree)) for tree in trees)
+        if not means(text, trees, {}):
+            raise refused(
+                "the statement can't be written again in a way that surely means the same", "write it plainly"
+            )
     return text
 
 
-@cache
-def _meaningful(kind: str) -> tuple[str, ...]:
-    """The fields that matter: not where something stood, nor whether a call had a syntax of its own (`TRIM(…)`)."""
-    slots = getattr(ast, kind).__slots__
-    return tuple(name for name, slot in slots.items() if slot.c_type not in ("ParseLoc", "CoercionForm"))
-
-
-def same(left: Any, right: Any) -> bool:
-    """Whether two trees mean the same: equal but for where things stood. What is unset is the same as its default."""
-    if isinstance(left, ast.Node):
-        if type(left) is not type(right):
-            return False
-        return all(same(getattr(left, name), getattr(right, name)) for name in _meaningful(type(left).__name__))
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(_plain(left) == _plain(right))
-
-
-def _plain(value: Any) -> Any:
-    """None for what stands for nothing said: an empty list, false, and the first value of an enumeration."""
-    if isinstance(value, Enum):
-        value = value.value
-    return None if value in (False, 0, ()) else value
+def _printed(trees: tuple[ast.Node, ...], known: Mapping[int, str]) -> str | None:
+    """The text as our own printer has it; None if it can't, or if that text would not mean the same."""
+    places = {tree: place for place, tree in enumerate(known)}
+    try:
+        marked = "; ".join(
+            map(Printer({tree: f"{_MARK}{place}{_MARK}" for tree, place in places.items()}).statement, trees)
+        )
+    except (Unprintable, KeyError):
+        return None
+    # Every second part is the place of a subquery.
+    parts = marked.split(_MARK)
+    plain = "".join([_STAND_IN.format(part) if n % 2 else part for n, part in enumerate(parts)])
+    if not means(plain, trees, {tree: _STAND_IN.format(place) for tree, place in places.items()}):
+        return None
+    texts = list(known.values())
+    if len(plain) + sum(len(texts[int(part)]) for part in parts[1::2]) > MAX_TEXT:
+        raise refused("the statement would be too long once masked columns are replaced in it", "split the statement")
+    return "".join([f"({texts[int(part)]})" if n % 2 else part for n, part in enumerate(parts)])

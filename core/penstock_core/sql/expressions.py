@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pglast import ast
@@ -32,8 +33,9 @@ def idents(nodes: Sequence[Any] | None) -> list[str]:
     return [node.sval or "" for node in nodes or () if isinstance(node, ast.String)]
 
 
+@lru_cache(maxsize=4096)
 def strings(*names: str) -> tuple[ast.String, ...]:
-    """A list of names as the syntax tree holds it."""
+    """A list of names as the syntax tree holds it. Shared: nobody may change it."""
     return tuple(ast.String(sval=name) for name in names)
 
 
@@ -131,11 +133,10 @@ class ExpressionRules(ABC):
             self.attribute(name, owner)
 
     def _bare_column(self, name: str, scope: Scope) -> None:
-        sources = [source for level in scope.levels() for source in level.sources]
-        if any(name in source.hidden for source in sources):
+        indexes = [level.index for level in scope.levels()]
+        if any(name in index.hidden for index in indexes):
             raise hidden_column(name)
-        has = [source.has(name) for source in sources]
-        if True in has:
+        if any(name in index.columns for index in indexes):
             return
         if name in SYSTEM_COLUMNS:
             self.facts.system_column = name
@@ -143,7 +144,7 @@ class ExpressionRules(ABC):
         for source in scope.find(name):
             self.whole_row(source)
             return
-        if None not in has and not any(name in level.outputs for level in scope.levels()):
+        if not any(index.open for index in indexes) and not any(name in level.outputs for level in scope.levels()):
             self.facts.unknown_column = name
 
     def _qualified_source(self, node: ast.ColumnRef, qualifiers: list[str], scope: Scope) -> Source | None:
@@ -219,7 +220,7 @@ class ExpressionRules(ABC):
         if not isinstance(node, ast.ColumnRef):
             return None
         names = idents(node.fields)
-        if len(names) != 1 or any(one.has(names[0]) is not False for level in scope.levels() for one in level.sources):
+        if len(names) != 1 or any(level.index.open or names[0] in level.index.columns for level in scope.levels()):
             return None
         found = scope.find(names[0])
         return found[0] if found else None

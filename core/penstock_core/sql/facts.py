@@ -17,6 +17,8 @@ class Facts:
     masked: set[ColumnName] = field(default_factory=set)
     # A governed relation is read: the text is rewritten, and errors from the server are reduced.
     touched: bool = False
+    # The masked queries that stand in the text, by their identity.
+    substituted: dict[int, str] = field(default_factory=dict)
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False

@@ -155,7 +155,7 @@ class _Judge:
             _check_columns(facts)
         return Decision(
             Action.REWRITE if rewriting else Action.ALLOW,
-            deparse(statements) if rewriting else text,
+            deparse(statements, facts.substituted) if rewriting else text,
             verbs=tuple(facts.verbs),
             relations=_dotted(facts.relations),
             masked=_dotted(facts.masked),

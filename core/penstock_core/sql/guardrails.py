@@ -13,7 +13,7 @@ from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.sql.deparse import same
+from penstock_core.sql.equivalence import same
 
 _Kind = enums.A_Expr_Kind
 _REFLEXIVE = frozenset({"=", ">=", "<=", "~~", "~~*", "<@", "@>"})

@@ -19,6 +19,8 @@ from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
 from penstock_core.sql.substitution import Substitutions
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
+# So that no statement can keep the gate busy by looking through them again and again.
+_MOST_SOURCES = 1000
 
 
 class QueryRules(ExpressionRules):
@@ -122,6 +124,8 @@ class QueryRules(ExpressionRules):
             node, sources = self.from_item(item, scope)
             replaced.append(node)
             scope.sources.extend(sources)
+            if len(scope.sources) > _MOST_SOURCES:
+                raise refused(f"more than {_MOST_SOURCES} relations stand in one FROM", "split the statement")
         self.ambiguous_sources(scope.sources)
         return tuple(replaced)
 
@@ -203,9 +207,9 @@ class QueryRules(ExpressionRules):
     def substitute(self, item: ast.RangeVar, relation: Relation) -> ast.Node:
         """The masked subquery, under the name that the relation had."""
         alias = item.alias or ast.Alias(aliasname=item.relname)
-        return ast.RangeSubselect(
-            lateral=False, subquery=self.substitutions.query(relation, only=not item.inh), alias=alias
-        )
+        query = self.substitutions.query(relation, only=not item.inh)
+        self.facts.substituted[id(query)] = self.substitutions.texts[id(query)]
+        return ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
 
     def note_masked(self, relation: Relation) -> None:
         """Governed data is touched: remember which columns, and that errors must tell nothing."""
@@ -216,10 +220,13 @@ class QueryRules(ExpressionRules):
 
     def ambiguous_sources(self, sources: list[Source]) -> None:
         """The same name from two schemas: told apart by the schema alone, which a subquery has not."""
-        for place, source in enumerate(sources):
-            same = [other for other in sources[:place] if other.name == source.name and source.name]
-            if same and (source.substituted or any(other.substituted for other in same)):
+        first: dict[str, Source] = {}
+        for source in sources:
+            other = first.setdefault(source.name, source)
+            if other is not source and source.name and (source.substituted or other.substituted):
                 raise refused(f"two relations of the name {source.name} stand in one FROM", "give them aliases")
+            if source.substituted:
+                first[source.name] = source
 
     def join(self, item: ast.JoinExpr, scope: Scope) -> tuple[ast.Node, list[Source]]:
         left, left_sources = self.from_item(item.larg, scope)

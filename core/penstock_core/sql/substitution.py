@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pglast import ast
@@ -20,6 +21,12 @@ class Substitutions:
     governed: Governed
     writer: MaskWriter
     _made: dict[tuple[RelationName, bool, tuple[str, ...]], ast.SelectStmt] = field(default_factory=dict)
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> Mapping[int, str]:
+        """The text of each query, by its identity."""
+        return self._texts
 
     def query(self, relation: Relation, *, only: bool = False, columns: tuple[str, ...] = ()) -> ast.SelectStmt:
         """The query for that relation (without its children's rows if `only`); for all columns, or those in order."""
@@ -46,7 +53,9 @@ class Substitutions:
         source = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=not only, relpersistence="p")
         made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,))
         # Through text and back, so that every field is as the parser sets it.
-        (statement,) = parse(deparse((made,)))
+        text = deparse((made,))
+        (statement,) = parse(text)
         if not isinstance(statement, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
             raise TypeError(type(statement).__name__)
+        self._texts[id(statement)] = text
         return statement

@@ -358,4 +358,4 @@ def test_a_mask_key_must_be_worth_its_name() -> None:
 
 def test_parameters_stay_what_they_are() -> None:
     decision = decide("SELECT name FROM people WHERE email = $1 AND id = $2::text LIMIT $3")
-    assert decision.text.endswith("AS people WHERE email = $1 AND id = CAST($2 AS pg_catalog.text) LIMIT $3")
+    assert decision.text.endswith("AS people WHERE (email = $1) AND (id = CAST($2 AS pg_catalog.text)) LIMIT $3")

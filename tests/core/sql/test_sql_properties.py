@@ -11,7 +11,8 @@ from tests.core.sql.twins.test_twins import FAILING, view
 from tests.core.sql.twins.world import Twins
 
 from penstock_core.sql.decision import Action
-from penstock_core.sql.deparse import deparse, same
+from penstock_core.sql.deparse import deparse
+from penstock_core.sql.equivalence import same
 from penstock_core.sql.normalize import normalize
 from penstock_core.sql.parse import depth, parse
 
