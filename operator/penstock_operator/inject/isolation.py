@@ -22,6 +22,7 @@ _NODE_PLACES = tuple(
         (
             "/var/lib/kubelet", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/var/run/containerd",
             "/var/run/crio", "/var/run/docker.sock", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker",
+            "/run/k3s", "/var/run/k3s", "/var/lib/rancher", "/var/snap",
         ),
     )
 )  # fmt: skip
