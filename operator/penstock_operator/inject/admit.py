@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from penstock_core.identity import Identity, Workload
 from penstock_core.policy.combine import matches
@@ -127,6 +128,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
     isolation.refuse_sharing(pod)
     _refuse_taken(pod, wanted, shape, upstream)
+    isolation.refuse_misleading(pod, _hosts(bundle.database, shape))
     isolation.refuse_reaching(pod, _credentials(request.namespace, lookup))
     account = pod["spec"].get("serviceAccountName") or "default"
     warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(request.namespace, account))
@@ -161,6 +163,12 @@ def _upstream(database: Database) -> Upstream:
     if ca is None:
         return Upstream(database.name, credentials)
     return Upstream(database.name, credentials, ca.name, ca.key)
+
+
+def _hosts(database: Database, shape: Shape) -> set[str]:
+    """Whom the sidecar speaks with."""
+    names = (database.spec.host, urlsplit(shape.control_url).hostname, urlsplit(shape.collector_url).hostname)
+    return {name.rstrip(".").lower() for name in names if name}
 
 
 def _credentials(namespace: str, lookup: Lookup) -> dict[str, str]:

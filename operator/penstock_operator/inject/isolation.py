@@ -6,7 +6,7 @@ doesn't belong: names and ports that clash (`admit.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from posixpath import normpath
 
@@ -44,6 +44,17 @@ def refuse_sharing(pod: Json) -> None:
             )
     if (spec.get("os") or {}).get("name") == "windows":
         raise Refusal("the sidecar runs on Linux only")
+
+
+def refuse_misleading(pod: Json, hosts: Collection[str]) -> None:
+    """Where the sidecar goes is not the pod's to say. Raises Refusal."""
+    for alias in pod["spec"].get("hostAliases") or []:
+        for name in alias.get("hostnames") or []:
+            if name.rstrip(".").lower() in hosts:
+                raise Refusal(
+                    f"hostAliases send {name} to {alias.get('ip')}, and the sidecar, which logs in there, would follow; "
+                    "remove that name"
+                )
 
 
 def refuse_reaching(pod: Json, credentials: Mapping[str, str]) -> None:

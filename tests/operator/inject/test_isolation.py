@@ -116,3 +116,14 @@ def test_nobody_enters_the_sidecar(desk: Desk) -> None:
     assert admit_intrusion(review(options), desk.shop)["response"]["status"]["message"] == (
         "penstock: penstock-proxy holds the database's credentials; nobody may enter it"
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["shop-db.shop.svc", "Shop-DB.shop.svc.", "penstock-control.penstock-system.svc",
+     "penstock-collector.penstock-system.svc"],
+)  # fmt: skip
+def test_a_pod_does_not_say_where_its_sidecar_goes(desk: Desk, name: str) -> None:
+    aliases = [{"ip": "127.0.0.1", "hostnames": ["other.example", name]}]
+    assert f"hostAliases send {name} to 127.0.0.1" in desk.refusal(pod(hostAliases=aliases))
+    assert desk.admitted(pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["other.example"]}]))
