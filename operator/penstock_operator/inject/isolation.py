@@ -52,8 +52,8 @@ def refuse_misleading(pod: Json, hosts: Collection[str]) -> None:
         for name in alias.get("hostnames") or []:
             if name.rstrip(".").lower() in hosts:
                 raise Refusal(
-                    f"hostAliases send {name} to {alias.get('ip')}, and the sidecar, which logs in there, would follow; "
-                    "remove that name"
+                    f"hostAliases send {name} to {alias.get('ip')}, and the sidecar, which logs in there, would "
+                    "follow; remove that name"
                 )
 
 
