@@ -3,7 +3,8 @@
 What is listed computes from its arguments, or tells something about the session or the schema that is no row's value.
 What is not listed is refused, above all what runs SQL or reads a relation by name (`query_to_xml`, `ts_stat`,
 `ts_rewrite`), touches files, large objects, WAL or other sessions, or shows the text of rewritten statements
-(`current_query`) or definitions. Names exist in PostgreSQL 16 or later; a test checks them against the server.
+(`current_query`) or of views and functions. What defines a table (defaults, checks, indexes) is no row's value and may
+be read: tools and frameworks ask for it. Names exist in PostgreSQL 16 or later; a test checks them against the server.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ GENERAL = words("""
     uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7
 """)
 
-# About the session and the schema: names and kinds of objects, never what rows hold nor how many there are.
+# About the session and the schema: names, kinds and definitions of objects, never what rows hold nor how many there are.
 SYSTEM = words("""
     acldefault aclexplode col_description current_database current_schema current_schemas current_setting current_user
     format_type getdatabaseencoding getpgusername has_any_column_privilege has_column_privilege has_database_privilege
@@ -110,8 +111,9 @@ SYSTEM = words("""
     oidvectortypes pg_available_extension_versions pg_available_extensions pg_backend_pid pg_basetype
     pg_char_to_encoding pg_client_encoding pg_collation_for pg_collation_is_visible pg_column_is_updatable
     pg_conversion_is_visible pg_describe_object pg_encoding_max_length pg_encoding_to_char pg_function_is_visible
-    pg_get_function_arguments pg_get_function_identity_arguments pg_get_function_result pg_get_keywords
-    pg_get_serial_sequence pg_get_userbyid pg_has_role pg_identify_object pg_index_column_has_property
+    pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
+    pg_get_function_identity_arguments pg_get_function_result pg_get_indexdef pg_get_keywords pg_get_partkeydef
+    pg_get_statisticsobjdef_columns pg_get_triggerdef pg_get_serial_sequence pg_get_userbyid pg_has_role pg_identify_object pg_index_column_has_property
     pg_index_has_property pg_indexam_has_property pg_is_in_recovery pg_is_other_temp_schema pg_jit_available
     pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible pg_options_to_table
     pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time pg_relation_is_publishable
@@ -154,9 +156,8 @@ UNMASKED_FUNCTIONS: dict[str, bool] = {
     ),
     **dict.fromkeys(
         words("""
-            currval lastval pg_sleep pg_sleep_for pg_sleep_until pg_get_constraintdef pg_get_expr
-            pg_get_function_arg_default pg_get_functiondef pg_get_indexdef pg_get_partkeydef pg_get_ruledef
-            pg_get_triggerdef pg_get_viewdef pg_get_statisticsobjdef pg_get_statisticsobjdef_columns pg_column_size
+            currval lastval pg_sleep pg_sleep_for pg_sleep_until pg_get_functiondef pg_get_ruledef pg_get_viewdef
+            pg_get_statisticsobjdef pg_column_size
             pg_database_size pg_indexes_size pg_relation_size pg_table_size pg_tablespace_size pg_total_relation_size
             pg_current_snapshot pg_current_xact_id pg_snapshot_xmax pg_snapshot_xmin txid_current txid_current_snapshot
         """),

@@ -18,9 +18,9 @@ _PLAIN = words("""
     pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_auth_members pg_available_extension_versions
     pg_available_extensions pg_cast pg_collation pg_constraint pg_conversion pg_database pg_default_acl pg_depend
     pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group
-    pg_index pg_inherits pg_init_privs pg_language pg_namespace pg_opclass pg_operator pg_opfamily pg_partitioned_table
-    pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_roles pg_seclabel
-    pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_tables pg_tablespace
+    pg_index pg_indexes pg_inherits pg_init_privs pg_language pg_namespace pg_opclass pg_operator pg_opfamily
+    pg_partitioned_table pg_policies pg_policy pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_roles pg_seclabel
+    pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_statistic_ext pg_tables pg_tablespace
     pg_timezone_abbrevs pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser
     pg_ts_template pg_type pg_user
 """)
@@ -32,9 +32,8 @@ CATALOGS: dict[str, frozenset[str]] = {
     "pg_class": words("relpages reltuples relallvisible relallfrozen relfrozenxid relminmxid"),
     # The value that rows have which are older than the column.
     "pg_attribute": words("attmissingval"),
-    # Bodies and definitions may quote values.
+    # Bodies of functions and views may quote values.
     "pg_proc": words("prosrc probin prosqlbody"),
-    "pg_indexes": words("indexdef"),
     "pg_views": words("definition"),
     "pg_matviews": words("definition"),
     "pg_sequences": words("last_value"),
@@ -43,7 +42,7 @@ CATALOGS: dict[str, frozenset[str]] = {
 INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""
-            administrable_role_authorizations applicable_roles attributes character_sets
+            administrable_role_authorizations applicable_roles attributes character_sets check_constraints
             collation_character_set_applicability collations column_domain_usage column_privileges column_udt_usage
             columns constraint_column_usage constraint_table_usage data_type_privileges domain_constraints
             domain_udt_usage domains element_types enabled_roles foreign_data_wrappers foreign_tables
@@ -55,7 +54,6 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
         """),
         frozenset(),
     ),
-    "check_constraints": words("check_clause"),
     "routines": words("routine_definition"),
     "triggers": words("action_statement action_condition"),
     "views": words("view_definition"),
@@ -63,8 +61,8 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
 
 # Besides those above and without hidden columns, for identities that no column is masked for.
 UNMASKED_CATALOGS: frozenset[str] = words("""
-    pg_locks pg_policies pg_policy pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_database
-    pg_stat_user_indexes pg_stat_user_tables pg_statio_all_tables pg_statio_user_tables pg_statistic_ext pg_stats
+    pg_locks pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_database
+    pg_stat_user_indexes pg_stat_user_tables pg_statio_all_tables pg_statio_user_tables pg_stats
     pg_stats_ext
 """)
 

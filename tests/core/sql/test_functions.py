@@ -17,7 +17,7 @@ DANGEROUS = re.compile(
     r"|pg_get_wal_.*|lo_.*|loread|lowrite|pg_read_.*|pg_ls_.*|pg_stat_.*|pg_logical_.*|pg_replication_.*"
     r"|pg_export_snapshot|pg_notify|set_config|setval|nextval|pg_advisory_(x|l|unlock$|unlock_shared).*|pg_try_advisory.*"
     r"|pg_sleep.*|pg_(terminate|cancel)_backend|pg_.*_size|pg_sequence_last_value|brin_.*|gin_clean_pending_list"
-    r"|pg_get_.*def|pg_get_expr|pg_mcv_list_items|current_query|txid_.*|pg_current_xact_id.*|binary_upgrade.*"
+    r"|pg_get_(view|function|rule|statisticsobj)def|pg_mcv_list_items|current_query|txid_.*|pg_current_xact_id.*|binary_upgrade.*"
     r"|pg_restore_.*|pg_clear_.*|pg_reload_conf|pg_rotate_logfile.*|pg_switch_wal|pg_promote|pg_current_logfile"
 )
 

@@ -56,7 +56,9 @@ def test_psycopg_asks_for_types(twins18: Twins, info: type[TypeInfo]) -> None:
     assert twins18.governor().decide(text.replace("%(name)s", "$1"), ("public",)).denial is None
 
 
-@pytest.mark.parametrize("command", [r"\d", r"\dt", r"\dv", r"\dn", r"\l", r"\du", r"\df", r"\dT", r"\dx"])
+@pytest.mark.parametrize(
+    "command", [r"\d", r"\dt", r"\dv", r"\dn", r"\l", r"\du", r"\df", r"\dT", r"\dx", r"\d u", r"\d+ o", r"\dp", r"\dX"]
+)
 def test_psql_lists(postgres: EmbeddedPostgres, twins18: Twins, command: str) -> None:
     shown = subprocess.run(
         [postgres.bin / "psql", "-XE", twins18.left, "-c", command], capture_output=True, text=True, check=True
