@@ -101,27 +101,28 @@ GENERAL = words("""
     uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7
 """)
 
-# About the session and the schema: names, kinds and definitions of objects, never what rows hold nor how many there are.
+# About the session and the schema: names, kinds and definitions, never what rows hold nor how many there are.
 SYSTEM = words("""
-    acldefault aclexplode col_description current_database current_schema current_schemas current_setting current_user
-    format_type getdatabaseencoding getpgusername has_any_column_privilege has_column_privilege has_database_privilege
-    has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege has_parameter_privilege
-    has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
-    has_type_privilege inet_client_addr inet_client_port inet_server_addr inet_server_port obj_description
-    oidvectortypes pg_available_extension_versions pg_available_extensions pg_backend_pid pg_basetype
-    pg_char_to_encoding pg_client_encoding pg_collation_for pg_collation_is_visible pg_column_is_updatable
-    pg_conversion_is_visible pg_describe_object pg_encoding_max_length pg_encoding_to_char pg_function_is_visible
-    pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
+    acldefault aclexplode col_description current_database current_schema current_schemas current_setting
+    current_user format_type getdatabaseencoding getpgusername has_any_column_privilege has_column_privilege
+    has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege
+    has_parameter_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
+    has_tablespace_privilege has_type_privilege inet_client_addr inet_client_port inet_server_addr inet_server_port
+    obj_description oidvectortypes pg_available_extension_versions pg_available_extensions pg_backend_pid
+    pg_basetype pg_char_to_encoding pg_client_encoding pg_collation_for pg_collation_is_visible
+    pg_column_is_updatable pg_conversion_is_visible pg_describe_object pg_encoding_max_length pg_encoding_to_char
+    pg_function_is_visible pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
     pg_get_function_identity_arguments pg_get_function_result pg_get_indexdef pg_get_keywords pg_get_partkeydef
-    pg_get_statisticsobjdef_columns pg_get_triggerdef pg_get_serial_sequence pg_get_userbyid pg_has_role pg_identify_object pg_index_column_has_property
-    pg_index_has_property pg_indexam_has_property pg_is_in_recovery pg_is_other_temp_schema pg_jit_available
-    pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible pg_options_to_table
-    pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time pg_relation_is_publishable
-    pg_relation_is_updatable pg_size_bytes pg_size_pretty pg_statistics_obj_is_visible pg_table_is_visible
-    pg_timezone_abbrevs pg_timezone_names pg_trigger_depth pg_ts_config_is_visible pg_ts_dict_is_visible
-    pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible regclass row_security_active session_user
-    shobj_description system_user to_regclass to_regcollation to_regnamespace to_regoper to_regoperator to_regproc
-    to_regprocedure to_regrole to_regtype to_regtypemod version
+    pg_get_serial_sequence pg_get_statisticsobjdef_columns pg_get_triggerdef pg_get_userbyid pg_has_role
+    pg_identify_object pg_index_column_has_property pg_index_has_property pg_indexam_has_property pg_is_in_recovery
+    pg_is_other_temp_schema pg_jit_available pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible
+    pg_opfamily_is_visible pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree
+    pg_postmaster_start_time pg_relation_is_publishable pg_relation_is_updatable pg_size_bytes pg_size_pretty
+    pg_statistics_obj_is_visible pg_table_is_visible pg_timezone_abbrevs pg_timezone_names pg_trigger_depth
+    pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
+    pg_type_is_visible regclass row_security_active session_user shobj_description system_user to_regclass
+    to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype
+    to_regtypemod version
 """)
 
 FUNCTIONS: frozenset[str] = (

@@ -17,12 +17,12 @@ SYSTEM_COLUMNS: frozenset[str] = frozenset({"tableoid", "ctid", "xmin", "xmax", 
 _PLAIN = words("""
     pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_auth_members pg_available_extension_versions
     pg_available_extensions pg_cast pg_collation pg_constraint pg_conversion pg_database pg_default_acl pg_depend
-    pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group
-    pg_index pg_indexes pg_inherits pg_init_privs pg_language pg_namespace pg_opclass pg_operator pg_opfamily
-    pg_partitioned_table pg_policies pg_policy pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_roles pg_seclabel
-    pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_statistic_ext pg_tables pg_tablespace
-    pg_timezone_abbrevs pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser
-    pg_ts_template pg_type pg_user
+    pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group pg_index
+    pg_indexes pg_inherits pg_init_privs pg_language pg_namespace pg_opclass pg_operator pg_opfamily
+    pg_partitioned_table pg_policies pg_policy pg_publication pg_publication_namespace pg_publication_rel
+    pg_publication_tables pg_range pg_roles pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend
+    pg_shdescription pg_shseclabel pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names
+    pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user
 """)
 
 # Relations of pg_catalog → their columns that masked identities may not read.
@@ -61,9 +61,8 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
 
 # Besides those above and without hidden columns, for identities that no column is masked for.
 UNMASKED_CATALOGS: frozenset[str] = words("""
-    pg_locks pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_database
-    pg_stat_user_indexes pg_stat_user_tables pg_statio_all_tables pg_statio_user_tables pg_stats
-    pg_stats_ext
+    pg_locks pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_database pg_stat_user_indexes
+    pg_stat_user_tables pg_statio_all_tables pg_statio_user_tables pg_stats pg_stats_ext
 """)
 
 # Types of pg_catalog that may be named, as the parser names them (`int` is int4).
