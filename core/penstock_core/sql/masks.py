@@ -174,7 +174,7 @@ def _email(column: Column) -> ast.Node:
         _operator("||", _call("left", value, _integer(1)), _text("***")),
         _call("substr", value, _call("strpos", value, _text("@"))),
     )
-    return _case(
+    masked = _case(
         [
             (ast.NullTest(arg=_reference(column), nulltesttype=enums.NullTestType.IS_NULL), _null()),
             (_operator(">", _call("length", value), _integer(_EMAIL_LENGTH)), _text("***")),
@@ -182,6 +182,8 @@ def _email(column: Column) -> ast.Node:
         ],
         _text("***"),
     )
+    # Or the result would be compared as the value was in here.
+    return ast.CollateClause(arg=masked, collname=(ast.String(sval="pg_catalog"), ast.String(sval="default")))
 
 
 def _accepts(column: Column, value: str) -> bool:

@@ -104,6 +104,8 @@ PASS: dict[str, str] = {
     "domain": "SELECT dom FROM u WHERE dom < 'M'",
     "enum cast": "SELECT id FROM o WHERE mood = 'good'::public.mood",
     "regclass": "SELECT 'public.u'::regclass::text",
+    "collation": 'SELECT pg_collation_for(email), pg_collation_for(ssn), email < (note COLLATE "POSIX") FROM u',
+    "collation of another": 'SELECT u.id FROM u JOIN (SELECT note COLLATE "POSIX" AS n FROM u) x ON x.n = u.email',
     "text beside a cast to it from elsewhere": "SELECT email::text, salary::text FROM u",
     "function by its name, where a row has one too": "SELECT upper(email) FROM u",
     "function of a row's name for a text": "SELECT upper(line) FROM log",
