@@ -36,6 +36,15 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
         UNION ALL SELECT 'p' || oid || ':' || xmin || ctid FROM pg_catalog.pg_policy
         UNION ALL SELECT 't' || oid || ':' || xmin || ctid FROM pg_catalog.pg_trigger
         UNION ALL SELECT 'e' || oid || ':' || xmin || ctid FROM pg_catalog.pg_extension
+        UNION ALL SELECT 'y' || t.oid || ':' || t.xmin || t.ctid FROM pg_catalog.pg_type t
+            JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace AND n.nspname !~ '^pg_(temp|toast)'
+        UNION ALL SELECT 'x' || i.indexrelid || ':' || i.xmin || i.ctid FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
+        UNION ALL SELECT 'h' || inhrelid || '.' || inhseqno || ':' || xmin || ctid FROM pg_catalog.pg_inherits
+        UNION ALL SELECT 'q' || oid || ':' || xmin || ctid FROM pg_catalog.pg_cast
+        UNION ALL SELECT 'l' || oid || ':' || xmin || ctid FROM pg_catalog.pg_opclass
+        UNION ALL SELECT 'm' || oid || ':' || xmin || ctid FROM pg_catalog.pg_amproc
         UNION ALL SELECT 's' || setdatabase || '.' || setrole || ':' || xmin || ctid FROM pg_catalog.pg_db_role_setting
     ) parts(part)
 ) numbers

@@ -260,7 +260,7 @@ class ClientSide:
             return
         oids = body[end + 1 :]
         flow.statements[name] = Statement(name, text, oids, decision, flow.epoch, decision.text)
-        flow.push(Pending(Kind.PARSE, undo=self._restoring(name, previous)))
+        flow.push(Pending(Kind.PARSE, redact=decision.redact_errors, undo=self._restoring(name, previous)))
         if decision.action is Action.REWRITE:
             self._replace(spot, messages.parse(name, decision.text, oids))
 
@@ -310,7 +310,7 @@ class ClientSide:
         if statement.name and statement.on_server is not None:
             flow.push(Pending(Kind.CLOSE, swallow=True, undo=undo))
             flow.to_server.append(messages.close_statement(statement.name))
-        flow.push(Pending(Kind.PARSE, swallow=True, undo=undo))
+        flow.push(Pending(Kind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
         flow.to_server.append(messages.parse(statement.name, statement.decision.text, statement.oids))
         statement.on_server = statement.decision.text
 

@@ -33,6 +33,10 @@ PINNED = {
     "transform_null_equals": "off",
     "array_nulls": "on",
 }
+# Set unless the client asks for another of the values that are let through.
+_DEFAULTS = {"client_min_messages": "notice"}
+# Below `notice` the server tells of plans and statements, among them a rewritten one with the key of its hash masks.
+_MESSAGES = {"notice", "warning", "error"}
 _UTF8 = {"utf8", "unicode"}
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0", ""}
@@ -84,7 +88,7 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
     return Opened(
         user=user,
         application=parameters.get("application_name", ""),
-        parameters={**parameters, **PINNED},
+        parameters={**_DEFAULTS, **parameters, **PINNED},
         search_path=plain_path(parameters["search_path"]) if "search_path" in parameters else None,
         version=version,
         negotiation=negotiation,
@@ -121,6 +125,8 @@ def _settings(asked: dict[str, str]) -> dict[str, str] | ErrorFields:
     accepted: dict[str, str] = {}
     for name, value in asked.items():
         folded = name.lower()
+        if folded == "client_min_messages" and value.lower() not in _MESSAGES:
+            return fatal("22023", f"client_min_messages {value} is not let through", "ask for notice or less")
         if folded in _HARMLESS:
             accepted[_HARMLESS[folded]] = value
         elif folded == "search_path":

@@ -392,3 +392,11 @@ def test_a_search_path_chosen_at_startup_is_what_names_resolve_by() -> None:
     talk.client(query("DISCARD ALL")).server(complete("DISCARD ALL"), READY)
     talk.client(query("SELECT 3"))
     assert talk.book.path == ("till", "public")
+
+
+def test_what_the_server_says_of_a_rewritten_statement_as_it_is_parsed_is_reduced() -> None:
+    talk = Conversation({"SELECT email": rewrite("SELECT masked", redact_errors=True)})
+    talk.client(parse("", "SELECT email"), sync())
+    talk.server(error("42883", "in SELECT masked with a key"), READY)
+    assert b"with a key" not in talk.to_client
+    assert b"42883" in talk.to_client

@@ -20,8 +20,17 @@ def test_harmless_settings_reach_the_server_under_their_own_names() -> None:
     one = opened(datestyle="ISO", TimeZone="UTC", options=r"-c statement_timeout=5s --lock-timeout=1s -cjit=off")
     assert isinstance(one, Opened)
     assert one.parameters == {
-        "DateStyle": "ISO", "TimeZone": "UTC", "statement_timeout": "5s", "lock_timeout": "1s", "jit": "off", **PINNED,
+        "DateStyle": "ISO", "TimeZone": "UTC", "statement_timeout": "5s", "lock_timeout": "1s", "jit": "off",
+        "client_min_messages": "notice", **PINNED,
     }  # fmt: skip
+
+
+def test_fewer_messages_may_be_asked_for_and_a_roles_own_default_never_shows_more() -> None:
+    quiet, silent = opened(client_min_messages="WARNING"), opened()
+    assert isinstance(quiet, Opened)
+    assert isinstance(silent, Opened)
+    assert quiet.parameters["client_min_messages"] == "WARNING"
+    assert silent.parameters["client_min_messages"] == "notice"
 
 
 def test_both_names_of_the_database_are_understood() -> None:
@@ -49,6 +58,10 @@ def test_utf8_by_its_names(encoding: str) -> None:
         ({"row_security": "off"}, "42501"),
         ({"standard_conforming_strings": "off"}, "22023"),
         ({"client_encoding": "SJIS"}, "22023"),
+        # The server would tell of the rewritten statement, and with it of the key of its hash masks.
+        ({"options": "-c client_min_messages=debug5"}, "22023"),
+        ({"options": "-c client_min_messages=log"}, "22023"),
+        ({"client_min_messages": "Info"}, "22023"),
         ({"database": "template1"}, "3D000"),
         ({"replication": "true"}, "0A000"),
         ({"replication": "database"}, "0A000"),
