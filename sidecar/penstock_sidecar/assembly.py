@@ -18,6 +18,7 @@ from prometheus_client.registry import CollectorRegistry
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.health import HealthServer
+from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.gate import Gate, MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.metrics import ProxyCollector
@@ -68,7 +69,8 @@ class Proxy:
         settings = self._settings
         self.trail = AuditTrail(self.spool)
         self.gate = Gate(self._make_decider, self._server)
-        self.gateway = Gateway(_terms(settings), self.gate, self.trail, _verifier(settings))
+        certificate = _certificate(settings)
+        self.gateway = Gateway(_terms(settings), self.gate, self.trail, _verifier(settings), certificate)
         self.source = self._source()
         opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
         if isinstance(self.source, FileSource):
@@ -190,8 +192,28 @@ def _terms(settings: Settings) -> Terms:
     return Terms(
         database=settings.database,
         token="always" if identity.required else "asked" if identity.issuers else "never",
+        tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
         workload=Identity(_workload(settings)),
     )
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """What clients are shown, found to be good. Raises StartError."""
+    tls = settings.tls
+    if tls is None:
+        return None
+    own = SelfMade.for_host(settings.listen.host, tls.names) if tls.self_signed else None
+    # Beside the spool: the one place that the gate may write to.
+    beside = settings.at(settings.spool.path)
+    certificate = Certificate(
+        _at(settings, tls.cert_file) or beside.with_name("tls.crt"),
+        _at(settings, tls.key_file) or beside.with_name("tls.key"), own,
+    )  # fmt: skip
+    try:
+        certificate.context()
+    except CertificateError as error:
+        raise StartError(str(error)) from None
+    return certificate
 
 
 def _verifier(settings: Settings) -> TokenVerifier | None:

@@ -86,6 +86,28 @@ class Spool(_Model):
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
 
 
+class Tls(_Model):
+    """TLS with clients: with a certificate from files, or one that the gate makes for itself."""
+
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    self_signed: bool = False
+    # Host names and addresses, beside this machine's own, that a self-signed certificate is for.
+    names: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:*-]+$")], ...] = ()
+    # Whether connections without are refused.
+    required: bool = True
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> Tls:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("certFile and keyFile belong together")
+        if self.self_signed == (self.cert_file is not None):
+            raise ValueError("give certFile and keyFile, or selfSigned: true, one of them")
+        if self.names and not self.self_signed:
+            raise ValueError("names are for selfSigned; a certificate from a file has its own")
+        return self
+
+
 class WorkloadIdentity(_Model):
     """The pod that this proxy is in."""
 
@@ -143,6 +165,7 @@ class Settings(_Model):
     """All of it."""
 
     listen: Address = Address(host="127.0.0.1", port=5432)
+    tls: Tls | None = None
     health: Address = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
     database: str
     namespace: str = "default"
@@ -172,16 +195,22 @@ class Settings(_Model):
         if "/" in self.stream_owner:
             raise ValueError("name must not hold a slash")
         if not self.listen.loopback:
-            # TLS with clients is not there yet; and without a token, whoever connects is the workload.
-            what = (
-                "tokens would cross the network in clear"
-                if self.identity.issuers
-                else "whoever connects from there would be identity.workload"
-            )
-            raise ValueError(
-                f"listen: {self.listen.host} is reachable from elsewhere, and {what}; it must be a loopback address"
-            )
+            self._check_reachable(self.listen.host)
         return self
+
+    def _check_reachable(self, host: str) -> None:
+        """Others than this machine (or pod) may connect: each has to prove who they are, and no token goes in clear."""
+        remedy = "or listen on a loopback address"
+        if not self.identity.required:
+            raise ValueError(
+                f"listen: {host} is reachable from elsewhere, and whoever connects from there would be "
+                f"identity.workload: give identity.issuers and identity.required: true, {remedy}"
+            )
+        if self.tls is None or not self.tls.required:
+            raise ValueError(
+                f"listen: {host} is reachable from elsewhere, and tokens would cross the network in clear: "
+                f"give tls, with required: true, {remedy}"
+            )
 
     @property
     def stream_owner(self) -> str:

@@ -77,6 +77,27 @@ def test_a_file_with_the_environment_above_it(tmp_path: Path) -> None:
     [
         ({"listen": "0.0.0.0:5432"}, "tokens would cross the network in clear"),
         (
+            {"listen": "0.0.0.0:5432", "tls": {"selfSigned": True, "required": False}},
+            "tokens would cross the network in clear: give tls, with required: true",
+        ),
+        (
+            {
+                "listen": "0.0.0.0:5432",
+                "tls": {"selfSigned": True},
+                "identity": {
+                    **ALONE["identity"],
+                    "required": False,
+                    "workload": {"namespace": "shop", "serviceAccount": "web"},
+                },
+            },
+            "whoever connects from there would be identity.workload",
+        ),
+        ({"tls": {}}, "tls: give certFile and keyFile, or selfSigned: true, one of them"),
+        ({"tls": {"certFile": "c"}}, "tls: certFile and keyFile belong together"),
+        ({"tls": {"certFile": "c", "keyFile": "k", "selfSigned": True}}, "one of them"),
+        ({"tls": {"certFile": "c", "keyFile": "k", "names": ["gate"]}}, "tls: names are for selfSigned"),
+        ({"tls": {"selfSigned": True, "names": ["a b"]}}, "tls.names.0: "),
+        (
             {"listen": "0.0.0.0:5432", "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}}},
             "whoever connects from there would be identity.workload",
         ),
@@ -100,6 +121,16 @@ def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], words: 
     with pytest.raises(SettingsError) as wrong:
         alone(tmp_path, **changes)
     assert words in str(wrong.value)
+
+
+def test_others_may_connect_where_tokens_and_tls_are_required(tmp_path: Path) -> None:
+    settings = alone(tmp_path, listen="0.0.0.0:5432", tls={"certFile": "gate.crt", "keyFile": "gate.key"})
+    assert not settings.listen.loopback
+    assert settings.tls is not None
+    assert settings.tls.required
+    by_variables = read({**POD, "PENSTOCK_TLS__SELFSIGNED": "true", "PENSTOCK_TLS__REQUIRED": "false"})
+    assert by_variables.tls is not None
+    assert (by_variables.tls.self_signed, by_variables.tls.required) == (True, False)
 
 
 def test_a_wrong_variable_is_named_by_its_own_name() -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.certificate import CertificateError
+from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands
@@ -156,6 +158,8 @@ class Connection(asyncio.Protocol):
     def _perform_rare(self, command: Command) -> None:
         if isinstance(command, commands.Close):
             self._close(command.problem)
+        elif isinstance(command, commands.StartTls):
+            self._start_tls(command.first)
         elif isinstance(command, commands.Connect):
             self._spawn(self._connect(command.parameters))
         elif isinstance(command, commands.Verify):
@@ -197,6 +201,23 @@ class Connection(asyncio.Protocol):
             self._server is not None and self._server.reads
         )
 
+    def _start_tls(self, first: bytes) -> None:
+        certificate = self._gateway.certificate
+        try:
+            if certificate is None:
+                raise CertificateError("tls: is not configured")
+            context = certificate.context()
+        except CertificateError as error:
+            self.perform(self.session.handshake_failed(str(error)))
+            return
+        channel = Channel(self._transport, context, self, self._shaken)
+        self._transport = channel
+        channel.begin(first)
+
+    def _shaken(self, protocol: str | None, trouble: str) -> None:
+        session = self.session
+        self.perform(session.handshake_failed(trouble) if trouble else session.encrypted(protocol))
+
     # What takes a while.
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -208,7 +229,7 @@ class Connection(asyncio.Protocol):
         self._timers.append(asyncio.get_running_loop().call_later(max(0.0, seconds), action))
 
     def _give_up(self) -> None:
-        if self.session.state in (State.OPENING, State.PROVING):
+        if self.session.state in (State.OPENING, State.ENCRYPTING, State.PROVING):
             self._transport.abort()
 
     async def _connect(self, parameters: dict[str, str]) -> None:

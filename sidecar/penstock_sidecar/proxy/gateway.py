@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Connection
 from penstock_sidecar.proxy.gate import Gate
 from penstock_sidecar.proxy.metrics import Metrics
@@ -32,11 +33,15 @@ _STOPPING = "the gate is shutting down"
 class Gateway:
     """Listens, and knows every connection."""
 
-    def __init__(self, terms: Terms, gate: Gate, trail: AuditTrail, tokens: TokenVerifier | None) -> None:
+    def __init__(
+        self, terms: Terms, gate: Gate, trail: AuditTrail, tokens: TokenVerifier | None,
+        certificate: Certificate | None = None,
+    ) -> None:  # fmt: skip
         self._terms = terms
         self.gate = gate
         self.trail = trail
         self.tokens = tokens
+        self.certificate = certificate
         self.metrics = Metrics()
         self.connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -34,6 +34,14 @@ class Record(NamedTuple):
     report: bool
 
 
+class StartTls(NamedTuple):
+    """Begin the TLS handshake with the client, whose first bytes these are; answer with `encrypted` or
+    `handshake_failed`.
+    """
+
+    first: bytes
+
+
 class Verify(NamedTuple):
     """Verify this token; answer with `identified` or `token_refused`."""
 
@@ -67,7 +75,7 @@ class Close(NamedTuple):
     problem: str
 
 
-Command = ToClient | ToServer | Record | Verify | Connect | Cancel | RefreshCatalog | CatalogStale | Close
+Command = ToClient | ToServer | Record | StartTls | Verify | Connect | Cancel | RefreshCatalog | CatalogStale | Close
 
 
 class Decider(Protocol):
@@ -111,6 +119,8 @@ class Terms:
     dbname: str = ""
     # Whether clients prove themselves with a token: never, if they name the user `token`, or always.
     token: Literal["never", "asked", "always"] = "never"  # noqa: S105 - no secret
+    # Whether clients are offered TLS, and whether a session may begin without.
+    tls: Literal["off", "optional", "required"] = "off"
     # Who a client is without a token.
     workload: Identity = Identity()  # noqa: RUF009 - frozen
     # The longest SQL text that is decided about.

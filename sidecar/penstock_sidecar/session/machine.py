@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.identity import Identity
-from penstock_sidecar.session import opening, refusals
+from penstock_sidecar.session import commands, opening, refusals
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.commands import Cancel, Close, Command, Connect, Particulars, Rules, Terms, Trail, Verify
+from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
+from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.opening import Opened
@@ -24,7 +25,6 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # The largest token that is read: far more than any issuer makes.
 _LONGEST_TOKEN = 32_768
-_MOST_ENCRYPTION_REQUESTS = 2
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
 # Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
@@ -42,7 +42,7 @@ class Session:
         self._own = particulars
         self._flow = Flow(trail, clock)
         self._reader = startup.StartupReader()
-        self._encryption_requests = 0
+        self._encryption = Encryption(terms)
         self._ahead = b""
         self._opened: Opened | None = None
         self._client = ClientSide(self._flow, particulars.nonce, terms.statement_limit)
@@ -59,7 +59,7 @@ class Session:
         flow = self._flow
         if flow.state is State.RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        return flow.state not in (State.OPENING, State.PROVING)
+        return flow.state not in (State.OPENING, State.ENCRYPTING, State.PROVING)
 
     @property
     def server_waits(self) -> bool:
@@ -129,6 +129,14 @@ class Session:
     def server_closed(self, reason: str = "") -> list[Command]:
         """The server is gone."""
         return self._step(Event.SERVER_CLOSED, self._lost, reason)
+
+    def encrypted(self, protocol: str | None) -> list[Command]:
+        """The TLS handshake is done; ALPN came to that protocol, if the client asked for one."""
+        return self._step(Event.ENCRYPTED, self._go_on_encrypted, protocol)
+
+    def handshake_failed(self, reason: str) -> list[Command]:
+        """The TLS handshake failed; `reason` is for the log, the client knows by an alert."""
+        return self._step(Event.HANDSHAKE_FAILED, self._close, reason)
 
     def identified(self, identity: Identity) -> list[Command]:
         """The token is good."""
@@ -217,18 +225,11 @@ class Session:
                 return
             if isinstance(packet, startup.Startup):
                 self._accept(packet)
-            elif isinstance(packet, startup.SslRequest | startup.GssEncRequest):
-                self._encryption_requests += 1
-                if self._encryption_requests > _MOST_ENCRYPTION_REQUESTS:
-                    self._close("a client that asks for encryption again and again")
-                    return
-                flow.to_client.append(b"N")
+            elif isinstance(packet, startup.SslRequest | startup.GssEncRequest | startup.DirectTls):
+                self._negotiate(packet)
             elif isinstance(packet, startup.CancelRequest):
-                flow.commands.append(Cancel(packet.pid, packet.key))
+                flow.commands.append(commands.Cancel(packet.pid, packet.key))
                 self._close("")
-            elif isinstance(packet, startup.DirectTls):
-                flow.to_client.append(messages.TLS_REFUSED)
-                self._close("a client that begins with TLS; this listener speaks none (sslmode=disable)")
             else:
                 if packet.http:
                     flow.to_client.append(_HTTP_ANSWER)
@@ -236,9 +237,27 @@ class Session:
                 else:
                     self._end(refusals.fatal("08P01", packet.reason), packet.reason)
 
+    def _negotiate(self, packet: startup.SslRequest | startup.GssEncRequest | startup.DirectTls) -> None:
+        flow = self._flow
+        answer = self._encryption.answer(packet, self._reader.rest)
+        if answer.data:
+            flow.to_client.append(answer.data)
+        if answer.begins:
+            flow.state = State.ENCRYPTING
+            flow.commands.append(commands.StartTls(self._reader.take_rest()))
+        elif answer.problem:
+            self._end(answer.error, answer.problem)
+
+    def _go_on_encrypted(self, protocol: str | None) -> None:
+        problem = self._encryption.establish(protocol)
+        if problem:
+            self._close(problem)
+        else:
+            self._flow.state = State.OPENING
+
     def _accept(self, packet: startup.Startup) -> None:
         flow = self._flow
-        opened = opening.accept(packet, self._terms)
+        opened = self._encryption.missing or opening.accept(packet, self._terms)
         if isinstance(opened, ErrorFields):
             self._end(opened, opened.message)
             return
@@ -266,13 +285,13 @@ class Session:
         self._ahead = data[length + 1 :]
         token = data[5:length].decode(errors="replace")
         self._flow.state = State.VERIFYING
-        self._flow.commands.append(Verify(token))
+        self._flow.commands.append(commands.Verify(token))
 
     def _connect(self, identity: Identity) -> None:
         self.identity = identity
         if self._opened is not None:
             self._flow.state = State.CONNECTING
-            self._flow.commands.append(Connect(self._opened.parameters))
+            self._flow.commands.append(commands.Connect(self._opened.parameters))
 
     def _run(self, rules: Rules, said: Greeting) -> None:
         flow, opened, own = self._flow, self._opened, self._own
@@ -354,7 +373,8 @@ class Session:
 
     def _end(self, error: ErrorFields | None, problem: str = "") -> None:
         """Close; the client reads `error`, if it can be put into the stream."""
-        if error is not None and (self._server is None or self._server.between_messages):
+        readable = self._flow.state is not State.ENCRYPTING
+        if error is not None and readable and (self._server is None or self._server.between_messages):
             self._flow.to_client.append(messages.error_response(error))
         self._close(problem)
 

@@ -14,6 +14,8 @@ class State(StrEnum):
 
     # The client's first packets: startup, cancel, requests for encryption.
     OPENING = "opening"
+    # The TLS handshake that the client asked for.
+    ENCRYPTING = "encrypting"
     # A token was asked for.
     PROVING = "proving"
     # The token is being verified.
@@ -36,6 +38,8 @@ class Event(StrEnum):
     CLIENT_CLOSED = "client closed"
     SERVER_BYTES = "server bytes"
     SERVER_CLOSED = "server closed"
+    ENCRYPTED = "encrypted"
+    HANDSHAKE_FAILED = "handshake failed"
     IDENTIFIED = "identified"
     TOKEN_REFUSED = "token refused"  # noqa: S105 - the name of an event
     CONNECTED = "connected"
@@ -70,7 +74,13 @@ _FLOWING: dict[Event, set[State]] = {
 TABLE: dict[State, dict[Event, set[State]]] = {
     _S.OPENING: {
         **_ALWAYS,
-        _E.CLIENT_BYTES: {_S.OPENING, _S.PROVING, _S.VERIFYING, _S.CONNECTING, _S.CLOSED},
+        _E.CLIENT_BYTES: {_S.OPENING, _S.ENCRYPTING, _S.PROVING, _S.VERIFYING, _S.CONNECTING, _S.CLOSED},
+    },
+    # Its bytes are the handshake's, until it is done.
+    _S.ENCRYPTING: {
+        **_ALWAYS,
+        _E.ENCRYPTED: {_S.OPENING, _S.CLOSED},
+        _E.HANDSHAKE_FAILED: {_S.CLOSED},
     },
     _S.PROVING: {
         **_ALWAYS,

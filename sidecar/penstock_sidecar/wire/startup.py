@@ -60,10 +60,15 @@ Packet = SslRequest | GssEncRequest | DirectTls | CancelRequest | Startup | NotP
 
 
 class StartupReader:
-    """Collects bytes until they are one packet. After a Startup, `rest` holds what followed it."""
+    """Collects bytes until they are one packet. Then `rest` holds what followed; DirectTls leaves all of it there."""
 
     def __init__(self) -> None:
         self.rest = b""
+
+    def take_rest(self) -> bytes:
+        """What is there and was no packet; it is somebody else's to read now."""
+        taken, self.rest = self.rest, b""
+        return taken
 
     def feed(self, data: bytes) -> Packet | None:
         """The next packet, or None while it is not complete. Call again with b"" for one more."""

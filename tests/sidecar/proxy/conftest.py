@@ -141,6 +141,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             "identity": {"workload": {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}},
             "spool": {"path": "spool.db"}, "graceSeconds": 1,
         }  # fmt: skip
+        if "client_tls" in options:
+            values["tls"] = options.pop("client_tls")
         values |= options
         (directory / "proxy.yaml.json").write_text(json.dumps(values))
         (directory / "proxy.yaml.json").rename(directory / "proxy.yaml")

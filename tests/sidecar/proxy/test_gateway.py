@@ -43,7 +43,7 @@ async def test_http_is_told_that_this_is_no_http_port(start: Start, shop: Any, c
         (b"hello, is this a database?\n", b"not a PostgreSQL startup packet"),
         (messages.startup({"user": "app"}, 2 << 16), b"protocol 2.0 is not supported"),
         (messages.startup({"database": "shop"}), b"no user name"),
-        (messages.ssl_request() * 3, b"N"),
+        (messages.ssl_request() * 3, b"unencrypted data"),
         (b"\x16\x03\x01\x02\x00\x01", b"\x15\x03"),
     ],
 )

@@ -1,0 +1,144 @@
+"""TLS with one client, between its connection and the session's: a transport above, a protocol below.
+
+Bytes go through at once in both directions and nothing is kept, so that whoever reads slowly is felt on the other side
+as without TLS. Which certificate is shown is `certificate.py`'s; when TLS begins is the session's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+_RECORD = 16384
+# What clients complain of in alerts, in OpenSSL's words, begins with this.
+_ALERT = "alert "
+
+# Told the protocol that ALPN came to; or, if the handshake failed, why.
+Done = Callable[[str | None, str], None]
+
+
+class Channel(asyncio.Transport, asyncio.Protocol):
+    """Writes what the session writes, encrypted; reports what the client sends, decrypted."""
+
+    def __init__(
+        self, transport: asyncio.Transport, context: ssl.SSLContext, inner: asyncio.Protocol, done: Done
+    ) -> None:
+        super().__init__()
+        self._transport = transport
+        self._inner = inner
+        self._done: Done | None = done
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def begin(self, first: bytes) -> None:
+        """Take over; `first` is what the client sent of the handshake so far."""
+        self._transport.set_protocol(self)
+        if first:
+            self.data_received(first)
+
+    # What the client's connection reports.
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        if self._done is None or self._shake_hands():
+            self._deliver()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def _shake_hands(self) -> bool:
+        done = self._done
+        if done is None or self.is_closing():
+            return False
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            # With the alert that tells the client why.
+            self._flush()
+            self._done = None
+            done(None, f"the TLS handshake failed: {_words(error)}")
+            return False
+        self._flush()
+        self._done = None
+        done(self._tls.selected_alpn_protocol(), "")
+        return not self.is_closing()
+
+    def _deliver(self) -> None:
+        parts = []
+        ended = False
+        try:
+            while part := self._tls.read(_RECORD):
+                parts.append(part)
+            ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            # Its end, said or by nonsense.
+            ended = True
+        # Answers of TLS itself.
+        self._flush()
+        if parts:
+            self._inner.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
+        if ended:
+            self._transport.close()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending and not self._transport.is_closing():
+            self._transport.write(self._outgoing.read())
+
+    # What the session's connection asks for.
+
+    def write(self, data: Any) -> None:
+        if self._transport.is_closing():
+            return
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._tls.write(rest) :]
+        except ssl.SSLError:
+            self._transport.abort()
+            return
+        self._transport.write(self._outgoing.read())
+
+    def close(self) -> None:
+        """After what was written, and with TLS's own word for the end."""
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._tls if name == "ssl_object" else self._transport.get_extra_info(name, default)
+
+
+def _words(error: ssl.SSLError) -> str:
+    """What went wrong, without OpenSSL's own places."""
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason
