@@ -9,9 +9,10 @@ PYTEST_ARGS ?=
 E2E_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
+KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance bench e2e e2e-up e2e-down crds diagrams lock clean
+.PHONY: help demo test lint format unit conformance kill bench e2e e2e-up e2e-down crds diagrams lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +42,9 @@ unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libpq-dev postgresql-15 python3-dev
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
+
+kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
+	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
 bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
 	@.ci/packages libatomic1 pgbouncer
