@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.raw import Pair
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy
@@ -162,6 +163,14 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     yield begin
     for one in running:
         await one.proxy.stop()
+
+
+@pytest.fixture
+async def pair(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Pair]:
+    """The server itself and a gate before it, to be compared."""
+    both = Pair(await start(shop), shop)
+    yield both
+    both.end()
 
 
 __all__ = ["Running", "Script", "Start", "deny"]

@@ -53,6 +53,7 @@ async def test_parameters_binary_and_prepared_statements(start: Start, shop: Any
         await client.execute("DISCARD ALL")
 
 
+@pytest.mark.behaviour(15)
 async def test_large_values_stream_both_ways(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:

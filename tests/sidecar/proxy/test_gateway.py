@@ -116,6 +116,7 @@ async def test_a_server_that_wants_no_tls_is_named(start: Start, shop: Any) -> N
         await gate.psycopg()
 
 
+@pytest.mark.behaviour(16)
 async def test_a_client_that_does_not_read_does_not_grow_memory(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:
@@ -132,6 +133,7 @@ async def test_a_client_that_does_not_read_does_not_grow_memory(start: Start, sh
         raw.close()
 
 
+@pytest.mark.behaviour(16)
 async def test_a_server_that_does_not_read_holds_the_client_back(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:

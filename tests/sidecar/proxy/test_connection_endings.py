@@ -1,0 +1,130 @@
+"""Servers that die, clients that die, sessions that sleep. Numbers: docs/protocol.md."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sidecar.proxy.conftest import PASSWORD
+from tests.sidecar.proxy.raw import Pair, Raw, errors, kinds, rows
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_sidecar.proxy import connection
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import query
+
+Start = Any
+
+
+@pytest.mark.behaviour(14)
+@pytest.mark.parametrize("state", ["idle", "in a statement", "in a transaction"])
+async def test_a_session_that_the_server_ends_hears_why(pair: Pair, state: str) -> None:
+    heard = []
+    for raw in (await pair.gated(), await pair.direct()):
+        if state == "in a transaction":
+            await raw.ask("BEGIN")
+        if state == "in a statement":
+            raw.writer.write(query("SELECT pg_sleep(30)"))
+            await asyncio.sleep(0.1)
+        pair.server.psql(f"SELECT pg_terminate_backend({raw.pid})")
+        heard.append(await asyncio.wait_for(raw.rest(), 10))
+    assert heard[0] == heard[1]
+    assert errors(heard[0]) == ["57P01"]
+
+
+@pytest.mark.behaviour(14)
+async def test_what_a_client_had_under_way_is_rolled_back_when_it_dies(pair: Pair) -> None:
+    dying = await pair.gated()
+    await dying.ask("BEGIN; INSERT INTO things VALUES (815, 'locked')")
+    dying.writer.transport.abort()
+    other = await pair.gated(lock_timeout="5s")
+    assert errors(await other.ask("INSERT INTO things VALUES (815, 'mine')")) == []
+    assert errors(await other.ask("DELETE FROM things WHERE id = 815")) == []
+
+
+@pytest.mark.behaviour(14)
+async def test_a_client_that_dies_during_a_statement_leaves_no_backend(pair: Pair) -> None:
+    dying, other = await pair.gated(), await pair.direct()
+    dying.writer.write(query("SELECT count(*) FROM generate_series(1, 1000000000)"))
+    await asyncio.sleep(0.2)
+    dying.writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert not pair.gate.proxy.gateway.connections
+    # As with the server itself, the statement notices at its end; what it holds is not the gate's.
+    await other.ask(f"SELECT pg_terminate_backend({dying.pid})")
+
+
+@pytest.fixture
+async def own_server(open_directory: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """A server that a test may stop, kill and start again."""
+    directory = open_directory / "mortal"
+    shutil.rmtree(directory, ignore_errors=True)
+    server = EmbeddedPostgres.start(directory, version=18)
+    server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
+    yield server
+    server.stop()
+
+
+@pytest.mark.behaviour(14)
+async def test_a_server_that_crashes_and_comes_back(start: Start, own_server: EmbeddedPostgres) -> None:
+    pair = Pair(await start(own_server), own_server)
+    through, itself = await pair.gated(), await pair.direct()
+    victim = await pair.direct()
+    os.kill(victim.pid, signal.SIGKILL)
+    # All other sessions are told that the server starts anew.
+    told = [await asyncio.wait_for(raw.rest(), 20) for raw in (through, itself)]
+    # The server only warns before it closes; the gate says besides that it was the database.
+    assert told[0][:-1] == told[1]
+    assert [messages.read_error(body).sqlstate for _, body in told[0]] == ["57P02", "08006"]
+    for _ in range(100):
+        raw = await opened(pair)
+        if raw is not None:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise AssertionError("no session came about after the server was back")
+    assert rows(await raw.ask("SELECT 1")) == [[b"1"]]
+    pair.end()
+
+
+async def opened(pair: Pair) -> Raw | None:
+    """A session through the gate, or None while the server is not there."""
+    try:
+        return await pair.gated()
+    except (asyncio.IncompleteReadError, ConnectionError, AssertionError):
+        return None
+
+
+@pytest.mark.behaviour(20)
+async def test_idle_sessions_have_keepalives_and_no_timeout(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "OPENING_SECONDS", 0.3)
+    raw = await pair.gated()
+    (session,) = pair.gate.proxy.gateway.connections
+    for transport in (session._transport, session._server._transport):
+        ends = transport.get_extra_info("socket")
+        assert ends.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert ends.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        assert ends.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    # Longer than it may take to open one.
+    await asyncio.sleep(1.0)
+    assert kinds(await raw.ask("SELECT 1")) == "TDCZ"
+    # One that never opens is left, though.
+    reader, writer = await asyncio.open_connection("127.0.0.1", pair.gate.proxy.port)
+    assert await asyncio.wait_for(reader.read(), 2) == b""
+    writer.close()
+
+
+@pytest.mark.behaviour(20)
+async def test_the_servers_own_timeouts_are_heard(pair: Pair) -> None:
+    heard = []
+    for raw in (await pair.gated(idle_session_timeout="100"), await pair.direct(idle_session_timeout="100")):
+        heard.append(await asyncio.wait_for(raw.rest(), 5))
+    assert heard[0] == heard[1]
+    assert errors(heard[0]) == ["57P05"]
