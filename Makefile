@@ -12,7 +12,7 @@ CONFORMANCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance kill bench e2e e2e-up e2e-down crds diagrams lock clean
+.PHONY: help demo test lint format unit conformance kill soak bench e2e e2e-up e2e-down crds diagrams lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ conformance: $(VENV)/ready ## clients' own test suites, direct and through the g
 
 kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
 	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
+
+soak: $(VENV)/ready ## what takes minutes and gigabytes: memory with huge messages, ten thousand bad connections, long fuzzing
+	@.ci/packages libatomic1
+	$(RUN) pytest -m soak -s $(PYTEST_ARGS)
 
 bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
 	@.ci/packages libatomic1 pgbouncer
