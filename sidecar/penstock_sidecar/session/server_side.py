@@ -106,6 +106,8 @@ class ServerSide:
         queue = self._flow.queue
         if not queue or queue[0].kind is not kind:
             raise BrokenStreamError(f"the server answered {chr(spot.kind)!r} where none is due")
+        if queue[0].denial is not None:
+            raise BrokenStreamError("the server accepted what stands for a refused statement, and has to fail")
         return self._flow.pop()
 
     def _size(self, end: int) -> int:

@@ -1,0 +1,218 @@
+"""Conversations with bytes changed, cut, doubled and out of turn: the machine ends them in words, or goes on in order.
+
+Deterministic: each number is one conversation. `make soak` has twenty-five times as many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+from tests.sidecar.session.conversation import WEB, Book, Conversation, allow, deny, greeting, rewrite, run
+from tests.sidecar.session.server import Server
+
+from penstock_core.audit.event import Event
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.states import State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
+
+STARTUP = messages.startup({"user": "app", "database": "shop", "application_name": "till"})
+SSL = messages.ssl_request()
+TEXTS = [
+    "SELECT 1", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t", "SELECT governed", "BEGIN", "COMMIT",
+    "DEALLOCATE a", "DEALLOCATE ALL", "DECLARE c CURSOR FOR SELECT 1", "FETCH c", "SET search_path = x",
+    "COPY t FROM STDIN",
+]  # fmt: skip
+NAMES = ["", "a", "b"]
+COPIED = message(b"d", b"1\n")
+BATCHES = pytest.mark.parametrize(
+    "batch", [*range(4), *(pytest.param(number, marks=pytest.mark.soak) for number in range(4, 100))]
+)
+EACH = 2000
+
+
+class Moody(Book):
+    """Decides by the text alone, as any decider, and is made anew with each policy."""
+
+    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+        word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
+        if word == "denied":
+            return deny()
+        if word == "fresh":
+            return deny(unknown_names=("fresh",))
+        if word == "masked":
+            return rewrite(f"SELECT mask /* {self.entries and 'later'} */", redact_errors=True)
+        verb = text.split(maxsplit=1)[0].lower() if text.split() else ""
+        return allow(
+            text, writes=verb in ("insert", "copy", "declare"), redact_errors=word == "governed",
+            changes_search_path=verb == "set",
+        )  # fmt: skip
+
+
+def spoken(dice: Random) -> list[bytes]:
+    """What a client says after its startup packet."""
+    said: list[bytes] = []
+    for _ in range(dice.randrange(1, 12)):
+        text, name, portal = dice.choice(TEXTS), dice.choice(NAMES), dice.choice(NAMES)
+        said += dice.choice([
+            [query(text)], [parse(name, text)], [parse("", text), run(), SYNC], [run(name, portal)], [SYNC], [FLUSH],
+            [messages.close_statement(name)], [message(b"C", b"P" + portal.encode() + b"\0")],
+            [message(b"D", b"S" + name.encode() + b"\0")], [query("COPY t FROM STDIN"), COPIED, message(b"c", b"")],
+            [parse("", "COPY t FROM STDIN"), run(), SYNC, COPIED, message(b"f", b"no\0"), SYNC],
+            [message(b"F", bytes(10))], [messages.TERMINATE] if dice.random() < 0.1 else [SYNC],
+        ])  # fmt: skip
+    return said
+
+
+def mutated(dice: Random, data: bytes) -> bytes:
+    """The same with something wrong, now and then."""
+    if not data or dice.random() < 0.9:
+        return data
+    at, to = sorted((dice.randrange(len(data)), dice.randrange(len(data))))
+    return dice.choice([
+        lambda: data[:at] + bytes([dice.randrange(256)]) + data[at + 1 :],
+        lambda: data[:at] + data[to:],
+        lambda: data[:to] + data[at:],
+        lambda: data[:at] + dice.randbytes(dice.randrange(1, 20)) + data[at:],
+        lambda: data[:at] + dice.choice(b"QPBEDCSHXcfdpFZTRKvN").to_bytes(1, "big") + data[at + 1 :],
+        lambda: data[: 1 if at % 2 else 0] + dice.choice([0, 3, 4, 5, 2**31, 2**32 - 1]).to_bytes(4, "big") + data[5:],
+        lambda: data[:to],
+    ])()  # fmt: skip
+
+
+class Play:
+    """One conversation: what the machine commands is done as the runtime would, at some later moment."""
+
+    def __init__(self, number: int) -> None:
+        self.dice = dice = Random(number)
+        terms = Terms("shop", "shop", dice.choice(["never", "asked"]), dice.choice(["off", "optional"]), WEB, 300)
+        self.talk = Conversation(on_failure=dice.choice(["block", "continue"]), terms=terms, open_=False)
+        self.talk.book = Moody({})
+        self.server = Server(dice)
+        self.to_client: list[bytes] = [mutated(dice, STARTUP)]
+        if dice.random() < 0.2:
+            self.to_client.insert(0, mutated(dice, SSL))
+        for part in spoken(dice):
+            self.to_client.append(mutated(dice, part))
+        self.answers: list[bytes] = []
+        # What the runtime owes the machine.
+        self.owed: list[Any] = []
+        # And of the trail, which comes in order.
+        self.tickets: list[tuple[int, list[Event]]] = []
+        # Statements whose intents it could not take: it leaves out their outcomes too.
+        self.lost: set[object] = set()
+        self.closed = False
+
+    def run(self) -> None:
+        session, dice = self.talk.session, self.dice
+        for _ in range(300):
+            moves = self._moves()
+            if not moves or self.closed:
+                break
+            self._did(dice.choice(moves)())
+        self._did(session.client_closed())
+        assert session.state is State.CLOSED
+        self._check()
+
+    def _moves(self) -> list[Any]:
+        session = self.talk.session
+        moves: list[Any] = list(self.owed)
+        if self.tickets:
+            moves.append(self._recorded)
+        if self.to_client and not session.client_waits and session.state is not State.ENCRYPTING:
+            moves += [self._client_speaks] * 4
+        if self.answers and not session.server_waits:
+            moves += [self._server_speaks] * 4
+        if self.dice.random() < 0.01:
+            moves += [
+                lambda: session.expired(at_once=self.dice.random() < 0.5),
+                lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
+            ]
+            if session.state in (State.RUNNING, State.RECORDING, State.RESOLVING):
+                moves += [session.server_closed, self._new_rules]
+        return moves
+
+    def _client_speaks(self) -> Any:
+        data = self.to_client.pop(0)
+        if self.dice.random() < 0.3 and len(data) > 1:
+            at = self.dice.randrange(1, len(data))
+            data, rest = data[:at], data[at:]
+            self.to_client.insert(0, rest)
+        return self.talk.session.client_bytes(data)
+
+    def _server_speaks(self) -> Any:
+        return self.talk.session.server_bytes(self.answers.pop(0))
+
+    def _new_rules(self) -> Any:
+        self.talk.book = Moody({"later": allow("x")} if self.dice.random() < 0.5 else {})
+        return self.talk.session.rules_replaced(self.talk.rules(self.dice.randrange(3)))
+
+    def _did(self, answer: list[commands.Command]) -> None:
+        was_closed = self.closed
+        self.talk.did(answer)
+        for command in answer:
+            if isinstance(command, commands.Record) and command.report:
+                self.tickets.append((command.ticket, command.bodies))
+        assert not (was_closed and (self.talk.to_client or self.talk.to_server)), "it speaks after its end"
+        if self.talk.to_server and self.talk.session.state is not State.CONNECTING:
+            self.answers.append(mutated(self.dice, self.server.take(self.talk.to_server)))
+        for command in self.talk.rest:
+            self._perform(command)
+
+    def _recorded(self) -> Any:
+        session, (ticket, bodies) = self.talk.session, self.tickets.pop(0)
+        if self.dice.random() < 0.95:
+            return session.durable(ticket)
+        self.lost |= {body["statement"] for body in bodies if body["kind"] == "intent"}
+        return session.audit_failed(ticket, "full")
+
+    def _owe(self, action: Any) -> None:
+        def done() -> Any:
+            self.owed.remove(done)
+            return action()
+
+        self.owed.append(done)
+
+    def _perform(self, command: commands.Command) -> None:
+        session = self.talk.session
+        match command:
+            case commands.Connect():
+                said = greeting(server_version="18", search_path="public")
+                self._owe(lambda: session.connected(self.talk.rules(), said))
+            case commands.StartTls():
+                self._owe(lambda: session.encrypted("postgresql"))
+            case commands.Verify():
+                self._owe(lambda: session.identified(WEB))
+            case commands.RefreshCatalog():
+                self._owe(session.catalog_read)
+            case commands.Close():
+                self.closed = True
+
+    def _check(self) -> None:
+        """Each session that began ended, and each statement that was recorded has one outcome."""
+        events = [event for event in self.talk.events if event.get("statement") not in self.lost]
+        started = Counter(event["event"] for event in events if event["kind"] == "session")
+        assert started in (Counter(), Counter(start=1, end=1))
+        intents = [event["statement"] for event in events if event["kind"] == "intent"]
+        outcomes = [event["statement"] for event in events if event["kind"] == "outcome"]
+        assert len(set(intents)) == len(intents)
+        assert Counter(outcomes) == Counter(intents)
+
+
+@BATCHES
+def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
+    ends: Counter[State | str] = Counter()
+    for number in range(batch * EACH, (batch + 1) * EACH):
+        play = Play(number)
+        try:
+            play.run()
+        except Exception as error:
+            raise AssertionError(f"conversation {number}: {error!r}") from error
+        ends["closed by the gate" if play.closed else "to the end"] += 1
+    # Both happen, or the conversations are no good.
+    assert min(ends.values()) > EACH // 20, ends
