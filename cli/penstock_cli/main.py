@@ -16,6 +16,8 @@ from penstock_cli import logs
 # Subcommand → (module of penstock_cli, one line of help). The line is repeated here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Follow, search and verify the audit trail."),
+    "catalog": ("catalog", "Write what a database holds to a file, for check."),
+    "check": ("check.command", "Say what would become of SQL, and why, without running it."),
     "collector": ("collector", "Run the collector: ingest, store, search and live pages of the audit trail."),
     "control": ("control", "Run the control service: sidecar injection and the policy stream."),
     "demo": ("demo.command", "Run a gate, a collector and a small shop on this machine, and play a session."),

@@ -58,7 +58,8 @@ class CatalogReader:
         self._server = server
         self._parameters = {"database": dbname, "application_name": "penstock catalog", **PINNED}
         self._fingerprint = ""
-        self._documents: dict[str, str] = {}
+        # What the catalog was made from, as the server answered.
+        self.documents: dict[str, str] = {}
         self._generation = 0
         self.catalog: Catalog | None = None
 
@@ -90,12 +91,12 @@ class CatalogReader:
                 documents[name] = rows[0][0]
         # Of before the documents: a change in between shows the next time.
         self._fingerprint = fingerprint
-        if self.catalog is not None and documents == self._documents:
+        if self.catalog is not None and documents == self.documents:
             return False
         self._generation += 1
         # Large databases take a while to put together; the loop goes on meanwhile.
         self.catalog = await asyncio.to_thread(snapshot, documents, self._generation)
-        self._documents = documents
+        self.documents = documents
         return True
 
 

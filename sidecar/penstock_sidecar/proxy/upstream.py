@@ -40,8 +40,9 @@ class Server:
     host: str
     port: int
     tls: TlsMode
-    # Files `username` and `password`, read anew at each connect: they may be rotated.
-    credentials: Path
+    # A directory with the files `username` and `password`, read anew at each connect since they may be rotated; or what
+    # a person gave for one connection.
+    credentials: Path | Credentials
     ca_file: Path | None = None
 
     @property
@@ -59,7 +60,8 @@ class Upstream:
 
 async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
     """Log in. Raises UpstreamError."""
-    credentials = read_credentials(server.credentials)
+    given = server.credentials
+    credentials = read_credentials(given) if isinstance(given, Path) else given
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             transport, encrypted = await _open(server)

@@ -1,0 +1,174 @@
+"""`penstock check`: reads SQL, resources and a catalog, has them judged and says what came of it.
+
+What doesn't belong: judging (`judging.py`), printing (`view.py`), where the catalog comes from (`catalog_source.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock_cli.failures import Unusable
+from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolicy, ResourceError, load
+from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
+
+if TYPE_CHECKING:
+    from penstock_cli.check.statements import Statement
+    from penstock_core.sql.catalog import Catalog
+
+_RESOURCE_FILES = (".yaml", ".yml")
+AnyResource = Database | DatabaseAccessPolicy | AccessRequest
+
+
+@click.command(name="check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--as", "names", multiple=True, required=True, metavar="IDENTITY", help="Who would run it: see above.")
+@click.option(
+    "--policies", multiple=True, required=True, envvar="PENSTOCK_POLICIES", type=click.Path(path_type=Path),
+    help="A file of resources, or a directory of such (*.yaml, *.yml); may be given again.  [env: PENSTOCK_POLICIES]",
+)  # fmt: skip
+@click.option("--catalog", type=click.Path(path_type=Path), help="What the database holds, by `penstock catalog`.")
+@click.option(
+    "--url", metavar="URL",
+    help="Or the server itself: postgresql://USER@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…]",
+)  # fmt: skip
+@click.option("--password-file", type=click.Path(path_type=Path), help="For --url.  [default: PGPASSWORD]")
+@click.option("--database", metavar="[NAMESPACE/]NAME", default="", help="Which one, where there are several.")
+@click.option("--namespace", default="default", show_default=True, help="For documents that name none.")
+@click.option("--search-path", metavar="SCHEMA[,…]", help="That sessions begin with.  [default: the catalog's]")
+@click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON line for each statement.")
+def command(
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    policies: tuple[Path, ...],
+    catalog: Path | None,
+    url: str | None,
+    password_file: Path | None,
+    database: str,
+    namespace: str,
+    search_path: str | None,
+    refused_only: bool,
+    as_json: bool,
+) -> None:
+    """Say what would become of the SQL in FILES (`-`: standard input), and why. Nothing is run.
+
+    IDENTITY is sa:NAMESPACE/NAME for a pod's service account, or person:SUBJECT[,GROUP…][@ISSUER], agent:…,
+    service:… for whom a token names; give one of each where a token is used within a pod.
+
+    \b
+    Status 0: all would run, rewritten or not
+           1: some would be refused
+           2: something can't be read or makes no sense
+    """
+    # Here, so that `--help` loads neither the parser nor TLS.
+    from penstock_cli.check.identities import IdentityError, identity  # noqa: PLC0415
+    from penstock_cli.check.judging import Judge  # noqa: PLC0415
+    from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
+
+    try:
+        who = identity(names)
+    except IdentityError as error:
+        raise Unusable(f"--as: {error}") from None
+    sessions = [list(_statements(file)) for file in files]
+    if not any(sessions):
+        raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
+    bundle = _bundle(_resources(policies, namespace), database)
+    snapshot = _catalog(catalog, url, password_file)
+    path = _search_path(search_path, snapshot)
+    judge = Judge(bundle, who, snapshot)
+    for warning in judge.warnings():
+        click.echo(f"warning: {warning}", err=True)
+    view = JsonLines(only_refused=refused_only) if as_json else View(only_refused=refused_only)
+    refused = False
+    for session in sessions:
+        for verdict in judge.session(session, path):
+            view.show(verdict)
+            refused |= verdict.refused
+    view.total(who.name)
+    sys.exit(1 if refused else 0)
+
+
+def _statements(file: Path) -> Iterable[Statement]:
+    from penstock_cli.check.statements import statements  # noqa: PLC0415 # as in the command
+
+    if file.suffix in _RESOURCE_FILES:
+        raise Unusable(f"{file}: is a file of resources, not of SQL; put --policies before its name")
+    return statements(_read(file), str(file))
+
+
+def _resources(paths: Sequence[Path], namespace: str) -> list[AnyResource]:
+    """All that the files hold; every problem in them is told of before it ends."""
+    resources: list[AnyResource] = []
+    problems: list[str] = []
+    for file in _files(paths):
+        try:
+            resources += load(_read(file), str(file), namespace)
+        except ResourceError as error:
+            problems += str(error).splitlines()
+    if problems:
+        raise Unusable("\n".join(problems))
+    return resources
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(one for one in path.iterdir() if one.suffix in _RESOURCE_FILES)
+        if not found:
+            raise Unusable(f"{path}: no *.yaml or *.yml there")
+        yield from found
+
+
+def _read(file: Path) -> str:
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unusable(f"{file}: is not UTF-8 text") from None
+    except OSError as error:
+        raise Unusable(f"{file}: {error.strerror}") from None
+
+
+def _bundle(resources: Sequence[AnyResource], wanted: str) -> Bundle:
+    """The one Database, or the one that is wanted, with its policies."""
+    names = [(one.namespace, one.name) for one in resources if isinstance(one, Database)]
+    listed = ", ".join(f"{namespace}/{name}" for namespace, name in sorted(names)) or "none"
+    space, _, name = wanted.rpartition("/")
+    chosen = [one for one in names if not wanted or (one[1] == name and space in ("", one[0]))]
+    if len(chosen) != 1:
+        which = f"one Database {wanted}" if wanted else "one Database, or --database to say which"
+        raise Unusable(f"--policies: there must be {which}; there are: {listed}")
+    # What the key is makes no difference to what is decided; only the hashes would be others.
+    key = bytes(MASK_KEY_BYTES)
+    try:
+        return Bundle.of(resources, namespace=chosen[0][0], database=chosen[0][1], generation=0, mask_key=key)
+    except ResourceError as error:
+        raise Unusable(str(error)) from None
+
+
+def _catalog(file: Path | None, url: str | None, password_file: Path | None) -> Catalog:
+    from penstock_cli.catalog_source import from_file, from_server  # noqa: PLC0415 # as in the command
+
+    if file is not None and url is None:
+        return from_file(file)
+    if url is not None and file is None:
+        return from_server(url, password_file)[0]
+    raise Unusable("say what the database holds: --catalog FILE or --url URL, one of them")
+
+
+def _search_path(written: str | None, catalog: Catalog) -> tuple[str, ...]:
+    from penstock_sidecar.session.opening import plain_path  # noqa: PLC0415 # as in the command
+
+    if written is None:
+        return catalog.search_path
+    path = plain_path(written)
+    if path is None:
+        raise Unusable(f"--search-path: {written!r} is not let through by the gate, only names with commas between")
+    return path

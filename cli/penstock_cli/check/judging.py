@@ -1,0 +1,116 @@
+"""What would become of statements by one identity: the gate's own decision, with the masks' rules and plain verdicts.
+
+Deciding is `penstock_core.sql.governor`'s, showing `view.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from penstock_cli.check.statements import Statement
+from penstock_core.identity import Identity
+from penstock_core.policy.combine import effective
+from penstock_core.policy.effective import Mask
+from penstock_core.resources import Bundle, check
+from penstock_core.resources.access_policy import Subject
+from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.governed import govern, misfits
+from penstock_core.sql.governor import Governor
+from penstock_sidecar.proxy.coverage import idle_masks
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One statement, what was decided about it, and by which mask each masked column shows."""
+
+    statement: Statement
+    decision: Decision
+    masks: tuple[tuple[str, Mask], ...]
+
+    @property
+    def refused(self) -> bool:
+        return self.decision.action is Action.DENY
+
+    def document(self) -> dict[str, Any]:
+        """As JSON types, keys only where there is a value."""
+        decision, denial = self.decision, self.decision.denial
+        found: dict[str, Any] = {
+            "file": self.statement.file,
+            "line": self.statement.line,
+            "decision": decision.action.value,
+            "sql": self.statement.text,
+            "verbs": list(decision.verbs),
+            "relations": list(decision.relations),
+            "policies": list(decision.policies),
+        }
+        if decision.action is Action.REWRITE:
+            found["rewritten"] = decision.text
+        if self.masks:
+            found["masked"] = [
+                {"column": column, "mask": mask.kind, "policy": mask.rule.policy, "rule": mask.rule.path}
+                for column, mask in self.masks
+            ]
+        if decision.observed is not None:
+            found["observed"] = decision.observed.value
+        if denial is not None:
+            found |= {"reason": denial.reason, "remedy": denial.remedy, "sqlstate": denial.sqlstate}
+            if denial.policy:
+                found |= {"policy": denial.policy, "rule": denial.rule}
+        return found
+
+
+class Judge:
+    """Judges by one identity, in one database."""
+
+    def __init__(self, bundle: Bundle, identity: Identity, catalog: Catalog) -> None:
+        self._bundle = bundle
+        self._name = identity.name
+        self._catalog = catalog
+        self._policy = effective(bundle, identity)
+        self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
+        # Where something is enforced, by that; else by what would be.
+        policies = self._policy.enforced or self._policy.observed
+        columns = {} if policies is None else govern(policies, catalog).columns
+        self._masks = {".".join(column): mask for column, mask in columns.items()}
+
+    def warnings(self) -> Iterator[str]:
+        """In words, what the author of the policies should know."""
+        if self._policy.enforced is None and self._policy.observed is None:
+            subjects = [
+                _named(one, policy.namespace) for policy in self._bundle.policies for one in policy.spec.subjects
+            ]
+            listed = "; ".join(dict.fromkeys(subjects)) or "nobody"
+            yield f"no policy for {self._bundle.database.title} is for {self._name}; they are for: {listed}"
+        yield from map(str, check([self._bundle.database, *self._bundle.policies]))
+        yield from misfits(self._policy, self._catalog)
+        yield from idle_masks(self._policy, self._catalog)
+
+    def session(self, statements: Iterable[Statement], search_path: tuple[str, ...]) -> Iterator[Verdict]:
+        """Each statement as if they were sent one after the other over one connection that begins with that path."""
+        path: tuple[str, ...] | None = search_path
+        for statement in statements:
+            decision = self._governor.decide(statement.text, path)
+            if decision.resets_search_path:
+                path = search_path
+            elif decision.changes_search_path:
+                path = None
+            masks = [(column, self._masks[column]) for column in decision.masked if column in self._masks]
+            yield Verdict(statement, decision, tuple(masks))
+
+
+def _named(subject: Subject, namespace: str) -> str:
+    """A subject in words, near to how it is written for `--as`."""
+    if subject.service_account is not None:
+        return f"sa:{namespace}/{subject.service_account.name}"
+    wanted = subject.identity
+    if wanted is None:
+        return "nobody"
+    words = [f"{wanted.kind or 'anyone'}:{wanted.subject or '…'}"]
+    if wanted.groups:
+        words.append(f"in {' or '.join(wanted.groups)}")
+    if wanted.issuer:
+        words.append(f"of {wanted.issuer}")
+    return " ".join(words)
