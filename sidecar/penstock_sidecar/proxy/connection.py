@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-import structlog
-
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
@@ -25,8 +23,6 @@ from penstock_sidecar.session.states import State
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
-
-_log = structlog.get_logger(__name__)
 
 # Bytes that wait for a slow reader before the other side's reading stops.
 _HIGH_WATER = 256 * 1024
@@ -174,7 +170,9 @@ class Connection(asyncio.Protocol):
     def _close(self, problem: str) -> None:
         if problem:
             own = self.particulars
-            _log.warning(problem, session=own.session, client=own.address, identity=self.session.identity.name)
+            self._gateway.complaints.tell(
+                problem, session=own.session, client=own.address, identity=self.session.identity.name
+            )
         self._closing = True
         for timer in self._timers:
             timer.cancel()

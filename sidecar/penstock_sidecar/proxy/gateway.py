@@ -15,6 +15,7 @@ import structlog
 
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
+from penstock_sidecar.proxy.complaints import Complaints
 from penstock_sidecar.proxy.connection import Connection
 from penstock_sidecar.proxy.gate import Gate
 from penstock_sidecar.proxy.metrics import Metrics
@@ -43,6 +44,7 @@ class Gateway:
         self.tokens = tokens
         self.certificate = certificate
         self.metrics = Metrics()
+        self.complaints = Complaints()
         self.connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -81,6 +83,7 @@ class Gateway:
                     await self._empty.wait()
             except TimeoutError:
                 _log.warning("connections are still closing", sessions=len(self.connections))
+        self.complaints.sum_up()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

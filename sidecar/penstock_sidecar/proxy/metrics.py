@@ -5,6 +5,7 @@ Serving them is `penstock_sidecar.health`'s.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class ProxyCollector(Collector):
         yield metrics.latency()
         yield CounterMetricFamily("penstock_sessions", "Sessions accepted.", metrics.sessions_total)
         yield GaugeMetricFamily("penstock_sessions_open", "Sessions open now.", len(gateway.connections))
+        yield GaugeMetricFamily("penstock_tasks", "What the gate has under way.", len(asyncio.all_tasks()))
         yield CounterMetricFamily(
             "penstock_upstream_errors", "Times the database could not be reached or went away.", metrics.upstream_errors
         )
