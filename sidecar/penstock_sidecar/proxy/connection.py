@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(command, commands.Verify):
             self._spawn(self._verify(command.token))
         elif isinstance(command, commands.Cancel):
-            self._gateway.cancel(command.pid, command.key)
+            self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())
         elif isinstance(command, commands.CatalogStale):
@@ -264,6 +264,13 @@ class Connection(asyncio.Protocol):
         self._later(left, lambda: self.perform(self.session.expired(at_once=False)))
         self._later(left + EXPIRY_GRACE_SECONDS, lambda: self.perform(self.session.expired(at_once=True)))
         self.perform(self.session.identified(proof.identity))
+
+    async def _cancel(self, pid: int, key: bytes) -> None:
+        under_way = self._gateway.cancel(pid, key)
+        if under_way is not None:
+            # It goes on even if who asked for it does not wait.
+            await asyncio.wait([under_way])
+        self._close("")
 
     async def _refresh(self) -> None:
         await self._gateway.gate.refresh_catalog()

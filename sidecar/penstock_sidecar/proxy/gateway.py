@@ -110,8 +110,8 @@ class Gateway:
         if not self.connections:
             self._empty.set()
 
-    def cancel(self, pid: int, key: bytes) -> None:
-        """Cancel what runs in the session with that key. No answer, whether there is one or not."""
+    def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
+        """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""
         server = self.gate.server
         for connection in self.connections:
             session = connection.upstream
@@ -119,12 +119,14 @@ class Gateway:
                 continue
             # The process number is the server's own, so that clients know it again in notifications; the key is ours.
             if secrets.compare_digest(connection.session.cancel_key, key):
-                self._spawn(upstream.cancel(server, pid, session.greeting.key))
+                return self._spawn(upstream.cancel(server, pid, session.greeting.key))
+        return None
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _leave(self, reason: str) -> None:
         for connection in tuple(self.connections):

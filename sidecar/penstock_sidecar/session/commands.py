@@ -55,7 +55,10 @@ class Connect(NamedTuple):
 
 
 class Cancel(NamedTuple):
-    """Someone presented this cancel key: cancel what runs in the session it belongs to, if there is one."""
+    """Someone presented this cancel key: cancel what runs in the session it belongs to, if there is one, and close.
+
+    Not before that is done: clients take the end of the connection for the sign that they may go on.
+    """
 
     pid: int
     key: bytes

@@ -229,7 +229,7 @@ class Session:
                 self._negotiate(packet)
             elif isinstance(packet, startup.CancelRequest):
                 flow.commands.append(commands.Cancel(packet.pid, packet.key))
-                self._close("")
+                flow.state = State.CLOSED
             else:
                 if packet.http:
                     flow.to_client.append(_HTTP_ANSWER)

@@ -66,10 +66,10 @@ def test_plain_text_is_refused_where_tls_is_required() -> None:
 def test_cancelling_needs_no_encryption_and_may_have_it() -> None:
     cancel = messages.cancel_request(7, b"1234")
     plain = arriving("required").client(cancel)
-    assert plain.rest == [commands.Cancel(7, b"1234"), commands.Close("")]
+    assert plain.rest == [commands.Cancel(7, b"1234")]
     encrypted = arriving("required").client(SSL)
     encrypted.did(encrypted.session.encrypted(None)).client(cancel)
-    assert encrypted.rest == [commands.Cancel(7, b"1234"), commands.Close("")]
+    assert encrypted.rest == [commands.Cancel(7, b"1234")]
 
 
 def test_a_client_may_begin_with_tls_at_once_if_it_names_the_protocol() -> None:

@@ -109,7 +109,7 @@ def test_no_upstream_says_why() -> None:
 def test_cancel_requests_are_handed_on() -> None:
     talk = Conversation(open_=False)
     talk.client(messages.cancel_request(7, b"1234"))
-    assert talk.rest == [commands.Cancel(7, b"1234"), commands.Close("")]
+    assert talk.rest == [commands.Cancel(7, b"1234")]
 
 
 def test_newer_protocols_get_longer_keys() -> None:
