@@ -44,9 +44,10 @@ conformance: $(VENV)/ready ## clients' own test suites, direct and through the g
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
 
 kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
+	@.ci/packages libatomic1
 	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
-soak: $(VENV)/ready ## what takes minutes and gigabytes: memory with huge messages, ten thousand bad connections, long fuzzing
+soak: kill ## what takes minutes and gigabytes: kills under load, memory with huge messages, ten thousand bad connections, long fuzzing
 	@.ci/packages libatomic1
 	$(RUN) pytest -m soak -s $(PYTEST_ARGS)
 

@@ -188,8 +188,11 @@ def play(gate: Program, collector: Program) -> None:
             collector.end(signal.SIGKILL)
             time.sleep(rng.uniform(0.0, 0.3))
         gate.end(signal.SIGKILL)
-        if turn % 5 == 2:
+        if turn % 5 == 4:
+            # Meanwhile the spool held what several gates had left.
             collector.start()
+    if KILLS % 5 in (3, 4):
+        collector.start()
     gate.start()
     gate.wait_until_it_listens()
     collector.wait_until_it_listens()
