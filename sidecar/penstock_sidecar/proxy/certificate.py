@@ -18,7 +18,7 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from penstock_sidecar.session.encryption import ALPN
 
@@ -67,8 +67,9 @@ class SelfMade:
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + _LIFE)
             .add_extension(x509.SubjectAlternativeName(self._alternatives()), critical=False)
-            # It is its own authority, and of nothing else.
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            # Whoever trusts it trusts this one gate: its key can sign no other's certificate.
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(private, hashes.SHA256())
         )
         secret = private.private_bytes(

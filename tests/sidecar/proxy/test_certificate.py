@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 import trustme
@@ -99,6 +100,15 @@ async def test_clients_verify_a_certificate_that_the_gate_made(start: Start, sho
             await client.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError, match="does not match host name"):
         await psycopg.AsyncConnection.connect(host="other.example", hostaddr="127.0.0.1", **options)
+    # Python's strict way of verifying takes it too; and it vouches for nobody else.
+    context = ssl.create_default_context(cafile=options["sslrootcert"])
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    client = await asyncpg.connect(
+        host="localhost", port=gate.proxy.port, user="app", database="shop", ssl=context, direct_tls=False
+    )
+    await client.close()
+    made = x509.load_pem_x509_certificate((gate.directory / "tls.crt").read_bytes())
+    assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert (gate.directory / "tls.key").stat().st_mode & 0o777 == 0o600
 
 
