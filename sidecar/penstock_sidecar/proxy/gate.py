@@ -96,7 +96,10 @@ class Gate:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         if self.bundle is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        if self.catalog is None:
+        if self.catalog is None and self._reading is not None:
+            # The first one will do: there is no older one that it could have missed a change of.
+            await asyncio.shield(self._reading)
+        elif self.catalog is None:
             await self.refresh_catalog()
         if self.catalog is None or self.bundle is None:
             raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
