@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pglast.parser import ParseError, scan
+from pglast.parser import ParseError
 
 from penstock_core.policy.effective import SqlTextMode
+from penstock_core.sql.tokens import words_of
 
 _LITERALS = frozenset({"ICONST", "FCONST", "SCONST", "BCONST", "XCONST", "USCONST"})
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
@@ -20,7 +21,7 @@ def audit_text(text: str, mode: SqlTextMode) -> str:
 def normalize(text: str) -> str:
     """Literals become $n, numbered on from the text's own parameters; comments go, spacing becomes single."""
     try:
-        tokens = [token for token in scan(text) if token.name not in _COMMENTS]
+        tokens = [token for token in words_of(text) if token.name not in _COMMENTS]
     except (ParseError, ValueError):
         return ""
     spelled = [(token.name, text[token.start : token.end + 1], token.start, token.end) for token in tokens]

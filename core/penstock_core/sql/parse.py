@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 
 from pglast import ast, parse_sql
-from pglast.parser import ParseError, scan
+from pglast.parser import ParseError
 
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.tokens import lookups, most_lookups, words_of
 
 MAX_TEXT = 1024 * 1024
 MAX_DEPTH = 3000
@@ -66,16 +67,18 @@ _SHARED = re.compile(r"\)\s*(?:=|--|/\*)")
 
 def _check_size(text: str) -> None:
     """Refuses what would take seconds to decide about, without taking them."""
-    tokens = sum(1 for _ in (_WORD if _TRICKY.search(text) else _TOKEN).finditer(text))
-    if tokens > MAX_TOKENS:
+    words = sum(1 for _ in (_WORD if _TRICKY.search(text) else _TOKEN).finditer(text))
+    if words > MAX_TOKENS:
         raise _too_large(f"the statement has more than {MAX_TOKENS} words and signs")
+    if words * lookups(text) > most_lookups(text):
+        raise _too_large("the statement has too many letters other than ASCII among too many words")
 
 
 def copies(text: str) -> int:
     """An upper bound of the tokens that are in the tree more than once. Raises ParseError."""
     commas = [0]
     ended = shared = total = 0
-    for token in scan(text):
+    for token in words_of(text):
         name = token.name
         if name in ("SQL_COMMENT", "C_COMMENT"):
             continue
@@ -108,7 +111,7 @@ def depth(text: str) -> int:
     """An upper bound of how deep the text's syntax trees can be, without building them. Raises ParseError."""
     levels = [_Level()]
     reached = 0
-    for token in scan(text):
+    for token in words_of(text):
         level = levels[-1]
         if token.name in _OPENING:
             levels.append(_Level())
