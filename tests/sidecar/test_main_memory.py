@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -69,8 +68,8 @@ class Measured:
 
 def drain(client: socket.socket, *parts: bytes) -> int:
     """Send it, read until the server is ready again; how many bytes came."""
-    sender = threading.Thread(target=lambda: [client.sendall(part) for part in parts])
-    sender.start()
+    for part in parts:
+        client.sendall(part)
     buffer = bytearray(MEGABYTE)
     count, tail = 0, b""
     while tail != ENDED:
@@ -79,7 +78,6 @@ def drain(client: socket.socket, *parts: bytes) -> int:
             raise AssertionError(f"it closed after {count} bytes")
         count += length
         tail = (tail + bytes(buffer[max(0, length - 6) : length]))[-6:]
-    sender.join()
     return count
 
 
@@ -169,6 +167,22 @@ def test_a_server_that_does_not_read_holds_a_large_parameter_back(
         with pytest.raises(TimeoutError):
             client.sendall(bound)
     client.close()
+
+
+@pytest.mark.behaviour(20)
+@ways
+def test_idle_sessions_keep_little_of_what_passed(gate: Program, tls: bool) -> None:
+    size, count = 5 * MEGABYTE, 40
+    before = gate.memory()
+    clients = [gate.connect(tls=tls) for _ in range(count)]
+    for client in clients:
+        drain(client, query(f"SELECT repeat('x', {size})"))
+        drain(client, parse("", "SELECT octet_length($1::text)"), *large_bind(size), execute(""), SYNC)
+    each = (gate.memory() - before) / count
+    print(f"\nan idle session after 5 MB either way: {each / 1024:.0f} KB", end="")  # noqa: T201 - as above
+    for client in clients:
+        client.close()
+    assert each < 160 * 1024
 
 
 def settled(condition: Callable[[], bool], words: str) -> None:

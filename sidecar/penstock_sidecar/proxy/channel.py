@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+# The most in one record of TLS. OpenSSL's buffers keep the size that they once had: they are given no more at a time.
 _RECORD = 16384
 # What clients complain of in alerts, in OpenSSL's words, begins with this.
 _ALERT = "alert "
@@ -42,9 +43,20 @@ class Channel(asyncio.Transport, asyncio.Protocol):
     # What the client's connection reports.
 
     def data_received(self, data: bytes) -> None:
-        self._incoming.write(data)
-        if self._done is None or self._shake_hands():
-            self._deliver()
+        parts: list[bytes] = []
+        ended = False
+        for at in range(0, len(data), _RECORD):
+            if self.is_closing():
+                break
+            self._incoming.write(data[at : at + _RECORD])
+            if self._done is None or self._shake_hands():
+                ended = self._decrypt(parts) or ended
+        # Answers of TLS itself.
+        self._flush()
+        if parts:
+            self._inner.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
+        if ended:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._inner.connection_lost(exc)
@@ -75,24 +87,16 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         done(self._tls.selected_alpn_protocol(), "")
         return not self.is_closing()
 
-    def _deliver(self) -> None:
-        parts = []
-        ended = False
+    def _decrypt(self, parts: list[bytes]) -> bool:
+        """Add what can be read by now; whether that was the end, said or by nonsense."""
         try:
             while part := self._tls.read(_RECORD):
                 parts.append(part)
-            ended = True
         except ssl.SSLWantReadError:
-            pass
+            return False
         except ssl.SSLError:
-            # Its end, said or by nonsense.
-            ended = True
-        # Answers of TLS itself.
-        self._flush()
-        if parts:
-            self._inner.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
-        if ended:
-            self._transport.close()
+            pass
+        return True
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._transport.is_closing():
@@ -104,13 +108,15 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         if self._transport.is_closing():
             return
         rest = memoryview(data)
+        records = []
         try:
             while rest:
-                rest = rest[self._tls.write(rest) :]
+                rest = rest[self._tls.write(rest[:_RECORD]) :]
+                records.append(self._outgoing.read())
         except ssl.SSLError:
             self._transport.abort()
             return
-        self._transport.write(self._outgoing.read())
+        self._transport.write(records[0] if len(records) == 1 else b"".join(records))
 
     def close(self) -> None:
         """After what was written, and with TLS's own word for the end."""
