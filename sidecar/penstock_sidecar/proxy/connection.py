@@ -114,6 +114,14 @@ class Connection(asyncio.Protocol):
         """The proxy stops, or the database moved."""
         self.perform(self.session.drain(reason, at_once=at_once))
 
+    def make_way(self) -> None:
+        """Others want to begin, and this one takes its time."""
+        own = self.particulars
+        self._gateway.complaints.tell(
+            "too many connections wait to begin, so the oldest was closed", session=own.session, client=own.address
+        )
+        self._transport.abort()
+
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING):
@@ -157,10 +165,12 @@ class Connection(asyncio.Protocol):
         elif isinstance(command, commands.StartTls):
             self._start_tls(command.first)
         elif isinstance(command, commands.Connect):
+            self._gateway.opened(self)
             self._spawn(self._connect(command.parameters))
         elif isinstance(command, commands.Verify):
             self._spawn(self._verify(command.token))
         elif isinstance(command, commands.Cancel):
+            self._gateway.opened(self)
             self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())

@@ -28,6 +28,9 @@ from penstock_sidecar.session.refusals import fatal
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 512
+# Connections that say nothing, or not enough to begin a session: beyond, the oldest makes way, so that whoever can
+# connect can neither take all memory nor shut out the others.
+MOST_OPENING = 1000
 _STOPPING = "the gate is shutting down"
 
 
@@ -46,6 +49,7 @@ class Gateway:
         self.metrics = Metrics()
         self.complaints = Complaints()
         self.connections: set[Connection] = set()
+        self._opening: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
@@ -102,10 +106,20 @@ class Gateway:
         self.connections.add(connection)
         self._empty.clear()
         self.metrics.sessions_total += 1
+        self._opening[connection] = None
+        if len(self._opening) > MOST_OPENING:
+            oldest = next(iter(self._opening))
+            self.opened(oldest)
+            oldest.make_way()
         return Particulars(secrets.token_hex(8), address, secrets.token_bytes(32), secrets.token_hex(16))
+
+    def opened(self, connection: Connection) -> None:
+        """It has said who it is and what it wants."""
+        self._opening.pop(connection, None)
 
     def unregister(self, connection: Connection) -> None:
         """It is gone."""
+        self.opened(connection)
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()

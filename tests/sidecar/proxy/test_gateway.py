@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from penstock_sidecar.proxy import gateway
 from penstock_sidecar.wire import messages
 
 Start = Any
@@ -178,6 +180,32 @@ async def test_a_server_killed_in_the_middle_of_a_result(start: Start, shop: Any
     await client.close()
     async with await gate.psycopg() as again:
         await again.execute("SELECT 1")
+
+
+async def test_who_only_connects_shuts_nobody_out(
+    start: Start, shop: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "MOST_OPENING", 5)
+    gate = await start(shop)
+    # Those that have begun don't count.
+    sessions = [await gate.psycopg() for _ in range(6)]
+    silent = []
+    for number in range(8):
+        silent.append(await asyncio.open_connection("127.0.0.1", gate.proxy.port))
+        silent[-1][1].write(messages.startup({"user": "app"})[:number])
+        await asyncio.sleep(0.01)
+    for reader, _ in silent[:3]:
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+    assert len(gate.proxy.gateway.connections) == 11
+    async with await gate.psycopg() as client:
+        await client.execute("SELECT 1")
+    for session in sessions:
+        await session.execute("SELECT 1")
+        await session.close()
+    for _, writer in silent:
+        writer.transport.abort()
+    assert capsys.readouterr().out.count("too many connections wait to begin") == 4
 
 
 async def bad_connection(port: int, number: int) -> None:
