@@ -69,8 +69,12 @@ def run(
 
 
 def succeeds(command: Sequence[str | Path]) -> bool:
-    """Whether the program exits with 0; what it says is of no interest."""
-    return subprocess.run([os.fspath(word) for word in command], capture_output=True, check=False).returncode == 0
+    """Whether the program is there and exits with 0; what it says is of no interest."""
+    try:
+        return subprocess.run([os.fspath(word) for word in command], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        # A cluster's directory outlives the cache that its programs are links into.
+        return False
 
 
 def wait_until(what: str, condition: Callable[[], bool], *, seconds: float, hint: str = "") -> None:
