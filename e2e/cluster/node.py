@@ -15,7 +15,10 @@ from .remains import remove_containers, remove_control_groups, remove_directory,
 
 
 def up(layout: Layout) -> None:
-    """From whatever state: nothing there at all, a half-started cluster, or one that runs."""
+    """From whatever state: nothing there at all, one that runs, or what is left of one, which is removed first.
+
+    A cluster that was cut off may lack anything, such as the images that its notes say it has: mending is guessing.
+    """
     with lock("cluster"):
         if is_running(layout):
             say(f"already running in {layout.root}")
@@ -23,6 +26,9 @@ def up(layout: Layout) -> None:
         _require_own_directory(layout)
         debian.install_packages()
         require_root()
+        if layout.marker.exists():
+            say(f"the cluster in {layout.root} does not run whole: a new one takes its place")
+            _take_down(layout)
         built = {program.name: binaries.build(program) for program in binaries.programs()}
         archives = {images.PAUSE: images.pause_archive(built["pause"]), images.BASE: images.base_archive()}
         with step("start"):
@@ -47,9 +53,12 @@ def is_running(layout: Layout) -> bool:
 
 
 def import_image(layout: Layout, name: str, archive: Path) -> None:
-    """Into containerd, unless this very archive is there already. The archive's name holds its key."""
+    """Into containerd, unless this very archive is there already. The archive's name holds its key.
+
+    A note of ours alone is not believed: whoever removes an image does not remove the note.
+    """
     mark = layout.imported / archive.name
-    if mark.exists() and mark.read_text() == name:
+    if mark.exists() and mark.read_text() == name and name in run([*_ctr(layout), "images", "list", "--quiet"]).split():
         return
     with step(f"import {name}"):
         run([*_ctr(layout), "images", "import", archive])
@@ -68,20 +77,27 @@ def down(layout: Layout) -> None:
         if not layout.marker.exists():
             raise ClusterError(f"{layout.root} is not a cluster's directory: nothing is touched")
         require_root()
-        with step("stop"):
-            for name in reversed(commands(layout)):
-                # containerd goes last: it has to end the pods, once the kubelet cannot start them again.
-                if name != "containerd":
-                    Daemon(layout, name).stop()
-            containerd = Daemon(layout, "containerd")
-            remove_containers(layout, lambda: _start_containerd(layout), _ctr(layout))
-            containerd.stop()
-            unmount_all(layout.root)
-            network.tear_down()
-            remove_control_groups()
-            remove_traces(layout)
-        with step("remove"):
-            remove_directory(layout)
+        _take_down(layout)
+
+
+def _take_down(layout: Layout) -> None:
+    # What a removal that was cut off has removed already, containerd would miss.
+    layout.create()
+    write_configuration(layout)
+    with step("stop"):
+        for name in reversed(commands(layout)):
+            # containerd goes last: it has to end the pods, once the kubelet cannot start them again.
+            if name != "containerd":
+                Daemon(layout, name).stop()
+        containerd = Daemon(layout, "containerd")
+        remove_containers(layout, lambda: _start_containerd(layout), _ctr(layout))
+        containerd.stop()
+        unmount_all(layout.root)
+        network.tear_down()
+        remove_control_groups()
+        remove_traces(layout)
+    with step("remove"):
+        remove_directory(layout)
 
 
 def _require_own_directory(layout: Layout) -> None:
@@ -90,8 +106,7 @@ def _require_own_directory(layout: Layout) -> None:
 
 
 def _prepare(layout: Layout, built: dict[str, Path]) -> None:
-    if not any(Daemon(layout, name).pid() for name in commands(layout)):
-        network.require_free_ports()
+    network.require_free_ports()
     layout.create()
     kube = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
     for name in (*kube, "coredns", "helm"):
