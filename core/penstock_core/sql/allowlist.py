@@ -37,6 +37,7 @@ TRANSPARENT: frozenset[type[ast.Node]] = frozenset(
         ast.JsonSerializeExpr,
         ast.JsonTablePathSpec,
         ast.JsonValueExpr,
+        ast.MergeSupportFunc,
         ast.MinMaxExpr,
         ast.MultiAssignRef,
         ast.NamedArgExpr,
@@ -61,6 +62,7 @@ FORMERLY_FUNCTIONS: dict[type[ast.Node], frozenset[str]] = {
     ast.JsonScalarExpr: words("json_scalar"),
     ast.JsonSerializeExpr: words("json_serialize"),
     ast.JsonTable: words("json_table"),
+    ast.MergeSupportFunc: words("merge_action"),
 }
 
 # Without parts that could name anything.
@@ -70,6 +72,8 @@ LEAVES: frozenset[type[ast.Node]] = frozenset(
         ast.A_Star,
         ast.BitString,
         ast.Boolean,
+        # The row that a cursor stands at: cursors read what passed through here themselves.
+        ast.CurrentOfExpr,
         ast.Float,
         ast.Integer,
         ast.JsonFormat,

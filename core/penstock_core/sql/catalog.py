@@ -11,6 +11,9 @@ from typing import Literal
 
 # pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
 RelationKind = Literal["r", "p", "v", "m", "f"]
+# pg_constraint.contype (primary key, unique, exclusion, check, foreign key), and what else binds columns: a unique
+# index (i), the expression or predicate of one that is not (e), a partition key (k).
+ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k"]
 RelationName = tuple[str, str]
 ColumnName = tuple[str, str, str]
 
@@ -49,6 +52,32 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """Columns of one relation that are bound together: writing one of them asks a question about the others."""
+
+    kind: ConstraintKind
+    columns: frozenset[str]
+    # False for one that rows from before it may break (NOT VALID): any change of such a row fails.
+    validated: bool = True
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether a new row is held against rows that are there already, in this relation or another."""
+        return self.kind not in ("c", "e", "k")
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A foreign key elsewhere that follows changes here: it deletes or changes the rows that refer to one."""
+
+    relation: RelationName
+    # The columns here that it refers to.
+    columns: frozenset[str]
+    on_delete: bool
+    on_update: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One relation of the user's (not of pg_catalog or information_schema)."""
 
@@ -57,9 +86,9 @@ class Relation:
     kind: RelationKind
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
-    # Sets of columns bound together by one UNIQUE, EXCLUDE, CHECK or FOREIGN KEY constraint, index expression or
-    # partition key: writing one of them asks a question about the others.
-    constraints: tuple[frozenset[str], ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    # Columns that foreign keys elsewhere point to: whether a row may go depends on who holds their values.
+    referenced: frozenset[str] = frozenset()
     # Relations this one inherits from or is a partition of.
     parents: tuple[RelationName, ...] = ()
     # Columns read anywhere in a view's definition, also where no column of them shows (a WHERE, say).
@@ -76,8 +105,7 @@ class Relation:
     # those that run besides when it is written to (checks, defaults, index expressions).
     calls: tuple[str, ...] = ()
     write_calls: tuple[str, ...] = ()
-    # Relations whose foreign keys to this one cascade or set null or default: deleting here writes there.
-    cascades_to: frozenset[RelationName] = frozenset()
+    cascades: tuple[Cascade, ...] = ()
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False

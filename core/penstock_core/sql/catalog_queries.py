@@ -57,22 +57,31 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
-# Constraints, and indexes that are unique or have an expression or predicate (their columns come from pg_depend).
+# Constraints, indexes that are unique or have an expression or predicate, and partition keys, each with the columns it
+# looks at (those of expressions come from pg_depend); column 0 is the row as a whole.
 _CONSTRAINTS = """
-SELECT k.conrelid::text, k.contype, k.conkey, k.confrelid::text, k.confkey,
-       k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+SELECT k.conrelid::text, k.contype::text, k.conkey, k.confrelid::text, k.confkey,
+       k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'), k.convalidated
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype IN ('p', 'u', 'x', 'c', 'f') AND k.conkey IS NOT NULL AND OWN_RELATION
 UNION ALL
-SELECT i.indrelid::text, 'i', ARRAY(
+SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END, ARRAY(
            SELECT d.refobjsubid::int2 FROM pg_depend d
            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-           UNION SELECT unnest(i.indkey::int2[])), NULL, NULL, false
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
+           UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
+           UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
+       NULL, NULL, false, false, true
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
 UNION ALL
-SELECT p.partrelid::text, 'k', p.partattrs::int2[], NULL, NULL, false
+SELECT p.partrelid::text, 'k', ARRAY(
+           SELECT d.refobjsubid::int2 FROM pg_depend d
+           WHERE p.partexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND d.objid = p.partrelid
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0
+           UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0
+           UNION SELECT 0 WHERE p.partexprs::text LIKE '%:varattno 0 %'),
+       NULL, NULL, false, false, true
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """
@@ -223,7 +232,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL search_path = pg_catalog"),
     ("relations", _document(_RELATIONS, 9)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(_CONSTRAINTS, 6)),
+    ("constraints", _document(_CONSTRAINTS, 8)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

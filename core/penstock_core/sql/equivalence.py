@@ -18,6 +18,8 @@ from pglast.parser import ParseError, parse_sql_json
 
 # Where something stood, and whether a call had a syntax of its own (`TRIM(…)`), mean nothing.
 _MEANINGLESS = ("ParseLoc", "CoercionForm")
+# What the parser tells and pglast's trees do not hold; it is the same in every node of the class.
+_UNKNOWN = {"MergeSupportFunc": frozenset({"msftype"})}
 # Fields of these types hold nodes whose class the JSON tells; other pointers are to nodes of that class alone.
 _OF_ANY_CLASS = ("Node*", "Expr*")
 _CONSTANTS: dict[type, tuple[str, Any]] = {
@@ -130,7 +132,7 @@ class _Fields:
         # With the name of the value that an enumeration has unless told otherwise.
         self.kept = tuple((name, _first(c_type), c_type in _OF_ANY_CLASS) for name, c_type in kept.items())
         # Those without meaning included.
-        self.all = frozenset(slots)
+        self.all = frozenset(slots) | _UNKNOWN.get(kind, frozenset())
         self._fetch = attrgetter(*kept) if kept else None
 
     def values(self, tree: ast.Node) -> tuple[Any, ...]:

@@ -291,6 +291,7 @@ _EXPRESSIONS: dict[type, _Rule] = {
     ast.SortBy: ExpressionPrinter.sort,
     ast.ParamRef: lambda _, node: f"${node.number}",
     ast.SetToDefault: lambda *_: "DEFAULT",
+    ast.MergeSupportFunc: lambda *_: "merge_action()",
     ast.SQLValueFunction: lambda _, node: _now(node),
     ast.CoalesceExpr: lambda printer, node: f"COALESCE({printer.listed(node.args)})",
     ast.RowExpr: lambda printer, node: f"ROW({printer.listed(node.args)})",

@@ -1,4 +1,5 @@
-"""Rules for what stands in expressions: columns, functions, operators, types. Queries around them: `queries.py`.
+"""Rules for what stands in expressions: columns, functions, operators, types. Queries around them: `queries.py`; which
+functions, operators and types may be used at all: `code.py`.
 
 Trees are changed in place. Each rule is a method named for the kind of reference it looks after, so that the tests can
 switch off one at a time and show that it is needed.
@@ -15,10 +16,10 @@ from pglast import ast
 
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlist import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
+from penstock_core.sql.code import CodeRules, user_function
 from penstock_core.sql.facts import Facts
-from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
 from penstock_core.sql.governed import Governed
-from penstock_core.sql.naming import Names, is_builtin_type
+from penstock_core.sql.naming import Names
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.scope import Scope, Source
 from penstock_core.sql.settings import check_set_config
@@ -39,16 +40,11 @@ def strings(*names: str) -> tuple[ast.String, ...]:
     return tuple(ast.String(sval=name) for name in names)
 
 
-class ExpressionRules(ABC):
+class ExpressionRules(CodeRules, ABC):
     """Walks expressions in their scope; refuses by raising, collects in `facts`, changes names in place."""
 
     def __init__(self, governed: Governed, names: Names, facts: Facts) -> None:
-        self.governed = governed
-        self.catalog = governed.catalog
-        self.names = names
-        self.facts = facts
-        self.masked = governed.masked
-        self._denied = dict(governed.policies.deny_functions)
+        super().__init__(governed, names, facts)
         self._rules: dict[type[ast.Node], Callable[[Any, Scope], None]] = {
             ast.ColumnRef: self.column_reference,
             ast.A_Indirection: self.field_selection,
@@ -66,6 +62,10 @@ class ExpressionRules(ABC):
     @abstractmethod
     def query(self, select: ast.Node | None, around: Scope) -> tuple[str, ...] | None:
         """Analyse a whole query whose outer scope is `around`; returns its output columns."""
+
+    @abstractmethod
+    def target_column(self, node: ast.ColumnRef, source: Source, name: str) -> None:
+        """A column of a governed relation that a statement writes to: its mask has to stand there, if it has one."""
 
     def expression(self, node: Any, scope: Scope) -> None:
         """Look after whatever stands there: nothing, a node, a list of nodes."""
@@ -89,7 +89,7 @@ class ExpressionRules(ABC):
         """What an older server would take for a call of the user's function."""
         for name in FORMERLY_FUNCTIONS.get(kind, ()):
             if self.masked and name in self.catalog.user_functions:
-                raise _user_function(name)
+                raise user_function(name)
 
     def parts(self, node: ast.Node, scope: Scope) -> None:
         """Each part of a node that needs no more than that."""
@@ -120,7 +120,7 @@ class ExpressionRules(ABC):
                 for source in scope.sources:
                     self.whole_row(source)
             else:
-                self._bare_column(name, scope)
+                self._bare_column(node, name, scope)
             return
         owner = self._qualified_source(node, qualifiers, scope)
         if owner is None:
@@ -131,12 +131,15 @@ class ExpressionRules(ABC):
             raise hidden_column(name)
         elif owner.has(name) is not True:
             self.attribute(name, owner)
+        elif owner.target is not None:
+            self.target_column(node, owner, name)
 
-    def _bare_column(self, name: str, scope: Scope) -> None:
+    def _bare_column(self, node: ast.ColumnRef, name: str, scope: Scope) -> None:
         indexes = [level.index for level in scope.levels()]
         if any(name in index.hidden for index in indexes):
             raise hidden_column(name)
         if any(name in index.columns for index in indexes):
+            self.owned_column(node, name, scope)
             return
         if name in SYSTEM_COLUMNS:
             self.facts.system_column = name
@@ -146,6 +149,31 @@ class ExpressionRules(ABC):
             return
         if not any(index.open for index in indexes) and not any(name in level.outputs for level in scope.levels()):
             self.facts.unknown_column = name
+
+    def owned_column(self, node: ast.ColumnRef, name: str, scope: Scope) -> None:
+        """A bare name that some source has as a column: whose it is matters where that is a statement's target."""
+        unsure = False
+        for level in scope.levels():
+            index = level.index
+            unsure = unsure or index.open or name in level.outputs
+            owners = index.columns.get(name, ())
+            targets = [owner for owner in owners if owner.target is not None]
+            if targets and (unsure or len(owners) > 1) and self.is_masked(targets[0], name):
+                raise refused(
+                    f"it can't be told which column {name} means, and one of that name is masked",
+                    f"write it with the name of its table, as in {targets[0].name}.{name}",
+                )
+            if targets:
+                self.target_column(node, targets[0], name)
+            if owners:
+                return
+
+    def is_masked(self, source: Source, name: str) -> bool:
+        """Whether that column of a statement's target is masked."""
+        column = source.target.column(name) if source.target is not None else None
+        return (
+            column is not None and source.target is not None and self.governed.mask(source.target, column) is not None
+        )
 
     def _qualified_source(self, node: ast.ColumnRef, qualifiers: list[str], scope: Scope) -> Source | None:
         """The source that `t.` or `schema.t.` means; None where the server will find none."""
@@ -177,12 +205,17 @@ class ExpressionRules(ABC):
                 f" ({', '.join(sorted(source.hidden))})",
                 "name the columns you need",
             )
+        if source.target is not None:
+            raise refused(
+                f"a row of {source.name} may not be read as a whole while it is written to: it has masked columns",
+                "name the columns you need",
+            )
 
     def attribute(self, name: str, source: Source) -> None:
         """`t.name` where t has no such column (that is known): the server calls the function `name` with the row."""
         if name in SYSTEM_COLUMNS:
             self.facts.system_column = name
-        elif self._is_function(name):
+        elif self.is_function(name):
             self.whole_row(source)
             self.called_by_dot(name)
         elif source.columns is not None:
@@ -200,7 +233,7 @@ class ExpressionRules(ABC):
                     raise hidden_column(name)
                 if name in SYSTEM_COLUMNS:
                     self.facts.system_column = name
-                elif not known and self._is_function(name):
+                elif not known and self.is_function(name):
                     self.called_by_dot(name)
             else:
                 self.expression(step, scope)
@@ -211,7 +244,7 @@ class ExpressionRules(ABC):
         user's own of that name is the one that the server finds for a row of the user's own.
         """
         if self.masked and name in self.catalog.user_functions:
-            raise _user_function(name)
+            raise user_function(name)
         self.named_function((name,))
 
     @staticmethod
@@ -224,12 +257,6 @@ class ExpressionRules(ABC):
             return None
         found = scope.find(names[0])
         return found[0] if found else None
-
-    def _is_function(self, name: str) -> bool:
-        catalog = self.catalog
-        known = (catalog.system_functions, catalog.user_functions, catalog.extension_functions, FUNCTIONS, self._denied)
-        # A snapshot without the system's functions can't tell what is none.
-        return not catalog.system_functions or any(name in names for names in known)
 
     # ---- functions
 
@@ -246,66 +273,6 @@ class ExpressionRules(ABC):
                 node.funcname = strings(*pinned)
         self.parts(node, scope)
 
-    def named_function(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Whether that function may be called, and its name so that it means the same under any search path."""
-        self.denied_function(names)
-        schema, name = names[-2] if len(names) > 1 else "", names[-1]
-        if not self.masked:
-            self._unmasked_function(schema, name)
-            return names
-        if (schema or "pg_catalog") in self.catalog.user_functions.get(name, ()):
-            # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
-            raise _user_function(f"{schema}.{name}")
-        if schema not in ("", "pg_catalog"):
-            if schema in self.catalog.extension_functions.get(name, ()):
-                return names
-            raise _user_function(f"{schema}.{name}")
-        if name in FUNCTIONS:
-            return self._system_function(schema, name)
-        if not schema and name in self.catalog.user_functions:
-            raise _user_function(name)
-        if not schema and name in self.catalog.extension_functions:
-            return self.catalog.extension_functions[name][0], name
-        raise self._refused_function(name)
-
-    def _system_function(self, schema: str, name: str) -> tuple[str, ...]:
-        if not schema and name in self.catalog.user_functions:
-            self.facts.pinned = True
-        elif not schema and name in self.catalog.extension_functions:
-            # The extension's variant for its own types (`lower(citext)`) is as good.
-            return (name,)
-        return "pg_catalog", name
-
-    def denied_function(self, names: tuple[str, ...]) -> None:
-        """Functions that a policy denies by name, whatever schema a bare call would find them in."""
-        name = names[-1]
-        catalog = self.catalog
-        anywhere = (*catalog.user_functions.get(name, ()), *catalog.extension_functions.get(name, ()))
-        schemas = names[-2:-1] or ("pg_catalog", *anywhere)
-        for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
-            rule: Rule | None = self._denied.get(denied)
-            if rule is not None:
-                raise refused(f"function {denied} is denied", "write the statement without it", rule)
-
-    def _unmasked_function(self, schema: str, name: str) -> None:
-        """Nothing is masked for the identity: the user's functions are as good as the database's owner made them."""
-        catalog = self.catalog
-        if name in FUNCTIONS or name in catalog.extension_functions:
-            return
-        if name in UNMASKED_FUNCTIONS:
-            self.facts.writes |= UNMASKED_FUNCTIONS[name]
-        elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
-            raise self._refused_function(name)
-        else:
-            self.facts.writes = True
-
-    def _refused_function(self, name: str) -> Refused:
-        if name in self.catalog.system_functions or name in UNMASKED_FUNCTIONS:
-            return refused(
-                f"function {name} may not be called", "it can reach past the gate; write the statement without it"
-            )
-        return unknown(f"function {name} does not exist, or may not be called", "42883")
-
     # ---- operators and types
 
     def operator_expression(self, node: ast.A_Expr, scope: Scope) -> None:
@@ -314,21 +281,6 @@ class ExpressionRules(ABC):
             self.operator((*names[:-1], name))
         self.expression(node.lexpr, scope)
         self.expression(node.rexpr, scope)
-
-    def operator(self, names: tuple[str, ...]) -> None:
-        """An operator by its name, with or without a schema."""
-        if not names or not self.masked:
-            return
-        schema, name = names[-2] if len(names) > 1 else "", names[-1]
-        if schema not in ("", "pg_catalog") and name not in self.catalog.extension_operators:
-            raise refused(f"operator {schema}.{name} is not the system's own", "use an operator of pg_catalog")
-        if not schema and name in self.catalog.user_operators:
-            raise refused(
-                f"operator {name} may be one that this database defines itself, whose code could read masked columns",
-                f"write OPERATOR(pg_catalog.{name})",
-            )
-        if name not in OPERATORS and name not in self.catalog.extension_operators:
-            raise unknown(f"operator {name} does not exist, or may not be used", "42883")
 
     def case(self, node: ast.CaseExpr, scope: Scope) -> None:
         if node.arg is not None:
@@ -361,22 +313,10 @@ class ExpressionRules(ABC):
             schema, ambiguous = names[0], False
         else:
             schema, ambiguous = self.names.type(name)
-        self._check_type(schema, name)
+        self.check_type(schema, name)
         if ambiguous:
             self.facts.pinned = True
             node.names = strings(schema, name)
-
-    def _check_type(self, schema: str, name: str) -> None:
-        key = (schema, name)
-        if schema == "pg_catalog" and not is_builtin_type(name):
-            raise refused(f"type {name} may not be used", "cast to another type")
-        if schema != "pg_catalog" and schema not in self.catalog.user_types.get(name, ()):
-            raise unknown(f'type "{schema}.{name}" does not exist', "42704")
-        if self.governed.runs_code(key):
-            raise refused(
-                f"type {schema}.{name} runs code of this database's own, which could read masked columns",
-                "cast to another type",
-            )
 
     # ---- queries inside expressions
 
@@ -403,9 +343,3 @@ def _missing_source(name: str) -> Refused:
 def hidden_column(name: str) -> Refused:
     """A column of a system catalog that must not be read."""
     return refused(f"column {name} may not be read", "it can show values or sizes of what is masked; leave it out")
-
-
-def _user_function(name: str) -> Refused:
-    return refused(
-        f"function {name} is this database's own and could read masked columns", "write the statement without it"
-    )

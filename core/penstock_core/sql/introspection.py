@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.catalog import Cascade, Catalog, Column, ColumnName, Constraint, Relation, RelationName
 from penstock_core.sql.catalog_queries import STATEMENTS
 from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
 from penstock_core.sql.hazards import hazards
@@ -72,8 +72,9 @@ class _Reader:
         # What each column derives from, and the part of it that is copied unchanged.
         self._derived: dict[ColumnName, set[ColumnName]] = defaultdict(set)
         self._copied: dict[ColumnName, set[ColumnName]] = defaultdict(set)
-        # By oid: the relations that foreign keys to it carry a deletion or key change on to.
-        self._cascades: dict[str, set[RelationName]] = defaultdict(set)
+        # By oid: the columns that foreign keys refer to, and those keys that carry a deletion or key change on.
+        self._referenced: dict[str, set[str]] = defaultdict(set)
+        self._cascades: dict[str, list[Cascade]] = defaultdict(list)
 
     def relations(self) -> dict[RelationName, Relation]:
         keys, constraints = self._constraints()
@@ -93,6 +94,7 @@ class _Reader:
                 columns=columns.get(oid, ()),
                 primary_key=keys.get(oid, ()),
                 constraints=tuple(constraints.get(oid, ())),
+                referenced=frozenset(self._referenced[oid]),
                 parents=tuple(parents.get(oid, ())),
                 reads=reads,
                 filters=reads,
@@ -100,7 +102,7 @@ class _Reader:
                 hazards=tuple(hazard for text in (definition, policies) if text for hazard in hazards(text)),
                 calls=calls.get(oid, ()),
                 write_calls=write_calls.get(oid, ()),
-                cascades_to=frozenset(self._cascades[oid]),
+                cascades=tuple(self._cascades[oid]),
                 has_triggers=triggers,
                 has_rules=rules,
                 has_row_security=security,
@@ -130,19 +132,22 @@ class _Reader:
             columns[oid].append(column)
         return {oid: tuple(of_one) for oid, of_one in columns.items()}
 
-    def _constraints(self) -> tuple[dict[str, tuple[str, ...]], dict[str, list[frozenset[str]]]]:
-        """Primary keys and column sets by oid; foreign keys tie both their ends on the way."""
+    def _constraints(self) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Constraint]]]:
+        """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
         keys: dict[str, tuple[str, ...]] = {}
-        constraints: dict[str, list[frozenset[str]]] = defaultdict(list)
-        for oid, kind, numbers, other, other_numbers, cascades in self._rows["constraints"]:
+        constraints: dict[str, list[Constraint]] = defaultdict(list)
+        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated in self._rows["constraints"]:
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
-            constraints[oid].append(frozenset(names))
+            bound = attributes.values() if 0 in numbers else names
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated))
             if kind == "f" and oid in self._names and other in self._names:
-                if cascades:
-                    self._cascades[other].add(self._names[oid])
+                referred = frozenset(self._attributes[other][number] for number in other_numbers)
+                self._referenced[other] |= referred
+                if on_delete or on_update:
+                    self._cascades[other].append(Cascade(self._names[oid], referred, on_delete, on_update))
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints

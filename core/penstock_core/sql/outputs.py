@@ -36,6 +36,12 @@ def select_columns(targets: tuple[ast.Node, ...], scope: Scope) -> Columns:
     return tuple(names)
 
 
+def own_name(value: ast.Node | None) -> str | None:
+    """The name that an output column without alias has by what is in it; None where it is the same for anything."""
+    name, strength = _name(value)
+    return name if strength else None
+
+
 def _target_columns(target: ast.ResTarget, scope: Scope) -> Columns:
     if target.name is not None:
         return (target.name,)

@@ -29,6 +29,18 @@ _LOCKS = {
     enums.LockClauseStrength.LCS_FORNOKEYUPDATE: "FOR NO KEY UPDATE",
     enums.LockClauseStrength.LCS_FORUPDATE: "FOR UPDATE",
 }
+_OVERRIDES = {
+    None: "",
+    enums.OverridingKind.OVERRIDING_NOT_SET: "",
+    enums.OverridingKind.OVERRIDING_USER_VALUE: " OVERRIDING USER VALUE",
+    enums.OverridingKind.OVERRIDING_SYSTEM_VALUE: " OVERRIDING SYSTEM VALUE",
+}
+# BY TARGET, which the first of them means, is not known to servers before PostgreSQL 17.
+_MATCHES = {
+    enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_TARGET: "NOT MATCHED",
+    enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_SOURCE: "NOT MATCHED BY SOURCE",
+    enums.MergeMatchKind.MERGE_WHEN_MATCHED: "MATCHED",
+}
 _WAITS = {
     enums.LockWaitPolicy.LockWaitBlock: "",
     enums.LockWaitPolicy.LockWaitSkip: " SKIP LOCKED",
@@ -153,23 +165,50 @@ class Printer(ExpressionPrinter):
     # ---- statements that write
 
     def insert(self, node: ast.InsertStmt) -> str:
-        if node.override not in (None, enums.OverridingKind.OVERRIDING_NOT_SET):
-            raise Unprintable("OVERRIDING")
         columns = f" ({self.listed(node.cols)})" if node.cols else ""
         query = "DEFAULT VALUES" if node.selectStmt is None else self.statement(node.selectStmt)
         conflict = "" if node.onConflictClause is None else self._conflict(node.onConflictClause)
-        target = self.source(node.relation)
-        return f"{self._with(node.withClause)}INSERT INTO {target}{columns} {query}{conflict}{self._returning(node)}"
+        target = f"{self.source(node.relation)}{columns}{_OVERRIDES[node.override]}"
+        return f"{self._with(node.withClause)}INSERT INTO {target} {query}{conflict}{self._returning(node)}"
 
     def _conflict(self, node: ast.OnConflictClause) -> str:
         target = ""
-        if node.infer is not None:
-            if node.infer.whereClause is not None or node.infer.conname is None:
-                raise Unprintable("a rare target of ON CONFLICT")
+        if node.infer is not None and node.infer.conname is not None:
             target = f" ON CONSTRAINT {quoted(node.infer.conname)}"
+        elif node.infer is not None:
+            elements = ", ".join([self._element(one) for one in node.infer.indexElems or ()])
+            target = f" ({elements}){self._where(node.infer.whereClause)}"
         if node.action == enums.OnConflictAction.ONCONFLICT_NOTHING:
             return f" ON CONFLICT{target} DO NOTHING"
-        raise Unprintable("ON CONFLICT DO UPDATE")
+        if node.action != enums.OnConflictAction.ONCONFLICT_UPDATE:
+            raise Unprintable("a rare action of ON CONFLICT")
+        changes = ", ".join([self._assignment(one) for one in node.targetList or ()])
+        return f" ON CONFLICT{target} DO UPDATE SET {changes}{self._where(node.whereClause)}"
+
+    def _element(self, node: ast.IndexElem) -> str:
+        if node.collation or node.opclass or node.opclassopts:
+            raise Unprintable("an index element with a collation or operator class")
+        return quoted(node.name) if node.name is not None else f"({self.expression(node.expr)})"
+
+    def merge(self, node: ast.MergeStmt) -> str:
+        text = f"{self._with(node.withClause)}MERGE INTO {self.source(node.relation)} USING "
+        text += f"{self.source(node.sourceRelation)} ON {self.expression(node.joinCondition)}"
+        text += "".join([self._when(clause) for clause in node.mergeWhenClauses or ()])
+        return text + self._returning(node)
+
+    def _when(self, node: ast.MergeWhenClause) -> str:
+        condition = "" if node.condition is None else f" AND {self.expression(node.condition)}"
+        head = f" WHEN {_MATCHES[known(node.matchKind)]}{condition} THEN "
+        commands = enums.CmdType
+        if node.commandType == commands.CMD_NOTHING:
+            return f"{head}DO NOTHING"
+        if node.commandType == commands.CMD_DELETE:
+            return f"{head}DELETE"
+        if node.commandType == commands.CMD_UPDATE:
+            return f"{head}UPDATE SET " + ", ".join([self._assignment(one) for one in node.targetList or ()])
+        columns = f" ({self.listed(node.targetList)})" if node.targetList else ""
+        values = f"VALUES ({self.listed(node.values)})" if node.values else "DEFAULT VALUES"
+        return f"{head}INSERT{columns}{_OVERRIDES[node.override]} {values}"
 
     def update(self, node: ast.UpdateStmt) -> str:
         text = self._with(node.withClause) + " ".join(("UPDATE", self.source(node.relation), "SET "))
@@ -207,4 +246,5 @@ _STATEMENTS: dict[type, _Rule] = {
     ast.InsertStmt: Printer.insert,
     ast.UpdateStmt: Printer.update,
     ast.DeleteStmt: Printer.delete,
+    ast.MergeStmt: Printer.merge,
 }

@@ -246,7 +246,8 @@ class QueryRules(ExpressionRules):
         if item.alias is not None:
             return item, [self._joined(item.alias, sources, counted=not scope.merges)]
         if item.join_using_alias is not None:
-            sources.append(Source(item.join_using_alias.aliasname or "", tuple(idents(item.usingClause))))
+            columns = tuple(idents(item.usingClause))
+            sources.append(Source(item.join_using_alias.aliasname or "", columns, qualified_only=True))
         return item, sources
 
     @staticmethod

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from penstock_core.sql.catalog import Relation
+
 # The output columns of something; None where they can't be known without the server.
 Columns = tuple[str, ...] | None
 # MaxTupleAttributeNumber of PostgreSQL: no row has more.
@@ -28,6 +30,11 @@ class Source:
     substituted: bool = False
     # Of such a one: its primary key, if none of it is masked.
     key: tuple[str, ...] = ()
+    # The governed relation that a writing statement names as its target, so that nothing can stand in its place: its
+    # masked columns are replaced one by one where they are read.
+    target: Relation | None = None
+    # True for what only a qualified name reaches: the old and new rows in RETURNING.
+    qualified_only: bool = False
 
     def has(self, column: str) -> bool | None:
         """Whether it has that column; None if that can't be known."""
@@ -53,10 +60,13 @@ class _Index:
         columns: dict[str, list[Source]] = {}
         for source in sources:
             by_name.setdefault(source.name, []).append(source)
+            if source.qualified_only:
+                continue
             for column in dict.fromkeys(source.columns or ()):
                 columns.setdefault(column, []).append(source)
         hidden = frozenset().union(*(source.hidden for source in sources))
-        return cls(len(sources), by_name, columns, hidden, any(source.columns is None for source in sources))
+        unsure = any(source.columns is None and not source.qualified_only for source in sources)
+        return cls(len(sources), by_name, columns, hidden, unsure)
 
 
 @dataclass(slots=True)

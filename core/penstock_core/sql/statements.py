@@ -35,7 +35,6 @@ _REFUSED: dict[type[ast.Node], tuple[str, str]] = {
     ast.FetchStmt: ("FETCH", "fetch in portions by LIMIT, or by your driver's portals"),
     ast.PrepareStmt: ("PREPARE", "use your driver's prepared statements"),
     ast.ExecuteStmt: ("EXECUTE", "use your driver's prepared statements"),
-    ast.MergeStmt: ("MERGE", "use INSERT … ON CONFLICT, or UPDATE and INSERT"),
     ast.CreateTableAsStmt: ("CREATE TABLE AS", "ask the database's owner for the table"),
     ast.CreateStmt: ("CREATE TABLE", "ask the database's owner for the table"),
     ast.ViewStmt: ("CREATE VIEW", "ask the database's owner for the view"),
@@ -73,7 +72,7 @@ class Rewriter(WriteRules):
                 self.facts.verbs.append("select")
                 self.allowed("select")
                 self.query(node, Scope())
-            case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt():
+            case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
                 self.facts.verbs.append(VERBS[type(node)])
                 self.write(node, Scope())
             case ast.CopyStmt():

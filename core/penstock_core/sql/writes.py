@@ -1,177 +1,168 @@
-"""Rules for statements that write: INSERT, UPDATE, DELETE, alone or in WITH, and COPY.
+"""Rules for statements that write: INSERT, UPDATE, DELETE, MERGE, alone or in WITH, and COPY.
 
-What they read besides the target is a query like any other. A target that holds governed columns, or whose writing
-would run or check something that reads them, is refused for now.
+What they read besides the target is a query like any other; the target itself is `targets.py`'s.
 """
 
 from __future__ import annotations
 
-from pglast import ast
+from pglast import ast, enums
 
-from penstock_core.sql.catalog import Relation, RelationName
+from penstock_core.sql import targets
+from penstock_core.sql.catalog import Relation
 from penstock_core.sql.expressions import idents
 from penstock_core.sql.guardrails import chooses
 from penstock_core.sql.naming import unknown_relation
-from penstock_core.sql.queries import QueryRules
-from penstock_core.sql.refusal import not_supported, refused
+from penstock_core.sql.outputs import select_columns
+from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source
-from penstock_core.sql.typenames import name_parts
+from penstock_core.sql.targets import Effect, TargetRules
 from penstock_core.sql.words import words
 
-Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt
-VERBS: dict[type[ast.Node], str] = {ast.InsertStmt: "insert", ast.UpdateStmt: "update", ast.DeleteStmt: "delete"}
+Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
+VERBS: dict[type[ast.Node], str] = {
+    ast.InsertStmt: "insert",
+    ast.UpdateStmt: "update",
+    ast.DeleteStmt: "delete",
+    ast.MergeStmt: "merge",
+}
+_ACTIONS: dict[enums.CmdType | None, str] = {
+    enums.CmdType.CMD_INSERT: "insert",
+    enums.CmdType.CMD_UPDATE: "update",
+    enums.CmdType.CMD_DELETE: "delete",
+}
+_UNMATCHED = enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_SOURCE
+_MISSING = enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_TARGET
 
 
-class WriteRules(QueryRules):
+class WriteRules(TargetRules):
     """Adds the statements that write to the rules for queries."""
 
     def writing_query(self, statement: ast.Node | None, around: Scope) -> Columns:
-        if isinstance(statement, (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)):
+        if isinstance(statement, Writing):
             return self.write(statement, around)
-        if isinstance(statement, ast.MergeStmt):
-            raise not_supported("MERGE", "use INSERT … ON CONFLICT, or UPDATE and INSERT")
         return super().writing_query(statement, around)
 
     def write(self, statement: Writing, around: Scope) -> Columns:
         """Analyse a writing statement; returns the columns of its RETURNING."""
-        verb = VERBS[type(statement)]
-        self.allowed(verb)
         self.facts.writes = True
         scope = Scope([], around, around.ctes)
-        self.common_tables(statement.withClause, scope)
-        target, relation = self.target(statement.relation, verb)
-        if isinstance(statement, ast.InsertStmt):
-            self.insert(statement, target, scope)
-        elif isinstance(statement, ast.UpdateStmt):
-            scope.sources.append(target)
-            statement.fromClause = self.from_clause(statement.fromClause, scope)
-            self.expression(statement.targetList, scope)
-        else:
-            scope.sources.append(target)
-            statement.usingClause = self.from_clause(statement.usingClause, scope)
-        if isinstance(statement, (ast.UpdateStmt, ast.DeleteStmt)):
-            self.require_where(statement, verb, relation)
-            if statement.returningClause is not None:
-                self.allowed("select")
-            self.expression(statement.whereClause, scope)
-        return self.returning(statement.returningClause, target, scope)
+        match statement:
+            case ast.InsertStmt():
+                target = self.insert(statement, scope)
+            case ast.UpdateStmt() | ast.DeleteStmt():
+                target = self.change(statement, scope)
+            case ast.MergeStmt():
+                target = self.merge(statement, scope)
+        columns = self.returning(statement.returningClause, target, scope)
+        self.put_masks(statement)
+        return columns
 
-    def insert(self, statement: ast.InsertStmt, target: Source, scope: Scope) -> None:
+    def insert(self, statement: ast.InsertStmt, scope: Scope) -> Source:
+        self.allowed("insert")
+        self.common_tables(statement.withClause, scope)
+        conflict = statement.onConflictClause
+        changes = targets.sets(conflict.targetList if conflict is not None else None)
+        effect = targets.INSERT if not changes else Effect("insert", frozenset({"insert", "update"}), changes)
+        target, _ = self.target(statement.relation, effect)
         if statement.selectStmt is not None:
             self.query(statement.selectStmt, scope)
         scope.sources.append(target)
         self.expression(statement.cols, scope)
-        conflict = statement.onConflictClause
         if conflict is None:
-            return
-        inside = scope.inner([Source("excluded", target.columns)])
+            return target
+        inside = Scope([target, Source("excluded", target.columns)], scope.parent, scope.ctes)
         if conflict.infer is not None:
             for element in conflict.infer.indexElems or ():
-                self.expression(element.expr, inside)
-            self.expression(conflict.infer.whereClause, inside)
+                self.expression(element.expr, scope)
+            self.expression(conflict.infer.whereClause, scope)
         if conflict.targetList:
             self.allowed("update")
         self.expression(conflict.targetList, inside)
         self.expression(conflict.whereClause, inside)
+        return target
+
+    def change(self, statement: ast.UpdateStmt | ast.DeleteStmt, scope: Scope) -> Source:
+        """UPDATE and DELETE."""
+        verb = VERBS[type(statement)]
+        self.allowed(verb)
+        self.common_tables(statement.withClause, scope)
+        effect = targets.update(statement.targetList) if isinstance(statement, ast.UpdateStmt) else targets.DELETE
+        target, relation = self.target(statement.relation, effect)
+        scope.sources.append(target)
+        if isinstance(statement, ast.UpdateStmt):
+            statement.fromClause = self.from_clause(statement.fromClause, scope)
+            self.expression(statement.targetList, scope)
+        else:
+            statement.usingClause = self.from_clause(statement.usingClause, scope)
+        if statement.returningClause is not None:
+            self.allowed("select")
+        self.require_where(statement.whereClause, verb, statement.relation, relation)
+        self.expression(statement.whereClause, scope)
+        if len(self.replacements):
+            self.put_masks(statement)
+            # What was a choice among values may be none among masks.
+            self.require_where(statement.whereClause, verb, statement.relation, relation)
+        return target
+
+    def merge(self, statement: ast.MergeStmt, scope: Scope) -> Source:
+        clauses: list[ast.MergeWhenClause] = list(statement.mergeWhenClauses or ())
+        actions = frozenset(_ACTIONS[one.commandType] for one in clauses if one.commandType in _ACTIONS)
+        for verb in sorted(actions):
+            self.allowed(verb)
+        self.common_tables(statement.withClause, scope)
+        changed = [
+            part for one in clauses if _ACTIONS.get(one.commandType) == "update" for part in one.targetList or ()
+        ]
+        target, relation = self.target(statement.relation, Effect("merge", actions, targets.sets(changed)))
+        node, sources = self.from_item(statement.sourceRelation, scope)
+        statement.sourceRelation = node
+        # In the order of RETURNING *.
+        scope.sources.extend([*sources, target])
+        self.expression(statement.joinCondition, scope)
+        seen: dict[enums.MergeMatchKind | None, list[Source]] = {_UNMATCHED: [target], _MISSING: sources}
+        for clause in clauses:
+            visible = seen.get(clause.matchKind, scope.sources)
+            inside = Scope(list(visible), scope.parent, scope.ctes)
+            for part in (clause.condition, clause.targetList, clause.values):
+                self.expression(part, inside)
+        self._require_merge_where(statement, relation)
+        if len(self.replacements):
+            self.put_masks(statement)
+            self._require_merge_where(statement, relation)
+        return target
+
+    def _require_merge_where(self, statement: ast.MergeStmt, relation: Relation | None) -> None:
+        """The rows that change are chosen by ON, those without a match by the action's own condition."""
+        for clause in statement.mergeWhenClauses or ():
+            where = clause.condition if clause.matchKind == _UNMATCHED else statement.joinCondition
+            if clause.matchKind != _MISSING:
+                self.require_where(where, _ACTIONS.get(clause.commandType, ""), statement.relation, relation)
 
     def returning(self, clause: ast.ReturningClause | None, target: Source, scope: Scope) -> Columns:
         """RETURNING sees the target, what was joined to it, and (PostgreSQL 18) its old and new rows."""
         if clause is None:
             return ()
         names = {"old", "new"} | {option.value or "" for option in clause.options or ()}
-        rows = [Source(name, target.columns) for name in sorted(names)]
-        inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes)
+        rows = [Source(name, target.columns, target=target.target, qualified_only=True) for name in sorted(names)]
+        inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes, merges=scope.merges)
+        if target.target is not None:
+            clause.exprs = self.expanded(clause.exprs, inside)
         self.expression(clause.exprs, inside)
-        return None
-
-    # ---- the target
-
-    def target(self, name: ast.RangeVar | None, verb: str) -> tuple[Source, Relation | None]:
-        """The target as a source of its statement. Raises Refused if it may not be written to."""
-        if name is None:
-            raise refused(f"{verb.upper()} without a target is not understood", "name the table")
-        meaning = self.names.relation(name)
-        alias = (name.alias.aliasname if name.alias is not None else None) or name.relname or ""
-        if meaning is None:
-            if self.masked:
-                raise unknown_relation(name)
-            return Source(alias, None), None
-        if meaning.relation is None:
-            raise refused(f"{meaning.schema}.{meaning.name} may not be written to", "use the statements made for it")
-        relation = meaning.relation
-        self.facts.relations.add(relation.key)
-        if self.masked:
-            self.writable(relation, verb)
-        self.qualify(name, meaning)
-        schema = meaning.schema if name.alias is None else ""
-        return Source(alias, tuple(column.name for column in relation.columns), schema=schema), relation
-
-    def writable(self, relation: Relation, verb: str) -> None:
-        """Refuses a target whose writing reads or checks masked columns, or runs code that could read them."""
-        for key in self._reached(relation):
-            reached = self.catalog.relations[key]
-            through = "" if key == relation.key else f" (written to through {relation.schema}.{relation.name})"
-            named = f"{reached.schema}.{reached.name}{through}"
-            if self.governed.governs(reached):
-                raise not_supported(f"{verb.upper()} on {named}, which holds masked columns,", "write to other tables")
-            reason = self.governed.unreadable.get(key)
-            if reason:
-                raise refused(f"{named} can't be written to: {reason}", "write to other tables")
-            self.storable(reached, named)
-            if reached.has_triggers or reached.has_rules or reached.write_calls:
-                code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
-                raise refused(
-                    f"{named} can't be written to: that runs code of the database's own ({code}) which could read "
-                    "masked columns",
-                    "write to other tables",
-                )
-
-    def storable(self, relation: Relation, named: str) -> None:
-        """Refuses a target with a column whose type runs the user's code when it is written to, or whose rows do."""
-        if relation.key in self.catalog.coded_types:
-            raise refused(
-                f"{named} can't be written to: its row type runs code of the database's own which could read masked "
-                "columns",
-                "write to other tables",
-            )
-        for column in relation.columns:
-            schema, name = name_parts(column.type_name)[:2]
-            key = (schema, name)
-            if self.governed.runs_code(key):
-                raise refused(
-                    f"{named} can't be written to: type {column.type_name} of its column {column.name} runs code of "
-                    "the database's own which could read masked columns",
-                    "write to other tables",
-                )
-
-    def _reached(self, relation: Relation) -> list[RelationName]:
-        """The relation, and those that writing to it can reach: a view's tables, children, ends of foreign keys."""
-        reached: dict[RelationName, None] = {}
-        pending = [relation.key]
-        while pending:
-            key = pending.pop()
-            present = self.catalog.relations.get(key)
-            if key in reached or present is None:
-                continue
-            reached[key] = None
-            pending.extend(self.governed.children.get(key, ()))
-            pending.extend(sorted(present.cascades_to))
-            if present.kind == "v":
-                pending.extend(sorted(present.sources))
-        return list(reached)
+        return select_columns(clause.exprs or (), scope)
 
     # ---- guardrails
 
-    def require_where(self, statement: ast.UpdateStmt | ast.DeleteStmt, verb: str, relation: Relation | None) -> None:
+    def require_where(
+        self, where: ast.Node | None, verb: str, name: ast.RangeVar | None, relation: Relation | None
+    ) -> None:
         rule = dict(self.governed.policies.require_where).get(verb)
         if rule is None:
             return
         columns = relation.columns if relation is not None else ()
         not_null = frozenset(column.name for column in columns if column.not_null)
-        if not chooses(statement.whereClause, not_null):
-            name = statement.relation.relname if statement.relation is not None else ""
-            place = f"{relation.schema}.{relation.name}" if relation is not None else name
-            without = "without WHERE" if statement.whereClause is None else "with a WHERE that is always true"
+        if not chooses(where, not_null):
+            place = f"{relation.schema}.{relation.name}" if relation is not None else name.relname if name else ""
+            without = "without WHERE" if where is None else "with a WHERE that is always true"
             raise refused(f"{verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)
 
     # ---- COPY
@@ -196,8 +187,9 @@ class WriteRules(QueryRules):
     def _copy_from(self, statement: ast.CopyStmt) -> None:
         self.allowed("insert")
         self.facts.writes = True
-        target, _ = self.target(statement.relation, "insert")
-        self.expression(statement.whereClause, Scope([target]))
+        target, _ = self.target(statement.relation, targets.INSERT)
+        # The row that WHERE sees is the client's own, not yet one of the table's.
+        self.expression(statement.whereClause, Scope([Source(target.name, target.columns, schema=target.schema)]))
 
     def copy_relation(self, statement: ast.CopyStmt) -> None:
         """`COPY t TO STDOUT` of a governed relation, as COPY of the query for it: same columns, same order."""

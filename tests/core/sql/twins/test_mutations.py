@@ -133,7 +133,7 @@ def group_by_is_left_alone(patch: Patch) -> None:
 
 
 def children_hold_nothing(patch: Patch) -> None:
-    patch.setattr(Rewriter, "_reached", lambda self, relation: [relation.key])
+    patch.setattr(Rewriter, "_reached", lambda self, relation, effect: [relation.key])
 
 
 def any_function_goes(patch: Patch) -> None:
@@ -244,6 +244,14 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "the same name twice": nothing("ambiguous_sources"),
     "samples": lambda patch: patch.setattr(Rewriter, "sample", lambda self, item, scope: (item, [])),
     "targets": nothing("writable"),
+    "masked columns of targets": nothing("target_column"),
+    "bare columns of targets": nothing("owned_column"),
+    "stars in RETURNING": lambda patch: patch.setattr(Rewriter, "expanded", lambda self, exprs, scope: exprs),
+    "masks in place": nothing("put_masks"),
+    "what is only carried to governed relations": nothing("governed_target"),
+    "new rows beside masked values": nothing("inserted"),
+    "rows that masked values refer to": nothing("deleted"),
+    "columns that are checked with masked values": nothing("assigned"),
     "relations reached from targets": children_hold_nothing,
     "settings": any_setting_goes,
     "GROUP BY of a key": group_by_is_left_alone,

@@ -107,6 +107,24 @@ CREATE VIEW public.blurred AS SELECT id, 1 / (salary - 100) + random() AS x FROM
 CREATE VIEW public.bounded AS (SELECT id, 1 / (salary - 100) AS x FROM public.u UNION ALL SELECT 1, 2) LIMIT 100;
 CREATE VIEW public.calendar AS SELECT d::date AS day FROM generate_series('2030-01-01'::date, '2030-01-03', '1 day') d;
 INSERT INTO attic.u VALUES (1, 'old'), (2, 'older');
+CREATE TABLE public.staff (
+    id int PRIMARY KEY, dept int, email text, pay int, note text DEFAULT 'none',
+    twice int GENERATED ALWAYS AS (dept * 2) STORED, UNIQUE (dept, note), CHECK (pay > 0)
+);
+CREATE TABLE public.clerk (desk int) INHERITS (public.staff);
+CREATE TABLE public.duty (id int PRIMARY KEY, person int REFERENCES public.staff(id) ON DELETE CASCADE, task text);
+CREATE TABLE public.badge (
+    id int PRIMARY KEY, ssn text, room int, floor int, held int, seen text GENERATED ALWAYS AS (ssn || floor::text)
+    STORED, CONSTRAINT badge_held CHECK (held > room OR ssn < '5') NO INHERIT
+);
+CREATE UNIQUE INDEX badge_room ON public.badge (room) WHERE ssn < '5';
+CREATE TABLE public.pass (id int, ssn text, note text);
+ALTER TABLE public.pass ADD CONSTRAINT pass_ssn CHECK (ssn < '5') NOT VALID;
+CREATE TABLE public.split (id int, ssn text, half int) PARTITION BY LIST (half);
+CREATE TABLE public.split_one PARTITION OF public.split FOR VALUES IN (1);
+CREATE TABLE public.split_two PARTITION OF public.split FOR VALUES IN (2);
+CREATE UNIQUE INDEX split_two_ssn ON public.split_two (ssn);
+CREATE VIEW public.staff_view AS SELECT id, note, pay FROM public.staff;
 """
 
 # Per twin, of equal length and with equal masks: email, ssn, salary, code.
@@ -146,6 +164,16 @@ def fill(twin: str) -> str:
             f"INSERT INTO public.o VALUES ({number}, {number % 3 + 1}, '{person[0]}', {number}.50, 'good');"
             f"INSERT INTO public.secret VALUES ({number}, '{person[1]}');"
         )
+    for number in (1, 2, 3):
+        email, ssn, salary, _ = people[number - 1]
+        table, more = ("clerk", "desk") if number == 3 else ("staff", "note")
+        lines.append(
+            f"INSERT INTO public.{table} (id, dept, email, pay, {more})"
+            f" VALUES ({number}, {number}, '{email}', {salary}, '{number}');"
+            f"INSERT INTO public.pass VALUES ({number}, '4{ssn}', 'x');"
+            f"INSERT INTO public.split VALUES ({number}, '{ssn}', {number % 2 + 1});"
+        )
+    lines.append("INSERT INTO public.duty VALUES (1, 2, 'd'), (2, 1, 'e'), (3, 2, 'f');")
     lines.append("INSERT INTO public.log (line, n) VALUES ('first', 1), ('second', 2);")
     lines.append("ANALYZE;")
     return "\n".join(lines)
@@ -163,6 +191,8 @@ POLICIES = PolicySet(
         MaskRule(("*.*.ssn",), Mask("partial", rule("masks[1]"), keep_last=4)),
         MaskRule(("public.u.salary",), Mask("redact", rule("masks[2]"))),
         MaskRule(("public.u.dom",), Mask("redact", rule("masks[3]"))),
+        MaskRule(("public.staff.email",), Mask("email", rule("masks[5]"))),
+        MaskRule(("public.staff.pay",), Mask("redact", rule("masks[6]"))),
         MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
     ),
 )
