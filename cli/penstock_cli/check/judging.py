@@ -91,8 +91,10 @@ class Judge:
     def session(self, statements: Iterable[Statement], search_path: tuple[str, ...]) -> Iterator[Verdict]:
         """Each statement as if they were sent one after the other over one connection that begins with that path."""
         path: tuple[str, ...] | None = search_path
+        temporary: frozenset[str] = frozenset()
         for statement in statements:
-            decision = self._governor.decide(statement.text, path)
+            decision = self._governor.decide(statement.text, path, temporary)
+            temporary = decision.temporary if decision.drops_temporary else temporary | decision.temporary
             if decision.resets_search_path:
                 path = search_path
             elif decision.changes_search_path:

@@ -78,5 +78,17 @@ class Decision:
     # True if the last such change sets it back to what the session began with (RESET ALL, DISCARD ALL): if no
     # transaction is open when the text has succeeded, that path is known again.
     resets_search_path: bool = False
+    # Names of prepared statements and cursors that the text makes in SQL (cursors with whether they outlive their
+    # transaction), and of those that it runs: what these were made of was decided then.
+    prepares: tuple[str, ...] = ()
+    declares: tuple[tuple[str, bool], ...] = ()
+    executes: tuple[str, ...] = ()
+    fetches: tuple[str, ...] = ()
+    # Those that it gives up, by name: `*` for all.
+    deallocates: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
+    # Names of temporary tables that the session has from then on; and whether it gives up all that it had.
+    temporary: frozenset[str] = frozenset()
+    drops_temporary: bool = False
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""

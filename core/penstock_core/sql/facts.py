@@ -22,6 +22,16 @@ class Facts:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # Prepared statements and cursors that are made in SQL, run, and given up.
+    prepares: list[str] = field(default_factory=list)
+    declares: list[tuple[str, bool]] = field(default_factory=list)
+    executes: list[str] = field(default_factory=list)
+    fetches: list[str] = field(default_factory=list)
+    deallocates: list[str] = field(default_factory=list)
+    closes: list[str] = field(default_factory=list)
+    # Tables that came to be for this session alone; and whether it gave up all that it had.
+    temporary: set[str] = field(default_factory=set)
+    drops_temporary: bool = False
     changes_search_path: bool = False
     resets_search_path: bool = False
     # What is a reason to refuse only if governed data is touched, found out at the end: a hidden system column.

@@ -28,6 +28,7 @@ from penstock_core.sql.substitution import Substitutions
 CACHE_ENTRIES = 2048
 CACHE_TEXT = 8192
 _SHORTEST_KEY = 16
+_NONE: frozenset[str] = frozenset()
 
 
 class Governor:
@@ -41,32 +42,37 @@ class Governor:
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decided: OrderedDict[tuple[str, tuple[str, ...] | None], Decision] = OrderedDict()
+        self._decided: OrderedDict[tuple[str, tuple[str, ...] | None, frozenset[str]], Decision] = OrderedDict()
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None = None) -> Decision:
-        """What becomes of a text; `search_path` is the session's, None if the session may have changed it."""
-        key = (text, search_path)
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None = None, temporary: frozenset[str] = _NONE
+    ) -> Decision:
+        """What becomes of a text; `search_path` is the session's, None if the session may have changed it.
+
+        `temporary` are the names of its temporary tables.
+        """
+        key = (text, search_path, temporary)
         decision = self._decided.get(key)
         if decision is not None:
             self._decided.move_to_end(key)
             return decision
-        decision = self._decide(text, search_path)
+        decision = self._decide(text, search_path, temporary)
         if len(text) <= CACHE_TEXT:
             self._decided[key] = decision
             if len(self._decided) > CACHE_ENTRIES:
                 self._decided.popitem(last=False)
         return decision
 
-    def _decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+    def _decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         if self._enforced is None and self._observed is None:
             denial = Denial(
                 f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
                 "ask for a policy whose subjects include this identity",
             )
             return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
-        would_be = self._observed.decide(text, search_path) if self._observed is not None else None
+        would_be = self._observed.decide(text, search_path, temporary) if self._observed is not None else None
         if self._enforced is not None:
-            decision = self._enforced.decide(text, search_path)
+            decision = self._enforced.decide(text, search_path, temporary)
             if would_be is not None:
                 decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
         else:
@@ -124,10 +130,10 @@ class _Judge:
         governed = govern(policies, catalog)
         return cls(governed, Substitutions(governed, writer))
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         self.facts = Facts()
         try:
-            return self._analyse(text, search_path)
+            return self._analyse(text, search_path, temporary)
         except Refused as refusal:
             return self._refuse(refusal.denial)
         except RecursionError:
@@ -136,7 +142,7 @@ class _Judge:
             reason = f"the statement was not understood ({type(error).__name__})"
             return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
 
-    def _analyse(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+    def _analyse(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         statements = parse(text)
         catalog = self.governed.catalog
         if self.governed.masked and catalog.implicit_cast:
@@ -145,7 +151,7 @@ class _Judge:
         if self.governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
             self.facts.pinned = True
-        names = Names(self.governed.catalog, self.governed.named, search_path, self.governed.masked)
+        names = Names(self.governed.catalog, self.governed.named, search_path, self.governed.masked, temporary)
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
         for statement in statements:
             rewriter.statement(statement)
@@ -163,6 +169,14 @@ class _Judge:
             redact_errors=facts.touched,
             changes_search_path=facts.changes_search_path,
             resets_search_path=facts.resets_search_path,
+            prepares=tuple(facts.prepares),
+            declares=tuple(facts.declares),
+            executes=tuple(facts.executes),
+            fetches=tuple(facts.fetches),
+            deallocates=tuple(facts.deallocates),
+            closes=tuple(facts.closes),
+            temporary=frozenset(facts.temporary),
+            drops_temporary=facts.drops_temporary,
         )
 
     def _refuse(self, denial: Denial) -> Decision:

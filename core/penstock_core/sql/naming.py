@@ -26,6 +26,8 @@ class Meaning:
     columns: tuple[str, ...] | None = None
     # Every relation of the user's that the name could mean under some search path, the meant one included.
     candidates: tuple[Relation, ...] = ()
+    # True for one of the session's own temporary tables: it holds what passed through here.
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,18 @@ class Names:
     search_path: tuple[str, ...] | None
     # Whether anything is masked for the identity, so that fewer system relations may be read.
     masked: bool
+    # Bare names of the session's own temporary tables.
+    temporary: frozenset[str] = frozenset()
 
     def relation(self, reference: ast.RangeVar) -> Meaning | None:
         """What a FROM clause's or target's name means; None if only the server can know. Raises Refused."""
         schema, name = reference.schemaname or "", reference.relname or ""
         if schema in SYSTEM_SCHEMAS:
             return self._system(schema, name)
+        if schema == "pg_temp":
+            return Meaning(schema, name, temporary=True)
+        if not schema and name in self.temporary:
+            return self._temporary(name)
         if schema:
             found = self.catalog.relations.get((schema, name))
             return Meaning(schema, name, found) if found else None
@@ -58,6 +66,14 @@ class Names:
             if found:
                 return Meaning(place, name, found, candidates=candidates)
         return None
+
+    def _temporary(self, name: str) -> Meaning:
+        """A bare name that is a temporary table's, if that is still there, and nothing else's."""
+        others = self.named.get(name, ())
+        if self.masked and (others or self._is_system("pg_catalog", name)):
+            place = f"{others[0].schema}.{name}" if others else f"pg_catalog.{name}"
+            raise refused(f"{name} is the name of a temporary table and of {place}", f"write pg_temp.{name} or {place}")
+        return Meaning("pg_temp", name, temporary=True)
 
     def _without_path(self, name: str, candidates: tuple[Relation, ...]) -> Meaning | None:
         system = self._is_system("pg_catalog", name)

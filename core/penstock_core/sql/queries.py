@@ -37,7 +37,7 @@ class QueryRules(ExpressionRules):
         if not isinstance(select, ast.SelectStmt):
             return self.writing_query(select, around)
         if select.intoClause is not None:
-            raise refused("SELECT INTO is not supported yet", "create the table first and use INSERT")
+            raise refused("SELECT INTO inside of another query is not understood", "use CREATE TABLE AS")
         scope = Scope([], around, around.ctes)
         self.common_tables(select.withClause, scope)
         if select.op is not None and select.op != enums.SetOperation.SETOP_NONE:
@@ -154,6 +154,8 @@ class QueryRules(ExpressionRules):
             return item, [Source(name, rename(scope.ctes[item.relname], renamed))]
         self.allowed("select")
         meaning = self.names.relation(item)
+        if meaning is not None and meaning.temporary:
+            return self.temporary(item), [Source(name, None, schema=meaning.schema if item.alias is None else "")]
         if meaning is None:
             if self.masked:
                 raise unknown_relation(item)
@@ -193,6 +195,13 @@ class QueryRules(ExpressionRules):
             return item
         self.note_masked(relation)
         return self.substitute(item, relation)
+
+    def temporary(self, item: ast.RangeVar) -> ast.RangeVar:
+        """A table of the session's own. Its bare name could come to mean another's."""
+        if self.masked and not item.schemaname:
+            item.schemaname = "pg_temp"
+            self.facts.pinned = True
+        return item
 
     def qualify(self, item: ast.RangeVar, meaning: Meaning) -> None:
         """A bare name with its schema. If under another path it could mean what is not as harmless, that must show in

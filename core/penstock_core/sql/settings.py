@@ -23,6 +23,28 @@ _ANY: frozenset[str] = words("""
     transaction_read_only transaction_timeout xmlbinary xmloption
 """)
 
+# Besides, where nothing is masked: what steers the planner and the server's work, and what messages show.
+_UNMASKED: frozenset[str] = words("""
+    array_nulls backend_flush_after check_function_bodies commit_delay commit_siblings
+    constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction
+    default_statistics_target default_table_access_method default_tablespace default_text_search_config
+    default_toast_compression effective_cache_size effective_io_concurrency enable_async_append enable_bitmapscan
+    enable_distinct_reordering enable_gathermerge enable_group_by_reordering enable_hashagg enable_hashjoin
+    enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material enable_memoize enable_mergejoin
+    enable_nestloop enable_parallel_append enable_parallel_hash enable_partition_pruning enable_partitionwise_aggregate
+    enable_partitionwise_join enable_presorted_aggregate enable_self_join_elimination enable_seqscan enable_sort
+    enable_tidscan escape_string_warning from_collapse_limit geqo geqo_effort geqo_generations geqo_pool_size
+    geqo_seed geqo_selection_bias geqo_threshold gin_fuzzy_search_limit gin_pending_list_limit hash_mem_multiplier
+    jit_above_cost jit_inline_above_cost jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem
+    maintenance_io_concurrency maintenance_work_mem max_parallel_maintenance_workers max_parallel_workers
+    max_parallel_workers_per_gather min_parallel_index_scan_size min_parallel_table_scan_size
+    parallel_leader_participation parallel_setup_cost parallel_tuple_cost password_encryption plan_cache_mode
+    quote_all_identifiers random_page_cost recursive_worktable_factor seq_page_cost stats_fetch_consistency
+    synchronize_seqscans synchronous_commit temp_buffers temp_tablespaces vacuum_cost_delay vacuum_cost_limit
+    vacuum_cost_page_dirty vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age
+    wal_skip_threshold work_mem
+""")
+
 # Only these values, lower-case.
 _ONLY: dict[str, frozenset[str]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
@@ -38,8 +60,11 @@ _MODULES = words("""
 """)
 
 
-def check_set(node: ast.VariableSetStmt, modules: frozenset[str]) -> bool:
-    """Whether that SET or RESET may change search_path. Raises Refused for one that is not allowed."""
+def check_set(node: ast.VariableSetStmt, modules: frozenset[str], *, masked: bool = True) -> bool:
+    """Whether that SET or RESET may change search_path. Raises Refused for one that is not allowed.
+
+    `masked`: whether anything is masked for the identity.
+    """
     name = (node.name or "").lower()
     kind = node.kind
     kinds = enums.VariableSetKind
@@ -50,34 +75,34 @@ def check_set(node: ast.VariableSetStmt, modules: frozenset[str]) -> bool:
             raise refused(f"SET {name.upper()} is not allowed", "leave it out")
         return False
     if kind == kinds.VAR_SET_VALUE:
-        _check(name, _values(node.args), modules)
+        _check(name, _values(node.args), modules, masked)
     elif kind in (kinds.VAR_SET_DEFAULT, kinds.VAR_RESET):
         # Back to what the session began with, which the gate pinned.
-        _check(name, None, modules)
+        _check(name, None, modules, masked)
     else:
         raise refused(f"SET {name} FROM CURRENT is not allowed", "set it to a value")
     return name == "search_path"
 
 
-def check_set_config(call: ast.FuncCall, modules: frozenset[str] = frozenset()) -> bool:
+def check_set_config(call: ast.FuncCall, modules: frozenset[str] = frozenset(), *, masked: bool = True) -> bool:
     """The same for a call of set_config(name, value, is_local): the name must be written out."""
     name = _constant(call.args[0]) if call.args and len(call.args) == 3 else None
     if name is None or (len(call.funcname or ()) > 1 and (call.funcname or ())[0].sval != "pg_catalog"):
         raise refused("set_config() of a setting that is not written out is not allowed", "use SET")
     value = _constant((call.args or ())[1])
     name = name.lower()
-    _check(name, None if name in _ANY else (value,), modules)
+    _check(name, None if name in _ANY else (value,), modules, masked)
     return name == "search_path"
 
 
-def _check(name: str, values: Sequence[str | None] | None, modules: frozenset[str]) -> None:
+def _check(name: str, values: Sequence[str | None] | None, modules: frozenset[str], masked: bool) -> None:
     """Whether the setting may be set, and (where values are given) to these."""
     prefix, dot, _ = name.partition(".")
     if dot:
         if prefix in _MODULES or prefix in modules:
             raise _refused(name)
         return
-    if name in _ANY:
+    if name in _ANY or (not masked and name in _UNMASKED):
         return
     if name not in _ONLY:
         raise _refused(name)

@@ -1,4 +1,4 @@
-"""Rules for whole statements: what kind each is, and which kinds pass; queries and writing ones go to their rules."""
+"""Rules for whole statements: what kind each is, and which rules it goes to."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.sql.refusal import not_supported, refused
+from penstock_core.sql.kinds import word_of
+from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Scope
 from penstock_core.sql.settings import check_set
-from penstock_core.sql.writes import VERBS, WriteRules
+from penstock_core.sql.utility import UtilityRules
+from penstock_core.sql.writes import VERBS
 
 _TRANSACTIONS: dict[Any, str] = {
     enums.TransactionStmtKind.TRANS_STMT_BEGIN: "begin",
@@ -21,107 +23,93 @@ _TRANSACTIONS: dict[Any, str] = {
     enums.TransactionStmtKind.TRANS_STMT_RELEASE: "release",
     enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO: "rollback",
 }
-
-_VERBS_OF_RELEASE: dict[type[ast.Node], str] = {
-    ast.DeallocateStmt: "deallocate",
-    ast.ClosePortalStmt: "close",
-    ast.UnlistenStmt: "unlisten",
-}
-
-# What is refused by name, and what to do instead; others are named by their node's class.
-_REFUSED: dict[type[ast.Node], tuple[str, str]] = {
-    ast.ExplainStmt: ("EXPLAIN", "run the statement itself"),
-    ast.DeclareCursorStmt: ("DECLARE CURSOR", "fetch in portions by LIMIT, or by your driver's portals"),
-    ast.FetchStmt: ("FETCH", "fetch in portions by LIMIT, or by your driver's portals"),
-    ast.PrepareStmt: ("PREPARE", "use your driver's prepared statements"),
-    ast.ExecuteStmt: ("EXECUTE", "use your driver's prepared statements"),
-    ast.CreateTableAsStmt: ("CREATE TABLE AS", "ask the database's owner for the table"),
-    ast.CreateStmt: ("CREATE TABLE", "ask the database's owner for the table"),
-    ast.ViewStmt: ("CREATE VIEW", "ask the database's owner for the view"),
-    ast.IndexStmt: ("CREATE INDEX", "ask the database's owner for the index"),
-    ast.RuleStmt: ("CREATE RULE", "ask the database's owner for it"),
-    ast.CreateTrigStmt: ("CREATE TRIGGER", "ask the database's owner for it"),
-    ast.CreateSeqStmt: ("CREATE SEQUENCE", "ask the database's owner for it"),
-    ast.DefineStmt: ("CREATE of an aggregate, operator or type", "ask the database's owner for it"),
-    ast.RenameStmt: ("ALTER … RENAME", "ask the database's owner to do it"),
-    ast.SecLabelStmt: ("SECURITY LABEL", "ask the database's owner to do it"),
-    ast.RefreshMatViewStmt: ("REFRESH MATERIALIZED VIEW", "ask the database's owner to do it"),
-    ast.TruncateStmt: ("TRUNCATE", "use DELETE"),
-    ast.DoStmt: ("DO", "send the statements themselves"),
-    ast.CallStmt: ("CALL", "send the statements themselves"),
-    ast.LockStmt: ("LOCK", "use SELECT … FOR UPDATE"),
-    ast.ListenStmt: ("LISTEN", "poll a table"),
-    ast.NotifyStmt: ("NOTIFY", "write to a table"),
-    ast.VacuumStmt: ("VACUUM or ANALYZE", "leave it to autovacuum"),
+_TWO_PHASE: dict[Any, str] = {
+    enums.TransactionStmtKind.TRANS_STMT_PREPARE: "prepare transaction",
+    enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED: "commit prepared",
+    enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED: "rollback prepared",
 }
 
 
-class Rewriter(WriteRules):
+class Rewriter(UtilityRules):
     """All rules together: analyses one statement after another, and changes their trees in place."""
 
     def statement(self, node: ast.Node) -> None:
         """One statement of the text. Raises Refused."""
         self._dispatch(node)
+        # For the statements behind it in the text.
         if self.facts.changes_search_path:
-            # For the statements behind it in the text.
             self.names = replace(self.names, search_path=None)
+        if self.facts.temporary:
+            self.names = replace(self.names, temporary=self.names.temporary | self.facts.temporary)
+
+    def inner(self, node: ast.Node | None) -> None:
+        if node is not None:
+            self._dispatch(node)
 
     def _dispatch(self, node: ast.Node) -> None:
         match node:
             case ast.SelectStmt():
                 self.facts.verbs.append("select")
                 self.allowed("select")
-                self.query(node, Scope())
+                if node.intoClause is not None:
+                    self.select_into(node)
+                else:
+                    self.query(node, Scope())
             case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
                 self.facts.verbs.append(VERBS[type(node)])
                 self.write(node, Scope())
-            case ast.CopyStmt():
-                self.facts.verbs.append("copy")
-                self.copy(node)
             case ast.TransactionStmt():
                 self.transaction(node)
             case ast.VariableSetStmt():
                 self.setting(node)
-            case ast.VariableShowStmt():
-                self.facts.verbs.append("show")
             case ast.DiscardStmt():
                 self.discard(node)
-            case ast.DeallocateStmt() | ast.ClosePortalStmt() | ast.UnlistenStmt():
-                # They give up what a session has; pools send them.
-                self.facts.verbs.append(_VERBS_OF_RELEASE[type(node)])
             case _:
-                self.refuse(node)
+                self.utility(node)
+
+    def utility(self, node: ast.Node) -> None:
+        name, rule = _UTILITIES.get(type(node), (word_of(node), "schema_change"))
+        self.facts.verbs.append(name)
+        if rule:
+            getattr(self, rule)(node)
 
     def transaction(self, node: ast.TransactionStmt) -> None:
         verb = _TRANSACTIONS.get(node.kind)
-        self.facts.verbs.append(verb or "prepare transaction")
-        if verb is None:
-            raise refused("two-phase commit is not allowed", "use COMMIT")
+        self.facts.verbs.append(verb or _TWO_PHASE.get(node.kind, "transaction"))
+        if verb is None and (self.masked or node.kind not in _TWO_PHASE):
+            raise refused("two-phase commit is not allowed where columns are masked", "use COMMIT")
 
     def setting(self, node: ast.VariableSetStmt) -> None:
         kinds = enums.VariableSetKind
         resets = node.kind in (kinds.VAR_RESET, kinds.VAR_RESET_ALL)
         self.facts.verbs.append("reset" if resets else "set")
-        if check_set(node, self.catalog.setting_prefixes):
+        if check_set(node, self.catalog.setting_prefixes, masked=self.masked):
             self.facts.changes_search_path = True
             self.facts.resets_search_path = resets
 
     def discard(self, node: ast.DiscardStmt) -> None:
         self.facts.verbs.append("discard")
+        self.facts.drops_temporary = node.target in (enums.DiscardMode.DISCARD_ALL, enums.DiscardMode.DISCARD_TEMP)
         if node.target == enums.DiscardMode.DISCARD_ALL:
             self.facts.changes_search_path = self.facts.resets_search_path = True
 
-    def refuse(self, node: ast.Node) -> None:
-        """Whatever is not known to be harmless, in words that name it."""
-        known = _REFUSED.get(type(node))
-        name, remedy = known or (_in_words(type(node)), "ask the database's owner to do it")
-        self.facts.verbs.append(name.split()[0].lower())
-        # What it would do is not known.
-        self.facts.writes = True
-        raise not_supported(name, remedy)
 
-
-def _in_words(kind: type[ast.Node]) -> str:
-    """`AlterTableStmt` as ALTER TABLE."""
-    name = kind.__name__.removesuffix("Stmt")
-    return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip().upper()
+# The verb that is recorded, and the rule. What has none passes: it gives up what a session has, as pools do, or reads a
+# setting.
+_UTILITIES: dict[type[ast.Node], tuple[str, str]] = {
+    ast.CopyStmt: ("copy", "copy"),
+    ast.VariableShowStmt: ("show", ""),
+    ast.DeallocateStmt: ("deallocate", "deallocate"),
+    ast.ClosePortalStmt: ("close", "close"),
+    ast.UnlistenStmt: ("unlisten", ""),
+    ast.ConstraintsSetStmt: ("set", ""),
+    ast.PrepareStmt: ("prepare", "prepare"),
+    ast.ExecuteStmt: ("execute", "execute"),
+    ast.DeclareCursorStmt: ("declare", "declare"),
+    ast.FetchStmt: ("fetch", "fetch"),
+    ast.ExplainStmt: ("explain", "explain"),
+    ast.CreateTableAsStmt: ("create", "create_table_as"),
+    ast.CreateStmt: ("create", "create_table"),
+    ast.DropStmt: ("drop", "drop"),
+    ast.TruncateStmt: ("truncate", "truncate"),
+}

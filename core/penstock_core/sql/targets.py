@@ -45,6 +45,8 @@ class Effect:
 
 _PLAIN = {verb: Effect(verb, frozenset({verb})) for verb in ("insert", "delete")}
 INSERT, DELETE = _PLAIN["insert"], _PLAIN["delete"]
+# It asks no row anything.
+_TRUNCATE = Effect("truncate", frozenset())
 
 
 def update(targets: Iterable[Any] | None) -> Effect:
@@ -74,6 +76,9 @@ class TargetRules(QueryRules):
             if self.masked:
                 raise unknown_relation(name)
             return Source(alias, None), None
+        if meaning.temporary:
+            self.temporary(name)
+            return Source(alias, None, schema=meaning.schema if name.alias is None else ""), None
         if meaning.relation is None:
             raise refused(f"{meaning.schema}.{meaning.name} may not be written to", "use the statements made for it")
         relation = meaning.relation
@@ -86,6 +91,10 @@ class TargetRules(QueryRules):
         columns = tuple(column.name for column in relation.columns)
         governed = relation if self.governed.governs(relation) else None
         return Source(alias, columns, schema=schema, target=governed), relation
+
+    def truncated(self, name: ast.RangeVar) -> None:
+        """A table that is emptied. Raises Refused if that may run code that could read masked columns."""
+        self.target(name, _TRUNCATE)
 
     # ---- which relations
 

@@ -200,6 +200,9 @@ class WriteRules(TargetRules):
                 raise unknown_relation(name)
             return
         relation = meaning.relation
+        if meaning.temporary:
+            self.temporary(name)
+            return
         if relation is None:
             if meaning.hidden:
                 raise refused(f"COPY of {meaning.name} is not allowed", "use COPY (SELECT …) and name the columns")

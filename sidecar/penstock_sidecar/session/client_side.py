@@ -126,7 +126,7 @@ class ClientSide:
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        decision = flow.rules.decider.decide(text, flow.search_path)
+        decision = flow.decide(text)
         denial = decision.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
@@ -136,7 +136,7 @@ class ClientSide:
             flow.commands.append(RefreshCatalog())
             return text, None
         self._refreshed = ""
-        if flow.sql_objects_stale and flow.runs_stale_object(decision):
+        if flow.runs_stale_object(decision):
             return text, refusals.STALE_SQL_OBJECT
         return text, decision
 
@@ -167,8 +167,8 @@ class ClientSide:
         flow = self._flow
         protocol = "simple" if pending.kind is Kind.QUERY else "extended"
         pending.running = running = flow.begin(decision, text, protocol, parameters)
-        if "deallocate" in decision.verbs:
-            running.deallocates = _deallocated(text)
+        if decision.deallocates or decision.closes:
+            running.deallocates, running.closes = list(decision.deallocates), list(decision.closes)
         if flow.rules.on_failure == "block":
             flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
@@ -288,7 +288,7 @@ class ClientSide:
             self._fail_in_place(spot, Kind.BIND, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
         if statement.epoch != flow.epoch:
-            decision = flow.rules.decider.decide(statement.text, flow.search_path)
+            decision = flow.decide(statement.text)
             if decision.action is Action.DENY:
                 pending = Pending(Kind.BIND, expected=refusals.UNDEFINED_STATEMENT)
                 self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
@@ -334,7 +334,7 @@ class ClientSide:
             self._fail_in_place(spot, Kind.EXECUTE, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
         if portal.epoch != flow.epoch:
-            decision = flow.rules.decider.decide(portal.statement.text, flow.search_path)
+            decision = flow.decide(portal.statement.text)
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 decision = Decision(
                     Action.DENY, "", decision.verbs, decision.relations, (), decision.policies, decision.generation,
@@ -346,7 +346,7 @@ class ClientSide:
                 return
             portal.decision, portal.epoch = decision, flow.epoch
         decision = portal.decision
-        if flow.sql_objects_stale and flow.runs_stale_object(decision):
+        if flow.runs_stale_object(decision):
             pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
             text = portal.statement.text
             self._refuse(spot, refusals.STALE_SQL_OBJECT, text, pending, messages.execute(self._nobody))
@@ -395,14 +395,3 @@ class ClientSide:
 
     def _password(self, spot: Spot) -> None:
         raise BrokenStreamError("a password where none was asked for")
-
-
-def _deallocated(text: str) -> str | None:
-    """The name in a lone DEALLOCATE, as the server folds it; None where the text is not that simple."""
-    words = text.strip().rstrip(";").split()
-    name = words[-1]
-    if len(words) > 3 or (len(words) == 3 and words[1].lower() != "prepare"):
-        return None
-    if name.startswith('"') and name.endswith('"') and name.count('"') == 2:
-        return name[1:-1]
-    return name.lower() if name.isidentifier() else None

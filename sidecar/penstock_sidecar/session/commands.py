@@ -84,7 +84,7 @@ Command = ToClient | ToServer | Record | StartTls | Verify | Connect | Cancel | 
 class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision: ...
+    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision: ...
 
 
 class Trail(Protocol):

@@ -13,11 +13,9 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Rules, Trail
 from penstock_sidecar.session.evidence import Evidence, Result
+from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
 from penstock_sidecar.session.states import State
-
-# Statements in SQL that run what an earlier statement in SQL prepared.
-_LATER = frozenset({"fetch", "move", "execute"})
 
 
 class Flow:
@@ -45,9 +43,12 @@ class Flow:
         self.search_path: tuple[str, ...] | None = ()
         # The path that the client chose in its startup packet, if it did.
         self.chosen_path: tuple[str, ...] | None = None
+        # Names of the temporary tables that the session may have.
+        self.temporary: frozenset[str] = frozenset()
         self.queue: deque[Pending] = deque()
         self.statements: dict[str, Statement] = {}
         self.portals: dict[str, Portal] = {}
+        self.kept = Kept()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
         # The server takes COPY data; it ignores Syncs meanwhile.
@@ -58,9 +59,6 @@ class Flow:
         self.redacting = False
         # A statement that changed the schema succeeded; told at the end of the transaction.
         self.schema_changed = False
-        # Cursors or prepared statements were made in SQL, and whether the policy changed since.
-        self.sql_objects = False
-        self.sql_objects_stale = False
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
         self._numbers = 0
@@ -108,11 +106,14 @@ class Flow:
             self.redacting = True
         if decision.changes_search_path:
             self.search_path = None
+        if decision.drops_temporary:
+            self.temporary = frozenset()
+        if decision.temporary:
+            self.temporary |= decision.temporary
         if decision.observed is Action.DENY:
             self.unvetted = True
-        verbs = decision.verbs
-        if "declare" in verbs or "prepare" in verbs:
-            self.sql_objects = True
+        if decision.prepares or decision.declares:
+            self.kept.made(decision, self.epoch)
 
     def pop(self) -> Pending:
         """The head's answer is complete."""
@@ -142,19 +143,23 @@ class Flow:
             if pending.undo is not None:
                 pending.undo()
 
+    def decide(self, text: str) -> Decision:
+        """What becomes of a text in this session, as it stands."""
+        return self.rules.decider.decide(text, self.search_path, self.temporary)
+
     @property
     def default_path(self) -> tuple[str, ...]:
         """The search_path that the session began with."""
         return self.rules.search_path if self.chosen_path is None else self.chosen_path
 
     def runs_stale_object(self, decision: Decision) -> bool:
-        """Whether the statement runs what was made in SQL under an older policy."""
-        return self.sql_objects_stale and not _LATER.isdisjoint(decision.verbs)
+        """Whether the statement runs what was made under an older policy and is not decided anew."""
+        return self.kept.runs_stale(decision, self.statements, self.portals)
 
     def replace_rules(self, rules: Rules) -> None:
         """Decide by these rules from now on."""
-        if self.sql_objects and rules.policy != self.rules.policy:
-            self.sql_objects_stale = True
+        if rules.policy != self.rules.policy:
+            self.kept.policy_changed(self.epoch + 1)
         unchanged = self.search_path == self.default_path
         self.rules = rules
         if unchanged:

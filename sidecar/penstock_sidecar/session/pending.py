@@ -6,7 +6,7 @@ Who adds entries is `client_side.py`, who takes them off `server_side.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision
@@ -38,8 +38,9 @@ class Running:
     denied: bool = False
     rows: int = 0
     sqlstate: str = ""
-    # Names of statements that the text deallocates if it succeeds; None: whatever they are called.
-    deallocates: str | None = ""
+    # Prepared statements and cursors that the text has yet to give up, in this order.
+    deallocates: list[str] = field(default_factory=list)
+    closes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

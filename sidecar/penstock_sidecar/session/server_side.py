@@ -134,6 +134,7 @@ class ServerSide:
             flow.redacting = False
             if flow.portals:
                 flow.portals.clear()
+            flow.kept.transaction_ended()
             if flow.schema_changed:
                 flow.schema_changed = False
                 flow.commands.append(CatalogStale())
@@ -153,8 +154,8 @@ class ServerSide:
                 running.rows += int(count)
         if tag.startswith(_SCHEMA_CHANGES):
             flow.schema_changed = True
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD ALL")):
-            self._deallocate(tag, running)
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD ALL", b"CLOSE CURSOR")):
+            self._given_up(tag, running)
         if head.kind is Kind.EXECUTE:
             flow.pop()
             flow.copying_in = False
@@ -162,16 +163,21 @@ class ServerSide:
                 flow.finish(running, "ok", self._size(spot.end))
         return None
 
-    def _deallocate(self, tag: bytes, running: Running | None) -> None:
+    def _given_up(self, tag: bytes, running: Running | None) -> None:
+        """Prepared statements and cursors are gone; where it is not known which, all are taken for gone."""
         flow = self._flow
-        name = running.deallocates if running is not None else None
-        if tag == b"DEALLOCATE" and name:
+        if tag.startswith(b"CLOSE"):
+            flow.kept.closed(running.closes.pop(0) if running is not None and running.closes else "*")
+            return
+        name = running.deallocates.pop(0) if running is not None and running.deallocates else "*"
+        flow.kept.deallocated(name)
+        if name != "*":
             flow.statements.pop(name, None)
             return
         flow.statements.clear()
         if tag == b"DISCARD ALL":
             flow.search_path = flow.default_path
-            flow.sql_objects = flow.sql_objects_stale = False
+            flow.kept.closed("*")
 
     def _error(self, spot: Spot) -> bytes | None:
         flow = self._flow

@@ -76,15 +76,6 @@ def test_a_field_without_effect_is_refused_with_what_to_do(row: Unsupported) -> 
     assert refused(document) == f"DatabaseAccessPolicy shop/web: {place}: not supported yet: {row.field}; {row.remedy}"
 
 
-@pytest.mark.parametrize("verb", ["truncate", "create", "alter", "drop"])
-def test_a_verb_without_effect_is_refused(verb: str) -> None:
-    document = copy.deepcopy(POLICY)
-    document["spec"]["allow"] = ["select", verb]
-
-    DatabaseAccessPolicy.model_validate(document)
-    assert f"spec.allow[1]: not supported yet: allow {verb}; make changes of the schema" in refused(document)
-
-
 @pytest.mark.parametrize("row", FIELDS, ids=lambda row: row.path)
 def test_a_bundle_with_such_a_field_is_refused_whole(row: Unsupported) -> None:
     with pytest.raises(ResourceError, match=f"not supported yet: {row.field}"):

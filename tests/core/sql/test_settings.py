@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog import Catalog
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.sql.catalog import Catalog, Column, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 
-GOVERNOR = Governor(
-    EffectivePolicy("d", PolicySet(("p",), frozenset({"select"})), None),
-    Catalog(setting_prefixes=frozenset({"loaded_module"})),
-    b"k" * 32,
-)
+TEXT = "pg_catalog.text"
+PEOPLE = Relation("public", "people", "r", (Column("name", TEXT, TEXT, TEXT, "S"),))
+CATALOG = Catalog({PEOPLE.key: PEOPLE}, setting_prefixes=frozenset({"loaded_module"}))
+MASK = MaskRule(("public.people.name",), Mask("null", Rule("p", "masks[0]")))
+KEY = b"k" * 32
+GOVERNOR = Governor(EffectivePolicy("d", PolicySet(("p",), frozenset({"select"}), masks=(MASK,)), None), CATALOG, KEY)
+# One that nothing is masked for.
+TRUSTING = Governor(EffectivePolicy("d", PolicySet(("p",), frozenset({"select"})), None), CATALOG, KEY)
 
 ALLOWED = [
     "SET extra_float_digits = 3",
@@ -87,8 +90,6 @@ REFUSED = [
     "RESET ROLE",
     "RESET SESSION AUTHORIZATION",
     "SET row_security = off",
-    "SET enable_seqscan = off",
-    "SET work_mem = '1GB'",
     "SET session_replication_role = replica",
     "SET auto_explain.log_min_duration = 0",
     "SET plpgsql.print_strict_params = on",
@@ -98,7 +99,6 @@ REFUSED = [
     "SET transform_null_equals = on",
     "SET local_preload_libraries = 'x'",
     "SET dynamic_library_path = 'x'",
-    "SET default_table_access_method = 'x'",
     "SELECT set_config('role', 'admin', false)",
     "SELECT set_config('standard_conforming_strings', 'off', true)",
     "SELECT set_config('Standard_Conforming_Strings', $1, true)",
@@ -106,11 +106,23 @@ REFUSED = [
     "SELECT set_config('ro' || 'le', 'admin', true)",
     "SELECT public.set_config('jit', 'off', true)",
     "SELECT (SELECT set_config('client_min_messages', 'log', false))",
-    "PREPARE TRANSACTION 'x'",
-    "COMMIT PREPARED 'x'",
     "ALTER SYSTEM SET work_mem = 1",
     "ALTER ROLE me SET search_path = x",
     "LOAD 'x'",
+]
+
+
+# What only concerns how the server works, where there is nothing to be found out by it.
+ALLOWED_WITHOUT_MASKS = [
+    "SET enable_seqscan = off",
+    "SET LOCAL work_mem = '1GB'",
+    "SET default_table_access_method = 'x'",
+    "SET check_function_bodies = off",
+    "SELECT set_config('enable_sort', 'off', true)",
+    "RESET enable_sort",
+    "PREPARE TRANSACTION 'x'",
+    "COMMIT PREPARED 'x'",
+    "ROLLBACK PREPARED 'x'",
 ]
 
 
@@ -123,6 +135,13 @@ def test_allowed(text: str) -> None:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused(text: str) -> None:
+    assert GOVERNOR.decide(text, ("public",)).action is Action.DENY
+    assert TRUSTING.decide(text, ("public",)).action is Action.DENY
+
+
+@pytest.mark.parametrize("text", ALLOWED_WITHOUT_MASKS)
+def test_allowed_where_nothing_is_masked(text: str) -> None:
+    assert TRUSTING.decide(text, ("public",)).action is Action.ALLOW
     assert GOVERNOR.decide(text, ("public",)).action is Action.DENY
 
 

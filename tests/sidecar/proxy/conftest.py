@@ -52,7 +52,7 @@ class Script:
     answers: dict[str, Decision] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]

@@ -71,8 +71,8 @@ class Book:
 
     entries: dict[str, Decision] = field(default_factory=dict)
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
-        self.path = search_path
+    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+        self.path, self.temporary = search_path, temporary
         return self.entries.get(text) or allow(text)
 
 

@@ -183,25 +183,6 @@ def test_a_portal_that_is_decided_alike_goes_on() -> None:
     talk.client(execute("p", 1), sync()).reaches_server(execute("p", 1), sync())
 
 
-def test_cursors_made_in_sql_under_an_older_policy_are_refused() -> None:
-    declare = "DECLARE c CURSOR WITH HOLD FOR SELECT email"
-    talk = Conversation()
-    talk.client(query(declare)).server(complete("DECLARE CURSOR"), READY)
-    talk.client(query("FETCH c")).reaches_server(query("FETCH c")).server(complete("FETCH 1"), READY)
-    talk.new_rules({}, policy="stricter")
-    talk.client(query("FETCH c")).reaches_server(FAILING_QUERY)
-    talk.server(error("42703"), READY).client_reads_error("42501", "made in SQL", READY)
-    talk.client(query("DISCARD ALL")).server(complete("DISCARD ALL"), READY)
-    talk.client(query("FETCH c")).reaches_server(query("FETCH c"))
-
-
-def test_a_catalog_change_alone_leaves_cursors_alone() -> None:
-    talk = Conversation()
-    talk.client(query("DECLARE c CURSOR FOR SELECT 1")).server(complete("DECLARE CURSOR"), READY_IN)
-    talk.new_rules({}, policy="one")
-    talk.client(query("FETCH c")).reaches_server(query("FETCH c"))
-
-
 def test_unknown_names_are_decided_again_after_the_catalog_was_read() -> None:
     talk = Conversation({"SELECT new": deny("unknown relation new", unknown_names=True)})
     talk.client(query("SELECT new"), query("SELECT 2")).reaches_server()

@@ -39,7 +39,7 @@ EACH = 2000
 class Moody(Book):
     """Decides by the text alone, as any decider, and is made anew with each policy."""
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None) -> Decision:
+    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
         if word == "denied":
             return deny()

@@ -12,6 +12,8 @@ from penstock_core.sql.decision import Action
 FAILING = {
     "19 error oracle": "22012",
     "20 cast error": "22P02",
+    "22 cursor that fails": "22P02",
+    "23 prepared, failing": "22P02",
     "34 not null": "23502",
     "insert that breaks a check": "23514",
     "insert that is there": "23505",

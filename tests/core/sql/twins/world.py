@@ -243,6 +243,7 @@ def see(url: str, decision: Decision) -> Seen:
             result = server.get_result()
         seen = _seen(result, copied, decision.redact_errors)
         server.exec_(b"ROLLBACK")
+        server.exec_(b"DISCARD ALL")
         return seen
 
 

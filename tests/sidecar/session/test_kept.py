@@ -1,0 +1,138 @@
+"""What was prepared or declared in SQL is run under the policy that it was made under, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sidecar.session.conversation import (
+    BOUND,
+    PARSED,
+    READY,
+    READY_FAILED,
+    READY_IN,
+    Conversation,
+    allow,
+    complete,
+    error,
+    run,
+    sync,
+)
+
+from penstock_sidecar.session import refusals
+from penstock_sidecar.wire.messages import parse, query
+
+PREPARE = allow("PREPARE p AS SELECT 1", prepares=("p",))
+EXECUTE = allow("EXECUTE p", executes=("p",))
+DECLARE = allow("DECLARE c CURSOR FOR SELECT 1", declares=(("c", False),))
+HOLD = allow("DECLARE c CURSOR WITH HOLD FOR SELECT 1", declares=(("c", True),))
+FETCH = allow("FETCH c", fetches=("c",))
+CLOSE = allow("CLOSE c", closes=("c",))
+DEALLOCATE = allow("DEALLOCATE p", deallocates=("p",))
+KNOWN = {one.text: one for one in (PREPARE, EXECUTE, DECLARE, HOLD, FETCH, CLOSE, DEALLOCATE)}
+
+
+def talk() -> Conversation:
+    return Conversation(dict(KNOWN))
+
+
+def does(one: Conversation, text: str, tag: str, after: bytes = READY) -> None:
+    one.client(query(text)).reaches_server(query(text))
+    one.server(complete(tag), after).reaches_client(complete(tag), after)
+
+
+def is_refused(one: Conversation, text: str) -> None:
+    one.client(query(text)).reaches_server(refusals.FAILING_QUERY)
+    one.server(error(refusals.UNDEFINED_COLUMN), READY)
+    one.client_reads_error("42501", "the policy changed since", READY)
+
+
+def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_prepared_anew() -> None:
+    one = talk()
+    does(one, PREPARE.text, "PREPARE")
+    does(one, EXECUTE.text, "SELECT 1")
+    one.new_rules(dict(KNOWN), policy="one")
+    does(one, EXECUTE.text, "SELECT 1")
+    one.new_rules(dict(KNOWN), policy="another")
+    is_refused(one, EXECUTE.text)
+    does(one, DEALLOCATE.text, "DEALLOCATE")
+    does(one, PREPARE.text, "PREPARE")
+    does(one, EXECUTE.text, "SELECT 1")
+
+
+def test_a_name_that_is_taken_stays_what_it_was() -> None:
+    one = talk()
+    does(one, PREPARE.text, "PREPARE")
+    one.new_rules(dict(KNOWN))
+    one.client(query(PREPARE.text))
+    one.server(error("42P05"), READY)
+    is_refused(one, EXECUTE.text)
+
+
+def test_a_cursor_goes_with_its_transaction() -> None:
+    one = talk()
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.new_rules(dict(KNOWN))
+    one.client(query(FETCH.text)).reaches_server(refusals.FAILING_QUERY)
+    one.server(error(refusals.UNDEFINED_COLUMN), READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    does(one, FETCH.text, "FETCH 1", READY_IN)
+
+
+def test_a_cursor_that_is_held_stays_stale_until_it_is_closed() -> None:
+    one = talk()
+    does(one, HOLD.text, "DECLARE CURSOR")
+    one.new_rules(dict(KNOWN))
+    is_refused(one, FETCH.text)
+    does(one, CLOSE.text, "CLOSE CURSOR")
+    does(one, HOLD.text, "DECLARE CURSOR")
+    does(one, FETCH.text, "FETCH 1")
+
+
+@pytest.mark.parametrize(("text", "tag"), [("DEALLOCATE ALL", "DEALLOCATE ALL"), ("DISCARD ALL", "DISCARD ALL")])
+def test_a_session_that_gave_up_all_begins_anew(text: str, tag: str) -> None:
+    one = talk()
+    does(one, PREPARE.text, "PREPARE")
+    one.new_rules(dict(KNOWN))
+    does(one, text, tag)
+    does(one, PREPARE.text, "PREPARE")
+    does(one, EXECUTE.text, "SELECT 1")
+
+
+def test_what_parse_prepared_under_an_older_policy_is_not_executed_in_sql() -> None:
+    one = talk()
+    one.client(parse("p", "SELECT 1"), sync()).server(PARSED, READY)
+    does(one, EXECUTE.text, "SELECT 1")
+    one.new_rules(dict(KNOWN))
+    is_refused(one, EXECUTE.text)
+    # Bound, it is decided anew.
+    one.client(run("p"), sync()).server(BOUND, complete("SELECT 1"), READY)
+    does(one, EXECUTE.text, "SELECT 1")
+
+
+def test_an_unknown_name_is_the_servers_business_while_no_policy_has_changed() -> None:
+    one = talk()
+    one.client(query(EXECUTE.text)).reaches_server(query(EXECUTE.text))
+    one.server(error("26000"), READY)
+    one.new_rules(dict(KNOWN))
+    is_refused(one, EXECUTE.text)
+
+
+def test_made_and_run_in_one_text() -> None:
+    both = allow("PREPARE p AS SELECT 1; EXECUTE p", prepares=("p",), executes=("p",))
+    one = Conversation({both.text: both})
+    one.new_rules({both.text: both})
+    does(one, both.text, "SELECT 1")
+
+
+def test_names_of_temporary_tables_are_handed_to_the_decider() -> None:
+    make = allow("CREATE TEMP TABLE t (a int)", temporary=frozenset({"t"}))
+    drop = allow("DISCARD TEMP", drops_temporary=True)
+    one = Conversation({make.text: make, drop.text: drop})
+    does(one, make.text, "CREATE TABLE")
+    does(one, "SELECT 1", "SELECT 1")
+    assert one.book.temporary == {"t"}
+    does(one, drop.text, "DISCARD TEMP")
+    does(one, "SELECT 1", "SELECT 1")
+    assert one.book.temporary == frozenset()
