@@ -119,6 +119,8 @@ def _mask(with_: MaskKinds, rule: Rule) -> Mask:
         return Mask(kind, rule, keep_first=settings.keep_first, keep_last=settings.keep_last, fill=settings.fill)
     if with_.constant is not None:
         return Mask(kind, rule, value=with_.constant.value)
+    if with_.bucket is not None:
+        return Mask(kind, rule, size=with_.bucket.size)
     return Mask(kind, rule)
 
 

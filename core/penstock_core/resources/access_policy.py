@@ -136,7 +136,7 @@ class DatabaseAccessPolicySpec(Model):
     that match one identity add up; an empty list only takes away."""
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
-    constant, hash, partial, email."""
+    constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()

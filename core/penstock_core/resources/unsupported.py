@@ -35,7 +35,6 @@ class Unsupported:
 
 
 _POLICY = "DatabaseAccessPolicy"
-_COARSER = "use redact or null"
 _SCHEMA_CHANGES = "make changes of the schema with a login that does not pass through Penstock"
 _ROLE_TIMEOUT = "set statement_timeout for the login role in PostgreSQL (ALTER ROLE)"
 
@@ -49,9 +48,6 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported(_POLICY, "spec.guardrails.maxPlanCost", f"leave it out, and {_ROLE_TIMEOUT}"),
     Unsupported(_POLICY, "spec.guardrails.statementTimeout", f"leave it out, and {_ROLE_TIMEOUT}"),
     Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
-    Unsupported(_POLICY, "spec.masks[].with.year", _COARSER),
-    Unsupported(_POLICY, "spec.masks[].with.month", _COARSER),
-    Unsupported(_POLICY, "spec.masks[].with.bucket", _COARSER),
     Unsupported(_POLICY, "spec.allow[]", _SCHEMA_CHANGES, ("truncate", "create", "alter", "drop")),
     Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
 )

@@ -195,6 +195,28 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "of two buckets the wider is the stricter, and rounding the least strict of all": (
+        [
+            policy("a", masks=[mask({"bucket": {"size": 10}}, "a.b.c"), mask({"month": {}}, "a.b.c")]),
+            policy("b", masks=[mask({"bucket": {"size": 0.5}}, "a.b.c"), mask({"year": {}}, "a.b.c")]),
+            policy("c", masks=[mask({"bucket": {"size": 1000}}, "a.b.c"), mask(EMAIL, "a.b.c")]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            "c",
+            masks=(
+                MaskRule(("a.b.c",), Mask("email", Rule("c", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("year", Rule("b", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("month", Rule("a", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("c", "masks[0]"), size=1000.0)),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("a", "masks[0]"), size=10.0)),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("b", "masks[0]"), size=0.5)),
+            ),
+        ),
+        None,
+    ),
     "a guardrail of one is a guardrail for all": (
         [
             policy("b", allow=ALLOW_ALL, guardrails={"requireWhere": ["delete"], "denyFunctions": ["pg_sleep"]}),
@@ -319,7 +341,9 @@ def test_what_policies_come_to(
 _columns = st.sampled_from(["a.b.c", "*.*.email", "public.t.x"])
 _masks = st.builds(
     mask,
-    st.sampled_from([EMAIL, REDACT, HASH, NULL, {"partial": {"keepLast": 2}}, {"constant": {"value": "v"}}]),
+    st.sampled_from(
+        [EMAIL, REDACT, HASH, NULL, {"partial": {"keepLast": 2}}, {"constant": {"value": "v"}}, {"bucket": {"size": 5}}]
+    ),
     _columns,
 )
 _verbs = st.lists(st.sampled_from(ALLOW_ALL), unique=True)
