@@ -65,6 +65,14 @@ class MaskRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A number that may not be exceeded, and the rule that says so."""
+
+    value: int
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySet:
     """Several policies of one mode combined: a deny wins, the stricter mask wins, `allow` is the union."""
 
@@ -78,6 +86,8 @@ class PolicySet:
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
     deny_functions: tuple[tuple[str, Rule], ...] = ()
+    # How long one statement may run, in milliseconds.
+    statement_timeout: Limit | None = None
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
 

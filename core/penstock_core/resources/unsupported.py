@@ -36,7 +36,6 @@ class Unsupported:
 
 _POLICY = "DatabaseAccessPolicy"
 _SCHEMA_CHANGES = "make changes of the schema with a login that does not pass through Penstock"
-_ROLE_TIMEOUT = "set statement_timeout for the login role in PostgreSQL (ALTER ROLE)"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
@@ -45,8 +44,7 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
         _POLICY, "spec.guardrails.maxRowsReturned", "leave it out; the audit trail records how many there were"
     ),
     Unsupported(_POLICY, "spec.guardrails.maxRowsChanged", "leave it out, and use requireWhere"),
-    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", f"leave it out, and {_ROLE_TIMEOUT}"),
-    Unsupported(_POLICY, "spec.guardrails.statementTimeout", f"leave it out, and {_ROLE_TIMEOUT}"),
+    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", "leave it out, and use statementTimeout"),
     Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
     Unsupported(_POLICY, "spec.allow[]", _SCHEMA_CHANGES, ("truncate", "create", "alter", "drop")),
     Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),

@@ -237,7 +237,7 @@ class ExpressionRules(ABC):
         names = tuple(idents(node.funcname))
         if names[-1] == "set_config":
             self.denied_function(names)
-            if check_set_config(node, self.catalog.setting_prefixes):
+            if check_set_config(node, self.catalog.setting_prefixes, self.governed.policies.statement_timeout):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
         else:

@@ -103,7 +103,7 @@ class Rewriter(WriteRules):
         kinds = enums.VariableSetKind
         resets = node.kind in (kinds.VAR_RESET, kinds.VAR_RESET_ALL)
         self.facts.verbs.append("reset" if resets else "set")
-        if check_set(node, self.catalog.setting_prefixes):
+        if check_set(node, self.catalog.setting_prefixes, self.governed.policies.statement_timeout):
             self.facts.changes_search_path = True
             self.facts.resets_search_path = resets
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_core.policy.combine import effective, matches
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.policy.effective import EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
 DATABASE = Database.model_validate(
@@ -240,6 +240,18 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "the smallest limit holds for all": (
+        [
+            policy("c", guardrails={"statementTimeout": "90s"}),
+            policy("b", guardrails={"statementTimeout": "1m"}),
+            policy("a", guardrails={"statementTimeout": "1m30s"}),
+            policy("d", guardrails={"statementTimeout": "60000ms"}),
+            policy("e"),
+        ],
+        WEB,
+        only("a", "b", "c", "d", "e", statement_timeout=Limit(60_000, Rule("b", "guardrails.statementTimeout"))),
+        None,
+    ),
     "the audit of the most careful": (
         [
             policy("a", audit={"sqlText": "full", "onFailure": "continue"}),
@@ -357,6 +369,7 @@ _specs = st.fixed_dictionaries(
             {
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),
                 "denyFunctions": st.lists(st.sampled_from(["pg_sleep", "public.f", "f"]), unique=True),
+                "statementTimeout": st.sampled_from([None, "1s", "1m", "61s"]),
             }
         ),
         "audit": st.fixed_dictionaries(
@@ -383,6 +396,11 @@ def test_the_order_of_policies_makes_no_difference(
     assert effective(bundle(*shuffled), identity) == effective(bundle(*policies), identity)
 
 
+def within(one: Limit | None, other: Limit | None) -> bool:
+    """Whether the other limit allows no more than the one."""
+    return one is None or (other is not None and other.value <= one.value)
+
+
 def refusals(one: PolicySet) -> set[object]:
     """All that a set takes away: masks, and names of what is refused."""
     return {*one.masks, *(verb for verb, _ in one.require_where), *(name for name, _ in one.deny_functions)}
@@ -396,6 +414,7 @@ def test_no_policy_takes_back_what_another_refuses(policies: list[DatabaseAccess
         if alone.enforced is not None:
             assert whole.enforced is not None
             assert refusals(alone.enforced) <= refusals(whole.enforced)
+            assert within(alone.enforced.statement_timeout, whole.enforced.statement_timeout)
             assert alone.enforced.allow <= whole.enforced.allow
         if alone.observed is not None:
             assert whole.observed is not None

@@ -40,7 +40,6 @@ VALUES: dict[str, Any] = {
     "maxRowsReturned": 10000,
     "maxRowsChanged": 100,
     "maxPlanCost": 1e7,
-    "statementTimeout": "30s",
     "unless": "'dpo' in identity.groups",
 }
 FIELDS = [row for row in UNSUPPORTED if row.path and not row.values]
