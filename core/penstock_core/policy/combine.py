@@ -12,6 +12,7 @@ from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import (
     STRICTNESS,
     EffectivePolicy,
+    Limit,
     Mask,
     MaskKind,
     MaskRule,
@@ -24,7 +25,7 @@ from penstock_core.resources.access_policy import DatabaseAccessPolicy, Identity
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
-from penstock_core.resources.vocabulary import column_parts
+from penstock_core.resources.vocabulary import column_parts, milliseconds
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
 _ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
@@ -84,6 +85,11 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             for function in policy.spec.guardrails.deny_functions
         ),
+        statement_timeout=_least(
+            Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
+            for policy in policies
+            if (timeout := policy.spec.guardrails.statement_timeout) is not None
+        ),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
     )
@@ -119,6 +125,8 @@ def _mask(with_: MaskKinds, rule: Rule) -> Mask:
         return Mask(kind, rule, keep_first=settings.keep_first, keep_last=settings.keep_last, fill=settings.fill)
     if with_.constant is not None:
         return Mask(kind, rule, value=with_.constant.value)
+    if with_.bucket is not None:
+        return Mask(kind, rule, size=with_.bucket.size)
     return Mask(kind, rule)
 
 
@@ -130,3 +138,8 @@ def _first_rules(pairs: Iterable[tuple[str, Rule]]) -> tuple[tuple[str, Rule], .
         if rule.policy < held.policy:
             rules[name] = rule
     return tuple(sorted(rules.items(), key=lambda item: item[0]))
+
+
+def _least(limits: Iterable[Limit]) -> Limit | None:
+    """The smallest; of those that say the same, that of the policy whose name comes first."""
+    return min(limits, key=lambda limit: (limit.value, limit.rule.policy), default=None)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email"]
+MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
 
 # Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
-STRICTNESS: tuple[MaskKind, ...] = ("null", "redact", "constant", "hash", "partial", "email")
+STRICTNESS: tuple[MaskKind, ...] = (
+    "null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,22 @@ class Mask:
     keep_first: int = 0
     keep_last: int = 0
     fill: str = "*"
+    # bucket: the distance from one multiple to the next.
+    size: float = 0.0
 
     @property
-    def strictness(self) -> tuple[int, int, str, str]:
+    def strictness(self) -> tuple[int, float, str, str]:
         """What masks are compared by where several meet on one column: the smallest wins.
 
         By kind, then by how much of the value stays, then by policy and path, so that the choice never varies.
         """
-        return STRICTNESS.index(self.kind), self.keep_first + self.keep_last, self.rule.policy, self.rule.path
+        stays = self.keep_first + self.keep_last - self.size
+        return STRICTNESS.index(self.kind), stays, self.rule.policy, self.rule.path
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages: its kind, and the size of a bucket, which may be what is wrong with it."""
+        return f"{self.kind} of {self.size:.15g}" if self.kind == "bucket" else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,14 @@ class MaskRule:
 
     columns: tuple[str, ...]
     mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number that may not be exceeded, and the rule that says so."""
+
+    value: int
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,8 @@ class PolicySet:
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
     deny_functions: tuple[tuple[str, Rule], ...] = ()
+    # How long one statement may run, in milliseconds.
+    statement_timeout: Limit | None = None
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
 

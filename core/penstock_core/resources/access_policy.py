@@ -22,11 +22,15 @@ from penstock_core.resources.vocabulary import (
     ResourceName,
     SqlCondition,
     TableName,
+    milliseconds,
 )
 
 Verb = Literal["select", "insert", "update", "delete", "truncate", "create", "alter", "drop"]
 
 _SOMETHING = "give at least one of kind, groups, subject, issuer: an identity without any would match everybody"
+# The server counts it in milliseconds, up to some 596 hours.
+_LONGEST_TIMEOUT = 576 * 3_600_000
+_TIMEOUT = "statementTimeout must be between 1ms and 576h"
 
 
 class IdentitySubject(Model):
@@ -76,6 +80,14 @@ class RowFilter(Model):
 class Guardrails(Model):
     """What is refused whatever the statement's verb is allowed to do."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.statementTimeout) || (duration(self.statementTimeout) >= duration('1ms') && "
+            "duration(self.statementTimeout) <= duration('576h'))",
+            _TIMEOUT,
+        ),
+    )
+
     require_where: Annotated[Many[Literal["update", "delete"]], Field(max_length=2), Distinct()] = ()
     """Verbs that need a WHERE; one that is always true is none."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
@@ -87,7 +99,15 @@ class Guardrails(Model):
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
     """What the planner may estimate that one statement costs."""
     statement_timeout: Duration | None = None
-    """How long one statement may run."""
+    """How long one statement may run, by the server's statement_timeout; sessions may set that to less, never to more.
+    A policy that shortens it ends the sessions that were opened with more: once idle, at the latest after that time."""
+
+    @model_validator(mode="after")
+    def _a_timeout_that_the_server_has(self) -> Self:
+        # To the server, 0 is none at all.
+        if self.statement_timeout is not None and not 1 <= milliseconds(self.statement_timeout) <= _LONGEST_TIMEOUT:
+            raise ValueError(_TIMEOUT)
+        return self
 
 
 class Approvers(Model):
@@ -136,7 +156,7 @@ class DatabaseAccessPolicySpec(Model):
     that match one identity add up; an empty list only takes away."""
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
-    constant, hash, partial, email."""
+    constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()

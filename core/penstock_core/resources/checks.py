@@ -15,8 +15,8 @@ from penstock_core.resources.model import Resource
 from penstock_core.resources.problems import Problem, suggestion
 from penstock_core.resources.vocabulary import column_parts
 
-# Masks that only text can take.
-_FOR_TEXT = ("partial", "email")
+# Masks that only columns of some types can take.
+_FOR = {"partial": "text", "email": "text", "year": "dates", "month": "dates", "bucket": "numbers"}
 
 
 def check(resources: Iterable[Resource]) -> list[Problem]:
@@ -71,14 +71,14 @@ def _unknown_tags(policy: DatabaseAccessPolicy, place: int, mask: MaskSpec, data
 
 
 def _misfits(policy: DatabaseAccessPolicy, place: int, mask: MaskSpec) -> Iterator[Problem]:
-    """Patterns over all columns of a table with a mask that only text can take: some are bound to be of other types."""
+    """Patterns over all columns of a table with a mask that not all types can take: some are bound to be of others."""
     kind = mask.with_.chosen()[0]
-    if kind not in _FOR_TEXT:
+    if kind not in _FOR:
         return
     for number, pattern in enumerate(mask.columns or ()):
         if column_parts(pattern)[2] == "*":
             yield Problem(
-                f"{kind} is for text, and {pattern} means columns of any type; name them, or use redact or hash",
+                f"{kind} is for {_FOR[kind]}, and {pattern} means columns of any type; name them, or use redact",
                 f"spec.masks[{place}].columns[{number}]",
                 resource=policy.title,
             )

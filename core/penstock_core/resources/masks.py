@@ -37,8 +37,9 @@ class ConstantMask(Model):
 class BucketMask(Model):
     """Numbers rounded down to a multiple."""
 
-    size: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
-    """The distance from one multiple to the next."""
+    size: Annotated[float, Field(ge=0.0001, le=1e15, allow_inf_nan=False)]
+    """The distance from one multiple to the next: 10 makes 47 to 40, and -7 to -10. For a column of whole numbers it is
+    a whole number above 1; for one of a fixed number of decimals, more than one of the last decimal."""
 
 
 class MaskKinds(Model):
@@ -59,11 +60,11 @@ class MaskKinds(Model):
     email: Plain | None = None
     """An address as j***@example.com: the first character and the domain stay."""
     year: Plain | None = None
-    """Dates rounded down to the year."""
+    """Dates and timestamps rounded down to the year; those with a time zone, to the year in UTC."""
     month: Plain | None = None
-    """Dates rounded down to the month."""
+    """Dates and timestamps rounded down to the month; those with a time zone, to the month in UTC."""
     bucket: BucketMask | None = None
-    """Numbers rounded down to a multiple."""
+    """Numbers rounded down to a multiple: whole numbers, numeric, float."""
 
 
 class MaskSpec(Model):

@@ -135,7 +135,6 @@ _WORDS: Final[dict[str, _Words]] = {
         else f"must have at least {_counted(ctx['min_length'], 'item')}"
     ),
     "too_long": lambda ctx: f"must have at most {_counted(ctx['max_length'], 'item')}",
-    "greater_than": lambda ctx: f"must be more than {ctx['gt']:g}",
     "greater_than_equal": lambda ctx: f"must be at least {ctx['ge']}",
     "less_than_equal": lambda ctx: f"must be at most {ctx['le']}",
 }

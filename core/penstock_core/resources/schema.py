@@ -41,8 +41,6 @@ def _inlined(node: Schema, definitions: dict[str, Schema], path: tuple[str, ...]
         result["default"] = _without_nulls(result["default"])
         if result["default"] is None:
             del result["default"]
-    if (least := result.pop("exclusiveMinimum", None)) is not None:
-        result |= {"minimum": least, "exclusiveMinimum": True}
     if "properties" in result:
         result["properties"] = {
             name: _inlined(value, definitions, (*path, name)) for name, value in result["properties"].items()

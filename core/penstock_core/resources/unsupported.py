@@ -35,8 +35,6 @@ class Unsupported:
 
 
 _POLICY = "DatabaseAccessPolicy"
-_COARSER = "use redact or null"
-_ROLE_TIMEOUT = "set statement_timeout for the login role in PostgreSQL (ALTER ROLE)"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
@@ -45,12 +43,8 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
         _POLICY, "spec.guardrails.maxRowsReturned", "leave it out; the audit trail records how many there were"
     ),
     Unsupported(_POLICY, "spec.guardrails.maxRowsChanged", "leave it out, and use requireWhere"),
-    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", f"leave it out, and {_ROLE_TIMEOUT}"),
-    Unsupported(_POLICY, "spec.guardrails.statementTimeout", f"leave it out, and {_ROLE_TIMEOUT}"),
+    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", "leave it out, and use statementTimeout"),
     Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
-    Unsupported(_POLICY, "spec.masks[].with.year", _COARSER),
-    Unsupported(_POLICY, "spec.masks[].with.month", _COARSER),
-    Unsupported(_POLICY, "spec.masks[].with.bucket", _COARSER),
     Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
 )
 

@@ -6,6 +6,7 @@ could be. Regular expressions are RE2 (no look-ahead), for the API server; what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -109,6 +110,14 @@ Expression = Annotated[str, Field(min_length=1, max_length=2048)]
 SqlCondition = Annotated[str, Field(min_length=1, max_length=4096)]
 # A sentence or two that a person wrote.
 Remark = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+def milliseconds(duration: str) -> int:
+    """A valid duration, in milliseconds."""
+    return sum(int(number) * _MILLISECONDS[unit] for number, unit in re.findall("([0-9]+)(ms|s|m|h)", duration))
 
 
 def column_parts(pattern: str) -> tuple[str, str, str]:

@@ -10,15 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from penstock_core.policy.effective import STRICTNESS, Mask
+from penstock_core.policy.effective import Mask
 from penstock_core.sql.catalog import Catalog, ColumnName
 
 _BLIND = frozenset({"null", "redact", "constant"})
-
-
-def strictness(mask: Mask) -> tuple[int, str, str]:
-    """The order in which masks win: strictest first, ties by the policy's name and the rule's place."""
-    return STRICTNESS.index(mask.kind), mask.rule.policy, mask.rule.path
 
 
 def close(direct: Mapping[ColumnName, Mask], catalog: Catalog) -> dict[ColumnName, Mask]:
@@ -39,7 +34,7 @@ def close(direct: Mapping[ColumnName, Mask], catalog: Catalog) -> dict[ColumnNam
         targets += [(target, blind(mask)) for target in computed[source]]
         for target, inherited in targets:
             present = governed.get(target)
-            if present is None or strictness(inherited) < strictness(present):
+            if present is None or inherited.strictness < present.strictness:
                 governed[target] = inherited
                 pending.append(target)
     return governed

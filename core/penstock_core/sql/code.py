@@ -11,6 +11,7 @@ from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.settings import Bounds
 
 
 class CodeRules:
@@ -22,6 +23,8 @@ class CodeRules:
         self.names = names
         self.facts = facts
         self.masked = governed.masked
+        policies = governed.policies
+        self.bounds = Bounds(self.catalog.setting_prefixes, self.masked, policies.statement_timeout)
         self._denied = dict(governed.policies.deny_functions)
 
     def named_function(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -264,7 +264,7 @@ class ExpressionRules(CodeRules, ABC):
         names = tuple(idents(node.funcname))
         if names[-1] == "set_config":
             self.denied_function(names)
-            if check_set_config(node, self.catalog.setting_prefixes, masked=self.masked):
+            if check_set_config(node, self.bounds):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
         else:

@@ -8,7 +8,7 @@ from functools import cached_property
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog import Catalog, Column, ColumnName, Relation, RelationName
-from penstock_core.sql.closure import close, strictness
+from penstock_core.sql.closure import close
 from penstock_core.sql.masks import MaskWriter
 from penstock_core.sql.typenames import name_parts
 
@@ -107,7 +107,7 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
             column = catalog.relations[schema, table].column(name)
             if column is not None and not writer.fits(mask, column):
                 found.add(
-                    f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.kind} of policy "
+                    f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.title} of policy "
                     f"{mask.rule.policy} ({mask.rule.path}) does not fit; it is masked as null"
                 )
     return tuple(sorted(found))
@@ -126,7 +126,7 @@ def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
         for column in relation.columns if here else ():
             masks = [mask for name, mask in here if name in ("*", column.name)]
             if masks:
-                named[relation.schema, relation.name, column.name] = min(masks, key=strictness)
+                named[relation.schema, relation.name, column.name] = min(masks, key=lambda mask: mask.strictness)
     return named
 
 

@@ -5,7 +5,8 @@ operators and types of pg_catalog by their qualified names only: an unqualified 
 ends in a cast to the column's type and collation, so that clients and other statements see no difference. A domain's
 column is cast to the base type (which is what a client is told anyway), since a masked value may break its checks.
 
-`null`, `redact` and `constant` do not mention the column. The others keep NULL.
+`null`, `redact` and `constant` do not mention the column. The others keep NULL. Those that round down are in
+`rounding.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -23,10 +24,11 @@ from pglast import ast, enums
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.catalog import Column
-from penstock_core.sql.typenames import name_parts, type_modifiers, type_node
+from penstock_core.sql.nodes import as_text, binary, call, case, cast, integer, null, operator, reference, text
+from penstock_core.sql.rounding import INTEGER_BITS, bucket, year_or_month
+from penstock_core.sql.typenames import name_parts, type_modifiers
 
 _TEXT_TYPES = frozenset({"pg_catalog.text", "pg_catalog.varchar", "pg_catalog.bpchar"})
-_INTEGER_BITS = {"pg_catalog.int2": 15, "pg_catalog.int4": 31, "pg_catalog.int8": 63}
 _HASH_ROOM = 16
 # Longer than any address by RFC 5321.
 _EMAIL_LENGTH = 320
@@ -85,15 +87,15 @@ class MaskWriter:
     def expression(self, mask: Mask, column: Column) -> ast.Node:
         """The expression in place of the column; NULL where the mask does not fit the column's type."""
         value = self._value(mask, column)
-        return self._as_column(_null() if value is None else value, column)
+        return self._as_column(null() if value is None else value, column)
 
     def disarmed(self, column: Column) -> ast.Node:
         """The column's own value, as one of the type below its domain."""
-        return self._as_column(_reference(column), column)
+        return self._as_column(reference(column), column)
 
     @staticmethod
     def _as_column(value: ast.Node, column: Column) -> ast.Node:
-        expression: ast.Node = _cast(value, column.cast_type)
+        expression: ast.Node = cast(value, column.cast_type)
         if column.collation is not None:
             names = tuple(ast.String(sval=part) for part in name_parts(column.collation))
             expression = ast.CollateClause(arg=expression, collname=names)
@@ -106,29 +108,33 @@ class MaskWriter:
     def _value(self, mask: Mask, column: Column) -> ast.Node | None:
         match mask.kind:
             case "null":
-                return _null()
+                return null()
             case "redact":
-                return _text(redacted) if (redacted := _redacted(column)) is not None else None
+                return text(redacted) if (redacted := _redacted(column)) is not None else None
             case "constant":
-                return _text(mask.value) if _accepts(column, mask.value) else None
+                return text(mask.value) if _accepts(column, mask.value) else None
             case "hash":
                 return self._hash(column)
             case "partial":
                 return _partial(mask, column) if column.base_type in _TEXT_TYPES else None
             case "email":
                 return _email(column) if column.base_type in _TEXT_TYPES else None
+            case "year" | "month":
+                return year_or_month(mask, column)
+            case "bucket":
+                return bucket(mask, column)
 
     def _hash(self, column: Column) -> ast.Node | None:
         """HMAC-SHA256 of the value's text (of the bytes of a bytea), as much of it as the type holds."""
-        value = _reference(column)
+        value = reference(column)
         if column.base_type == "pg_catalog.bytea":
             return self._hmac(value)
-        digest = _call("encode", self._hmac(_call("convert_to", _as_text(column), _text("UTF8"))), _text("hex"))
+        digest = call("encode", self._hmac(call("convert_to", as_text(column), text("UTF8"))), text("hex"))
         if column.base_type == "pg_catalog.uuid":
-            return _call("substr", digest, _integer(1), _integer(32))
+            return call("substr", digest, integer(1), integer(32))
         if column.base_type == "pg_catalog.int8":
-            bits = _operator("||", _text("x"), _call("substr", digest, _integer(1), _integer(16)))
-            return _cast(bits, "pg_catalog.bit(64)")
+            bits = operator("||", text("x"), call("substr", digest, integer(1), integer(16)))
+            return cast(bits, "pg_catalog.bit(64)")
         if column.base_type in _TEXT_TYPES:
             room = type_modifiers(column.cast_type)
             return digest if not room or room[0] >= _HASH_ROOM else None
@@ -137,8 +143,8 @@ class MaskWriter:
     def _hmac(self, message: ast.Node) -> ast.Node:
         key = hashlib.sha256(self.key).digest() if len(self.key) > 64 else self.key
         inner, outer = (bytes(byte ^ pad for byte in key.ljust(64, b"\0")) for pad in (0x36, 0x5C))
-        digest = _call("sha256", _operator("||", _bytes(inner), message))
-        return _call("sha256", _operator("||", _bytes(outer), digest))
+        digest = call("sha256", operator("||", binary(inner), message))
+        return call("sha256", operator("||", binary(outer), digest))
 
 
 def _redacted(column: Column) -> str | None:
@@ -151,36 +157,36 @@ def _redacted(column: Column) -> str | None:
 def _partial(mask: Mask, column: Column) -> ast.Node:
     """The ends of a text; of one no longer than what stays, nothing."""
     first, last = max(mask.keep_first, 0), max(mask.keep_last, 0)
-    length = _call("length", _as_text(column))
-    kept = _integer(first + last)
+    length = call("length", as_text(column))
+    kept = integer(first + last)
 
     def filled(count: ast.Node) -> ast.Node:
-        bounded = _case([(_operator(">", count, _integer(_FILL_LENGTH)), _integer(_FILL_LENGTH))], count)
-        return _call("repeat", _text(mask.fill), bounded)
+        bounded = case([(operator(">", count, integer(_FILL_LENGTH)), integer(_FILL_LENGTH))], count)
+        return call("repeat", text(mask.fill), bounded)
 
-    shown = filled(_operator("-", length, kept))
+    shown = filled(operator("-", length, kept))
     if first:
-        shown = _operator("||", _call("left", _as_text(column), _integer(first)), shown)
+        shown = operator("||", call("left", as_text(column), integer(first)), shown)
     if last:
-        shown = _operator("||", shown, _call("right", _as_text(column), _integer(last)))
-    return _case([(_operator("<=", length, kept), filled(length))], shown)
+        shown = operator("||", shown, call("right", as_text(column), integer(last)))
+    return case([(operator("<=", length, kept), filled(length))], shown)
 
 
 def _email(column: Column) -> ast.Node:
     """The first letter and the domain of what is an address; nothing of what is none."""
-    value = ast.CollateClause(arg=_as_text(column), collname=(ast.String(sval="pg_catalog"), ast.String(sval="C")))
-    shown = _operator(
+    value = ast.CollateClause(arg=as_text(column), collname=(ast.String(sval="pg_catalog"), ast.String(sval="C")))
+    shown = operator(
         "||",
-        _operator("||", _call("left", value, _integer(1)), _text("***")),
-        _call("substr", value, _call("strpos", value, _text("@"))),
+        operator("||", call("left", value, integer(1)), text("***")),
+        call("substr", value, call("strpos", value, text("@"))),
     )
-    masked = _case(
+    masked = case(
         [
-            (ast.NullTest(arg=_reference(column), nulltesttype=enums.NullTestType.IS_NULL), _null()),
-            (_operator(">", _call("length", value), _integer(_EMAIL_LENGTH)), _text("***")),
-            (_operator("~", value, _text(_EMAIL)), shown),
+            (ast.NullTest(arg=reference(column), nulltesttype=enums.NullTestType.IS_NULL), null()),
+            (operator(">", call("length", value), integer(_EMAIL_LENGTH)), text("***")),
+            (operator("~", value, text(_EMAIL)), shown),
         ],
-        _text("***"),
+        text("***"),
     )
     # Or the result would be compared as the value was in here.
     return ast.CollateClause(arg=masked, collname=(ast.String(sval="pg_catalog"), ast.String(sval="default")))
@@ -197,7 +203,7 @@ def _accepts(column: Column, value: str) -> bool:
 
 
 def _accepts_integer(value: str, column: Column) -> bool:
-    bound = 2 ** _INTEGER_BITS[column.base_type]
+    bound = 2 ** INTEGER_BITS[column.base_type]
     return re.fullmatch(r"-?[0-9]{1,20}", value) is not None and -bound <= int(value) < bound
 
 
@@ -222,7 +228,7 @@ def _accepts_json(value: str, _: Column) -> bool:
 
 
 _ACCEPTS: dict[str, Callable[[str, Column], bool]] = {
-    **dict.fromkeys(_INTEGER_BITS, _accepts_integer),
+    **dict.fromkeys(INTEGER_BITS, _accepts_integer),
     **dict.fromkeys(("pg_catalog.numeric", "pg_catalog.float4", "pg_catalog.float8"), _accepts_number),
     "pg_catalog.bool": lambda value, _: value in ("true", "false"),
     "pg_catalog.date": lambda value, _: date.fromisoformat(value).isoformat() == value,
@@ -232,58 +238,3 @@ _ACCEPTS: dict[str, Callable[[str, Column], bool]] = {
     "pg_catalog.json": _accepts_json,
     "pg_catalog.jsonb": _accepts_json,
 }
-
-
-# ---- building blocks; each call makes fresh nodes, so that no tree shares what another changes
-
-
-def _reference(column: Column) -> ast.ColumnRef:
-    return ast.ColumnRef(fields=(ast.String(sval=column.name),))
-
-
-def _as_text(column: Column) -> ast.Node:
-    return _cast(_reference(column), "pg_catalog.text")
-
-
-def _cast(value: ast.Node, type_sql: str) -> ast.TypeCast:
-    return ast.TypeCast(arg=value, typeName=type_node(type_sql))
-
-
-def _null() -> ast.Node:
-    return ast.A_Const(isnull=True)
-
-
-def _text(value: str) -> ast.Node:
-    return ast.A_Const(isnull=False, val=ast.String(sval=value))
-
-
-def _integer(value: int) -> ast.Node:
-    return ast.A_Const(isnull=False, val=ast.Integer(ival=value))
-
-
-def _bytes(value: bytes) -> ast.Node:
-    return _call("decode", _text(value.hex()), _text("hex"))
-
-
-def _call(name: str, *arguments: ast.Node) -> ast.Node:
-    return ast.FuncCall(
-        funcname=(ast.String(sval="pg_catalog"), ast.String(sval=name)),
-        args=arguments,
-        funcformat=enums.CoercionForm.COERCE_EXPLICIT_CALL,
-    )
-
-
-def _operator(name: str, left: ast.Node, right: ast.Node) -> ast.Node:
-    return ast.A_Expr(
-        kind=enums.A_Expr_Kind.AEXPR_OP,
-        name=(ast.String(sval="pg_catalog"), ast.String(sval=name)),
-        lexpr=left,
-        rexpr=right,
-    )
-
-
-def _case(arms: Sequence[tuple[ast.Node, ast.Node]], otherwise: ast.Node) -> ast.Node:
-    """A searched CASE; the simple form would look up an operator by search_path."""
-    return ast.CaseExpr(
-        args=tuple(ast.CaseWhen(expr=condition, result=result) for condition, result in arms), defresult=otherwise
-    )

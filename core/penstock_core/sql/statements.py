@@ -83,7 +83,7 @@ class Rewriter(UtilityRules):
         kinds = enums.VariableSetKind
         resets = node.kind in (kinds.VAR_RESET, kinds.VAR_RESET_ALL)
         self.facts.verbs.append("reset" if resets else "set")
-        if check_set(node, self.catalog.setting_prefixes, masked=self.masked):
+        if check_set(node, self.bounds):
             self.facts.changes_search_path = True
             self.facts.resets_search_path = resets
 

@@ -215,7 +215,10 @@ class UtilityRules(WriteRules):
                 f"{kind.name} is not allowed: the code in it could do what no policy allows ({', '.join(missing)})",
                 kind.remedy,
             )
-        for _, rule in (*policies.require_where, *policies.deny_functions):
+        rules = [rule for _, rule in (*policies.require_where, *policies.deny_functions)]
+        if policies.statement_timeout is not None:
+            rules.append(policies.statement_timeout.rule)
+        for rule in rules:
             raise refused(f"{kind.name} is not allowed: the code in it could pass by", kind.remedy, rule)
 
     def _note(self, names: list[tuple[str, ...]]) -> None:

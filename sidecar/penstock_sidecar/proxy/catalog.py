@@ -49,6 +49,7 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
     ) parts(part)
 ) numbers
 """
+_STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'"
 
 
 class CatalogReader:
@@ -61,6 +62,8 @@ class CatalogReader:
         # What the catalog was made from, as the server answered.
         self.documents: dict[str, str] = {}
         self._generation = 0
+        # Of a new session with the same login, in milliseconds; 0 is none.
+        self.statement_timeout = 0
         self.catalog: Catalog | None = None
 
     async def read(self) -> bool:
@@ -81,6 +84,7 @@ class CatalogReader:
             session.transport.close()
 
     async def _read(self, enquiry: Enquiry) -> bool:
+        self.statement_timeout = int((await enquiry.ask(_STATEMENT_TIMEOUT))[0][0])
         fingerprint = (await enquiry.ask(FINGERPRINT))[0][0]
         if self.catalog is not None and fingerprint == self._fingerprint:
             return False

@@ -16,10 +16,11 @@ from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
-from penstock_sidecar.session import commands
+from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, Particulars
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
+from penstock_sidecar.wire.messages import ErrorFields
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
@@ -176,6 +177,15 @@ class Connection(asyncio.Protocol):
             self._spawn(self._refresh())
         elif isinstance(command, commands.CatalogStale):
             self._gateway.gate.catalog_stale()
+        elif isinstance(command, commands.EndWithin):
+            reason = command.reason
+            self._later(command.seconds, lambda: self._end_now(reason))
+
+    def _end_now(self, reason: str) -> None:
+        """The time is up, whatever runs: the server would not notice soon that nobody waits for it."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+        self.perform(self.session.drain(reason, at_once=True))
 
     def _close(self, problem: str) -> None:
         if problem:
@@ -243,8 +253,12 @@ class Connection(asyncio.Protocol):
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
         try:
-            await gateway.gate.rules(self.session.identity)
-            connected = await gateway.connect(parameters)
+            longest = (await gateway.gate.rules(self.session.identity)).statement_timeout
+            limited = opening.limited(parameters, longest, gateway.gate.default_timeout)
+            if isinstance(limited, ErrorFields):
+                self.perform(self.session.connect_failed(limited))
+                return
+            connected = await gateway.connect(limited)
         except UpstreamError as error:
             gateway.metrics.upstream_errors += 1
             self.perform(self.session.connect_failed(error.fields))
@@ -258,7 +272,7 @@ class Connection(asyncio.Protocol):
             return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
-        self.perform(self.session.connected(rules, connected.greeting))
+        self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
 
     async def _verify(self, token: str) -> None:

@@ -68,6 +68,11 @@ class Gate:
     def catalog(self) -> Catalog | None:
         return self._reader.catalog if self._reader is not None else None
 
+    @property
+    def default_timeout(self) -> int:
+        """The server's own statement_timeout for the gate's login, in milliseconds; 0 is none."""
+        return self._reader.statement_timeout if self._reader is not None else 0
+
     def start(self) -> None:
         self._checking = asyncio.create_task(self._keep_fresh(), name="catalog")
 
@@ -119,6 +124,7 @@ class Gate:
                 decider=self._make(policy, catalog, key),
                 on_failure=policy.on_failure,
                 search_path=catalog.search_path,
+                statement_timeout=_longest(policy),
                 hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
                 policy=replace(policy, generation=0),
                 observing=policy.enforced is None and policy.observed is not None,
@@ -199,3 +205,8 @@ class Gate:
                 await asyncio.shield(self._begin_reading())
             # A first reading that failed is tried again soon.
             await asyncio.sleep(CHECK_SECONDS if self.catalog is not None else 1.0)
+
+
+def _longest(policy: EffectivePolicy) -> int | None:
+    limit = policy.enforced.statement_timeout if policy.enforced is not None else None
+    return None if limit is None else limit.value

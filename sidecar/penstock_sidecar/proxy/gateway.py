@@ -133,8 +133,15 @@ class Gateway:
                 continue
             # The process number is the server's own, so that clients know it again in notifications; the key is ours.
             if secrets.compare_digest(connection.session.cancel_key, key):
-                return self._spawn(upstream.cancel(server, pid, session.greeting.key))
+                return self.interrupt(session)
         return None
+
+    def interrupt(self, session: Upstream) -> asyncio.Task[None] | None:
+        """Cancel what runs in that session with the server: the task that does."""
+        server = self.gate.server
+        if server is None:
+            return None
+        return self._spawn(upstream.cancel(server, session.greeting.pid, session.greeting.key))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

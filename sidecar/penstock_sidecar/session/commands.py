@@ -72,13 +72,34 @@ class CatalogStale(NamedTuple):
     """A statement that changes the schema was committed."""
 
 
+class EndWithin(NamedTuple):
+    """End the session after that long if it lasts till then: cancel what the server runs for it, and report `drain` at
+    once with this reason.
+    """
+
+    seconds: float
+    reason: str
+
+
 class Close(NamedTuple):
     """Close both connections, after what was written. `problem`: one line for the log, or nothing to say."""
 
     problem: str
 
 
-Command = ToClient | ToServer | Record | StartTls | Verify | Connect | Cancel | RefreshCatalog | CatalogStale | Close
+Command = (
+    ToClient
+    | ToServer
+    | Record
+    | StartTls
+    | Verify
+    | Connect
+    | Cancel
+    | RefreshCatalog
+    | CatalogStale
+    | EndWithin
+    | Close
+)
 
 
 class Decider(Protocol):
@@ -110,6 +131,8 @@ class Rules:
     policy: object = None
     # Whether nothing is enforced: what would be refused is recorded as such and passes.
     observing: bool = False
+    # How long one statement may run, in milliseconds; None: as long as the server lets it.
+    statement_timeout: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

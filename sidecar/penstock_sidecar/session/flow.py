@@ -61,6 +61,9 @@ class Flow:
         self.schema_changed = False
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
+        # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
+        # larger one since. None: it has no bound.
+        self.longest: int | None = None
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -165,6 +168,12 @@ class Flow:
         if unchanged:
             self.search_path = self.default_path
         self.epoch += 1
+
+    @property
+    def outlasts(self) -> bool:
+        """Whether the session's statements may run longer than the rules let them."""
+        limit = self.rules.statement_timeout
+        return limit is not None and (self.longest is None or self.longest > limit)
 
     # What is answered.
 

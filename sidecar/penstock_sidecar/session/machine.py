@@ -146,9 +146,11 @@ class Session:
         """The token is not good; `reason` is for the client and the log."""
         return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
 
-    def connected(self, rules: Rules, greeting: Greeting) -> list[Command]:
-        """Logged in upstream; the server said all this, and perhaps something after it was ready."""
-        return self._step(Event.CONNECTED, self._run, rules, greeting)
+    def connected(self, rules: Rules, greeting: Greeting, longest: int | None = None) -> list[Command]:
+        """Logged in upstream; the server said all this, and perhaps something after it was ready. `longest` is the
+        limit that the login put on statement_timeout.
+        """
+        return self._step(Event.CONNECTED, self._run, rules, greeting, longest)
 
     def connect_failed(self, error: ErrorFields) -> list[Command]:
         """There is no upstream for this client; `error` says why."""
@@ -293,11 +295,15 @@ class Session:
             self._flow.state = State.CONNECTING
             self._flow.commands.append(commands.Connect(self._opened.parameters))
 
-    def _run(self, rules: Rules, said: Greeting) -> None:
+    def _run(self, rules: Rules, said: Greeting, longest: int | None) -> None:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
             raise IllegalEventError("connected before the client opened")
-        flow.rules, flow.chosen_path = rules, opened.search_path
+        flow.rules, flow.chosen_path, flow.longest = rules, opened.search_path, longest
+        if flow.outlasts:
+            # The policy changed while the login went on.
+            self._end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
+            return
         flow.search_path = flow.default_path
         client = {
             "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
@@ -346,8 +352,13 @@ class Session:
         flow = self._flow
         if flow.unvetted and flow.rules.observing and not rules.observing:
             self._end(refusals.NOW_ENFORCED, "")
-        else:
-            flow.replace_rules(rules)
+            return
+        flow.replace_rules(rules)
+        limit = rules.statement_timeout
+        if limit is not None and flow.outlasts:
+            flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))
+            self._leave(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT), at_once=False)
+        flow.longest = limit
 
     def _leave(self, error: ErrorFields, at_once: bool) -> None:
         if at_once or self._server is None:

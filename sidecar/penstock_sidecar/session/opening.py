@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from penstock_core.sql.settings import timeout_milliseconds
 from penstock_sidecar.session.commands import Terms
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
@@ -93,6 +94,20 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
         version=version,
         negotiation=negotiation,
     )
+
+
+def limited(parameters: dict[str, str], longest: int | None, default: int) -> dict[str, str] | ErrorFields:
+    """The same startup parameters with a statement_timeout of at most `longest` milliseconds.
+
+    `default` is the server's own for the gate's login (0: none), which a parameter would take the place of.
+    """
+    if longest is None:
+        return parameters
+    asked = parameters.get("statement_timeout", str(default))
+    wish = timeout_milliseconds(asked)
+    if wish is None:
+        return fatal("22023", f"statement_timeout {asked} is not let through", "ask for a time such as 30s")
+    return {**parameters, "statement_timeout": str(min(wish or longest, longest))}
 
 
 def plain_path(value: str) -> tuple[str, ...] | None:

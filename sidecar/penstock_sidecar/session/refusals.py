@@ -86,6 +86,8 @@ def unrecorded(reason: str) -> ErrorFields:
 
 # For sessions that ran, while it was not enforced, what no policy lets through: nothing in them can be relied on.
 NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessions", "connect again")
+# For sessions whose statements may run longer than the policy lets them by now.
+SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_PORTAL = Denial(
     "the policy changed while this portal was open", "bind the statement again", sqlstate="42501"
 )  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_core.policy.combine import effective, matches
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_core.policy.effective import EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
 DATABASE = Database.model_validate(
@@ -195,6 +195,28 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "of two buckets the wider is the stricter, and rounding the least strict of all": (
+        [
+            policy("a", masks=[mask({"bucket": {"size": 10}}, "a.b.c"), mask({"month": {}}, "a.b.c")]),
+            policy("b", masks=[mask({"bucket": {"size": 0.5}}, "a.b.c"), mask({"year": {}}, "a.b.c")]),
+            policy("c", masks=[mask({"bucket": {"size": 1000}}, "a.b.c"), mask(EMAIL, "a.b.c")]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            "c",
+            masks=(
+                MaskRule(("a.b.c",), Mask("email", Rule("c", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("year", Rule("b", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("month", Rule("a", "masks[1]"))),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("c", "masks[0]"), size=1000.0)),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("a", "masks[0]"), size=10.0)),
+                MaskRule(("a.b.c",), Mask("bucket", Rule("b", "masks[0]"), size=0.5)),
+            ),
+        ),
+        None,
+    ),
     "a guardrail of one is a guardrail for all": (
         [
             policy("b", allow=ALLOW_ALL, guardrails={"requireWhere": ["delete"], "denyFunctions": ["pg_sleep"]}),
@@ -216,6 +238,18 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
                 ("public.f", Rule("c", "guardrails.denyFunctions")),
             ),
         ),
+        None,
+    ),
+    "the smallest limit holds for all": (
+        [
+            policy("c", guardrails={"statementTimeout": "90s"}),
+            policy("b", guardrails={"statementTimeout": "1m"}),
+            policy("a", guardrails={"statementTimeout": "1m30s"}),
+            policy("d", guardrails={"statementTimeout": "60000ms"}),
+            policy("e"),
+        ],
+        WEB,
+        only("a", "b", "c", "d", "e", statement_timeout=Limit(60_000, Rule("b", "guardrails.statementTimeout"))),
         None,
     ),
     "the audit of the most careful": (
@@ -319,7 +353,9 @@ def test_what_policies_come_to(
 _columns = st.sampled_from(["a.b.c", "*.*.email", "public.t.x"])
 _masks = st.builds(
     mask,
-    st.sampled_from([EMAIL, REDACT, HASH, NULL, {"partial": {"keepLast": 2}}, {"constant": {"value": "v"}}]),
+    st.sampled_from(
+        [EMAIL, REDACT, HASH, NULL, {"partial": {"keepLast": 2}}, {"constant": {"value": "v"}}, {"bucket": {"size": 5}}]
+    ),
     _columns,
 )
 _verbs = st.lists(st.sampled_from(ALLOW_ALL), unique=True)
@@ -333,6 +369,7 @@ _specs = st.fixed_dictionaries(
             {
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),
                 "denyFunctions": st.lists(st.sampled_from(["pg_sleep", "public.f", "f"]), unique=True),
+                "statementTimeout": st.sampled_from([None, "1s", "1m", "61s"]),
             }
         ),
         "audit": st.fixed_dictionaries(
@@ -359,6 +396,11 @@ def test_the_order_of_policies_makes_no_difference(
     assert effective(bundle(*shuffled), identity) == effective(bundle(*policies), identity)
 
 
+def within(one: Limit | None, other: Limit | None) -> bool:
+    """Whether the other limit allows no more than the one."""
+    return one is None or (other is not None and other.value <= one.value)
+
+
 def refusals(one: PolicySet) -> set[object]:
     """All that a set takes away: masks, and names of what is refused."""
     return {*one.masks, *(verb for verb, _ in one.require_where), *(name for name, _ in one.deny_functions)}
@@ -372,6 +414,7 @@ def test_no_policy_takes_back_what_another_refuses(policies: list[DatabaseAccess
         if alone.enforced is not None:
             assert whole.enforced is not None
             assert refusals(alone.enforced) <= refusals(whole.enforced)
+            assert within(alone.enforced.statement_timeout, whole.enforced.statement_timeout)
             assert alone.enforced.allow <= whole.enforced.allow
         if alone.observed is not None:
             assert whole.observed is not None

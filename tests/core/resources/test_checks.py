@@ -64,7 +64,17 @@ def test_resources_that_fit_together() -> None:
         (
             (DATABASE, POLICY.replace("redact: {}", "partial: {keepLast: 2}")),
             "spec.masks[1].columns[0]: partial is for text, and public.users.* means columns of any type; name them, "
-            "or use redact or hash",
+            "or use redact",
+        ),
+        (
+            (DATABASE, POLICY.replace("redact: {}", "month: {}")),
+            "spec.masks[1].columns[0]: month is for dates, and public.users.* means columns of any type; name them, "
+            "or use redact",
+        ),
+        (
+            (DATABASE, POLICY.replace("redact: {}", "bucket: {size: 5}")),
+            "spec.masks[1].columns[0]: bucket is for numbers, and public.users.* means columns of any type; name them, "
+            "or use redact",
         ),
     ],
 )

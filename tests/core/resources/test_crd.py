@@ -24,7 +24,7 @@ FILES = ("accessrequests.yaml", "databaseaccesspolicies.yaml", "databases.yaml")
 
 # The keywords of a structural schema, and Kubernetes' own.
 TAKEN = {
-    "default", "description", "enum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maximum",
+    "default", "description", "enum", "format", "items", "maxItems", "maxLength", "maximum",
     "minItems", "minLength", "minimum", "pattern", "properties", "required", "type", "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type", "x-kubernetes-validations",
 }  # fmt: skip

@@ -238,6 +238,16 @@ POLICY_MISTAKES = [
         ["10: spec.allow: must be a list; leave the field out if there is nothing to say"],
     ),
     (
+        "requireWhere: [update, delete]",
+        "statementTimeout: 0s",
+        ["18: spec.guardrails: statementTimeout must be between 1ms and 576h"],
+    ),
+    (
+        "requireWhere: [update, delete]",
+        "statementTimeout: 576h1ms",
+        ["18: spec.guardrails: statementTimeout must be between 1ms and 576h"],
+    ),
+    (
         "identity: {kind: agent, groups: [support]}",
         "identity: {}",
         [

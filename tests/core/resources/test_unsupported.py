@@ -40,11 +40,7 @@ VALUES: dict[str, Any] = {
     "maxRowsReturned": 10000,
     "maxRowsChanged": 100,
     "maxPlanCost": 1e7,
-    "statementTimeout": "30s",
     "unless": "'dpo' in identity.groups",
-    "year": {},
-    "month": {},
-    "bucket": {"size": 10},
 }
 FIELDS = [row for row in UNSUPPORTED if row.path and not row.values]
 
@@ -55,8 +51,6 @@ def policy_with(row: Unsupported) -> dict[str, Any]:
     holder: Any = document
     for step in row.path.split(".")[:-1]:
         holder = holder[step[:-2]][0] if step.endswith("[]") else holder.setdefault(step, {})
-    if row.path.startswith("spec.masks[].with."):
-        holder.clear()
     holder[row.field] = VALUES[row.field]
     return document
 

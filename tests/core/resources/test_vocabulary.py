@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from penstock_core.resources import vocabulary
-from penstock_core.resources.vocabulary import WORDS, column_parts
+from penstock_core.resources.vocabulary import WORDS, column_parts, milliseconds
 
 GOOD = {
     "ResourceName": ["shop", "shop-db", "a.b", "1"],
@@ -76,3 +76,8 @@ def test_a_pattern_comes_apart_into_three_names_as_the_catalog_has_them(value: s
     assert len(parts) == 3
     assert '"' not in "".join(parts)
     assert column_parts(".".join(parts)) == parts, "once taken apart, taking apart again changes nothing"
+
+
+def test_a_duration_is_a_number_of_milliseconds() -> None:
+    found = {value: milliseconds(str(value)) for kind, value in examples(GOOD) if kind == "Duration"}
+    assert found == {"30s": 30_000, "0s": 0, "1h30m": 5_400_000, "500ms": 500}

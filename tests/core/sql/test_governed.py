@@ -65,7 +65,14 @@ def test_copies_take_the_mask_and_computed_values_a_blind_one() -> None:
     )
     over = Relation("public", "w", "v", (derived("again", ("public", "v", "same"), copies=True),))
     world = catalog(PEOPLE, view, over)
-    for kind, blind in (("email", "null"), ("hash", "null"), ("redact", "redact"), ("constant", "constant")):
+    for kind, blind in (
+        ("email", "null"),
+        ("hash", "null"),
+        ("year", "null"),
+        ("bucket", "null"),
+        ("redact", "redact"),
+        ("constant", "constant"),
+    ):
         found = kinds(policies(("public.people.email", mask(kind))), world)
         assert found == {
             "public.people.email": kind,
@@ -82,6 +89,17 @@ def test_two_ends_of_a_key_end_up_with_the_stricter_mask() -> None:
     both = policies(("public.one.mail", mask("email")), ("public.two.mail", mask("hash")))
     assert kinds(both, world) == {"public.one.mail": "hash", "public.two.mail": "hash"}
     assert close({}, world) == {}
+
+
+def test_of_masks_of_one_kind_the_one_that_shows_less_wins_wherever_they_meet() -> None:
+    one = Relation("public", "one", "r", (derived("pay", ("public", "two", "pay"), copies=True),))
+    two = Relation("public", "two", "r", (derived("pay", ("public", "one", "pay"), copies=True),))
+    narrow, wide = (Mask("bucket", Rule(name, "masks[0]"), size=size) for name, size in (("a", 10.0), ("b", 500.0)))
+    both = policies(("public.one.pay", narrow), ("public.two.pay", wide))
+    assert set(govern(both, catalog(one, two)).columns.values()) == {wide}
+    assert govern(policies(("*.*.pay", narrow), ("*.one.pay", wide)), catalog(one)).columns == {
+        ("public", "one", "pay"): wide
+    }
 
 
 def test_relations_that_cannot_be_read() -> None:
@@ -104,6 +122,11 @@ def test_misfits_are_told_in_words() -> None:
     policy = EffectivePolicy("shop", policies(("*.*.*", mask("email", "support", "masks[3]"))), None)
     assert misfits(policy, world) == (
         "public.people.age is pg_catalog.int4, which the mask email of policy support (masks[3]) does not fit; "
+        "it is masked as null",
+    )
+    half = Mask("bucket", Rule("support", "masks[4]"), size=0.5)
+    assert misfits(EffectivePolicy("shop", policies(("*.*.age", half)), None), world) == (
+        "public.people.age is pg_catalog.int4, which the mask bucket of 0.5 of policy support (masks[4]) does not fit; "
         "it is masked as null",
     )
     assert misfits(EffectivePolicy("shop", None, None), world) == ()

@@ -12,7 +12,7 @@ from pglast.stream import RawStream
 from tests.core.sql.twins.world import read_catalog
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import Mask, MaskKind, Rule
+from penstock_core.policy.effective import STRICTNESS, Mask, MaskKind, Rule
 from penstock_core.sql.catalog import Catalog, Column
 from penstock_core.sql.masks import MaskWriter
 
@@ -42,6 +42,7 @@ CREATE DOMAIN codes AS text[] CHECK (array_length(VALUE, 1) > 0);
 CREATE TABLE kinds (COLUMNS);
 """.replace("COLUMNS", ", ".join(f'"{name}" {kind}' for name, kind in TYPES.items()))
 
+YEAR_AND_MONTH: tuple[MaskKind, ...] = ("year", "month")
 TEXTS = [
     None, "", "a", "abcd", "abcde", "4111111111111111", "jane@example.com", "j@x.co", "@", "a@b", "a@b@c.com",
     "ünï@köln.de", " jane@example.com", "jane@example.com ", "x" * 5000, "line\nbreak@example.com",
@@ -76,13 +77,13 @@ def apply(connection: psycopg.Connection, mask: Mask, column: Column, value: obj
     return row[0]
 
 
-@pytest.mark.parametrize("kind", ["null", "redact", "hash", "partial", "email", "constant"])
+@pytest.mark.parametrize("kind", STRICTNESS)
 def test_every_type_keeps_its_type_modifier_and_collation(
     world: tuple[psycopg.Connection, Catalog], kind: MaskKind
 ) -> None:
     connection, catalog = world
     relation = catalog.relations["public", "kinds"]
-    mask = Mask(kind, RULE, value="7", keep_last=4)
+    mask = Mask(kind, RULE, value="7", keep_last=4, size=2.0)
     for column in relation.columns:
         masked = connection.pgconn.exec_(
             f'SELECT {expression(mask, column)} AS "{column.name}", "{column.name}" FROM kinds'.encode()
@@ -226,7 +227,9 @@ def test_nothing_in_a_mask_is_looked_up_by_search_path(world: tuple[psycopg.Conn
     for name, arguments in (
         ("length", "text"), ("left", "text, int"), ("right", "text, int"), ("repeat", "text, int"),
         ("encode", "bytea, text"), ("substr", "text, int"), ("strpos", "text, text"), ("sha256", "bytea"),
-        ("convert_to", "text, text"),
+        ("convert_to", "text, text"), ("mod", "numeric, numeric"), ("mod", "bigint, bigint"), ("abs", "float8"),
+        ("trim_scale", "numeric"), ("date_trunc", "text, timestamp"), ("timezone", "interval, timestamptz"),
+        ("timezone", "interval, timestamp"), ("make_date", "int, int, int"), ("extract", "text, date"),
     ):  # fmt: skip
         connection.execute(
             f"CREATE FUNCTION evil.{name}({arguments}) RETURNS int LANGUAGE plpgsql"  # type: ignore[arg-type]
@@ -240,7 +243,24 @@ def test_nothing_in_a_mask_is_looked_up_by_search_path(world: tuple[psycopg.Conn
         connection.execute(
             f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = varchar, RIGHTARG = text)"  # type: ignore[arg-type]
         )
+    numbers = {"numeric": "numeric", "int8": "int8", "int2": "int8", "float8": "float8"}
+    moments = {"date": "date", "timestamp": "timestamp"}
+    for left, right in (numbers | moments).items():
+        connection.execute(
+            f"CREATE FUNCTION evil.trap({left}, {right}) RETURNS bool LANGUAGE plpgsql"  # type: ignore[arg-type]
+            " AS 'BEGIN RAISE EXCEPTION ''taken''; END'"
+        )
+        for operator in ("<", "=", ">=", "+", "-"):
+            connection.execute(
+                f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = {left}, RIGHTARG = {right})"  # type: ignore[arg-type]
+            )
+    connection.execute("CREATE DOMAIN evil.numeric AS text CHECK (VALUE = ''); CREATE DOMAIN evil.date AS evil.numeric")
     connection.execute("SET search_path = evil, pg_catalog")
     for kind in ("hash", "partial", "email", "redact"):
         apply(connection, Mask(kind, RULE, keep_last=2), text_column(type_sql="pg_catalog.varchar(80)"), "a@b.co")
+    for type_sql in ("int2", "int8", "numeric", "numeric(8,2)", "float8"):
+        apply(connection, Mask("bucket", RULE, size=2.0), text_column(type_sql=f"pg_catalog.{type_sql}"), "7")
+    for type_sql in ("date", "timestamp", "timestamptz"):
+        for unit in YEAR_AND_MONTH:
+            apply(connection, Mask(unit, RULE), text_column(type_sql=f"pg_catalog.{type_sql}"), "2020-02-02")
     connection.execute("RESET search_path")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.policy.effective import EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog import Catalog, Column, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
+from penstock_core.sql.settings import timeout_milliseconds
 
 TEXT = "pg_catalog.text"
 PEOPLE = Relation("public", "people", "r", (Column("name", TEXT, TEXT, TEXT, "S"),))
@@ -165,3 +168,94 @@ def test_allowed_where_nothing_is_masked(text: str) -> None:
 def test_what_becomes_of_the_search_path_is_told(text: str, changes: bool, resets: bool) -> None:
     decision = GOVERNOR.decide(text, ("public",))
     assert (decision.changes_search_path, decision.resets_search_path) == (changes, resets)
+
+
+LIMITED = Governor(
+    EffectivePolicy(
+        "d",
+        PolicySet(
+            ("p",),
+            frozenset({"select", "update"}),
+            statement_timeout=Limit(30_000, Rule("p", "guardrails.statementTimeout")),
+        ),
+        None,
+    ),
+    Catalog(),
+    b"k" * 32,
+)
+
+WITHIN = [
+    "SET statement_timeout = '30s'", "SET statement_timeout = 30000",
+    "SET statement_timeout TO 1", "SET LOCAL statement_timeout = '5 s'",
+    "SET SESSION statement_timeout = '500ms'", "SET statement_timeout = ' 20 s '", "SET statement_timeout TO DEFAULT",
+    "RESET statement_timeout", "RESET ALL", "DISCARD ALL", "SELECT set_config('statement_timeout', '10000', true)",
+    "SET lock_timeout = 0", "SET idle_session_timeout = '1d'", "SELECT set_config('jit', $1, false)",
+]  # fmt: skip
+BEYOND = [
+    "SET statement_timeout = 0", "SET statement_timeout = '0'",
+    "SET statement_timeout = '0s'", "SET statement_timeout = 30001",
+    "SET LOCAL statement_timeout = '31s'", "SET statement_timeout = '1min'",
+    "SET statement_timeout = '1 h'", "SET statement_timeout = '1d'",
+    'SET "Statement_Timeout" = 0', "SET statement_timeout = -1", "SELECT set_config('statement_timeout', '0', false)",
+    "SELECT set_config('STATEMENT_TIMEOUT', '60s', true)", "SELECT 1; SET statement_timeout = 0",
+    "SELECT (SELECT pg_catalog.set_config('statement_timeout', '0', true))",
+]  # fmt: skip
+UNCLEAR = [
+    "SET statement_timeout = '100us'", "SET statement_timeout = 0.4",
+    "SET statement_timeout = '1.5s'", "SET statement_timeout = '1e3'",
+    "SET statement_timeout = '0x10'", "SET statement_timeout = '010'",
+    "SET statement_timeout = 30, 40", "SET statement_timeout = on",
+    "SET statement_timeout = '30S'", "SET statement_timeout = 'soon'",
+    "SET statement_timeout = ''", "SET statement_timeout = '٣s'",
+    "SELECT set_config('statement_timeout', $1, true)", "SELECT set_config('statement_timeout', NULL, true)",
+    "SELECT set_config('statement_timeout', '3' || '0s', true)",
+    "SELECT set_config('statement_timeout', '30s'::varchar(1), true)",
+    "SELECT set_config('statement_timeout', is_local => true, new_value => '0')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WITHIN)
+def test_a_timeout_within_the_limit_may_be_set(text: str) -> None:
+    assert LIMITED.decide(text, ("public",)).denial is None
+
+
+@pytest.mark.parametrize("text", [*BEYOND, *UNCLEAR])
+def test_a_timeout_beyond_the_limit_may_not(text: str) -> None:
+    assert GOVERNOR.decide(text, ("public",)).denial is None
+    denial = LIMITED.decide(text, ("public",)).denial
+    assert denial is not None
+    assert (denial.policy, denial.rule, denial.sqlstate) == ("p", "guardrails.statementTimeout", "42501")
+    known = "not be more than 30000 ms" if text in BEYOND else "only be set to a time that is written out"
+    # A minus is no part of a time.
+    assert known in denial.reason or "= -1" in text
+
+
+def test_there_is_no_other_way_to_set_it() -> None:
+    for text in (
+        "UPDATE pg_settings SET setting = '0' WHERE name = 'statement_timeout'",
+        "UPDATE pg_catalog.pg_settings SET setting = '0' WHERE name = 'statement_timeout'",
+        "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'statement_timeout'",
+        "SELECT set_config(setting_name => 'statement_timeout', new_value => '0', is_local => true)",
+        "ALTER ROLE me SET statement_timeout = 0", "ALTER DATABASE d SET statement_timeout = 0",
+        "ALTER SYSTEM SET statement_timeout = 0", "SET statement_timeout FROM CURRENT",
+        "DO $$ BEGIN SET statement_timeout = 0; END $$",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET statement_timeout = 0 AS 'SELECT 1'",
+    ):  # fmt: skip
+        assert LIMITED.decide(text, ("public",)).action is Action.DENY, text
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "1", "30s", " 20 s ", "500 ms", "1min", "2h", "24d", "010", "100us", "1.5s", "0x10", "s"]
+)
+def test_times_are_read_as_the_server_reads_them(postgres: EmbeddedPostgres, value: str) -> None:
+    with psycopg.connect(postgres.url("postgres")) as connection:
+        try:
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (value,))
+        except psycopg.Error:
+            assert timeout_milliseconds(value) is None
+            return
+        row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'").fetchone()
+        assert row is not None
+        # What is not read is refused.
+        assert timeout_milliseconds(value) in (int(row[0]), None)
+        assert timeout_milliseconds(value) is not None or value in ("010", "100us", "1.5s", "0x10")

@@ -108,8 +108,8 @@ class Conversation:
             assert self.to_client.endswith(READY)
             self.events.clear()
 
-    def rules(self, policy: object = "one") -> Rules:
-        return Rules(self.book, self.on_failure, ("public",), b"key", policy, self.observing)
+    def rules(self, policy: object = "one", statement_timeout: int | None = None) -> Rules:
+        return Rules(self.book, self.on_failure, ("public",), b"key", policy, self.observing, statement_timeout)
 
     def did(self, answer: list[Command]) -> Conversation:
         self.to_server = self.to_client = b""

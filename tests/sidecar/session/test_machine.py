@@ -245,6 +245,41 @@ def test_draining_at_once_and_expiry() -> None:
     talk.did(talk.session.expired(at_once=False)).client_reads_error("57P01", "token expired")
 
 
+def test_a_shorter_timeout_ends_sessions_that_began_with_more_once_they_are_idle() -> None:
+    talk = Conversation()
+    talk.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
+    talk.did(talk.session.rules_replaced(talk.rules(statement_timeout=1500))).reaches_client()
+    (end,) = talk.rest
+    assert isinstance(end, commands.EndWithin)
+    assert end.seconds == 1.5
+    # As long again is given once only.
+    talk.did(talk.session.rules_replaced(talk.rules(statement_timeout=1500)))
+    assert talk.rest == []
+    talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
+    assert b"shortened statementTimeout" in talk.to_client
+    closes(talk)
+
+
+def test_a_longer_timeout_leaves_sessions_and_counts_from_then_on() -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP)
+    talk.did(talk.session.connected(talk.rules(statement_timeout=1000), greeting(), 1000))
+    for limit in (2000, 2000, 3000):
+        talk.did(talk.session.rules_replaced(talk.rules(statement_timeout=limit))).reaches_client()
+    # By now it may have been set to that.
+    talk.did(talk.session.rules_replaced(talk.rules(statement_timeout=2500)))
+    talk.client_reads_error("57P01", "shortened statementTimeout")
+
+
+def test_a_timeout_shortened_during_the_login_ends_the_session_before_it_begins() -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP, query("SELECT pg_sleep(9)"))
+    talk.did(talk.session.connected(talk.rules(statement_timeout=1000), greeting(), 2000))
+    talk.reaches_server().client_reads_error("57P01", "shortened statementTimeout")
+    closes(talk)
+    assert talk.kinds() == []
+
+
 def test_a_server_that_makes_no_sense_ends_the_session() -> None:
     for nonsense in (PARSED, b"?????", complete("SELECT 1")):
         talk = Conversation()

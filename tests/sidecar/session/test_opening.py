@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock_sidecar.session.commands import Terms
-from penstock_sidecar.session.opening import PINNED, Opened, accept
+from penstock_sidecar.session.opening import PINNED, Opened, accept, limited
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.startup import Startup
 
@@ -92,3 +92,26 @@ def test_a_search_path_of_plain_names() -> None:
     other = opened()
     assert isinstance(other, Opened)
     assert other.search_path is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "begins_with"),
+    [
+        (None, 0, "30000"), (None, 5000, "5000"), (None, 60_000, "30000"),
+        ("5s", 0, "5000"), ("5s", 1000, "5000"), ("1min", 0, "30000"), ("0", 0, "30000"), ("0", 1000, "30000"),
+    ],
+)  # fmt: skip
+def test_a_session_begins_with_the_limit_of_statement_timeout_or_less(
+    asked: str | None, default: int, begins_with: str
+) -> None:
+    parameters = {"application_name": "x"} | ({} if asked is None else {"statement_timeout": asked})
+    assert limited(parameters, 30_000, default) == parameters | {"statement_timeout": begins_with}
+    assert limited(parameters, None, default) == parameters
+
+
+@pytest.mark.parametrize("asked", ["soon", "1.5s", "100us", "-1", ""])
+def test_where_it_is_limited_a_timeout_has_to_be_understood(asked: str) -> None:
+    refused = limited({"statement_timeout": asked}, 30_000, 0)
+    assert isinstance(refused, ErrorFields)
+    assert refused.message == f"penstock: statement_timeout {asked} is not let through"
+    assert limited({"statement_timeout": asked}, None, 0) == {"statement_timeout": asked}

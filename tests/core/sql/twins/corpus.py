@@ -221,6 +221,14 @@ PASS: dict[str, str] = {
     " o.id LIMIT 1) RETURNING note",
     "catalogs": "SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
     " WHERE a.attrelid = 'public.u'::regclass AND a.attnum > 0",
+    "rounded columns": "SELECT * FROM visit",
+    "rounded in where": "SELECT id FROM visit WHERE born < '1984-06-01' OR at > '2024-01-10' OR spent > 12",
+    "rounded order": ORDERED + "SELECT id FROM visit ORDER BY born, at, seen, spent, steps, id",
+    "rounded groups": "SELECT extract(year FROM born), sum(spent), avg(steps), max(at) FROM visit GROUP BY 1",
+    "rounded windows": "SELECT id, lag(at) OVER (PARTITION BY born ORDER BY id), seen - born FROM visit",
+    "rounded as text": "SELECT born::text, at::text, spent::text, to_char(seen, 'DD HH24'), steps % 100 FROM visit",
+    "rounded, through a view": "SELECT birthday, days, spent FROM ages WHERE spent >= 10",
+    "rounded, copied out": "COPY visit (born, at, spent) TO STDOUT",
 }
 
 # Statements that must be refused, whatever else changes.

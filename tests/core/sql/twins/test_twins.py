@@ -83,6 +83,15 @@ def test_the_masks_show_what_they_should(twins: Twins) -> None:
         "public.u.ssn",
     )
     assert decision.redact_errors
+    rounded = twins.governor().decide(
+        "SELECT born, at AT TIME ZONE 'UTC', seen, spent, steps FROM visit ORDER BY id", ("public",)
+    )
+    assert twins.run(rounded)[0].rows == (
+        (b"1984-01-01", b"2024-01-01 00:00:00", b"2024-05-01 00:00:00", b"10.00", b"1000"),
+        (b"1984-01-01", b"2024-01-01 00:00:00", b"2024-05-01 00:00:00", b"10.00", b"1000"),
+        (b"1990-01-01", b"2023-12-01 00:00:00", b"2024-04-01 00:00:00", b"-10.00", b"-100"),
+        (None, None, None, None, None),
+    )
 
 
 def test_the_row_description_is_the_tables_own(twins: Twins) -> None:

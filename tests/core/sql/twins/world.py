@@ -106,6 +106,10 @@ CREATE VIEW public.once_but_random AS WITH c AS (SELECT id, 1 / (salary - 100) A
 CREATE VIEW public.blurred AS SELECT id, 1 / (salary - 100) + random() AS x FROM public.u;
 CREATE VIEW public.bounded AS (SELECT id, 1 / (salary - 100) AS x FROM public.u UNION ALL SELECT 1, 2) LIMIT 100;
 CREATE VIEW public.calendar AS SELECT d::date AS day FROM generate_series('2030-01-01'::date, '2030-01-03', '1 day') d;
+CREATE TABLE public.visit (
+    id int PRIMARY KEY, born date, at timestamptz, seen timestamp(0), spent numeric(8,2), steps int
+);
+CREATE VIEW public.ages AS SELECT id, born AS birthday, '2030-01-01'::date - born AS days, spent FROM public.visit;
 INSERT INTO attic.u VALUES (1, 'old'), (2, 'older');
 CREATE TABLE public.staff (
     id int PRIMARY KEY, dept int, email text, pay int, note text DEFAULT 'none',
@@ -143,6 +147,22 @@ PEOPLE = {
     ],
 }
 
+# Likewise, of what is rounded down: a birthday, two moments, an amount, a count.
+VISITS = {
+    "left": [
+        ("1984-11-23", "2024-01-15 10:00+00", "2024-05-01 10:00", "12.50", 1040),
+        ("1984-02-01", "2024-01-31 23:59+00", "2024-05-31 00:00", "19.99", 1099),
+        ("1990-01-01", "2023-12-31 23:59+00", "2024-04-30 23:59", "-0.01", -1),
+        (None, None, None, None, None),
+    ],
+    "right": [
+        ("1984-01-23", "2024-01-01 00:00+00", "2024-05-31 23:59", "10.00", 1000),
+        ("1984-12-31", "2024-01-09 07:31+00", "2024-05-02 13:12", "11.11", 1001),
+        ("1990-12-31", "2023-12-01 00:00+00", "2024-04-02 02:02", "-9.99", -100),
+        (None, None, None, None, None),
+    ],
+}
+
 
 def fill(twin: str) -> str:
     people = PEOPLE[twin]
@@ -174,6 +194,9 @@ def fill(twin: str) -> str:
             f"INSERT INTO public.split VALUES ({number}, '{ssn}', {number % 2 + 1});"
         )
     lines.append("INSERT INTO public.duty VALUES (1, 2, 'd'), (2, 1, 'e'), (3, 2, 'f');")
+    for number, visit in enumerate(VISITS[twin], 1):
+        shown = ", ".join("NULL" if value is None else f"'{value}'" for value in visit)
+        lines.append(f"INSERT INTO public.visit VALUES ({number}, {shown});")
     lines.append("INSERT INTO public.log (line, n) VALUES ('first', 1), ('second', 2);")
     lines.append("ANALYZE;")
     return "\n".join(lines)
@@ -194,6 +217,10 @@ POLICIES = PolicySet(
         MaskRule(("public.staff.email",), Mask("email", rule("masks[5]"))),
         MaskRule(("public.staff.pay",), Mask("redact", rule("masks[6]"))),
         MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
+        MaskRule(("public.visit.born",), Mask("year", rule("masks[5]"))),
+        MaskRule(("public.visit.at", "public.visit.seen"), Mask("month", rule("masks[6]"))),
+        MaskRule(("public.visit.spent",), Mask("bucket", rule("masks[7]"), size=10.0)),
+        MaskRule(("public.visit.steps",), Mask("bucket", rule("masks[8]"), size=100.0)),
     ),
 )
 POLICY = EffectivePolicy("shop", POLICIES, None, 3)
