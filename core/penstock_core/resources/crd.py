@@ -144,24 +144,20 @@ def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
         field, holder = at(schema, steps), at(schema, steps[:-1])
         if field is None or holder is None:
             raise LookupError(f"{row.kind} has no field {row.path}, which stands in the table of unsupported fields")
-        if not row.values:
-            field["description"] = f"{field['description']} Not supported yet."
-        ruled = holder if steps and not row.values else field
-        ruled.setdefault("x-kubernetes-validations", []).extend(rules)
+        field["description"] = f"{field['description']} Not supported yet."
+        (holder if steps else field).setdefault("x-kubernetes-validations", []).extend(rules)
     complete: Schema = _without_empty_defaults(schema)
     return complete
 
 
 def _refusal(row: Unsupported) -> tuple[tuple[str | int, ...], list[dict[str, str]]]:
-    """The way to an unsupported field (for values of a list: to the list), and the rules by which it is refused."""
+    """The way to an unsupported field, and the rules by which it is refused."""
     steps: list[str | int] = []
-    for step in row.path.removesuffix("[]").split(".") if row.path else ():
+    for step in row.path.split(".") if row.path else ():
         steps += [step.removesuffix("[]"), 0] if step.endswith("[]") else [step]
     if not steps:
-        return (), [Rule("false", row.message()).document()]
-    if row.values:
-        return tuple(steps), [Rule(f"!('{value}' in self)", row.message(value)).document() for value in row.values]
-    rule = Rule(f"!has(self.{cel_name(row.field)})", row.message()).document()
+        return (), [Rule("false", row.message).document()]
+    rule = Rule(f"!has(self.{cel_name(row.field)})", row.message).document()
     return tuple(steps), [rule | {"fieldPath": f".{row.field}"}]
 
 

@@ -14,24 +14,23 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """One field, or one value of a field, without effect so far."""
+    """One field without effect so far."""
 
     kind: str
     # Where it is: `spec.masks[].unless`; "" is the resource as a whole.
     path: str
     # What to do until then.
     remedy: str
-    # The values of the field that it is about; none: the field whatever its value.
-    values: tuple[str, ...] = ()
 
     @property
     def field(self) -> str:
         """The field's own name, without where it is."""
-        return self.path.rpartition(".")[2].removesuffix("[]") or self.kind
+        return self.path.rpartition(".")[2] or self.kind
 
-    def message(self, value: str = "") -> str:
+    @property
+    def message(self) -> str:
         """What the person who wrote it is told."""
-        return f"not supported yet: {' '.join(filter(None, (self.field, value)))}; {self.remedy}"
+        return f"not supported yet: {self.field}; {self.remedy}"
 
 
 _POLICY = "DatabaseAccessPolicy"
@@ -55,21 +54,18 @@ def unsupported_in(document: Mapping[str, object]) -> Iterator[tuple[Location, s
         if row.kind != document.get("kind"):
             continue
         if not row.path:
-            yield ("kind",), row.message()
+            yield ("kind",), row.message
             continue
-        for location, value in _at(document, tuple(row.path.split(".")), ()):
-            if not row.values:
-                yield location, row.message()
-            elif value in row.values:
-                yield location, row.message(str(value))
+        for location in _at(document, tuple(row.path.split(".")), ()):
+            yield location, row.message
 
 
-def _at(value: object, steps: tuple[str, ...], location: Location) -> Iterator[tuple[Location, object]]:
-    """Every value at the path `steps`; a field that is absent or null is not there."""
+def _at(value: object, steps: tuple[str, ...], location: Location) -> Iterator[Location]:
+    """Every place at the path `steps`; a field that is absent or null is not there."""
     if value is None:
         return
     if not steps:
-        yield location, value
+        yield location
         return
     step = steps[0].removesuffix("[]")
     if not isinstance(value, Mapping) or value.get(step) is None:

@@ -42,7 +42,7 @@ VALUES: dict[str, Any] = {
     "maxPlanCost": 1e7,
     "unless": "'dpo' in identity.groups",
 }
-FIELDS = [row for row in UNSUPPORTED if row.path and not row.values]
+FIELDS = [row for row in UNSUPPORTED if row.path]
 
 
 def policy_with(row: Unsupported) -> dict[str, Any]:
@@ -85,10 +85,9 @@ def test_a_bundle_with_such_a_field_is_refused_whole(row: Unsupported) -> None:
 @pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
 def test_the_api_server_says_the_same(row: Unsupported) -> None:
     text = " ".join("".join(definitions().values()).split()).replace("''", "'")
-    for value in row.values or ("",):
-        assert row.message(value) in text
+    assert row.message in text
     without = " ".join("".join(definitions([other for other in UNSUPPORTED if other != row]).values()).split())
-    assert row.message(row.values[0] if row.values else "") not in without.replace("''", "'")
+    assert row.message not in without.replace("''", "'")
 
 
 @pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
@@ -99,7 +98,6 @@ def test_every_row_names_a_field_that_there_is(row: Unsupported) -> None:
         steps += [step[:-2], 0] if step.endswith("[]") else [step]
     field = at(structural(model), tuple(steps))
     assert field is not None
-    assert set(row.values) <= set(field.get("enum", ()))
 
 
 def test_what_has_an_effect_is_left_alone() -> None:
