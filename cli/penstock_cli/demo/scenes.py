@@ -77,6 +77,27 @@ SCENES: tuple[Scene, ...] = (
         "What derives from a governed column is governed.",
     ),
     Scene(
+        "A COPY of the whole table",
+        AGENT,
+        "COPY payments (id, card_number, amount) TO STDOUT WITH (FORMAT csv, HEADER);",
+        _shows_no_raw_value("id,card_number,amount", "1,************1111,120.00"),
+        "COPY is a query like any other: it comes out masked.",
+    ),
+    Scene(
+        "An UPDATE of a table with masked columns",
+        AGENT,
+        "UPDATE customers SET note = 'wrote from ' || email WHERE id = 1 RETURNING name, email, note;",
+        _shows_no_raw_value("a***@example.com", "wrote from a***@example.com", "UPDATE 1"),
+        "What it reads of the row is masked too, even on the way into another column.",
+    ),
+    Scene(
+        "An UPDATE of a masked column",
+        AGENT,
+        "UPDATE customers SET email = lower(email) WHERE id = 1;",
+        _shows_no_raw_value("ERROR", "customers.email", "masked"),
+        "Written back, a mask would take the place of what it hides.",
+    ),
+    Scene(
         "A DELETE that forgot its WHERE",
         AGENT,
         "DELETE FROM orders;",
