@@ -205,11 +205,14 @@ class ExpressionRules(CodeRules, ABC):
                 f" ({', '.join(sorted(source.hidden))})",
                 "name the columns you need",
             )
-        if source.target is not None:
-            raise refused(
-                f"a row of {source.name} may not be read as a whole while it is written to: it has masked columns",
-                "name the columns you need",
-            )
+        for member in source.members:
+            self.whole_row(member)
+        if self.masked and source.relation is not None:
+            self.known_row(source)
+
+    @abstractmethod
+    def known_row(self, source: Source) -> None:
+        """A whole row of a relation: no more of it than is known may show."""
 
     def attribute(self, name: str, source: Source) -> None:
         """`t.name` where t has no such column (that is known): the server calls the function `name` with the row."""

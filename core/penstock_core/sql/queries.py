@@ -8,7 +8,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.catalog import Relation
-from penstock_core.sql.expressions import ExpressionRules, hidden_column, idents
+from penstock_core.sql.expressions import ExpressionRules, hidden_column, idents, strings
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.grouping import extend_group_by
@@ -16,7 +16,7 @@ from penstock_core.sql.naming import Meaning, Names, unknown_relation
 from penstock_core.sql.outputs import select_columns
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
-from penstock_core.sql.substitution import Substitutions
+from penstock_core.sql.substitution import Replacements, Substitutions
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
 # So that no statement can keep the gate busy by looking through them again and again.
@@ -29,6 +29,8 @@ class QueryRules(ExpressionRules):
     def __init__(self, governed: Governed, names: Names, facts: Facts, substitutions: Substitutions) -> None:
         super().__init__(governed, names, facts)
         self.substitutions = substitutions
+        # What stands in the text until the statement has been analysed, and what has to stand there then.
+        self.replacements = Replacements()
 
     # ---- whole queries
 
@@ -52,6 +54,8 @@ class QueryRules(ExpressionRules):
 
     def _select(self, select: ast.SelectStmt, scope: Scope) -> Columns:
         select.fromClause = self.from_clause(select.fromClause, scope)
+        if self.masked:
+            select.targetList = self.expanded(select.targetList, scope)
         columns = select_columns(select.targetList or (), scope)
         scope.outputs = frozenset(target.name or "" for target in select.targetList or ())
         if any(source.substituted for source in scope.sources):
@@ -63,6 +67,51 @@ class QueryRules(ExpressionRules):
             self.expression(part, scope)
         self._tail(select, scope)
         return columns
+
+    def expanded(self, targets: Iterable[Any] | None, scope: Scope) -> tuple[ast.Node, ...]:
+        """The output columns, each star replaced by the columns that it is known to stand for.
+
+        So that a column which was added since the catalog was read does not show. What is no plain relation keeps its
+        star: a masked subquery names its columns, and functions bring what they bring.
+        """
+        listed: list[ast.Node] = []
+        for target in targets or ():
+            fields = target.val.fields or () if isinstance(target.val, ast.ColumnRef) else ()
+            star = bool(fields) and isinstance(fields[-1], ast.A_Star)
+            sources = self._starred(idents(fields), scope) if star else []
+            if any(source.relation is not None for source in sources):
+                self.facts.pinned = True
+                for source in sources:
+                    columns = (source.columns or ()) if source.relation is not None else ("*",)
+                    listed.extend(_selected(source.name, column) for column in columns)
+            else:
+                listed.append(target)
+        return tuple(listed)
+
+    def _starred(self, qualifiers: list[str], scope: Scope) -> list[Source]:
+        """The sources that a star means; none where they can't be named one by one."""
+        if qualifiers:
+            return scope.find(qualifiers[-1], qualifiers[-2] if len(qualifiers) > 1 else "")[:1]
+        sources = [source for source in scope.sources if not source.qualified_only]
+        names = {source.name for source in sources}
+        return [] if scope.merges or "" in names or len(names) < len(sources) else sources
+
+    def known_row(self, source: Source) -> None:
+        """In the relation's place goes the query of its known columns; a statement's target has no such place."""
+        relation, item = source.relation, source.item
+        if relation is None:
+            return
+        if item is None:
+            raise refused(
+                f"a row of {source.name} may not be read as a whole while it is written to", "name the columns you need"
+            )
+        self.facts.pinned = True
+        self.replacements.add(item, self.substitute(item, relation))
+
+    def put_replacements(self, statement: ast.Node) -> None:
+        """What was found to have to stand elsewhere in the statement goes there."""
+        if len(self.replacements):
+            self.replacements.put(statement, self.facts.substituted)
 
     def _values(self, select: ast.SelectStmt, scope: Scope) -> Columns:
         columns = tuple(f"column{number}" for number in range(1, len(select.valuesLists[0]) + 1))  # type: ignore[index]
@@ -172,6 +221,8 @@ class QueryRules(ExpressionRules):
         source = Source(name, columns, schema=schema, substituted=node is not item)
         if source.substituted:
             source.key = self._key(relation, columns)
+        else:
+            source.relation, source.item = relation, item
         return node, [source]
 
     def _key(self, relation: Relation, columns: Columns) -> tuple[str, ...]:
@@ -323,6 +374,11 @@ class QueryRules(ExpressionRules):
         self.expression(item.args, scope)
         self.expression(item.repeatable, scope)
         return item, sources
+
+
+def _selected(source: str, column: str) -> ast.ResTarget:
+    last = ast.A_Star() if column == "*" else strings(column)[0]
+    return ast.ResTarget(val=ast.ColumnRef(fields=(*strings(source), last)))
 
 
 def _declared(table: ast.CommonTableExpr) -> Columns:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pglast import ast
+
 from penstock_core.sql.catalog import Relation
 
 # The output columns of something; None where they can't be known without the server.
@@ -30,6 +32,11 @@ class Source:
     substituted: bool = False
     # Of such a one: its primary key, if none of it is masked.
     key: tuple[str, ...] = ()
+    # The relation that it is, as it stands in the text (not replaced), and where it stands in a FROM clause.
+    relation: Relation | None = None
+    item: ast.RangeVar | None = None
+    # What a join with an alias holds.
+    members: tuple[Source, ...] = ()
     # The governed relation that a writing statement names as its target, so that nothing can stand in its place: its
     # masked columns are replaced one by one where they are read.
     target: Relation | None = None
@@ -125,7 +132,7 @@ def merged(sources: Iterable[Source], name: str) -> Source:
     hidden = frozenset().union(*(part.hidden for part in parts)) if parts else frozenset()
     if columns is not None and len(columns) > MOST_COLUMNS:
         columns = None
-    return Source(name, None if columns is None else tuple(columns), hidden=hidden)
+    return Source(name, None if columns is None else tuple(columns), hidden=hidden, members=tuple(parts))
 
 
 def rename(columns: Columns, names: tuple[str, ...]) -> Columns:

@@ -36,6 +36,7 @@ class Rewriter(UtilityRules):
     def statement(self, node: ast.Node) -> None:
         """One statement of the text. Raises Refused."""
         self._dispatch(node)
+        self.put_replacements(node)
         # For the statements behind it in the text.
         if self.facts.changes_search_path:
             self.names = replace(self.names, search_path=None)

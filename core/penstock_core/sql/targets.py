@@ -13,14 +13,10 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.catalog import Cascade, Relation, RelationName
-from penstock_core.sql.expressions import idents, strings
-from penstock_core.sql.facts import Facts
-from penstock_core.sql.governed import Governed
-from penstock_core.sql.naming import Names, unknown_relation
+from penstock_core.sql.naming import unknown_relation
 from penstock_core.sql.queries import QueryRules
 from penstock_core.sql.refusal import refused
-from penstock_core.sql.scope import Scope, Source
-from penstock_core.sql.substitution import Replacements, Substitutions
+from penstock_core.sql.scope import Source
 from penstock_core.sql.typenames import name_parts
 
 # Each is replaced by some hundred words.
@@ -62,10 +58,6 @@ def sets(targets: Iterable[Any] | None) -> frozenset[str]:
 class TargetRules(QueryRules):
     """Looks after targets and what reads them; `writes.py` knows the statements."""
 
-    def __init__(self, governed: Governed, names: Names, facts: Facts, substitutions: Substitutions) -> None:
-        super().__init__(governed, names, facts, substitutions)
-        self.replacements = Replacements()
-
     def target(self, name: ast.RangeVar | None, effect: Effect) -> tuple[Source, Relation | None]:
         """The target as a source of its statement. Raises Refused if it may not be written to in that way."""
         if name is None:
@@ -90,7 +82,7 @@ class TargetRules(QueryRules):
         schema = meaning.schema if name.alias is None else ""
         columns = tuple(column.name for column in relation.columns)
         governed = relation if self.governed.governs(relation) else None
-        return Source(alias, columns, schema=schema, target=governed), relation
+        return Source(alias, columns, schema=schema, relation=relation, target=governed), relation
 
     def truncated(self, name: ast.RangeVar) -> None:
         """A table that is emptied. Raises Refused if that may run code that could read masked columns."""
@@ -257,38 +249,6 @@ class TargetRules(QueryRules):
         self.replacements.add(node, value)
         if len(self.replacements) > _MOST_REFERENCES:
             raise refused(f"the statement names masked columns more than {_MOST_REFERENCES} times", "split it")
-
-    def put_masks(self, statement: ast.Node) -> None:
-        """The masks in place of the references to masked columns of the target that were found in the statement."""
-        if len(self.replacements):
-            self.replacements.put(statement, self.facts.substituted)
-
-    def expanded(self, exprs: Iterable[Any] | None, scope: Scope) -> tuple[ast.Node, ...]:
-        """The list of RETURNING with each star that means the target replaced by the columns it stands for."""
-        listed: list[ast.Node] = []
-        for item in exprs or ():
-            fields = item.val.fields or () if isinstance(item.val, ast.ColumnRef) else ()
-            if not fields or not isinstance(fields[-1], ast.A_Star):
-                listed.append(item)
-                continue
-            qualifiers = idents(fields)
-            if not qualifiers and scope.merges:
-                raise refused("RETURNING * over a join with USING is not understood", "name the columns you need")
-            sources = [one for one in scope.sources if not one.qualified_only]
-            if qualifiers:
-                sources = scope.find(qualifiers[-1], qualifiers[-2] if len(qualifiers) > 1 else "")[:1]
-            if not any(source.target is not None for source in sources):
-                listed.append(item)
-                continue
-            for source in sources:
-                columns = (source.columns or ()) if source.target is not None else ("*",)
-                listed.extend(_selected(source.name, column) for column in columns)
-        return tuple(listed)
-
-
-def _selected(source: str, column: str) -> ast.ResTarget:
-    last = ast.A_Star() if column == "*" else strings(column)[0]
-    return ast.ResTarget(val=ast.ColumnRef(fields=(*strings(source), last)))
 
 
 def _bound(relation: Relation, masked: frozenset[str], names: Collection[str]) -> Iterable[str]:

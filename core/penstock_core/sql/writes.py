@@ -5,11 +5,13 @@ What they read besides the target is a query like any other; the target itself i
 
 from __future__ import annotations
 
+from typing import Any
+
 from pglast import ast, enums
 
 from penstock_core.sql import targets
 from penstock_core.sql.catalog import Relation
-from penstock_core.sql.expressions import idents
+from penstock_core.sql.expressions import idents, strings
 from penstock_core.sql.guardrails import chooses
 from penstock_core.sql.naming import unknown_relation
 from penstock_core.sql.outputs import select_columns
@@ -54,7 +56,7 @@ class WriteRules(TargetRules):
             case ast.MergeStmt():
                 target = self.merge(statement, scope)
         columns = self.returning(statement.returningClause, target, scope)
-        self.put_masks(statement)
+        self.put_replacements(statement)
         return columns
 
     def insert(self, statement: ast.InsertStmt, scope: Scope) -> Source:
@@ -99,7 +101,7 @@ class WriteRules(TargetRules):
         self.require_where(statement.whereClause, verb, statement.relation, relation)
         self.expression(statement.whereClause, scope)
         if len(self.replacements):
-            self.put_masks(statement)
+            self.put_replacements(statement)
             # What was a choice among values may be none among masks.
             self.require_where(statement.whereClause, verb, statement.relation, relation)
         return target
@@ -127,7 +129,7 @@ class WriteRules(TargetRules):
                 self.expression(part, inside)
         self._require_merge_where(statement, relation)
         if len(self.replacements):
-            self.put_masks(statement)
+            self.put_replacements(statement)
             self._require_merge_where(statement, relation)
         return target
 
@@ -143,9 +145,14 @@ class WriteRules(TargetRules):
         if clause is None:
             return ()
         names = {"old", "new"} | {option.value or "" for option in clause.options or ()}
-        rows = [Source(name, target.columns, target=target.target, qualified_only=True) for name in sorted(names)]
+        rows = [
+            Source(name, target.columns, relation=target.relation, target=target.target, qualified_only=True)
+            for name in sorted(names)
+        ]
         inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes, merges=scope.merges)
-        if target.target is not None:
+        if self.masked:
+            if scope.merges and any(_is_star(one) for one in clause.exprs or ()):
+                raise refused("RETURNING * over a join with USING is not understood", "name the columns you need")
             clause.exprs = self.expanded(clause.exprs, inside)
         self.expression(clause.exprs, inside)
         return select_columns(clause.exprs or (), scope)
@@ -208,6 +215,10 @@ class WriteRules(TargetRules):
                 raise refused(f"COPY of {meaning.name} is not allowed", "use COPY (SELECT …) and name the columns")
             return
         if not isinstance(self.readable(name, meaning, relation), ast.RangeSubselect):
+            if self.masked and not statement.attlist and relation.columns:
+                # Not those that were added since the catalog was read.
+                statement.attlist = strings(*[column.name for column in relation.columns if not column.generated])
+                self.facts.pinned = True
             return
         if relation.kind in ("p", "v"):
             raise refused(f"COPY of {relation.schema}.{relation.name} is not possible", "use COPY (SELECT …) TO STDOUT")
@@ -220,6 +231,12 @@ class WriteRules(TargetRules):
         statement.query = self.substitutions.query(relation, only=True, columns=wanted or tuple(known))
         statement.relation = None
         statement.attlist = None
+
+
+def _is_star(target: Any) -> bool:
+    """Whether an output column is a star without a name before it."""
+    fields = target.val.fields or () if isinstance(target.val, ast.ColumnRef) else ()
+    return len(fields) == 1 and isinstance(fields[0], ast.A_Star)
 
 
 _COPY_OPTIONS = words("""

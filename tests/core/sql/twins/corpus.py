@@ -181,6 +181,7 @@ PASS: dict[str, str] = {
     "30 update of what derives": "UPDATE u SET note = mail_key WHERE mail_key IS NULL RETURNING note",
     "30 update in a cte": "WITH c AS (UPDATE u SET note = ssn RETURNING email, note) SELECT * FROM c WHERE email < 'e'",
     "30 update of a child": "UPDATE kid SET note = email RETURNING *",
+    "30 row of the target's columns": "UPDATE u SET note = (SELECT x::text FROM (SELECT u.*) x) RETURNING note",
     "30 error in a target's value": "UPDATE u SET note = (1 / (salary - 100))::text",
     "34 not null": "UPDATE u SET id = NULL",
     "34 check of masked values that stay": "UPDATE staff SET note = 'x' WHERE id = 1 RETURNING *",
@@ -356,7 +357,6 @@ DENY: dict[str, str] = {
     "30 name that an inner source may have": "UPDATE u SET note = (SELECT ssn FROM json_to_record('{}') AS r(x int))",
     "30 name of the row that is proposed": "INSERT INTO staff (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note ="
     " email",
-    "30 row of the target's type": "UPDATE u SET note = (SELECT x::text FROM (SELECT u.*) x)",
     "33 check with what is generated": "UPDATE badge SET floor = 3",
     "33 check with another column": "UPDATE badge SET held = 3",
     "33 index that masked values choose for": "UPDATE badge SET room = 3",

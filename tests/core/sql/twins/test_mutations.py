@@ -247,7 +247,7 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "masked columns of targets": nothing("target_column"),
     "bare columns of targets": nothing("owned_column"),
     "stars in RETURNING": lambda patch: patch.setattr(Rewriter, "expanded", lambda self, exprs, scope: exprs),
-    "masks in place": nothing("put_masks"),
+    "masks in place": nothing("put_replacements"),
     "what is only carried to governed relations": nothing("governed_target"),
     "new rows beside masked values": nothing("inserted"),
     "rows that masked values refer to": nothing("deleted"),

@@ -255,13 +255,14 @@ class Twins:
         return see(self.left, decision), see(self.right, decision)
 
 
-def see(url: str, decision: Decision) -> Seen:
-    """Run a decision's text and roll it back."""
+def see(url: str, decision: Decision, before: str = "SELECT") -> Seen:
+    """Run a decision's text, after something that the gate did not see, and roll it all back."""
     if decision.action is Action.DENY:
         raise AssertionError(decision.denial)
     with psycopg.connect(url, autocommit=True) as connection:
         server = connection.pgconn
         server.exec_(b"BEGIN")
+        server.exec_(before.encode())
         result = server.exec_(decision.text.encode())
         copied = b""
         if result.status == pq.ExecStatus.COPY_OUT:
