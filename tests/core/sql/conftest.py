@@ -18,7 +18,12 @@ def twins16(postgres16: EmbeddedPostgres) -> Twins:
     return make_twins(postgres16)
 
 
-@pytest.fixture(params=["twins18", "twins16"])
+@pytest.fixture(scope="session")
+def twins15(postgres15: EmbeddedPostgres) -> Twins:
+    return make_twins(postgres15)
+
+
+@pytest.fixture(params=["twins18", "twins16", "twins15"])
 def twins(request: pytest.FixtureRequest) -> Twins:
     """Each server in turn."""
     both: Twins = request.getfixturevalue(request.param)

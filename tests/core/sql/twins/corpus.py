@@ -215,6 +215,15 @@ PASS: dict[str, str] = {
     " WHEN NOT MATCHED THEN INSERT (id, email) VALUES (log.id + 70, line)",
     "merge by the table itself": "MERGE INTO staff AS s USING staff AS t ON t.email = s.email AND s.id = t.id"
     " WHEN MATCHED THEN UPDATE SET note = t.email || s.pay",
+    "merge in cte": "WITH m AS (MERGE INTO log USING u ON u.id = log.n WHEN MATCHED THEN DELETE RETURNING u.email)"
+    " SELECT * FROM m",
+    "merge with returning": "MERGE INTO staff USING log ON log.n = staff.id WHEN MATCHED THEN UPDATE SET note = 'x'"
+    " RETURNING merge_action(), *",
+    "merge by source": "MERGE INTO staff USING log ON log.n = staff.id WHEN NOT MATCHED BY SOURCE AND email < 'g'"
+    " THEN DELETE"
+    " RETURNING staff.email",
+    "old and new": "UPDATE staff SET note = email RETURNING old.email, new.note, old.note, new.*",
+    "old and new by other names": "UPDATE staff SET note = email RETURNING WITH (OLD AS o, NEW AS n) o.email, n.*",
     "merge that meets a row twice": "MERGE INTO staff USING (SELECT 1 FROM duty) d ON email IS NOT NULL"
     " WHEN MATCHED THEN UPDATE SET note = 'x'",
     "name that is a column of the target and an alias": "UPDATE u SET note = (SELECT o.email AS ssn FROM o ORDER BY"
@@ -230,6 +239,17 @@ PASS: dict[str, str] = {
     "rounded as text": "SELECT born::text, at::text, spent::text, to_char(seen, 'DD HH24'), steps % 100 FROM visit",
     "rounded, through a view": "SELECT birthday, days, spent FROM ages WHERE spent >= 10",
     "rounded, copied out": "COPY visit (born, at, spent) TO STDOUT",
+}
+
+# What servers before a version do not know, and how they say so.
+SYNTAX_ERROR, UNDEFINED_TABLE = "42601", "42P01"
+SINCE: dict[str, tuple[int, str]] = {
+    "json array of a query": (16, SYNTAX_ERROR),
+    "merge in cte": (17, SYNTAX_ERROR),
+    "merge with returning": (17, SYNTAX_ERROR),
+    "merge by source": (17, SYNTAX_ERROR),
+    "old and new": (18, UNDEFINED_TABLE),
+    "old and new by other names": (18, SYNTAX_ERROR),
 }
 
 # Statements that must be refused, whatever else changes.

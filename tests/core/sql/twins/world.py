@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
+from pglast import split
 from psycopg import pq
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -13,6 +15,9 @@ from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 from penstock_core.sql.introspection import STATEMENTS, snapshot
+
+# The protocol that a statement comes by, and the format of its results in the extended one.
+Mode = Literal["simple", "extended", "binary"]
 
 KEY = b"a key of the tests' own, 32 long"
 
@@ -250,12 +255,12 @@ class Twins:
     def governor(self, policy: EffectivePolicy = POLICY) -> Governor:
         return Governor(policy, self.catalog, KEY)
 
-    def run(self, decision: Decision) -> tuple[Seen, Seen]:
+    def run(self, decision: Decision, mode: Mode = "simple") -> tuple[Seen, Seen]:
         """What clients of the two see, errors reduced as the session does for governed data."""
-        return see(self.left, decision), see(self.right, decision)
+        return see(self.left, decision, mode=mode), see(self.right, decision, mode=mode)
 
 
-def see(url: str, decision: Decision, before: str = "SELECT") -> Seen:
+def see(url: str, decision: Decision, before: str = "SELECT", mode: Mode = "simple") -> Seen:
     """Run a decision's text, after something that the gate did not see, and roll it all back."""
     if decision.action is Action.DENY:
         raise AssertionError(decision.denial)
@@ -263,7 +268,7 @@ def see(url: str, decision: Decision, before: str = "SELECT") -> Seen:
         server = connection.pgconn
         server.exec_(b"BEGIN")
         server.exec_(before.encode())
-        result = server.exec_(decision.text.encode())
+        result = _run(server, decision.text, mode)
         copied = b""
         if result.status == pq.ExecStatus.COPY_OUT:
             while (chunk := server.get_copy_data(0))[0] > 0:
@@ -273,6 +278,17 @@ def see(url: str, decision: Decision, before: str = "SELECT") -> Seen:
         server.exec_(b"ROLLBACK")
         server.exec_(b"DISCARD ALL")
         return seen
+
+
+def _run(server: pq.abc.PGconn, text: str, mode: Mode) -> pq.abc.PGresult:
+    """By the extended protocol one statement after the other, up to the first that fails."""
+    if mode == "simple":
+        return server.exec_(text.encode())
+    for statement in split(text):
+        result = server.exec_params(statement.encode(), [], result_format=mode == "binary")
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            break
+    return result
 
 
 def _seen(result: pq.abc.PGresult, copied: bytes, reduced: bool) -> Seen:
