@@ -18,7 +18,7 @@ from penstock_core.resources.database import TlsMode
 from penstock_sidecar.proxy import tls
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.login import Credentials, Greeting, Login, LoginError
+from penstock_sidecar.wire.login import UNSAFE, Credentials, Greeting, Login, LoginError
 from penstock_sidecar.wire.messages import ErrorFields
 
 CONNECT_SECONDS = 15.0
@@ -66,7 +66,8 @@ async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
         async with asyncio.timeout(CONNECT_SECONDS):
             transport, encrypted = await _open(server)
             try:
-                greeting = await _log_in(transport, encrypted, credentials, parameters)
+                trusted = encrypted and server.tls in ("verify-ca", "verify-full")
+                greeting = await _log_in(transport, encrypted, trusted, credentials, parameters)
             except BaseException:
                 transport.abort()
                 raise
@@ -226,13 +227,13 @@ async def _encrypt(transport: asyncio.Transport, context: ssl.SSLContext, server
 
 
 async def _log_in(
-    transport: asyncio.Transport, encrypted: bool, credentials: Credentials, parameters: dict[str, str]
+    transport: asyncio.Transport, encrypted: bool, trusted: bool, credentials: Credentials, parameters: dict[str, str]
 ) -> Greeting:
     binding = None
     if encrypted:
         socket_ = transport.get_extra_info("ssl_object")
         binding = tls.end_point_binding(socket_.getpeercert(binary_form=True)) if socket_ is not None else None
-    login = Login(credentials, parameters, secrets.token_urlsafe(18), encrypted=encrypted, binding=binding)
+    login = Login(credentials, parameters, secrets.token_urlsafe(18), trusted=trusted, binding=binding)
     protocol = _LoggingIn(transport, login)
     transport.set_protocol(protocol)
     transport.write(login.start())
@@ -247,6 +248,8 @@ def _refusal(fields: ErrorFields) -> ErrorFields:
             "08004", f"the database refused Penstock's own credentials ({fields.sqlstate})",
             "the Secret of the Database's credentialsSecretRef has to hold a valid username and password",
         )  # fmt: skip
+    if fields.sqlstate == UNSAFE:
+        return fatal(UNSAFE, f"the login at the database can't be gone on with: {fields.message}")
     return fatal(fields.sqlstate, f"the database refused the connection: {fields.message}")
 
 

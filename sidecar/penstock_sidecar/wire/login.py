@@ -15,6 +15,8 @@ from penstock_sidecar.wire.scram import MECHANISM, MECHANISM_PLUS, ScramClient, 
 
 # No message of a login is long; a server that sends more is none.
 _LONGEST = 65536
+# Not the server refuses us (class 28) but we will not go on with it.
+UNSAFE = "08004"
 
 
 class LoginError(Exception):
@@ -49,12 +51,13 @@ class Login:
 
     def __init__(
         self, credentials: Credentials, parameters: dict[str, str], nonce: str, *,
-        encrypted: bool = False, binding: bytes | None = None,
+        trusted: bool = False, binding: bytes | None = None,
     ) -> None:  # fmt: skip
         self._credentials = credentials
         self._parameters = parameters
         self._nonce = nonce
-        self._encrypted = encrypted
+        # Whether the connection is encrypted and the server's certificate was checked.
+        self._trusted = trusted
         self._binding = binding
         self._scram: ScramClient | None = None
         self._authenticated = False
@@ -80,7 +83,7 @@ class Login:
             try:
                 answers.append(self._message(kind, body))
             except (ScramError, messages.MalformedError, BrokenStreamError) as error:
-                raise _refusal("28000", str(error)) from None
+                raise _refusal(UNSAFE, str(error)) from None
         return b"".join(answers)
 
     def _message(self, kind: int, body: bytes) -> bytes:
@@ -110,9 +113,9 @@ class Login:
             self._authenticated = True
             return b""
         if method == 3:
-            if not self._encrypted:
+            if not self._trusted:
                 raise _refusal(
-                    "28000", "the server asks for the password in clear, and the connection is not encrypted"
+                    UNSAFE, "it asks for the password in clear, and no certificate proves whose server it is (tls.mode)"
                 )
             return messages.password(password.encode())
         if method == 5:
@@ -125,7 +128,7 @@ class Login:
             self._scram.verify(body)
             self._scram_verified = True
             return b""
-        raise _refusal("28000", f"the server asks for authentication method {method}, which Penstock does not speak")
+        raise _refusal(UNSAFE, f"it asks for authentication method {method}, which Penstock does not speak")
 
     _scram_verified = False
 
@@ -133,7 +136,7 @@ class Login:
         offered = body.decode(errors="replace").split("\x00")
         bound = self._binding is not None and MECHANISM_PLUS in offered
         if not bound and MECHANISM not in offered:
-            raise _refusal("28000", "the server offers no SASL mechanism that Penstock speaks")
+            raise _refusal(UNSAFE, "it offers no SASL mechanism that Penstock speaks")
         self._scram = ScramClient(
             self._credentials.password, self._nonce, self._binding if bound else None,
             could_bind=self._binding is not None,

@@ -12,6 +12,7 @@ import trustme
 import uvloop
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.resources.database import TlsMode
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.wire import login
@@ -135,10 +136,13 @@ async def test_older_methods(secure: EmbeddedPostgres, credentials: Path, ca_fil
     await log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file))
 
 
-async def test_no_password_in_clear_without_tls(secure: EmbeddedPostgres, credentials: Path) -> None:
+@pytest.mark.parametrize("mode", ["disable", "require"])
+async def test_no_password_in_clear_to_nobody_knows_whom(
+    secure: EmbeddedPostgres, credentials: Path, mode: TlsMode
+) -> None:
     (credentials / "username").write_text("by_clear")
-    with pytest.raises(UpstreamError, match="refused Penstock's own credentials"):
-        await log_in(Server("localhost", secure.port, "disable", credentials))
+    with pytest.raises(UpstreamError, match="asks for the password in clear, and no certificate proves"):
+        await log_in(Server("localhost", secure.port, mode, credentials))
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ def test_md5() -> None:
     assert answer == message(b"p", b"md5e169bf7c55b8494e6114eef7b5b0c068\x00")
 
 
-def test_a_password_in_clear_only_where_the_connection_is_encrypted() -> None:
+def test_a_password_in_clear_only_where_a_certificate_proved_who_asks() -> None:
     asked = message(b"R", b"\x00\x00\x00\x03")
-    assert login(encrypted=True).feed(asked) == message(b"p", b"made-up-word\x00")
-    with pytest.raises(LoginError, match="not encrypted"):
+    assert login(trusted=True).feed(asked) == message(b"p", b"made-up-word\x00")
+    with pytest.raises(LoginError, match="no certificate proves"):
         login().feed(asked)
 
 

@@ -104,7 +104,7 @@ def test_a_login_fails_in_words_and_is_never_taken_in_by_half(seed: int) -> None
     dice = Random(seed)
     for _ in range(TIMES):
         encrypted = dice.random() < 0.5
-        login = Login(Credentials("u", "secret"), {}, "nonce", encrypted=encrypted)
+        login = Login(Credentials("u", "secret"), {}, "nonce", trusted=encrypted)
         login.start()
         said = b"".join(dice.choices(LOGINS, k=dice.randrange(1, 8)))
         sent, refusals = b"", []
