@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from penstock_core.policy.effective import Limit
+
 
 class Action(StrEnum):
     """What becomes of a statement."""
@@ -78,5 +80,7 @@ class Decision:
     # True if the last such change sets it back to what the session began with (RESET ALL, DISCARD ALL): if no
     # transaction is open when the text has succeeded, that path is known again.
     resets_search_path: bool = False
+    # The most rows that it may return, where it may return any; then it is a single statement.
+    row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision
+from penstock_sidecar.wire.framing import Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 
@@ -82,3 +83,28 @@ class Portal:
     decision: Decision
     epoch: int
     parameters: int | None
+    # How many rows its Executes have returned, where they are counted.
+    returned: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """A statement that waits for its intent to become durable."""
+
+    ticket: int
+    spot: Spot
+    pending: Pending
+    # What to send for it; None: as it came.
+    replacement: bytes | None
+    decision: Decision
+
+
+def deallocated(text: str) -> str | None:
+    """The name in a lone DEALLOCATE, as the server folds it; None where the text is not that simple."""
+    words = text.strip().rstrip(";").split()
+    name = words[-1]
+    if len(words) > 3 or (len(words) == 3 and words[1].lower() != "prepare"):
+        return None
+    if name.startswith('"') and name.endswith('"') and name.count('"') == 2:
+        return name[1:-1]
+    return name.lower() if name.isidentifier() else None
