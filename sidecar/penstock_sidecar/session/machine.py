@@ -190,6 +190,8 @@ class Session:
             action(*arguments)
         except (BrokenStreamError, MalformedError) as error:
             self._break(f"protocol violation: {error}")
+        if self._closed:
+            self._wind_up()
         if flow.state not in TABLE[before][event]:
             raise IllegalEventError(f"{event} leads from {before} to {flow.state}, which the table lacks")
         return flow.take()
@@ -376,12 +378,11 @@ class Session:
         self._part()
 
     def _part(self) -> None:
-        if self._server is not None and self._server.part():
-            self._wind_up()
+        if self._server is not None:
+            self._server.part()
 
     def _lost(self, reason: str) -> None:
-        server = self._server
-        said = server is not None and server.said_fatal
+        said = self._server is not None and self._server.said_fatal
         text = reason or "the database closed the connection"
         self._end(None if said else refusals.fatal("08006", text), "" if said else text)
 
@@ -400,7 +401,6 @@ class Session:
     def _close(self, problem: str) -> None:
         self._flow.commands.append(Close(problem))
         self._flow.state = State.CLOSED
-        self._wind_up()
 
     def _wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""

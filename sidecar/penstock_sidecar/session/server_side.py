@@ -91,18 +91,17 @@ class ServerSide:
             self.receive(held.pop(0))
         self._held = held
 
-    def part(self) -> bool:
+    def part(self) -> None:
         """Say farewell and close, if nothing is in flight."""
         flow = self._flow
         if self.farewell is None or flow.queue or flow.skipping or flow.status != b"I" or self._held:
-            return False
+            return
         if not self.between_messages or flow.state is not State.RUNNING:
-            return False
+            return
         flow.to_server.append(messages.TERMINATE)
         flow.to_client.append(messages.error_response(self.farewell))
         flow.commands.append(Close(""))
         flow.state = State.CLOSED
-        return True
 
     # The messages.
 
