@@ -45,7 +45,7 @@ spec:
     - {{tags: [pii.email], with: {{{mask}: {{}}}}}}
   guardrails:
     requireWhere: [update, delete]
-"""
+{more}"""
 
 
 class Program:
@@ -105,13 +105,13 @@ def till(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     return postgres
 
 
-def write(directory: Path, server: EmbeddedPostgres, mask: str = "email", **changes: Any) -> None:
+def write(directory: Path, server: EmbeddedPostgres, mask: str = "email", guardrails: str = "", **changes: Any) -> None:
     (directory / "credentials").mkdir(exist_ok=True)
     (directory / "credentials" / "username").write_text("till")
     (directory / "credentials" / "password").write_text(PASSWORD)
     (directory / "mask.key").write_text(base64.b64encode(b"k" * 32).decode())
     resources = directory / "resources.yaml.new"
-    resources.write_text(RESOURCES.format(port=server.port, mask=mask))
+    resources.write_text(RESOURCES.format(port=server.port, mask=mask, more=guardrails))
     resources.rename(directory / "resources.yaml")
     settings: dict[str, Any] = {
         "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "till", "namespace": "shop", "name": "till-gate",
@@ -166,6 +166,33 @@ def test_masks_guards_changes_of_policy_and_a_clean_end(program: Program, till: 
         assert 'penstock_statements_total{decision="deny"} 1.0' in metrics
         assert "policy generation" in get(listening["health"], "/readyz")
         assert get(listening["health"], "/healthz") == "ok\n"
+    assert program.end() == 0
+    assert not [line for line in program.log if "Traceback" in str(line) or line["level"] == "error"]
+
+
+def test_limits_of_what_one_statement_may_take(program: Program, till: EmbeddedPostgres) -> None:
+    listening = program.wait_for("listening")
+    write(program.directory, till, guardrails="    maxRowsReturned: 5\n    statementTimeout: 2s\n")
+    program.wait_for("policy in force")
+    for threshold in (None, 0):
+        with connect(listening["address"], prepare_threshold=threshold) as client:
+            assert (
+                client.execute("SELECT email FROM customers, generate_series(1, 5)").fetchall()
+                == [("a***@example.com",)] * 5
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="more than 5 rows") as refused:
+                client.execute("SELECT email FROM customers, generate_series(1, 6)")
+            assert refused.value.diag.message_detail == "Refused by policy web, rule guardrails.maxRowsReturned."
+            for text in ("COPY customers TO STDOUT", "SELECT 1; SELECT 2"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="held to a number of rows"):
+                    client.execute(text)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not be more than 2000 ms"):
+                client.execute("SET statement_timeout = 0")
+            client.execute("SET statement_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                client.execute("SELECT count(*) FROM generate_series(1, 100000000)")
+            client.execute("RESET statement_timeout")
+            assert client.execute("SHOW statement_timeout").fetchone() == ("2s",)
     assert program.end() == 0
     assert not [line for line in program.log if "Traceback" in str(line) or line["level"] == "error"]
 

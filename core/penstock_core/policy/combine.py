@@ -90,6 +90,11 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             if (timeout := policy.spec.guardrails.statement_timeout) is not None
         ),
+        max_rows_returned=_least(
+            Limit(rows, Rule(policy.name, "guardrails.maxRowsReturned"))
+            for policy in policies
+            if (rows := policy.spec.guardrails.max_rows_returned) is not None
+        ),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
     )

@@ -88,6 +88,8 @@ class PolicySet:
     deny_functions: tuple[tuple[str, Rule], ...] = ()
     # How long one statement may run, in milliseconds.
     statement_timeout: Limit | None = None
+    # How many rows one statement may return.
+    max_rows_returned: Limit | None = None
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from penstock_core.policy.effective import Limit
+
 
 class Action(StrEnum):
     """What becomes of a statement."""
@@ -90,5 +92,7 @@ class Decision:
     # Names of temporary tables that the session has from then on; and whether it gives up all that it had.
     temporary: frozenset[str] = frozenset()
     drops_temporary: bool = False
+    # The most rows that it may return, where it may return any; then it is a single statement.
+    row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""

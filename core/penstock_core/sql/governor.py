@@ -21,6 +21,7 @@ from penstock_core.sql.naming import Names
 from penstock_core.sql.normalize import audit_text
 from penstock_core.sql.parse import parse
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.row_limits import row_limit
 from penstock_core.sql.statements import Rewriter
 from penstock_core.sql.substitution import Substitutions
 
@@ -101,6 +102,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         text=text,
         observed=would_be.action,
         redact_errors=False,
+        row_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
@@ -159,6 +161,7 @@ class _Judge:
         rewriting = facts.touched or facts.pinned
         if rewriting or self.governed.masked:
             _check_columns(facts)
+        limit = row_limit(self.governed.policies.max_rows_returned, statements, facts, catalog)
         return Decision(
             Action.REWRITE if rewriting else Action.ALLOW,
             deparse(statements, facts.substituted) if rewriting else text,
@@ -177,6 +180,7 @@ class _Judge:
             closes=tuple(facts.closes),
             temporary=frozenset(facts.temporary),
             drops_temporary=facts.drops_temporary,
+            row_limit=limit,
         )
 
     def _refuse(self, denial: Denial) -> Decision:

@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
-        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING):
+        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
             self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
 
     # Performing commands.

@@ -6,13 +6,14 @@ The server's answers are `server_side.py`'s.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import refusals
+from penstock_sidecar.session import counting, refusals
 from penstock_sidecar.session.commands import Close, RefreshCatalog
+from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
+from penstock_sidecar.session.pending import Held, Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
@@ -24,18 +25,6 @@ _NEVER_SKIPPED = frozenset(b"SXcf")
 _WHILE_COPYING = frozenset(b"SXcfH")
 
 
-@dataclass(slots=True)
-class Held:
-    """A statement that waits for its intent to become durable."""
-
-    ticket: int
-    spot: Spot
-    pending: Pending
-    # What to send for it; None: as it came.
-    replacement: bytes | None
-    decision: Decision
-
-
 # Of these nothing is ever noted, so that one entry serves all.
 _BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 
@@ -43,10 +32,10 @@ _BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Ki
 class ClientSide:
     """The direction from client to server."""
 
-    def __init__(self, flow: Flow, nonce: str, limit: int) -> None:
+    def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
         self._flow = flow
         # No client can have a statement or portal of this name.
-        self._nobody = f"penstock_{nonce}"
+        self._nobody = nobody
         self._limit = limit
         self._scanner = Scanner(FROM_CLIENT, limit=limit)
         self._chunk = b""
@@ -55,6 +44,8 @@ class ClientSide:
         # chunk[:start] is dealt with.
         self._start = 0
         self._waiting: list[bytes] = []
+        # How much of it there is.
+        self.waiting = 0
         self.held: Held | None = None
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
@@ -69,6 +60,7 @@ class ClientSide:
         """Bytes from the client, at any time. Raises BrokenStreamError and MalformedError."""
         if self._flow.state is not State.RUNNING:
             self._waiting.append(data)
+            self.waiting += len(data)
             return
         self._chunk, self._spots = self._scanner.scan(data)
         self._next = self._start = 0
@@ -78,7 +70,9 @@ class ClientSide:
         """Go on after a wait, with what came meanwhile. Raises as `receive`."""
         self._work()
         while self._waiting and self._flow.state is State.RUNNING:
-            self.receive(self._waiting.pop(0))
+            data = self._waiting.pop(0)
+            self.waiting -= len(data)
+            self.receive(data)
 
     def _work(self) -> None:
         flow = self._flow
@@ -178,14 +172,44 @@ class ClientSide:
                 flow.state = State.RECORDING
                 return
             flow.awaited = flow.ticket
-        flow.push(pending, decision)
+        self._send(spot, pending, replacement, decision)
+
+    def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        if decision.row_limit is not None:
+            self._send_counted(spot, pending, decision, decision.row_limit)
+            return
+        self._flow.push(pending, decision)
         if replacement is not None:
             self._replace(spot, replacement)
 
-    def _send(self, held: Held) -> None:
-        self._flow.push(held.pending, held.decision)
-        if held.replacement is not None:
-            self._replace(held.spot, held.replacement)
+    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit) -> None:
+        """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
+        flow = self._flow
+        before = b""
+        if pending.kind is Kind.QUERY:
+            # To a Query, too, the server forgets the unnamed statement and portal.
+            flow.statements.pop("", None)
+            flow.portals.pop("", None)
+            before, counted = counting.of_query(limit, pending, decision, flow.epoch)
+            flow.queue.extend(counted.query)
+        else:
+            name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
+            counted = Counted(limit, pending, flow.portals[name], name, asked)
+        flow.counted = counted
+        flow.push(counted.pending, decision)
+        self._replace(spot, before + counted.start())
+        flow.state = State.COUNTING
+
+    def go_on(self) -> None:
+        """The statement whose rows were counted is answered. Raises as `receive`."""
+        flow = self._flow
+        counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
+        if counted is not None and counted.query and not counted.skipped:
+            flow.skipping = False
+            sent, due = counting.end_of_query()
+            flow.queue.extend(due)
+            flow.to_server.append(sent)
+        self.resume()
 
     def _fail(self, held: Held, reason: str) -> None:
         """Send what must fail in its place."""
@@ -212,8 +236,9 @@ class ClientSide:
         elif refusal:
             self._fail(held, refusal)
         else:
-            self._send(held)
-        self.resume()
+            self._send(held.spot, held.pending, held.replacement, held.decision)
+        if self._flow.state is State.RUNNING:
+            self.resume()
 
     # The simple protocol.
 
@@ -336,10 +361,7 @@ class ClientSide:
         if portal.epoch != flow.epoch:
             decision = flow.decide(portal.statement.text)
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
-                decision = Decision(
-                    Action.DENY, "", decision.verbs, decision.relations, (), decision.policies, decision.generation,
-                    refusals.STALE_PORTAL, audit_text=decision.audit_text,
-                )  # fmt: skip
+                decision = refusals.stale(decision)
             if decision.action is Action.DENY:
                 pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
                 self._refuse(spot, decision, portal.statement.text, pending, messages.execute(self._nobody))

@@ -163,3 +163,8 @@ class Particulars:
     key: bytes = field(repr=False)
     # Unguessable: part of names that no client may hit upon.
     nonce: str = field(repr=False)
+
+    @property
+    def nobody(self) -> str:
+        """A name that no statement or portal of a client can have."""
+        return f"penstock_{self.nonce}"

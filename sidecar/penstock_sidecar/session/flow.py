@@ -12,6 +12,7 @@ from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Rules, Trail
+from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
@@ -51,6 +52,8 @@ class Flow:
         self.kept = Kept()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
+        # The statement whose rows are counted, while the client's messages wait for its end.
+        self.counted: Counted | None = None
         # The server takes COPY data; it ignores Syncs meanwhile.
         self.copying_in = False
         # The transaction status by the last ReadyForQuery.
@@ -132,6 +135,8 @@ class Flow:
         while self.queue and self.queue[0].kind is not Kind.SYNC:
             failed.append(self.queue.popleft())
         self.skipping = not self.queue
+        if self.counted is not None and not self.counting:
+            self.counted.skipped = not self.counted.owns(failed[0])
         for place, pending in enumerate(failed):
             if place and pending.kind is failed[0].kind:
                 break
@@ -174,6 +179,12 @@ class Flow:
         """Whether the session's statements may run longer than the rules let them."""
         limit = self.rules.statement_timeout
         return limit is not None and (self.longest is None or self.longest > limit)
+
+    @property
+    def counting(self) -> bool:
+        """Whether the statement whose rows are counted is not answered yet."""
+        counted = self.counted
+        return counted is not None and any(pending is counted.pending for pending in self.queue)
 
     # What is answered.
 

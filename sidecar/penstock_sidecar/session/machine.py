@@ -29,9 +29,6 @@ _LONGEST_TOKEN = 32_768
 _MOST_AHEAD = 1 << 20
 # Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
 _MOST_IN_FLIGHT = 20_000
-_HTTP_ANSWER = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a PostgreSQL port.\r\n"
-)
 
 
 class Session:
@@ -45,7 +42,7 @@ class Session:
         self._encryption = Encryption(terms)
         self._ahead = b""
         self._opened: Opened | None = None
-        self._client = ClientSide(self._flow, particulars.nonce, terms.statement_limit)
+        self._client = ClientSide(self._flow, particulars.nobody, terms.statement_limit)
         self._server: ServerSide | None = None
         self.identity = terms.workload
 
@@ -59,6 +56,8 @@ class Session:
         flow = self._flow
         if flow.state is State.RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
+        if flow.state is State.COUNTING:  # may take long, and a client that goes must be noticed
+            return self._client.waiting > _MOST_AHEAD
         return flow.state not in (State.OPENING, State.ENCRYPTING, State.PROVING)
 
     @property
@@ -118,6 +117,7 @@ class Session:
             server.receive(data)
         except BrokenStreamError as error:
             self._end(refusals.fatal("08P01", f"what the database sent can't be understood: {error}"), str(error))
+        self._go_on()
         if self._closed:
             self._wind_up()
         return flow.take()
@@ -147,9 +147,7 @@ class Session:
         return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
 
     def connected(self, rules: Rules, greeting: Greeting, longest: int | None = None) -> list[Command]:
-        """Logged in upstream; the server said all this, and perhaps something after it was ready. `longest` is the
-        limit that the login put on statement_timeout.
-        """
+        """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
         return self._step(Event.CONNECTED, self._run, rules, greeting, longest)
 
     def connect_failed(self, error: ErrorFields) -> list[Command]:
@@ -192,6 +190,8 @@ class Session:
             action(*arguments)
         except (BrokenStreamError, MalformedError) as error:
             self._break(f"protocol violation: {error}")
+        if self._closed:
+            self._wind_up()
         if flow.state not in TABLE[before][event]:
             raise IllegalEventError(f"{event} leads from {before} to {flow.state}, which the table lacks")
         return flow.take()
@@ -234,7 +234,7 @@ class Session:
                 flow.state = State.CLOSED
             else:
                 if packet.http:
-                    flow.to_client.append(_HTTP_ANSWER)
+                    flow.to_client.append(refusals.HTTP_ANSWER)
                     self._close(packet.reason)
                 else:
                     self._end(refusals.fatal("08P01", packet.reason), packet.reason)
@@ -315,7 +315,7 @@ class Session:
         greeting += [messages.backend_key(said.pid, self.cancel_key), messages.ready()]
         flow.to_client += [part for part in greeting if part]
         flow.state = State.RUNNING
-        self._server = ServerSide(flow, said.parameters.get("search_path", ""))
+        self._server = ServerSide(flow, said.parameters.get("search_path", ""), own.nobody)
         ahead, self._ahead = self._ahead, b""
         if said.rest:
             self._server.receive(said.rest)
@@ -329,6 +329,7 @@ class Session:
         flow.durable = max(flow.durable, ticket)
         if self._server is not None:
             self._server.release()
+        self._go_on()
         if client.held is not None and client.held.ticket <= flow.durable:
             client.release()
         self._part()
@@ -343,6 +344,15 @@ class Session:
             self._end(error, f"the audit trail can't be written: {reason}")
         elif client.held is not None and client.held.ticket == ticket:
             client.release(reason)
+
+    def _go_on(self) -> None:
+        """Let the client's messages go on, if they waited for a statement that is answered by now."""
+        if self._server is not None and self._flow.state is State.COUNTING and not self._flow.counting:
+            self._server.hop_rows()
+            try:
+                self._client.go_on()
+            except (BrokenStreamError, MalformedError) as error:
+                self._break(f"protocol violation: {error}")
 
     def _resolved(self) -> None:
         self._flow.state = State.RUNNING
@@ -368,12 +378,11 @@ class Session:
         self._part()
 
     def _part(self) -> None:
-        if self._server is not None and self._server.part():
-            self._wind_up()
+        if self._server is not None:
+            self._server.part()
 
     def _lost(self, reason: str) -> None:
-        server = self._server
-        said = server is not None and server.said_fatal
+        said = self._server is not None and self._server.said_fatal
         text = reason or "the database closed the connection"
         self._end(None if said else refusals.fatal("08006", text), "" if said else text)
 
@@ -392,7 +401,6 @@ class Session:
     def _close(self, problem: str) -> None:
         self._flow.commands.append(Close(problem))
         self._flow.state = State.CLOSED
-        self._wind_up()
 
     def _wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision
+from penstock_sidecar.wire.framing import Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 
@@ -83,3 +84,17 @@ class Portal:
     decision: Decision
     epoch: int
     parameters: int | None
+    # How many rows its Executes have returned, where they are counted.
+    returned: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """A statement that waits for its intent to become durable."""
+
+    ticket: int
+    spot: Spot
+    pending: Pending
+    # What to send for it; None: as it came.
+    replacement: bytes | None
+    decision: Decision

@@ -21,6 +21,11 @@ UNDEFINED_PORTAL = "34000"
 
 FAILING_QUERY = messages.query(FAILING_TEXT)
 
+# What a browser is told.
+HTTP_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a PostgreSQL port.\r\n"
+)
+
 # SQLSTATE class → what is said instead of the server's text. Only what the class itself says already.
 _CLASSES = {
     "00": "notice", "01": "warning", "02": "no data", "08": "connection exception", "0A": "feature not supported",
@@ -88,9 +93,15 @@ def unrecorded(reason: str) -> ErrorFields:
 NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessions", "connect again")
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
-STALE_PORTAL = Denial(
-    "the policy changed while this portal was open", "bind the statement again", sqlstate="42501"
-)  # fmt: skip
 STALE_SQL_OBJECT = gate_denial(
     "the policy changed since this cursor or prepared statement was made in SQL", "make it again", "42501"
 )  # fmt: skip
+
+
+def stale(decision: Decision) -> Decision:
+    """The denial of a statement whose portal was opened when it was decided otherwise."""
+    denial = Denial("the policy changed while this portal was open", "bind the statement again")
+    return Decision(
+        Action.DENY, "", decision.verbs, decision.relations, (), decision.policies, decision.generation, denial,
+        audit_text=decision.audit_text,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from penstock_sidecar.session.opening import plain_path
 from penstock_sidecar.session.pending import Kind, Pending, Running
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import FROM_SERVER, BrokenStreamError, Scanner, Spot
+from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 _SCHEMA_CHANGES = (b"CREATE", b"ALTER ", b"DROP ", b"IMPORT")
@@ -24,8 +24,10 @@ _EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.
 class ServerSide:
     """The direction from server to client."""
 
-    def __init__(self, flow: Flow, initial_path: str) -> None:
+    def __init__(self, flow: Flow, initial_path: str, nobody: str) -> None:
         self._flow = flow
+        # No portal has this name.
+        self._nobody = nobody
         # The server's own word for the search_path of a new session, where it reports it.
         self._initial_path = initial_path
         self._scanner = Scanner(FROM_SERVER)
@@ -40,7 +42,8 @@ class ServerSide:
             ord("Z"): self._ready, ord("C"): self._complete, ord("E"): self._error, ord("N"): self._notice,
             ord("S"): self._parameter, ord("1"): self._parsed, ord("2"): self._bound, ord("3"): self._closed,
             ord("T"): self._described, ord("n"): self._described, ord("s"): self._executed, ord("I"): self._executed,
-            ord("G"): self._copy_in, ord("t"): self._untouched, ord("H"): self._untouched, ord("W"): self._untouched,
+            ord("D"): self._row, ord("G"): self._copy_in, ord("H"): self._copy_out, ord("W"): self._copy_out,
+            ord("t"): self._untouched,
         }  # fmt: skip
 
     @property
@@ -58,6 +61,8 @@ class ServerSide:
         if self._held or flow.held:
             self._held.append(data)
             return
+        if flow.counted is not None and flow.counted.probing:
+            self._scanner.look_by(FROM_SERVER_BY_ROW)
         chunk, spots = self._scanner.scan(data)
         self._chunk = chunk
         out = flow.to_client
@@ -86,18 +91,17 @@ class ServerSide:
             self.receive(held.pop(0))
         self._held = held
 
-    def part(self) -> bool:
+    def part(self) -> None:
         """Say farewell and close, if nothing is in flight."""
         flow = self._flow
         if self.farewell is None or flow.queue or flow.skipping or flow.status != b"I" or self._held:
-            return False
+            return
         if not self.between_messages or flow.state is not State.RUNNING:
-            return False
+            return
         flow.to_server.append(messages.TERMINATE)
         flow.to_client.append(messages.error_response(self.farewell))
         flow.commands.append(Close(""))
         flow.state = State.CLOSED
-        return True
 
     # The messages.
 
@@ -147,6 +151,10 @@ class ServerSide:
             raise BrokenStreamError("the server completed a statement that nobody sent")
         head = queue[0]
         tag = self._chunk[spot.start + 5 : spot.end - 1]
+        answer = None
+        if flow.counted is not None and head is flow.counted.pending:
+            tag = flow.counted.completed(tag)
+            answer = messages.message(b"C", tag + b"\x00")
         running = head.running
         if running is not None:
             count = tag.rpartition(b" ")[2]
@@ -161,7 +169,7 @@ class ServerSide:
             flow.copying_in = False
             if running is not None:
                 flow.finish(running, "ok", self._size(spot.end))
-        return None
+        return answer
 
     def _given_up(self, tag: bytes, running: Running | None) -> None:
         """Prepared statements and cursors are gone; where it is not known which, all are taken for gone."""
@@ -223,19 +231,35 @@ class ServerSide:
         return b"" if self._head(Kind.CLOSE, spot).swallow else None
 
     def _bound(self, spot: Spot) -> bytes | None:
-        self._head(Kind.BIND, spot)
-        return None
+        return b"" if self._head(Kind.BIND, spot).swallow else None
 
     def _described(self, spot: Spot) -> bytes | None:
         queue = self._flow.queue
         if queue and queue[0].kind is Kind.DESCRIBE:
-            self._flow.pop()
+            head = self._flow.pop()
+            # To a Query, that there are no rows is not said.
+            return b"" if head.swallow and spot.kind == ord("n") else None
         return None
+
+    def _row(self, spot: Spot) -> bytes | None:
+        """Looked at only while the one beyond the limit may come, which goes no further."""
+        counted, queue = self._flow.counted, self._flow.queue
+        return b"" if counted is not None and queue and queue[0] is counted.pending else None
+
+    def hop_rows(self) -> None:
+        """Rows need no look any more."""
+        self._scanner.look_by(FROM_SERVER)
 
     def _executed(self, spot: Spot) -> bytes | None:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
         if flow.queue and flow.queue[0].kind is Kind.EXECUTE:
+            counted = flow.counted
+            if spot.kind == ord("s") and counted is not None and flow.queue[0] is counted.pending:
+                asks = counted.suspended(self._nobody)
+                if asks:
+                    flow.to_server.append(asks)
+                    return b""
             head = flow.pop()
             if head.running is not None:
                 flow.finish(head.running, "ok", self._size(spot.end))
@@ -244,6 +268,7 @@ class ServerSide:
     def _copy_in(self, spot: Spot) -> bytes | None:
         """From here to the client's CopyDone or CopyFail the server ignores Syncs."""
         flow = self._flow
+        self._no_copying_of_counted(spot)
         if not flow.queue:
             raise BrokenStreamError("the server asked for COPY data that nobody offered")
         flow.copying_in = self._forget_what_copy_ignores()
@@ -265,6 +290,15 @@ class ServerSide:
         queue.clear()
         queue.extend(kept)
         return not ended
+
+    def _copy_out(self, spot: Spot) -> bytes | None:
+        self._no_copying_of_counted(spot)
+        return None
+
+    def _no_copying_of_counted(self, spot: Spot) -> None:
+        counted, queue = self._flow.counted, self._flow.queue
+        if counted is not None and queue and queue[0] is counted.pending:
+            raise BrokenStreamError("the server began to COPY where rows are due")
 
     def _untouched(self, spot: Spot) -> bytes | None:
         return None

@@ -28,6 +28,8 @@ class State(StrEnum):
     RECORDING = "recording"
     # The client's messages wait for a fresh catalog; the server's flow.
     RESOLVING = "resolving"
+    # The client's messages wait for the end of a statement whose rows are limited; the server's flow.
+    COUNTING = "counting"
     CLOSED = "closed"
 
 
@@ -95,12 +97,12 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CONNECTING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.CONNECTING, _S.CLOSED},
-        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
         _E.CONNECT_FAILED: {_S.CLOSED},
     },
     _S.RUNNING: {
         **_FLOWING,
-        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RUNNING, _S.CLOSED},
         _E.DURABLE: {_S.RUNNING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RUNNING, _S.CLOSED},
@@ -111,8 +113,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RECORDING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RECORDING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
-        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RECORDING, _S.CLOSED},
         _E.EXPIRED: {_S.RECORDING, _S.CLOSED},
         _E.DRAIN: {_S.RECORDING, _S.CLOSED},
@@ -122,10 +124,19 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.CLIENT_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.DURABLE: {_S.RESOLVING, _S.CLOSED},
-        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.CLOSED},
+        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RESOLVING, _S.CLOSED},
         _E.EXPIRED: {_S.RESOLVING, _S.CLOSED},
         _E.DRAIN: {_S.RESOLVING, _S.CLOSED},
+    },
+    _S.COUNTING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.COUNTING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.RULES_REPLACED: {_S.COUNTING, _S.CLOSED},
+        _E.EXPIRED: {_S.COUNTING, _S.CLOSED},
+        _E.DRAIN: {_S.COUNTING, _S.CLOSED},
     },
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},

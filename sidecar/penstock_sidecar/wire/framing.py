@@ -71,6 +71,13 @@ FROM_SERVER = _table({
     Look.PREFIX: b"ENS",
     Look.SMALL: b"CZ",
 })  # fmt: skip
+# The same, with a look at each row.
+FROM_SERVER_BY_ROW = _table({
+    Look.HOP: b"dcAKRVv",
+    Look.NOTICE: b"DTtnGHW123sI",
+    Look.PREFIX: b"ENS",
+    Look.SMALL: b"CZ",
+})  # fmt: skip
 
 
 class Scanner:
@@ -87,6 +94,10 @@ class Scanner:
         self._parts: list[bytes] = []
         self._gathered = 0
         self._wanted = 0
+
+    def look_by(self, table: bytes) -> None:
+        """From the next chunk on, look at the kinds of messages that this table says."""
+        self._table = table
 
     def drop_rest(self) -> None:
         """Drop what is still to come of the incomplete message that was reported last."""

@@ -98,9 +98,19 @@ def execute(portal: str, rows: int = 0) -> bytes:
     return message(b"E", _text(portal) + _LENGTH.pack(rows))
 
 
+def describe_portal(name: str) -> bytes:
+    """A Describe message for a portal."""
+    return message(b"D", b"P" + _text(name))
+
+
 def close_statement(name: str) -> bytes:
     """A Close message for a prepared statement."""
     return message(b"C", b"S" + _text(name))
+
+
+def close_portal(name: str) -> bytes:
+    """A Close message for a portal."""
+    return message(b"C", b"P" + _text(name))
 
 
 def password(value: bytes) -> bytes:
@@ -179,6 +189,14 @@ def read_bind(body: bytes, complete: bool) -> BindHead:
             raise MalformedError("a Bind message that ends early") from None
         count = None
     return BindHead(portal, statement, count, names_end)
+
+
+def read_execute(body: bytes) -> tuple[str, int]:
+    """The portal of an Execute message, and how many rows are asked for; 0: all. Raises MalformedError."""
+    name, at = read_text(body, 0)
+    if len(body) != at + 4:
+        raise MalformedError("an Execute message of the wrong length")
+    return name, max(0, int.from_bytes(body[at:], "big", signed=True))
 
 
 def read_error(body: bytes) -> ErrorFields:

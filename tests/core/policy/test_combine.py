@@ -242,14 +242,18 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
     ),
     "the smallest limit holds for all": (
         [
-            policy("c", guardrails={"statementTimeout": "90s"}),
-            policy("b", guardrails={"statementTimeout": "1m"}),
+            policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50}),
+            policy("b", guardrails={"statementTimeout": "1m", "maxRowsReturned": 8}),
             policy("a", guardrails={"statementTimeout": "1m30s"}),
-            policy("d", guardrails={"statementTimeout": "60000ms"}),
+            policy("d", guardrails={"statementTimeout": "60000ms", "maxRowsReturned": 7}),
             policy("e"),
         ],
         WEB,
-        only("a", "b", "c", "d", "e", statement_timeout=Limit(60_000, Rule("b", "guardrails.statementTimeout"))),
+        only(
+            *"abcde",
+            statement_timeout=Limit(60_000, Rule("b", "guardrails.statementTimeout")),
+            max_rows_returned=Limit(7, Rule("d", "guardrails.maxRowsReturned")),
+        ),
         None,
     ),
     "the audit of the most careful": (
@@ -369,6 +373,7 @@ _specs = st.fixed_dictionaries(
             {
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),
                 "denyFunctions": st.lists(st.sampled_from(["pg_sleep", "public.f", "f"]), unique=True),
+                "maxRowsReturned": st.sampled_from([None, 1, 10_000]),
                 "statementTimeout": st.sampled_from([None, "1s", "1m", "61s"]),
             }
         ),
@@ -414,6 +419,7 @@ def test_no_policy_takes_back_what_another_refuses(policies: list[DatabaseAccess
         if alone.enforced is not None:
             assert whole.enforced is not None
             assert refusals(alone.enforced) <= refusals(whole.enforced)
+            assert within(alone.enforced.max_rows_returned, whole.enforced.max_rows_returned)
             assert within(alone.enforced.statement_timeout, whole.enforced.statement_timeout)
             assert alone.enforced.allow <= whole.enforced.allow
         if alone.observed is not None:

@@ -15,7 +15,7 @@ import pytest
 from tests.sidecar.proxy.raw import Pair
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.policy.effective import EffectivePolicy, Limit
 from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.assembly import Proxy
@@ -51,6 +51,8 @@ class Script:
 
     answers: dict[str, Decision] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # The most rows of each statement that may return any.
+    limit: Limit | None = None
 
     def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
         self.asked.append(text)
@@ -62,8 +64,13 @@ class Script:
         writes = verb not in ("select", "begin", "commit", "rollback", "show", "")
         return Decision(
             Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
-            redact_errors="governed" in text,
+            redact_errors="governed" in text, row_limit=self.limit if _returns(text, verb) else None,
         )  # fmt: skip
+
+
+def _returns(text: str, verb: str) -> bool:
+    silent = ("begin", "commit", "rollback", "savepoint", "set", "deallocate", "discard", "declare", "copy", "")
+    return verb not in silent and ";" not in text
 
 
 def deny(verb: str = "select") -> Decision:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.sidecar.proxy.conftest import Start
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.policy.effective import Limit, Rule
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server
 from penstock_sidecar.session.refusals import FAILING_TEXT
@@ -107,17 +108,32 @@ async def gated(port: int, talk: Talk) -> list[tuple[bytes, bytes]]:
         writer.transport.abort()
 
 
-@pytest.fixture(params=["block", "continue"])
+FAR = Limit(1000, Rule("web", "guardrails.maxRowsReturned"))
+
+
+@pytest.fixture(
+    params=[("block", None), ("continue", None), ("block", FAR), ("continue", FAR)],
+    ids=["block", "continue", "block, rows counted", "continue, rows counted"],
+)
 async def runner(start: Start, shop: EmbeddedPostgres, request: pytest.FixtureRequest) -> Any:
-    gate = await start(shop, on_failure=request.param)
+    on_failure, limit = request.param
+    gate = await start(shop, on_failure=on_failure)
+    gate.script.limit = limit
+
+    def sent(talk: Talk) -> Talk:
+        """Where rows are counted, a Query ends with a Sync; without one before it the server would go on from there in
+        a transaction of neither protocol, which no driver asks for.
+        """
+        return [(SYNC + part if limit and part[:1] == b"Q" else part, pause) for part, pause in talk]
+
     loop = asyncio.get_running_loop()
 
     def both(talk: Talk, plain: Talk) -> tuple[Any, Any]:
         """From Hypothesis's thread: what either answers."""
 
         async def ask() -> tuple[Any, Any]:
-            through = await gated(gate.proxy.port, talk)
-            return through, await direct(shop, gate.directory / "credentials", plain)
+            through = await gated(gate.proxy.port, sent(talk))
+            return through, await direct(shop, gate.directory / "credentials", sent(plain))
 
         return asyncio.run_coroutine_threadsafe(ask(), loop).result(30)
 

@@ -183,6 +183,15 @@ def test_a_portal_that_is_decided_alike_goes_on() -> None:
     talk.client(execute("p", 1), sync()).reaches_server(execute("p", 1), sync())
 
 
+def test_one_unknown_name_behind_the_other_has_the_catalog_read_each_time() -> None:
+    talk = Conversation({text: deny("unknown", unknown_names=True) for text in ("SELECT a", "SELECT b")})
+    talk.client(query("SELECT a"), query("SELECT b"), query("SELECT 1"))
+    for _ in range(2):
+        assert talk.rest == [commands.RefreshCatalog()]
+        talk.did(talk.session.catalog_read())
+    talk.reaches_server(FAILING_QUERY, query("SELECT 1"))
+
+
 def test_unknown_names_are_decided_again_after_the_catalog_was_read() -> None:
     talk = Conversation({"SELECT new": deny("unknown relation new", unknown_names=True)})
     talk.client(query("SELECT new"), query("SELECT 2")).reaches_server()

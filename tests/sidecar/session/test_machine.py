@@ -147,6 +147,13 @@ def test_block_a_write_waits_and_what_follows_it_waits_behind() -> None:
     assert talk.session.state is State.RUNNING
 
 
+def test_block_a_client_that_says_farewell_behind_a_write_ends_its_session() -> None:
+    talk = Conversation({"INSERT": allow("INSERT", writes=True)}, on_failure="block")
+    talk.client(query("INSERT"), messages.TERMINATE).reaches_server()
+    talk.did(talk.session.durable(talk.tickets[-1])).reaches_server(query("INSERT"), messages.TERMINATE)
+    assert talk.kinds() == ["intent allow", "outcome unknown", "session end"]
+
+
 def test_block_a_write_that_waited_is_skipped_if_what_came_before_it_failed() -> None:
     talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)}, on_failure="block")
     talk.client(parse("", "broken"), parse("a", "INSERT 1"), run("a"), sync(), query("SELECT 2"))

@@ -14,6 +14,7 @@ from tests.sidecar.session.conversation import WEB, Book, Conversation, allow, d
 from tests.sidecar.session.server import Server
 
 from penstock_core.audit.event import Event
+from penstock_core.policy.effective import Limit, Rule
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Terms
@@ -24,11 +25,13 @@ from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
 STARTUP = messages.startup({"user": "app", "database": "shop", "application_name": "till"})
 SSL = messages.ssl_request()
 TEXTS = [
-    "SELECT 1", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t", "SELECT governed", "BEGIN", "COMMIT",
+    "SELECT 1", "SELECT limited", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t",
+    "SELECT governed", "BEGIN", "COMMIT",
     "DEALLOCATE a", "DEALLOCATE ALL", "DECLARE c CURSOR FOR SELECT 1", "FETCH c", "SET search_path = x",
     "COPY t FROM STDIN",
 ]  # fmt: skip
 NAMES = ["", "a", "b"]
+LIMIT = Limit(2, Rule("web", "guardrails.maxRowsReturned"))
 COPIED = message(b"d", b"1\n")
 BATCHES = pytest.mark.parametrize(
     "batch", [*range(4), *(pytest.param(number, marks=pytest.mark.soak) for number in range(4, 100))]
@@ -50,7 +53,7 @@ class Moody(Book):
         verb = text.split(maxsplit=1)[0].lower() if text.split() else ""
         return allow(
             text, writes=verb in ("insert", "copy", "declare"), redact_errors=word == "governed",
-            changes_search_path=verb == "set",
+            changes_search_path=verb == "set", row_limit=LIMIT if word == "limited" else None,
         )  # fmt: skip
 
 
@@ -133,7 +136,7 @@ class Play:
                 lambda: session.expired(at_once=self.dice.random() < 0.5),
                 lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
             ]
-            if session.state in (State.RUNNING, State.RECORDING, State.RESOLVING):
+            if session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
                 moves += [session.server_closed, self._new_rules]
         return moves
 

@@ -1,0 +1,107 @@
+"""One statement whose rows are limited: what is sent for it, so that the server itself stops, and what it answers.
+
+The server is asked for as many rows as may still come, and not for all. If it stops there, it is asked for one more,
+which goes no further: where there is none, the statement has ended in time; where there is one, a statement that must
+fail takes the next place, so that the server's transaction is in the state that the client reads in the error.
+
+The client's later messages wait meanwhile (`machine.py`): what was sent ahead would have run before it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from penstock_core.policy.effective import Limit
+from penstock_core.sql.decision import Decision, Denial
+from penstock_sidecar.session import refusals
+from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
+from penstock_sidecar.wire import messages
+
+
+@dataclass(slots=True)
+class Counted:
+    """A statement under way, and the portal that it runs in."""
+
+    limit: Limit
+    # What the server answers it with is due for this.
+    pending: Pending
+    portal: Portal
+    name: str = ""
+    # How many rows the client asked for; 0: all.
+    asked: int = 0
+    # If it came as a Query: what else is due for the messages that stand in its place.
+    query: tuple[Pending, ...] = ()
+    # Something that the client sent before failed, so that the server skips it.
+    skipped: bool = False
+    # How many of them the server was asked for, and has delivered by now.
+    wanted: int = 0
+    delivered: int = 0
+    # The row beyond the limit was asked for.
+    probing: bool = False
+
+    def owns(self, pending: Pending) -> bool:
+        """Whether that is due for it, and not for something that the client sent before."""
+        return any(pending is own for own in (*self.query, self.pending))
+
+    def start(self) -> bytes:
+        """The Execute that is sent in place of the client's."""
+        left = self.limit.value - self.portal.returned
+        self.wanted = self.asked if 0 < self.asked <= left else left
+        # To the server, 0 rows would be all.
+        return self._probe() if not self.wanted else messages.execute(self.name, self.wanted) + messages.FLUSH
+
+    def suspended(self, nobody: str) -> bytes:
+        """The server stopped: what to send it now; nothing if it stopped where the client wanted it to."""
+        running = self.pending.running
+        if self.probing:
+            self.pending.denial = refusals.denied(_too_many(self.limit))
+            self.pending.expected = refusals.UNDEFINED_PORTAL
+            if running is not None:
+                running.rows += self.delivered
+                running.denied = True
+            return messages.execute(nobody) + messages.FLUSH
+        self.delivered = self.wanted
+        self.portal.returned += self.wanted
+        if self.wanted != self.asked:
+            return self._probe()
+        if running is not None:
+            running.rows += self.delivered
+        return b""
+
+    def completed(self, tag: bytes) -> bytes:
+        """The tag as the client would have had it: the server counts the rows of the last Execute, which had none."""
+        words, _, count = tag.rpartition(b" ")
+        return b"%b %d" % (words, self.delivered) if self.probing and count.isdigit() else tag
+
+    def _probe(self) -> bytes:
+        self.probing = True
+        return messages.execute(self.name, 1) + messages.FLUSH
+
+
+def of_query(limit: Limit, query: Pending, decision: Decision, epoch: int) -> tuple[bytes, Counted]:
+    """A Query of a single statement, and the messages that run it in a portal up to the Execute.
+
+    Of their answers the client sees what a Query is answered: not that they were parsed and bound. The end of
+    the Query is to follow.
+    """
+    sent = messages.parse("", decision.text) + messages.bind("", "") + messages.describe_portal("")
+    kinds = (Kind.PARSE, Kind.BIND, Kind.DESCRIBE)
+    due = tuple(Pending(kind, swallow=True, redact=decision.redact_errors) for kind in kinds)
+    portal = Portal(Statement("", "", b"", decision, epoch, None), decision, epoch, None)
+    return sent, Counted(limit, replace(query, kind=Kind.EXECUTE), portal, query=due)
+
+
+def end_of_query() -> tuple[bytes, list[Pending]]:
+    """What follows, and what is due for it: nothing is left of a Query, neither a statement nor a portal."""
+    sent = messages.SYNC + messages.close_statement("") + messages.close_portal("") + messages.FLUSH
+    return sent, [Pending(Kind.SYNC), Pending(Kind.CLOSE, swallow=True), Pending(Kind.CLOSE, swallow=True)]
+
+
+def _too_many(limit: Limit) -> Denial:
+    rows = "row" if limit.value == 1 else "rows"
+    return Denial(
+        f"the statement returns more than {limit.value} {rows}",
+        "ask for fewer by WHERE or LIMIT, or for totals",
+        policy=limit.rule.policy,
+        rule=limit.rule.path,
+    )
