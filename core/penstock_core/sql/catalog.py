@@ -42,6 +42,8 @@ class Column:
     # Those of `derives_from` whose values show here unchanged, so that the same mask fits; of the others something is
     # computed, and only a mask that does not look at the value is safe.
     copies: frozenset[ColumnName] = frozenset()
+    # True where the base type is the one of the extension citext: text that is compared without regard to case.
+    citext: bool = False
     # The base type with its modifier, as SQL for a cast; empty where it is type_sql (every type but domains).
     base_type_sql: str = ""
 

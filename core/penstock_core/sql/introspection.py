@@ -23,7 +23,7 @@ from penstock_core.sql.catalog_queries import STATEMENTS
 from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
 from penstock_core.sql.hazards import hazards
 from penstock_core.sql.lineage import Lineage, view_lineage
-from penstock_core.sql.typenames import qualified_type
+from penstock_core.sql.typenames import name_parts, qualified_type
 from penstock_core.sql.typesafety import Types
 
 __all__ = ["STATEMENTS", "snapshot"]
@@ -69,6 +69,10 @@ class _Reader:
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
         for oid, number, name, *_ in rows["columns"]:
             self._attributes[oid][number] = name
+        # Where the extension citext put its type.
+        self._citext = {
+            (schema, name) for name, schema, _, extension, *_ in rows["types"] if name == extension == "citext"
+        }
         # What each column derives from, and the part of it that is copied unchanged.
         self._derived: dict[ColumnName, set[ColumnName]] = defaultdict(set)
         self._copied: dict[ColumnName, set[ColumnName]] = defaultdict(set)
@@ -127,6 +131,7 @@ class _Reader:
                 generated=generated,
                 derives_from=frozenset(self._derived[key]),
                 copies=frozenset(self._copied[key]),
+                citext=name_parts(base_type) in self._citext,
                 base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
             )
             columns[oid].append(column)

@@ -116,9 +116,9 @@ class MaskWriter:
             case "hash":
                 return self._hash(column)
             case "partial":
-                return _partial(mask, column) if column.base_type in _TEXT_TYPES else None
+                return _partial(mask, column) if _is_text(column) else None
             case "email":
-                return _email(column) if column.base_type in _TEXT_TYPES else None
+                return _email(column) if _is_text(column) else None
             case "year" | "month":
                 return year_or_month(mask, column)
             case "bucket":
@@ -129,13 +129,15 @@ class MaskWriter:
         value = reference(column)
         if column.base_type == "pg_catalog.bytea":
             return self._hmac(value)
-        digest = call("encode", self._hmac(call("convert_to", as_text(column), text("UTF8"))), text("hex"))
+        # What citext takes for equal stays so.
+        shown = call("lower", as_text(column)) if column.citext else as_text(column)
+        digest = call("encode", self._hmac(call("convert_to", shown, text("UTF8"))), text("hex"))
         if column.base_type == "pg_catalog.uuid":
             return call("substr", digest, integer(1), integer(32))
         if column.base_type == "pg_catalog.int8":
             bits = operator("||", text("x"), call("substr", digest, integer(1), integer(16)))
             return cast(bits, "pg_catalog.bit(64)")
-        if column.base_type in _TEXT_TYPES:
+        if _is_text(column):
             room = type_modifiers(column.cast_type)
             return digest if not room or room[0] >= _HASH_ROOM else None
         return None
@@ -147,7 +149,13 @@ class MaskWriter:
         return call("sha256", operator("||", binary(outer), digest))
 
 
+def _is_text(column: Column) -> bool:
+    return column.citext or column.base_type in _TEXT_TYPES
+
+
 def _redacted(column: Column) -> str | None:
+    if column.citext:
+        return _REDACTED["pg_catalog.text"]
     # Arrays proper, whose types are named `_text`; int2vector and its like have the category without the syntax.
     if column.category == _ARRAY_CATEGORY and name_parts(column.base_type)[-1].startswith("_"):
         return "{}"
@@ -194,7 +202,7 @@ def _email(column: Column) -> ast.Node:
 
 def _accepts(column: Column, value: str) -> bool:
     """Whether that text is certain to be accepted as a value of the column's type."""
-    if column.base_type in _TEXT_TYPES:
+    if _is_text(column):
         return "\0" not in value
     try:
         return _ACCEPTS[column.base_type](value, column)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from pglast.stream import RawStream
-from tests.core.sql.twins.world import read_catalog
+from tests.core.sql.twins.world import read_catalog, read_catalog_of
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import STRICTNESS, Mask, MaskKind, Rule
@@ -264,3 +264,44 @@ def test_nothing_in_a_mask_is_looked_up_by_search_path(world: tuple[psycopg.Conn
         for unit in YEAR_AND_MONTH:
             apply(connection, Mask(unit, RULE), text_column(type_sql=f"pg_catalog.{type_sql}"), "2020-02-02")
     connection.execute("RESET search_path")
+
+
+@pytest.mark.parametrize("kind", STRICTNESS)
+def test_citext_is_masked_as_text_is(postgres15: EmbeddedPostgres, kind: MaskKind) -> None:
+    mask = Mask(kind, RULE, value="-", keep_last=4)
+    with psycopg.connect(postgres15.url(), autocommit=True) as connection, connection.transaction(force_rollback=True):
+        connection.execute("CREATE SCHEMA more; CREATE EXTENSION citext SCHEMA more")
+        connection.execute("CREATE DOMAIN public.mail AS more.citext CHECK (VALUE LIKE '%@%')")
+        connection.execute("CREATE TABLE public.people (id int, a more.citext, b public.mail, c more.citext[])")
+        connection.execute(
+            "INSERT INTO people SELECT n, v, CASE WHEN v LIKE '%%@%%' THEN v END"
+            " FROM unnest(%s::text[]) WITH ORDINALITY AS u(v, n)",
+            (TEXTS,),
+        )
+        people = read_catalog_of(connection).relations["public", "people"]
+        for name in ("a", "b"):
+            column = people.column(name)
+            assert column is not None
+            assert column.citext
+            fits = kind not in ("year", "month", "bucket")
+            assert WRITER.fits(mask, column) == (fits or kind == "null")
+            masked = expression(mask, column)
+            shown = connection.execute(
+                f"SELECT {name} IS NULL, {masked}, pg_typeof({masked})::text FROM public.people"  # type: ignore[arg-type]
+            ).fetchall()
+            assert {row[2] for row in shown} == {"more.citext"}
+            if kind in ("hash", "partial", "email"):
+                assert all((row[1] is None) == row[0] for row in shown)
+        array = people.column("c")
+        assert array is not None
+        assert not array.citext
+
+
+def test_hash_keeps_equal_what_citext_takes_for_equal(postgres15: EmbeddedPostgres) -> None:
+    with psycopg.connect(postgres15.url(), autocommit=True) as connection, connection.transaction(force_rollback=True):
+        connection.execute("CREATE EXTENSION citext; CREATE TABLE public.people (mail citext)")
+        connection.execute("INSERT INTO people VALUES ('Ada@Example.com'), ('ada@example.com'), ('bob@example.com')")
+        column = read_catalog_of(connection).relations["public", "people"].column("mail")
+        assert column is not None
+        hashed = expression(Mask("hash", RULE), column)
+        assert connection.execute(f"SELECT count(DISTINCT {hashed}) FROM public.people").fetchone() == (2,)  # type: ignore[arg-type]

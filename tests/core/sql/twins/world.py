@@ -321,11 +321,19 @@ def make_twins(server: EmbeddedPostgres) -> Twins:
 
 def read_catalog(url: str) -> Catalog:
     with psycopg.connect(url, autocommit=True) as connection:
-        documents = {}
-        for name, sql in STATEMENTS:
-            cursor = connection.execute(sql)
-            if name:
-                row = cursor.fetchone()
-                assert row is not None
-                documents[name] = row[0]
+        return read_catalog_of(connection)
+
+
+def read_catalog_of(connection: psycopg.Connection) -> Catalog:
+    """As the connection sees it, within its transaction if there is one."""
+    documents = {}
+    inside = connection.info.transaction_status != pq.TransactionStatus.IDLE
+    for name, sql in STATEMENTS:
+        if inside and sql.startswith(("BEGIN", "COMMIT")):
+            continue
+        cursor = connection.execute(sql)
+        if name:
+            row = cursor.fetchone()
+            assert row is not None
+            documents[name] = row[0]
     return snapshot(documents, generation=1)
