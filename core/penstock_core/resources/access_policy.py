@@ -94,7 +94,7 @@ class Guardrails(Model):
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
     max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """How many rows one statement may return; at one more it fails. COPY TO, and texts of several statements of which
-    one may return rows, are refused then."""
+    one may return rows, are refused then. Where it is only observed, rows are not counted."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
     """How many rows one statement may change; it is rolled back above that."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None

@@ -351,7 +351,7 @@ class ClientSide:
         self._replace(spot, failing)
 
     def _execute(self, spot: Spot) -> None:
-        name, _ = read_text(self._chunk[spot.start + 5 : spot.end], 0)
+        name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         portal = flow.portals.get(name)
         if portal is None:

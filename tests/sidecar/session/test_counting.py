@@ -202,6 +202,13 @@ def test_nonsense_that_waited_ends_the_session_in_words() -> None:
     assert isinstance(talk.rest[-1], commands.Close)
 
 
+@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x00\x00", b"\x00\x00\x00\x00\x00more"])
+def test_an_execute_that_is_none_ends_the_session_before_anything_is_recorded_of_it(body: bytes) -> None:
+    talk = bound(counting())
+    talk.client(message(b"E", body)).client_reads_error("08P01")
+    assert talk.kinds() == ["session end"]
+
+
 @pytest.mark.parametrize("copying", [COPY_IN, COPY_OUT])
 def test_copying_can_not_be_counted_and_is_not_expected(copying: bytes) -> None:
     talk = counting()
