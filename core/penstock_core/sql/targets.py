@@ -54,6 +54,12 @@ def update(targets: Iterable[Any] | None) -> Effect:
     return Effect("update", frozenset({"update"}), sets(targets))
 
 
+def target_name(name: ast.RangeVar | None) -> str:
+    """What a target is called in its statement."""
+    alias = None if name is None or name.alias is None else name.alias.aliasname
+    return alias or (name.relname if name is not None else None) or ""
+
+
 def sets(targets: Iterable[Any] | None) -> frozenset[str]:
     """The columns that a SET clause names."""
     return frozenset(target.name or "" for target in targets or ())
@@ -71,7 +77,7 @@ class TargetRules(QueryRules):
         if name is None:
             raise refused(f"{effect.verb.upper()} without a target is not understood", "name the table")
         meaning = self.names.relation(name)
-        alias = (name.alias.aliasname if name.alias is not None else None) or name.relname or ""
+        alias = target_name(name)
         if meaning is None:
             if self.masked:
                 raise unknown_relation(name)

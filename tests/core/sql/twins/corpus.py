@@ -85,6 +85,9 @@ PASS: dict[str, str] = {
     " USING (email)",
     "24 table, copied": "CREATE TEMP TABLE loot AS SELECT email FROM u; COPY loot TO STDOUT",
     "24 table, dropped": "CREATE TEMP TABLE loot AS SELECT email FROM u; DROP TABLE loot",
+    "24 table that counts": "CREATE TEMP TABLE loot (id bigserial, mail text); INSERT INTO loot (mail) SELECT email"
+    " FROM u ORDER BY id RETURNING *",
+    "5 ordered by what is computed": "SELECT ssn, count(*) FROM u GROUP BY ssn ORDER BY count DESC, max(ssn)",
     "24 table, emptied": "CREATE TEMP TABLE loot AS SELECT email FROM u; DELETE FROM loot WHERE email < 'e'"
     " RETURNING *",
     "38 explain of nobody's": "EXPLAIN (COSTS OFF) SELECT * FROM log WHERE id = 1",
