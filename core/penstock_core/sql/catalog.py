@@ -59,7 +59,8 @@ class Constraint:
 
     kind: ConstraintKind
     columns: frozenset[str]
-    # False for one that rows from before it may break (NOT VALID): any change of such a row fails.
+    # False for one that rows which are there may break (NOT VALID, or a check that asks what time it is): any change of
+    # such a row fails.
     validated: bool = True
 
     @property
@@ -70,7 +71,7 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """A foreign key elsewhere that follows changes here: it deletes or changes the rows that refer to one."""
+    """A foreign key that follows changes here: it deletes or changes the rows that refer to one, elsewhere or here."""
 
     relation: RelationName
     # The columns here that it refers to.
@@ -89,14 +90,14 @@ class Relation:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
-    # Columns that foreign keys elsewhere point to: whether a row may go depends on who holds their values.
+    # Columns that foreign keys point to: whether a row may go depends on who holds their values.
     referenced: frozenset[str] = frozenset()
     # Relations this one inherits from or is a partition of.
     parents: tuple[RelationName, ...] = ()
     # Columns read anywhere in a view's definition, also where no column of them shows (a WHERE, say).
     reads: frozenset[ColumnName] = frozenset()
-    # Columns that decide which rows show or in what order: those of a view's WHERE, joins, GROUP BY, DISTINCT, …, and
-    # those a row security policy reads. No mask on what shows can hide them.
+    # Columns that decide which rows show or in what order: those of a view's WHERE, joins, GROUP BY, DISTINCT, …, those
+    # a row security policy reads, and the key by which a partition got its rows. No mask on what shows can hide them.
     filters: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()

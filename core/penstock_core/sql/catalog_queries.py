@@ -57,13 +57,22 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
+# Whether a check says the same of a row at any time and in any session.
+_LASTING = """
+       k.conbin::text !~ '[{](COERCEVIAIO|SQLVALUEFUNCTION|XMLEXPR|JSON)' AND NOT EXISTS (
+           SELECT FROM regexp_matches(k.conbin::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
+           JOIN pg_proc p ON p.oid = called[1]::oid WHERE p.provolatile <> 'i')
+"""
+
 # Constraints, indexes that are unique or have an expression or predicate, and partition keys, each with the columns it
-# looks at (those of expressions come from pg_depend); column 0 is the row as a whole.
+# looks at (those of expressions come from pg_depend; column 0 is the row as a whole), and whether all rows keep to it.
 _CONSTRAINTS = """
-SELECT k.conrelid::text, k.contype::text, k.conkey, k.confrelid::text, k.confkey,
-       k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'), k.convalidated
+SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
+       k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
+       k.convalidated AND (k.conbin IS NULL OR (LASTING))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype IN ('p', 'u', 'x', 'c', 'f') AND k.conkey IS NOT NULL AND OWN_RELATION
+WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND NOT k.convalidated))
+  AND k.conkey IS NOT NULL AND OWN_RELATION
 UNION ALL
 SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END, ARRAY(
            SELECT d.refobjsubid::int2 FROM pg_depend d
@@ -71,7 +80,7 @@ SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' EL
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
            UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
            UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, true
+       NULL, NULL, false, false, i.indisvalid
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
 UNION ALL
@@ -84,7 +93,7 @@ SELECT p.partrelid::text, 'k', ARRAY(
        NULL, NULL, false, false, true
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
-"""
+""".replace("LASTING", _LASTING)
 
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 

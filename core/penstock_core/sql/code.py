@@ -13,6 +13,9 @@ from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.settings import Bounds
 
+# Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
+_SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
+
 
 class CodeRules:
     """Looks names of code up; refuses by raising."""
@@ -34,6 +37,8 @@ class CodeRules:
         if not self.masked:
             self._unmasked_function(schema, name)
             return names
+        if names in _SYNTAX:
+            self._newer_syntax(name)
         if (schema or "pg_catalog") in self.catalog.user_functions.get(name, ()):
             # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
             raise user_function(f"{schema}.{name}")
@@ -48,6 +53,15 @@ class CodeRules:
         if not schema and name in self.catalog.extension_functions:
             return self.catalog.extension_functions[name][0], name
         raise self._refused_function(name)
+
+    def _newer_syntax(self, name: str) -> None:
+        """What an older server takes for a call of the user's function, or for the column or row of that name."""
+        if not 0 < self.catalog.server_version < 160000:
+            return
+        if name == "system_user":
+            raise unknown(f"function {name} does not exist", "42883")
+        if name in self.catalog.user_functions:
+            raise user_function(name)
 
     def _system_function(self, schema: str, name: str) -> tuple[str, ...]:
         if not schema and name in self.catalog.user_functions:

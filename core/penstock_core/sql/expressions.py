@@ -25,6 +25,8 @@ from penstock_core.sql.scope import Scope, Source
 from penstock_core.sql.settings import check_set_config
 from penstock_core.sql.system import SYSTEM_COLUMNS
 
+# Types that have been keywords only since PostgreSQL 17: to an older server they are names like any other.
+_KEYWORD_TYPES = frozenset({"json"})
 # What `BETWEEN` and its kin compare by.
 _BETWEEN = (">=", "<=", "<", ">")
 
@@ -317,7 +319,7 @@ class ExpressionRules(CodeRules, ABC):
         else:
             schema, ambiguous = self.names.type(name)
         self.check_type(schema, name)
-        if ambiguous:
+        if ambiguous or (name in _KEYWORD_TYPES and name in self.catalog.user_types):
             self.facts.pinned = True
             node.names = strings(schema, name)
 

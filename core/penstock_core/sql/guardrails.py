@@ -1,13 +1,14 @@
 """Whether a WHERE chooses among rows at all, for `requireWhere`: one that is always true is none.
 
-Constants are folded, and a condition that looks at no column is taken for one that lets every row through, whatever it
-computes: it is the same for all rows. So are the usual tautologies over columns (`id = id`, `id IS NULL OR id IS NOT
-NULL`, `name LIKE '%'`). Not found out are conditions that hold for every row there happens to be (`id > 0`), and those
-that need arithmetic to see through (`id - 1 < id`).
+Constants are folded, and a condition that looks at no column of the table is taken for one that lets every row through,
+whatever it computes: it is the same for all rows. So are the usual tautologies over columns (`id = id`, `id IS NULL OR
+id IS NOT NULL`, `name LIKE '%'`). Not found out are conditions that hold for every row there happens to be (`id > 0`),
+and those that need arithmetic to see through (`id - 1 < id`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -31,40 +32,58 @@ class Verdict(Enum):
     SOME = "some"
 
 
-def chooses(where: ast.Node | None, not_null: frozenset[str] = frozenset()) -> bool:
-    """Whether that WHERE chooses among rows. `not_null` are the columns that never are null."""
-    return where is not None and _verdict(where, not_null) is not Verdict.ALL
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The table whose rows are to be chosen."""
+
+    # What it is called in the statement.
+    name: str
+    # Its columns, and those that never are null; None where they are not known.
+    columns: frozenset[str] | None = None
+    not_null: frozenset[str] = frozenset()
+
+    def may_have(self, column: ast.ColumnRef) -> bool:
+        """Whether that may be a column of it, or its row."""
+        *qualifiers, name = [one.sval if isinstance(one, ast.String) else "*" for one in column.fields or ()]
+        if qualifiers:
+            return qualifiers[-1] == self.name
+        return self.columns is None or name in self.columns or name == self.name
 
 
-def _verdict(node: Any, not_null: frozenset[str]) -> Verdict:
+def chooses(where: ast.Node | None, target: Target) -> bool:
+    """Whether that WHERE chooses among rows."""
+    return where is not None and _verdict(where, target) is not Verdict.ALL
+
+
+def _verdict(node: Any, target: Target) -> Verdict:
     match node:
         case ast.A_Const():
             return _constant(node)
         case ast.TypeCast(arg=argument):
-            return _verdict(argument, not_null)
+            return _verdict(argument, target)
         case ast.BoolExpr():
-            return _connected(node, not_null)
+            return _connected(node, target)
         case ast.CoalesceExpr(args=arguments) if arguments:
-            return next((_verdict(one, not_null) for one in arguments if not _is_null(one)), Verdict.NONE)
+            return next((_verdict(one, target) for one in arguments if not _is_null(one)), Verdict.NONE)
         case ast.CaseExpr(args=arms, defresult=otherwise):
-            results = {_verdict(one, not_null) for one in (*(arm.result for arm in arms or ()), otherwise)}
-            return Verdict.ALL if results == {Verdict.ALL} else _unfolded(node)
+            results = {_verdict(one, target) for one in (*(arm.result for arm in arms or ()), otherwise)}
+            return Verdict.ALL if results == {Verdict.ALL} else _unfolded(node, target)
         case ast.BooleanTest(arg=argument):
-            return _tested(node, _verdict(argument, not_null))
-        case ast.NullTest(arg=ast.ColumnRef() as column) if _is_name_of(column, not_null):
+            return _tested(node, _verdict(argument, target))
+        case ast.NullTest(arg=ast.ColumnRef() as column) if _is_name_of(column, target.not_null):
             return Verdict.ALL if node.nulltesttype == enums.NullTestType.IS_NOT_NULL else Verdict.NONE
         case ast.A_Expr() if _reflexive(node):
             return Verdict.ALL
         case ast.A_Expr(kind=_Kind.AEXPR_OP, lexpr=left, rexpr=right):
-            return _compared(node, left, right)
+            return _compared(node, left, right, target)
         case ast.SubLink():
-            return _subquery(node)
+            return _subquery(node, target)
         case _:
-            return _unfolded(node)
+            return _unfolded(node, target)
 
 
-def _unfolded(node: Any) -> Verdict:
-    return Verdict.SOME if _looks_at_rows(node) else Verdict.ALL
+def _unfolded(node: Any, target: Target) -> Verdict:
+    return Verdict.SOME if _looks_at_rows(node, target) else Verdict.ALL
 
 
 def _is_null(node: Any) -> bool:
@@ -83,11 +102,11 @@ def _constant(node: ast.A_Const) -> Verdict:
             return Verdict.NONE if node.isnull else Verdict.ALL
 
 
-def _connected(node: ast.BoolExpr, not_null: frozenset[str]) -> Verdict:
+def _connected(node: ast.BoolExpr, target: Target) -> Verdict:
     arms: list[Any] = list(node.args or ())
-    verdicts = {_verdict(arm, not_null) for arm in arms}
+    verdicts = {_verdict(arm, target) for arm in arms}
     if node.boolop == enums.BoolExprType.NOT_EXPR:
-        return _negated(arms[0], not_null)
+        return _negated(arms[0], target)
     if node.boolop == enums.BoolExprType.AND_EXPR:
         order = (Verdict.NONE, Verdict.SOME, Verdict.ALL)
     else:
@@ -97,9 +116,9 @@ def _connected(node: ast.BoolExpr, not_null: frozenset[str]) -> Verdict:
     return next(verdict for verdict in order if verdict in verdicts)
 
 
-def _negated(arm: Any, not_null: frozenset[str]) -> Verdict:
+def _negated(arm: Any, target: Target) -> Verdict:
     """NOT: what lets no row through lets all through; what was only taken for ALL (a parameter, say) may be either."""
-    verdict = _verdict(arm, not_null)
+    verdict = _verdict(arm, target)
     if verdict is Verdict.ALL and isinstance(arm, ast.A_Const):
         return Verdict.NONE
     if verdict is Verdict.SOME and isinstance(arm, ast.A_Expr) and _irreflexive(arm):
@@ -159,8 +178,8 @@ def _irreflexive(node: ast.A_Expr) -> bool:
     return differs and same(node.lexpr, node.rexpr)
 
 
-def _compared(node: ast.A_Expr, left: Any, right: Any) -> Verdict:
-    if _looks_at_rows(left) or _looks_at_rows(right):
+def _compared(node: ast.A_Expr, left: Any, right: Any, target: Target) -> Verdict:
+    if _looks_at_rows(left, target) or _looks_at_rows(right, target):
         return Verdict.SOME
     one, other, name = _value(left), _value(right), _operator(node)
     if isinstance(one, int) and isinstance(other, int):
@@ -173,25 +192,25 @@ def _compared(node: ast.A_Expr, left: Any, right: Any) -> Verdict:
     return Verdict.ALL if truths.get(name, True) else Verdict.NONE
 
 
-def _subquery(node: ast.SubLink) -> Verdict:
-    """A subquery chooses if what it is compared with does, or if rows of its own are chosen by columns."""
+def _subquery(node: ast.SubLink, target: Target) -> Verdict:
+    """A subquery chooses if what it is compared with does, or what it says depends on the row."""
     select = node.subselect
-    if _looks_at_rows(node.testexpr):
-        return Verdict.SOME
-    inner = [getattr(select, name, None) for name in ("whereClause", "havingClause", "fromClause", "targetList")]
-    if node.subLinkType == enums.SubLinkType.EXISTS_SUBLINK:
+    if node.subLinkType == enums.SubLinkType.EXISTS_SUBLINK and isinstance(select, ast.SelectStmt):
         # EXISTS does not care what is selected.
-        return Verdict.SOME if _looks_at_rows(tuple(inner[:3])) else Verdict.ALL
-    return Verdict.SOME if _looks_at_rows(tuple(inner)) else Verdict.ALL
+        parts = [getattr(select, name) for name in select if name != "targetList"]
+        return Verdict.SOME if _looks_at_rows(tuple(parts), target) else Verdict.ALL
+    return _unfolded(node, target)
 
 
-def _looks_at_rows(node: Any) -> bool:
-    """Whether a column is mentioned anywhere below."""
-    if isinstance(node, (ast.ColumnRef, ast.CurrentOfExpr)):
-        return True
+def _looks_at_rows(node: Any, target: Target) -> bool:
+    """Whether a column that may be the target's is mentioned anywhere below."""
+    if isinstance(node, ast.ColumnRef):
+        return target.may_have(node)
     if isinstance(node, tuple):
-        return any(map(_looks_at_rows, node))
-    return isinstance(node, ast.Node) and any(_looks_at_rows(getattr(node, name)) for name in node)
+        return any(_looks_at_rows(part, target) for part in node)
+    if isinstance(node, ast.CurrentOfExpr):
+        return True
+    return isinstance(node, ast.Node) and any(_looks_at_rows(getattr(node, name), target) for name in node)
 
 
 def _is_name_of(column: ast.ColumnRef, names: frozenset[str]) -> bool:

@@ -23,6 +23,7 @@ from penstock_core.sql.catalog_queries import STATEMENTS
 from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
 from penstock_core.sql.hazards import hazards
 from penstock_core.sql.lineage import Lineage, view_lineage
+from penstock_core.sql.partitions import with_keys
 from penstock_core.sql.typenames import name_parts, qualified_type
 from penstock_core.sql.typesafety import Types
 
@@ -111,7 +112,7 @@ class _Reader:
                 has_rules=rules,
                 has_row_security=security,
             )
-        return self._with_views(result)
+        return self._with_views(with_keys(result))
 
     def _columns(self) -> dict[str, tuple[Column, ...]]:
         columns: dict[str, list[Column]] = defaultdict(list)

@@ -13,12 +13,13 @@ from penstock_core.sql.facts import Facts
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.grouping import extend_group_by
 from penstock_core.sql.naming import Meaning, Names, unknown_relation
-from penstock_core.sql.outputs import select_columns
+from penstock_core.sql.outputs import own_name, select_columns
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
 from penstock_core.sql.substitution import Replacements, Substitutions
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
+_CALLS = (ast.FuncCall, ast.CoalesceExpr, ast.MinMaxExpr)
 # So that no statement can keep the gate busy by looking through them again and again.
 _MOST_SOURCES = 1000
 
@@ -57,7 +58,7 @@ class QueryRules(ExpressionRules):
         if self.masked:
             select.targetList = self.expanded(select.targetList, scope)
         columns = select_columns(select.targetList or (), scope)
-        scope.outputs = frozenset(target.name or "" for target in select.targetList or ())
+        scope.outputs = frozenset(map(_output, select.targetList or ()))
         if any(source.substituted for source in scope.sources):
             extend_group_by(select, scope)
         for part in (
@@ -379,6 +380,11 @@ class QueryRules(ExpressionRules):
 def _selected(source: str, column: str) -> ast.ResTarget:
     last = ast.A_Star() if column == "*" else strings(column)[0]
     return ast.ResTarget(val=ast.ColumnRef(fields=(*strings(source), last)))
+
+
+def _output(target: ast.ResTarget) -> str:
+    """The name that ORDER BY may use for an output column and that is not a column's already."""
+    return target.name or (own_name(target.val) if isinstance(target.val, _CALLS) else None) or ""
 
 
 def _declared(table: ast.CommonTableExpr) -> Columns:

@@ -50,6 +50,12 @@ def update(targets: Iterable[Any] | None) -> Effect:
     return Effect("update", frozenset({"update"}), sets(targets))
 
 
+def target_name(name: ast.RangeVar | None) -> str:
+    """What a target is called in its statement."""
+    alias = None if name is None or name.alias is None else name.alias.aliasname
+    return alias or (name.relname if name is not None else None) or ""
+
+
 def sets(targets: Iterable[Any] | None) -> frozenset[str]:
     """The columns that a SET clause names."""
     return frozenset(target.name or "" for target in targets or ())
@@ -63,7 +69,7 @@ class TargetRules(QueryRules):
         if name is None:
             raise refused(f"{effect.verb.upper()} without a target is not understood", "name the table")
         meaning = self.names.relation(name)
-        alias = (name.alias.aliasname if name.alias is not None else None) or name.relname or ""
+        alias = target_name(name)
         if meaning is None:
             if self.masked:
                 raise unknown_relation(name)
@@ -92,16 +98,16 @@ class TargetRules(QueryRules):
 
     def writable(self, relation: Relation, effect: Effect) -> None:
         """Refuses a target whose writing would run code that could read masked columns, or can't be followed."""
-        family = self._family(relation)
-        for key in self._reached(relation, effect):
+        for key, carried in self._reached(relation, effect).items():
             reached = self.catalog.relations[key]
             through = "" if key == relation.key else f" (written to through {relation.schema}.{relation.name})"
             named = f"{reached.schema}.{reached.name}{through}"
             if self.governed.governs(reached):
                 self.facts.touched = True
-                self.governed_target(reached, named, effect, carried=key not in family)
+                self.governed_target(reached, named, effect, carried=carried)
             reason = self.governed.unreadable.get(key)
-            if reason:
+            # Through what it inherits from or is part of, it is no matter who chose its rows.
+            if reason and (carried or key == relation.key or reached.calls):
                 raise refused(f"{named} can't be written to: {reason}", "write to other tables")
             self.storable(reached, named)
             if reached.has_triggers or reached.has_rules or reached.write_calls:
@@ -142,23 +148,26 @@ class TargetRules(QueryRules):
                     "write to other tables",
                 )
 
-    def _reached(self, relation: Relation, effect: Effect) -> list[RelationName]:
-        """The relation, and those that writing to it can reach: a view's tables, children, ends of foreign keys."""
-        family = self._family(relation)
-        reached: dict[RelationName, None] = {}
-        pending = [relation.key]
+    def _reached(self, relation: Relation, effect: Effect) -> dict[RelationName, bool]:
+        """The relation, and those that writing to it can reach: a view's tables, children, ends of foreign keys.
+
+        True for those (itself perhaps) that a view or a foreign key carries something to that the statement does not
+        say.
+        """
+        reached: dict[RelationName, bool] = {}
+        pending = [(relation.key, False)]
         while pending:
-            key = pending.pop()
+            key, carried = pending.pop()
             present = self.catalog.relations.get(key)
-            if key in reached or present is None:
+            if present is None or (key in reached and reached[key] >= carried):
                 continue
-            reached[key] = None
-            pending.extend(self.governed.children.get(key, ()))
+            reached[key] = carried
+            pending.extend((child, carried) for child in self.governed.children.get(key, ()))
             # What a foreign key changes there is not looked at more closely.
-            pending.extend(one.relation for one in present.cascades if key not in family or effect.carries(one))
+            pending.extend((one.relation, True) for one in present.cascades if carried or effect.carries(one))
             if present.kind == "v":
-                pending.extend(sorted(present.sources))
-        return list(reached)
+                pending.extend((source, True) for source in sorted(present.sources))
+        return reached
 
     def _family(self, relation: Relation) -> dict[RelationName, Relation]:
         """The relation and all that inherit from it: a statement means the rows of all."""

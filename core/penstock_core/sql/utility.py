@@ -15,10 +15,12 @@ from penstock_core.sql.expressions import idents, strings
 from penstock_core.sql.kinds import CODE, OWN, VERB_OF, Kind, kind_of
 from penstock_core.sql.refusal import not_supported, refused
 from penstock_core.sql.scope import Scope, Source
+from penstock_core.sql.words import words
 from penstock_core.sql.writes import WriteRules
 
 _EVERY_VERB = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 _TEMPORARY = "pg_temp"
+_SERIAL = words("serial serial2 serial4 serial8 smallserial bigserial")
 _HOLD = 0x0020  # CURSOR_OPT_HOLD
 # What DROP may remove for identities that something is masked for: nothing that other things are checked by.
 _DROPPED = frozenset(
@@ -137,10 +139,15 @@ class UtilityRules(WriteRules):
             return
         if not isinstance(element, ast.ColumnDef):
             raise not_supported("CREATE TABLE … LIKE", "name the columns themselves")
-        self.expression(element.typeName, scope)
+        if not self._is_serial(element.typeName):
+            self.expression(element.typeName, scope)
         self.expression(element.raw_default, scope)
         for constraint in element.constraints or ():
             self._table_element(constraint, scope)
+
+    def _is_serial(self, node: ast.TypeName | None) -> bool:
+        """What looks like a type and is a number with a sequence of its own, whatever types there are."""
+        return node is not None and len(names := idents(node.names)) == 1 and names[0] in _SERIAL
 
     def drop(self, node: ast.DropStmt) -> None:
         """The session's own temporary tables go without a verb."""
@@ -151,9 +158,23 @@ class UtilityRules(WriteRules):
             self.facts.pinned = True
             return
         self.allowed("drop")
-        if self.masked and node.removeType not in _DROPPED:
-            raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
+        if self.masked:
+            if node.removeType not in _DROPPED:
+                raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
+            if node.behavior == enums.DropBehavior.DROP_CASCADE:
+                raise refused("DROP … CASCADE removes what is not named", "name it all")
+            for name in names:
+                self.droppable(name)
         self._note(names)
+
+    def droppable(self, name: tuple[str, ...]) -> None:
+        """Refuses what masks spread through: without a foreign key, say, its other end would show."""
+        for relation in self.names.named.get(name[-1], ()):
+            if name[-2:-1] in ((), (relation.schema,)) and self.governed.governs(relation):
+                raise refused(
+                    f"{relation.schema}.{relation.name} has masked columns, and others may be masked because of it",
+                    "have it dropped by somebody for whom nothing is masked",
+                )
 
     def _is_temporary(self, name: tuple[str, ...]) -> bool:
         if name[:-1] == (_TEMPORARY,):
@@ -202,10 +223,19 @@ class UtilityRules(WriteRules):
                         self.inner(element)
                 case ast.FuncCall():
                     self.named_function(tuple(idents(part.funcname)))
+                case ast.A_Indirection():
+                    self._called_by_dot(idents(part.indirection))
+                case ast.ColumnRef():
+                    self._called_by_dot(idents(part.fields)[1:])
                 case ast.ViewStmt():
                     self.query(part.query, Scope())
                 case ast.SubLink():
                     self.query(part.subselect, Scope())
+
+    def _called_by_dot(self, names: list[str]) -> None:
+        """Names behind a dot: each a field, or else a function."""
+        for name in filter(self.is_function, names):
+            self.called_by_dot(name)
 
     def _code(self, kind: Kind) -> None:
         """Code of the identity's own can do anything, unseen: only where anything may be done."""

@@ -12,12 +12,12 @@ from pglast import ast, enums
 from penstock_core.sql import targets
 from penstock_core.sql.catalog import Relation
 from penstock_core.sql.expressions import idents, strings
-from penstock_core.sql.guardrails import chooses
+from penstock_core.sql.guardrails import Target, chooses
 from penstock_core.sql.naming import unknown_relation
 from penstock_core.sql.outputs import select_columns
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source
-from penstock_core.sql.targets import Effect, TargetRules
+from penstock_core.sql.targets import Effect, TargetRules, target_name
 from penstock_core.sql.words import words
 
 Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
@@ -79,6 +79,7 @@ class WriteRules(TargetRules):
             self.expression(conflict.infer.whereClause, scope)
         if conflict.targetList:
             self.allowed("update")
+            self._shows_rows(statement)
         self.expression(conflict.targetList, inside)
         self.expression(conflict.whereClause, inside)
         return target
@@ -96,8 +97,7 @@ class WriteRules(TargetRules):
             self.expression(statement.targetList, scope)
         else:
             statement.usingClause = self.from_clause(statement.usingClause, scope)
-        if statement.returningClause is not None:
-            self.allowed("select")
+        self._shows_rows(statement)
         self.require_where(statement.whereClause, verb, statement.relation, relation)
         self.expression(statement.whereClause, scope)
         if len(self.replacements):
@@ -111,6 +111,8 @@ class WriteRules(TargetRules):
         actions = frozenset(_ACTIONS[one.commandType] for one in clauses if one.commandType in _ACTIONS)
         for verb in sorted(actions):
             self.allowed(verb)
+        if actions != {"insert"}:
+            self._shows_rows(statement)
         self.common_tables(statement.withClause, scope)
         changed = [
             part for one in clauses if _ACTIONS.get(one.commandType) == "update" for part in one.targetList or ()
@@ -157,6 +159,11 @@ class WriteRules(TargetRules):
         self.expression(clause.exprs, inside)
         return select_columns(clause.exprs or (), scope)
 
+    def _shows_rows(self, statement: Writing) -> None:
+        """RETURNING of rows that were there reads them."""
+        if statement.returningClause is not None:
+            self.allowed("select")
+
     # ---- guardrails
 
     def require_where(
@@ -166,8 +173,9 @@ class WriteRules(TargetRules):
         if rule is None:
             return
         columns = relation.columns if relation is not None else ()
+        known = None if relation is None else frozenset(column.name for column in columns)
         not_null = frozenset(column.name for column in columns if column.not_null)
-        if not chooses(where, not_null):
+        if not chooses(where, Target(target_name(name), known, not_null)):
             place = f"{relation.schema}.{relation.name}" if relation is not None else name.relname if name else ""
             without = "without WHERE" if where is None else "with a WHERE that is always true"
             raise refused(f"{verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)

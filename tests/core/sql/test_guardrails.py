@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pglast import parse_sql
 
-from penstock_core.sql.guardrails import chooses
+from penstock_core.sql.guardrails import Target, chooses
 
 NONE = [
     "true",
@@ -74,6 +74,14 @@ NONE = [
     "NOT (id = id AND false)",
     "true = true",
     "(1, 2) = (1, 2)",
+    # The same for all rows, whatever other tables hold.
+    "other.id = 1",
+    "flag",
+    "id = 1 OR other.id = 1",
+    "EXISTS (SELECT FROM other o WHERE o.id = 1)",
+    "EXISTS (SELECT t.id FROM other o WHERE o.id = 1)",
+    "(SELECT count(*) FROM other o WHERE o.id > 1) > 1",
+    "1 IN (SELECT o.id FROM other o)",
 ]
 
 SOME = [
@@ -116,7 +124,12 @@ SOME = [
     "coalesce(false)",
     "'f'::bool",
     "CURRENT OF c",
+    "other.id = t.id",
+    "t IS NOT NULL",
+    "EXISTS (SELECT FROM other o WHERE o.id = 1 UNION SELECT FROM more WHERE key = t.id)",
 ]
+
+TABLE = Target("t", frozenset({"id", "other_id", "name", "created", "active", "pk"}), frozenset({"pk"}))
 
 
 def where(condition: str) -> object:
@@ -126,13 +139,13 @@ def where(condition: str) -> object:
 
 @pytest.mark.parametrize("condition", NONE)
 def test_always_true_is_no_where(condition: str) -> None:
-    assert not chooses(where(condition), frozenset({"pk"}))  # type: ignore[arg-type]
+    assert not chooses(where(condition), TABLE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("condition", SOME)
 def test_what_looks_at_rows_is_a_where(condition: str) -> None:
-    assert chooses(where(condition), frozenset({"pk"}))  # type: ignore[arg-type]
+    assert chooses(where(condition), TABLE)  # type: ignore[arg-type]
 
 
 def test_no_where_is_none() -> None:
-    assert not chooses(None)
+    assert not chooses(None, TABLE)

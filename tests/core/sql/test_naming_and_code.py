@@ -128,3 +128,15 @@ def test_the_functions_that_lineage_knows_are_those_of_the_server(postgres: Embe
 
         assert named("proretset AND prokind = 'f'") & FUNCTIONS <= SET_RETURNING
         assert named("provolatile = 'v' AND prokind = 'f'") & FUNCTIONS <= VOLATILE
+
+
+def test_what_an_older_server_reads_as_another_name_is_refused_there() -> None:
+    theirs = {"user_functions": {"json_object": ("public",)}, "user_types": {"json": ("public",)}}
+    newer, older = (replace(CATALOG, server_version=version, **theirs) for version in (160000, 150018))
+    assert decide("SELECT json_object('{a, b}')", newer).denial is None
+    assert "json_object is this database's own" in reason(decide("SELECT json_object('{a, b}')", older))
+    # There it is a column, or the row of a relation of that name.
+    row = 'SELECT system_user FROM pg_class AS "system_user"'
+    assert decide(row, newer).denial is None
+    assert reason(decide(row, older)) == "function system_user does not exist"
+    assert decide("SELECT json '{}'", older).text == "SELECT CAST('{}' AS pg_catalog.\"json\")"

@@ -202,3 +202,34 @@ def test_merge_does_what_its_actions_do() -> None:
 def test_a_mask_is_not_put_in_place_without_end() -> None:
     text = "UPDATE people SET name = concat(" + ", ".join(["email"] * 1001) + ")"
     assert "more than 1000 times" in reason(decide(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MERGE INTO letters USING (SELECT 1) x ON letters.id > '0' WHEN MATCHED THEN UPDATE SET body = 'x' RETURNING *",
+        "INSERT INTO letters (id) VALUES ('1') ON CONFLICT (id) DO UPDATE SET body = letters.body RETURNING *",
+        "UPDATE letters SET body = body RETURNING body",
+    ],
+)
+def test_rows_that_were_there_are_shown_to_who_may_select(text: str) -> None:
+    blind = replace(WRITING, allow=WRITING.allow - {"select"})
+    assert "SELECT is not allowed" in reason(decide(text, enforced=blind))
+    assert decide(text).denial is None
+
+
+def test_a_new_row_is_shown_to_who_wrote_it() -> None:
+    blind = replace(WRITING, allow=frozenset({"insert"}))
+    assert decide("INSERT INTO letters (id) VALUES ('1') RETURNING id", enforced=blind).denial is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM people USING letters l WHERE l.id = '1'",
+        "MERGE INTO people USING (SELECT 1 AS v) x ON x.v = 1 WHEN MATCHED THEN DELETE",
+        "UPDATE people SET name = 'x' WHERE EXISTS (SELECT FROM letters WHERE person = '1')",
+    ],
+)
+def test_what_other_tables_say_chooses_no_rows(text: str) -> None:
+    assert "with a WHERE that is always true" in reason(decide(text, enforced=GUARDED))

@@ -74,6 +74,11 @@ def test_what_could_tell_them_apart_is_refused(twins: Twins, name: str) -> None:
     assert decision.denial.sqlstate != "42601"
 
 
+def test_a_not_null_that_rows_break_is_a_question(twins18: Twins) -> None:
+    """Since PostgreSQL 18 it need not be valid: then any change of a row without a value fails."""
+    assert twins18.governor().decide("UPDATE gap SET note = 'x' WHERE id = 1", ("public",)).action is Action.DENY
+
+
 def test_the_masks_show_what_they_should(twins: Twins) -> None:
     decision = twins.governor().decide("SELECT email, ssn, salary, dom, mail_key FROM u ORDER BY id", ("public",))
     seen, _ = twins.run(decision)

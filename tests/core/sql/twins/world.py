@@ -134,7 +134,26 @@ CREATE TABLE public.split_one PARTITION OF public.split FOR VALUES IN (1);
 CREATE TABLE public.split_two PARTITION OF public.split FOR VALUES IN (2);
 CREATE UNIQUE INDEX split_two_ssn ON public.split_two (ssn);
 CREATE VIEW public.staff_view AS SELECT id, note, pay FROM public.staff;
+CREATE TABLE public.boss (
+    id int PRIMARY KEY, over int REFERENCES public.boss(id) ON UPDATE CASCADE ON DELETE SET NULL, pay int, note text,
+    CHECK (over < 100 OR pay < 200), CHECK (over IS NOT NULL OR pay < 200)
+);
+CREATE TABLE public.cust (id int, ssn text, note text, room int, way text) PARTITION BY RANGE (ssn);
+CREATE TABLE public.cust_low PARTITION OF public.cust (CHECK (note <> 'bad'), UNIQUE (id))
+    FOR VALUES FROM (MINVALUE) TO ('5');
+CREATE TABLE public.cust_high PARTITION OF public.cust FOR VALUES FROM ('5') TO (MAXVALUE);
+ALTER TABLE public.cust_high ALTER room SET NOT NULL;
+CREATE TABLE public.guest (id int PRIMARY KEY, cust int REFERENCES public.cust_low (id) ON DELETE CASCADE);
+CREATE VIEW public.cust_ids AS SELECT id FROM public.cust_low;
+CREATE TABLE public.shift (id int, half int, pay int) PARTITION BY LIST (half);
+CREATE TABLE public.shift_one PARTITION OF public.shift FOR VALUES IN (1);
+CREATE TABLE public.shift_two PARTITION OF public.shift (CHECK (pay > 150)) FOR VALUES IN (2);
+CREATE TABLE public.lease (id int, ends timestamptz CHECK (ends::date < '2030-01-02'), note text);
+CREATE TABLE public.gap (id int, pay int, note text);
 """
+
+# What only newer servers know.
+NEWER = {18: "ALTER TABLE public.gap ADD CONSTRAINT gap_pay NOT NULL pay NOT VALID"}
 
 # Per twin, of equal length and with equal masks: email, ssn, salary, code.
 PEOPLE = {
@@ -198,6 +217,14 @@ def fill(twin: str) -> str:
             f"INSERT INTO public.pass VALUES ({number}, '4{ssn}', 'x');"
             f"INSERT INTO public.split VALUES ({number}, '{ssn}', {number % 2 + 1});"
         )
+        lines.append(
+            f"INSERT INTO public.cust VALUES ({number}, '{ssn}', 'x', {number});"
+            f"INSERT INTO public.boss VALUES ({number}, 1, {salary}, 'x');"
+            f"INSERT INTO public.shift VALUES ({number}, 1, {salary});"
+            f"INSERT INTO public.lease VALUES ({number}, '2030-01-01Z'::timestamptz + {salary} * '4 min'::interval);"
+            f"INSERT INTO public.gap VALUES ({number}, nullif({salary}, 100));"
+        )
+    lines.append("INSERT INTO public.guest SELECT id, id FROM public.cust_low;")
     lines.append("INSERT INTO public.duty VALUES (1, 2, 'd'), (2, 1, 'e'), (3, 2, 'f');")
     for number, visit in enumerate(VISITS[twin], 1):
         shown = ", ".join("NULL" if value is None else f"'{value}'" for value in visit)
@@ -221,6 +248,10 @@ POLICIES = PolicySet(
         MaskRule(("public.u.dom",), Mask("redact", rule("masks[3]"))),
         MaskRule(("public.staff.email",), Mask("email", rule("masks[5]"))),
         MaskRule(("public.staff.pay",), Mask("redact", rule("masks[6]"))),
+        MaskRule(
+            ("public.boss.pay", "public.shift.pay", "public.lease.ends", "public.gap.pay"),
+            Mask("redact", rule("masks[9]")),
+        ),
         MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
         MaskRule(("public.visit.born",), Mask("year", rule("masks[5]"))),
         MaskRule(("public.visit.at", "public.visit.seen"), Mask("month", rule("masks[6]"))),
@@ -315,6 +346,9 @@ def make_twins(server: EmbeddedPostgres) -> Twins:
         name = f"twin_{twin}"
         server.psql(f"CREATE DATABASE {name} TEMPLATE twin_template")
         server.psql(fill(twin), name)
+        for version, newer in NEWER.items():
+            if server.version >= version:
+                server.psql(newer, name)
         urls[twin] = server.url(name)
     return Twins(urls["left"], urls["right"], read_catalog(urls["left"]))
 
