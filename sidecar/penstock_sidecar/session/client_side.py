@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import refusals
+from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.commands import Close, RefreshCatalog
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
@@ -234,11 +234,15 @@ class ClientSide:
 
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
-        decision = self._own(refusals.FUNCTION_CALL, "")
+        text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
+        decision = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        if decision.action is Action.REWRITE:
+            # There is no text in the call that could be another.
+            decision = self._own(refusals.FUNCTION_CALL, text)
         if decision.action is Action.DENY:
-            self._refuse(spot, decision, "", pending, refusals.FAILING_QUERY)
+            self._refuse(spot, decision, text, pending, refusals.FAILING_QUERY)
             return
-        self._start_statement(spot, pending, decision, "")
+        self._start_statement(spot, pending, decision, text)
 
     # The extended protocol.
 
