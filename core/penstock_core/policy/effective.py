@@ -72,6 +72,9 @@ class Limit:
     rule: Rule
 
 
+VERBS = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySet:
     """Several policies of one mode combined: a deny wins, the stricter mask wins, `allow` is the union."""
@@ -92,6 +95,17 @@ class PolicySet:
     max_rows_returned: Limit | None = None
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The verbs that no policy allows, sorted."""
+        return tuple(sorted(VERBS - self.allow))
+
+    @property
+    def guards(self) -> tuple[Rule, ...]:
+        """The guardrails that statements are held to."""
+        timeout = () if self.statement_timeout is None else (self.statement_timeout.rule,)
+        return (*(rule for _, rule in (*self.require_where, *self.deny_functions)), *timeout)
 
 
 @dataclass(frozen=True, slots=True)

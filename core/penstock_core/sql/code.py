@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.facts import Facts
-from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
+from penstock_core.sql.functions import CODE_FUNCTIONS, FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS, WRITING_FUNCTIONS
 from penstock_core.sql.governed import Governed
+from penstock_core.sql.kinds import Kind
 from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.settings import Bounds
@@ -82,20 +83,50 @@ class CodeRules:
             if rule is not None:
                 raise refused(f"function {denied} is denied", "write the statement without it", rule)
 
+    def allowed(self, verb: str) -> None:
+        """Refuses a verb that no policy allows."""
+        policies = self.governed.policies
+        if verb not in policies.allow:
+            may = ", ".join(sorted(policies.allow)) or "nothing"
+            raise refused(
+                f"{verb.upper()} is not allowed (what is: {may})",
+                "ask for a policy that allows it",
+                Rule(", ".join(policies.policies), "allow"),
+            )
+
+    def own_code(self, kind: Kind) -> None:
+        """Code of the identity's own can do anything, unseen: only where anything may be done."""
+        self.facts.writes = True
+        policies = self.governed.policies
+        if policies.missing:
+            raise refused(
+                f"{kind.name} is not allowed: the code in it could do what no policy allows"
+                f" ({', '.join(policies.missing)})",
+                kind.remedy,
+            )
+        for rule in policies.guards:
+            raise refused(f"{kind.name} is not allowed: the code in it could pass by", kind.remedy, rule)
+
     def _unmasked_function(self, schema: str, name: str) -> None:
         """Nothing is masked for the identity: the user's functions are as good as the database's owner made them."""
         catalog = self.catalog
-        if name in FUNCTIONS or name in catalog.extension_functions:
+        if schema != "pg_catalog" and name in catalog.user_functions:
+            # Whichever is meant: what the server's own needs, it needs too.
+            self.facts.writes = True
+        if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
             return
-        if name in UNMASKED_FUNCTIONS:
-            self.facts.writes |= UNMASKED_FUNCTIONS[name]
+        if name in WRITING_FUNCTIONS:
+            self.facts.writes = True
+            self.allowed(WRITING_FUNCTIONS[name])
+        elif name in CODE_FUNCTIONS:
+            self.own_code(Kind(f"function {name}", "write the query itself"))
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
             raise self._refused_function(name)
         else:
             self.facts.writes = True
 
     def _refused_function(self, name: str) -> Refused:
-        if name in self.catalog.system_functions or name in UNMASKED_FUNCTIONS:
+        if name in self.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
             return refused(
                 f"function {name} may not be called", "it can reach past the gate; write the statement without it"
             )

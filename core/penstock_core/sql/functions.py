@@ -143,28 +143,67 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
-# For identities that no column is masked for: what changes sequences and locks, waits, and shows definitions, sizes
-# and transaction numbers. The values tell whether calling it changes something.
-UNMASKED_FUNCTIONS: dict[str, bool] = {
-    **dict.fromkeys(("nextval", "setval"), True),
-    **dict.fromkeys(
-        words("""
-            pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_shared
-            pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
-            pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
-        """),
-        False,
-    ),
-    **dict.fromkeys(
-        words("""
-            currval lastval pg_sleep pg_sleep_for pg_sleep_until pg_get_functiondef pg_get_ruledef pg_get_viewdef
-            pg_get_statisticsobjdef pg_column_size
-            pg_database_size pg_indexes_size pg_relation_size pg_table_size pg_tablespace_size pg_total_relation_size
-            pg_current_snapshot pg_current_xact_id pg_snapshot_xmax pg_snapshot_xmin txid_current txid_current_snapshot
-        """),
-        False,
-    ),
+# For identities that no column is masked for, besides: what changes nothing. It takes locks, waits, and tells about
+# this database, its statistics, locks and transactions, never what others run nor what lies outside of it.
+UNMASKED_FUNCTIONS: frozenset[str] = words("""
+    amvalidate cash_words current_query currtid2 currval dexp dlog1 dlog10 dround dtrunc has_largeobject_privilege
+    icu_unicode_version lastval makeaclitem mxid_age satisfies_hash_partition setseed xmlvalidate
+
+    pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_xact_lock
+    pg_advisory_xact_lock_shared pg_blocking_pids pg_lock_status pg_safe_snapshot_blocking_pids pg_try_advisory_lock
+    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+
+    pg_sleep pg_sleep_for pg_sleep_until
+
+    pg_cursor pg_listening_channels pg_notification_queue_usage pg_prepared_statement pg_prepared_xact
+
+    lo_close lo_get lo_lseek lo_lseek64 lo_open lo_tell lo_tell64 loread
+
+    pg_collation_actual_version pg_column_compression pg_column_size pg_column_toast_chunk_id
+    pg_database_collation_actual_version pg_database_size pg_extension_update_paths pg_filenode_relation pg_get_acl
+    pg_get_catalog_foreign_keys pg_get_function_sqlbody pg_get_functiondef pg_get_object_address
+    pg_get_partition_constraintdef pg_get_publication_tables pg_get_replica_identity_index pg_get_ruledef
+    pg_get_sequence_data pg_get_statisticsobjdef pg_get_statisticsobjdef_expressions pg_get_viewdef
+    pg_identify_object_as_address pg_indexam_progress_phasename pg_indexes_size pg_input_error_info pg_input_is_valid
+    pg_mcv_list_items pg_relation_filenode pg_relation_filepath pg_relation_size pg_sequence_last_value
+    pg_sequence_parameters pg_settings_get_flags pg_show_all_settings pg_table_size pg_tablespace_databases
+    pg_tablespace_location pg_tablespace_size pg_total_relation_size
+
+    pg_conf_load_time pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn
+    pg_current_xact_id pg_current_xact_id_if_assigned pg_export_snapshot pg_is_wal_replay_paused
+    pg_last_committed_xact pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp
+    pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_visible_in_snapshot pg_wal_lsn_diff pg_walfile_name
+    pg_walfile_name_offset pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_xact_status txid_current
+    txid_current_if_assigned txid_current_snapshot txid_snapshot_xip txid_snapshot_xmax txid_snapshot_xmin txid_status
+    txid_visible_in_snapshot
+
+    pg_stat_clear_snapshot pg_stat_get_analyze_count pg_stat_get_autoanalyze_count pg_stat_get_autovacuum_count
+    pg_stat_get_blocks_fetched pg_stat_get_blocks_hit pg_stat_get_dead_tuples pg_stat_get_function_calls
+    pg_stat_get_function_self_time pg_stat_get_function_total_time pg_stat_get_ins_since_vacuum
+    pg_stat_get_last_analyze_time pg_stat_get_last_autoanalyze_time pg_stat_get_last_autovacuum_time
+    pg_stat_get_last_vacuum_time pg_stat_get_live_tuples pg_stat_get_mod_since_analyze pg_stat_get_numscans
+    pg_stat_get_snapshot_timestamp pg_stat_get_tuples_deleted pg_stat_get_tuples_fetched
+    pg_stat_get_tuples_hot_updated pg_stat_get_tuples_inserted pg_stat_get_tuples_returned pg_stat_get_tuples_updated
+    pg_stat_get_vacuum_count
+""")
+
+# What changes something, for the same identities, and the verb of `allow` that it needs besides: large objects are
+# made, written and removed like rows. Sequences move on with any verb, as they do for whoever inserts.
+WRITING_FUNCTIONS: dict[str, str] = {
+    **dict.fromkeys(words("nextval pg_notify"), "select"),
+    **dict.fromkeys(words("lo_creat lo_create lo_from_bytea"), "insert"),
+    **dict.fromkeys(words("lo_put lo_truncate lo_truncate64 lowrite setval"), "update"),
+    "lo_unlink": "delete",
+    **dict.fromkeys(words("brin_desummarize_range brin_summarize_new_values brin_summarize_range"), "alter"),
+    "gin_clean_pending_list": "alter",
 }
+
+# What runs SQL that it is given as a text, or reads what it is given the name of, unseen: for those who may run code.
+CODE_FUNCTIONS: frozenset[str] = words("""
+    cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml
+    query_to_xml_and_xmlschema query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema schema_to_xmlschema
+    table_to_xml table_to_xml_and_xmlschema table_to_xmlschema ts_rewrite ts_stat
+""")
 
 # Every operator name of pg_catalog.
 OPERATORS: frozenset[str] = words("""

@@ -30,6 +30,11 @@ class Governed:
         """Whether anything in the database is masked for the identity: then what is unknown is refused."""
         return bool(self.columns)
 
+    @property
+    def free(self) -> bool:
+        """Whether the identity may do anything in the database, code of its own included."""
+        return not (self.masked or self.policies.missing or self.policies.guards)
+
     @cached_property
     def _relations(self) -> frozenset[RelationName]:
         return frozenset((schema, name) for schema, name, _ in self.columns)

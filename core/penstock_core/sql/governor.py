@@ -153,7 +153,8 @@ class _Judge:
         if self.governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
             self.facts.pinned = True
-        names = Names(self.governed.catalog, self.governed.named, search_path, self.governed.masked, temporary)
+        governed = self.governed
+        names = Names(catalog, governed.named, search_path, governed.masked, temporary, governed.free)
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
         for statement in statements:
             rewriter.statement(statement)

@@ -42,6 +42,8 @@ class Names:
     masked: bool
     # Bare names of the session's own temporary tables.
     temporary: frozenset[str] = frozenset()
+    # Whether the identity may run code of its own, which could read all that the login may.
+    free: bool = False
 
     def relation(self, reference: ast.RangeVar) -> Meaning | None:
         """What a FROM clause's or target's name means; None if only the server can know. Raises Refused."""
@@ -64,6 +66,7 @@ class Names:
                 return replace(system, candidates=candidates)
             found = self.catalog.relations.get((place, name))
             if found:
+                self._shadowing(place, name)
                 return Meaning(place, name, found, candidates=candidates)
         return None
 
@@ -73,6 +76,7 @@ class Names:
         if self.masked and (others or self._is_system("pg_catalog", name)):
             place = f"{others[0].schema}.{name}" if others else f"pg_catalog.{name}"
             raise refused(f"{name} is the name of a temporary table and of {place}", f"write pg_temp.{name} or {place}")
+        self._shadowing("pg_temp", name)
         return Meaning("pg_temp", name, temporary=True)
 
     def _without_path(self, name: str, candidates: tuple[Relation, ...]) -> Meaning | None:
@@ -92,11 +96,19 @@ class Names:
         if name in allowed:
             return Meaning(schema, name, hidden=allowed[name] if self.masked else frozenset(), columns=columns)
         if not self.masked and name in UNMASKED_CATALOGS:
-            return Meaning(schema, name, columns=columns)
+            return Meaning(schema, name, hidden=frozenset() if self.free else UNMASKED_CATALOGS[name], columns=columns)
         raise refused(
             f"{schema}.{name} may not be read",
             "it can show values, statements or secrets; read other catalogs, or ask an administrator",
         )
+
+    def _shadowing(self, place: str, name: str) -> None:
+        """A bare name that means the catalog of that name as soon as the path changes, or the table is gone."""
+        if ("pg_catalog", name) in self.catalog.system_columns:
+            raise refused(
+                f"{name} is the name of {place}.{name} and of pg_catalog.{name}",
+                f"write {place}.{name} or pg_catalog.{name}",
+            )
 
     def _is_system(self, schema: str, name: str) -> bool:
         """Whether the name would be found in that system schema: every catalog's name begins with pg_."""

@@ -59,11 +59,27 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
     "views": words("view_definition"),
 }
 
-# Besides those above and without hidden columns, for identities that no column is masked for.
-UNMASKED_CATALOGS: frozenset[str] = words("""
-    pg_locks pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_database pg_stat_user_indexes
-    pg_stat_user_tables pg_statio_all_tables pg_statio_user_tables pg_stats pg_stats_ext
-""")
+# Besides those above, for identities that no column is masked for, who may read all columns of those too: what tells
+# about this database and this session. Hidden is what others run, who may be in other databases; not so for those who
+# may run code, for it could read that too.
+UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        words("""
+            pg_cursors pg_largeobject pg_largeobject_metadata pg_locks pg_prepared_statements pg_prepared_xacts
+            pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_archiver pg_stat_bgwriter
+            pg_stat_checkpointer pg_stat_database pg_stat_database_conflicts pg_stat_gssapi pg_stat_io
+            pg_stat_progress_analyze pg_stat_progress_cluster pg_stat_progress_copy pg_stat_progress_create_index
+            pg_stat_progress_vacuum pg_stat_slru pg_stat_ssl pg_stat_sys_indexes pg_stat_sys_tables
+            pg_stat_user_functions pg_stat_user_indexes pg_stat_user_tables pg_stat_wal pg_stat_xact_all_tables
+            pg_stat_xact_sys_tables pg_stat_xact_user_functions pg_stat_xact_user_tables pg_statio_all_indexes
+            pg_statio_all_sequences pg_statio_all_tables pg_statio_sys_indexes pg_statio_sys_sequences
+            pg_statio_sys_tables pg_statio_user_indexes pg_statio_user_sequences pg_statio_user_tables pg_statistic
+            pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_wait_events
+        """),
+        frozenset(),
+    ),
+    "pg_stat_activity": words("query"),
+}
 
 # Types of pg_catalog that may be named, as the parser names them (`int` is int4).
 TYPES: frozenset[str] = words("""

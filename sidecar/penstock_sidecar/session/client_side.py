@@ -1,54 +1,32 @@
-"""What becomes of each message from the client while a session runs: forwarded, rewritten, refused, or made to wait.
+"""Each kind of message from the client while a session runs, and what it means for statements and portals.
 
-The server's answers are `server_side.py`'s.
+How one is decided about, recorded and sent is `passage.py`'s; the server's answers are `server_side.py`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock_core.policy.effective import Limit
-from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import Close, RefreshCatalog
-from penstock_sidecar.session.counting import Counted
+from penstock_core.sql.decision import Action
+from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.pending import Held, Kind, Pending, Portal, Statement
+from penstock_sidecar.session.passage import Passage
+from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
+from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError, read_text
-
-# Messages that the server does not skip after an error in the extended protocol.
-_NEVER_SKIPPED = frozenset(b"SXcf")
-# What may come while the server takes COPY data. It takes anything else for an error in the data, and forgets it.
-_WHILE_COPYING = frozenset(b"SXcfH")
-
 
 # Of these nothing is ever noted, so that one entry serves all.
 _BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 
 
-class ClientSide:
+class ClientSide(Passage):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
-        self._flow = flow
-        # No client can have a statement or portal of this name.
-        self._nobody = nobody
-        self._limit = limit
-        self._scanner = Scanner(FROM_CLIENT, limit=limit)
-        self._chunk = b""
-        self._spots: list[Spot] = []
-        self._next = 0
-        # chunk[:start] is dealt with.
-        self._start = 0
-        self._waiting: list[bytes] = []
-        # How much of it there is.
-        self.waiting = 0
-        self.held: Held | None = None
-        # The text that is decided again once the catalog was read.
-        self._refreshed = ""
+        super().__init__(flow, nobody, limit)
         self._handlers: dict[int, Callable[[Spot], None]] = {
             ord("Q"): self._query, ord("P"): self._parse, ord("B"): self._bind, ord("E"): self._execute,
             ord("D"): self._describe, ord("C"): self._close, ord("S"): self._sync, ord("H"): self._flush,
@@ -56,189 +34,8 @@ class ClientSide:
             ord("X"): self._terminate, ord("p"): self._password,
         }  # fmt: skip
 
-    def receive(self, data: bytes) -> None:
-        """Bytes from the client, at any time. Raises BrokenStreamError and MalformedError."""
-        if self._flow.state is not State.RUNNING:
-            self._waiting.append(data)
-            self.waiting += len(data)
-            return
-        self._chunk, self._spots = self._scanner.scan(data)
-        self._next = self._start = 0
-        self._work()
-
-    def resume(self) -> None:
-        """Go on after a wait, with what came meanwhile. Raises as `receive`."""
-        self._work()
-        while self._waiting and self._flow.state is State.RUNNING:
-            data = self._waiting.pop(0)
-            self.waiting -= len(data)
-            self.receive(data)
-
-    def _work(self) -> None:
-        flow = self._flow
-        while self._next < len(self._spots):
-            spot = self._spots[self._next]
-            self._next += 1
-            if flow.skipping and spot.kind not in _NEVER_SKIPPED:
-                self._replace(spot, b"")
-                continue
-            if flow.copying_in and spot.kind not in _WHILE_COPYING:
-                raise BrokenStreamError("a statement where COPY data is due")
-            self._handlers[spot.kind](spot)
-            if flow.state is not State.RUNNING:
-                return
-        self._forward(len(self._chunk))
-        self._chunk, self._spots, self._next, self._start = b"", [], 0, 0
-
-    def _forward(self, end: int) -> None:
-        if end > self._start:
-            chunk = self._chunk
-            whole = self._start == 0 and end == len(chunk)
-            self._flow.to_server.append(chunk if whole else chunk[self._start : end])
-            self._start = end
-
-    def _replace(self, spot: Spot, data: bytes) -> None:
-        self._forward(spot.start)
-        if data:
-            self._flow.to_server.append(data)
-        self._start = spot.end
-        if not spot.complete:
-            self._scanner.drop_rest()
-
-    # Deciding.
-
-    def _decide(self, spot: Spot, raw: bytes) -> tuple[str, Decision | None]:
-        """The text and its decision, or None where it has to wait for a fresh catalog."""
-        flow = self._flow
-        if not spot.complete:
-            decision = self._own(refusals.too_long(self._limit), "")
-            if decision.action is Action.ALLOW:
-                self._scanner.keep_rest()
-            return "", decision
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            text = raw.decode(errors="surrogateescape")
-            return text, self._own(refusals.NOT_UTF8, text)
-        decision = flow.decide(text)
-        denial = decision.denial
-        if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
-            self._refreshed = text
-            self._forward(spot.start)
-            self._next -= 1
-            flow.state = State.RESOLVING
-            flow.commands.append(RefreshCatalog())
-            return text, None
-        self._refreshed = ""
-        if flow.runs_stale_object(decision):
-            return text, refusals.STALE_SQL_OBJECT
-        return text, decision
-
-    def _own(self, denial: Decision, text: str) -> Decision:
-        """What becomes of a text that nothing but the session itself refuses."""
-        if not self._flow.rules.observing:
-            return denial
-        self._flow.unvetted = True
-        return refusals.observed(denial, text)
-
-    def _refuse(self, spot: Spot, decision: Decision, text: str, pending: Pending, failing: bytes) -> None:
-        """Send a statement that must fail in the refused one's place, and record the denial."""
-        denial = decision.denial
-        if denial is None:
-            raise MalformedError("a denial without a reason")
-        pending.denial = refusals.denied(denial)
-        protocol = "simple" if pending.kind is Kind.QUERY else "extended"
-        pending.running = self._flow.begin(decision, text, protocol, None)
-        pending.running.denied = True
-        self._flow.push(pending)
-        self._replace(spot, failing)
-
-    def _start_statement(
-        self, spot: Spot, pending: Pending, decision: Decision, text: str,
-        parameters: int | None = None, replacement: bytes | None = None,
-    ) -> None:  # fmt: skip
-        """Record the intent; send the statement, as it came or what replaces it, now or when the intent is durable."""
-        flow = self._flow
-        protocol = "simple" if pending.kind is Kind.QUERY else "extended"
-        pending.running = running = flow.begin(decision, text, protocol, parameters)
-        if decision.deallocates or decision.closes:
-            running.deallocates, running.closes = list(decision.deallocates), list(decision.closes)
-        if flow.rules.on_failure == "block":
-            flow.report = True
-            # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
-            if decision.writes or flow.trail.refusal:
-                self._forward(spot.start)
-                self.held = Held(flow.ticket, spot, pending, replacement, decision)
-                flow.state = State.RECORDING
-                return
-            flow.awaited = flow.ticket
-        self._send(spot, pending, replacement, decision)
-
-    def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
-        if decision.row_limit is not None:
-            self._send_counted(spot, pending, decision, decision.row_limit)
-            return
-        self._flow.push(pending, decision)
-        if replacement is not None:
-            self._replace(spot, replacement)
-
-    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit) -> None:
-        """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
-        flow = self._flow
-        before = b""
-        if pending.kind is Kind.QUERY:
-            # To a Query, too, the server forgets the unnamed statement and portal.
-            flow.statements.pop("", None)
-            flow.portals.pop("", None)
-            before, counted = counting.of_query(limit, pending, decision, flow.epoch)
-            flow.queue.extend(counted.query)
-        else:
-            name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
-            counted = Counted(limit, pending, flow.portals[name], name, asked)
-        flow.counted = counted
-        flow.push(counted.pending, decision)
-        self._replace(spot, before + counted.start())
-        flow.state = State.COUNTING
-
-    def go_on(self) -> None:
-        """The statement whose rows were counted is answered. Raises as `receive`."""
-        flow = self._flow
-        counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
-        if counted is not None and counted.query and not counted.skipped:
-            flow.skipping = False
-            sent, due = counting.end_of_query()
-            flow.queue.extend(due)
-            flow.to_server.append(sent)
-        self.resume()
-
-    def _fail(self, held: Held, reason: str) -> None:
-        """Send what must fail in its place."""
-        pending = held.pending
-        pending.denial = refusals.unrecorded(reason)
-        pending.running = None
-        simple = pending.kind is Kind.QUERY
-        pending.expected = refusals.UNDEFINED_COLUMN if simple else refusals.UNDEFINED_PORTAL
-        self._flow.push(pending)
-        self._replace(held.spot, refusals.FAILING_QUERY if simple else messages.execute(self._nobody))
-
-    def release(self, refusal: str = "") -> None:
-        """The held statement's intent is durable; or it could not be written, and the statement fails."""
-        held = self.held
-        if held is None:
-            return
-        self.held = None
-        self._flow.state = State.RUNNING
-        if self._flow.skipping:
-            # What was sent before it failed meanwhile: the server would skip it.
-            self._replace(held.spot, b"")
-            if held.pending.running is not None and not refusal:
-                self._flow.finish(held.pending.running, "error", 0)
-        elif refusal:
-            self._fail(held, refusal)
-        else:
-            self._send(held.spot, held.pending, held.replacement, held.decision)
-        if self._flow.state is State.RUNNING:
-            self.resume()
+    def _handle(self, spot: Spot) -> None:
+        self._handlers[spot.kind](spot)
 
     # The simple protocol.
 
@@ -259,11 +56,15 @@ class ClientSide:
 
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
-        decision = self._own(refusals.FUNCTION_CALL, "")
+        text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
+        decision = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        if decision.action is Action.REWRITE:
+            # There is no text in the call that could be another.
+            decision = self._own(refusals.FUNCTION_CALL, text)
         if decision.action is Action.DENY:
-            self._refuse(spot, decision, "", pending, refusals.FAILING_QUERY)
+            self._refuse(spot, decision, text, pending, refusals.FAILING_QUERY)
             return
-        self._start_statement(spot, pending, decision, "")
+        self._start_statement(spot, pending, decision, text)
 
     # The extended protocol.
 

@@ -60,8 +60,7 @@ def _table(looks: Mapping[Look, bytes]) -> bytes:
 
 FROM_CLIENT = _table({
     Look.HOP: b"d",
-    Look.NOTICE: b"F",
-    Look.PREFIX: b"B",
+    Look.PREFIX: b"BF",
     Look.WHOLE: b"QP",
     Look.SMALL: b"DECSHXcfp",
 })  # fmt: skip

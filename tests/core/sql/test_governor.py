@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -37,8 +38,9 @@ CATALOG = Catalog(
     user_types={"mood": ("public",), "text": ("archive",), "odd": ("public",)},
     safe_types=frozenset({("public", "mood")}),
     system_functions=frozenset(
-        {"lower", "upper", "count", "pg_read_file", "nextval", "pg_sleep", "pg_terminate_backend"}
+        {"lower", "upper", "count", "pg_read_file", "nextval", "pg_sleep", "pg_terminate_backend", "lo_import"}
     ),
+    system_columns={("pg_catalog", "pg_stat_activity"): ("pid", "query"), ("pg_catalog", "pg_authid"): ("rolname",)},
 )
 
 
@@ -226,6 +228,10 @@ def test_without_masks_nothing_is_rewritten_and_the_databases_own_is_allowed() -
         "SELECT * FROM pg_stats",
         "DELETE FROM people WHERE id = '1'",
         "SELECT public.lower(x) FROM letters TABLESAMPLE system(1)",
+        "SELECT pid FROM pg_stat_activity",
+        "SELECT * FROM pg_prepared_xacts, pg_prepared_statements, pg_cursors, pg_largeobject",
+        "SELECT loread(lo_open(1, 262144), 10)",
+        "SELECT pg_notify('a', 'b')",
     ):
         decision = decide(text, enforced=PLAIN)
         assert (decision.action, decision.text) == (Action.ALLOW, text)
@@ -237,11 +243,55 @@ def test_without_masks_nothing_is_rewritten_and_the_databases_own_is_allowed() -
     [
         "SELECT pg_read_file('x')", "SELECT pg_terminate_backend(1)", "SELECT * FROM pg_authid", "DELETE FROM people",
         "UPDATE people SET id = '1' WHERE id = '2'", "CREATE TABLE t ()", "COPY people TO PROGRAM 'x'", "SET ROLE x",
-        "SELECT * FROM pg_stat_activity", "DO 'x'", "DELETE FROM pg_catalog.pg_class WHERE oid = 1",
+        "SELECT * FROM pg_stat_activity", "SELECT a.query FROM pg_stat_activity a",
+        "SELECT lo_import('x')", "DO 'x'", "DELETE FROM pg_catalog.pg_class WHERE oid = 1",
     ],
 )  # fmt: skip
 def test_without_masks_the_gate_still_stands(text: str) -> None:
     assert decide(text, enforced=PLAIN).action is Action.DENY
+
+
+def test_functions_that_write_need_the_verb_of_what_they_do_and_are_recorded_as_writing() -> None:
+    for text, verb in {
+        "SELECT lo_create(0)": "insert",
+        "SELECT lo_from_bytea(0, 'x')": "insert",
+        "SELECT lowrite(1, 'x')": "update",
+        "SELECT pg_catalog.setval('s', 1)": "update",
+        "SELECT lo_unlink(1)": "delete",
+        "SELECT gin_clean_pending_list('i')": "alter",
+    }.items():
+        able = replace(PLAIN, allow=frozenset({"select", verb}))
+        decision = decide(text, enforced=able)
+        assert (decision.action, decision.writes) == (Action.ALLOW, True)
+        unable = replace(PLAIN, allow=frozenset({"select"}))
+        assert f"{verb.upper()} is not allowed" in reason(decide(text, enforced=unable))
+    reading = replace(PLAIN, allow=frozenset({"select"}))
+    assert decide("SELECT nextval('s')", enforced=reading).writes
+    assert decide("SELECT pg_notify('a', 'b')", enforced=reading).writes
+    assert not decide("SELECT loread(1, 1)", enforced=reading).writes
+
+
+def test_a_function_that_may_be_the_databases_own_counts_as_writing() -> None:
+    assert decide("SELECT lower('x')", enforced=PLAIN).writes
+    assert decide("SELECT public.lower('x')", enforced=PLAIN).writes
+    assert not decide("SELECT pg_catalog.lower('x')", enforced=PLAIN).writes
+
+
+def test_a_table_of_the_users_does_not_hide_a_catalog_of_that_name() -> None:
+    """It may be gone, and the name mean the catalog, when the server looks."""
+    for text, enforced in itertools.product(
+        ("CREATE TEMP TABLE pg_authid (a int); SELECT * FROM pg_authid",
+         "CREATE TEMP TABLE pg_stat_activity (a int); SELECT * FROM pg_stat_activity"),
+        (PLAIN, MASKING),
+    ):  # fmt: skip
+        assert "is the name of" in reason(decide(text, enforced=enforced))
+    own = table("public", "pg_authid", "id", "rolpassword")
+    catalog = replace(CATALOG, relations={own.key: own, **CATALOG.relations})
+    path = ("public", "pg_catalog")
+    for enforced in (PLAIN, MASKING):
+        judge = Governor(EffectivePolicy("shop", enforced, None, 7), catalog, KEY)
+        assert "is the name of" in reason(judge.decide("SELECT * FROM pg_authid", path))
+        assert judge.decide("SELECT * FROM public.pg_authid", path).denial is None
 
 
 def test_masks_that_match_no_column_mask_nobody() -> None:

@@ -56,6 +56,8 @@ CODE = [
     "CREATE AGGREGATE a (int) (SFUNC = int4pl, STYPE = int)",
     "CREATE CAST (int AS text) WITH INOUT",
     "CREATE EXTENSION citext",
+    "SELECT query_to_xml('DELETE FROM people', true, false, '')",
+    "SELECT * FROM ts_stat('SELECT x FROM y')",
 ]
 
 NOBODY = [
@@ -118,6 +120,15 @@ def test_code_passes_only_where_everything_may_be_done(text: str) -> None:
     assert guarded.denial is not None
     assert guarded.denial.rule == "guardrails.requireWhere"
     assert decide(text, enforced=MASKED_OWNER).action is Action.DENY
+
+
+def test_what_others_run_is_shown_to_those_who_may_run_code_alone() -> None:
+    text = "SELECT query FROM pg_stat_activity"
+    assert decide(text, enforced=OWNER).action is Action.ALLOW
+    for less in (
+        replace(OWNER, allow=EVERYTHING - {"drop"}), replace(OWNER, require_where=PLAIN.require_where), MASKED_OWNER,
+    ):  # fmt: skip
+        assert "may not be read" in reason(decide(text, enforced=less))
 
 
 @pytest.mark.parametrize("text", NOBODY)

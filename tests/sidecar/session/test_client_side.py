@@ -390,3 +390,44 @@ def test_what_the_server_says_of_a_rewritten_statement_as_it_is_parsed_is_reduce
     talk.server(error("42883", "in SELECT masked with a key"), READY)
     assert b"with a key" not in talk.to_client
     assert b"42883" in talk.to_client
+
+
+CALLED = message(b"V", b"\xff\xff\xff\xff")
+
+
+def call(number: int, size: int = 4) -> bytes:
+    """A fast-path call with one argument of that size."""
+    return message(b"F", number.to_bytes(4) + b"\x00\x00\x00\x01" + size.to_bytes(4) + bytes(size) + b"\x00\x01")
+
+
+def test_a_call_of_a_large_objects_function_is_decided_like_the_select_of_it() -> None:
+    talk = Conversation({"SELECT pg_catalog.lo_unlink()": deny("no deletions")})
+    talk.client(call(954)).reaches_server(call(954))
+    talk.server(CALLED, READY).reaches_client(CALLED, READY)
+    assert talk.kinds() == ["intent allow", "outcome ok"]
+    talk.client(call(964)).reaches_server(FAILING_QUERY)
+    talk.server(error("42703"), READY).client_reads_error("42501", "no deletions", READY)
+    assert talk.kinds()[2:] == ["intent deny", "outcome denied"]
+
+
+def test_a_call_of_another_function_is_refused() -> None:
+    for other in (call(765), call(0), message(b"F", b""), message(b"F", b"\x00\x03\xba")):
+        talk = Conversation()
+        talk.client(other).reaches_server(FAILING_QUERY)
+        talk.server(error("42703"), READY).client_reads_error("0A000", "fast-path", READY)
+
+
+def test_a_call_with_much_data_is_decided_before_all_of_it_is_there() -> None:
+    large = call(955, 100_000)
+    talk = Conversation()
+    talk.client(large[:8000]).reaches_server()
+    talk.client(large[8000:50_000]).reaches_server(large[:50_000])
+    talk.client(large[50_000:], query("SELECT 1")).reaches_server(large[50_000:], query("SELECT 1"))
+    talk = Conversation({"SELECT pg_catalog.lowrite()": deny()})
+    talk.client(large[:50_000]).reaches_server(FAILING_QUERY)
+    talk.client(large[50_000:], query("SELECT 1")).reaches_server(query("SELECT 1"))
+
+
+def test_a_call_is_not_carried_out_where_it_would_have_to_be_rewritten() -> None:
+    talk = Conversation({"SELECT pg_catalog.loread()": rewrite("SELECT 1")})
+    talk.client(call(954)).reaches_server(FAILING_QUERY)

@@ -24,7 +24,8 @@ from penstock_sidecar.session.refusals import FAILING_QUERY
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import message, parse, query
 
-CALL = message(b"F", b"\x00\x00\x03\xbd" + b"\x00" * 6)
+# Of a function that nobody can call so.
+CALL = message(b"F", b"\x00\x00\x00\x2a" + b"\x00" * 6)
 CALLED = message(b"V", b"\x00\x00\x00\x04\x00\x00\x40\x01")
 SHORT = commands.Terms("shop", "shop", statement_limit=1000)
 
