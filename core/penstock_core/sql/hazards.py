@@ -7,19 +7,19 @@ printed while only pg_catalog is in the path: a bare name is one of the system's
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
 from penstock_core.sql.functions import FUNCTIONS
 from penstock_core.sql.system import CATALOGS, INFORMATION_SCHEMA
+from penstock_core.sql.trees import below
 
 
 def hazards(definition: str) -> tuple[str, ...]:
     """In words, what masked identities may not use themselves but the definition does; sorted."""
     try:
-        nodes = [node for statement in parse_sql(definition) for node in _below(statement.stmt)]
+        nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt)]
     except (ParseError, RecursionError):
         return ("a definition that was not understood",)
     tables = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
@@ -42,13 +42,3 @@ def _of_relation(node: ast.RangeVar, tables: set[str | None]) -> Iterator[str]:
     allowed = INFORMATION_SCHEMA if schema == "information_schema" else CATALOGS
     if name not in allowed or allowed[name]:
         yield f"{schema or 'pg_catalog'}.{name}"
-
-
-def _below(node: Any) -> Iterator[ast.Node]:
-    if isinstance(node, tuple):
-        for part in node:
-            yield from _below(part)
-    elif isinstance(node, ast.Node):
-        yield node
-        for name in node:
-            yield from _below(getattr(node, name))

@@ -7,7 +7,7 @@ its schema. What is not understood raises `_NotUnderstood`, and then everything 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from pglast import ast, enums, parse_sql
 from pglast.parser import ParseError
 
 from penstock_core.sql.catalog import Catalog, ColumnName, Relation
+from penstock_core.sql.trees import below
 from penstock_core.sql.words import words
 
 # Functions whose number of results depends on their arguments, so that these decide how many rows show.
@@ -111,7 +112,7 @@ class _Reader:
 
     def count_tables(self, definition: Any) -> None:
         """Find out which tables of WITH the server may merge into the query: those that are used once."""
-        self._uses.update(node.relname or "" for node in _below(definition) if isinstance(node, ast.RangeVar))
+        self._uses.update(node.relname or "" for node in below(definition) if isinstance(node, ast.RangeVar))
 
     def query(self, select: Any, around: _Scope) -> list[_Output]:
         if not isinstance(select, ast.SelectStmt):
@@ -173,7 +174,7 @@ class _Reader:
     def _filter(self, clauses: Any, scope: _Scope, outputs: list[_Output]) -> None:
         """What the clauses read decides about rows; they may name or count output columns too."""
         named = {output.name: output for output in outputs}
-        for node in _below(clauses):
+        for node in below(clauses):
             if isinstance(node, ast.ColumnRef) and len(node.fields or ()) == 1 and _text(node.fields) in named:
                 self.filters |= named[_text(node.fields)].derived
             elif isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer):
@@ -193,7 +194,7 @@ class _Reader:
             found = self._column(value, scope)
             return [_Output(target.name or found.name, found.derived, found.copied)]
         derived = self._derived(value, scope)
-        called = {_text(node.funcname) for node in _below(value) if isinstance(node, ast.FuncCall)}
+        called = {_text(node.funcname) for node in below(value) if isinstance(node, ast.FuncCall)}
         if called & (SET_RETURNING | VOLATILE):
             self.filters |= derived
         return [_Output(target.name or "?column?", derived)]
@@ -253,7 +254,7 @@ class _Reader:
     def _derived(self, node: Any, scope: _Scope, lenient: frozenset[str] = frozenset()) -> _Columns:
         """Every column that the expression depends on, subqueries in it included; `lenient` names may be unknown."""
         found: set[ColumnName] = set()
-        for part in _below(node, into_queries=False):
+        for part in below(node, into_queries=False):
             if isinstance(part, ast.SubLink):
                 inner = _Reader(self._catalog)
                 inner._uses = self._uses
@@ -311,26 +312,12 @@ class _Reader:
 
 
 def _is_volatile(query: Any) -> bool:
-    return any(isinstance(node, ast.FuncCall) and _text(node.funcname) in VOLATILE for node in _below(query))
+    return any(isinstance(node, ast.FuncCall) and _text(node.funcname) in VOLATILE for node in below(query))
 
 
 def _row(sources: list[_Source]) -> _Output:
     """A whole row, or a function of one: it depends on every column."""
     return _Output("", frozenset().union(*(column.derived for source in sources for column in source.columns)))
-
-
-def _below(node: Any, into_queries: bool = True) -> Iterator[ast.Node]:
-    """The node and all below it; subqueries are named but, if so asked, not entered."""
-    if isinstance(node, tuple):
-        for part in node:
-            yield from _below(part, into_queries)
-    elif isinstance(node, ast.Node):
-        yield node
-        if isinstance(node, ast.SubLink) and not into_queries:
-            yield from _below(node.testexpr, into_queries)
-            return
-        for name in node:
-            yield from _below(getattr(node, name), into_queries)
 
 
 def _renamed(columns: list[_Output], names: Any) -> list[_Output]:

@@ -6,7 +6,6 @@ that hold what they read; for others also what their policies' verbs allow, by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pglast import ast, enums
@@ -15,6 +14,7 @@ from penstock_core.sql.expressions import idents, strings
 from penstock_core.sql.kinds import CODE, OWN, VERB_OF, kind_of
 from penstock_core.sql.refusal import not_supported, refused
 from penstock_core.sql.scope import Scope, Source
+from penstock_core.sql.trees import below
 from penstock_core.sql.words import words
 from penstock_core.sql.writes import WriteRules
 
@@ -121,7 +121,7 @@ class UtilityRules(WriteRules):
     def create_table(self, node: ast.CreateStmt) -> None:
         self.created(node.relation)
         if not self.masked:
-            self._parts(list(_below(node)))
+            self._parts(list(below(node)))
             return
         if node.inhRelations or node.partbound or node.partspec or node.ofTypename or node.accessMethod:
             raise not_supported("CREATE TABLE with INHERITS, PARTITION, OF or USING", "name the columns themselves")
@@ -207,7 +207,7 @@ class UtilityRules(WriteRules):
             self.facts.changes_search_path |= isinstance(node, (ast.DoStmt, ast.CallStmt))
         elif type(node) not in OWN:
             self.allowed(VERB_OF[type(node)])
-        parts = list(_below(node))
+        parts = list(below(node))
         self._note(
             [tuple(filter(None, (one.schemaname, one.relname))) for one in parts if isinstance(one, ast.RangeVar)]
         )
@@ -243,16 +243,6 @@ class UtilityRules(WriteRules):
             found = next((key for schema in schemas if (key := (schema, name[-1])) in self.catalog.relations), None)
             if found is not None:
                 self.facts.relations.add(found)
-
-
-def _below(node: Any) -> Iterator[ast.Node]:
-    if isinstance(node, tuple):
-        for part in node:
-            yield from _below(part)
-    elif isinstance(node, ast.Node):
-        yield node
-        for name in node:
-            yield from _below(getattr(node, name))
 
 
 def _in_words(kind: type[ast.Node]) -> str:
