@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.facts import Facts
-from penstock_core.sql.functions import FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS
+from penstock_core.sql.functions import FUNCTIONS, OPERATORS, SEQUENCES, UNMASKED_FUNCTIONS
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.refusal import Refused, refused, unknown
@@ -47,6 +47,9 @@ class CodeRules:
                 return names
             raise user_function(f"{schema}.{name}")
         if name in FUNCTIONS:
+            return self._system_function(schema, name)
+        if name in SEQUENCES and "insert" in self.governed.policies.allow:
+            self.facts.writes = True
             return self._system_function(schema, name)
         if not schema and name in self.catalog.user_functions:
             raise user_function(name)

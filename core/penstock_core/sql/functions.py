@@ -143,6 +143,9 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
+# What takes numbers for new rows, and tells which were taken last: for those who may insert rows. Not what sets them.
+SEQUENCES = words("currval lastval nextval")
+
 # For identities that no column is masked for: what changes sequences and locks, waits, and shows definitions, sizes
 # and transaction numbers. The values tell whether calling it changes something.
 UNMASKED_FUNCTIONS: dict[str, bool] = {

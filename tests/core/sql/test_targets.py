@@ -233,3 +233,9 @@ def test_a_new_row_is_shown_to_who_wrote_it() -> None:
 )
 def test_what_other_tables_say_chooses_no_rows(text: str) -> None:
     assert "with a WHERE that is always true" in reason(decide(text, enforced=GUARDED))
+
+
+def test_numbers_of_sequences_are_for_who_may_insert() -> None:
+    text = "SELECT nextval('people_id_seq')"
+    assert (decide(text).denial, decide(text).writes) == (None, True)
+    assert "may not be called" in reason(decide(text, enforced=replace(WRITING, allow=frozenset({"select"}))))

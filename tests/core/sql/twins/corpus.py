@@ -222,6 +222,7 @@ PASS: dict[str, str] = {
     "name that is a column of the target and an alias": "UPDATE u SET note = (SELECT o.email AS ssn FROM o ORDER BY"
     " u.ssn,"
     " o.id LIMIT 1) RETURNING note",
+    "number for a new row": "SELECT nextval('log_id_seq') > 0, currval('log_id_seq') > 0, lastval() > 0",
     "catalogs": "SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
     " WHERE a.attrelid = 'public.u'::regclass AND a.attnum > 0",
     "write through a partition's whole": "UPDATE cust SET way = ssn WHERE ssn < '5' RETURNING *",
@@ -304,6 +305,9 @@ DENY: dict[str, str] = {
     "40 role": "SET ROLE postgres",
     "40 authorization": "SET SESSION AUTHORIZATION postgres",
     "40 encoding": "SET NAMES 'LATIN1'",
+    "view of a cast that runs code": "SELECT x FROM disguised",
+    "write with a default of a cast that runs code": "INSERT INTO stamped (id) VALUES (1)",
+    "index of a child that compares by the user's function": "SELECT id FROM ranks WHERE note > 'a'",
     "view that filters": "SELECT id FROM rich",
     "view that is named to look harmless": "SELECT salary FROM renamed",
     "view of a view that filters": "SELECT * FROM over_rich",

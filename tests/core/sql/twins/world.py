@@ -144,6 +144,11 @@ CREATE TABLE public.shift (id int, half int, pay int) PARTITION BY LIST (half);
 CREATE TABLE public.shift_one PARTITION OF public.shift FOR VALUES IN (1);
 CREATE TABLE public.shift_two PARTITION OF public.shift (CHECK (pay > 150)) FOR VALUES IN (2);
 CREATE TABLE public.lease (id int, ends timestamptz CHECK (ends::date < '2030-01-02'), note text);
+CREATE VIEW public.disguised AS SELECT id, id::public.leaky::int AS x FROM public.o;
+CREATE TABLE public.stamped (id int, x int DEFAULT 1::public.leaky::int);
+CREATE TABLE public.ranks (id int, note text);
+CREATE TABLE public.ranks_kept () INHERITS (public.ranks);
+CREATE INDEX ranks_kept_note ON public.ranks_kept (note public.fair_ops);
 CREATE TABLE public.gap (id int, pay int, note text);
 """
 
