@@ -149,7 +149,8 @@ class _Reader:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
                 if on_delete or on_update:
-                    self._cascades[other].append(Cascade(self._names[oid], referred, on_delete, on_update))
+                    cascade = Cascade(self._names[oid], referred, on_delete, on_update, frozenset(names))
+                    self._cascades[other].append(cascade)
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints
