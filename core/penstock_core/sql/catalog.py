@@ -78,6 +78,8 @@ class Cascade:
     columns: frozenset[str]
     on_delete: bool
     on_update: bool
+    # The columns there that refer to them, and change.
+    changes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,9 +114,9 @@ JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
 """
 
-# Code of the user's that reading a relation runs: functions, operators and casts in views, policies and generated
-# columns. Also (w) what writing to it runs besides: checks, defaults, index expressions.
-_CALLS = """
+# Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
+# when it is written to: checks, defaults, index expressions.
+_EXPRESSIONS = """
 WITH expression(relation, moment, classid, objid) AS (
     SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
     UNION ALL SELECT polrelid, 'r', 'pg_policy'::regclass, oid FROM pg_policy
@@ -126,6 +126,11 @@ WITH expression(relation, moment, classid, objid) AS (
     UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
                                                                                     OR indpred IS NOT NULL
 )
+"""
+
+# Code of the user's that these run: functions, operators and casts.
+_CALLS = """
+EXPRESSIONS
 SELECT e.relation::text, e.moment, n.nspname, p.proname, x.extname
 FROM expression e
 JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid
@@ -135,7 +140,17 @@ JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-"""
+""".replace("EXPRESSIONS", _EXPRESSIONS)
+
+# Types that these turn values into, which runs a domain's checks.
+_COERCIONS = """
+EXPRESSIONS
+SELECT DISTINCT e.relation::text, e.moment, n.nspname, t.typname
+FROM expression e
+JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid AND d.refclassid = 'pg_type'::regclass
+JOIN pg_type t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+""".replace("EXPRESSIONS", _EXPRESSIONS)
 
 _FUNCTIONS = """
 SELECT DISTINCT p.proname, n.nspname, x.extname
@@ -245,6 +260,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),
+    ("coercions", _document(_COERCIONS, 4)),
     ("functions", _document(_FUNCTIONS, 3)),
     ("system_functions", _document(_SYSTEM_FUNCTIONS, 1)),
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.facts import Facts
-from penstock_core.sql.functions import CODE_FUNCTIONS, FUNCTIONS, OPERATORS, UNMASKED_FUNCTIONS, WRITING_FUNCTIONS
+from penstock_core.sql.functions import (
+    CODE_FUNCTIONS,
+    FUNCTIONS,
+    OPERATORS,
+    SEQUENCES,
+    UNMASKED_FUNCTIONS,
+    WRITING_FUNCTIONS,
+)
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.kinds import Kind
 from penstock_core.sql.naming import Names, is_builtin_type
@@ -48,6 +55,9 @@ class CodeRules:
                 return names
             raise user_function(f"{schema}.{name}")
         if name in FUNCTIONS:
+            return self._system_function(schema, name)
+        if name in SEQUENCES and "insert" in self.governed.policies.allow:
+            self.facts.writes = True
             return self._system_function(schema, name)
         if not schema and name in self.catalog.user_functions:
             raise user_function(name)

@@ -143,6 +143,9 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
+# What takes numbers for new rows, and tells which were taken last: for those who may insert rows. Not what sets them.
+SEQUENCES = words("currval lastval nextval")
+
 # For identities that no column is masked for, besides: what changes nothing. It takes locks, waits, and tells about
 # this database, its statistics, locks and transactions, never what others run nor what lies outside of it.
 UNMASKED_FUNCTIONS: frozenset[str] = words("""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,6 +143,11 @@ def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[Relat
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
+    for relation in catalog.relations.values():
+        for whole in _ancestors(relation, catalog) if relation.calls else ():
+            reasons.setdefault(
+                whole, f"it holds the rows of {relation.schema}.{relation.name}, and {_calling(relation)}"
+            )
     grown = True
     while grown:
         fresh = {
@@ -173,6 +179,15 @@ def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | N
         return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
     if relation.hazards:
         return f"its definition uses {relation.hazards[0]}, which could show masked values"
-    if relation.calls:
-        return f"reading it calls {relation.calls[0]}, a function of the database's own that could read masked columns"
-    return None
+    return _calling(relation) if relation.calls else None
+
+
+def _calling(relation: Relation) -> str:
+    return f"reading it calls {relation.calls[0]}, code of the database's own that could read masked columns"
+
+
+def _ancestors(relation: Relation, catalog: Catalog) -> Iterator[RelationName]:
+    for name in relation.parents:
+        if name in catalog.relations:
+            yield name
+            yield from _ancestors(catalog.relations[name], catalog)

@@ -40,7 +40,7 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
     operators, extension_operators = _user_objects(rows["operators"])
     types = Types(rows)
     return Catalog(
-        relations=_Reader(rows).relations(),
+        relations=_Reader(rows, types.coded).relations(),
         search_path=tuple(search_path),
         user_functions=functions,
         user_operators=frozenset(operators),
@@ -63,8 +63,9 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
 class _Reader:
     """Puts relations together from rows that name them by oid."""
 
-    def __init__(self, rows: Mapping[str, Rows]) -> None:
+    def __init__(self, rows: Mapping[str, Rows], coded: frozenset[RelationName]) -> None:
         self._rows = rows
+        self._coded = coded
         self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
         self._oids = {name: oid for oid, name in self._names.items()}
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
@@ -153,7 +154,8 @@ class _Reader:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
                 if on_delete or on_update:
-                    self._cascades[other].append(Cascade(self._names[oid], referred, on_delete, on_update))
+                    cascade = Cascade(self._names[oid], referred, on_delete, on_update, frozenset(names))
+                    self._cascades[other].append(cascade)
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints
@@ -190,6 +192,9 @@ class _Reader:
         calls: dict[str, set[str]] = defaultdict(set)
         for oid, when, schema, name, extension in self._rows["calls"]:
             if when == moment and extension not in TRUSTED_EXTENSIONS:
+                calls[oid].add(f"{schema}.{name}")
+        for oid, when, schema, name in self._rows["coercions"]:
+            if when == moment and (schema, name) in self._coded:
                 calls[oid].add(f"{schema}.{name}")
         for _, _, _, table, table_schema, name, schema, extension in self._rows["orders"]:
             if table is not None and extension not in TRUSTED_EXTENSIONS:

@@ -388,9 +388,14 @@ def _output(target: ast.ResTarget) -> str:
 
 
 def _declared(table: ast.CommonTableExpr) -> Columns:
-    """The columns of a CTE that stands before its own query is analysed."""
+    """The columns of a CTE that stands before its own query is analysed; further ones have names of its query's."""
     names = tuple(idents(table.aliascolnames))
-    return names if names and table.search_clause is None and table.cycle_clause is None else None
+    first: Any = table.ctequery
+    while isinstance(first, ast.SelectStmt) and first.larg is not None:
+        first = first.larg
+    rows = (first.targetList, *(first.valuesLists or ())) if isinstance(first, ast.SelectStmt) else ()
+    named = any(row is not None and len(row) == len(names) for row in rows)
+    return names if named and table.search_clause is None and table.cycle_clause is None else None
 
 
 def _alias(item: Any) -> str | None:

@@ -33,12 +33,19 @@ class Effect:
     # The columns that it sets in rows that are there.
     sets: frozenset[str] = frozenset()
 
-    def carries(self, cascade: Cascade) -> bool:
-        """Whether a foreign key elsewhere would follow."""
-        deletes = cascade.on_delete and "delete" in self.actions
-        return deletes or (cascade.on_update and not cascade.columns.isdisjoint(self.sets))
+    def carried(self, cascade: Cascade) -> Effect | None:
+        """What a foreign key that follows does in its own table; None if it does nothing."""
+        if self == _UNKNOWN:
+            return self
+        if cascade.on_delete and "delete" in self.actions:
+            return Effect(self.verb, frozenset({"delete", "update"}), cascade.changes)
+        if cascade.on_update and not cascade.columns.isdisjoint(self.sets):
+            return Effect(self.verb, frozenset({"update"}), cascade.changes)
+        return None
 
 
+# What a view passes on to its tables.
+_UNKNOWN = Effect("write", frozenset())
 _PLAIN = {verb: Effect(verb, frozenset({verb})) for verb in ("insert", "delete")}
 INSERT, DELETE = _PLAIN["insert"], _PLAIN["delete"]
 # It asks no row anything.
@@ -64,10 +71,14 @@ def sets(targets: Iterable[Any] | None) -> frozenset[str]:
 class TargetRules(QueryRules):
     """Looks after targets and what reads them; `writes.py` knows the statements."""
 
-    def target(self, name: ast.RangeVar | None, effect: Effect) -> tuple[Source, Relation | None]:
+    def target(
+        self, name: ast.RangeVar | None, effect: Effect, ctes: Collection[str] = ()
+    ) -> tuple[Source, Relation | None]:
         """The target as a source of its statement. Raises Refused if it may not be written to in that way."""
         if name is None:
             raise refused(f"{effect.verb.upper()} without a target is not understood", "name the table")
+        if not name.schemaname and name.relname in ctes:
+            raise refused(f"{name.relname} is a table of WITH, which can't be written to", "name the table's schema")
         meaning = self.names.relation(name)
         alias = target_name(name)
         if meaning is None:
@@ -98,16 +109,21 @@ class TargetRules(QueryRules):
 
     def writable(self, relation: Relation, effect: Effect) -> None:
         """Refuses a target whose writing would run code that could read masked columns, or can't be followed."""
-        for key, carried in self._reached(relation, effect).items():
+        family = self._family(relation)
+        for key, effects in self._reached(relation, effect).items():
             reached = self.catalog.relations[key]
+            # Besides what the statement does itself, to rows of the relation and of its children.
+            others = effects - {effect} if key in family else effects
             through = "" if key == relation.key else f" (written to through {relation.schema}.{relation.name})"
             named = f"{reached.schema}.{reached.name}{through}"
             if self.governed.governs(reached):
                 self.facts.touched = True
-                self.governed_target(reached, named, effect, carried=carried)
+                self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
+            for other in others:
+                self.answered(reached, other)
             reason = self.governed.unreadable.get(key)
             # Through what it inherits from or is part of, it is no matter who chose its rows.
-            if reason and (carried or key == relation.key or reached.calls):
+            if reason and (others or key == relation.key or reached.calls):
                 raise refused(f"{named} can't be written to: {reason}", "write to other tables")
             self.storable(reached, named)
             if reached.has_triggers or reached.has_rules or reached.write_calls:
@@ -118,14 +134,14 @@ class TargetRules(QueryRules):
                     "write to other tables",
                 )
 
-    def governed_target(self, reached: Relation, named: str, effect: Effect, *, carried: bool) -> None:
-        """What holds masked columns must be a table; `carried` there: by a view, or by what a foreign key does."""
+    def governed_target(self, reached: Relation, named: str, effect: Effect, *, unknown: bool) -> None:
+        """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""
         verb, masked = effect.verb.upper(), self._masked(reached)
         if reached.kind not in ("r", "p"):
             raise refused(f"{verb} on {named}, which shows masked columns,", "write to its tables themselves")
         bound = any(one.columns & masked for one in reached.constraints) or reached.referenced & masked
         computed = any(column.generated and column.name in masked for column in reached.columns)
-        if carried and (bound or computed):
+        if unknown and (bound or computed):
             raise refused(
                 f"{verb} would reach {named}, where constraints look at masked columns", "write to other tables"
             )
@@ -148,25 +164,21 @@ class TargetRules(QueryRules):
                     "write to other tables",
                 )
 
-    def _reached(self, relation: Relation, effect: Effect) -> dict[RelationName, bool]:
-        """The relation, and those that writing to it can reach: a view's tables, children, ends of foreign keys.
-
-        True for those (itself perhaps) that a view or a foreign key carries something to that the statement does not
-        say.
-        """
-        reached: dict[RelationName, bool] = {}
-        pending = [(relation.key, False)]
+    def _reached(self, relation: Relation, effect: Effect) -> dict[RelationName, set[Effect]]:
+        """What writing to it can reach (a view's tables, children, ends of foreign keys), and what happens there."""
+        reached: dict[RelationName, set[Effect]] = {}
+        pending = [(relation.key, effect)]
         while pending:
-            key, carried = pending.pop()
+            key, what = pending.pop()
             present = self.catalog.relations.get(key)
-            if present is None or (key in reached and reached[key] >= carried):
+            if present is None or what in reached.get(key, ()):
                 continue
-            reached[key] = carried
-            pending.extend((child, carried) for child in self.governed.children.get(key, ()))
-            # What a foreign key changes there is not looked at more closely.
-            pending.extend((one.relation, True) for one in present.cascades if carried or effect.carries(one))
+            reached.setdefault(key, set()).add(what)
+            pending.extend((child, what) for child in self.governed.children.get(key, ()))
+            carried = [(one.relation, what.carried(one)) for one in present.cascades]
+            pending.extend((name, other) for name, other in carried if other is not None)
             if present.kind == "v":
-                pending.extend((source, True) for source in sorted(present.sources))
+                pending.extend((source, _UNKNOWN) for source in sorted(present.sources))
         return reached
 
     def _family(self, relation: Relation) -> dict[RelationName, Relation]:

@@ -65,7 +65,7 @@ class WriteRules(TargetRules):
         conflict = statement.onConflictClause
         changes = targets.sets(conflict.targetList if conflict is not None else None)
         effect = targets.INSERT if not changes else Effect("insert", frozenset({"insert", "update"}), changes)
-        target, _ = self.target(statement.relation, effect)
+        target, _ = self.target(statement.relation, effect, scope.ctes)
         if statement.selectStmt is not None:
             self.query(statement.selectStmt, scope)
         scope.sources.append(target)
@@ -90,7 +90,7 @@ class WriteRules(TargetRules):
         self.allowed(verb)
         self.common_tables(statement.withClause, scope)
         effect = targets.update(statement.targetList) if isinstance(statement, ast.UpdateStmt) else targets.DELETE
-        target, relation = self.target(statement.relation, effect)
+        target, relation = self.target(statement.relation, effect, scope.ctes)
         scope.sources.append(target)
         if isinstance(statement, ast.UpdateStmt):
             statement.fromClause = self.from_clause(statement.fromClause, scope)
@@ -117,7 +117,8 @@ class WriteRules(TargetRules):
         changed = [
             part for one in clauses if _ACTIONS.get(one.commandType) == "update" for part in one.targetList or ()
         ]
-        target, relation = self.target(statement.relation, Effect("merge", actions, targets.sets(changed)))
+        effect = Effect("merge", actions, targets.sets(changed))
+        target, relation = self.target(statement.relation, effect, scope.ctes)
         node, sources = self.from_item(statement.sourceRelation, scope)
         statement.sourceRelation = node
         # In the order of RETURNING *.

@@ -132,11 +132,11 @@ def test_what_a_generated_column_is_computed_from_stays() -> None:
 
 
 def test_foreign_keys_carry_on_only_what_they_follow() -> None:
-    diary = table("public", "diary", "id", "email", constraints=(Constraint("u", frozenset({"email"})),))
+    diary = table("public", "diary", "id", "email", constraints=(Constraint("c", frozenset({"id", "email"})),))
     masks = (*WRITING.masks, replace(WRITING.masks[0], columns=("public.diary.email",)))
     enforced = replace(WRITING, masks=masks)
     for on_delete, on_update, allowed in ((True, False, "UPDATE"), (False, True, "DELETE")):
-        cascade = Cascade(diary.key, frozenset({"id"}), on_delete, on_update)
+        cascade = Cascade(diary.key, frozenset({"id"}), on_delete, on_update, frozenset({"id"}))
         people = replace(PEOPLE, cascades=(cascade,))
         found = {
             "DELETE": decide("DELETE FROM people", people, diary, enforced=enforced),
@@ -144,6 +144,25 @@ def test_foreign_keys_carry_on_only_what_they_follow() -> None:
         }
         assert [verb for verb, decision in found.items() if decision.denial is None] == [allowed]
         assert decide("UPDATE people SET name = 'x'", people, diary, enforced=enforced).denial is None
+        unbound = replace(diary, constraints=(Constraint("u", frozenset({"email"})),))
+        for text in ("DELETE FROM people", "UPDATE people SET id = '2'"):
+            assert decide(text, people, unbound, enforced=enforced).denial is None
+
+
+def test_foreign_keys_may_follow_within_a_table() -> None:
+    cascade = Cascade(PEOPLE.key, frozenset({"id"}), True, True, frozenset({"city"}))
+    bound = replace(PEOPLE, cascades=(cascade,), constraints=(Constraint("c", frozenset({"city", "email"})),))
+    assert "UPDATE of public.people would be checked" in reason(decide("DELETE FROM people", bound))
+    assert "UPDATE of public.people would be checked" in reason(decide("UPDATE people SET id = '2'", bound))
+    assert decide("UPDATE people SET name = 'x'", bound).denial is None
+    free = replace(bound, constraints=(Constraint("u", frozenset({"email"})), Constraint("c", frozenset({"email"}))))
+    assert decide("DELETE FROM people", free).denial is None
+
+
+def test_a_table_of_with_is_no_target() -> None:
+    for text in ("DELETE FROM people", "UPDATE people SET name = 'x'", "INSERT INTO people (id) VALUES ('1')"):
+        assert "is a table of WITH" in reason(decide(f"WITH people AS (SELECT '1' AS id) {text}"))
+        assert decide(f"WITH people AS (SELECT '1' AS id) {text.replace('people', 'public.people')}").denial is None
 
 
 def test_children_are_asked_too() -> None:
@@ -233,3 +252,9 @@ def test_a_new_row_is_shown_to_who_wrote_it() -> None:
 )
 def test_what_other_tables_say_chooses_no_rows(text: str) -> None:
     assert "with a WHERE that is always true" in reason(decide(text, enforced=GUARDED))
+
+
+def test_numbers_of_sequences_are_for_who_may_insert() -> None:
+    text = "SELECT nextval('people_id_seq')"
+    assert (decide(text).denial, decide(text).writes) == (None, True)
+    assert "may not be called" in reason(decide(text, enforced=replace(WRITING, allow=frozenset({"select"}))))

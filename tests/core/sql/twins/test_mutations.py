@@ -133,7 +133,7 @@ def group_by_is_left_alone(patch: Patch) -> None:
 
 
 def children_hold_nothing(patch: Patch) -> None:
-    patch.setattr(Rewriter, "_reached", lambda self, relation, effect: {relation.key: False})
+    patch.setattr(Rewriter, "_reached", lambda self, relation, effect: {relation.key: {effect}})
 
 
 def any_function_goes(patch: Patch) -> None:

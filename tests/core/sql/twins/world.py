@@ -138,6 +138,16 @@ CREATE TABLE public.boss (
     id int PRIMARY KEY, over int REFERENCES public.boss(id) ON UPDATE CASCADE ON DELETE SET NULL, pay int, note text,
     CHECK (over < 100 OR pay < 200), CHECK (over IS NOT NULL OR pay < 200)
 );
+CREATE TABLE public.firm (id int PRIMARY KEY);
+CREATE TABLE public.unit (id int PRIMARY KEY REFERENCES public.firm (id) ON UPDATE CASCADE ON DELETE CASCADE);
+CREATE TABLE public.seat (
+    id int REFERENCES public.unit (id) ON UPDATE CASCADE ON DELETE SET NULL, ssn text,
+    CHECK (id IS NOT NULL OR ssn < '5'), CHECK (id < 50 OR ssn < '5')
+);
+CREATE TABLE public.chair (
+    id int PRIMARY KEY, next int REFERENCES public.chair (id) ON UPDATE CASCADE ON DELETE SET NULL, pay int UNIQUE,
+    CHECK (pay > 0)
+);
 CREATE TABLE public.cust (id int, ssn text, note text, room int, way text) PARTITION BY RANGE (ssn);
 CREATE TABLE public.cust_low PARTITION OF public.cust (CHECK (note <> 'bad'), UNIQUE (id))
     FOR VALUES FROM (MINVALUE) TO ('5');
@@ -149,6 +159,11 @@ CREATE TABLE public.shift (id int, half int, pay int) PARTITION BY LIST (half);
 CREATE TABLE public.shift_one PARTITION OF public.shift FOR VALUES IN (1);
 CREATE TABLE public.shift_two PARTITION OF public.shift (CHECK (pay > 150)) FOR VALUES IN (2);
 CREATE TABLE public.lease (id int, ends timestamptz CHECK (ends::date < '2030-01-02'), note text);
+CREATE VIEW public.disguised AS SELECT id, id::public.leaky::int AS x FROM public.o;
+CREATE TABLE public.stamped (id int, x int DEFAULT 1::public.leaky::int);
+CREATE TABLE public.ranks (id int, note text);
+CREATE TABLE public.ranks_kept () INHERITS (public.ranks);
+CREATE INDEX ranks_kept_note ON public.ranks_kept (note public.fair_ops);
 CREATE TABLE public.gap (id int, pay int, note text);
 """
 
@@ -222,6 +237,9 @@ def fill(twin: str) -> str:
             f"INSERT INTO public.boss VALUES ({number}, 1, {salary}, 'x');"
             f"INSERT INTO public.shift VALUES ({number}, 1, {salary});"
             f"INSERT INTO public.lease VALUES ({number}, '2030-01-01Z'::timestamptz + {salary} * '4 min'::interval);"
+            f"INSERT INTO public.firm VALUES ({number});"
+            f"INSERT INTO public.unit VALUES ({number}); INSERT INTO public.seat VALUES ({number}, '{ssn}');"
+            f"INSERT INTO public.chair VALUES ({number}, 1, {salary});"
             f"INSERT INTO public.gap VALUES ({number}, nullif({salary}, 100));"
         )
     lines.append("INSERT INTO public.guest SELECT id, id FROM public.cust_low;")
@@ -249,7 +267,7 @@ POLICIES = PolicySet(
         MaskRule(("public.staff.email",), Mask("email", rule("masks[5]"))),
         MaskRule(("public.staff.pay",), Mask("redact", rule("masks[6]"))),
         MaskRule(
-            ("public.boss.pay", "public.shift.pay", "public.lease.ends", "public.gap.pay"),
+            ("public.boss.pay", "public.shift.pay", "public.lease.ends", "public.gap.pay", "public.chair.pay"),
             Mask("redact", rule("masks[9]")),
         ),
         MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
