@@ -59,6 +59,8 @@ CODE = [
     "CREATE EXTENSION citext",
     "SELECT query_to_xml('DELETE FROM people', true, false, '')",
     "SELECT * FROM ts_stat('SELECT x FROM y')",
+    "SELECT * FROM dblink('host=elsewhere', 'SELECT 1') AS t (a int)",
+    "SELECT * FROM tools.crosstab('DELETE FROM people RETURNING 1, 2, 3') AS t (a int)",
 ]
 
 NOBODY = [
