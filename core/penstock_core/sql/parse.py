@@ -63,7 +63,7 @@ def parse(text: str) -> tuple[ast.Node, ...]:
 # What may hide quotes from a plain look at a text: escapes, dollar quotes, comments.
 _TRICKY = re.compile(r"\\|\$\w*\$|--|/\*")
 _WORD = re.compile(r"\$?\w+|[^\w\s]")
-_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$?\w+|[^\w\s]""")
+_TOKEN = re.compile(r"""'(?:[^']++|'')*+'|"(?:[^"]++|"")*+"|\$?\w+|[^\w\s]""")
 # `(a, b) = …` in SET: the parser gives each column a copy of what is assigned.
 _SHARED = re.compile(r"\)\s*(?:=|--|/\*)")
 

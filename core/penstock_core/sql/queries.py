@@ -16,6 +16,7 @@ from penstock_core.sql.naming import Meaning, Names, unknown_relation
 from penstock_core.sql.outputs import select_columns
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
+from penstock_core.sql.settings import write_out
 from penstock_core.sql.substitution import Substitutions
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
@@ -51,6 +52,8 @@ class QueryRules(ExpressionRules):
         raise refused(f"{type(statement).__name__} is not understood as a query", "write it as a statement of its own")
 
     def _select(self, select: ast.SelectStmt, scope: Scope) -> Columns:
+        if not self.masked and "pg_settings" not in scope.ctes and _reads_settings(select):
+            write_out(select)
         select.fromClause = self.from_clause(select.fromClause, scope)
         columns = select_columns(select.targetList or (), scope)
         scope.outputs = frozenset(target.name or "" for target in select.targetList or ())
@@ -323,6 +326,14 @@ class QueryRules(ExpressionRules):
         self.expression(item.args, scope)
         self.expression(item.repeatable, scope)
         return item, sources
+
+
+def _reads_settings(select: ast.SelectStmt) -> bool:
+    match select.fromClause:
+        case (ast.RangeVar(relname="pg_settings", schemaname=None | "pg_catalog", alias=None),):
+            return True
+        case _:
+            return False
 
 
 def _declared(table: ast.CommonTableExpr) -> Columns:

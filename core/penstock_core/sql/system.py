@@ -60,8 +60,8 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
 }
 
 # Besides those above, for identities that no column is masked for, who may read all columns of those too: what tells
-# about this database and this session. Hidden is what others run, who may be in other databases, and what would show
-# passwords (statistics of `pg_authid`); not so for those who may run code, for it could read that too.
+# about this database and this session. Hidden is what others run, who may be in other databases, and what may hold
+# passwords (also statistics of `pg_authid`); not so for those who may run code, for it could read that too.
 UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""
@@ -78,8 +78,11 @@ UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
         """),
         frozenset(),
     ),
+    "pg_db_role_setting": words("setconfig"),
+    "pg_foreign_server": words("srvoptions"),
     "pg_stat_activity": words("query"),
     "pg_stats": words("histogram_bounds most_common_elems most_common_vals"),
+    "pg_subscription": words("subconninfo"),
 }
 
 # Types of pg_catalog that may be named, as the parser names them (`int` is int4).
