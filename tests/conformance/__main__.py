@@ -1,6 +1,6 @@
 """`python -m tests.conformance`: database clients' own test suites, direct and through the gate.
 
-Every test that passes direct has to pass through the gate, whose policy observes and allows all, or stand in
+Every test that passes direct has to pass through the gate, whose policy allows all and masks nothing, or stand in
 `exceptions.yaml` with its reason. Ends with 1 if not, and with 2 if a suite could not be run.
 """
 

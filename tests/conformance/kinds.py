@@ -119,9 +119,10 @@ class Pytest:
             (work / "pytest.ini").write_text("[pytest]\n")
         python = clients.environment(self.environment or self.name)
         tests = [self.address(test) for test in only] if only else list(self.part if part else self.arguments)
+        # Pytest's own tracebacks parse the sources, by which Python 3.11 fails at times: "AST constructor recursion".
         command = [
             str(python), "-m", "pytest", "-p", "penstock_outcomes", "-p", "no:cacheprovider", "-q", "--timeout=180",
-            f"--rootdir={work}", f"--confcutdir={work}", *self.options(place), *tests,
+            "--tb=native", f"--rootdir={work}", f"--confcutdir={work}", *self.options(place), *tests,
         ]  # fmt: skip
         variables = inherited() | place.variables | self.variables(place)
         variables |= {

@@ -53,6 +53,8 @@ def complain(console: Console, result: Comparison) -> None:
 
 def _last(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
+    # A refusal has a hint behind its reason.
+    lines = [line for line in lines if "penstock: " in line] or lines
     return escape(lines[-1][:200]) if lines else "it said nothing"
 
 

@@ -1,6 +1,7 @@
 """What a suite runs against: a fresh PostgreSQL, and gates in front of its databases, as processes of this machine.
 
-The gates decide and record by a policy that observes and allows all, so nothing that a client sees may change.
+The gates enforce a policy that allows every verb, masks nothing and sets no guardrail, so that what a client sees may
+change only where statements reach past the gate.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 _STARTING_SECONDS = 30
 # Suites make far more events than a spool is meant to hold, and nobody fetches them.
 _SPOOL_BYTES = 8 << 30
-# The rest can't be allowed yet; observed, it passes all the same.
-_VERBS = ["select", "insert", "update", "delete"]
+_VERBS = ["select", "insert", "update", "delete", "truncate", "create", "alter", "drop"]
 
 
 class StageError(RuntimeError):
@@ -141,7 +141,7 @@ def _resources(running: EmbeddedPostgres, dbname: str) -> list[object]:
     policy = {
         "databaseRef": {"name": "tested"},
         "subjects": [{"serviceAccount": {"name": "suite"}}],
-        "mode": "observe",
+        "mode": "enforce",
         "allow": _VERBS,
         "audit": {"onFailure": "continue"},
     }

@@ -6,6 +6,7 @@ Where they stand in a statement is `expressions.py`'s.
 from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
+from penstock_core.sql.extensions import CODE_EXTENSION_FUNCTIONS
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.functions import (
     CODE_FUNCTIONS,
@@ -128,7 +129,7 @@ class CodeRules:
         if name in WRITING_FUNCTIONS:
             self.facts.writes = True
             self.allowed(WRITING_FUNCTIONS[name])
-        elif name in CODE_FUNCTIONS:
+        elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
             self.own_code(Kind(f"function {name}", "write the query itself"))
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
             raise self._refused_function(name)

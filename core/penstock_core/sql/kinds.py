@@ -83,6 +83,7 @@ _CODE: dict[type[ast.Node], Kind] = {
     ast.CreateTransformStmt: Kind("CREATE TRANSFORM", _ASK),
     ast.AlterTSDictionaryStmt: Kind("ALTER TEXT SEARCH DICTIONARY"),
     ast.AlterTSConfigurationStmt: Kind("ALTER TEXT SEARCH CONFIGURATION"),
+    ast.CreateAmStmt: Kind("CREATE ACCESS METHOD", _ASK),
     ast.CreateExtensionStmt: Kind("CREATE EXTENSION", _ASK),
     ast.AlterExtensionStmt: Kind("ALTER EXTENSION"),
 }

@@ -29,8 +29,11 @@ _SHORT = int((2 * MAX_COPIES) ** 0.5)
 
 # Behind these the depth reached so far counts no longer: lists and chains of AND and OR are kept flat.
 _FLAT = frozenset({"ASCII_44", "AND", "OR"})
+_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 _OPENING = frozenset({"ASCII_40", "ASCII_91"})
 _CLOSING = frozenset({"ASCII_41", "ASCII_93"})
+# Likewise between CASE and its END, and nowhere else.
+_ARMS = frozenset({"WHEN", "THEN", "ELSE"})
 # What stands on either side of these is apart, but each at one level makes the tree one deeper.
 _STACKED = frozenset({"JOIN", "UNION", "INTERSECT", "EXCEPT"})
 
@@ -60,7 +63,7 @@ def parse(text: str) -> tuple[ast.Node, ...]:
 # What may hide quotes from a plain look at a text: escapes, dollar quotes, comments.
 _TRICKY = re.compile(r"\\|\$\w*\$|--|/\*")
 _WORD = re.compile(r"\$?\w+|[^\w\s]")
-_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$?\w+|[^\w\s]""")
+_TOKEN = re.compile(r"""'(?:[^']++|'')*+'|"(?:[^"]++|"")*+"|\$?\w+|[^\w\s]""")
 # `(a, b) = …` in SET: the parser gives each column a copy of what is assigned.
 _SHARED = re.compile(r"\)\s*(?:=|--|/\*)")
 
@@ -80,7 +83,7 @@ def copies(text: str) -> int:
     ended = shared = total = 0
     for token in words_of(text):
         name = token.name
-        if name in ("SQL_COMMENT", "C_COMMENT"):
+        if name in _COMMENTS:
             continue
         total += 1
         if name == "ASCII_61" and ended:
@@ -99,6 +102,8 @@ def copies(text: str) -> int:
 class _Level:
     """Inside one pair of brackets: the run of tokens since the last flat one, the deepest so far, what is stacked."""
 
+    # Whether it is CASE … END.
+    case: bool = False
     run: int = 0
     deepest: int = 0
     stacked: int = 0
@@ -111,28 +116,42 @@ def depth(text: str) -> int:
     """An upper bound of how deep the text's syntax trees can be, without building them. Raises ParseError."""
     levels = [_Level()]
     reached = 0
+    before = ""
     for token in words_of(text):
+        name = token.name
+        if name in _COMMENTS:
+            continue
         level = levels[-1]
-        if token.name in _OPENING:
+        # Behind a dot these are names.
+        case = name if before != "ASCII_46" and name in ("CASE", "END_P") else ""
+        if name in _OPENING:
             levels.append(_Level())
-        elif token.name in _CLOSING and len(levels) > 1:
-            inner = levels.pop().depth() + 1
-            levels[-1].run += 1
-            levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
-        elif token.name in _FLAT or token.name in _STACKED:
+        elif case == "CASE":
+            # An arm is a node of its own in that of the whole.
+            levels.append(_Level(case=True, stacked=2))
+        elif (name in _CLOSING and len(levels) > 1) or (case and level.case):
+            _close(levels)
+        elif name in _FLAT or name in _STACKED or (level.case and name in _ARMS):
             level.deepest, level.run = max(level.deepest, level.run), 0
-            level.stacked += token.name in _STACKED
-        elif token.name == "ASCII_59" and len(levels) == 1:
+            level.stacked += name in _STACKED
+        elif name == "ASCII_59" and len(levels) == 1:
             reached = max(reached, level.depth())
             levels = [_Level()]
         else:
             level.run += 1
+        before = name
         if len(levels) > MAX_DEPTH:
             return len(levels)
     while len(levels) > 1:
-        inner = levels.pop().depth() + 1
-        levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
+        _close(levels)
     return max(reached, levels[0].depth())
+
+
+def _close(levels: list[_Level]) -> None:
+    """The innermost level ends: what is around it is as deep and one more."""
+    inner = levels.pop().depth() + 1
+    levels[-1].run += 1
+    levels[-1].deepest = max(levels[-1].deepest, levels[-1].run + inner)
 
 
 def _too_large(reason: str) -> Refused:

@@ -8,15 +8,14 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.catalog import Relation
-from penstock_core.sql.expressions import ExpressionRules, hidden_column, idents, strings
-from penstock_core.sql.facts import Facts
-from penstock_core.sql.governed import Governed
+from penstock_core.sql.expressions import hidden_column, idents
 from penstock_core.sql.grouping import extend_group_by
-from penstock_core.sql.naming import Meaning, Names, unknown_relation
+from penstock_core.sql.naming import Meaning, unknown_relation
 from penstock_core.sql.outputs import own_name, select_columns
 from penstock_core.sql.refusal import refused
+from penstock_core.sql.rows import RowRules
 from penstock_core.sql.scope import Columns, Scope, Source, merged, rename
-from penstock_core.sql.substitution import Replacements, Substitutions
+from penstock_core.sql.settings import write_out
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
 _CALLS = (ast.FuncCall, ast.CoalesceExpr, ast.MinMaxExpr)
@@ -24,14 +23,8 @@ _CALLS = (ast.FuncCall, ast.CoalesceExpr, ast.MinMaxExpr)
 _MOST_SOURCES = 1000
 
 
-class QueryRules(ExpressionRules):
+class QueryRules(RowRules):
     """Walks queries and puts masked subqueries in place of governed relations."""
-
-    def __init__(self, governed: Governed, names: Names, facts: Facts, substitutions: Substitutions) -> None:
-        super().__init__(governed, names, facts)
-        self.substitutions = substitutions
-        # What stands in the text until the statement has been analysed, and what has to stand there then.
-        self.replacements = Replacements()
 
     # ---- whole queries
 
@@ -54,6 +47,8 @@ class QueryRules(ExpressionRules):
         raise refused(f"{type(statement).__name__} is not understood as a query", "write it as a statement of its own")
 
     def _select(self, select: ast.SelectStmt, scope: Scope) -> Columns:
+        if not self.masked and "pg_settings" not in scope.ctes and _reads_settings(select):
+            write_out(select)
         select.fromClause = self.from_clause(select.fromClause, scope)
         if self.masked:
             select.targetList = self.expanded(select.targetList, scope)
@@ -68,51 +63,6 @@ class QueryRules(ExpressionRules):
             self.expression(part, scope)
         self._tail(select, scope)
         return columns
-
-    def expanded(self, targets: Iterable[Any] | None, scope: Scope) -> tuple[ast.Node, ...]:
-        """The output columns, each star replaced by the columns that it is known to stand for.
-
-        So that a column which was added since the catalog was read does not show. What is no plain relation keeps its
-        star: a masked subquery names its columns, and functions bring what they bring.
-        """
-        listed: list[ast.Node] = []
-        for target in targets or ():
-            fields = target.val.fields or () if isinstance(target.val, ast.ColumnRef) else ()
-            star = bool(fields) and isinstance(fields[-1], ast.A_Star)
-            sources = self._starred(idents(fields), scope) if star else []
-            if any(source.relation is not None for source in sources):
-                self.facts.pinned = True
-                for source in sources:
-                    columns = (source.columns or ()) if source.relation is not None else ("*",)
-                    listed.extend(_selected(source.name, column) for column in columns)
-            else:
-                listed.append(target)
-        return tuple(listed)
-
-    def _starred(self, qualifiers: list[str], scope: Scope) -> list[Source]:
-        """The sources that a star means; none where they can't be named one by one."""
-        if qualifiers:
-            return scope.find(qualifiers[-1], qualifiers[-2] if len(qualifiers) > 1 else "")[:1]
-        sources = [source for source in scope.sources if not source.qualified_only]
-        names = {source.name for source in sources}
-        return [] if scope.merges or "" in names or len(names) < len(sources) else sources
-
-    def known_row(self, source: Source) -> None:
-        """In the relation's place goes the query of its known columns; a statement's target has no such place."""
-        relation, item = source.relation, source.item
-        if relation is None:
-            return
-        if item is None:
-            raise refused(
-                f"a row of {source.name} may not be read as a whole while it is written to", "name the columns you need"
-            )
-        self.facts.pinned = True
-        self.replacements.add(item, self.substitute(item, relation))
-
-    def put_replacements(self, statement: ast.Node) -> None:
-        """What was found to have to stand elsewhere in the statement goes there."""
-        if len(self.replacements):
-            self.replacements.put(statement, self.facts.substituted)
 
     def _values(self, select: ast.SelectStmt, scope: Scope) -> Columns:
         columns = tuple(f"column{number}" for number in range(1, len(select.valuesLists[0]) + 1))  # type: ignore[index]
@@ -265,13 +215,6 @@ class QueryRules(ExpressionRules):
         if self.masked and any(not self.governed.harmless(candidate) for candidate in meaning.candidates):
             self.facts.pinned = True
 
-    def substitute(self, item: ast.RangeVar, relation: Relation) -> ast.Node:
-        """The masked subquery, under the name that the relation had."""
-        alias = item.alias or ast.Alias(aliasname=item.relname)
-        query = self.substitutions.query(relation, only=not item.inh)
-        self.facts.substituted[id(query)] = self.substitutions.texts[id(query)]
-        return ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
-
     def note_masked(self, relation: Relation) -> None:
         """Governed data is touched: remember which columns, and that errors must tell nothing."""
         self.facts.touched = True
@@ -377,14 +320,17 @@ class QueryRules(ExpressionRules):
         return item, sources
 
 
-def _selected(source: str, column: str) -> ast.ResTarget:
-    last = ast.A_Star() if column == "*" else strings(column)[0]
-    return ast.ResTarget(val=ast.ColumnRef(fields=(*strings(source), last)))
-
-
 def _output(target: ast.ResTarget) -> str:
     """The name that ORDER BY may use for an output column and that is not a column's already."""
     return target.name or (own_name(target.val) if isinstance(target.val, _CALLS) else None) or ""
+
+
+def _reads_settings(select: ast.SelectStmt) -> bool:
+    match select.fromClause:
+        case (ast.RangeVar(relname="pg_settings", schemaname=None | "pg_catalog", alias=None),):
+            return True
+        case _:
+            return False
 
 
 def _declared(table: ast.CommonTableExpr) -> Columns:

@@ -132,6 +132,29 @@ def check_set_config(call: ast.FuncCall, bounds: Bounds) -> bool:
     return name == "search_path"
 
 
+def write_out(select: ast.SelectStmt) -> None:
+    """`set_config(name, …) FROM pg_settings WHERE name = 'x'`, as pg_dump has it, with 'x' for the name: for what is
+    found by it, it comes to the same.
+    """
+    where = select.whereClause
+    if not (isinstance(where, ast.A_Expr) and where.kind == enums.A_Expr_Kind.AEXPR_OP and _is(where.name, "=")):
+        return
+    if not (_is_name(where.lexpr) and isinstance(where.rexpr, ast.A_Const)):
+        return
+    for target in select.targetList or ():
+        call = target.val
+        if isinstance(call, ast.FuncCall) and _is(call.funcname, "set_config") and call.args and _is_name(call.args[0]):
+            call.args = (where.rexpr, *call.args[1:])
+
+
+def _is_name(node: Any) -> bool:
+    return isinstance(node, ast.ColumnRef) and _is(node.fields, "name")
+
+
+def _is(names: Sequence[Any] | None, name: str) -> bool:
+    return names is not None and len(names) == 1 and isinstance(names[0], ast.String) and names[0].sval == name
+
+
 def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> None:
     """Whether the setting may be set, and (where values are given) to these."""
     prefix, dot, _ = name.partition(".")

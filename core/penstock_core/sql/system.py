@@ -60,8 +60,8 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
 }
 
 # Besides those above, for identities that no column is masked for, who may read all columns of those too: what tells
-# about this database and this session. Hidden is what others run, who may be in other databases; not so for those who
-# may run code, for it could read that too.
+# about this database and this session. Hidden is what others run, who may be in other databases, and what may hold
+# passwords (also statistics of `pg_authid`); not so for those who may run code, for it could read that too.
 UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""
@@ -73,12 +73,16 @@ UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
             pg_stat_user_functions pg_stat_user_indexes pg_stat_user_tables pg_stat_wal pg_stat_xact_all_tables
             pg_stat_xact_sys_tables pg_stat_xact_user_functions pg_stat_xact_user_tables pg_statio_all_indexes
             pg_statio_all_sequences pg_statio_all_tables pg_statio_sys_indexes pg_statio_sys_sequences
-            pg_statio_sys_tables pg_statio_user_indexes pg_statio_user_sequences pg_statio_user_tables pg_statistic
-            pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_wait_events
+            pg_statio_sys_tables pg_statio_user_indexes pg_statio_user_sequences pg_statio_user_tables
+            pg_stats_ext pg_stats_ext_exprs pg_wait_events
         """),
         frozenset(),
     ),
+    "pg_db_role_setting": words("setconfig"),
+    "pg_foreign_server": words("srvoptions"),
     "pg_stat_activity": words("query"),
+    "pg_stats": words("histogram_bounds most_common_elems most_common_vals"),
+    "pg_subscription": words("subconninfo"),
 }
 
 # Types of pg_catalog that may be named, as the parser names them (`int` is int4).

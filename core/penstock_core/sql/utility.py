@@ -248,4 +248,5 @@ class UtilityRules(WriteRules):
 def _in_words(kind: type[ast.Node]) -> str:
     """`AlterTableStmt` as ALTER TABLE."""
     name = kind.__name__.removesuffix("Stmt")
+    name = {"Createdb": "CreateDatabase", "Dropdb": "DropDatabase"}.get(name, name)
     return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip().upper()

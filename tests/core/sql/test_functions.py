@@ -121,6 +121,6 @@ def test_nothing_that_shows_values_or_statements_may_be_read() -> None:
     assert not refused & system.CATALOGS.keys()
     secret = {
         "pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_hba_file_rules", "pg_ident_file_mappings",
-        "pg_file_settings", "pg_subscription", "pg_config", "pg_db_role_setting", "pg_stat_replication",
+        "pg_file_settings", "pg_config", "pg_stat_replication", "pg_statistic",
     }  # fmt: skip
     assert not secret & system.UNMASKED_CATALOGS.keys()

@@ -54,6 +54,9 @@ def test_long_lists_are_not_deep() -> None:
     assert depth(f"INSERT INTO t VALUES {rows}") < 50
     assert depth("SELECT 1 WHERE " + " OR ".join(["a = 1"] * 5000)) < 50
     assert depth(";".join(["SELECT 1"] * 5000)) < 50
+    arms = "WHEN a.id = (1) THEN CAST('x' AS text) " * 5000
+    assert depth(f"UPDATE a SET b = CASE {arms} ELSE NULL END") < 50
+    assert depth(f"SELECT (CASE x.case {arms} END)::text, CASE a {arms} END FROM b") < 60
     assert len(parse(f"INSERT INTO t VALUES {rows}")) == 1
 
 
@@ -61,6 +64,14 @@ def test_depth_counts_every_construct_that_nests() -> None:
     assert depth("SELECT " + "+".join(["1"] * 2000)) > MAX_DEPTH
     assert depth(" UNION ".join(["SELECT 1"] * (MAX_DEPTH + 1))) > MAX_DEPTH
     assert depth("(" * (MAX_DEPTH + 1)) > MAX_DEPTH
+    assert depth("CASE WHEN " * (MAX_DEPTH + 1)) > MAX_DEPTH
+    assert depth("SELECT CASE WHEN " + "+".join(["1"] * 2000) + " THEN 1 END") > MAX_DEPTH
+    assert depth("SELECT " + "+".join(["CASE WHEN 1 = 1 THEN 2 END"] * 2000)) > MAX_DEPTH
+    # Outside of CASE these words are nothing special, and what is called `end` ends none.
+    assert depth("SELECT " + " WHEN ".join(["1"] * 2000)) > MAX_DEPTH
+    for end in ("x.end", 'x."end"', "x./* a */end", "x. -- a\n end"):
+        assert depth("SELECT " + "CASE WHEN " * 100 + "+".join([end] * 2000) + " THEN 1 END" * 100) > MAX_DEPTH
+    assert depth("SELECT (CASE 1 " + "+".join(["(SELECT 1 AS end)"] * 2000)) > MAX_DEPTH
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,34 @@ def test_allowed_where_nothing_is_masked(text: str) -> None:
     assert GOVERNOR.decide(text, ("public",)).action is Action.DENY
 
 
+def test_a_setting_that_is_looked_up_by_its_name_is_as_good_as_written_out() -> None:
+    """By pg_dump, in case the server is too old for it."""
+    text = "SELECT set_config(name, 'view', false) FROM {} WHERE {}"
+    for source, where in (("pg_settings", "name = 'jit'"), ("pg_catalog.pg_settings", "name = 'jit'")):
+        asked = text.format(source, where)
+        decision = TRUSTING.decide(asked, ("public",))
+        assert (decision.action, decision.text) == (Action.ALLOW, asked)
+        assert GOVERNOR.decide(asked, ("public",)).action is Action.DENY
+    for source, where in (
+        ("pg_settings", "name = 'role'"),
+        ("pg_settings", "name = 'standard_conforming_strings'"),
+        ("pg_settings", "name IS DISTINCT FROM 'jit'"),
+        ("pg_settings", "name <> 'jit'"),
+        ("pg_settings", "name ~ 'jit'"),
+        ("pg_settings", "name = 'jit' OR true"),
+        ("pg_settings", "name = $1"),
+        ("pg_settings", "nullif(name = 'jit', true)"),
+        ("pg_settings AS s (setting, name)", "name = 'jit'"),
+        ("pg_settings, people", "name = 'jit'"),
+        ("people", "name = 'jit'"),
+        ("mine.pg_settings", "name = 'jit'"),
+    ):
+        assert TRUSTING.decide(text.format(source, where), ("public",)).action is Action.DENY, (source, where)
+    found = text.format("pg_settings", "name = 'jit'")
+    hidden = f"WITH pg_settings AS (SELECT 'role' AS name) {found}"
+    assert TRUSTING.decide(hidden, ("public",)).action is Action.DENY
+
+
 @pytest.mark.parametrize(
     ("text", "changes", "resets"),
     [
