@@ -23,6 +23,8 @@ from penstock_sidecar.wire.login import Credentials
 
 _EXAMPLE = "postgresql://USER@HOST/DATABASE"
 _DEFAULT_PORT = 5432
+# TLS takes some to see that the other side has gone.
+_CLOSING_ROUNDS = 3
 
 
 def from_file(path: Path) -> Catalog:
@@ -40,7 +42,7 @@ def from_server(url: str, password_file: Path | None) -> tuple[Catalog, dict[str
     server, dbname = address(url, password_file, os.environ)
     reader = CatalogReader(server, dbname)
     try:
-        asyncio.run(reader.read())
+        asyncio.run(_read(reader))
     except UpstreamError as error:
         said = error.fields.message.removeprefix("penstock: ")
         # There they are a Secret's; here they were given by hand.
@@ -48,6 +50,15 @@ def from_server(url: str, password_file: Path | None) -> tuple[Catalog, dict[str
     if reader.catalog is None:
         raise Unusable(f"the database at {server.place} told nothing of its catalog")
     return reader.catalog, reader.documents
+
+
+async def _read(reader: CatalogReader) -> None:
+    try:
+        await reader.read()
+    finally:
+        # The loop closes connections in its next rounds, and there is none after the end of the program.
+        for _ in range(_CLOSING_ROUNDS):
+            await asyncio.sleep(0)
 
 
 def address(url: str, password_file: Path | None, environment: Mapping[str, str]) -> tuple[Server, str]:
