@@ -23,8 +23,6 @@ from penstock_sidecar.wire.login import Credentials
 
 _EXAMPLE = "postgresql://USER@HOST/DATABASE"
 _DEFAULT_PORT = 5432
-# TLS takes some to see that the other side has gone.
-_CLOSING_ROUNDS = 3
 
 
 def from_file(path: Path) -> Catalog:
@@ -56,9 +54,9 @@ async def _read(reader: CatalogReader) -> None:
     try:
         await reader.read()
     finally:
-        # The loop closes connections in its next rounds, and there is none after the end of the program.
-        for _ in range(_CLOSING_ROUNDS):
-            await asyncio.sleep(0)
+        await reader.closed()
+        # What could not be opened is closed in the loop's next round.
+        await asyncio.sleep(0)
 
 
 def address(url: str, password_file: Path | None, environment: Mapping[str, str]) -> tuple[Server, str]:

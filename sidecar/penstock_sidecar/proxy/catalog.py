@@ -6,6 +6,7 @@ What is asked and what the answers mean is `penstock_core.sql.introspection`'s; 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.introspection import STATEMENTS, snapshot
@@ -18,6 +19,8 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 # How long reading the catalog may take, however large it is.
 READ_SECONDS = 60.0
+# How long a server is waited for to say goodbye in TLS.
+_FAREWELL_SECONDS = 2.0
 # A number that changes whenever a row of these catalogs does; temporary objects of other sessions left out.
 FINGERPRINT = """
 SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
@@ -62,6 +65,7 @@ class CatalogReader:
         # What the catalog was made from, as the server answered.
         self.documents: dict[str, str] = {}
         self._generation = 0
+        self._last: Enquiry | None = None
         # Of a new session with the same login, in milliseconds; 0 is none.
         self.statement_timeout = 0
         self.catalog: Catalog | None = None
@@ -69,9 +73,10 @@ class CatalogReader:
     async def read(self) -> bool:
         """Read what changed; whether anything did. Raises UpstreamError."""
         session = await upstream.connect(self._server, self._parameters)
+        enquiry = Enquiry(session.transport)
+        self._last = enquiry
         try:
             async with asyncio.timeout(READ_SECONDS):
-                enquiry = Enquiry(session.transport)
                 return await self._read(enquiry)
         except TimeoutError:
             raise UpstreamError(fatal("57014", f"reading the catalog took longer than {READ_SECONDS:.0f} s")) from None
@@ -82,6 +87,11 @@ class CatalogReader:
         finally:
             session.transport.write(messages.TERMINATE)
             session.transport.close()
+
+    async def closed(self) -> None:
+        """Wait, for a moment at most, until the connection of the last reading is no more: before a program ends."""
+        if self._last is not None:
+            await self._last.closed(_FAREWELL_SECONDS)
 
     async def _read(self, enquiry: Enquiry) -> bool:
         self.statement_timeout = int((await enquiry.ask(_STATEMENT_TIMEOUT))[0][0])
@@ -113,6 +123,7 @@ class Enquiry(asyncio.Protocol):
         self._rows: list[list[str]] = []
         self._error: ErrorFields | None = None
         self._answer: asyncio.Future[list[list[str]]] | None = None
+        self._gone = asyncio.Event()
         transport.set_protocol(self)
         transport.resume_reading()
 
@@ -147,7 +158,14 @@ class Enquiry(asyncio.Protocol):
                 text = f"the catalog can't be read: {self._error.message}"
                 self._answer.set_exception(UpstreamError(fatal(self._error.sqlstate, text)))
 
+    async def closed(self, seconds: float) -> None:
+        """Wait until the connection is closed; then leave it to itself."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or EOFError("it closed the connection"))
 
