@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.facts import Facts
-from penstock_core.sql.functions import FUNCTIONS, OPERATORS, SEQUENCES, UNMASKED_FUNCTIONS
+from penstock_core.sql.functions import FUNCTIONS, NUMBERING, OPERATORS, SEQUENCE_VERBS, UNMASKED_FUNCTIONS
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.refusal import Refused, refused, unknown
@@ -48,7 +48,7 @@ class CodeRules:
             raise user_function(f"{schema}.{name}")
         if name in FUNCTIONS:
             return self._system_function(schema, name)
-        if name in SEQUENCES and "insert" in self.governed.policies.allow:
+        if name in NUMBERING and "insert" in self.governed.policies.allow:
             self.facts.writes = True
             return self._system_function(schema, name)
         if not schema and name in self.catalog.user_functions:
@@ -56,6 +56,23 @@ class CodeRules:
         if not schema and name in self.catalog.extension_functions:
             return self.catalog.extension_functions[name][0], name
         raise self._refused_function(name)
+
+    def allowed(self, verb: str) -> None:
+        """Refuses a verb that no policy allows."""
+        policies = self.governed.policies
+        if verb not in policies.allow:
+            may = ", ".join(sorted(policies.allow)) or "nothing"
+            raise refused(
+                f"{verb.upper()} is not allowed (what is: {may})",
+                "ask for a policy that allows it",
+                Rule(", ".join(policies.policies), "allow"),
+            )
+
+    def called_function(self, names: tuple[str, ...]) -> None:
+        """A function that is called here and now, and needs a verb for what it changes."""
+        verb = SEQUENCE_VERBS.get(names[-1])
+        if verb is not None and names[:-1] in ((), ("pg_catalog",)):
+            self.allowed(verb)
 
     def _newer_syntax(self, name: str) -> None:
         """What an older server takes for a call of the user's function, or for the column or row of that name."""

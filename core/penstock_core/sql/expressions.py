@@ -14,7 +14,6 @@ from typing import Any
 
 from pglast import ast
 
-from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlist import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
 from penstock_core.sql.code import CodeRules, user_function
 from penstock_core.sql.facts import Facts
@@ -99,17 +98,6 @@ class ExpressionRules(CodeRules, ABC):
             value = getattr(node, name)
             if isinstance(value, (ast.Node, tuple)):
                 self.expression(value, scope)
-
-    def allowed(self, verb: str) -> None:
-        """Refuses a verb that no policy allows."""
-        policies = self.governed.policies
-        if verb not in policies.allow:
-            may = ", ".join(sorted(policies.allow)) or "nothing"
-            raise refused(
-                f"{verb.upper()} is not allowed (what is: {may})",
-                "ask for a policy that allows it",
-                Rule(", ".join(policies.policies), "allow"),
-            )
 
     # ---- columns
 
@@ -247,6 +235,7 @@ class ExpressionRules(CodeRules, ABC):
         """
         if self.masked and name in self.catalog.user_functions:
             raise user_function(name)
+        self.called_function((name,))
         self.named_function((name,))
 
     @staticmethod
@@ -270,6 +259,7 @@ class ExpressionRules(CodeRules, ABC):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
         else:
+            self.called_function(names)
             pinned = self.named_function(names)
             if pinned != names:
                 node.funcname = strings(*pinned)

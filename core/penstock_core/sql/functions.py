@@ -143,8 +143,11 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
-# What takes numbers for new rows, and tells which were taken last: for those who may insert rows. Not what sets them.
-SEQUENCES = words("currval lastval nextval")
+# What takes numbers of sequences for new rows, and tells which were taken last: for who may insert them.
+NUMBERING = words("currval lastval nextval")
+
+# What changes sequences, with the verb that it needs where a statement calls it.
+SEQUENCE_VERBS: dict[str, str] = {"nextval": "insert", "setval": "update"}
 
 # For identities that no column is masked for: what changes sequences and locks, waits, and shows definitions, sizes
 # and transaction numbers. The values tell whether calling it changes something.

@@ -223,6 +223,9 @@ class UtilityRules(WriteRules):
                         self.inner(element)
                 case ast.FuncCall():
                     self.named_function(tuple(idents(part.funcname)))
+                case ast.ObjectWithArgs():
+                    # Under another name it would be denied no longer.
+                    self.denied_function(tuple(idents(part.objname)))
                 case ast.A_Indirection():
                     self._called_by_dot(idents(part.indirection))
                 case ast.ColumnRef():

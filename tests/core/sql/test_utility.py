@@ -147,6 +147,24 @@ def test_a_denied_function_is_not_kept_for_later(text: str) -> None:
     assert "function upper is denied" in reason(decide(text, enforced=guarded))
 
 
+def test_a_denied_function_is_not_called_otherwise() -> None:
+    guarded = replace(OWNER, deny_functions=PLAIN.deny_functions)
+    for text in ("ALTER FUNCTION report(int) RENAME TO other", "ALTER FUNCTION public.report(int) SET SCHEMA other"):
+        assert "function public.report is denied" in reason(decide(text, enforced=guarded))
+        assert decide(text, enforced=OWNER).denial is None
+
+
+def test_what_changes_sequences_needs_its_verb() -> None:
+    reading = replace(OWNER, allow=frozenset({"select", "create"}))
+    assert "INSERT is not allowed" in reason(decide("SELECT nextval('s')", enforced=reading))
+    assert "UPDATE is not allowed" in reason(decide("SELECT pg_catalog.setval('s', 1)", enforced=reading))
+    assert "INSERT is not allowed" in reason(decide("SELECT ('s'::regclass).nextval", enforced=reading))
+    # It is called when somebody inserts, by what that may do.
+    assert decide("CREATE TABLE t (id int DEFAULT nextval('s'))", enforced=reading).denial is None
+    for text in ("SELECT nextval('s')", "SELECT setval('s', 1)", "SELECT lastval()"):
+        assert decide(text, enforced=OWNER).denial is None
+
+
 def test_the_servers_files_are_not_read_by_a_field() -> None:
     text = "ALTER TABLE people ADD COLUMN a text DEFAULT ('/etc/passwd'::text).pg_read_file"
     assert "function pg_read_file may not be called" in reason(decide(text, enforced=OWNER))
