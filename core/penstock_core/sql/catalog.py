@@ -159,6 +159,8 @@ class Catalog:
     system_functions: frozenset[str] = frozenset()
     # The columns of the relations of pg_catalog and information_schema.
     system_columns: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
+    # Functions of the user's (`schema.name`) that run whenever a table comes or goes: event triggers.
+    event_functions: tuple[str, ...] = ()
     # First parts of the settings that loaded modules define (`auto_explain`).
     setting_prefixes: frozenset[str] = frozenset()
     server_version: int = 0

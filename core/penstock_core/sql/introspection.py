@@ -53,6 +53,7 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for (name,) in rows["system_functions"]),
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
+        event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
         server_version=int(version),
         utf8=encoding == "UTF8",

@@ -113,11 +113,22 @@ class UtilityRules(WriteRules):
     def created(self, table: ast.RangeVar | None) -> None:
         """A table of that name comes to be: a temporary one is the session's own, any other needs the verb."""
         self.facts.writes = True
+        self.eventless()
         if table is None or not (table.relpersistence == "t" or table.schemaname == _TEMPORARY):
             self.allowed("create")
             return
         # Under its bare name alone: a schema that another session could reach is none.
         self.facts.temporary.add(table.relname or "")
+
+    def eventless(self) -> None:
+        """Refuses what would run an event trigger's code, which could read masked columns."""
+        if self.masked and self.catalog.event_functions:
+            function = self.catalog.event_functions[0]
+            raise refused(
+                f"tables can't come or go: that runs code of the database's own ({function}) which could read masked"
+                " columns",
+                "read with WITH or a subquery instead",
+            )
 
     def create_table(self, node: ast.CreateStmt) -> None:
         self.created(node.relation)
@@ -152,6 +163,7 @@ class UtilityRules(WriteRules):
     def drop(self, node: ast.DropStmt) -> None:
         """The session's own temporary tables go without a verb."""
         self.facts.writes = True
+        self.eventless()
         names = [tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple)]
         if names and node.removeType == enums.ObjectType.OBJECT_TABLE and all(map(self._is_temporary, names)):
             node.objects = tuple(strings(_TEMPORARY, name[-1]) for name in names)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import MASKING, PLAIN, decide, governor, reason
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, decide, governor, reason
 
+from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
 
 EVERYTHING = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 # Whoever may do all, with nothing masked and nothing to guard.
@@ -259,3 +261,15 @@ def test_a_table_that_stays_may_be_made_of_what_is_read_where_that_is_allowed() 
     assert decision.text == f"CREATE TABLE copies AS SELECT email FROM {MASKED} AS people"
     assert decision.temporary == frozenset()
     assert "CREATE is not allowed" in reason(decide("CREATE TABLE copies AS SELECT email FROM people"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["CREATE TEMP TABLE t (id int)", "CREATE TEMP TABLE t AS SELECT 1", "SELECT 1 INTO TEMP t", "DROP TABLE pg_temp.t"],
+)
+def test_event_triggers_are_code_of_the_databases_own(text: str) -> None:
+    watched = replace(CATALOG, event_functions=("public.watch",))
+    for enforced, refused in ((MASKED_OWNER, True), (OWNER, False)):
+        decision = Governor(EffectivePolicy("shop", enforced, None), watched, KEY).decide(text, ("public",))
+        assert (decision.denial is not None and "(public.watch)" in decision.denial.reason) == refused
+        assert decide(text, enforced=enforced).denial is None
