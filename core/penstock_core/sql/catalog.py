@@ -109,6 +109,8 @@ class Relation:
     calls: tuple[str, ...] = ()
     write_calls: tuple[str, ...] = ()
     cascades: tuple[Cascade, ...] = ()
+    # Whether writing to this view may write to a relation of the system's own.
+    passes_on: bool = False
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False

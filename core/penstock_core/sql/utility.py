@@ -243,9 +243,20 @@ class UtilityRules(WriteRules):
                 case ast.ColumnRef():
                     self._called_by_dot(idents(part.fields)[1:])
                 case ast.ViewStmt():
-                    self.query(part.query, Scope())
+                    self._view(part.query)
                 case ast.SubLink():
                     self.query(part.subselect, Scope())
+
+    def _view(self, query: ast.Node | None) -> None:
+        """A view of one relation can be written to, and so what it shows: not before the gate knows it."""
+        items = (query.fromClause or ()) if isinstance(query, ast.SelectStmt) else ()
+        for item in items if len(items) == 1 else ():
+            meaning = self.names.relation(item) if isinstance(item, ast.RangeVar) else None
+            if meaning is not None and meaning.relation is not None:
+                self.ends_here(meaning.relation)
+            elif meaning is not None and meaning.name == "pg_settings":
+                raise refused("a view of pg_settings could be used to change settings", "read pg_settings itself")
+        self.query(query, Scope())
 
     def _called_by_dot(self, names: list[str]) -> None:
         """Names behind a dot: each a field, or else a function."""

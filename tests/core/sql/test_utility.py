@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, decide, governor, reason
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, decide, governor, reason, table
 
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.decision import Action
@@ -165,6 +165,17 @@ def test_what_changes_sequences_needs_its_verb() -> None:
     assert decide("CREATE TABLE t (id int DEFAULT nextval('s'))", enforced=reading).denial is None
     for text in ("SELECT nextval('s')", "SELECT setval('s', 1)", "SELECT lastval()"):
         assert decide(text, enforced=OWNER).denial is None
+
+
+def test_settings_are_not_changed_through_views() -> None:
+    assert "could be used to change settings" in reason(decide("CREATE VIEW v AS TABLE pg_settings", enforced=OWNER))
+    knobs = replace(table("public", "knobs", "name", "setting"), kind="v", passes_on=True)
+    shown = replace(table("public", "shown", "name", "setting"), kind="v", sources=frozenset({knobs.key}))
+    seen = replace(CATALOG, relations={**CATALOG.relations, knobs.key: knobs, shown.key: shown})
+    judge = Governor(EffectivePolicy("shop", OWNER, None), seen, KEY)
+    for text in ("UPDATE shown SET setting = 'off' WHERE name = 'x'", "CREATE VIEW v AS SELECT * FROM shown"):
+        assert "it shows the system's own relations" in reason(judge.decide(text, ("public",)))
+    assert judge.decide("SELECT * FROM shown", ("public",)).denial is None
 
 
 def test_the_servers_files_are_not_read_by_a_field() -> None:
