@@ -249,14 +249,23 @@ class UtilityRules(WriteRules):
 
     def _view(self, query: ast.Node | None) -> None:
         """A view of one relation can be written to, and so what it shows: not before the gate knows it."""
-        items = (query.fromClause or ()) if isinstance(query, ast.SelectStmt) else ()
-        for item in items if len(items) == 1 else ():
-            meaning = self.names.relation(item) if isinstance(item, ast.RangeVar) else None
-            if meaning is not None and meaning.relation is not None:
-                self.ends_here(meaning.relation)
-            elif meaning is not None and meaning.name == "pg_settings":
-                raise refused("a view of pg_settings could be used to change settings", "read pg_settings itself")
+        if isinstance(query, ast.SelectStmt) and len(query.fromClause or ()) == 1:
+            computed = query.withClause or query.distinctClause or query.groupClause or query.limitCount
+            (item,) = query.fromClause or ()
+            if isinstance(item, ast.RangeVar) and not computed:
+                self._passed_on(item)
         self.query(query, Scope())
+
+    def _passed_on(self, item: ast.RangeVar) -> None:
+        meaning = self.names.relation(item)
+        if meaning is None or meaning.temporary:
+            return
+        if meaning.relation is None:
+            raise refused(
+                f"a view of {meaning.schema}.{meaning.name} could be used to change it",
+                "read it itself, or make the view of what is DISTINCT",
+            )
+        self.ends_here(meaning.relation)
 
     def _called_by_dot(self, names: list[str]) -> None:
         """Names behind a dot: each a field, or else a function."""
