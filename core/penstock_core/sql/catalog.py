@@ -111,6 +111,8 @@ class Relation:
     calls: tuple[str, ...] = ()
     write_calls: tuple[str, ...] = ()
     cascades: tuple[Cascade, ...] = ()
+    # Whether writing to this view may write to a relation of the system's own.
+    passes_on: bool = False
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False
@@ -161,6 +163,8 @@ class Catalog:
     system_functions: frozenset[str] = frozenset()
     # The columns of the relations of pg_catalog and information_schema.
     system_columns: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
+    # Functions of the user's (`schema.name`) that run whenever a table comes or goes: event triggers.
+    event_functions: tuple[str, ...] = ()
     # First parts of the settings that loaded modules define (`auto_explain`).
     setting_prefixes: frozenset[str] = frozenset()
     server_version: int = 0

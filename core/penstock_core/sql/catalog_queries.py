@@ -232,6 +232,13 @@ LEFT JOIN pg_extension x ON x.oid = e.refobjid
 WHERE p.oid >= 16384 AND (i.indexrelid IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
 """
 
+# Functions that run whenever a table comes or goes.
+_EVENTS = """
+SELECT DISTINCT n.nspname, p.proname
+FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
+"""
+
 # Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
 _SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
 
@@ -268,6 +275,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("types", _document(_TYPES, 6)),
     ("casts", _document(_CASTS, 5)),
     ("orders", _document(_ORDERS, 8)),
+    ("events", _document(_EVENTS, 2)),
     ("settings", _document(_SETTINGS, 1)),
     ("", "COMMIT"),
 )

@@ -11,8 +11,8 @@ from penstock_core.sql.facts import Facts
 from penstock_core.sql.functions import (
     CODE_FUNCTIONS,
     FUNCTIONS,
+    NUMBERING,
     OPERATORS,
-    SEQUENCES,
     UNMASKED_FUNCTIONS,
     WRITING_FUNCTIONS,
 )
@@ -57,7 +57,7 @@ class CodeRules:
             raise user_function(f"{schema}.{name}")
         if name in FUNCTIONS:
             return self._system_function(schema, name)
-        if name in SEQUENCES and "insert" in self.governed.policies.allow:
+        if name in NUMBERING and "insert" in self.governed.policies.allow:
             self.facts.writes = True
             return self._system_function(schema, name)
         if not schema and name in self.catalog.user_functions:
@@ -65,6 +65,12 @@ class CodeRules:
         if not schema and name in self.catalog.extension_functions:
             return self.catalog.extension_functions[name][0], name
         raise self._refused_function(name)
+
+    def called_function(self, names: tuple[str, ...]) -> None:
+        """A function that is called here and now, and needs a verb for what it changes."""
+        verb = WRITING_FUNCTIONS.get(names[-1])
+        if verb is not None and names[:-1] in ((), ("pg_catalog",)):
+            self.allowed(verb)
 
     def _newer_syntax(self, name: str) -> None:
         """What an older server takes for a call of the user's function, or for the column or row of that name."""
@@ -128,7 +134,9 @@ class CodeRules:
             return
         if name in WRITING_FUNCTIONS:
             self.facts.writes = True
-            self.allowed(WRITING_FUNCTIONS[name])
+            if name not in NUMBERING:
+                # Numbers for new rows are taken by defaults, too, by whoever inserts them.
+                self.allowed(WRITING_FUNCTIONS[name])
         elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
             self.own_code(Kind(f"function {name}", "write the query itself"))
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:

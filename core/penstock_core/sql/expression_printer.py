@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pglast import ast, enums
@@ -62,7 +62,7 @@ class Unprintable(Exception):
     """There is something in the tree that this module does not know."""
 
 
-@cache
+@lru_cache(maxsize=16384)
 def quoted(name: str) -> str:
     """The name as SQL."""
     if _PLAIN.fullmatch(name) and name not in _KEYWORDS:

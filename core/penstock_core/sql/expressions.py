@@ -238,6 +238,7 @@ class ExpressionRules(CodeRules, ABC):
         """
         if self.masked and name in self.catalog.user_functions:
             raise user_function(name)
+        self.called_function((name,))
         self.named_function((name,))
 
     @staticmethod
@@ -261,6 +262,7 @@ class ExpressionRules(CodeRules, ABC):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
         else:
+            self.called_function(names)
             pinned = self.named_function(names)
             if pinned != names:
                 node.funcname = strings(*pinned)

@@ -143,8 +143,8 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
-# What takes numbers for new rows, and tells which were taken last: for those who may insert rows. Not what sets them.
-SEQUENCES = words("currval lastval nextval")
+# What takes numbers of sequences for new rows, and tells which were taken last: for who may insert them.
+NUMBERING = words("currval lastval nextval")
 
 # For identities that no column is masked for, besides: what changes nothing. It takes locks, waits, and tells about
 # this database, its statistics, locks and transactions, never what others run nor what lies outside of it.
@@ -191,10 +191,10 @@ UNMASKED_FUNCTIONS: frozenset[str] = words("""
 """)
 
 # What changes something, for the same identities, and the verb of `allow` that it needs besides: large objects are
-# made, written and removed like rows. Sequences move on with any verb, as they do for whoever inserts.
+# made, written and removed like rows.
 WRITING_FUNCTIONS: dict[str, str] = {
-    **dict.fromkeys(words("nextval pg_notify"), "select"),
-    **dict.fromkeys(words("lo_creat lo_create lo_from_bytea"), "insert"),
+    "pg_notify": "select",
+    **dict.fromkeys(words("nextval lo_creat lo_create lo_from_bytea"), "insert"),
     **dict.fromkeys(words("lo_put lo_truncate lo_truncate64 lowrite setval"), "update"),
     "lo_unlink": "delete",
     **dict.fromkeys(words("brin_desummarize_range brin_summarize_new_values brin_summarize_range"), "alter"),

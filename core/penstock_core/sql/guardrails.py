@@ -19,7 +19,9 @@ from penstock_core.sql.equivalence import same
 _Kind = enums.A_Expr_Kind
 _REFLEXIVE = frozenset({"=", ">=", "<=", "~~", "~~*", "<@", "@>"})
 _FALSE = frozenset({"f", "false", "n", "no", "off", "0"})
-_MATCH_ALL = frozenset({"%", "%%"})
+# Operators that are true of anything beside nothing: patterns, and beginnings.
+_EMPTY_MATCHES = frozenset({"~", "~*", "^@"})
+_BETWEEN = frozenset({_Kind.AEXPR_BETWEEN, _Kind.AEXPR_BETWEEN_SYM})
 
 
 class Verdict(Enum):
@@ -71,6 +73,8 @@ def _verdict(node: Any, target: Target) -> Verdict:
         case ast.BooleanTest(arg=argument):
             return _tested(node, _verdict(argument, target))
         case ast.NullTest(arg=ast.ColumnRef() as column) if _is_name_of(column, target.not_null):
+            return Verdict.ALL if node.nulltesttype == enums.NullTestType.IS_NOT_NULL else Verdict.NONE
+        case ast.NullTest(arg=ast.NullTest() | ast.BooleanTest()):
             return Verdict.ALL if node.nulltesttype == enums.NullTestType.IS_NOT_NULL else Verdict.NONE
         case ast.A_Expr() if _reflexive(node):
             return Verdict.ALL
@@ -160,14 +164,16 @@ def _reflexive(node: ast.A_Expr) -> bool:
     kind = node.kind
     if kind in (_Kind.AEXPR_LIKE, _Kind.AEXPR_ILIKE) and _operator(node) in ("~~", "~~*"):
         pattern = _text(right)
-        return pattern in _MATCH_ALL or same(left, right)
+        return (bool(pattern) and set(pattern or "") == {"%"}) or same(left, right)
+    if kind == _Kind.AEXPR_OP and _operator(node) in _EMPTY_MATCHES and _text(right) == "":
+        return True
     if kind == _Kind.AEXPR_NOT_DISTINCT:
         return same(left, right)
     if kind == _Kind.AEXPR_IN and _operator(node) == "=":
         return isinstance(right, tuple) and any(same(left, one) for one in right)
     if kind == _Kind.AEXPR_OP_ANY and _operator(node) == "=" and isinstance(right, ast.A_ArrayExpr):
         return any(same(left, one) for one in right.elements or ())
-    if kind == _Kind.AEXPR_BETWEEN and isinstance(right, tuple):
+    if kind in _BETWEEN and isinstance(right, tuple):
         return all(same(left, one) for one in right)
     return kind == _Kind.AEXPR_OP and _operator(node) in _REFLEXIVE and left is not None and same(left, right)
 

@@ -12,8 +12,23 @@ from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
 from penstock_core.sql.functions import FUNCTIONS
-from penstock_core.sql.system import CATALOGS, INFORMATION_SCHEMA
+from penstock_core.sql.system import CATALOGS, INFORMATION_SCHEMA, SYSTEM_SCHEMAS
 from penstock_core.sql.trees import below
+
+
+def passes_on(definition: str) -> bool:
+    """Whether writing to that view may write to a relation of the system's own: to settings, say."""
+    try:
+        nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt)]
+    except (ParseError, RecursionError):
+        return True
+    tables = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
+    return any(
+        isinstance(node, ast.RangeVar)
+        and (node.schemaname or "pg_catalog") in SYSTEM_SCHEMAS
+        and (node.schemaname or node.relname not in tables)
+        for node in nodes
+    )
 
 
 def hazards(definition: str) -> tuple[str, ...]:

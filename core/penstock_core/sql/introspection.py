@@ -21,7 +21,7 @@ from typing import Any
 from penstock_core.sql.catalog import Cascade, Catalog, Column, ColumnName, Constraint, Relation, RelationName
 from penstock_core.sql.catalog_queries import STATEMENTS
 from penstock_core.sql.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
-from penstock_core.sql.hazards import hazards
+from penstock_core.sql.hazards import hazards, passes_on
 from penstock_core.sql.lineage import Lineage, view_lineage
 from penstock_core.sql.partitions import with_keys
 from penstock_core.sql.typenames import name_parts, qualified_type
@@ -53,6 +53,7 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for (name,) in rows["system_functions"]),
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
+        event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
         server_version=int(version),
         utf8=encoding == "UTF8",
@@ -109,6 +110,7 @@ class _Reader:
                 calls=calls.get(oid, ()),
                 write_calls=write_calls.get(oid, ()),
                 cascades=tuple(self._cascades[oid]),
+                passes_on=kind == "v" and passes_on(definition),
                 has_triggers=triggers,
                 has_rules=rules,
                 has_row_security=security,

@@ -17,6 +17,9 @@ from penstock_core.sql.masks import MaskWriter
 from penstock_core.sql.outputs import own_name
 from penstock_core.sql.parse import parse
 
+# How many masks of targets are kept: each takes some kilobytes, and clients choose what a target is called.
+_MOST_VALUES = 1000
+
 
 @dataclass(slots=True)
 class Substitutions:
@@ -24,7 +27,7 @@ class Substitutions:
 
     governed: Governed
     writer: MaskWriter
-    _made: dict[tuple[RelationName, bool, tuple[str, ...]], ast.SelectStmt] = field(default_factory=dict)
+    _made: dict[tuple[RelationName, bool], ast.SelectStmt] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
     _values: dict[tuple[RelationName, str, str], ast.Node] = field(default_factory=dict)
 
@@ -35,12 +38,16 @@ class Substitutions:
 
     def query(self, relation: Relation, *, only: bool = False, columns: tuple[str, ...] = ()) -> ast.SelectStmt:
         """The query for that relation (without its children's rows if `only`); for all columns, or those in order."""
-        key = (relation.key, only, columns)
+        if columns:
+            # Clients choose them: not kept.
+            return self._make(relation, only, columns)[0]
+        key = (relation.key, only)
         if key not in self._made:
-            self._made[key] = self._make(relation, only, columns)
+            statement, text = self._make(relation, only, columns)
+            self._made[key], self._texts[id(statement)] = statement, text
         return self._made[key]
 
-    def _make(self, relation: Relation, only: bool, columns: tuple[str, ...]) -> ast.SelectStmt:
+    def _make(self, relation: Relation, only: bool, columns: tuple[str, ...]) -> tuple[ast.SelectStmt, str]:
         targets = []
         for column in relation.columns:
             if columns and column.name not in columns:
@@ -62,8 +69,7 @@ class Substitutions:
         (statement,) = parse(text)
         if not isinstance(statement, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
             raise TypeError(type(statement).__name__)
-        self._texts[id(statement)] = text
-        return statement
+        return statement, text
 
     def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
         """The mask of that column of the source that is so named; None if it has none."""
@@ -77,6 +83,8 @@ class Substitutions:
             (statement,) = parse(deparse((written,)))
             (target,) = (isinstance(statement, ast.SelectStmt) and statement.targetList) or ()
             _qualify(target.val, source)
+            if len(self._values) >= _MOST_VALUES:
+                self._values.clear()
             self._values[key] = target.val
         return self._values[key]
 

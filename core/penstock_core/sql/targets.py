@@ -92,6 +92,7 @@ class TargetRules(QueryRules):
             raise refused(f"{meaning.schema}.{meaning.name} may not be written to", "use the statements made for it")
         relation = meaning.relation
         self.facts.relations.add(relation.key)
+        self.ends_here(relation)
         if self.masked:
             self.writable(relation, effect)
             self.answered(relation, effect)
@@ -106,6 +107,15 @@ class TargetRules(QueryRules):
         self.target(name, _TRUNCATE)
 
     # ---- which relations
+
+    def ends_here(self, relation: Relation) -> None:
+        """Refuses views through which settings, or catalogs, would be written to."""
+        for key in self._reached(relation, _UNKNOWN):
+            if self.catalog.relations[key].passes_on:
+                raise refused(
+                    f"{relation.schema}.{relation.name} can't be written to: it shows the system's own relations",
+                    "use the statements made for it",
+                )
 
     def writable(self, relation: Relation, effect: Effect) -> None:
         """Refuses a target whose writing would run code that could read masked columns, or can't be followed."""

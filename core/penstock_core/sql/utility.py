@@ -112,11 +112,22 @@ class UtilityRules(WriteRules):
     def created(self, table: ast.RangeVar | None) -> None:
         """A table of that name comes to be: a temporary one is the session's own, any other needs the verb."""
         self.facts.writes = True
+        self.eventless()
         if table is None or not (table.relpersistence == "t" or table.schemaname == _TEMPORARY):
             self.allowed("create")
             return
         # Under its bare name alone: a schema that another session could reach is none.
         self.facts.temporary.add(table.relname or "")
+
+    def eventless(self) -> None:
+        """Refuses what would run an event trigger's code, which could read masked columns."""
+        if self.masked and self.catalog.event_functions:
+            function = self.catalog.event_functions[0]
+            raise refused(
+                f"tables can't come or go: that runs code of the database's own ({function}) which could read masked"
+                " columns",
+                "read with WITH or a subquery instead",
+            )
 
     def create_table(self, node: ast.CreateStmt) -> None:
         self.created(node.relation)
@@ -151,6 +162,7 @@ class UtilityRules(WriteRules):
     def drop(self, node: ast.DropStmt) -> None:
         """The session's own temporary tables go without a verb."""
         self.facts.writes = True
+        self.eventless()
         names = [tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple)]
         if names and node.removeType == enums.ObjectType.OBJECT_TABLE and all(map(self._is_temporary, names)):
             node.objects = tuple(strings(_TEMPORARY, name[-1]) for name in names)
@@ -222,14 +234,37 @@ class UtilityRules(WriteRules):
                         self.inner(element)
                 case ast.FuncCall():
                     self.named_function(tuple(idents(part.funcname)))
+                case ast.ObjectWithArgs():
+                    # Under another name it would be denied no longer.
+                    self.denied_function(tuple(idents(part.objname)))
                 case ast.A_Indirection():
                     self._called_by_dot(idents(part.indirection))
                 case ast.ColumnRef():
                     self._called_by_dot(idents(part.fields)[1:])
                 case ast.ViewStmt():
-                    self.query(part.query, Scope())
+                    self._view(part.query)
                 case ast.SubLink():
                     self.query(part.subselect, Scope())
+
+    def _view(self, query: ast.Node | None) -> None:
+        """A view of one relation can be written to, and so what it shows: not before the gate knows it."""
+        if isinstance(query, ast.SelectStmt) and len(query.fromClause or ()) == 1:
+            computed = query.withClause or query.distinctClause or query.groupClause or query.limitCount
+            (item,) = query.fromClause or ()
+            if isinstance(item, ast.RangeVar) and not computed:
+                self._passed_on(item)
+        self.query(query, Scope())
+
+    def _passed_on(self, item: ast.RangeVar) -> None:
+        meaning = self.names.relation(item)
+        if meaning is None or meaning.temporary:
+            return
+        if meaning.relation is None:
+            raise refused(
+                f"a view of {meaning.schema}.{meaning.name} could be used to change it",
+                "read it itself, or make the view of what is DISTINCT",
+            )
+        self.ends_here(meaning.relation)
 
     def _called_by_dot(self, names: list[str]) -> None:
         """Names behind a dot: each a field, or else a function."""

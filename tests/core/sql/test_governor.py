@@ -410,3 +410,15 @@ def test_a_mask_key_must_be_worth_its_name() -> None:
 def test_parameters_stay_what_they_are() -> None:
     decision = decide("SELECT name FROM people WHERE email = $1 AND id = $2::text LIMIT $3")
     assert decision.text.endswith("AS people WHERE (email = $1) AND (id = CAST($2 AS pg_catalog.text)) LIMIT $3")
+
+
+def test_what_clients_name_is_not_kept_without_end() -> None:
+    enforced = replace(MASKING, require_where=())
+    judge = governor(enforced)
+    for number in range(1200):
+        assert judge.decide(f"DELETE FROM public.people AS p{number} WHERE email = 'x'").denial is None
+    assert judge._enforced is not None
+    assert len(judge._enforced.substitutions._values) <= 1000
+    columns = ("id, email", "email, id", "email", "id")
+    assert all(judge.decide(f"COPY public.people ({names}) TO STDOUT").denial is None for names in columns)
+    assert len(judge._enforced.substitutions._made) == 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import MASKING, PLAIN, decide, governor, reason
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, decide, governor, reason, table
 
+from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
 
 EVERYTHING = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 # Whoever may do all, with nothing masked and nothing to guard.
@@ -163,6 +165,37 @@ def test_a_denied_function_is_not_kept_for_later(text: str) -> None:
     assert "function upper is denied" in reason(decide(text, enforced=guarded))
 
 
+def test_a_denied_function_is_not_called_otherwise() -> None:
+    guarded = replace(OWNER, deny_functions=PLAIN.deny_functions)
+    for text in ("ALTER FUNCTION report(int) RENAME TO other", "ALTER FUNCTION public.report(int) SET SCHEMA other"):
+        assert "function public.report is denied" in reason(decide(text, enforced=guarded))
+        assert decide(text, enforced=OWNER).denial is None
+
+
+def test_what_changes_sequences_needs_its_verb() -> None:
+    reading = replace(OWNER, allow=frozenset({"select", "create"}))
+    assert "INSERT is not allowed" in reason(decide("SELECT nextval('s')", enforced=reading))
+    assert "UPDATE is not allowed" in reason(decide("SELECT pg_catalog.setval('s', 1)", enforced=reading))
+    assert "INSERT is not allowed" in reason(decide("SELECT ('s'::regclass).nextval", enforced=reading))
+    # It is called when somebody inserts, by what that may do.
+    assert decide("CREATE TABLE t (id int DEFAULT nextval('s'))", enforced=reading).denial is None
+    for text in ("SELECT nextval('s')", "SELECT setval('s', 1)", "SELECT lastval()"):
+        assert decide(text, enforced=OWNER).denial is None
+
+
+def test_settings_are_not_changed_through_views() -> None:
+    for text in ("CREATE VIEW v AS TABLE pg_settings", "CREATE TEMP VIEW v AS SELECT proname FROM ONLY pg_proc AS p"):
+        assert "could be used to change it" in reason(decide(text, enforced=OWNER))
+    assert decide("CREATE VIEW v AS SELECT DISTINCT name FROM pg_settings", enforced=OWNER).denial is None
+    knobs = replace(table("public", "knobs", "name", "setting"), kind="v", passes_on=True)
+    shown = replace(table("public", "shown", "name", "setting"), kind="v", sources=frozenset({knobs.key}))
+    seen = replace(CATALOG, relations={**CATALOG.relations, knobs.key: knobs, shown.key: shown})
+    judge = Governor(EffectivePolicy("shop", OWNER, None), seen, KEY)
+    for text in ("UPDATE shown SET setting = 'off' WHERE name = 'x'", "CREATE VIEW v AS SELECT * FROM shown"):
+        assert "it shows the system's own relations" in reason(judge.decide(text, ("public",)))
+    assert judge.decide("SELECT * FROM shown", ("public",)).denial is None
+
+
 def test_the_servers_files_are_not_read_by_a_field() -> None:
     text = "ALTER TABLE people ADD COLUMN a text DEFAULT ('/etc/passwd'::text).pg_read_file"
     assert "function pg_read_file may not be called" in reason(decide(text, enforced=OWNER))
@@ -257,3 +290,15 @@ def test_a_table_that_stays_may_be_made_of_what_is_read_where_that_is_allowed() 
     assert decision.text == f"CREATE TABLE copies AS SELECT email FROM {MASKED} AS people"
     assert decision.temporary == frozenset()
     assert "CREATE is not allowed" in reason(decide("CREATE TABLE copies AS SELECT email FROM people"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["CREATE TEMP TABLE t (id int)", "CREATE TEMP TABLE t AS SELECT 1", "SELECT 1 INTO TEMP t", "DROP TABLE pg_temp.t"],
+)
+def test_event_triggers_are_code_of_the_databases_own(text: str) -> None:
+    watched = replace(CATALOG, event_functions=("public.watch",))
+    for enforced, refused in ((MASKED_OWNER, True), (OWNER, False)):
+        decision = Governor(EffectivePolicy("shop", enforced, None), watched, KEY).decide(text, ("public",))
+        assert (decision.denial is not None and "(public.watch)" in decision.denial.reason) == refused
+        assert decide(text, enforced=enforced).denial is None

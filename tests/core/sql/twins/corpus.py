@@ -232,6 +232,7 @@ PASS: dict[str, str] = {
     "name that is a column of the target and an alias": "UPDATE u SET note = (SELECT o.email AS ssn FROM o ORDER BY"
     " u.ssn,"
     " o.id LIMIT 1) RETURNING note",
+    "settings, through a view": "SELECT setting FROM few_knobs WHERE name = 'standard_conforming_strings'",
     "number for a new row": "SELECT nextval('log_id_seq') > 0, currval('log_id_seq') > 0, lastval() > 0",
     "catalogs": "SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
     " WHERE a.attrelid = 'public.u'::regclass AND a.attnum > 0",
@@ -323,6 +324,9 @@ DENY: dict[str, str] = {
     "40 string settings": "SET standard_conforming_strings = off",
     "40 by set_config": "SELECT set_config('standard_conforming_strings', 'off', false)",
     "40 by set_config of a parameter": "SELECT set_config($1, 'off', false)",
+    "40 through a view": "UPDATE knobs SET setting = 'off' WHERE name = 'standard_conforming_strings'",
+    "40 through a view of a view": "MERGE INTO few_knobs USING log ON name = 'standard_conforming_strings' WHEN MATCHED"
+    " THEN UPDATE SET setting = 'off'",
     "40 messages": "SET client_min_messages = 'log'",
     "40 plans": "SET debug_print_plan = on",
     "40 role": "SET ROLE postgres",

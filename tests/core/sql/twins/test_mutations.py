@@ -19,6 +19,7 @@ from penstock_core.sql.catalog import Catalog, Column, Relation
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.scope import Scope, Source, merged, rename
 from penstock_core.sql.statements import Rewriter
+from penstock_core.sql.targets import Effect
 
 Patch = pytest.MonkeyPatch
 
@@ -134,6 +135,22 @@ def group_by_is_left_alone(patch: Patch) -> None:
 
 def children_hold_nothing(patch: Patch) -> None:
     patch.setattr(Rewriter, "_reached", lambda self, relation, effect: {relation.key: {effect}})
+
+
+def without_partitions(patch: Patch) -> None:
+    """The catalog forgets which relations are parts of others with a key."""
+    original = governed_module.govern
+
+    def govern(policies: Any, catalog: Catalog) -> Any:
+        relations = {
+            key: replace(relation, constraints=(), filters=frozenset(), referenced=frozenset())
+            if any(one.kind == "k" for name in relation.parents for one in catalog.relations[name].constraints)
+            else relation
+            for key, relation in catalog.relations.items()
+        }
+        return original(policies, replace(catalog, relations=relations))
+
+    patch.setattr("penstock_core.sql.governor.govern", govern)
 
 
 def any_function_goes(patch: Patch) -> None:
@@ -253,6 +270,8 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "rows that masked values refer to": nothing("deleted"),
     "columns that are checked with masked values": nothing("assigned"),
     "relations reached from targets": children_hold_nothing,
+    "what foreign keys carry on": lambda patch: patch.setattr(Effect, "carried", lambda *_: None),
+    "keys and bounds of partitions": without_partitions,
     "prepared statements": nothing("prepare"),
     "arguments of EXECUTE": nothing("execute"),
     "cursors": nothing("declare"),

@@ -159,6 +159,8 @@ CREATE TABLE public.shift (id int, half int, pay int) PARTITION BY LIST (half);
 CREATE TABLE public.shift_one PARTITION OF public.shift FOR VALUES IN (1);
 CREATE TABLE public.shift_two PARTITION OF public.shift (CHECK (pay > 150)) FOR VALUES IN (2);
 CREATE TABLE public.lease (id int, ends timestamptz CHECK (ends::date < '2030-01-02'), note text);
+CREATE VIEW public.knobs AS SELECT name, setting FROM pg_settings;
+CREATE VIEW public.few_knobs AS SELECT * FROM public.knobs WHERE name < 'x';
 CREATE VIEW public.disguised AS SELECT id, id::public.leaky::int AS x FROM public.o;
 CREATE TABLE public.stamped (id int, x int DEFAULT 1::public.leaky::int);
 CREATE TABLE public.ranks (id int, note text);
