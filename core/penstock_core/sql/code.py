@@ -104,7 +104,8 @@ class CodeRules:
             return
         if name in WRITING_FUNCTIONS:
             self.facts.writes = True
-            self.allowed(WRITING_FUNCTIONS[name])
+            if WRITING_FUNCTIONS[name]:
+                self.allowed(WRITING_FUNCTIONS[name])
         elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
             self.own_code(Kind(f"function {name}", "write the query itself"))
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:

@@ -188,9 +188,9 @@ UNMASKED_FUNCTIONS: frozenset[str] = words("""
 """)
 
 # What changes something, for the same identities, and the verb of `allow` that it needs besides: large objects are
-# made, written and removed like rows. Sequences move on with any verb, as they do for whoever inserts.
+# made, written and removed like rows. Sequences move on and notices go out with any verb.
 WRITING_FUNCTIONS: dict[str, str] = {
-    **dict.fromkeys(words("nextval pg_notify"), "select"),
+    **dict.fromkeys(words("nextval pg_notify"), ""),
     **dict.fromkeys(words("lo_creat lo_create lo_from_bytea"), "insert"),
     **dict.fromkeys(words("lo_put lo_truncate lo_truncate64 lowrite setval"), "update"),
     "lo_unlink": "delete",
