@@ -40,7 +40,7 @@ unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 	$(RUN) pytest $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
-	@.ci/packages gcc libpq-dev postgresql-15 python3-dev
+	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
 
 kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)

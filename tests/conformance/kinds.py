@@ -253,7 +253,7 @@ def _begin(
 
 @dataclass(frozen=True)
 class Scenarios:
-    """A program of ours that plays scenarios with a client whose package holds no tests."""
+    """A program of ours that plays scenarios with clients whose packages hold no tests."""
 
     name: str
     # The folder beside this file, copied to the cache, where the client is installed.
@@ -275,7 +275,8 @@ class Scenarios:
 
     def start(self, place: Place, work: Path, *, part: bool, only: list[str] | None) -> subprocess.Popen[bytes]:
         home = clients.program(self.folder, self.install)
-        return _begin([*self.command, *(only or ())], work, inherited() | place.variables, cwd=home)
+        variables = inherited() | place.variables | {"SERVER_BIN": str(place.server.bin)}
+        return _begin([*self.command, *(only or ())], work, variables, cwd=home)
 
     def outcomes(self, work: Path) -> dict[str, Outcome]:
         return outcomes.read_probe(work / "output.log")

@@ -6,6 +6,7 @@ How a kind of suite is fetched and run is `kinds.py`'s.
 from __future__ import annotations
 
 import re
+import sys
 
 from tests.conformance.kinds import PGX, Django, Pgx, Pytest, Scenarios, Suite, extension
 
@@ -91,6 +92,12 @@ SUITES: tuple[Suite, ...] = (
         folder="node",
         install=("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"),
         command=("node", "--no-deprecation", "scenarios.mjs"),
+    ),
+    Scenarios(
+        name="postgresql-tools",
+        folder="tools",
+        install=("true",),
+        command=(sys.executable, "scenarios.py"),
     ),
     Scenarios(
         name="pgjdbc",

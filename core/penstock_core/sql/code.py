@@ -69,7 +69,7 @@ class CodeRules:
     def called_function(self, names: tuple[str, ...]) -> None:
         """A function that is called here and now, and needs a verb for what it changes."""
         verb = WRITING_FUNCTIONS.get(names[-1])
-        if verb is not None and names[:-1] in ((), ("pg_catalog",)):
+        if verb and names[:-1] in ((), ("pg_catalog",)):
             self.allowed(verb)
 
     def _newer_syntax(self, name: str) -> None:
@@ -134,7 +134,7 @@ class CodeRules:
             return
         if name in WRITING_FUNCTIONS:
             self.facts.writes = True
-            if name not in NUMBERING:
+            if WRITING_FUNCTIONS[name] and name not in NUMBERING:
                 # Numbers for new rows are taken by defaults, too, by whoever inserts them.
                 self.allowed(WRITING_FUNCTIONS[name])
         elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:

@@ -191,9 +191,9 @@ UNMASKED_FUNCTIONS: frozenset[str] = words("""
 """)
 
 # What changes something, for the same identities, and the verb of `allow` that it needs besides: large objects are
-# made, written and removed like rows.
+# made, written and removed like rows. Notices go out with any verb.
 WRITING_FUNCTIONS: dict[str, str] = {
-    "pg_notify": "select",
+    "pg_notify": "",
     **dict.fromkeys(words("nextval lo_creat lo_create lo_from_bytea"), "insert"),
     **dict.fromkeys(words("lo_put lo_truncate lo_truncate64 lowrite setval"), "update"),
     "lo_unlink": "delete",

@@ -270,6 +270,8 @@ def test_functions_that_write_need_the_verb_of_what_they_do_and_are_recorded_as_
     assert decide("SELECT nextval('s')", enforced=reading).writes
     assert decide("SELECT pg_notify('a', 'b')", enforced=reading).writes
     assert not decide("SELECT loread(1, 1)", enforced=reading).writes
+    inserting = replace(PLAIN, allow=frozenset({"insert"}))
+    assert decide("INSERT INTO orders (id) VALUES (nextval('s'))", enforced=inserting).action is Action.ALLOW
 
 
 def test_a_function_that_may_be_the_databases_own_counts_as_writing() -> None:

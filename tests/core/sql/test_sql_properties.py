@@ -85,7 +85,8 @@ def test_a_rewritten_text_never_names_a_governed_relation_but_inside_its_mask(
     elif decision.action is Action.REWRITE:
         masked = "(SELECT id AS id, CAST('***' AS pg_catalog.text) AS email, name AS name FROM public.people)"
         bare = decision.text.replace(masked, "MASKED")
-        assert "FROM public.people" not in bare
+        # What is deleted from is named itself; what is read of it stands behind its mask like anything else.
+        assert "FROM public.people" not in bare.replace("DELETE FROM public.people", "DELETE")
         assert "JOIN public.people" not in bare
         assert "TABLE public.people" not in bare
         # The same text as a text of its own is still decided, and loses nothing of what was masked.
