@@ -74,9 +74,9 @@ SUITES: tuple[Suite, ...] = (
     ),
     Pgx(
         name="pgx",
-        packages=(f"{PGX}/pgconn", PGX),
+        packages=(f"{PGX}/pgconn", PGX, "."),
         # Without ConnCopyFromConnectionTerminated: it is listed, and waits for two minutes.
-        part="^Test(Pipeline|ConnCopy(To|From([^C]|Copy))|CancelRequest|ConnSendBatch)",
+        part="^Test(Refused|Pipeline|ConnCopy(To|From([^C]|Copy))|CancelRequest|ConnSendBatch)",
     ),
     _sqlalchemy("psycopg", ()),
     _sqlalchemy("asyncpg", ()),

@@ -12,6 +12,8 @@ import java.util.concurrent.*;
 import org.postgresql.PGConnection;
 import org.postgresql.largeobject.LargeObject;
 import org.postgresql.largeobject.LargeObjectManager;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 public class Scenarios {
     interface Play { void with(Connection connection) throws Exception; }
@@ -37,6 +39,19 @@ public class Scenarios {
             return error;
         }
         throw new AssertionError("no error where " + sqlstate + " was due");
+    }
+
+    static void refused(Callable<?> what) throws Exception {
+        try {
+            what.call();
+        } catch (PSQLException error) {
+            ServerErrorMessage said = error.getServerErrorMessage();
+            same("ERROR", said.getSeverity());
+            if ("42501".equals(error.getSQLState()) && said.getDetail() != null && said.getHint() != null) return;
+            same("58P01", error.getSQLState());
+            return;
+        }
+        throw new AssertionError("it was not refused");
     }
 
     static List<Object> column(ResultSet rows, String name) throws SQLException {
@@ -242,6 +257,27 @@ public class Scenarios {
             fails("25006", () -> { run(connection, "CREATE TABLE never (n int)"); return null; });
             connection.rollback();
         });
+        SCENARIOS.put("a statement that is refused", connection -> {
+            // The server refuses it for want of the file, a gate because it leads to the server's files.
+            String text = "SELECT pg_read_file('there_is_no_such_file')";
+            for (int at = 0; at < 12; at++) {
+                refused(() -> one(connection, text));
+                refused(() -> {
+                    try (PreparedStatement statement = connection.prepareStatement("SELECT pg_read_file(?)")) {
+                        statement.setString(1, "there_is_no_such_file");
+                        return statement.executeQuery();
+                    }
+                });
+            }
+            same(1, one(connection, "SELECT 1"));
+            connection.setAutoCommit(false);
+            refused(() -> one(connection, text));
+            fails("25P02", () -> one(connection, "SELECT 1"));
+            connection.rollback();
+            connection.setAutoCommit(true);
+            same(2, one(connection, "SELECT 2"));
+        });
+
         SCENARIOS.put("autosave keeps a transaction alive", ignored -> {
             try (Connection connection = connect("autosave=always")) {
                 run(connection, "CREATE TEMP TABLE t (n int PRIMARY KEY)");

@@ -120,6 +120,28 @@ const scenarios = {
     assert.equal((await client.query("SELECT n FROM t")).rowCount, 1);
   },
 
+  async "a statement that is refused"(client) {
+    // The server refuses it for want of the file, a gate because it leads to the server's files.
+    const refusal = async (query) => {
+      const error = await client.query(query).catch((caught) => caught);
+      assert.ok(error instanceof pg.DatabaseError && error.severity === "ERROR" && error.message !== "");
+      assert.ok(error.code === "58P01" || (error.code === "42501" && error.detail && error.hint), error.code);
+    };
+    const text = "SELECT pg_read_file('there_is_no_such_file')";
+    await refusal(text);
+    await refusal({ text: "SELECT pg_read_file($1)", values: ["there_is_no_such_file"] });
+    await refusal({ name: "kept", text });
+    await refusal({ name: "kept", text });
+    assert.equal((await client.query("SELECT 1 AS one")).rows[0].one, 1);
+    await client.query("BEGIN");
+    await refusal(text);
+    await assert.rejects(client.query("SELECT 1"), { code: "25P02" });
+    await client.query("ROLLBACK");
+    const { code } = await client.query(new Cursor(text)).read(1).catch((error) => error);
+    assert.ok(["58P01", "42501"].includes(code));
+    assert.equal((await client.query("SELECT 2 AS two")).rows[0].two, 2);
+  },
+
   async "a statement is cancelled"(client) {
     const other = new pg.Client();
     await other.connect();
