@@ -84,6 +84,8 @@ class QueryRules(RowRules):
         self.expression(select.limitOffset, scope)
         self.expression(select.limitCount, scope)
         if select.lockingClause:
+            # Rows are kept from others, which takes the right to UPDATE them on the server too.
+            self.allowed("update")
             self.facts.writes = True
 
     # ---- WITH

@@ -166,6 +166,8 @@ def test_a_verb_that_is_not_allowed_is_refused_with_the_policies_names() -> None
     [
         ("WITH d AS (UPDATE archive.letters SET body = 'x' WHERE id = '1' RETURNING 1) SELECT * FROM d", "UPDATE"),
         ("INSERT INTO archive.letters VALUES ('1') ON CONFLICT (id) DO UPDATE SET body = 'x'", "UPDATE"),
+        ("SELECT body FROM archive.letters FOR UPDATE", "UPDATE"),
+        ("SELECT 1 WHERE EXISTS (SELECT FROM archive.letters FOR KEY SHARE)", "UPDATE"),
     ],
 )
 def test_a_verb_inside_counts(text: str, verb: str) -> None:
