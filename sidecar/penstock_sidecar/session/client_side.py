@@ -78,29 +78,33 @@ class ClientSide(Passage):
         if decision is None:
             return
         flow = self._flow
-        previous = flow.statements.pop(name, None)
         if decision.action is Action.DENY:
+            # To fail, it leaves a named statement that is there; the unnamed one is gone whatever becomes of it.
+            if not name:
+                flow.statements.pop("", None)
             pending = Pending(Kind.PARSE, expected=refusals.UNDEFINED_COLUMN)
-            pending.undo = self._restoring(name, previous)
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
         oids = body[end + 1 :]
-        flow.statements[name] = Statement(name, text, oids, decision, flow.epoch, decision.text)
-        flow.push(Pending(Kind.PARSE, redact=decision.redact_errors, undo=self._restoring(name, previous)))
+        replaced = flow.statements.get(name) if name else None
+        made = Statement(name, text, oids, decision, flow.epoch, decision.text, replaced)
+        flow.statements[name] = made
+        flow.push(Pending(Kind.PARSE, redact=decision.redact_errors, undo=lambda: self._unmade(made)))
         if decision.action is Action.REWRITE:
             self._replace(spot, messages.parse(name, decision.text, oids))
 
-    def _restoring(self, name: str, previous: Statement | None) -> Callable[[], None]:
-        """What a failed Parse leaves: the named statement that was there; of the unnamed one, nothing."""
+    def _unmade(self, made: Statement) -> None:
+        """A Parse failed: what it was to take the place of is there again, if no later one has taken it."""
         statements = self._flow.statements
-
-        def undo() -> None:
-            if name and previous is not None:
-                statements[name] = previous
-            else:
-                statements.pop(name, None)
-
-        return undo
+        newest = statements.get(made.name)
+        if newest is made and made.replaced is not None:
+            statements[made.name] = made.replaced
+        elif newest is made:
+            del statements[made.name]
+        while newest is not None and newest is not made:
+            if newest.replaced is made:
+                newest.replaced = made.replaced
+            newest = newest.replaced
 
     def _bind(self, spot: Spot) -> None:
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
@@ -187,7 +191,8 @@ class ClientSide(Passage):
         if body[:1] == b"S":
             gone = flow.statements.pop(name, None)
             if gone is not None:
-                pending.undo = lambda: flow.statements.update({name: gone})
+                # Of the unnamed one a later one may have taken the place; under a name none could.
+                pending.undo = lambda: flow.statements.update({name: gone if name else flow.statements.get("", gone)})
         else:
             closed = flow.portals.pop(name, None)
             if closed is not None:

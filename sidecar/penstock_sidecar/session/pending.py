@@ -74,6 +74,8 @@ class Statement:
     epoch: int
     # What the server holds under the name, or None where a Parse of ours failed.
     on_server: str | None
+    # What had the name before, and has it again if the Parse fails.
+    replaced: Statement | None = None
 
 
 @dataclass(slots=True)

@@ -192,6 +192,23 @@ def test_one_unknown_name_behind_the_other_has_the_catalog_read_each_time() -> N
     talk.reaches_server(FAILING_QUERY, query("SELECT 1"))
 
 
+@pytest.mark.parametrize("name", ["", "s"])
+def test_a_parse_that_fails_late_takes_nothing_from_the_one_behind_it(name: str) -> None:
+    talk = Conversation({"SELECT no": deny()})
+    talk.client(parse(name, "SELECT no"), sync(), parse(name, "SELECT 1"))
+    talk.server(error("42703"), READY).client_reads_error("42501", then=READY)
+    talk.client(bind("", name), execute(""), sync()).reaches_server(bind("", name), execute(""), sync())
+    talk.server(PARSED, BOUND, complete("SELECT 1"), READY)
+
+
+def test_a_named_statement_outlives_those_that_were_to_take_its_name() -> None:
+    talk = Conversation({"SELECT 5": rewrite("SELECT five")})
+    talk.client(parse("s", "SELECT 5"), sync()).server(PARSED, READY)
+    talk.client(parse("s", "SELECT 6"), sync(), parse("s", "SELECT 7"), sync())
+    talk.server(error("42P05"), READY).server(error("42P05"), READY)
+    assert talk.session._flow.statements["s"].text == "SELECT 5"
+
+
 def test_unknown_names_are_decided_again_after_the_catalog_was_read() -> None:
     talk = Conversation({"SELECT new": deny("unknown relation new", unknown_names=True)})
     talk.client(query("SELECT new"), query("SELECT 2")).reaches_server()
