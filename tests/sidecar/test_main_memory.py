@@ -25,7 +25,7 @@ sizes = pytest.mark.parametrize(
     "size", [60 * MEGABYTE, pytest.param(300 * MEGABYTE, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
 )
 totals = pytest.mark.parametrize(
-    "total", [200 * MEGABYTE, pytest.param(2048 * MEGABYTE, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
+    "total", [200 * MEGABYTE, pytest.param(10_240 * MEGABYTE, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
 )
 ways = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
