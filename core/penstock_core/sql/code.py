@@ -37,7 +37,7 @@ class CodeRules:
         self.masked = governed.masked
         policies = governed.policies
         self.bounds = Bounds(self.catalog.setting_prefixes, self.masked, policies.statement_timeout)
-        self._denied = dict(governed.policies.deny_functions)
+        self._denied = dict(policies.deny_functions)
 
     def named_function(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Whether that function may be called, and its name so that it means the same under any search path."""

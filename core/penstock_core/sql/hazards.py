@@ -7,6 +7,7 @@ printed while only pg_catalog is in the path: a bare name is one of the system's
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
@@ -16,13 +17,24 @@ from penstock_core.sql.system import CATALOGS, INFORMATION_SCHEMA, SYSTEM_SCHEMA
 from penstock_core.sql.trees import below
 
 
-def passes_on(definition: str) -> bool:
-    """Whether writing to that view may write to a relation of the system's own: to settings, say."""
+@lru_cache(maxsize=1)
+def _read(definition: str) -> tuple[list[ast.Node], set[str | None]] | None:
+    """All that is in a definition, and the tables of WITH among it; None where it is not understood. Kept for whoever
+    asks for more about the same one.
+    """
     try:
         nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt)]
     except (ParseError, RecursionError):
+        return None
+    return nodes, {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
+
+
+def passes_on(definition: str) -> bool:
+    """Whether writing to that view may write to a relation of the system's own: to settings, say."""
+    read = _read(definition)
+    if read is None:
         return True
-    tables = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
+    nodes, tables = read
     return any(
         isinstance(node, ast.RangeVar)
         and (node.schemaname or "pg_catalog") in SYSTEM_SCHEMAS
@@ -33,11 +45,10 @@ def passes_on(definition: str) -> bool:
 
 def hazards(definition: str) -> tuple[str, ...]:
     """In words, what masked identities may not use themselves but the definition does; sorted."""
-    try:
-        nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt)]
-    except (ParseError, RecursionError):
+    read = _read(definition)
+    if read is None:
         return ("a definition that was not understood",)
-    tables = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
+    nodes, tables = read
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.FuncCall):

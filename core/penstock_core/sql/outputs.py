@@ -46,7 +46,7 @@ def _target_columns(target: ast.ResTarget, scope: Scope) -> Columns:
     if target.name is not None:
         return (target.name,)
     value = target.val
-    fields = _star_of(value)
+    fields = star_of(value)
     if fields is None:
         return None if _is_unsure(value) else (_name(value)[0],)
     if not fields and scope.merges:
@@ -67,7 +67,7 @@ def _is_unsure(value: ast.Node | None) -> bool:
     return isinstance(value, _UNSURE)
 
 
-def _star_of(value: ast.Node | None) -> list[str] | None:
+def star_of(value: ast.Node | None) -> list[str] | None:
     """The names before the star of `*` or `t.*`; None for anything else."""
     if not isinstance(value, ast.ColumnRef) or not value.fields or not isinstance(value.fields[-1], ast.A_Star):
         return None

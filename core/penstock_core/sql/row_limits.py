@@ -15,6 +15,7 @@ from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.kinds import kind_of
 from penstock_core.sql.refusal import refused
+from penstock_core.sql.writes import Writing
 
 # What answers with a tag and never with rows. Anything else may.
 _SILENT = (
@@ -30,7 +31,6 @@ _SILENT = (
     ast.DropStmt,
     ast.TruncateStmt,
 )
-_WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 
 
 def row_limit(limit: Limit | None, statements: Sequence[ast.Node], facts: Facts, catalog: Catalog) -> Limit | None:
@@ -48,7 +48,7 @@ def row_limit(limit: Limit | None, statements: Sequence[ast.Node], facts: Facts,
 def _may_return_rows(statement: ast.Node, facts: Facts, catalog: Catalog) -> bool:
     if isinstance(statement, ast.CopyStmt):
         return not statement.is_from
-    if isinstance(statement, _WRITES):
+    if isinstance(statement, Writing):
         return statement.returningClause is not None or _may_be_rewritten(facts, catalog)
     changes = kind_of(statement) is not None and not isinstance(statement, ast.CallStmt)
     return not (changes or isinstance(statement, _SILENT))

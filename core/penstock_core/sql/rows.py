@@ -11,10 +11,11 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.catalog import Relation
-from penstock_core.sql.expressions import ExpressionRules, idents, strings
+from penstock_core.sql.expressions import ExpressionRules, strings
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.governed import Governed
 from penstock_core.sql.naming import Names
+from penstock_core.sql.outputs import star_of
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Scope, Source
 from penstock_core.sql.substitution import Replacements, Substitutions
@@ -37,9 +38,8 @@ class RowRules(ExpressionRules):
         """
         listed: list[ast.Node] = []
         for target in targets or ():
-            fields = target.val.fields or () if isinstance(target.val, ast.ColumnRef) else ()
-            star = bool(fields) and isinstance(fields[-1], ast.A_Star)
-            sources = self._starred(idents(fields), scope) if star else []
+            qualifiers = star_of(target.val)
+            sources = [] if qualifiers is None else self._starred(qualifiers, scope)
             if any(source.relation is not None for source in sources):
                 self.facts.pinned = True
                 for source in sources:

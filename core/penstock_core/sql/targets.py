@@ -46,8 +46,7 @@ class Effect:
 
 # What a view passes on to its tables.
 _UNKNOWN = Effect("write", frozenset())
-_PLAIN = {verb: Effect(verb, frozenset({verb})) for verb in ("insert", "delete")}
-INSERT, DELETE = _PLAIN["insert"], _PLAIN["delete"]
+INSERT, DELETE = (Effect(verb, frozenset({verb})) for verb in ("insert", "delete"))
 # It asks no row anything.
 _TRUNCATE = Effect("truncate", frozenset())
 

@@ -6,6 +6,7 @@ that hold what they read; for others also what their policies' verbs allow, by t
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from pglast import ast, enums
@@ -52,9 +53,9 @@ _OWN_CONSTRAINTS = frozenset(
 class UtilityRules(WriteRules):
     """Adds the utility statements to the rules for queries and writing ones."""
 
+    @abstractmethod
     def inner(self, node: ast.Node | None) -> None:
         """A statement inside another, by the rules for whole ones. Raises Refused."""
-        raise NotImplementedError
 
     # ---- queries that are kept and run in parts
 

@@ -5,8 +5,6 @@ What they read besides the target is a query like any other; the target itself i
 
 from __future__ import annotations
 
-from typing import Any
-
 from pglast import ast, enums
 
 from penstock_core.sql import targets
@@ -14,7 +12,7 @@ from penstock_core.sql.catalog import Relation
 from penstock_core.sql.expressions import idents, strings
 from penstock_core.sql.guardrails import Target, chooses
 from penstock_core.sql.naming import unknown_relation
-from penstock_core.sql.outputs import select_columns
+from penstock_core.sql.outputs import select_columns, star_of
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Columns, Scope, Source
 from penstock_core.sql.targets import Effect, TargetRules, target_name
@@ -55,9 +53,7 @@ class WriteRules(TargetRules):
                 target = self.change(statement, scope)
             case ast.MergeStmt():
                 target = self.merge(statement, scope)
-        columns = self.returning(statement.returningClause, target, scope)
-        self.put_replacements(statement)
-        return columns
+        return self.returning(statement.returningClause, target, scope)
 
     def insert(self, statement: ast.InsertStmt, scope: Scope) -> Source:
         self.allowed("insert")
@@ -154,7 +150,7 @@ class WriteRules(TargetRules):
         ]
         inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes, merges=scope.merges)
         if self.masked:
-            if scope.merges and any(_is_star(one) for one in clause.exprs or ()):
+            if scope.merges and any(star_of(one.val) == [] for one in clause.exprs or ()):
                 raise refused("RETURNING * over a join with USING is not understood", "name the columns you need")
             clause.exprs = self.expanded(clause.exprs, inside)
         self.expression(clause.exprs, inside)
@@ -240,12 +236,6 @@ class WriteRules(TargetRules):
         statement.query = self.substitutions.query(relation, only=True, columns=wanted or tuple(known))
         statement.relation = None
         statement.attlist = None
-
-
-def _is_star(target: Any) -> bool:
-    """Whether an output column is a star without a name before it."""
-    fields = target.val.fields or () if isinstance(target.val, ast.ColumnRef) else ()
-    return len(fields) == 1 and isinstance(fields[0], ast.A_Star)
 
 
 _COPY_OPTIONS = words("""

@@ -58,14 +58,19 @@ class Kept:
         """Whether the text runs something that was, or may have been, made under an older policy."""
         if not self._changed or not (decision.executes or decision.fetches):
             return False
-        made = [self._epoch(self._statements, name, statements) for name in decision.executes]
-        made += [self._epoch(self._cursors, name, portals) for name in decision.fetches]
-        fresh = set(decision.prepares) | {name for name, _ in decision.declares}
-        named = [*decision.executes, *decision.fetches]
-        return any(epoch < self._changed for name, epoch in zip(named, made, strict=True) if name not in fresh)
+        declared = {name for name, _ in decision.declares}
+        epochs = [
+            *(
+                self._epoch(one, self._statements, statements)
+                for one in decision.executes
+                if one not in decision.prepares
+            ),
+            *(self._epoch(one, self._cursors, portals) for one in decision.fetches if one not in declared),
+        ]
+        return any(epoch < self._changed for epoch in epochs)
 
     @staticmethod
-    def _epoch(made: Mapping[str, int], name: str, others: Mapping[str, Statement] | Mapping[str, Portal]) -> int:
+    def _epoch(name: str, made: Mapping[str, int], others: Mapping[str, Statement | Portal]) -> int:
         if name in made:
             return made[name]
         return others[name].epoch if name in others else 0

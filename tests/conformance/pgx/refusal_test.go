@@ -26,13 +26,19 @@ func isRefusal(t *testing.T, err error) {
 	}
 }
 
-func TestRefusedStatement(t *testing.T) {
-	ctx := context.Background()
+func connect(ctx context.Context, t *testing.T) *pgx.Conn {
+	t.Helper()
 	conn, err := pgx.Connect(ctx, os.Getenv("PGX_TEST_DATABASE"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
+	t.Cleanup(func() { conn.Close(ctx) })
+	return conn
+}
+
+func TestRefusedStatement(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(ctx, t)
 	modes := []pgx.QueryExecMode{
 		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
 		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
@@ -52,11 +58,7 @@ func TestRefusedStatement(t *testing.T) {
 
 func TestRefusedInTransactionAndBatch(t *testing.T) {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, os.Getenv("PGX_TEST_DATABASE"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	conn := connect(ctx, t)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)

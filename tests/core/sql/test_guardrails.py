@@ -143,17 +143,17 @@ TABLE = Target("t", frozenset({"id", "other_id", "name", "created", "active", "p
 
 def where(condition: str) -> object:
     (statement,) = parse_sql(f"DELETE FROM t WHERE {condition}")
-    return statement.stmt.whereClause  # type: ignore[union-attr]
+    return statement.stmt.whereClause
 
 
 @pytest.mark.parametrize("condition", NONE)
 def test_always_true_is_no_where(condition: str) -> None:
-    assert not chooses(where(condition), TABLE)  # type: ignore[arg-type]
+    assert not chooses(where(condition), TABLE)
 
 
 @pytest.mark.parametrize("condition", SOME)
 def test_what_looks_at_rows_is_a_where(condition: str) -> None:
-    assert chooses(where(condition), TABLE)  # type: ignore[arg-type]
+    assert chooses(where(condition), TABLE)
 
 
 def test_no_where_is_none() -> None:

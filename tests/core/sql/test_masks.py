@@ -70,7 +70,7 @@ def text_column(name: str = "v", type_sql: str = "pg_catalog.text") -> Column:
 
 def apply(connection: psycopg.Connection, mask: Mask, column: Column, value: object) -> object:
     row = connection.execute(
-        f"SELECT {expression(mask, column)} FROM (SELECT %s::{column.type_sql} AS v) s",  # type: ignore[arg-type]
+        f"SELECT {expression(mask, column)} FROM (SELECT %s::{column.type_sql} AS v) s",
         (value,),
     ).fetchone()
     assert row is not None
@@ -96,9 +96,7 @@ def test_redact_shows_a_constant_of_the_type(world: tuple[psycopg.Connection, Ca
     connection, catalog = world
     shown = {}
     for column in catalog.relations["public", "kinds"].columns:
-        row = connection.execute(
-            f"SELECT ({expression(Mask('redact', RULE), column)})::text"  # type: ignore[arg-type]
-        ).fetchone()
+        row = connection.execute(f"SELECT ({expression(Mask('redact', RULE), column)})::text").fetchone()
         shown[column.name] = row[0] if row else None
     fallen_back = {name for name, value in shown.items() if value is None}
     assert fallen_back == {"vec", "en", "x", "iv2", "comp", "lsn", "circ"}
@@ -217,7 +215,7 @@ def test_a_constant_that_is_taken_never_fails_on_the_server(
     for column in catalog.relations["public", "kinds"].columns:
         if WRITER.fits(mask, column):
             taken.append(column.name)
-            connection.execute(f"SELECT {expression(mask, column)}")  # type: ignore[arg-type]
+            connection.execute(f"SELECT {expression(mask, column)}")
     assert {"text", "vc", "ch", "dom"} <= set(taken)
 
 
@@ -232,7 +230,7 @@ def test_nothing_in_a_mask_is_looked_up_by_search_path(world: tuple[psycopg.Conn
         ("timezone", "interval, timestamp"), ("make_date", "int, int, int"), ("extract", "text, date"),
     ):  # fmt: skip
         connection.execute(
-            f"CREATE FUNCTION evil.{name}({arguments}) RETURNS int LANGUAGE plpgsql"  # type: ignore[arg-type]
+            f"CREATE FUNCTION evil.{name}({arguments}) RETURNS int LANGUAGE plpgsql"
             " AS 'BEGIN RAISE EXCEPTION ''taken''; END'"
         )
     connection.execute(
@@ -241,18 +239,18 @@ def test_nothing_in_a_mask_is_looked_up_by_search_path(world: tuple[psycopg.Conn
     )
     for operator in ("||", "~", ">", "<=", "-", "="):
         connection.execute(
-            f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = varchar, RIGHTARG = text)"  # type: ignore[arg-type]
+            f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = varchar, RIGHTARG = text)"
         )
     numbers = {"numeric": "numeric", "int8": "int8", "int2": "int8", "float8": "float8"}
     moments = {"date": "date", "timestamp": "timestamp"}
     for left, right in (numbers | moments).items():
         connection.execute(
-            f"CREATE FUNCTION evil.trap({left}, {right}) RETURNS bool LANGUAGE plpgsql"  # type: ignore[arg-type]
+            f"CREATE FUNCTION evil.trap({left}, {right}) RETURNS bool LANGUAGE plpgsql"
             " AS 'BEGIN RAISE EXCEPTION ''taken''; END'"
         )
         for operator in ("<", "=", ">=", "+", "-"):
             connection.execute(
-                f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = {left}, RIGHTARG = {right})"  # type: ignore[arg-type]
+                f"CREATE OPERATOR evil.{operator} (FUNCTION = evil.trap, LEFTARG = {left}, RIGHTARG = {right})"
             )
     connection.execute("CREATE DOMAIN evil.numeric AS text CHECK (VALUE = ''); CREATE DOMAIN evil.date AS evil.numeric")
     connection.execute("SET search_path = evil, pg_catalog")
@@ -287,7 +285,7 @@ def test_citext_is_masked_as_text_is(postgres15: EmbeddedPostgres, kind: MaskKin
             assert WRITER.fits(mask, column) == (fits or kind == "null")
             masked = expression(mask, column)
             shown = connection.execute(
-                f"SELECT {name} IS NULL, {masked}, pg_typeof({masked})::text FROM public.people"  # type: ignore[arg-type]
+                f"SELECT {name} IS NULL, {masked}, pg_typeof({masked})::text FROM public.people"
             ).fetchall()
             assert {row[2] for row in shown} == {"more.citext"}
             if kind in ("hash", "partial", "email"):
@@ -304,4 +302,4 @@ def test_hash_keeps_equal_what_citext_takes_for_equal(postgres15: EmbeddedPostgr
         column = read_catalog_of(connection).relations["public", "people"].column("mail")
         assert column is not None
         hashed = expression(Mask("hash", RULE), column)
-        assert connection.execute(f"SELECT count(DISTINCT {hashed}) FROM public.people").fetchone() == (2,)  # type: ignore[arg-type]
+        assert connection.execute(f"SELECT count(DISTINCT {hashed}) FROM public.people").fetchone() == (2,)

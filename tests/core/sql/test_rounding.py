@@ -34,7 +34,7 @@ def sees(connection: psycopg.Connection, mask: Mask, type_sql: str, value: str |
     """What is there in place of the value; `shown`: an expression over it, `m`, and over the value, `v`."""
     of = column(f"pg_catalog.{type_sql}")
     row = connection.execute(
-        f"SELECT ({shown or 'm'})::text FROM (SELECT v, {expression(mask, of)} AS m FROM"  # type: ignore[arg-type]
+        f"SELECT ({shown or 'm'})::text FROM (SELECT v, {expression(mask, of)} AS m FROM"
         f" (SELECT %s::{of.type_sql} AS v) AS one) AS two",
         (value,),
     ).fetchone()
@@ -210,9 +210,9 @@ def test_they_are_immutable(server: psycopg.Connection) -> None:
     for kind, type_sql in [(kind, type_sql) for kind, types in masks.items() for type_sql in types]:
         of = column(f"pg_catalog.{type_sql}")
         text = expression(Mask(kind, RULE, size=10.0), of)
-        server.execute(f"CREATE TEMP TABLE one (v {of.type_sql})")  # type: ignore[arg-type]
+        server.execute(f"CREATE TEMP TABLE one (v {of.type_sql})")
         # An index takes no other expression.
-        server.execute(f"CREATE INDEX ON one (({text}))")  # type: ignore[arg-type]
+        server.execute(f"CREATE INDEX ON one (({text}))")
         server.execute("DROP TABLE one")
 
 
@@ -221,7 +221,7 @@ def test_a_domains_column_is_masked_as_the_type_below_it(server: psycopg.Connect
     of = Column(
         "v", "pg_temp.positive", "pg_catalog.numeric", "pg_temp.positive", "N", base_type_sql="pg_catalog.numeric(5,2)"
     )
-    query: LiteralString = "SELECT {} FROM (SELECT 7.5::pg_temp.positive AS v) AS one"  # type: ignore[assignment]
+    query: LiteralString = "SELECT {} FROM (SELECT 7.5::pg_temp.positive AS v) AS one"
     row = server.execute(query.format(expression(Mask("bucket", RULE, size=10), of))).fetchone()
     assert row is not None
     assert str(row[0]) == "0.00"
