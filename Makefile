@@ -24,8 +24,9 @@ $(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
 $(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(VENV) requirements/dev.lock
 
+# Status 130 is Ctrl-C: somebody's wish, no error.
 demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
-	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS)
+	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS) || [ $$? -eq 130 ]
 
 test: lint unit ## everything that needs no cluster: formats, types, import contracts, tests
 

@@ -11,21 +11,25 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
+import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
-from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
+from penstock_cli.demo import programs
+from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
 from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
+
+T = TypeVar("T")
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
@@ -57,6 +61,11 @@ class Stage:
 
     def token_file(self, actor: Actor) -> Path:
         return self.directory / f"{actor.subject}.token"
+
+    @property
+    def psql_script(self) -> Path:
+        """To be run by sh: psql through the gate, as the first actor or as the one that its first argument names."""
+        return self.directory / "psql"
 
     def query(self, actor: Actor | None, sql: str) -> str:
         """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
@@ -100,17 +109,32 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) 
         )  # fmt: skip
         for actor in actors:
             _write_secret(stage.token_file(actor), issuer.token(actor))
+        stage.psql_script.write_text(_psql_script(stage, actors))
         yield stage
+
+
+def _psql_script(stage: Stage, actors: tuple[Actor, ...]) -> str:
+    """It is short to type, and no password shows in it or among the running programs."""
+    names = [actor.subject for actor in actors]
+    url = stage.gate_url(actors[0]).replace(f"//{names[0]}@", "//$who@")
+    return f"""# psql through the gate. Usage: sh psql [{"|".join(names)}] [psql's own arguments]
+who={names[0]}
+case "${{1-}}" in {"|".join(names)}) who=$1; shift;; esac
+PGPASSWORD=$(cat {shlex.quote(str(stage.directory))}/"$who".token) || exit
+export PGPASSWORD
+exec {shlex.quote(str(stage.psql))} -d "{url}" "$@"
+"""
 
 
 def _server(directory: Path, database_url: str | None, running: contextlib.ExitStack) -> tuple[str, Path]:
     """A server's superuser URL, and a psql."""
     try:
         if database_url is None:
+            programs.make_passable(directory)
             server = EmbeddedPostgres.start(directory / "postgres")
             running.callback(server.stop)
             return server.url(), server.bin / "psql"
-        return database_url, EmbeddedPostgres.client()
+        return database_url, programs.newest() / "psql"
     except PostgresError as error:
         raise StageError(str(error)) from None
 
@@ -162,7 +186,7 @@ def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str
     }
     process = _program("collector", [], environment, log, running)
     _wait_for_port(process, port, log)
-    return f"http://127.0.0.1:{port}", _logged(log, "link")
+    return f"http://127.0.0.1:{port}", _logged(process, log, "link")
 
 
 def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, running: contextlib.ExitStack) -> int:
@@ -206,7 +230,7 @@ def _program(
     """`penstock NAME …` with its log in a file, ended when the stage is."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*_PENSTOCK, "--log-format", "json", "--log-level", "info", name, *arguments],
+            [*tied("TERM"), *_PENSTOCK, "--log-format", "json", "--log-level", "info", name, *arguments],
             env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
@@ -224,23 +248,35 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    _wait(process, log, answers)
+
+
+def _logged(process: subprocess.Popen[bytes], log: Path, key: str) -> str:
+    """The value of that key in the first log line that has it."""
+
+    def value() -> str:
+        for line in log.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                if found := json.loads(line).get(key):
+                    return str(found)
+        return ""
+
+    return _wait(process, log, value)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], T]) -> T:
+    """What `ready` returns once that is true. Raises StageError when the process ends or takes too long."""
     end = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if value := ready():
+            return value
         time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-3:]
     raise StageError(f"it did not start: {log} ends with: {' | '.join(last)}")
-
-
-def _logged(log: Path, key: str) -> str:
-    """The value of that key in the first log line that has it."""
-    for line in log.read_text().splitlines():
-        with contextlib.suppress(ValueError):
-            if value := json.loads(line).get(key):
-                return str(value)
-    raise StageError(f"{log} has no line with {key!r}")
 
 
 def _shop(name: str) -> str:
@@ -259,15 +295,3 @@ def _free_port(wanted: int) -> int:
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise StageError("no TCP port is free on 127.0.0.1")
-
-
-def fresh_directory(path: Path) -> Path:
-    """An empty directory there; what an earlier run of the demo left is removed, anything else refused."""
-    mark = path / ".penstock-demo"
-    if path.exists() and any(path.iterdir()):
-        if not mark.exists():
-            raise StageError(f"{path} is not empty, and not from an earlier demo; name another with --dir")
-        shutil.rmtree(path)
-    path.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    return path
