@@ -42,7 +42,8 @@ _WHY_PARAMETERS = "$1: the agent's policy keeps SQL normalized, the officer's in
 def command(once: bool, database_url: str | None, directory: Path | None) -> None:
     """Run a gate, a collector and a small shop on this machine, and play a session through them.
 
-    With --database-url, a database `shop` and a role `penstock_gate` are made on that server, replacing any so named.
+    With --database-url, a database `shop` and a role `penstock_gate` are made on that server, replacing those of an
+    earlier demo that has ended.
     """
     # Nothing of it is for other accounts; what the server's account needs is opened for it.
     os.umask(0o077)

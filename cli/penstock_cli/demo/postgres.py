@@ -59,7 +59,7 @@ class EmbeddedPostgres:
         # What was there above it stays as it is.
         programs.make_passable(directory, *made)
         programs.check_way(directory)
-        server_programs = binaries or programs.runnable(clients, directory / _COPY)
+        server_programs = programs.runnable(clients, directory / _COPY)
         try:
             password = _initialise(directory, server_programs)
             port = port or _free_port()

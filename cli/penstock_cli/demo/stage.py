@@ -33,6 +33,17 @@ T = TypeVar("T")
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
+# The comment by which is known what a later demo may replace.
+_MADE_BY = "made by penstock demo"
+_NOT_REPLACEABLE = f"""
+SELECT 'database shop is '
+       || CASE WHEN shobj_description(oid, 'pg_database') IS DISTINCT FROM '{_MADE_BY}' THEN 'not from an earlier demo'
+               WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shop') THEN 'in use, perhaps by a demo' END
+FROM pg_database WHERE datname = 'shop'
+UNION ALL
+SELECT 'role {_GATE_ROLE} is not from an earlier demo'
+FROM pg_roles WHERE rolname = '{_GATE_ROLE}' AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM '{_MADE_BY}';
+"""  # noqa: S608 # constants
 _STARTING_SECONDS = 30
 
 
@@ -100,7 +111,7 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) 
     """Start everything in `directory`, and stop it again. Raises StageError."""
     with contextlib.ExitStack() as running:
         superuser_url, psql = _server(directory, database_url, running)
-        direct_url = _fill(psql, superuser_url, directory)
+        direct_url = _fill(psql, superuser_url, directory, running)
         collector_url, link = _collector(directory, running)
         issuer = Issuer()
         port = _gate(directory, direct_url, collector_url, issuer, running)
@@ -139,18 +150,22 @@ def _server(directory: Path, database_url: str | None, running: contextlib.ExitS
         raise StageError(str(error)) from None
 
 
-def _fill(psql: Path, superuser_url: str, directory: Path) -> str:
+def _fill(psql: Path, superuser_url: str, directory: Path, running: contextlib.ExitStack) -> str:
     """Make the database `shop` and the gate's role in it; returns the superuser's URL of that database."""
     password = secrets.token_urlsafe(18)
     address = urlsplit(superuser_url)
     url = urlunsplit(address._replace(path="/shop"))
-    _psql(psql, superuser_url, "DROP DATABASE IF EXISTS shop WITH (FORCE);")
+    if why_not := _psql(psql, superuser_url, _NOT_REPLACEABLE).split("\n")[0]:
+        raise StageError(f"the server's {why_not}: name another server with --database-url")
+    _psql(psql, superuser_url, "DROP DATABASE IF EXISTS shop;")
     _psql(
         psql,
         superuser_url,
-        f"DROP ROLE IF EXISTS {_GATE_ROLE}; CREATE ROLE {_GATE_ROLE} LOGIN PASSWORD '{password}';",
+        f"DROP ROLE IF EXISTS {_GATE_ROLE}; CREATE ROLE {_GATE_ROLE} LOGIN PASSWORD '{password}';"
+        f"COMMENT ON ROLE {_GATE_ROLE} IS '{_MADE_BY}';",
     )
-    _psql(psql, superuser_url, "CREATE DATABASE shop;")
+    _psql(psql, superuser_url, f"CREATE DATABASE shop; COMMENT ON DATABASE shop IS '{_MADE_BY}';")
+    _occupy(psql, url, running)
     _psql(psql, url, _shop("shop.sql"))
     _psql(psql, url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_GATE_ROLE};")
     credentials = directory / "credentials"
@@ -160,13 +175,30 @@ def _fill(psql: Path, superuser_url: str, directory: Path) -> str:
     return url
 
 
-def _psql(psql: Path, url: str, sql: str) -> None:
+def _occupy(psql: Path, url: str, running: contextlib.ExitStack) -> None:
+    """Hold a session in the database while the demo runs, by which another demo sees that it is in use."""
+    session = subprocess.Popen(
+        [*tied("TERM"), psql, "-Xq", "-d", url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    running.enter_context(session)
+    running.callback(_end, session)
+    assert session.stdin is not None  # noqa: S101
+    assert session.stdout is not None  # noqa: S101
+    session.stdin.write(b"\\echo connected\n")
+    session.stdin.flush()
+    if not session.stdout.readline():
+        raise StageError("the database shop was made, and then refused a connection")
+
+
+def _psql(psql: Path, url: str, sql: str) -> str:
     done = subprocess.run(
-        [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"],
+        [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"],
         input=sql, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     if done.returncode:
         raise StageError(f"the database could not be prepared: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str]:
