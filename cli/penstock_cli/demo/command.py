@@ -134,7 +134,7 @@ def _leave_running(console: Console, on_stage: Stage) -> None:
     place = on_stage.directory
     lines = [
         "",
-        f"It is all running in {place}.",
+        f"It all runs in {place}",
         "Edit support-agents.yaml there: the running gate takes it over.",
         f"psql is for the support agent; with {OFFICER.subject} after it, for the officer.",
         "The page's link logs in once, within ten minutes; later use viewer.token there.",

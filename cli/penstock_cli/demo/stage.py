@@ -12,15 +12,13 @@ import json
 import os
 import secrets
 import shlex
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
@@ -28,8 +26,6 @@ import yaml
 from penstock_cli.demo import programs
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
 from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
-
-T = TypeVar("T")
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
@@ -207,18 +203,18 @@ def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str
         token = secrets.token_urlsafe(24)
         _write_secret(directory / f"{name}.token", token)
         (directory / f"{name}-tokens").write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {whose}\n")
-    port = _free_port(8088)
     log = directory / "collector.log"
     environment = {
-        "PENSTOCK_COLLECTOR_LISTEN": f"127.0.0.1:{port}",
+        # Any free port, as the gate's: two demos that start at once could both find a given one free.
+        "PENSTOCK_COLLECTOR_LISTEN": "127.0.0.1:0",
         "PENSTOCK_COLLECTOR_DATABASE": str(directory / "audit.db"),
         "PENSTOCK_COLLECTOR_STREAM_TOKENS_FILE": str(directory / "stream-tokens"),
         "PENSTOCK_COLLECTOR_VIEWER_TOKENS_FILE": str(directory / "viewer-tokens"),
         "PENSTOCK_COLLECTOR_LOGIN_LINK": "true",
     }
     process = _program("collector", [], environment, log, running)
-    _wait_for_port(process, port, log)
-    return f"http://127.0.0.1:{port}", _logged(process, log, "link")
+    link = _logged(process, log, "link")
+    return link.partition("/login")[0], link
 
 
 def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, running: contextlib.ExitStack) -> int:
@@ -231,14 +227,13 @@ def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, 
         (directory / name).write_text(_shop(f"resources/{name}"))
     issuer.write_jwks(directory / "jwks.json")
     _write_secret(directory / "mask.key", base64.b64encode(secrets.token_bytes(32)).decode())
-    port = _free_port(6432)
     issuers = [
         {"issuer": f"https://{kind}s.demo.example", "audience": AUDIENCE, "kind": kind, "jwksFile": "jwks.json"}
         for kind in ("agent", "person")
     ]
     configuration = {
-        "listen": f"127.0.0.1:{port}",
-        "health": f"127.0.0.1:{_free_port(9187)}",
+        "listen": "127.0.0.1:0",
+        "health": "127.0.0.1:0",
         "name": STREAM_OWNER,
         "namespace": "shop",
         "database": "shop",
@@ -252,8 +247,7 @@ def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, 
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     log = directory / "gate.log"
     process = _program("proxy", ["--config", str(directory)], {}, log, running)
-    _wait_for_port(process, port, log)
-    return port
+    return int(_logged(process, log, "address").rpartition(":")[2])
 
 
 def _program(
@@ -279,33 +273,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    _wait(process, log, answers)
-
-
 def _logged(process: subprocess.Popen[bytes], log: Path, key: str) -> str:
-    """The value of that key in the first log line that has it."""
-
-    def value() -> str:
+    """The value of that key in the first log line that has it. Raises StageError if none has in time."""
+    end = time.monotonic() + _STARTING_SECONDS
+    while time.monotonic() < end and process.poll() is None:
         for line in log.read_text().splitlines():
             with contextlib.suppress(ValueError):
                 if found := json.loads(line).get(key):
                     return str(found)
-        return ""
-
-    return _wait(process, log, value)
-
-
-def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], T]) -> T:
-    """What `ready` returns once that is true. Raises StageError when the process ends or takes too long."""
-    end = time.monotonic() + _STARTING_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        if value := ready():
-            return value
         time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-3:]
     raise StageError(f"it did not start: {log} ends with: {' | '.join(last)}")
@@ -318,12 +293,3 @@ def _shop(name: str) -> str:
 def _write_secret(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-def _free_port(wanted: int) -> int:
-    """That port where it is free, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise StageError("no TCP port is free on 127.0.0.1")
