@@ -35,7 +35,7 @@ class Neighbour:
     """Another demo of this account that runs now."""
 
     directory: Path
-    # Unknown in the moment in which it starts.
+    # Unknown in the moment in which it starts, or in which what is left of it is removed.
     pid: int | None
 
     def __str__(self) -> str:
@@ -74,9 +74,11 @@ def neighbours(own: Path) -> list[Neighbour]:
             continue
         with contextlib.suppress(FileNotFoundError), (folder / _MARK).open("r+") as mark:
             if _lock(mark.fileno()):
+                # Another demo that comes past while this one removes it shall not name a process that is gone.
+                mark.truncate(0)
                 _remove(folder)
-            else:
-                running.append(_neighbour(folder))
+            elif (other := _neighbour(folder)).pid is not None:
+                running.append(other)
     return running
 
 
@@ -85,7 +87,7 @@ def _fresh() -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).absolute()
         mark = _claim(folder)
-        # Another demo, on its way past, can take the mark in the moment before it is locked; it removes the folder.
+        # Another demo that comes past can lock the mark in the moment before we do; it removes the folder.
         if mark is not None:
             return folder, mark
 
@@ -107,7 +109,7 @@ def _named(folder: Path) -> tuple[Path, int]:
 def _claim(folder: Path) -> int | None:
     """Its mark, made and locked, with our pid in it; None if another demo has it."""
     mark = os.open(folder / _MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    if not _lock(mark):
+    if not _lock(mark) or os.fstat(mark).st_nlink == 0:
         os.close(mark)
         return None
     os.truncate(mark, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def test_what_a_killed_demo_left_is_removed_by_the_next(temporary: Path) -> None
     with demo_folder(None) as own:
         assert neighbours(own) == []
         assert list(temporary.iterdir()) == [own]
+
+
+def test_a_folder_that_another_demo_just_removes_is_no_neighbour(temporary: Path) -> None:
+    dead = temporary / "penstock-demo-dead"
+    killed(dead)
+    with demo_folder(None) as own, (dead / ".penstock-demo").open("r+") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        mark.truncate(0)
+        assert neighbours(own) == []
+        assert dead.exists()
 
 
 def test_what_is_not_a_demos_stays_whatever_its_name(temporary: Path) -> None:
