@@ -57,7 +57,9 @@ def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> 
         assert one.end(signal.SIGINT) == 0
     in_one_line = "$1: the agent's policy keeps SQL normalized, the officer's in full (sqlText)."
     assert in_one_line in said
-    assert [line for line in (*said, psql, page, end) if len(line) > 80] == []
+    # As where TMPDIR is not set; a longer path would make its lines longer.
+    usual = one.text.replace(str(one.folder.parent), "/tmp")
+    assert [line for line in usual.splitlines() if len(line) > 80] == []
     whole = " ".join(one.text.split())
     assert [scene.sql for scene in SCENES if " ".join(scene.sql.split()) not in whole] == []
     assert "…" not in whole
