@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -77,11 +77,12 @@ class Stage:
     def query(self, actor: Actor | None, sql: str) -> str:
         """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
         url = self.direct_url if actor is None else self.gate_url(actor)
-        environment = {**os.environ, "PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
+        shown, environment = _without_password(url)
+        environment |= {"PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
         if actor is not None:
             environment["PGPASSWORD"] = self.issuer.token(actor)
         done = subprocess.run(
-            [self.psql, "-X", "-P", "pager=off", "-d", url, "-c", sql],
+            [self.psql, "-X", "-P", "pager=off", "-d", shown, "-c", sql],
             env=environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return (done.stdout + done.stderr).strip("\n")
@@ -171,10 +172,21 @@ def _fill(psql: Path, superuser_url: str, directory: Path, running: contextlib.E
     return url
 
 
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as every account may see it among the running programs, and an environment with its password."""
+    address = urlsplit(url)
+    if address.password is None:
+        return url, dict(os.environ)
+    user, _, host = address.netloc.rpartition("@")
+    shown = urlunsplit(address._replace(netloc=f"{user.partition(':')[0]}@{host}"))
+    return shown, {**os.environ, "PGPASSWORD": unquote(address.password)}
+
+
 def _occupy(psql: Path, url: str, running: contextlib.ExitStack) -> None:
     """Hold a session in the database while the demo runs, by which another demo sees that it is in use."""
+    shown, environment = _without_password(url)
     session = subprocess.Popen(
-        [*tied("TERM"), psql, "-Xq", "-d", url],
+        [*tied("TERM"), psql, "-Xq", "-d", shown], env=environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     running.enter_context(session)
@@ -188,9 +200,10 @@ def _occupy(psql: Path, url: str, running: contextlib.ExitStack) -> None:
 
 
 def _psql(psql: Path, url: str, sql: str) -> str:
+    shown, environment = _without_password(url)
     done = subprocess.run(
-        [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"],
-        input=sql, capture_output=True, text=True, timeout=60, check=False,
+        [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", shown, "-f", "-"],
+        env=environment, input=sql, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     if done.returncode:
         raise StageError(f"the database could not be prepared: {done.stderr.strip()}")

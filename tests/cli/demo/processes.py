@@ -47,8 +47,8 @@ def ended(pid: int) -> bool:
     return wait(gone)
 
 
-def running_in(directory: Path) -> list[int]:
-    """The processes that have that directory, or one within it, on their command line."""
+def running_in(directory: Path | str) -> list[int]:
+    """The processes that have that directory, or one within it, or that word on their command line."""
     found = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

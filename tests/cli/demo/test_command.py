@@ -116,9 +116,16 @@ def test_a_given_server_keeps_what_no_demo_made(temporary: Path, own_server: Emb
     _once(temporary, own_server, 0)
     with demo(temporary, "--database-url", own_server.url()) as again:
         assert again.plays(), again.text
+        assert _visible(own_server.password) == []
         assert refused() == f"Error: the server's database shop is in use, perhaps by a demo{elsewhere}"
         assert again.psql(*EMAILS) == "a***@example.com\n"
         assert again.end(signal.SIGHUP) == 0
+
+
+def _visible(password: str) -> list[str]:
+    """The programs on whose command line everyone sees the password, but for the demo to which it was given there."""
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running_in(password)]
+    return [line.decode() for line in lines if b"--database-url" not in line]
 
 
 def _once(temporary: Path, server: EmbeddedPostgres, status: int) -> Demo:

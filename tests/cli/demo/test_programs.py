@@ -11,7 +11,7 @@ import pytest
 from tests.cli.demo.processes import ended, need_root
 
 from penstock_cli.demo import programs
-from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
+from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
 
 
 def linked(place: Path) -> Path:
@@ -138,3 +138,12 @@ def test_a_server_ends_with_the_process_that_started_it(place: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, place / "server"], capture_output=True, text=True, check=False)
     assert done.returncode == -9, done.stderr
     assert ended(int(done.stdout))
+
+
+def test_a_program_whose_starter_is_gone_before_it_can_tell_does_not_begin(tmp_path: Path) -> None:
+    """As if killed between fork and exec: the program has another parent than the one that started it."""
+    command = [*tied("TERM"), "touch", str(tmp_path / "begun")]
+    subprocess.run([sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *command], check=True)
+    assert not (tmp_path / "begun").exists()
+    subprocess.run(command, check=True)
+    assert (tmp_path / "begun").exists()
