@@ -47,7 +47,7 @@ class Neighbour:
 def demo_folder(named: Path | None) -> Iterator[Path]:
     """A folder with nothing in it but the mark, this demo's alone until the end. Raises FolderError.
 
-    A fresh one is removed at the end, unless that is an error: its logs may say why.
+    A fresh one is removed at the end, unless that is an error: its logs, where there are any, may say why.
     """
     try:
         folder, mark = _fresh() if named is None else _named(named.absolute())
@@ -56,6 +56,8 @@ def demo_folder(named: Path | None) -> Iterator[Path]:
     try:
         yield folder
     except Exception:
+        if not any(folder.rglob("*.log")):
+            _leave(folder, named)
         raise
     except BaseException:
         _leave(folder, named)

@@ -79,6 +79,13 @@ def test_logs_of_a_demo_that_failed_stay_until_the_next(temporary: Path) -> None
         assert not failed.exists()
 
 
+def test_a_demo_that_failed_before_it_logged_leaves_nothing(temporary: Path) -> None:
+    with pytest.raises(ValueError), demo_folder(None) as failed:  # noqa: PT012 # the block is what fails
+        (failed / "postgres").mkdir()
+        raise ValueError
+    assert list(temporary.iterdir()) == []
+
+
 def test_an_interrupted_demo_leaves_nothing(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt), demo_folder(None):
         raise KeyboardInterrupt

