@@ -32,7 +32,6 @@ INERT: dict[str, str] = {
     "agg_distinct": "compares the arguments by their types' own order; types whose order runs code are refused",
     "agg_star": "counts rows",
     "agg_within_group": "where the arguments of the aggregate are written",
-    "aliasname": "a name that the statement itself makes",
     "argnumber": "set after parsing",
     "A_Const.isnull": "a constant",
     "A_Const.val": "a constant",
@@ -48,7 +47,6 @@ INERT: dict[str, str] = {
     "catalogname": "the server refuses a name of another database",
     "chain": "begins the next transaction with the same settings",
     "coerce": "set after parsing",
-    "colcollations": "set after parsing",
     "colname": "a name that the statement itself makes",
     "colno": "a position among the columns of one assignment",
     "coltype": "which kind of column of JSON_TABLE it is; its parts are bound",
@@ -92,7 +90,6 @@ INERT: dict[str, str] = {
     "is_slice": "whether a subscript is a range",
     "isall": "bound as `*`",
     "ismove": "whether a cursor's rows are skipped or returned",
-    "isNatural": "bound as a join of all columns of the same name",
     "item_type": "which kind of JSON a value is tested for",
     "ival": "a constant",
     "jointype": "which rows without a match are kept",
@@ -114,7 +111,6 @@ INERT: dict[str, str] = {
     "recursive": "bound as what the CTEs see",
     "refname": "a window of the same query",
     "refs": "set after parsing",
-    "relpersistence": "bound as whether the table is temporary",
     "row_format": "which syntax a row is written in",
     "rtindex": "set after parsing",
     "savepoint_name": "a name of the session's own",
@@ -122,7 +118,6 @@ INERT: dict[str, str] = {
     "search_breadth_first": "the order of a recursive CTE's own rows",
     "search_col_list": "columns of the CTE itself",
     "search_seq_column": "a name that the statement itself makes",
-    "setof": "refused in queries by the rule for types",
     "GroupingSet.kind": "which kind of grouping set",
     "sortby_dir": "ascending or descending",
     "sortby_nulls": "whether NULL comes first",
@@ -148,20 +143,16 @@ INERT: dict[str, str] = {
     "NamedArgExpr.name": "a parameter of the function that is called",
     "CollateClause.collname": "a collation orders what it is given and reads nothing",
     "arrayBounds": "dimensions of an array, which PostgreSQL ignores",
-    "ReturningOption.value": "a name that the statement itself makes",
     "VariableShowStmt.name": "reading a setting is harmless: SECURITY.md promises nothing about settings",
     "conditionname": "a channel that the session no longer listens to",
     "constraints": "constraints of which the moment of the check changes",
     "onCommit": "what becomes of a temporary table's rows",
-    "oncommit": "what becomes of a temporary table's rows",
     "gid": "a name of a prepared transaction",
     "tableSpaceName": "where the new table is stored",
     "skipData": "whether the new table stays empty",
     "colNames": "names that the statement itself makes",
-    "objtype": "bound as the kind of the statement",
     "missing_ok": "whether a name that does not exist is an error",
     "concurrent": "how long locks are held",
-    "behavior": "bound: CASCADE is refused where columns are masked",
     "restart_seqs": "restarts sequences of the tables that are emptied",
     "indexcolname": "set after parsing",
     "ordering": "refused by the server in ON CONFLICT",
@@ -189,9 +180,9 @@ EXPRESSIONS: dict[type[ast.Node], Fields] = {
     ast.JsonObjectAgg: _of("constructor arg", "absent_on_null unique"),
     ast.JsonObjectConstructor: _of("exprs output", "absent_on_null unique"),
     ast.JsonOutput: _of("typeName returning"),
-    ast.JsonParseExpr: _of("expr output", "unique_keys"),
+    ast.JsonParseExpr: _of("expr", "unique_keys"),
     ast.JsonReturning: _of("format", "typmod"),
-    ast.JsonScalarExpr: _of("expr output"),
+    ast.JsonScalarExpr: _of("expr"),
     ast.JsonSerializeExpr: _of("expr output"),
     ast.JsonTablePathSpec: _of("string", "name"),
     ast.JsonValueExpr: _of("raw_expr format", "formatted_expr"),
@@ -299,6 +290,18 @@ RULED: dict[type[ast.Node], Fields] = {
 
 KNOWN: dict[type[ast.Node], Fields] = {**EXPRESSIONS, **RULED}
 
+# A SelectStmt is one of three forms, and each has fields that the others have not.
+_ENDS = "sortClause limitOffset limitCount lockingClause withClause"
+PLAIN_SELECT = _of(
+    f"distinctClause intoClause targetList fromClause whereClause groupClause havingClause windowClause {_ENDS}",
+    "groupDistinct limitOption op",
+)
+VALUES = _of(f"valuesLists intoClause {_ENDS}", "limitOption op")
+SET_OPERATION = _of(f"larg rarg intoClause {_ENDS}", "limitOption op all")
+# So is a CopyStmt.
+COPY_FROM = _of("relation attlist is_from is_program filename options whereClause")
+COPY_QUERY_TO = _of("query is_from is_program filename options")
+COPY_TABLE_TO = _of("relation attlist is_from is_program filename options")
 # An element of ON CONFLICT (…), which the class has more fields for than may stand there.
 CONFLICT_ELEMENT = _of("name expr", "indexcolname ordering nulls_ordering")
 # A column of a function in FROM that returns records.

@@ -167,7 +167,7 @@ def _masked_schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     )
 
 
-_UNMASKED: Mapping[type[ast.Node], StatementRule] = {
+UNMASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.CopyStmt: copy,
     ast.TransactionStmt: _unmasked_transaction,
     ast.ExecuteStmt: _nothing_more,
@@ -175,7 +175,7 @@ _UNMASKED: Mapping[type[ast.Node], StatementRule] = {
     ast.ExplainStmt: _nothing_more,
     ast.TruncateStmt: _nothing_more,
 }
-_MASKED: Mapping[type[ast.Node], StatementRule] = {
+MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.CopyStmt: copy,
     ast.TransactionStmt: _masked_transaction,
     ast.ExecuteStmt: _reads_masked,
@@ -187,12 +187,12 @@ _MASKED: Mapping[type[ast.Node], StatementRule] = {
 
 def unmasked_statement(authorizer: Authorizer, use: StatementUse) -> None:
     """A statement of a kind with a rule of its own; every other one changes the schema."""
-    _UNMASKED.get(type(use.node), _schema_change)(authorizer, use.node)
+    UNMASKED_STATEMENTS.get(type(use.node), _schema_change)(authorizer, use.node)
 
 
 def masked_statement(authorizer: Authorizer, use: StatementUse) -> None:
     """The same, where something is masked."""
-    _MASKED.get(type(use.node), _masked_schema_change)(authorizer, use.node)
+    MASKED_STATEMENTS.get(type(use.node), _masked_schema_change)(authorizer, use.node)
 
 
 # ---- tables that come and go

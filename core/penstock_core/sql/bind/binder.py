@@ -101,7 +101,10 @@ class Binder:
     def claim(self, node: ast.Node, fields: Fields | None = None) -> None:
         """Say which fields of the node are set that its class is not known to have, or not to have here."""
         kind = type(node)
-        rest = _rest(kind, fields or Fields()) if fields is not None or kind not in _REST else _REST[kind]
+        key = (kind, fields)
+        rest = _REST_OF.get(key)
+        if rest is None:
+            rest = _REST_OF[key] = _rest(kind, fields or KNOWN.get(kind, Fields()))
         for name in rest:
             if not is_unset(getattr(node, name)):
                 self.add(Unclaimed(node, name))
@@ -156,4 +159,6 @@ def _rest(kind: type[ast.Node], fields: Fields) -> tuple[str, ...]:
 
 
 _PARTS = {kind: _parts(kind, fields) for kind, fields in KNOWN.items()}
+# Those of classes that are known to have fewer fields in some places.
+_REST_OF: dict[tuple[type[ast.Node], Fields | None], tuple[str, ...]] = {}
 _REST = {kind: _rest(kind, fields) for kind, fields in KNOWN.items()}

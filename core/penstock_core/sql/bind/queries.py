@@ -9,6 +9,7 @@ from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.allowlists.syntax_nodes import PLAIN_SELECT, SET_OPERATION, VALUES
 from penstock_core.sql.bind.binder import Binder, NotBound, idents
 from penstock_core.sql.bind.column_names import own_name, select_columns, star_of
 from penstock_core.sql.bind.expressions import qualified_source
@@ -32,13 +33,15 @@ def query(binder: Binder, select: ast.Node | None, around: Scope) -> Columns:
 
 def select_query(binder: Binder, select: ast.SelectStmt, around: Scope) -> Columns:
     """The same, where the SELECT may make a table."""
-    binder.claim(select)
     scope = Scope([], around, around.ctes)
     common_tables(binder, select.withClause, scope)
     if select.op is not None and select.op != enums.SetOperation.SETOP_NONE:
+        binder.claim(select, SET_OPERATION)
         return _set_operation(binder, select, scope)
     if select.valuesLists:
+        binder.claim(select, VALUES)
         return _values(binder, select, scope)
+    binder.claim(select, PLAIN_SELECT)
     return _select(binder, select, scope)
 
 
@@ -71,6 +74,7 @@ def output_columns(binder: Binder, owner: ast.SelectStmt | ast.ReturningClause, 
             binder.expression(target, scope)
             continue
         binder.claim(target)
+        binder.claim(target.val)
         binder.expression(target.indirection, scope)
         if qualifiers:
             qualified_source(binder, target.val, qualifiers, scope)

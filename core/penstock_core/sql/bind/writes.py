@@ -11,7 +11,7 @@ from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.sql.allowlists.syntax_nodes import CONFLICT_ELEMENT, OPTION
+from penstock_core.sql.allowlists.syntax_nodes import CONFLICT_ELEMENT, COPY_FROM, COPY_QUERY_TO, COPY_TABLE_TO, OPTION
 from penstock_core.sql.bind import queries
 from penstock_core.sql.bind.binder import Binder, NotBound
 from penstock_core.sql.bind.column_names import select_columns
@@ -82,6 +82,8 @@ def written(binder: Binder, name: ast.RangeVar | None, effect: Effect, ctes: Col
             f"{name.relname} is a CTE, which cannot be written to", "write the table's schema before its name"
         )
     binder.claim(name)
+    if name.alias is not None:
+        binder.claim(name.alias)
     resolved = binder.names.relation(name)
     source = Source(target_name(name), None, target=True)
     if resolved is not None and not isinstance(resolved, Ambiguous):
@@ -200,9 +202,9 @@ def _shows_rows(binder: Binder, statement: Writing) -> None:
 
 def copy(binder: Binder, statement: ast.CopyStmt) -> None:
     """COPY between a relation or query and the client."""
-    binder.claim(statement)
     binder.add(StatementUse(statement))
     if statement.is_from:
+        binder.claim(statement, COPY_FROM)
         binder.add(VerbUse("insert"))
         binder.bound.writes = True
         target = written(binder, statement.relation, INSERT).source
@@ -210,10 +212,12 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         row = Source(target.name, target.columns, schema=target.schema)
         binder.expression(statement.whereClause, Scope([row]))
     elif statement.query is not None:
+        binder.claim(statement, COPY_QUERY_TO)
         if isinstance(statement.query, ast.SelectStmt):
             binder.add(VerbUse("select"))
         binder.query(statement.query, Scope())
     elif statement.relation is not None:
+        binder.claim(statement, COPY_TABLE_TO)
         binder.claim(statement.relation)
         binder.add(VerbUse("select"))
         resolved = binder.names.relation(statement.relation)
