@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penstock_core.sql.authorize import functions, relations, statements, write_targets
+from penstock_core.sql.authorize import columns, functions, relations, rows, settling, statements, write_targets
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.bind import references as kinds
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
@@ -76,11 +76,11 @@ UNMASKED: Rules = {
     kinds.RelationCopied: relations.unmasked_copy,
     kinds.TargetWritten: write_targets.unmasked_target,
     kinds.FromLevel: _allowed,
-    kinds.WholeRow: relations.unmasked_row,
-    kinds.Stars: relations.unmasked_stars,
+    kinds.WholeRow: rows.unmasked_row,
+    kinds.Stars: rows.unmasked_stars,
     kinds.Sample: _allowed,
     kinds.Grouping: _allowed,
-    kinds.ColumnRead: relations.unmasked_column,
+    kinds.ColumnRead: columns.unmasked_column,
     kinds.SchemaQualifier: _allowed,
     kinds.SystemColumn: _allowed,
     kinds.UnknownSource: _allowed,
@@ -101,14 +101,14 @@ MASKED: Rules = {
     kinds.RelationCopied: relations.masked_copy,
     kinds.TargetWritten: write_targets.masked_target,
     kinds.FromLevel: _level,
-    kinds.WholeRow: relations.masked_row,
-    kinds.Stars: relations.masked_stars,
+    kinds.WholeRow: rows.masked_row,
+    kinds.Stars: rows.masked_stars,
     kinds.Sample: relations.masked_sample,
     kinds.Grouping: _grouping,
-    kinds.ColumnRead: relations.masked_column,
+    kinds.ColumnRead: columns.masked_column,
     kinds.SchemaQualifier: _qualifier,
     kinds.SystemColumn: _system_column,
-    kinds.UnknownSource: relations.masked_unknown_source,
+    kinds.UnknownSource: columns.masked_unknown_source,
     kinds.FunctionCall: functions.masked_function,
     kinds.FormerFunction: functions.masked_former_function,
     kinds.OperatorUse: functions.masked_operator,
@@ -129,7 +129,7 @@ def authorize(bound: Bound, governed: Governed, substitutions: Substitutions, ru
         if rule is None:
             raise not_supported(type(reference).__name__, "write the statement without it")
         rule(authorizer, reference)
-    relations.settle(authorizer)
+    settling.settle(authorizer)
     if rules is MASKED or authorizer.found.rewrites:
         _check_columns(authorizer.found)
     return authorizer

@@ -8,10 +8,10 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.allowlists.syntax_nodes import COLUMN_OF_FUNCTION
-from penstock_core.sql.bind.binder import Binder, NotBound, alias_of, idents, renamed_by
+from penstock_core.sql.bind.binder import Binder, NotBound, alias_of, idents, renamed_by, strings
 from penstock_core.sql.bind.expressions import whole_row
 from penstock_core.sql.bind.name_resolution import Ambiguous
-from penstock_core.sql.bind.references import FromLevel, OperatorUse, RelationRead, Sample
+from penstock_core.sql.bind.references import ColumnRead, FromLevel, OperatorUse, RelationRead, Sample
 from penstock_core.sql.bind.scopes import Place, Scope, Source, merged, rename
 
 # So that no statement can keep the gate busy by looking through them again and again.
@@ -95,10 +95,19 @@ def _join(binder: Binder, item: ast.JoinExpr, scope: Scope) -> list[Source]:
             # Which columns it compares depends on which there are.
             for source in sources:
                 whole_row(binder, source)
+        for name in idents(item.usingClause):
+            column = ast.ColumnRef(fields=strings(name))
+            for source in sources:
+                binder.add(ColumnRead(column, name, (source,), inside))
         scope.merges = True
     binder.expression(item.quals, Scope(sources, scope.parent, scope.ctes))
     binder.add(FromLevel(sources))
     if item.alias is not None:
+        if item.alias.colnames:
+            # Under other names, all columns of a system relation are in reach.
+            for source in sources:
+                if source.system is not None:
+                    whole_row(binder, source)
         return [_joined(item.alias, sources, counted=not scope.merges)]
     if item.join_using_alias is not None:
         binder.claim(item.join_using_alias)

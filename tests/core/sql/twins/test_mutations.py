@@ -16,7 +16,7 @@ from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
 
-from penstock_core.sql.authorize import relations, statements, text, write_targets
+from penstock_core.sql.authorize import columns, settling, statements, text, write_targets
 from penstock_core.sql.bind import expressions, from_items, queries, references, writes
 from penstock_core.sql.bind import statements as bound_statements
 from penstock_core.sql.bind import text as bound_text
@@ -196,7 +196,7 @@ def no_query_is_bound(patch: Patch) -> None:
 
 def owners_are_certain(patch: Patch) -> None:
     """Whether a nearer source may have a column of that name is overlooked."""
-    original = relations.masked_column
+    original = columns.masked_column
 
     def masked_column(authorizer: Any, read: Any) -> None:
         original(authorizer, replace(read, unsure=False, owners=read.owners[:1]))
@@ -236,9 +236,9 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "FROM of UPDATE, USING of DELETE": on_a_copy(writes, "from_clause"),
     "masks in place": nothing(Edits, "replace"),
     "relations in place": nothing(Edits, "put"),
-    "what is known at the end": nothing(relations, "settle"),
-    "the same name twice": nothing(relations, "_named_once"),
-    "GROUP BY of a key": nothing(relations, "_extend_grouping"),
+    "what is known at the end": nothing(settling, "settle"),
+    "the same name twice": nothing(settling, "_named_once"),
+    "GROUP BY of a key": nothing(settling, "_extend_grouping"),
     "system columns, unknown columns": nothing(text, "_check_columns"),
     "columns before sources": sources_come_before_columns,
     "columns of the nearest": owners_are_certain,
