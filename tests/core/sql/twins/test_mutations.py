@@ -6,7 +6,7 @@ Rows are taken out of the tables of `authorize` and `bind`, one at a time; what 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +55,10 @@ def unbound_statement(kind: type[ast.Node]) -> Callable[[Patch], None]:
     verb, _ = bound_statements.STATEMENT_RULES[kind]
     row = (verb, lambda *_: None)
     return lambda patch: patch.setitem(bound_statements.STATEMENT_RULES, kind, row)  # type: ignore[arg-type]
+
+
+def _by_name(kinds: Iterable[type]) -> list[type]:
+    return sorted(kinds, key=lambda kind: kind.__name__)
 
 
 def nothing(module: Any, name: str) -> Callable[[Patch], None]:
@@ -220,12 +224,31 @@ def from_a_foreign_key(relation: Relation, column: Column, source: tuple[str, st
     return relation.name != "o"
 
 
-KINDS = text.MASKED.keys()
+# Of the rows of tables, those that keep the twins alike; `tests/core/sql/authorize/test_text.py` has all of them.
+KINDS = text.MASKED.keys() - {
+    references.FormerFunction,
+    references.RowChoice,
+    references.Sample,
+    references.Unclaimed,
+    references.UnknownSource,
+    references.ViewDefined,
+}
+STATEMENTS = (ast.CopyStmt, ast.TransactionStmt, ast.ExplainStmt)
+EXPRESSIONS = expressions.EXPRESSION_RULES.keys() - {ast.CollateClause}
+BOUND_STATEMENTS = bound_statements.STATEMENT_RULES.keys() - {
+    ast.ClosePortalStmt,
+    ast.ConstraintsSetStmt,
+    ast.DeallocateStmt,
+    ast.DiscardStmt,
+    ast.FetchStmt,
+    ast.UnlistenStmt,
+    ast.VariableShowStmt,
+}
 MUTATIONS: dict[str, Callable[[Patch], None]] = {
-    **{f"any {kind.__name__}": anything_goes(kind) for kind in KINDS},
-    **{f"any {kind.__name__} statement": any_statement(kind) for kind in statements.MASKED_STATEMENTS},
-    **{f"{kind.__name__} not bound": unbound(kind) for kind in expressions.EXPRESSION_RULES},
-    **{f"{kind.__name__} not bound": unbound_statement(kind) for kind in bound_statements.STATEMENT_RULES},
+    **{f"any {kind.__name__}": anything_goes(kind) for kind in _by_name(KINDS)},
+    **{f"any {kind.__name__} statement": any_statement(kind) for kind in STATEMENTS},
+    **{f"{kind.__name__} not bound": unbound(kind) for kind in _by_name(EXPRESSIONS)},
+    **{f"{kind.__name__} not bound": unbound_statement(kind) for kind in _by_name(BOUND_STATEMENTS)},
     "queries": no_query_is_bound,
     "arms of joins": on_a_copy(from_items, "_join"),
     "functions in FROM": nothing(from_items, "_table_function"),
