@@ -12,8 +12,19 @@ from typing import Literal
 # pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
 RelationKind = Literal["r", "p", "v", "m", "f"]
 # pg_constraint.contype (primary key, unique, exclusion, check, foreign key), and what else binds columns: a unique
-# index (i), the expression or predicate of one that is not (e), a partition key (k).
-ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k"]
+# index (i), the expression or predicate of one that is not (e), a partition key (k), a generated column (g).
+ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k", "g"]
+_CONSTRAINT_WORDS: dict[ConstraintKind, str] = {
+    "p": "primary key",
+    "u": "unique constraint",
+    "x": "exclusion constraint",
+    "c": "constraint",
+    "f": "foreign key",
+    "i": "unique index",
+    "e": "index",
+    "k": "partition key",
+    "g": "generated column",
+}
 RelationName = tuple[str, str]
 ColumnName = tuple[str, str, str]
 
@@ -59,14 +70,23 @@ class Constraint:
 
     kind: ConstraintKind
     columns: frozenset[str]
-    # False for one that rows which are there may break (NOT VALID, or a check that asks what time it is): any change of
-    # such a row fails.
+    # False for one that rows which are there may break (NOT VALID, or an expression that depends on the time or on a
+    # setting): any change of such a row may fail.
     validated: bool = True
+    # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
+    name: str = ""
 
     @property
     def compares_rows(self) -> bool:
         """Whether a new row is held against rows that are there already, in this relation or another."""
-        return self.kind not in ("c", "e", "k")
+        return self.kind not in ("c", "e", "k", "g")
+
+    @property
+    def described(self) -> str:
+        """What it is and what it is called, for a message."""
+        if not self.name:
+            return "its partition key" if self.kind == "k" else "a constraint"
+        return f"{_CONSTRAINT_WORDS[self.kind]} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

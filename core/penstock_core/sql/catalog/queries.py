@@ -7,6 +7,8 @@ one connection, as the role whose sessions are governed and with that role's def
 
 from __future__ import annotations
 
+from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
+
 # The user's own relations: not the system's, not those of sessions' temporary schemas.
 _OWN = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
 
@@ -56,44 +58,6 @@ ORDER BY c.oid, a.attnum
 """.replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
-
-# Whether a check says the same of a row at any time and in any session.
-_LASTING = """
-       k.conbin::text !~ '[{](COERCEVIAIO|SQLVALUEFUNCTION|XMLEXPR|JSON)' AND NOT EXISTS (
-           SELECT FROM regexp_matches(k.conbin::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
-           JOIN pg_proc p ON p.oid = called[1]::oid WHERE p.provolatile <> 'i')
-"""
-
-# Constraints, indexes that are unique or have an expression or predicate, and partition keys, each with the columns it
-# looks at (those of expressions come from pg_depend; column 0 is the row as a whole), and whether all rows keep to it.
-_CONSTRAINTS = """
-SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
-       k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
-       k.convalidated AND (k.conbin IS NULL OR (LASTING))
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND NOT k.convalidated))
-  AND k.conkey IS NOT NULL AND OWN_RELATION
-UNION ALL
-SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END, ARRAY(
-           SELECT d.refobjsubid::int2 FROM pg_depend d
-           WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
-           UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
-           UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, i.indisvalid
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
-UNION ALL
-SELECT p.partrelid::text, 'k', ARRAY(
-           SELECT d.refobjsubid::int2 FROM pg_depend d
-           WHERE p.partexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND d.objid = p.partrelid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0
-           UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0
-           UNION SELECT 0 WHERE p.partexprs::text LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, true
-FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE OWN_RELATION
-""".replace("LASTING", _LASTING)
 
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
@@ -263,7 +227,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL search_path = pg_catalog"),
     ("relations", _document(_RELATIONS, 9)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(_CONSTRAINTS, 8)),
+    ("constraints", _document(CONSTRAINTS, 9)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

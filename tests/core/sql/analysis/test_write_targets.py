@@ -126,8 +126,9 @@ def test_what_a_generated_column_is_computed_from_stays() -> None:
     computed = text_column(
         "both", generated=True, derives_from=frozenset({("public", "people", name) for name in ("email", "name")})
     )
-    people = replace(PEOPLE, columns=(*PEOPLE.columns, computed))
-    assert "generated column ties" in reason(decide("UPDATE people SET name = 'x'", people))
+    generated = Constraint("g", frozenset({"both", "email", "name"}), name="both")
+    people = replace(PEOPLE, columns=(*PEOPLE.columns, computed), constraints=(generated,))
+    assert "generated column both ties name to it" in reason(decide("UPDATE people SET name = 'x'", people))
     assert decide("UPDATE people SET city = 'x'", people).denial is None
 
 

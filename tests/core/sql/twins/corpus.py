@@ -5,6 +5,8 @@ The numbers are those of the corpus that the design was measured by.
 
 from __future__ import annotations
 
+from tests.core.sql.twins import corpus_stored
+
 # Statements that run on both twins and show the same. Rows are compared in their order only under `ORDERED`.
 ORDERED = "-- ordered\n"
 
@@ -496,3 +498,6 @@ DENY: dict[str, str] = {
     "unknown column": "SELECT nothing FROM u",
     "one of several": "SELECT 1; SELECT peek(1)",
 }
+
+PASS |= corpus_stored.PASS
+DENY |= corpus_stored.DENY

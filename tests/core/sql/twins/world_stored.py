@@ -1,0 +1,97 @@
+"""Tables of the twins that the server computes something for, unasked: stored expressions, views, rows of children.
+
+Masked are, in the schema `depot`, the columns w, raw, due, pay and label. Under the settings that rows were stored with
+every expression below succeeds; under others some fail for the one twin and not for the other.
+"""
+
+from __future__ import annotations
+
+from penstock_core.policy.effective import Mask, MaskRule, Rule
+
+# A float's text is one digit long under extra_float_digits = -15: `0.25` becomes `0.2`, and `12.5` becomes `1e+01`.
+_FAILS = "1 / (length(w::text) - 3)"
+
+SCHEMA = f"""
+CREATE SCHEMA depot;
+CREATE DOMAIN depot.long AS float8 CHECK (length(VALUE::text) > 3);
+CREATE TABLE depot.by_index (id int PRIMARY KEY, w float8, note text);
+CREATE INDEX by_index_w ON depot.by_index (({_FAILS}));
+CREATE INDEX by_index_note ON depot.by_index (note);
+CREATE TABLE depot.by_predicate (id int PRIMARY KEY, w float8, note text);
+CREATE INDEX by_predicate_w ON depot.by_predicate (note) WHERE {_FAILS} > 0;
+CREATE TABLE depot.by_exclusion (id int PRIMARY KEY, w float8, note text,
+    CONSTRAINT one_of_each EXCLUDE (id WITH =) WHERE ({_FAILS} > 0));
+CREATE INDEX by_exclusion_note ON depot.by_exclusion (note);
+CREATE TABLE depot.by_unique (id int PRIMARY KEY, w float8, note text);
+CREATE UNIQUE INDEX by_unique_w ON depot.by_unique (id, ({_FAILS}));
+CREATE INDEX by_unique_note ON depot.by_unique (note);
+CREATE TABLE depot.by_output (id int PRIMARY KEY, w float8, note text,
+    CONSTRAINT w_is_long CHECK (length(textin(float8out(w))) > 3));
+CREATE TABLE depot.by_domain (id int PRIMARY KEY, w float8, note text, CHECK (w::depot.long > 0));
+CREATE TABLE depot.by_text (id int PRIMARY KEY, w float8, note text, CHECK (ARRAY[w]::text[] <> '{{0.2}}'));
+CREATE TABLE depot.by_key (id int, w float8, note text) PARTITION BY RANGE (length(w::text));
+CREATE TABLE depot.by_key_only PARTITION OF depot.by_key FOR VALUES FROM (4) TO (MAXVALUE);
+CREATE TABLE depot.by_move (id int, half int, w float8, note text, g int GENERATED ALWAYS AS ({_FAILS}) STORED)
+    PARTITION BY LIST (half);
+CREATE TABLE depot.by_move_one PARTITION OF depot.by_move FOR VALUES IN (1);
+CREATE TABLE depot.by_move_two PARTITION OF depot.by_move FOR VALUES IN (2);
+CREATE TABLE depot.by_bytes (id int PRIMARY KEY, raw bytea, note text);
+CREATE INDEX by_bytes_raw ON depot.by_bytes ((1 / (length(raw::text) - 1)), note);
+CREATE TABLE depot.by_zone (id int PRIMARY KEY, due timestamptz, note text,
+    CONSTRAINT due_soon CHECK (age(due, timestamptz '2030-01-31 20:00+00') < '1 mon'));
+CREATE TABLE depot.by_row (id int PRIMARY KEY, due timestamptz, note text,
+    CHECK (ROW(due, 1) < ROW(date '2030-03-01', 1)));
+CREATE TABLE depot.base (id int PRIMARY KEY, note text);
+CREATE TABLE depot.extended (w float8) INHERITS (depot.base);
+CREATE INDEX extended_w ON depot.extended (({_FAILS}), note);
+CREATE TABLE depot.owner (id int PRIMARY KEY);
+CREATE TABLE depot.owned (id int PRIMARY KEY, owner int REFERENCES depot.owner (id) ON DELETE SET NULL, w float8);
+CREATE INDEX owned_w ON depot.owned (({_FAILS}), owner);
+CREATE TABLE depot.steady (
+    id int PRIMARY KEY, half int DEFAULT 1, w float8 CHECK (w > 0), raw bytea, due timestamptz, note text,
+    g float8 GENERATED ALWAYS AS (w + 1) STORED, CHECK (due < '2040-01-01Z' AND w BETWEEN 0 AND 100),
+    CHECK (encode(raw, 'hex') <> ''), CHECK (age(timestamp '2030-01-01', due AT TIME ZONE 'UTC') > '-9 years')
+);
+CREATE INDEX steady_w ON depot.steady ((w * 2), (sqrt(w)), (due AT TIME ZONE 'UTC')) WHERE length(raw) > 0;
+"""
+
+NEWER = {
+    18: """
+CREATE TABLE depot.by_virtual (id int PRIMARY KEY, w float8, note text, v int GENERATED ALWAYS AS (length(w::text)),
+    CONSTRAINT v_is_long CHECK (v > 3));
+CREATE TABLE depot.by_virtual_row (id int PRIMARY KEY, w float8, note text,
+    v int GENERATED ALWAYS AS (nullif(length(w::text), 3)), CHECK (by_virtual_row IS NOT NULL OR note = 'x'));
+CREATE TABLE depot.by_virtual_null (id int PRIMARY KEY, w float8, note text,
+    v int GENERATED ALWAYS AS (nullif(length(w::text), 3)) NOT NULL);
+"""
+}
+
+_TABLES_OF_W = (
+    "by_index", "by_predicate", "by_exclusion", "by_unique", "by_output", "by_domain", "by_text", "by_key", "extended",
+)  # fmt: skip
+_NEWER_TABLES_OF_W = ("by_virtual", "by_virtual_row", "by_virtual_null")
+
+# Per twin: a float, a byte, a moment.
+_VALUES = {"left": ("0.25", r"\x41", "2030-02-28 21:00Z"), "right": ("12.5", r"\x01", "2030-02-10 21:00Z")}
+
+
+def fill(twin: str, version: int) -> str:
+    w, raw, due = _VALUES[twin]
+    tables = [*_TABLES_OF_W, *(_NEWER_TABLES_OF_W if version >= 18 else ())]
+    lines = [f"INSERT INTO depot.{table} (id, w, note) VALUES (1, {w}, 'n');" for table in tables]
+    lines += [
+        f"INSERT INTO depot.by_move (id, half, w) VALUES (1, 1, {w});",
+        f"INSERT INTO depot.by_bytes VALUES (1, '{raw}', 'n');",
+        f"INSERT INTO depot.by_zone VALUES (1, '{due}', 'n'); INSERT INTO depot.by_row VALUES (1, '{due}', 'n');",
+        f"INSERT INTO depot.owner VALUES (1); INSERT INTO depot.owned VALUES (1, 1, {w});",
+        f"INSERT INTO depot.steady (id, w, raw, due, note) VALUES (1, {w}, '{raw}', '{due}', 'n');",
+    ]
+    return "\n".join(lines)
+
+
+MASKS = (
+    MaskRule(
+        tuple(f"depot.*.{name}" for name in ("w", "raw", "due", "pay", "label")),
+        Mask("redact", Rule("support", "masks[10]")),
+    ),
+)
