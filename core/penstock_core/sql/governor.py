@@ -193,8 +193,11 @@ class _Judge:
 
 def _check_columns(facts: Facts) -> None:
     """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
-    if facts.system_column and facts.touched:
-        reason = f"column {facts.system_column} may not be read together with masked columns"
+    if facts.system_columns and facts.touched:
+        reason = f"column {min(facts.system_columns)} may not be read together with masked columns"
+        raise Refused(Denial(reason, "use the primary key"))
+    if facts.laid_out and "ctid" in facts.system_columns:
+        reason = f"column ctid may not be read from {facts.laid_out}: where rows lie depends on masked values"
         raise Refused(Denial(reason, "use the primary key"))
     if facts.unknown_column:
         reason = f'column "{facts.unknown_column}" does not exist'

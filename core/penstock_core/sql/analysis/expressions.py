@@ -132,7 +132,7 @@ class ExpressionRules(CodeRules, ABC):
             self.owned_column(node, name, scope)
             return
         if name in SYSTEM_COLUMNS:
-            self.facts.system_column = name
+            self.facts.system_columns.add(name)
             return
         for source in scope.find(name):
             self.whole_row(source)
@@ -207,7 +207,7 @@ class ExpressionRules(CodeRules, ABC):
     def attribute(self, name: str, source: Source) -> None:
         """`t.name` where t has no such column (that is known): the server calls the function `name` with the row."""
         if name in SYSTEM_COLUMNS:
-            self.facts.system_column = name
+            self.facts.system_columns.add(name)
         elif self.is_function(name):
             self.whole_row(source)
             self.called_by_dot(name)
@@ -225,7 +225,7 @@ class ExpressionRules(CodeRules, ABC):
                 if owner is not None and name in owner.hidden:
                     raise hidden_column(name)
                 if name in SYSTEM_COLUMNS:
-                    self.facts.system_column = name
+                    self.facts.system_columns.add(name)
                 elif not known and self.is_function(name):
                     self.called_by_dot(name)
             else:

@@ -34,6 +34,8 @@ class Facts:
     drops_temporary: bool = False
     changes_search_path: bool = False
     resets_search_path: bool = False
-    # What is a reason to refuse only if governed data is touched, found out at the end: a hidden system column.
-    system_column: str = ""
+    # A relation is read whose rows lie on disk by masked values (its children's, say), if it is not governed itself.
+    laid_out: str = ""
+    # What is a reason to refuse only if governed data is touched, found out at the end: hidden system columns.
+    system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""

@@ -191,6 +191,7 @@ class QueryRules(RowRules):
         reason = self.governed.unreadable.get(relation.key)
         if reason:
             raise refused(f"{relation.schema}.{relation.name} can't be read: {reason}", "read the tables it is made of")
+        self.laid_out(item, relation)
         if relation.key in self.governed.disarmed and not self.governed.governs(relation):
             self.facts.pinned = True
             return self.substitute(item, relation)
@@ -199,6 +200,11 @@ class QueryRules(RowRules):
             return item
         self.note_masked(relation)
         return self.substitute(item, relation)
+
+    def laid_out(self, item: ast.RangeVar, relation: Relation) -> None:
+        """Remember what is read whose place on disk tells about masked values, though no column of it is masked."""
+        if self.governed.is_laid_out(relation, only=not item.inh):
+            self.facts.laid_out = f"{relation.schema}.{relation.name}"
 
     def temporary(self, item: ast.RangeVar) -> ast.RangeVar:
         """A table of the session's own. Its bare name could come to mean another's."""
@@ -310,7 +316,9 @@ class QueryRules(RowRules):
     def sample(self, item: ast.RangeTableSample, scope: Scope) -> tuple[ast.Node, list[Source]]:
         """TABLESAMPLE picks rows by where they lie on disk, which depends on values that are masked."""
         node, sources = self.from_item(item.relation, scope)
-        if sources[0].substituted:
+        sampled = sources[0].relation
+        only = isinstance(item.relation, ast.RangeVar) and not item.relation.inh
+        if sources[0].substituted or (sampled is not None and self.governed.is_laid_out(sampled, only=only)):
             raise refused(
                 f"TABLESAMPLE of {sources[0].name} would depend on masked values", "use ORDER BY and LIMIT instead"
             )

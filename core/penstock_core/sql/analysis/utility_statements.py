@@ -93,6 +93,12 @@ class UtilityRules(WriteRules):
                 "EXPLAIN of what reads masked columns is not allowed: it shows statistics of what is stored",
                 "run the statement itself",
             )
+        if self.facts.laid_out:
+            raise refused(
+                f"EXPLAIN of {self.facts.laid_out} is not allowed: it reads the rows of a relation with masked "
+                "columns, and shows statistics of what is stored",
+                "run the statement itself",
+            )
 
     # ---- tables that hold what a query read
 

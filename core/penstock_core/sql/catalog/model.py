@@ -53,6 +53,8 @@ class Column:
     # Those of `derives_from` whose values show here unchanged, so that the same mask fits; of the others something is
     # computed, and only a mask that does not look at the value is safe.
     copies: frozenset[ColumnName] = frozenset()
+    # True where reading it computes something that may fail for some values: of views and virtual generated columns.
+    fallible: bool = False
     # True where the base type is the one of the extension citext: text that is compared without regard to case.
     citext: bool = False
     # The base type with its modifier, as SQL for a cast; empty where it is type_sql (every type but domains).
@@ -121,6 +123,9 @@ class Relation:
     # Columns that decide which rows show or in what order: those of a view's WHERE, joins, GROUP BY, DISTINCT, …, those
     # a row security policy reads, and the key by which a partition got its rows. No mask on what shows can hide them.
     filters: frozenset[ColumnName] = frozenset()
+    # Columns that something is computed from, and may fail, whatever is asked of this view: not so in views that the
+    # planner merges into the query around.
+    evaluated: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()
     # What a view's definition or a row security policy uses of the system's own that masked identities may not use
@@ -136,6 +141,8 @@ class Relation:
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False
+    # Whether this is a view that keeps the conditions of queries over it outside: it is never merged into these.
+    security_barrier: bool = False
 
     @property
     def key(self) -> RelationName:

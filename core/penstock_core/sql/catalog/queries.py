@@ -26,7 +26,8 @@ SELECT c.oid::text, n.nspname, c.relname, c.relkind,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
        (SELECT string_agg(concat_ws('; ', 'SELECT ' || pg_get_expr(p.polqual, c.oid),
                                     'SELECT ' || pg_get_expr(p.polwithcheck, c.oid)), '; ')
-        FROM pg_policy p WHERE p.polrelid = c.oid)
+        FROM pg_policy p WHERE p.polrelid = c.oid),
+       EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o LIKE 'security_barrier=%')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
 """
@@ -36,7 +37,7 @@ SELECT c.oid::text, a.attnum, a.attname,
        TYPE_NAME(tn, t),
        TYPE_NAME(bn, b),
        format_type(t.oid, a.atttypmod), format_type(b.oid, base.typmod), b.typcategory,
-       a.attnotnull, a.attgenerated <> '',
+       a.attnotnull, a.attgenerated::text,
        CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
             THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
 FROM pg_attribute a
@@ -225,7 +226,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
-    ("relations", _document(_RELATIONS, 9)),
+    ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(CONSTRAINTS, 9)),
     ("inheritance", _document(_INHERITANCE, 2)),

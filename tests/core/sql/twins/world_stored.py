@@ -11,6 +11,9 @@ from penstock_core.policy.effective import Mask, MaskRule, Rule
 # A float's text is one digit long under extra_float_digits = -15: `0.25` becomes `0.2`, and `12.5` becomes `1e+01`.
 _FAILS = "1 / (length(w::text) - 3)"
 
+# Divided by zero for the one twin.
+_X = "1 / (pay - 100)"
+
 SCHEMA = f"""
 CREATE SCHEMA depot;
 CREATE DOMAIN depot.long AS float8 CHECK (length(VALUE::text) > 3);
@@ -53,10 +56,56 @@ CREATE TABLE depot.steady (
     CHECK (encode(raw, 'hex') <> ''), CHECK (age(timestamp '2030-01-01', due AT TIME ZONE 'UTC') > '-9 years')
 );
 CREATE INDEX steady_w ON depot.steady ((w * 2), (sqrt(w)), (due AT TIME ZONE 'UTC')) WHERE length(raw) > 0;
+CREATE TABLE depot.rack (id int, note text);
+CREATE TABLE depot.shelf (label text) INHERITS (depot.rack);
+CREATE TABLE depot.top_shelf () INHERITS (depot.shelf);
+CREATE TABLE depot.room (id int);
+CREATE TABLE depot.corner () INHERITS (depot.room);
+ALTER TABLE depot.shelf INHERIT depot.room;
+CREATE VIEW depot.rack_view AS SELECT id, note FROM depot.rack;
+CREATE VIEW depot.places AS SELECT id, ctid::text AS place FROM depot.rack;
+CREATE VIEW depot.places_of_two AS SELECT r.id, r.ctid::text AS place FROM depot.rack r, depot.owner;
+CREATE VIEW depot.sampled AS SELECT id FROM depot.rack TABLESAMPLE SYSTEM (50) REPEATABLE (7);
+CREATE TABLE depot.wages (id int PRIMARY KEY, dept int, pay int);
+CREATE VIEW depot.calc AS SELECT id, {_X} AS x FROM depot.wages;
+CREATE VIEW depot.calc_of_join AS SELECT o.id, s.x FROM depot.owner o LEFT JOIN depot.calc s ON s.id = o.id;
+CREATE VIEW depot.sums AS SELECT dept AS id, count(*) AS n, sum(pay) AS total, max(pay) AS most, avg(pay) AS mean
+    FROM depot.wages GROUP BY dept;
+CREATE VIEW depot.ranks AS SELECT id, rank() OVER (PARTITION BY dept ORDER BY id) AS place, lag(pay) OVER (ORDER BY id)
+    FROM depot.wages ORDER BY id;
+CREATE VIEW depot.paid AS SELECT id, pay FROM depot.wages ORDER BY id LIMIT 10;
+CREATE VIEW depot.locking AS SELECT w.id, w.dept FROM depot.wages w FOR UPDATE OF w;
+CREATE MATERIALIZED VIEW depot.kept AS SELECT id, pay / 10 AS x FROM depot.wages ORDER BY id;
+CREATE VIEW depot.in_cte AS WITH c AS (SELECT id, {_X} AS x FROM depot.wages w FOR UPDATE OF w) SELECT id, x FROM c;
+CREATE VIEW depot.in_cte_only AS WITH c AS (SELECT id, {_X} AS x FROM depot.wages FOR UPDATE) SELECT id FROM c;
+CREATE VIEW depot.in_kept_cte AS WITH c AS MATERIALIZED (SELECT id, {_X} AS x FROM depot.wages) SELECT id FROM c;
+CREATE VIEW depot.in_random_cte AS WITH c AS (SELECT id, {_X} AS x FROM depot.wages WHERE random() < 2)
+    SELECT id FROM c;
+CREATE VIEW depot.in_deep_cte AS WITH c AS (SELECT s.id, s.x FROM (SELECT id, {_X} AS x FROM depot.wages w FOR SHARE) s)
+    SELECT id, x FROM c;
+CREATE VIEW depot.in_plain_cte AS WITH c AS (SELECT id, {_X} AS x FROM depot.wages) SELECT id, x FROM c;
+CREATE VIEW depot.in_group AS SELECT dept AS id, max({_X}) AS x FROM depot.wages GROUP BY dept;
+CREATE VIEW depot.in_order AS SELECT id, {_X} AS x FROM depot.wages ORDER BY id;
+CREATE VIEW depot.in_limit AS SELECT id, {_X} AS x FROM depot.wages LIMIT 10;
+CREATE VIEW depot.in_offset AS SELECT id, {_X} AS x FROM depot.wages OFFSET 0;
+CREATE VIEW depot.in_lock AS SELECT id, {_X} AS x FROM depot.wages FOR UPDATE;
+CREATE VIEW depot.in_subquery_of_lock AS SELECT s.id, s.x FROM (SELECT id, {_X} AS x FROM depot.wages) s FOR UPDATE;
+CREATE VIEW depot.in_window AS SELECT id, {_X} AS x, row_number() OVER () AS n FROM depot.wages;
+CREATE VIEW depot.in_random AS SELECT id, {_X} AS x, random() AS r FROM depot.wages;
+CREATE VIEW depot.in_set AS SELECT id, {_X} AS x, generate_series(1, 2) AS n FROM depot.wages;
+CREATE VIEW depot.in_barrier WITH (security_barrier) AS SELECT id, {_X} AS x FROM depot.wages;
+CREATE VIEW depot.in_union AS SELECT id, {_X} AS x FROM depot.wages UNION ALL SELECT 7, 7;
+CREATE VIEW depot.over_union AS SELECT id, x FROM depot.calc UNION ALL SELECT 7, 7;
+CREATE VIEW depot.over_limit AS SELECT id, x FROM depot.calc LIMIT 10;
+CREATE VIEW depot.over_over_limit AS SELECT id, x FROM depot.over_limit;
+CREATE VIEW depot.over_join AS SELECT id, x FROM depot.calc_of_join ORDER BY id;
+CREATE VIEW depot.over_distinct AS SELECT DISTINCT ON (id) id, x FROM depot.calc;
 """
 
 NEWER = {
-    18: """
+    18: f"""
+CREATE TABLE depot.virtual_wages (id int PRIMARY KEY, pay int, x int GENERATED ALWAYS AS ({_X}));
+CREATE VIEW depot.over_virtual AS SELECT id, x FROM depot.virtual_wages ORDER BY id;
 CREATE TABLE depot.by_virtual (id int PRIMARY KEY, w float8, note text, v int GENERATED ALWAYS AS (length(w::text)),
     CONSTRAINT v_is_long CHECK (v > 3));
 CREATE TABLE depot.by_virtual_row (id int PRIMARY KEY, w float8, note text,
@@ -73,6 +122,9 @@ _NEWER_TABLES_OF_W = ("by_virtual", "by_virtual_row", "by_virtual_null")
 
 # Per twin: a float, a byte, a moment.
 _VALUES = {"left": ("0.25", r"\x41", "2030-02-28 21:00Z"), "right": ("12.5", r"\x01", "2030-02-10 21:00Z")}
+_WAGES = {"left": (100, 200, 300), "right": (250, 120, 110)}
+# How wide the rows are that a parent shows.
+_WIDTHS = {"left": 10, "right": 1000}
 
 
 def fill(twin: str, version: int) -> str:
@@ -86,6 +138,14 @@ def fill(twin: str, version: int) -> str:
         f"INSERT INTO depot.owner VALUES (1); INSERT INTO depot.owned VALUES (1, 1, {w});",
         f"INSERT INTO depot.steady (id, w, raw, due, note) VALUES (1, {w}, '{raw}', '{due}', 'n');",
     ]
+    for number, pay in enumerate(_WAGES[twin], 1):
+        lines.append(f"INSERT INTO depot.wages VALUES ({number}, {number % 2}, {pay});")
+        if version >= 18:
+            lines.append(f"INSERT INTO depot.virtual_wages (id, pay) VALUES ({number}, {pay});")
+    for number in range(60):
+        table = "top_shelf" if number % 2 else "shelf"
+        lines.append(f"INSERT INTO depot.{table} VALUES ({number}, 'n', repeat('x', {_WIDTHS[twin]}));")
+    lines.append("REFRESH MATERIALIZED VIEW depot.kept; ANALYZE depot.rack; ANALYZE depot.shelf;")
     return "\n".join(lines)
 
 
