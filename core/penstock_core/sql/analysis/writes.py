@@ -176,7 +176,8 @@ class WriteRules(TargetRules):
         columns = relation.columns if relation is not None else ()
         known = None if relation is None else frozenset(column.name for column in columns)
         not_null = frozenset(column.name for column in columns if column.not_null)
-        if not chooses(where, Target(target_name(name), known, not_null)):
+        key = relation.key if relation is not None else None
+        if not chooses(where, Target(target_name(name), key, known, not_null)):
             place = f"{relation.schema}.{relation.name}" if relation is not None else name.relname if name else ""
             without = "without WHERE" if where is None else "with a WHERE that is always true"
             raise refused(f"{verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)

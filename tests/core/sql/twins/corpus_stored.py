@@ -7,9 +7,9 @@ _ZONE = "SET timezone = 'Asia/Tokyo'; "
 
 # Views that are no part of the query around, so that all they compute is computed where their rows are carried.
 _COMPUTING = (
-    "in_cte", "in_cte_only", "in_kept_cte", "in_random_cte", "in_deep_cte", "in_plain_cte", "in_group", "in_order", "in_limit", "in_offset", "in_lock",
-    "in_subquery_of_lock", "in_window", "in_random", "in_set", "in_barrier", "in_union", "over_union", "over_limit",
-    "over_over_limit", "over_join", "over_distinct",
+    "in_cte", "in_cte_only", "in_kept_cte", "in_random_cte", "in_deep_cte", "in_plain_cte", "in_group", "in_order",
+    "in_limit", "in_offset", "in_lock", "in_subquery_of_lock", "in_window", "in_random", "in_set", "in_barrier",
+    "in_union", "over_union", "over_limit", "over_over_limit", "over_join", "over_distinct",
 )  # fmt: skip
 
 
