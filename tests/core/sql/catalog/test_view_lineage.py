@@ -8,7 +8,7 @@ import pytest
 from tests.core.sql.test_governor import table, text_column
 
 from penstock_core.sql.catalog.model import Catalog, Column, Relation
-from penstock_core.sql.catalog.view_hazards import hazards
+from penstock_core.sql.catalog.view_hazards import hazards, passes_on
 from penstock_core.sql.catalog.view_lineage import Lineage, view_lineage
 
 
@@ -220,8 +220,17 @@ def test_what_is_not_understood_is_said(definition: str) -> None:
         ("SELECT query_to_xml('x', true, true, '')", ("function query_to_xml",)),
         ("SELECT 1 WHERE EXISTS (SELECT FROM pg_catalog.ts_stat('x'))", ("function ts_stat",)),
         ("SELECT public.own()", ()),
+        # What FOR UPDATE names is of the FROM clause beside it.
+        ("SELECT p.id FROM public.person p FOR UPDATE OF p", ()),
+        ("SELECT u.id FROM public.u FOR UPDATE OF u SKIP LOCKED", ()),
+        ("SELECT c.oid FROM pg_authid c FOR SHARE OF c", ("pg_catalog.pg_authid",)),
         ("not SQL", ("a definition that was not understood",)),
     ],
 )
 def test_hazards_in_definitions(definition: str, found: tuple[str, ...]) -> None:
     assert hazards(definition) == found
+
+
+def test_what_is_locked_is_no_catalog_to_write_to() -> None:
+    assert not passes_on("SELECT p.id FROM public.person p FOR UPDATE OF p")
+    assert passes_on("SELECT p.oid FROM pg_class p FOR UPDATE OF p")
