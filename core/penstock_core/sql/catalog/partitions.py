@@ -20,7 +20,7 @@ def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -
     wholes = list(_wholes(relation, relations))
     of_wholes = [one for whole in wholes for one in whole.constraints if one.kind == "k"]
     keys = frozenset().union(*(one.columns for one in of_wholes))
-    if not keys:
+    if not of_wholes:
         return relation
     # The bounds are a check; so is a NOT NULL that only this one has.
     stricter = [column.name for column in relation.columns if _is_stricter(column.name, wholes, relation)]
@@ -33,6 +33,8 @@ def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -
         referenced=relation.referenced | keys if relation.referenced else relation.referenced,
         cascades=tuple(replace(one, columns=one.columns | keys) for one in relation.cascades),
         filters=relation.filters | {(*relation.key, name) for name in keys},
+        # Its bounds are computed as the key is.
+        write_calls=tuple(sorted({*relation.write_calls, *(name for whole in wholes for name in whole.write_calls)})),
     )
 
 

@@ -80,7 +80,7 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refob
 """
 
 # Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
-# when it is written to: checks, defaults, index expressions.
+# when it is written to: checks, defaults, index expressions, partition keys.
 _EXPRESSIONS = """
 WITH expression(relation, moment, classid, objid) AS (
     SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
@@ -90,6 +90,7 @@ WITH expression(relation, moment, classid, objid) AS (
     UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
     UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
                                                                                     OR indpred IS NOT NULL
+    UNION ALL SELECT partrelid, 'w', 'pg_class'::regclass, partrelid FROM pg_partitioned_table
 )
 """
 
@@ -183,18 +184,20 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND
 WHERE p.oid >= 16384 AND m.objid IS NULL
 """
 
-# Types that are compared by functions of the user's, and functions of theirs that indexes compare by.
+# Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
+# by.
 _ORDERS = """
 SELECT DISTINCT n.nspname, t.typname, c.opcdefault, k.relname, kn.nspname, p.proname, pn.nspname, x.extname
 FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod JOIN pg_type t ON t.oid = c.opcintype
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND (f.amproclefttype = c.opcintype OR f.amprocrighttype = c.opcintype)
 JOIN pg_proc p ON p.oid = f.amproc JOIN pg_namespace pn ON pn.oid = p.pronamespace
-LEFT JOIN pg_index i ON c.oid = ANY (i.indclass)
-LEFT JOIN pg_class k ON k.oid = i.indrelid LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
+LEFT JOIN (SELECT indrelid, unnest(indclass) FROM pg_index UNION ALL SELECT partrelid, unnest(partclass)
+           FROM pg_partitioned_table) i(relation, class) ON i.class = c.oid
+LEFT JOIN pg_class k ON k.oid = i.relation LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
 LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = e.refobjid
-WHERE p.oid >= 16384 AND (i.indexrelid IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
+WHERE p.oid >= 16384 AND (i.relation IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
 """
 
 # Functions that run whenever a table comes or goes.

@@ -72,6 +72,10 @@ class _Reader:
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
         for oid, number, name, *_ in rows["columns"]:
             self._attributes[oid][number] = name
+        # By the oid of what reads, and whether it is a view, policy or generated column: what it reads.
+        self._dependencies: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+        for oid, kind, _, other, number in rows["dependencies"]:
+            self._dependencies[oid, kind].append((other, number))
         # Where the extension citext put its type.
         self._citext = {
             (schema, name) for name, schema, _, extension, *_ in rows["types"] if name == extension == "citext"
@@ -213,8 +217,8 @@ class _Reader:
         """What the view's definition (v) or the row security policies (p) of that relation read."""
         columns: set[ColumnName] = set()
         relations: set[RelationName] = set()
-        for relation, kind, _, other, number in self._rows["dependencies"]:
-            if relation == oid and kind == wanted and other in self._names:
+        for other, number in self._dependencies.get((oid, wanted), ()):
+            if other in self._names:
                 relations.add(self._names[other])
                 if number in self._attributes[other]:
                     columns.add((*self._names[other], self._attributes[other][number]))

@@ -28,9 +28,9 @@ _FREE_OF_SETTINGS = """
 # Whether an expression (its text, of one or more parts) gives the same in any session. Where it makes a value of a
 # domain, the checks of domains have to be so too.
 _STEADY = """
-    (SELECT FREE AND (e.nodes !~ '[{]COERCETODOMAIN' OR NOT EXISTS (
+    (SELECT e.nodes = '' OR (FREE AND (e.nodes !~ '[{]COERCETODOMAIN' OR NOT EXISTS (
          SELECT FROM pg_constraint d WHERE d.contypid <> 0 AND d.conbin IS NOT NULL
-         AND NOT (d.convalidated AND CHECKED)))
+         AND NOT (d.convalidated AND CHECKED))))
      FROM (SELECT concat(PARTS)) AS e(nodes))
 """.replace("FREE", _FREE_OF_SETTINGS.replace("NODES", "e.nodes")).replace(
     "CHECKED", _FREE_OF_SETTINGS.replace("NODES", "d.conbin::text")

@@ -65,6 +65,9 @@ LEAKS: dict[str, str] = {
     "33 comparison of rows under a time zone": _ZONE + "UPDATE depot.by_row SET note = 'x'",
     "33 index of a child under a setting": _DIGITS + "UPDATE depot.base SET note = 'x'",
     "33 index of what a deletion changes, under a setting": _DIGITS + "DELETE FROM depot.owner",
+    "37 function in a partition key": "INSERT INTO depot.shaped VALUES (1)",
+    "37 function in the bounds of a partition": "INSERT INTO depot.shaped_all VALUES (1)",
+    "37 function that a partition key compares by": "INSERT INTO depot.ordered VALUES (1, 'c')",
     **{f"25 view that computes, {view.replace('_', ' ')}": _carried(view) for view in _COMPUTING},
     "25 view that computes, read": "SELECT id FROM depot.in_cte",
     "25 view that computes, merged": "MERGE INTO log USING depot.in_group v ON v.id = log.n WHEN MATCHED THEN DELETE",
@@ -112,6 +115,7 @@ DENY: dict[str, str] = {
     "26 place of a row of a parent, prepared": "PREPARE p AS SELECT ctid FROM depot.rack; EXECUTE p",
     "26 size of a parent": "SELECT pg_relation_size('depot.rack')",
     "26 size of a child": "SELECT pg_total_relation_size('depot.shelf')",
+    "37 function that bounds of a partition compare by": "INSERT INTO depot.ordered_some VALUES (1, 'c')",
     **LEAKS,
     **{name: text for name, (_, text) in LEAKS_SINCE.items()},
 }

@@ -112,6 +112,9 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "what may fail in views of views": _lineage(lambda found: replace(found, fallible=(False,) * len(found.derived))),
     "views after those they read": _read_again(_outer_first),
     "views that are barriers": _lineage(lambda found: found, barrier=False),
+    "code in partition keys": forgetting(
+        lambda relation, _: replace(relation, write_calls=(), calls=()) if relation.schema == "depot" else relation
+    ),
     "rows of children": _children_are_elsewhere,
     "places of children's rows in views": forgetting(_views_read_what_they_name),
     "generated columns": _constraints(lambda _, one: None if one.kind == "g" else one),

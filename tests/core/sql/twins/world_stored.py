@@ -99,6 +99,12 @@ CREATE VIEW depot.over_union AS SELECT id, x FROM depot.calc UNION ALL SELECT 7,
 CREATE VIEW depot.over_limit AS SELECT id, x FROM depot.calc LIMIT 10;
 CREATE VIEW depot.over_over_limit AS SELECT id, x FROM depot.over_limit;
 CREATE VIEW depot.over_join AS SELECT id, x FROM depot.calc_of_join ORDER BY id;
+CREATE FUNCTION depot.shape(int) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT CASE WHEN public.peek(1) < ''dk'' THEN NULL ELSE $1 END';
+CREATE TABLE depot.shaped (id int, note text) PARTITION BY RANGE (depot.shape(id));
+CREATE TABLE depot.shaped_all PARTITION OF depot.shaped FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+CREATE TABLE depot.ordered (id int, note text) PARTITION BY RANGE (note public.fair_ops);
+CREATE TABLE depot.ordered_some PARTITION OF depot.ordered FOR VALUES FROM ('m') TO ('a');
 CREATE VIEW depot.over_distinct AS SELECT DISTINCT ON (id) id, x FROM depot.calc;
 """
 
