@@ -12,7 +12,7 @@ CONFORMANCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance kill soak bench e2e e2e-up e2e-down crds diagrams lock clean
+.PHONY: help demo test lint format unit conformance kill soak bench e2e e2e-up e2e-down crds diagrams messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,9 @@ crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md
+
+messages: $(VENV)/ready ## write docs/messages.md from the code
+	$(RUN) python docs/messages.py --write
 
 lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock

@@ -12,8 +12,8 @@ from pglast import ast
 
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.allowlists.statement_kinds import kind_of
-from penstock_core.sql.analysis.facts import Facts
-from penstock_core.sql.analysis.writes import Writing
+from penstock_core.sql.bind.references import Bound
+from penstock_core.sql.bind.writes import Writing
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.refusal import refused
 
@@ -33,9 +33,9 @@ _SILENT = (
 )
 
 
-def row_limit(limit: Limit | None, statements: Sequence[ast.Node], facts: Facts, catalog: Catalog) -> Limit | None:
+def row_limit(limit: Limit | None, statements: Sequence[ast.Node], bound: Bound, catalog: Catalog) -> Limit | None:
     """The limit, if it is to be kept of that text. Raises Refused where it could not be."""
-    if limit is None or not any(_may_return_rows(statement, facts, catalog) for statement in statements):
+    if limit is None or not any(_may_return_rows(statement, bound, catalog) for statement in statements):
         return None
     if any(isinstance(statement, ast.CopyStmt) for statement in statements):
         raise refused("COPY … TO can't be held to a number of rows", "use SELECT", limit.rule)
@@ -45,16 +45,16 @@ def row_limit(limit: Limit | None, statements: Sequence[ast.Node], facts: Facts,
     return limit
 
 
-def _may_return_rows(statement: ast.Node, facts: Facts, catalog: Catalog) -> bool:
+def _may_return_rows(statement: ast.Node, bound: Bound, catalog: Catalog) -> bool:
     if isinstance(statement, ast.CopyStmt):
         return not statement.is_from
     if isinstance(statement, Writing):
-        return statement.returningClause is not None or _may_be_rewritten(facts, catalog)
+        return statement.returningClause is not None or _may_be_rewritten(bound, catalog)
     changes = kind_of(statement) is not None and not isinstance(statement, ast.CallStmt)
     return not (changes or isinstance(statement, _SILENT))
 
 
-def _may_be_rewritten(facts: Facts, catalog: Catalog) -> bool:
+def _may_be_rewritten(bound: Bound, catalog: Catalog) -> bool:
     """Whether rules of the database's own (of a view's base table, perhaps) could add a SELECT to a write."""
-    relations = [catalog.relations.get(key) for key in facts.relations]
+    relations = [catalog.relations.get(key) for key in bound.relations]
     return any(relation is None or relation.has_rules or relation.kind == "v" for relation in relations)

@@ -1,118 +1,89 @@
-"""Rules for the target of a statement that writes: which relations may be one, and how its masked columns are read.
+"""What may be written to, where something is masked: which targets, and what constraints would tell.
 
-Nothing can stand in a target's place, so each reference to one of its masked columns is replaced by the mask. What no
-replacement can hide is refused: constraints that tie what is written to masked values answer questions about these.
+Nothing can be put in a target's place, so each reference to one of its masked columns is replaced by the mask
+(`relations.py`). What no replacement can hide is refused: constraints that tie what is written to masked values answer
+questions about these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from pglast import ast
-
-from penstock_core.sql.analysis.queries import QueryRules
+from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
+from penstock_core.sql.bind.references import Effect, TargetWritten
 from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
+from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import refused
-from penstock_core.sql.resolve.name_resolution import unknown_relation
-from penstock_core.sql.resolve.scopes import Source
 from penstock_core.sql.syntax.type_names import name_parts
-
-# Each is replaced by some hundred words.
-_MOST_REFERENCES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a statement does to its target."""
-
-    # What it is called, and what it does: of insert, update and delete those it may do.
-    verb: str
-    actions: frozenset[str]
-    # The columns that it sets in rows that are there.
-    sets: frozenset[str] = frozenset()
-
-    def carried(self, cascade: Cascade) -> Effect | None:
-        """What a foreign key that follows does in its own table; None if it does nothing."""
-        if self == _UNKNOWN:
-            return self
-        if cascade.on_delete and "delete" in self.actions:
-            return Effect(self.verb, frozenset({"delete", "update"}), cascade.changes)
-        if cascade.on_update and not cascade.columns.isdisjoint(self.sets):
-            return Effect(self.verb, frozenset({"update"}), cascade.changes)
-        return None
-
 
 # What a view passes on to its tables.
 _UNKNOWN = Effect("write", frozenset())
-INSERT, DELETE = (Effect(verb, frozenset({verb})) for verb in ("insert", "delete"))
-# It asks no row anything.
-_TRUNCATE = Effect("truncate", frozenset())
 
 
-def update(targets: Iterable[Any] | None) -> Effect:
-    """The effect of an UPDATE that sets those."""
-    return Effect("update", frozenset({"update"}), sets(targets))
+def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
+    """The target of a statement. Raises Refused if it may not be written to in that way."""
+    resolved, name = certain(written.resolved), written.item
+    if resolved is None:
+        raise unknown_relation(name)
+    if resolved.temporary:
+        temporary(authorizer, name, resolved)
+        return
+    target = _Target(authorizer.governed)
+    target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+    if resolved.relation is not None:
+        target.answered(resolved.relation, written.effect, resolved.relation)
+        target.writable(resolved.relation, written.effect)
+        authorizer.found.touched |= target.touched
+    qualify(authorizer, name, resolved)
 
 
-def target_name(name: ast.RangeVar | None) -> str:
-    """What a target is called in its statement."""
-    alias = None if name is None or name.alias is None else name.alias.aliasname
-    return alias or (name.relname if name is not None else None) or ""
+def unmasked_target(authorizer: Authorizer, written: TargetWritten) -> None:
+    """Nothing is masked: only the system's own relations are not written to."""
+    resolved = certain(written.resolved)
+    if resolved is not None and not resolved.temporary:
+        _Target(authorizer.governed).ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
 
 
-def sets(targets: Iterable[Any] | None) -> frozenset[str]:
-    """The columns that a SET clause names."""
-    return frozenset(target.name or "" for target in targets or ())
+def unmasked_view(authorizer: Authorizer, relation: Relation) -> None:
+    """A view over that relation must not lead to the system's own relations."""
+    _Target(authorizer.governed).ends_here(relation)
 
 
-class TargetRules(QueryRules):
-    """Looks after targets and what reads them; `writes.py` knows the statements."""
+def _of_the_user(schema: str, name: str, relation: Relation | None) -> Relation:
+    if relation is None:
+        raise refused(f"{schema}.{name} may not be written to", "use the statements made for it")
+    return relation
 
-    def target(
-        self, name: ast.RangeVar | None, effect: Effect, ctes: Collection[str] = ()
-    ) -> tuple[Source, Relation | None]:
-        """The target as a source of its statement. Raises Refused if it may not be written to in that way."""
-        if name is None:
-            raise refused(f"{effect.verb.upper()} without a target is not understood", "name the table")
-        if not name.schemaname and name.relname in ctes:
-            raise refused(f"{name.relname} is a table of WITH, which can't be written to", "name the table's schema")
-        meaning = self.names.relation(name)
-        alias = target_name(name)
-        if meaning is None:
-            if self.masked:
-                raise unknown_relation(name)
-            return Source(alias, None), None
-        if meaning.temporary:
-            self.temporary(name)
-            return Source(alias, None, schema=meaning.schema if name.alias is None else ""), None
-        if meaning.relation is None:
-            raise refused(f"{meaning.schema}.{meaning.name} may not be written to", "use the statements made for it")
-        relation = meaning.relation
-        self.facts.relations.add(relation.key)
-        self.ends_here(relation)
-        if self.masked:
-            self.answered(relation, effect, relation)
-            self.writable(relation, effect)
-        self.qualify(name, meaning)
-        schema = meaning.schema if name.alias is None else ""
-        columns = tuple(column.name for column in relation.columns)
-        governed = relation if self.governed.governs(relation) else None
-        return Source(alias, columns, schema=schema, relation=relation, target=governed), relation
 
-    def truncated(self, name: ast.RangeVar) -> None:
-        """A table that is emptied. Raises Refused if that may run code that could read masked columns."""
-        self.target(name, _TRUNCATE)
+def carried(effect: Effect, cascade: Cascade) -> Effect | None:
+    """What a foreign key that follows the effect does in its own table; None if it does nothing."""
+    if effect == _UNKNOWN:
+        return effect
+    if cascade.on_delete and "delete" in effect.actions:
+        return Effect(effect.verb, frozenset({"delete", "update"}), cascade.changes)
+    if cascade.on_update and not cascade.columns.isdisjoint(effect.sets):
+        return Effect(effect.verb, frozenset({"update"}), cascade.changes)
+    return None
+
+
+@dataclass(slots=True)
+class _Target:
+    """Refuses targets by what a statement would do to them."""
+
+    governed: Governed
+    # Whether something with masked columns is written to.
+    touched: bool = False
 
     # ---- which relations
 
     def ends_here(self, relation: Relation) -> None:
         """Refuses views through which settings, or catalogs, would be written to."""
         for key in self._reached(relation, _UNKNOWN):
-            if self.catalog.relations[key].passes_on:
+            if self.governed.catalog.relations[key].passes_on:
                 raise refused(
-                    f"{relation.schema}.{relation.name} can't be written to: it shows the system's own relations",
+                    f"{relation.schema}.{relation.name} cannot be written to: it shows the system's own relations",
                     "use the statements made for it",
                 )
 
@@ -120,24 +91,24 @@ class TargetRules(QueryRules):
         """Refuses a target whose writing would run code that could read masked columns, or can't be followed."""
         family = self._family(relation)
         for key, effects in self._reached(relation, effect).items():
-            reached = self.catalog.relations[key]
+            reached = self.governed.catalog.relations[key]
             # Besides what the statement does itself, to rows of the relation and of its children.
             others = effects - {effect} if key in family else effects
             named = _place(reached, relation)
             if self.governed.governs(reached):
-                self.facts.touched = True
+                self.touched = True
                 self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
             for other in others:
                 self.answered(reached, other, relation)
             reason = self.governed.unreadable.get(key)
             # Through what it inherits from or is part of, it is no matter who chose its rows.
             if reason and (others or key == relation.key or reached.calls):
-                raise refused(f"{named} can't be written to: {reason}", "write to other tables")
+                raise refused(f"{named} cannot be written to: {reason}", "write to other tables")
             self.storable(reached, named)
             if reached.has_triggers or reached.has_rules or reached.write_calls:
                 code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
                 raise refused(
-                    f"{named} can't be written to: that runs code of the database's own ({code}) which could read "
+                    f"{named} cannot be written to: that runs code of the database's own ({code}) which could read "
                     "masked columns",
                     "write to other tables",
                 )
@@ -163,9 +134,9 @@ class TargetRules(QueryRules):
 
     def storable(self, relation: Relation, named: str) -> None:
         """Refuses a target with a column whose type runs the user's code when it is written to, or whose rows do."""
-        if relation.key in self.catalog.coded_types:
+        if relation.key in self.governed.catalog.coded_types:
             raise refused(
-                f"{named} can't be written to: its row type runs code of the database's own which could read masked "
+                f"{named} cannot be written to: its row type runs code of the database's own which could read masked "
                 "columns",
                 "write to other tables",
             )
@@ -174,7 +145,7 @@ class TargetRules(QueryRules):
             key = (schema, name)
             if self.governed.runs_code(key):
                 raise refused(
-                    f"{named} can't be written to: type {column.type_name} of its column {column.name} runs code of "
+                    f"{named} cannot be written to: type {column.type_name} of its column {column.name} runs code of "
                     "the database's own which could read masked columns",
                     "write to other tables",
                 )
@@ -185,13 +156,13 @@ class TargetRules(QueryRules):
         pending = [(relation.key, effect)]
         while pending:
             key, what = pending.pop()
-            present = self.catalog.relations.get(key)
+            present = self.governed.catalog.relations.get(key)
             if present is None or what in reached.get(key, ()):
                 continue
             reached.setdefault(key, set()).add(what)
             pending.extend((child, what) for child in self.governed.children.get(key, ()))
-            carried = [(one.relation, what.carried(one)) for one in present.cascades]
-            pending.extend((name, other) for name, other in carried if other is not None)
+            follows = [(one.relation, carried(what, one)) for one in present.cascades]
+            pending.extend((name, other) for name, other in follows if other is not None)
             if present.kind == "v":
                 pending.extend((source, _UNKNOWN) for source in sorted(present.sources))
         return reached
@@ -202,8 +173,8 @@ class TargetRules(QueryRules):
         pending = [relation.key]
         while pending:
             key = pending.pop()
-            if key not in family and key in self.catalog.relations:
-                family[key] = self.catalog.relations[key]
+            if key not in family and key in self.governed.catalog.relations:
+                family[key] = self.governed.catalog.relations[key]
                 pending.extend(self.governed.children.get(key, ()))
         return family
 
@@ -284,19 +255,6 @@ class TargetRules(QueryRules):
             masked = self._masked(relation)
             if masked:
                 yield relation, masked
-
-    # ---- what is read of it
-
-    def target_column(self, node: ast.ColumnRef, source: Source, name: str) -> None:
-        relation = source.target
-        column = relation.column(name) if relation is not None else None
-        value = self.substitutions.value(relation, column, source.name) if relation and column else None
-        if relation is None or value is None:
-            return
-        self.facts.masked.add((*relation.key, name))
-        self.replacements.add(node, value)
-        if len(self.replacements) > _MOST_REFERENCES:
-            raise refused(f"the statement names masked columns more than {_MOST_REFERENCES} times", "split it")
 
 
 def _name(relation: Relation) -> str:

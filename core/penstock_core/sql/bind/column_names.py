@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pglast import ast, enums
 
-from penstock_core.sql.resolve.scopes import MOST_COLUMNS, Columns, Scope
+from penstock_core.sql.bind.scopes import MOST_COLUMNS, Columns, Scope
 
 _FIXED: dict[type[ast.Node], str] = {
     ast.A_ArrayExpr: "array",

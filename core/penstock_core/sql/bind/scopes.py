@@ -1,7 +1,4 @@
-"""What names mean at one place in a query: the sources a FROM clause brings, the queries around, the CTEs in reach.
-
-Which refusals follow is decided where names are used (`expressions.py`, `queries.py`).
-"""
+"""What names mean at one place in a query: the sources a FROM clause brings, the queries around, the CTEs in reach."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pglast import ast
 
-from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.catalog.model import Relation, RelationName
 
 # The output columns of something; None where they can't be known without the server.
 Columns = tuple[str, ...] | None
@@ -18,7 +15,16 @@ Columns = tuple[str, ...] | None
 MOST_COLUMNS = 1664
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node is found in the tree: the field of its owner, and its position where that holds a list."""
+
+    owner: ast.Node
+    field: str
+    position: int | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Source:
     """One entry of a FROM clause, or the target of a statement that writes."""
 
@@ -26,20 +32,16 @@ class Source:
     columns: Columns
     # The schema it may be named with besides: that of a relation without alias.
     schema: str = ""
-    # Columns of a system catalog that must not be read.
-    hidden: frozenset[str] = frozenset()
-    # True where the relation was replaced by a masked subquery.
-    substituted: bool = False
-    # Of such a one: its primary key, if none of it is masked.
-    key: tuple[str, ...] = ()
-    # The relation that it is, as it stands in the text (not replaced), and where it stands in a FROM clause.
+    # The user's relation that it is, or the system's.
     relation: Relation | None = None
+    system: RelationName | None = None
+    # Its name in the text, and where in the tree it is; not of a statement's target, which nothing can replace.
     item: ast.RangeVar | None = None
+    place: Place | None = None
     # What a join with an alias holds.
     members: tuple[Source, ...] = ()
-    # The governed relation that a writing statement names as its target, so that nothing can stand in its place: its
-    # masked columns are replaced one by one where they are read.
-    target: Relation | None = None
+    # Whether it is the target of a statement that writes.
+    target: bool = False
     # True for what only a qualified name reaches: the old and new rows in RETURNING.
     qualified_only: bool = False
 
@@ -57,7 +59,6 @@ class _Index:
     sources: dict[str, list[Source]]
     # Column → the sources that have it.
     columns: dict[str, list[Source]]
-    hidden: frozenset[str]
     # Whether some source may have other columns than those.
     open: bool
 
@@ -71,12 +72,11 @@ class _Index:
                 continue
             for column in dict.fromkeys(source.columns or ()):
                 columns.setdefault(column, []).append(source)
-        hidden = frozenset().union(*(source.hidden for source in sources))
         unsure = any(source.columns is None and not source.qualified_only for source in sources)
-        return cls(len(sources), by_name, columns, hidden, unsure)
+        return cls(len(sources), by_name, columns, unsure)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Scope:
     """The sources of one query level; outer levels are reached through `parent`."""
 
@@ -88,6 +88,8 @@ class Scope:
     outputs: frozenset[str] = frozenset()
     # Whether USING or NATURAL merged columns here: `*` then shows them in another order and number.
     merges: bool = False
+    # Of a query that reads one setting from pg_settings: its name, which the column `name` then is.
+    setting: str | None = None
     _index: _Index | None = None
 
     @property
@@ -102,7 +104,7 @@ class Scope:
         return Scope(list(sources), self, self.ctes)
 
     def beside(self) -> Scope:
-        """For what stands in this level's FROM clause without LATERAL: it sees only what is around this level."""
+        """For what is in this level's FROM clause without LATERAL: it sees only what is around this level."""
         return Scope([], self.parent, self.ctes)
 
     def levels(self) -> Iterator[Scope]:
@@ -129,10 +131,9 @@ def merged(sources: Iterable[Source], name: str) -> Source:
     columns: list[str] | None = []
     for part in parts:
         columns = None if columns is None or part.columns is None else [*columns, *part.columns]
-    hidden = frozenset().union(*(part.hidden for part in parts)) if parts else frozenset()
     if columns is not None and len(columns) > MOST_COLUMNS:
         columns = None
-    return Source(name, None if columns is None else tuple(columns), hidden=hidden, members=tuple(parts))
+    return Source(name, None if columns is None else tuple(columns), members=tuple(parts))
 
 
 def rename(columns: Columns, names: tuple[str, ...]) -> Columns:
