@@ -32,8 +32,10 @@ class Findings:
     writes: bool = False
     # The texts of the masked queries that are put into the text, by the identity of their trees.
     substituted: dict[int, str] = field(default_factory=dict)
+    # A relation that is read whose rows lie on disk by masked values, if only by those of its children.
+    laid_out: str = ""
     # What is a reason to refuse only if masked columns are touched, found out at the end.
-    system_column: str = ""
+    system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""
 
     @property

@@ -37,7 +37,7 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     elif resolved.relation is None:
         system_relation(authorizer, read, resolved)
         qualify(authorizer, read.item, resolved)
-    elif _is_replaced(authorizer, resolved.relation):
+    elif _is_replaced(authorizer, resolved.relation, only=not read.item.inh):
         substitute(authorizer, read.source, resolved.relation)
     else:
         qualify(authorizer, read.item, resolved)
@@ -51,12 +51,17 @@ def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
         system_relation(authorizer, read, resolved)
 
 
-def _is_replaced(authorizer: Authorizer, relation: Relation) -> bool:
-    """Whether a query is put in the relation's place. Raises Refused for one that can't be read."""
+def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> bool:
+    """Whether a query is put in the relation's place. Raises Refused for one that can't be read.
+
+    `only`: its own rows are read, not those of its children.
+    """
     governed = authorizer.governed
     reason = governed.unreadable.get(relation.key)
     if reason:
         raise refused(f"{relation.schema}.{relation.name} cannot be read: {reason}", "read the tables it is made of")
+    if governed.is_laid_out(relation, only=only):
+        authorizer.found.laid_out = f"{relation.schema}.{relation.name}"
     if governed.governs(relation):
         _note_masked(authorizer, relation)
         return True
@@ -147,7 +152,7 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
         _copy_of_system_relation(authorizer, resolved)
         return
     known = [column.name for column in relation.columns if not column.generated]
-    if not _is_replaced(authorizer, relation):
+    if not _is_replaced(authorizer, relation, only=True):
         qualify(authorizer, item, resolved)
         if not statement.attlist and relation.columns:
             # Not those that were added since the catalog was read.
@@ -181,7 +186,9 @@ def _copy_of_system_relation(authorizer: Authorizer, resolved: ResolvedRelation)
 
 def masked_sample(authorizer: Authorizer, sample: Sample) -> None:
     """TABLESAMPLE picks rows by where they are on disk, which depends on values that are masked."""
-    if sample.source in authorizer.substituted:
+    relation, item = sample.source.relation, sample.source.item
+    only = item is not None and not item.inh
+    if relation is not None and authorizer.governed.is_laid_out(relation, only=only):
         raise refused(
             f"TABLESAMPLE of {sample.source.name} would depend on masked values", "use ORDER BY and LIMIT instead"
         )

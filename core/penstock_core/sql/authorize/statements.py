@@ -92,7 +92,8 @@ def row_choice(authorizer: Authorizer, choice: RowChoice) -> None:
     columns = relation.columns if relation is not None else ()
     known = None if relation is None else frozenset(column.name for column in columns)
     not_null = frozenset(column.name for column in columns if column.not_null)
-    if not chooses(where, Target(target_name(item), known, not_null)):
+    key = relation.key if relation is not None else None
+    if not chooses(where, Target(target_name(item), key, known, not_null)):
         place = f"{relation.schema}.{relation.name}" if relation is not None else item.relname
         without = "without WHERE" if where is None else "with a WHERE that is always true"
         raise refused(f"{choice.verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)
@@ -149,6 +150,12 @@ def _masked_explain(authorizer: Authorizer, statement: ast.ExplainStmt) -> None:
     if authorizer.found.touched:
         raise refused(
             "EXPLAIN of what reads masked columns is not allowed: it shows statistics of what is stored",
+            "run the statement itself",
+        )
+    if authorizer.found.laid_out:
+        raise refused(
+            f"EXPLAIN of {authorizer.found.laid_out} is not allowed: it reads the rows of a relation with masked "
+            "columns, and shows statistics of what is stored",
             "run the statement itself",
         )
 

@@ -34,7 +34,7 @@ def _grouping(authorizer: Authorizer, grouping: kinds.Grouping) -> None:
 
 
 def _system_column(authorizer: Authorizer, column: kinds.SystemColumn) -> None:
-    authorizer.found.system_column = column.name
+    authorizer.found.system_columns.add(column.name)
 
 
 def _unknown_column(authorizer: Authorizer, column: kinds.UnknownColumn) -> None:
@@ -147,8 +147,11 @@ def check_edited(authorizer: Authorizer) -> None:
 
 def _check_columns(found: Findings) -> None:
     """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
-    if found.system_column and found.touched:
-        reason = f"column {found.system_column} may not be read together with masked columns"
+    if found.system_columns and found.touched:
+        reason = f"column {min(found.system_columns)} may not be read together with masked columns"
+        raise refused(reason, "use the primary key")
+    if found.laid_out and "ctid" in found.system_columns:
+        reason = f"column ctid may not be read from {found.laid_out}: where rows lie depends on masked values"
         raise refused(reason, "use the primary key")
     if found.unknown_column:
         raise unknown(f'column "{found.unknown_column}" does not exist', "42703")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.bind.references import Effect, TargetWritten
-from penstock_core.sql.catalog.model import Cascade, Relation, RelationName
+from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.type_names import name_parts
@@ -33,8 +33,8 @@ def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
     target = _Target(authorizer.governed)
     target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
     if resolved.relation is not None:
+        target.answered(resolved.relation, written.effect, resolved.relation)
         target.writable(resolved.relation, written.effect)
-        target.answered(resolved.relation, written.effect)
         authorizer.found.touched |= target.touched
     qualify(authorizer, name, resolved)
 
@@ -94,13 +94,12 @@ class _Target:
             reached = self.governed.catalog.relations[key]
             # Besides what the statement does itself, to rows of the relation and of its children.
             others = effects - {effect} if key in family else effects
-            through = "" if key == relation.key else f" (written to through {relation.schema}.{relation.name})"
-            named = f"{reached.schema}.{reached.name}{through}"
+            named = _place(reached, relation)
             if self.governed.governs(reached):
                 self.touched = True
                 self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
             for other in others:
-                self.answered(reached, other)
+                self.answered(reached, other, relation)
             reason = self.governed.unreadable.get(key)
             # Through what it inherits from or is part of, it is no matter who chose its rows.
             if reason and (others or key == relation.key or reached.calls):
@@ -118,12 +117,19 @@ class _Target:
         """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""
         verb, masked = effect.verb.upper(), self._masked(reached)
         if reached.kind not in ("r", "p"):
-            raise refused(f"{verb} on {named}, which shows masked columns,", "write to its tables themselves")
-        bound = any(one.columns & masked for one in reached.constraints) or reached.referenced & masked
-        computed = any(column.generated and column.name in masked for column in reached.columns)
-        if unknown and (bound or computed):
+            raise refused(f"{verb} on {named} is refused: it shows masked columns", "write to its tables themselves")
+        for constraint in reached.constraints if unknown else ():
+            if constraint.columns & masked:
+                raise refused(
+                    f"{verb} would reach {named}, where {constraint.described} looks at the masked column "
+                    f"{min(constraint.columns & masked)}",
+                    "write to the table itself",
+                )
+        if unknown and reached.referenced & masked:
             raise refused(
-                f"{verb} would reach {named}, where constraints look at masked columns", "write to other tables"
+                f"{verb} would reach {named}, whose masked column {min(reached.referenced & masked)} foreign keys "
+                "refer to",
+                "write to the table itself",
             )
 
     def storable(self, relation: Relation, named: str) -> None:
@@ -177,59 +183,71 @@ class _Target:
 
     # ---- what constraints would tell
 
-    def answered(self, target: Relation, effect: Effect) -> None:
-        """Refuses what constraints would answer by masked values, for each thing that the statement may do."""
-        if "insert" in effect.actions:
-            self.inserted(target)
-        if "update" in effect.actions:
-            self.assigned(target, effect.sets)
-        if "delete" in effect.actions:
-            self.deleted(target)
+    def answered(self, target: Relation, effect: Effect, written: Relation) -> None:
+        """Refuses what constraints would answer by masked values, for each thing that happens to the target's rows.
 
-    def inserted(self, target: Relation) -> None:
+        `written` is what the statement names: the target itself, or what leads there.
+        """
+        if "insert" in effect.actions:
+            self.inserted(target, written)
+        if "update" in effect.actions:
+            self.assigned(target, effect.sets, written)
+        if "delete" in effect.actions:
+            self.deleted(target, written)
+
+    def inserted(self, target: Relation, written: Relation) -> None:
         """A new row is held against those that are there: not where that compares masked values."""
         for relation, masked in self._questioned(target):
             for constraint in relation.constraints:
                 told = constraint.columns & masked
                 if told and constraint.compares_rows:
                     raise refused(
-                        f"a new row of {relation.schema}.{relation.name} would be compared with the masked values of "
-                        f"{min(told)}, since a constraint or unique index is on it",
-                        "have the row written by somebody for whom it is not masked",
+                        f"a new row of {_place(relation, written)} would be compared with the masked values of "
+                        f"{min(told)} by {constraint.described}",
+                        f"have the row written by somebody for whom {min(told)} is not masked",
                     )
 
-    def deleted(self, target: Relation) -> None:
+    def deleted(self, target: Relation, written: Relation) -> None:
         """Whether a row may go must not depend on who refers to its masked values."""
         for relation, masked in self._questioned(target):
             told = relation.referenced & masked
             if told:
                 raise refused(
-                    f"whether a row of {relation.schema}.{relation.name} can be deleted depends on its masked column "
+                    f"whether a row of {_place(relation, written)} can be deleted depends on its masked column "
                     f"{min(told)}, since foreign keys refer to it",
-                    "have the row deleted by somebody for whom it is not masked",
+                    f"have the row deleted by somebody for whom {min(told)} is not masked",
                 )
 
-    def assigned(self, target: Relation, names: Collection[str]) -> None:
+    def assigned(self, target: Relation, names: Collection[str], written: Relation) -> None:
         """Masked columns are not overwritten, nor columns that a constraint or expression ties to a masked one."""
         for relation, masked in self._questioned(target):
-            place = f"{relation.schema}.{relation.name}"
-            if masked.intersection(names):
+            place = _place(relation, written)
+            overwritten = min(masked.intersection(names), default="")
+            if overwritten:
+                through = "" if relation.key == written.key else f" (written to through {_name(written)})"
                 raise refused(
-                    f"UPDATE of {place}.{min(masked.intersection(names))}, which is masked: what was read of it is not "
+                    f"UPDATE of {_name(relation)}.{overwritten}{through}, which is masked: what was read of it is not "
                     "what is stored",
-                    "leave the column out, or have it written by somebody for whom it is not masked",
+                    f"leave {overwritten} out, or have it written by somebody for whom it is not masked",
                 )
-            for bound in _bound(relation, masked, names):
+            for bound, constraint in _bound(relation, masked, names):
+                tied = ", ".join(sorted(constraint.columns.intersection(names)))
+                if tied:
+                    raise refused(
+                        f"UPDATE of {place} would be checked against its masked column {bound}: {constraint.described}"
+                        f" ties {tied} to it",
+                        f"leave {tied} out, or have it written by somebody for whom {bound} is not masked",
+                    )
                 raise refused(
-                    f"UPDATE of {place} would be checked against its masked column {bound}, to which a constraint, "
-                    "index or generated column ties what is written",
-                    "leave that column out, or have it written by somebody for whom nothing is masked",
+                    f"UPDATE of {place} would evaluate {constraint.described}, which reads the masked column {bound} "
+                    "and may fail for rows that are there: it is not valid, or depends on settings or the time",
+                    f"have the row written by somebody for whom {bound} is not masked",
                 )
             moves = any(one.kind == "k" and not one.columns.isdisjoint(names) for one in relation.constraints)
             if moves:
                 # The row may move to another partition, as if it were deleted here and inserted there.
-                self.inserted(target)
-                self.deleted(target)
+                self.inserted(target, written)
+                self.deleted(target, written)
 
     def _questioned(self, target: Relation) -> Iterable[tuple[Relation, frozenset[str]]]:
         """Each relation that the statement's rows are in, with its masked columns, if it has any."""
@@ -239,13 +257,19 @@ class _Target:
                 yield relation, masked
 
 
-def _bound(relation: Relation, masked: frozenset[str], names: Collection[str]) -> Iterable[str]:
-    """Masked columns that one of the names is tied to, or that any change of a row is checked against."""
+def _name(relation: Relation) -> str:
+    return f"{relation.schema}.{relation.name}"
+
+
+def _place(reached: Relation, written: Relation) -> str:
+    """What is reached, and through what, if that is not what the statement names."""
+    through = "" if reached.key == written.key else f" (written to through {_name(written)})"
+    return _name(reached) + through
+
+
+def _bound(relation: Relation, masked: frozenset[str], names: Collection[str]) -> Iterable[tuple[str, Constraint]]:
+    """Masked columns that one of the names is tied to, or that any change of a row is checked against, and by what."""
     for constraint in relation.constraints:
         told = constraint.columns & masked
         if told and (not constraint.columns.isdisjoint(names) or not constraint.validated):
-            yield min(told)
-    written = {(relation.schema, relation.name, name) for name in names}
-    for column in relation.columns:
-        if column.generated and column.name in masked and not column.derives_from.isdisjoint(written):
-            yield column.name
+            yield min(told), constraint

@@ -14,8 +14,19 @@ from penstock_core.sql.allowlists.functions import FUNCTIONS
 # pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
 RelationKind = Literal["r", "p", "v", "m", "f"]
 # pg_constraint.contype (primary key, unique, exclusion, check, foreign key), and what else binds columns: a unique
-# index (i), the expression or predicate of one that is not (e), a partition key (k).
-ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k"]
+# index (i), the expression or predicate of one that is not (e), a partition key (k), a generated column (g).
+ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k", "g"]
+_CONSTRAINT_WORDS: dict[ConstraintKind, str] = {
+    "p": "primary key",
+    "u": "unique constraint",
+    "x": "exclusion constraint",
+    "c": "constraint",
+    "f": "foreign key",
+    "i": "unique index",
+    "e": "index",
+    "k": "partition key",
+    "g": "generated column",
+}
 RelationName = tuple[str, str]
 ColumnName = tuple[str, str, str]
 
@@ -44,6 +55,8 @@ class Column:
     # Those of `derives_from` whose values show here unchanged, so that the same mask fits; of the others something is
     # computed, and only a mask that does not look at the value is safe.
     copies: frozenset[ColumnName] = frozenset()
+    # True where reading it computes something that may fail for some values: of views and virtual generated columns.
+    fallible: bool = False
     # True where the base type is the one of the extension citext: text that is compared without regard to case.
     citext: bool = False
     # The base type with its modifier, as SQL for a cast; empty where it is type_sql (every type but domains).
@@ -61,14 +74,23 @@ class Constraint:
 
     kind: ConstraintKind
     columns: frozenset[str]
-    # False for one that rows which are there may break (NOT VALID, or a check that asks what time it is): any change of
-    # such a row fails.
+    # False for one that rows which are there may break (NOT VALID, or an expression that depends on the time or on a
+    # setting): any change of such a row may fail.
     validated: bool = True
+    # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
+    name: str = ""
 
     @property
     def compares_rows(self) -> bool:
         """Whether a new row is held against rows that are there already, in this relation or another."""
-        return self.kind not in ("c", "e", "k")
+        return self.kind not in ("c", "e", "k", "g")
+
+    @property
+    def described(self) -> str:
+        """What it is and what it is called, for a message."""
+        if not self.name:
+            return "its partition key" if self.kind == "k" else "a constraint"
+        return f"{_CONSTRAINT_WORDS[self.kind]} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,9 @@ class Relation:
     # Columns that decide which rows show or in what order: those of a view's WHERE, joins, GROUP BY, DISTINCT, …, those
     # a row security policy reads, and the key by which a partition got its rows. No mask on what shows can hide them.
     filters: frozenset[ColumnName] = frozenset()
+    # Columns that something is computed from, and may fail, whatever is asked of this view: not so in views that the
+    # planner merges into the query around.
+    evaluated: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()
     # What a view's definition or a row security policy uses of the system's own that masked identities may not use
@@ -118,6 +143,8 @@ class Relation:
     has_triggers: bool = False
     has_rules: bool = False
     has_row_security: bool = False
+    # Whether this is a view that keeps the conditions of queries over it outside: it is never merged into these.
+    security_barrier: bool = False
 
     @property
     def key(self) -> RelationName:

@@ -18,19 +18,23 @@ def with_keys(relations: Mapping[RelationName, Relation]) -> dict[RelationName, 
 
 def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -> Relation:
     wholes = list(_wholes(relation, relations))
-    keys = frozenset().union(*(one.columns for whole in wholes for one in whole.constraints if one.kind == "k"))
-    if not keys:
+    of_wholes = [one for whole in wholes for one in whole.constraints if one.kind == "k"]
+    keys = frozenset().union(*(one.columns for one in of_wholes))
+    if not of_wholes:
         return relation
     # The bounds are a check; so is a NOT NULL that only this one has.
     stricter = [column.name for column in relation.columns if _is_stricter(column.name, wholes, relation)]
+    steady = all(one.validated for one in of_wholes)
     checked = [keys, *(keys | {name} for name in stricter)]
     own = [replace(one, columns=one.columns | keys) for one in relation.constraints]
     return replace(
         relation,
-        constraints=(*own, *(Constraint("c", columns) for columns in checked)),
+        constraints=(*own, *(Constraint("c", columns, steady) for columns in checked)),
         referenced=relation.referenced | keys if relation.referenced else relation.referenced,
         cascades=tuple(replace(one, columns=one.columns | keys) for one in relation.cascades),
         filters=relation.filters | {(*relation.key, name) for name in keys},
+        # Its bounds are computed as the key is.
+        write_calls=tuple(sorted({*relation.write_calls, *(name for whole in wholes for name in whole.write_calls)})),
     )
 
 

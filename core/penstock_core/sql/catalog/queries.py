@@ -7,6 +7,8 @@ one connection, as the role whose sessions are governed and with that role's def
 
 from __future__ import annotations
 
+from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
+
 # The user's own relations: not the system's, not those of sessions' temporary schemas.
 _OWN = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
 
@@ -24,7 +26,8 @@ SELECT c.oid::text, n.nspname, c.relname, c.relkind,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
        (SELECT string_agg(concat_ws('; ', 'SELECT ' || pg_get_expr(p.polqual, c.oid),
                                     'SELECT ' || pg_get_expr(p.polwithcheck, c.oid)), '; ')
-        FROM pg_policy p WHERE p.polrelid = c.oid)
+        FROM pg_policy p WHERE p.polrelid = c.oid),
+       EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o LIKE 'security_barrier=%')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
 """
@@ -34,7 +37,7 @@ SELECT c.oid::text, a.attnum, a.attname,
        TYPE_NAME(tn, t),
        TYPE_NAME(bn, b),
        format_type(t.oid, a.atttypmod), format_type(b.oid, base.typmod), b.typcategory,
-       a.attnotnull, a.attgenerated <> '',
+       a.attnotnull, a.attgenerated::text,
        CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
             THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
 FROM pg_attribute a
@@ -57,44 +60,6 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
-# Whether a check says the same of a row at any time and in any session.
-_LASTING = """
-       k.conbin::text !~ '[{](COERCEVIAIO|SQLVALUEFUNCTION|XMLEXPR|JSON)' AND NOT EXISTS (
-           SELECT FROM regexp_matches(k.conbin::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
-           JOIN pg_proc p ON p.oid = called[1]::oid WHERE p.provolatile <> 'i')
-"""
-
-# Constraints, indexes that are unique or have an expression or predicate, and partition keys, each with the columns it
-# looks at (those of expressions come from pg_depend; column 0 is the row as a whole), and whether all rows keep to it.
-_CONSTRAINTS = """
-SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
-       k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
-       k.convalidated AND (k.conbin IS NULL OR (LASTING))
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND NOT k.convalidated))
-  AND k.conkey IS NOT NULL AND OWN_RELATION
-UNION ALL
-SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END, ARRAY(
-           SELECT d.refobjsubid::int2 FROM pg_depend d
-           WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
-           UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
-           UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, i.indisvalid
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
-UNION ALL
-SELECT p.partrelid::text, 'k', ARRAY(
-           SELECT d.refobjsubid::int2 FROM pg_depend d
-           WHERE p.partexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND d.objid = p.partrelid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0
-           UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0
-           UNION SELECT 0 WHERE p.partexprs::text LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, true
-FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE OWN_RELATION
-""".replace("LASTING", _LASTING)
-
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
 # What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
@@ -115,7 +80,7 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refob
 """
 
 # Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
-# when it is written to: checks, defaults, index expressions.
+# when it is written to: checks, defaults, index expressions, partition keys.
 _EXPRESSIONS = """
 WITH expression(relation, moment, classid, objid) AS (
     SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
@@ -125,6 +90,7 @@ WITH expression(relation, moment, classid, objid) AS (
     UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
     UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
                                                                                     OR indpred IS NOT NULL
+    UNION ALL SELECT partrelid, 'w', 'pg_class'::regclass, partrelid FROM pg_partitioned_table
 )
 """
 
@@ -218,18 +184,20 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND
 WHERE p.oid >= 16384 AND m.objid IS NULL
 """
 
-# Types that are compared by functions of the user's, and functions of theirs that indexes compare by.
+# Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
+# by.
 _ORDERS = """
 SELECT DISTINCT n.nspname, t.typname, c.opcdefault, k.relname, kn.nspname, p.proname, pn.nspname, x.extname
 FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod JOIN pg_type t ON t.oid = c.opcintype
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND (f.amproclefttype = c.opcintype OR f.amprocrighttype = c.opcintype)
 JOIN pg_proc p ON p.oid = f.amproc JOIN pg_namespace pn ON pn.oid = p.pronamespace
-LEFT JOIN pg_index i ON c.oid = ANY (i.indclass)
-LEFT JOIN pg_class k ON k.oid = i.indrelid LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
+LEFT JOIN (SELECT indrelid, unnest(indclass) FROM pg_index UNION ALL SELECT partrelid, unnest(partclass)
+           FROM pg_partitioned_table) i(relation, class) ON i.class = c.oid
+LEFT JOIN pg_class k ON k.oid = i.relation LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
 LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = e.refobjid
-WHERE p.oid >= 16384 AND (i.indexrelid IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
+WHERE p.oid >= 16384 AND (i.relation IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
 """
 
 # Functions that run whenever a table comes or goes.
@@ -261,9 +229,9 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
-    ("relations", _document(_RELATIONS, 9)),
+    ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(_CONSTRAINTS, 8)),
+    ("constraints", _document(CONSTRAINTS, 9)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

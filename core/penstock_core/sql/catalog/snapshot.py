@@ -72,6 +72,10 @@ class _Reader:
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
         for oid, number, name, *_ in rows["columns"]:
             self._attributes[oid][number] = name
+        # By the oid of what reads, and whether it is a view, policy or generated column: what it reads.
+        self._dependencies: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+        for oid, kind, _, other, number in rows["dependencies"]:
+            self._dependencies[oid, kind].append((other, number))
         # Where the extension citext put its type.
         self._citext = {
             (schema, name) for name, schema, _, extension, *_ in rows["types"] if name == extension == "citext"
@@ -92,7 +96,9 @@ class _Reader:
         write_calls = self._calls("w")
         columns = self._columns()
         result: dict[RelationName, Relation] = {}
-        for oid, schema, name, kind, triggers, rules, security, definition, policies in self._rows["relations"]:
+        for oid, schema, name, kind, triggers, rules, security, definition, policies, barrier in self._rows[
+            "relations"
+        ]:
             reads, sources = self._reads(oid, "p")
             result[schema, name] = Relation(
                 schema=schema,
@@ -114,6 +120,7 @@ class _Reader:
                 has_triggers=triggers,
                 has_rules=rules,
                 has_row_security=security,
+                security_barrier=barrier,
             )
         return self._with_views(with_keys(result))
 
@@ -132,7 +139,8 @@ class _Reader:
                 category=category,
                 not_null=not_null,
                 collation=collation,
-                generated=generated,
+                generated=generated != "",
+                fallible=generated == "v",
                 derives_from=frozenset(self._derived[key]),
                 copies=frozenset(self._copied[key]),
                 citext=name_parts(base_type) in self._citext,
@@ -145,13 +153,14 @@ class _Reader:
         """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
-        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated in self._rows["constraints"]:
+        for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
+            validated, name = rest
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            constraints[oid].append(Constraint(kind, frozenset(bound), validated))
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
@@ -208,40 +217,89 @@ class _Reader:
         """What the view's definition (v) or the row security policies (p) of that relation read."""
         columns: set[ColumnName] = set()
         relations: set[RelationName] = set()
-        for relation, kind, _, other, number in self._rows["dependencies"]:
-            if relation == oid and kind == wanted and other in self._names:
+        for other, number in self._dependencies.get((oid, wanted), ()):
+            if other in self._names:
                 relations.add(self._names[other])
                 if number in self._attributes[other]:
                     columns.add((*self._names[other], self._attributes[other][number]))
         return frozenset(columns), frozenset(relations)
 
-    def _with_views(self, relations: dict[RelationName, Relation]) -> dict[RelationName, Relation]:
+    def _with_views(self, relations: Mapping[RelationName, Relation]) -> dict[RelationName, Relation]:
         """Views with what their definitions read, each column of theirs with what it shows."""
-        catalog = Catalog(relations=dict(relations))
-        for oid, schema, name, kind, *_, definition, _ in self._rows["relations"]:
-            if kind not in ("v", "m"):
-                continue
-            view = relations[schema, name]
-            reads, sources = self._reads(oid, "v")
-            lineage = view_lineage(definition, view, catalog) or _everything(view, sources, relations)
-            relations[schema, name] = replace(
-                view,
-                columns=tuple(
-                    replace(column, derives_from=column.derives_from | derived, copies=column.copies | copied)
-                    for column, derived, copied in zip(view.columns, lineage.derived, lineage.copied, strict=True)
-                ),
-                reads=reads | lineage.filters | frozenset().union(*lineage.derived),
-                filters=lineage.filters,
-                sources=sources,
+        definitions = {
+            (schema, name): (oid, definition)
+            for oid, schema, name, kind, _, _, _, definition, *_ in self._rows["relations"]
+            if kind in ("v", "m")
+        }
+        reads = {key: self._reads(oid, "v") for key, (oid, _) in definitions.items()}
+        finished = dict(relations)
+        # What may fail in a view fails in those over it too, so these come later.
+        for key in _inner_first({key: sources & definitions.keys() for key, (_, sources) in reads.items()}):
+            finished[key] = _view(relations[key], definitions[key][1], *reads[key], Catalog(relations=finished))
+        return finished
+
+
+def _inner_first(inner: Mapping[RelationName, Iterable[RelationName]]) -> list[RelationName]:
+    """Views in an order in which each comes after those it reads; the server lets two read one another."""
+    ordered: list[RelationName] = []
+    seen: set[RelationName] = set()
+    pending = [(key, False) for key in inner]
+    while pending:
+        key, entered = pending.pop()
+        if entered:
+            ordered.append(key)
+        elif key not in seen:
+            seen.add(key)
+            pending.append((key, True))
+            pending.extend((one, False) for one in inner[key])
+    return ordered
+
+
+def _view(
+    view: Relation,
+    definition: str,
+    reads: frozenset[ColumnName],
+    sources: frozenset[RelationName],
+    catalog: Catalog,
+) -> Relation:
+    """The view with what its definition reads and shows; the views in it are finished."""
+    lineage = view_lineage(definition, view, catalog) or _everything(view, sources, catalog.relations)
+    parts = zip(view.columns, lineage.derived, lineage.copied, lineage.fallible, strict=True)
+    return replace(
+        view,
+        columns=tuple(
+            replace(
+                column,
+                derives_from=column.derives_from | derived,
+                copies=column.copies | copied,
+                fallible=fallible,
             )
-        return relations
+            for column, derived, copied, fallible in parts
+        ),
+        reads=reads | lineage.filters | lineage.evaluated | frozenset().union(*lineage.derived),
+        filters=lineage.filters,
+        evaluated=lineage.evaluated,
+        sources=sources,
+    )
 
 
 def _everything(view: Relation, sources: Iterable[RelationName], relations: Mapping[RelationName, Relation]) -> Lineage:
-    """The lineage of a definition that was not understood: every column of every source is in everything."""
-    inputs = frozenset((*key, column.name) for key in sources for column in relations[key].columns)
+    """The lineage of a definition that was not understood: every column of every source is in everything.
+
+    Those of its children too: it may show where rows lie (`ctid`, TABLESAMPLE), which depends on all that is in them.
+    """
+    read, pending = set(sources), list(sources)
+    while pending:
+        parent = pending.pop()
+        children = [key for key, one in relations.items() if parent in one.parents and key not in read]
+        read.update(children)
+        pending.extend(children)
+    inputs = frozenset((*key, column.name) for key in read for column in relations[key].columns)
     return Lineage(
-        derived=tuple(inputs for _ in view.columns), copied=tuple(frozenset() for _ in view.columns), filters=inputs
+        derived=tuple(inputs for _ in view.columns),
+        copied=tuple(frozenset() for _ in view.columns),
+        filters=inputs,
+        fallible=tuple(view.kind == "v" for _ in view.columns),
     )
 
 

@@ -23,7 +23,7 @@ def _read(definition: str) -> tuple[list[ast.Node], set[str | None]] | None:
     asks for more about the same one.
     """
     try:
-        nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt)]
+        nodes = [node for statement in parse_sql(definition) for node in below(statement.stmt, locked=False)]
     except (ParseError, RecursionError):
         return None
     return nodes, {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}

@@ -1,40 +1,33 @@
 """What a view's definition shows and by what it chooses: per output column the columns it comes from, and filters.
 
-Definitions are read as the server prints them while only pg_catalog is in the path: every relation of the user's with
-its schema. What is not understood raises `_NotUnderstood`, and then everything counts as derived from everything.
+Also what is computed though nobody asks for it: see `pull_up.py`. Definitions are read as the server prints them while
+only pg_catalog is in the path: every relation of the user's with its schema. What is not understood raises
+`_NotUnderstood`, and then everything counts as derived from everything.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pglast import ast, enums, parse_sql
 from pglast.parser import ParseError
 
-from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.allowlists.system_relations import SYSTEM_COLUMNS
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
+from penstock_core.sql.catalog.pull_up import (
+    cannot_fail,
+    is_inlined,
+    is_pulled_up,
+    is_set_returning,
+)
 from penstock_core.sql.syntax.walk import below
 
-# Functions whose number of results depends on their arguments, so that these decide how many rows show.
-SET_RETURNING = words("""
-    aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each json_each_text
-    json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each
-    jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset jsonb_to_recordset
-    pg_available_extension_versions pg_available_extensions pg_get_keywords pg_options_to_table pg_partition_ancestors
-    pg_partition_tree pg_timezone_abbrevs pg_timezone_names
-    regexp_matches regexp_split_to_table string_to_table ts_debug ts_parse ts_token_type unnest
-""")
-
-# Functions that give something else each time: what calls one is computed even where nobody asks for it.
-VOLATILE = words("""
-    array_sample array_shuffle clock_timestamp gen_random_uuid pg_advisory_unlock_all pg_is_in_recovery
-    pg_jit_available pg_partition_ancestors pg_partition_tree random random_normal timeofday uuidv4 uuidv7
-""")
-
 _Columns = frozenset[ColumnName]
+# Types whose values may be out of range for the other that PostgreSQL converts them to unasked.
+_CAST_IMPLICITLY = frozenset({"pg_catalog.numeric", "pg_catalog.date", "pg_catalog.timestamp"})
 
 
 class _NotUnderstood(Exception):
@@ -47,8 +40,12 @@ class Lineage:
 
     derived: tuple[_Columns, ...]
     copied: tuple[_Columns, ...]
-    # Columns that decide which rows show, in what order, or whether reading fails whatever is asked for.
+    # Columns that decide which rows show, or in what order.
     filters: _Columns
+    # Columns that something is computed from whatever is asked for; it may fail, which shows.
+    evaluated: _Columns = frozenset()
+    # Of each output, whether computing it may fail.
+    fallible: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +53,31 @@ class _Output:
     name: str
     derived: _Columns = frozenset()
     copied: _Columns = frozenset()
+    # What something is computed from that may fail.
+    risky: _Columns = frozenset()
+    # Of a plain column, its type.
+    type_name: str = ""
 
     @property
     def computed(self) -> _Columns:
-        """What something is computed from, which may fail."""
         return self.derived - self.copied
 
     def beside(self, other: _Output) -> _Output:
         """The column that holds values of both."""
         computed = self.computed | other.computed
-        return _Output(self.name, self.derived | other.derived, (self.copied | other.copied) - computed)
+        return _Output(
+            self.name,
+            self.derived | other.derived,
+            (self.copied | other.copied) - computed,
+            self.risky | other.risky,
+            self.type_name if self.type_name.partition("(")[0] == other.type_name.partition("(")[0] else "",
+        )
+
+    def converted(self, other: _Output) -> _Output:
+        """As an arm of a set operation beside the other: a cast that nobody wrote may fail."""
+        mine, theirs = (one.type_name.partition("(")[0] for one in (self, other))
+        fails = mine in _CAST_IMPLICITLY and mine != theirs
+        return replace(self, risky=self.risky | self.derived) if fails else self
 
 
 @dataclass(slots=True)
@@ -84,12 +96,17 @@ class _Scope:
 
 
 def view_lineage(definition: str, view: Relation, catalog: Catalog) -> Lineage | None:
-    """The lineage of a view by the definition the server prints; None where it is not understood."""
+    """The lineage of a view by the definition the server prints; None where it is not understood.
+
+    The catalog holds the views that it reads with their own lineage.
+    """
     try:
         (statement,) = parse_sql(definition)
         reader = _Reader(catalog)
         reader.count_tables(statement.stmt)
         outputs = reader.query(statement.stmt, _Scope())
+        if view.security_barrier:
+            reader.compute(outputs)
     except (ParseError, ValueError, _NotUnderstood, RecursionError):
         return None
     if len(outputs) != len(view.columns):
@@ -98,21 +115,30 @@ def view_lineage(definition: str, view: Relation, catalog: Catalog) -> Lineage |
         tuple(output.derived for output in outputs),
         tuple(output.copied for output in outputs),
         frozenset(reader.filters),
+        frozenset(reader.evaluated) if view.kind == "v" else frozenset(),
+        tuple(view.kind == "v" and bool(output.risky) for output in outputs),
     )
 
 
 class _Reader:
-    """Follows columns through one definition; what decides about rows gathers in `filters`."""
+    """Follows columns through one definition; what decides about rows gathers in `filters`, what is computed whatever
+    is asked for in `evaluated`.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.filters: set[ColumnName] = set()
+        self.evaluated: set[ColumnName] = set()
         # How often the definition names a table of its own.
         self._uses: Counter[str] = Counter()
 
     def count_tables(self, definition: Any) -> None:
         """Find out which tables of WITH the server may merge into the query: those that are used once."""
-        self._uses.update(node.relname or "" for node in below(definition) if isinstance(node, ast.RangeVar))
+        self._uses.update(
+            node.relname or ""
+            for node in below(definition, locked=False)
+            if isinstance(node, ast.RangeVar) and not node.schemaname
+        )
 
     def query(self, select: Any, around: _Scope) -> list[_Output]:
         if not isinstance(select, ast.SelectStmt):
@@ -126,6 +152,8 @@ class _Reader:
         else:
             outputs = self._select(select, scope)
         self._filter((select.sortClause, select.limitCount, select.limitOffset), scope, outputs)
+        if not is_pulled_up(select):
+            self.compute(outputs)
         return outputs
 
     def _tables(self, clause: ast.WithClause | None, around: _Scope) -> Mapping[str, list[_Output]]:
@@ -135,22 +163,21 @@ class _Reader:
             if (clause is not None and clause.recursive) or table.search_clause or table.cycle_clause:
                 raise _NotUnderstood
             outputs = self.query(table.ctequery, _Scope([], around.parent, dict(tables)))
-            kept = table.ctematerialized == enums.CTEMaterialize.CTEMaterializeAlways
-            if kept or self._uses[table.ctename or ""] > 1 or _is_volatile(table.ctequery):
-                self._evaluated(outputs)
+            if not is_inlined(table, self._uses[table.ctename or ""]):
+                self.compute(outputs)
             tables[table.ctename] = _renamed(outputs, table.aliascolnames)
         return tables
 
-    def _evaluated(self, outputs: Iterable[_Output]) -> None:
-        """These are computed whether asked for or not, and fail for some values, which shows."""
-        self.filters.update(*(output.computed for output in outputs))
+    def compute(self, outputs: Iterable[_Output]) -> None:
+        """These are computed whether asked for or not."""
+        self.evaluated.update(*(output.risky for output in outputs))
 
     def _set_operation(self, select: ast.SelectStmt, scope: _Scope) -> list[_Output]:
         left, right = self.query(select.larg, scope), self.query(select.rarg, scope)
         if len(left) != len(right):
             raise _NotUnderstood
-        self._evaluated([*left, *right])
-        outputs = [one.beside(other) for one, other in zip(left, right, strict=True)]
+        pairs = list(zip(left, right, strict=True))
+        outputs = [one.converted(other).beside(other.converted(one)) for one, other in pairs]
         if not select.all or select.op != enums.SetOperation.SETOP_UNION:
             self.filters.update(*(output.derived for output in outputs))
         return outputs
@@ -192,12 +219,21 @@ class _Reader:
                     raise _NotUnderstood
                 return [column for source in sources for column in source.columns]
             found = self._column(value, scope)
-            return [_Output(target.name or found.name, found.derived, found.copied)]
+            return [replace(found, name=target.name or found.name)]
         derived = self._derived(value, scope)
-        called = {_text(node.funcname) for node in below(value) if isinstance(node, ast.FuncCall)}
-        if called & (SET_RETURNING | VOLATILE):
+        if is_set_returning(value):
             self.filters |= derived
-        return [_Output(target.name or "?column?", derived)]
+        risky = self._risky(value, scope) if cannot_fail(value, self._types(scope)) else derived
+        return [_Output(target.name or "?column?", derived, risky=risky)]
+
+    def _risky(self, node: Any, scope: _Scope) -> _Columns:
+        """What may fail of the columns that an expression reads, which cannot fail itself."""
+        columns = [part for part in below(node) if isinstance(part, ast.ColumnRef)]
+        return frozenset().union(*(self._column(column, scope).risky for column in columns))
+
+    def _types(self, scope: _Scope) -> Callable[[ast.ColumnRef], str]:
+        """The type of a column, if it is a table's own."""
+        return lambda column: self._column(column, scope).type_name
 
     # ---- FROM
 
@@ -208,6 +244,9 @@ class _Reader:
             case ast.RangeSubselect():
                 around = scope if item.lateral else _Scope([], scope.parent, scope.tables)
                 outputs = self.query(item.subquery, around)
+                if item.lateral:
+                    # Where it refers to another side of an outer join, it stays a query of its own.
+                    self.compute(outputs)
                 return [_Source(_alias(item), _renamed(outputs, item.alias.colnames if item.alias else None))]
             case ast.JoinExpr():
                 return self._join(item, scope)
@@ -228,8 +267,10 @@ class _Reader:
         relation = self._catalog.relations.get((item.schemaname, name))
         if relation is None:
             raise _NotUnderstood
-        itself = [(column.name, frozenset({(*relation.key, column.name)})) for column in relation.columns]
-        columns = [_Output(column, key, key) for column, key in itself]
+        columns = []
+        for column in relation.columns:
+            key = frozenset({(*relation.key, column.name)})
+            columns.append(_Output(column.name, key, key, key if column.fallible else frozenset(), column.cast_type))
         return _Source(_alias(item) or name, _renamed(columns, names))
 
     def _join(self, item: ast.JoinExpr, scope: _Scope) -> list[_Source]:
@@ -259,7 +300,7 @@ class _Reader:
                 inner = _Reader(self._catalog)
                 inner._uses = self._uses
                 outputs = inner.query(part.subselect, scope)
-                found |= inner.filters.union(*(output.derived for output in outputs))
+                found |= inner.filters.union(inner.evaluated, *(output.derived for output in outputs))
             elif isinstance(part, ast.ColumnRef):
                 try:
                     found |= self._column(part, scope).derived
@@ -275,7 +316,7 @@ class _Reader:
         name = _text(fields)
         if isinstance(fields[-1], ast.A_Star):
             return _row(self._named(_text(fields[:-1]), scope))
-        if len(fields) > 2:
+        if len(fields) > 2 or name in SYSTEM_COLUMNS:
             raise _NotUnderstood
         level: _Scope | None = scope
         if len(fields) == 2:
@@ -311,19 +352,16 @@ class _Reader:
         raise _NotUnderstood
 
 
-def _is_volatile(query: Any) -> bool:
-    return any(isinstance(node, ast.FuncCall) and _text(node.funcname) in VOLATILE for node in below(query))
-
-
 def _row(sources: list[_Source]) -> _Output:
     """A whole row, or a function of one: it depends on every column."""
-    return _Output("", frozenset().union(*(column.derived for source in sources for column in source.columns)))
+    derived = frozenset().union(*(column.derived for source in sources for column in source.columns))
+    return _Output("", derived, risky=derived)
 
 
 def _renamed(columns: list[_Output], names: Any) -> list[_Output]:
     given = [name.sval for name in names or ()]
     kept = columns[len(given) :]
-    return [_Output(n, c.derived, c.copied) for n, c in zip(given, columns, strict=False)] + kept
+    return [replace(column, name=name) for name, column in zip(given, columns, strict=False)] + kept
 
 
 def _alias(item: Any) -> str:

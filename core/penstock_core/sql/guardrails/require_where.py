@@ -1,9 +1,10 @@
 """Whether a WHERE chooses among rows at all, for `requireWhere`: one that is always true is none.
 
-Constants are folded, and a condition that looks at no column of the table is taken for one that lets every row through,
+Constants are folded, and a condition that looks at no column of the table is taken for one that is true of every row,
 whatever it computes: it is the same for all rows. So are the usual tautologies over columns (`id = id`, `id IS NULL OR
-id IS NOT NULL`, `name LIKE '%'`). Not found out are conditions that hold for every row there happens to be (`id > 0`),
-and those that need arithmetic to see through (`id - 1 < id`).
+id IS NOT NULL`, `name LIKE '%'`), also in the guise of what changes nothing (`id = id + 0`, `id < id + 1`), of lengths
+(`length(name) >= 0`), and of the table itself (`id IN (SELECT id FROM t)`). Not found are conditions that hold for the
+rows there happen to be (`id > -1`) and longer calculations: a limit of changed rows is for these.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from penstock_core.sql.syntax.equivalence import same
 
 _Kind = enums.A_Expr_Kind
 _REFLEXIVE = frozenset({"=", ">=", "<=", "~~", "~~*", "<@", "@>"})
+_COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
 _FALSE = frozenset({"f", "false", "n", "no", "off", "0"})
 # Operators that are true of anything beside nothing: patterns, and beginnings.
 _EMPTY_MATCHES = frozenset({"~", "~*", "^@"})
+# What changes nothing about its left side, by the right one.
+_NEUTRAL = frozenset({("*", 1), ("/", 1), ("||", "")})
+_SIZES = frozenset({"length", "char_length", "character_length", "octet_length", "bit_length", "cardinality", "abs"})
 _BETWEEN = frozenset({_Kind.AEXPR_BETWEEN, _Kind.AEXPR_BETWEEN_SYM})
 
 
@@ -40,6 +45,8 @@ class Target:
 
     # What it is called in the statement.
     name: str
+    # Its schema and name; None where they are not known.
+    relation: tuple[str, str] | None = None
     # Its columns, and those that never are null; None where they are not known.
     columns: frozenset[str] | None = None
     not_null: frozenset[str] = frozenset()
@@ -99,9 +106,7 @@ def _constant(node: ast.A_Const) -> Verdict:
         case ast.Boolean(boolval=truth):
             return Verdict.ALL if truth else Verdict.NONE
         case ast.String(sval=text):
-            return (
-                Verdict.NONE if (text or "").strip().lower() in ("f", "false", "n", "no", "off", "0") else Verdict.ALL
-            )
+            return Verdict.NONE if (text or "").strip().lower() in _FALSE else Verdict.ALL
         case _:
             return Verdict.NONE if node.isnull else Verdict.ALL
 
@@ -175,27 +180,74 @@ def _reflexive(node: ast.A_Expr) -> bool:
         return any(same(left, one) for one in right.elements or ())
     if kind in _BETWEEN and isinstance(right, tuple):
         return all(same(left, one) for one in right)
-    return kind == _Kind.AEXPR_OP and _operator(node) in _REFLEXIVE and left is not None and same(left, right)
+    return kind == _Kind.AEXPR_OP and left is not None and _always_holds(left, _operator(node), right)
+
+
+def _always_holds(left: Any, name: str, right: Any) -> bool:
+    """Whether that comparison holds for whatever is not null: of the same, of the same moved by a constant, of a length
+    with what no length is below.
+    """
+    if name in _REFLEXIVE and same(left, right):
+        return True
+    (one, by), (other, other_by) = _moved(left), _moved(right)
+    if same(one, other) and _holds(by, name, other_by):
+        return True
+    if _is_size(left) and isinstance(bound := _value(right), int):
+        return _holds(0, name, bound) and name in (">", ">=")
+    return _is_size(right) and isinstance(bound := _value(left), int) and _holds(bound, name, 0) and name in ("<", "<=")
+
+
+def _holds(one: int, name: str, other: int) -> bool:
+    truths = {"=": one == other, "<>": one != other, "<": one < other, ">": one > other}
+    return (truths | {"<=": one <= other, ">=": one >= other}).get(name, False)
+
+
+def _moved(node: Any) -> tuple[Any, int]:
+    """An expression without what changes nothing about it, and the whole number that is added to it."""
+    by = 0
+    while isinstance(node, ast.A_Expr) and node.kind == _Kind.AEXPR_OP and node.lexpr is not None:
+        name, right, left = _operator(node), _value(node.rexpr), _value(node.lexpr)
+        if name in ("+", "-") and isinstance(right, int):
+            node, by = node.lexpr, by + (right if name == "+" else -right)
+        elif name == "+" and isinstance(left, int):
+            node, by = node.rexpr, by + left
+        elif (name, right) in _NEUTRAL:
+            node = node.lexpr
+        elif (name, left) in (("*", 1), ("||", "")):
+            node = node.rexpr
+        else:
+            break
+    return node, by
+
+
+def _is_size(node: Any) -> bool:
+    """What is never below zero."""
+    return (
+        isinstance(node, ast.FuncCall)
+        and isinstance(last := (node.funcname or (None,))[-1], ast.String)
+        and last.sval in _SIZES
+    )
 
 
 def _irreflexive(node: ast.A_Expr) -> bool:
     """Something that differs from itself: never true, so its negation always is."""
     differs = (node.kind == _Kind.AEXPR_OP and _operator(node) in ("<>", "<", ">")) or node.kind == _Kind.AEXPR_DISTINCT
-    return differs and same(node.lexpr, node.rexpr)
+    if differs and same(node.lexpr, node.rexpr):
+        return True
+    (one, by), (other, other_by) = _moved(node.lexpr), _moved(node.rexpr)
+    compares = node.kind == _Kind.AEXPR_OP and _operator(node) in _COMPARISONS
+    return compares and same(one, other) and not _holds(by, _operator(node), other_by)
 
 
 def _compared(node: ast.A_Expr, left: Any, right: Any, target: Target) -> Verdict:
     if _looks_at_rows(left, target) or _looks_at_rows(right, target):
         return Verdict.SOME
     one, other, name = _value(left), _value(right), _operator(node)
-    if isinstance(one, int) and isinstance(other, int):
-        truths = {"=": one == other, "<>": one != other, "<": one < other, ">": one > other}
-        truths |= {"<=": one <= other, ">=": one >= other}
-    elif isinstance(one, str) and isinstance(other, str):
-        truths = {"=": one == other, "<>": one != other}
-    else:
-        truths = {}
-    return Verdict.ALL if truths.get(name, True) else Verdict.NONE
+    if isinstance(one, int) and isinstance(other, int) and name in _COMPARISONS:
+        return Verdict.ALL if _holds(one, name, other) else Verdict.NONE
+    if isinstance(one, str) and isinstance(other, str) and name in ("=", "<>"):
+        return Verdict.ALL if (one == other) == (name == "=") else Verdict.NONE
+    return Verdict.ALL
 
 
 def _subquery(node: ast.SubLink, target: Target) -> Verdict:
@@ -205,7 +257,32 @@ def _subquery(node: ast.SubLink, target: Target) -> Verdict:
         # EXISTS does not care what is selected.
         parts = [getattr(select, name) for name in select if name != "targetList"]
         return Verdict.SOME if _looks_at_rows(tuple(parts), target) else Verdict.ALL
-    return _unfolded(node, target)
+    return Verdict.ALL if _is_among_its_own(node, target) else _unfolded(node, target)
+
+
+def _is_among_its_own(node: ast.SubLink, target: Target) -> bool:
+    """`id IN (SELECT id FROM t)`: a column of the table among all values of that column."""
+    column, select = node.testexpr, node.subselect
+    equal = not node.operName or [one.sval for one in node.operName][-1] == "="
+    if not (node.subLinkType == enums.SubLinkType.ANY_SUBLINK and equal and isinstance(column, ast.ColumnRef)):
+        return False
+    match select:
+        case ast.SelectStmt(
+            targetList=(ast.ResTarget(val=ast.ColumnRef() as other),), fromClause=(ast.RangeVar() as item,)
+        ):
+            name = (item.schemaname or (target.relation or ("",))[0], item.relname)
+            choosing = any(
+                getattr(select, part)
+                for part in ("whereClause", "limitCount", "limitOffset", "withClause", "groupClause", "havingClause")
+            )
+            return name == target.relation and not choosing and _last(column) == _last(other)
+        case _:
+            return False
+
+
+def _last(column: ast.ColumnRef) -> str | None:
+    last = (column.fields or (None,))[-1]
+    return last.sval if isinstance(last, ast.String) else None
 
 
 def _looks_at_rows(node: Any, target: Target) -> bool:
@@ -220,8 +297,7 @@ def _looks_at_rows(node: Any, target: Target) -> bool:
 
 
 def _is_name_of(column: ast.ColumnRef, names: frozenset[str]) -> bool:
-    last = (column.fields or (None,))[-1]
-    return isinstance(last, ast.String) and last.sval in names
+    return _last(column) in names
 
 
 def _operator(node: ast.A_Expr) -> str:

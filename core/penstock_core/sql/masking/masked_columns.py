@@ -71,6 +71,30 @@ class Governed:
         """Whether any column of that relation is masked."""
         return relation.key in self._relations
 
+    @cached_property
+    def _laid_out(self) -> frozenset[RelationName]:
+        """Relations whose rows, or the rows of what is read through them, lie on disk by the width of masked values."""
+        above: dict[RelationName, list[RelationName]] = {}
+        for relation in self.catalog.relations.values():
+            above.setdefault(relation.key, []).extend(relation.parents)
+            for source in relation.sources:
+                above.setdefault(source, []).append(relation.key)
+        found, pending = set(self._relations), list(self._relations)
+        while pending:
+            fresh = [name for name in above.get(pending.pop(), ()) if name not in found]
+            found.update(fresh)
+            pending.extend(fresh)
+        return frozenset(found)
+
+    def is_laid_out(self, relation: Relation, *, only: bool = False) -> bool:
+        """Whether where its rows lie, how many pages they take and what reading them costs depends on masked values.
+
+        `only`: without the rows of its children.
+        """
+        if only:
+            return self.governs(relation) or not relation.sources.isdisjoint(self._laid_out)
+        return relation.key in self._laid_out
+
     def harmless(self, relation: Relation) -> bool:
         """Whether reading and writing it needs no rule at all."""
         return not (
@@ -187,6 +211,12 @@ def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | N
     chosen_by = sorted(relation.filters & columns.keys())
     if chosen_by:
         return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
+    evaluated = sorted(relation.evaluated & columns.keys())
+    if evaluated:
+        return (
+            f"whatever is asked of it, it computes something from the masked column {'.'.join(evaluated[0])} that "
+            "fails for some values"
+        )
     if relation.hazards:
         return f"its definition uses {relation.hazards[0]}, which could show masked values"
     return _calling(relation) if relation.calls else None

@@ -13,7 +13,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, PolicySet
 from penstock_core.sql.allowlists.functions import FUNCTIONS
 from penstock_core.sql.catalog.model import Catalog, Relation
-from penstock_core.sql.catalog.view_lineage import SET_RETURNING, VOLATILE
+from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 

@@ -80,6 +80,29 @@ NONE = [
     "id BETWEEN SYMMETRIC id AND id",
     "(id IS NULL) IS NOT NULL",
     "(active IS TRUE) IS NOT NULL",
+    # Nothing is changed by what is added, or as much on either side.
+    "id = id + 0",
+    "id - 0 = id",
+    "id = 0 + id",
+    "id * 1 >= id",
+    "id = id / 1",
+    "id < id + 1",
+    "id - 1 < id",
+    "id + 1 > id - 1",
+    "id + 1 <> id",
+    "id + 2 = id + 1 + 1",
+    "name || '' = name",
+    "name = '' || name",
+    "NOT (id > id + 1)",
+    "length(name) >= 0",
+    "0 <= char_length(name)",
+    "length(name) > -1",
+    "abs(id) >= 0",
+    # All rows of the table itself.
+    "id IN (SELECT id FROM t)",
+    "id IN (SELECT x.id FROM t x)",
+    "t.id IN (SELECT id FROM public.t ORDER BY id)",
+    "id = ANY (SELECT id FROM t)",
     # The same for all rows, whatever other tables hold.
     "other.id = 1",
     "flag",
@@ -119,6 +142,20 @@ SOME = [
     "CASE WHEN id = 1 THEN true ELSE false END",
     "active IS TRUE",
     "id = 1 OR 1 = 2",
+    # These may hold for all rows, which no WHERE tells.
+    "id > -1",
+    "id = other_id + 0",
+    "id < id * 2",
+    "length(name) > 0",
+    "length(name) < 0",
+    "abs(id) <= 0",
+    "id > id + 1",
+    "id = id + 1",
+    "id IN (SELECT id FROM t WHERE active)",
+    "id IN (SELECT id FROM t LIMIT 1)",
+    "id IN (SELECT id FROM attic.t)",
+    "id IN (SELECT other_id FROM t)",
+    "id > ANY (SELECT id FROM t)",
     # Nothing is changed, so nothing is lost.
     "false",
     "NULL",
@@ -138,7 +175,9 @@ SOME = [
     "EXISTS (SELECT FROM other o WHERE o.id = 1 UNION SELECT FROM more WHERE key = t.id)",
 ]
 
-TABLE = Target("t", frozenset({"id", "other_id", "name", "created", "active", "pk"}), frozenset({"pk"}))
+TABLE = Target(
+    "t", ("public", "t"), frozenset({"id", "other_id", "name", "created", "active", "pk"}), frozenset({"pk"})
+)
 
 
 def where(condition: str) -> object:

@@ -116,6 +116,28 @@ def test_relations_that_cannot_be_read() -> None:
     assert govern(policies(), world).unreadable == {}
 
 
+def test_a_view_that_computes_from_masked_values_unasked_cannot_be_read() -> None:
+    computing = Relation("public", "e", "v", (text_column("id"),), evaluated=frozenset({SOURCE}))
+    found = govern(policies(("public.people.email", mask("email"))), catalog(PEOPLE, computing)).unreadable
+    assert found["public", "e"] == (
+        "whatever is asked of it, it computes something from the masked column public.people.email that fails for some "
+        "values"
+    )
+
+
+def test_where_rows_lie_depends_on_the_masked_columns_of_children_and_sources() -> None:
+    parent = table("public", "beings", "id")
+    grandparent = table("public", "things", "id")
+    people = replace(PEOPLE, parents=(parent.key,))
+    view = replace(table("public", "v", "id"), kind="v", sources=frozenset({parent.key}))
+    walled = table("public", "walled", "id", sources=frozenset({PEOPLE.key}))
+    sibling = table("public", "stones", "id", parents=(grandparent.key,))
+    family = (replace(parent, parents=(grandparent.key,)), grandparent, people, view, walled, sibling)
+    found = govern(policies(("public.people.email", mask("email"))), catalog(*family))
+    assert [one.name for one in family if found.is_laid_out(one)] == ["beings", "things", "people", "v", "walled"]
+    assert [one.name for one in family if found.is_laid_out(one, only=True)] == ["people", "v", "walled"]
+
+
 def test_misfits_are_told_in_words() -> None:
     number = Column("age", "pg_catalog.int4", "pg_catalog.int4", "pg_catalog.int4", "N")
     world = catalog(replace(PEOPLE, columns=(*PEOPLE.columns, number)))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pglast import ast
+from tests.core.sql.twins import mutations_stored
 from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
@@ -285,6 +286,7 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "parents and children": without(from_a_relative),
     "generated columns": without(from_a_generated_column),
     "foreign keys": without(from_a_foreign_key),
+    **{f"stored: {name}": mutation for name, mutation in mutations_stored.MUTATIONS.items()},
 }
 
 
