@@ -69,7 +69,7 @@ _LASTING = """
 _CONSTRAINTS = """
 SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
        k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
-       k.convalidated AND (k.conbin IS NULL OR (LASTING))
+       k.convalidated AND (k.conbin IS NULL OR (LASTING)), k.conname
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND NOT k.convalidated))
   AND k.conkey IS NOT NULL AND OWN_RELATION
@@ -80,7 +80,7 @@ SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' EL
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
            UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
            UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, i.indisvalid
+       NULL, NULL, false, false, i.indisvalid, (SELECT x.relname FROM pg_class x WHERE x.oid = i.indexrelid)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
 UNION ALL
@@ -90,7 +90,7 @@ SELECT p.partrelid::text, 'k', ARRAY(
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0
            UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0
            UNION SELECT 0 WHERE p.partexprs::text LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, true
+       NULL, NULL, false, false, true, ''
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """.replace("LASTING", _LASTING)
@@ -209,6 +209,13 @@ LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 """
 
+# What Parse messages may call types by; the rows of the system's catalogs are none that anybody sends.
+_TYPE_OIDS = """
+SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
+"""
+
 _CASTS = """
 SELECT sn.nspname, s.typname, tn.nspname, t.typname, c.castcontext
 FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
@@ -263,7 +270,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL search_path = pg_catalog"),
     ("relations", _document(_RELATIONS, 9)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(_CONSTRAINTS, 8)),
+    ("constraints", _document(_CONSTRAINTS, 9)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),
@@ -273,6 +280,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
     ("operators", _document(_OPERATORS, 3)),
     ("types", _document(_TYPES, 6)),
+    ("type_oids", _document(_TYPE_OIDS, 3)),
     ("casts", _document(_CASTS, 5)),
     ("orders", _document(_ORDERS, 8)),
     ("events", _document(_EVENTS, 2)),

@@ -6,6 +6,8 @@ Where they stand in a statement is `expressions.py`'s.
 from __future__ import annotations
 
 from penstock_core.policy.effective import Rule
+from penstock_core.sql.catalog import RelationName
+from penstock_core.sql.decision import Denial
 from penstock_core.sql.extensions import CODE_EXTENSION_FUNCTIONS
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.functions import (
@@ -24,6 +26,8 @@ from penstock_core.sql.settings import Bounds
 
 # Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
+# What helps where it is not the text that names the type.
+UNDECLARED = "leave the parameter's type out (OID 0), or cast the parameter in SQL"
 
 
 class CodeRules:
@@ -160,6 +164,8 @@ class CodeRules:
     def operator(self, names: tuple[str, ...]) -> None:
         """An operator by its name, with or without a schema."""
         if not names or not self.masked:
+            # Whichever is meant: one of the database's own is a call of its function.
+            self.facts.writes |= bool(names) and names[-1] in self.catalog.user_operators
             return
         schema, name = names[-2] if len(names) > 1 else "", names[-1]
         if schema not in ("", "pg_catalog") and name not in self.catalog.extension_operators:
@@ -172,16 +178,33 @@ class CodeRules:
         if name not in OPERATORS and name not in self.catalog.extension_operators:
             raise unknown(f"operator {name} does not exist, or may not be used", "42883")
 
-    def check_type(self, schema: str, name: str) -> None:
+    def parameter_type(self, oid: int) -> None:
+        """A type that a client declares for a parameter by its OID, as it may name it in SQL."""
+        key = self.catalog.type_names.get(oid)
+        if not self.masked:
+            self.coded_type(frozenset() if key is None else frozenset({key}))
+        elif key is None:
+            reason = f"the type with the OID {oid}, declared for a parameter, does not exist"
+            raise Refused(Denial(reason, UNDECLARED, sqlstate="42704", unknown_names=True))
+        else:
+            self.check_type(*key, remedy=UNDECLARED)
+
+    def coded_type(self, meant: frozenset[RelationName]) -> None:
+        """A type that an identity without masks names, one of these: its checks and casts are calls as others are."""
+        if any(map(self.governed.runs_code, meant)):
+            self.facts.writes = True
+        if meant & self.catalog.checked_types:
+            self.facts.runs_code_when_parsed = True
+
+    def check_type(self, schema: str, name: str, remedy: str = "cast to another type") -> None:
         key = (schema, name)
         if schema == "pg_catalog" and not is_builtin_type(name):
-            raise refused(f"type {name} may not be used", "cast to another type")
+            raise refused(f"type {name} may not be used", remedy)
         if schema != "pg_catalog" and schema not in self.catalog.user_types.get(name, ()):
             raise unknown(f'type "{schema}.{name}" does not exist', "42704")
         if self.governed.runs_code(key):
             raise refused(
-                f"type {schema}.{name} runs code of this database's own, which could read masked columns",
-                "cast to another type",
+                f"type {schema}.{name} runs code of this database's own, which could read masked columns", remedy
             )
 
 

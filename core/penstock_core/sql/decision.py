@@ -47,9 +47,7 @@ class Denial:
         """The DETAIL field: which rule of which policy."""
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
-        if self.sqlstate != "42501":
-            return "Refused before it reached the server, which would refuse it too."
-        return "Refused by the gate itself: it lets through only what cannot show masked data."
+        return "Refused by the gate itself, before the statement reached the server; no rule of a policy says it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,8 @@ class Decision:
     observed: Action | None = None
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
+    # True if parsing it may run code of the database's own, so that its intent must be durable even before that.
+    runs_code_when_parsed: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
     redact_errors: bool = False
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.

@@ -298,9 +298,11 @@ class ExpressionRules(CodeRules, ABC):
     def type_name(self, node: ast.TypeName, scope: Scope) -> None:
         """A type in a cast or column list: its input function, domain checks and casts are code that runs."""
         self.expression(node.typmods, scope)
-        if not self.masked:
-            return
         names = idents(node.names)
+        if not self.masked:
+            schemas = names[:-1] or self.catalog.user_types.get(names[-1], ())
+            self.coded_type(frozenset((schema, names[-1]) for schema in schemas))
+            return
         if node.pct_type or node.setof or len(names) > 2:
             raise refused(f"type {'.'.join(names)} is written in a way that is not understood", "name the type plainly")
         name = names[-1]

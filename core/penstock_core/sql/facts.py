@@ -22,6 +22,8 @@ class Facts:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # Literals in it may become values of types whose checks are code of the database's own: parsing it runs that.
+    runs_code_when_parsed: bool = False
     # Prepared statements and cursors that are made in SQL, run, and given up.
     prepares: list[str] = field(default_factory=list)
     declares: list[tuple[str, bool]] = field(default_factory=list)

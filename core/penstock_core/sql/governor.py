@@ -17,7 +17,7 @@ from penstock_core.sql.deparse import deparse
 from penstock_core.sql.facts import Facts
 from penstock_core.sql.governed import Governed, govern
 from penstock_core.sql.masks import MaskWriter
-from penstock_core.sql.naming import Names
+from penstock_core.sql.naming import Names, is_builtin_type
 from penstock_core.sql.normalize import audit_text
 from penstock_core.sql.parse import parse
 from penstock_core.sql.refusal import Refused
@@ -30,6 +30,10 @@ CACHE_ENTRIES = 2048
 CACHE_TEXT = 8192
 _SHORTEST_KEY = 16
 _NONE: frozenset[str] = frozenset()
+# The OIDs that leave a parameter's type to the server: none, and `unknown`.
+_UNDECLARED: frozenset[int] = frozenset({0, 705})
+# A text, the search_path, temporary tables and the types of parameters that call for a look.
+_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
 
 
 class Governor:
@@ -43,37 +47,67 @@ class Governor:
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decided: OrderedDict[tuple[str, tuple[str, ...] | None, frozenset[str]], Decision] = OrderedDict()
+        self._decided: OrderedDict[_Question, Decision] = OrderedDict()
+        coded = catalog.coded_types | catalog.cast_types
+        self._plain_types = _UNDECLARED | {
+            oid
+            for oid, (schema, name) in catalog.type_names.items()
+            if schema == "pg_catalog" and is_builtin_type(name) and (schema, name) not in coded
+        }
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None = None, temporary: frozenset[str] = _NONE
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None = None,
+        temporary: frozenset[str] = _NONE,
+        types: tuple[int, ...] = (),
     ) -> Decision:
         """What becomes of a text; `search_path` is the session's, None if the session may have changed it.
 
-        `temporary` are the names of its temporary tables.
+        `temporary` are the names of its temporary tables, `types` the OIDs that the client declares for the
+        parameters: all that they can change is which of the functions and operators of a name is meant, of which
+        none that may be named reads what is masked.
         """
-        key = (text, search_path, temporary)
+        if types:
+            types = tuple(oid for oid in types if oid not in self._plain_types)
+        key = (text, search_path, temporary, types)
         decision = self._decided.get(key)
         if decision is not None:
             self._decided.move_to_end(key)
             return decision
-        decision = self._decide(text, search_path, temporary)
+        decision = self._decide(key)
         if len(text) <= CACHE_TEXT:
             self._decided[key] = decision
             if len(self._decided) > CACHE_ENTRIES:
                 self._decided.popitem(last=False)
         return decision
 
-    def _decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
+        relation = self.catalog.relations.get((schema, table))
+        if relation is None or not (column or constraint):
+            return False
+        about = {column} if column else set()
+        if constraint:
+            known = [one for one in relation.constraints if one.name == constraint]
+            if not known:
+                return False
+            about = about.union(*(one.columns for one in known))
+        judges = (self._enforced, self._observed)
+        masked = [one.governed.columns for one in judges if one is not None]
+        return all((schema, table, name) not in columns for columns in masked for name in about)
+
+    def _decide(self, question: _Question) -> Decision:
+        text = question[0]
         if self._enforced is None and self._observed is None:
             denial = Denial(
                 f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
                 "ask for a policy whose subjects include this identity",
             )
             return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
-        would_be = self._observed.decide(text, search_path, temporary) if self._observed is not None else None
+        would_be = self._observed.decide(question) if self._observed is not None else None
         if self._enforced is not None:
-            decision = self._enforced.decide(text, search_path, temporary)
+            decision = self._enforced.decide(question)
             if would_be is not None:
                 decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
         else:
@@ -105,6 +139,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         row_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
+        runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
     )
 
@@ -132,10 +167,10 @@ class _Judge:
         governed = govern(policies, catalog)
         return cls(governed, Substitutions(governed, writer))
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def decide(self, question: _Question) -> Decision:
         self.facts = Facts()
         try:
-            return self._analyse(text, search_path, temporary)
+            return self._analyse(*question)
         except Refused as refusal:
             return self._refuse(refusal.denial)
         except RecursionError:
@@ -144,7 +179,9 @@ class _Judge:
             reason = f"the statement was not understood ({type(error).__name__})"
             return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
 
-    def _analyse(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def _analyse(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...]
+    ) -> Decision:
         statements = parse(text)
         catalog = self.governed.catalog
         if self.governed.masked and catalog.implicit_cast:
@@ -158,7 +195,11 @@ class _Judge:
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
         for statement in statements:
             rewriter.statement(statement)
+        for oid in types:
+            rewriter.parameter_type(oid)
         facts = self.facts
+        if not governed.masked:
+            self._note_code(facts)
         rewriting = facts.touched or facts.pinned
         if rewriting or self.governed.masked:
             _check_columns(facts)
@@ -170,6 +211,7 @@ class _Judge:
             relations=_dotted(facts.relations),
             masked=_dotted(facts.masked),
             writes=facts.writes,
+            runs_code_when_parsed=facts.runs_code_when_parsed,
             redact_errors=facts.touched,
             changes_search_path=facts.changes_search_path,
             resets_search_path=facts.resets_search_path,
@@ -183,6 +225,12 @@ class _Judge:
             drops_temporary=facts.drops_temporary,
             row_limit=limit,
         )
+
+    def _note_code(self, facts: Facts) -> None:
+        """Code of the database's own that runs where nothing in the text calls it: its effects are not known."""
+        governed = self.governed
+        facts.writes |= bool(governed.catalog.implicit_cast) or not facts.relations.isdisjoint(governed.code_when_read)
+        facts.runs_code_when_parsed |= not facts.relations.isdisjoint(governed.checked_when_parsed)
 
     def _refuse(self, denial: Denial) -> Decision:
         facts = self.facts

@@ -50,6 +50,8 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         safe_types=types.safe,
         coded_types=types.coded,
         cast_types=types.cast,
+        checked_types=types.checked,
+        type_names={oid: (schema, name) for oid, schema, name in rows["type_oids"]},
         implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for (name,) in rows["system_functions"]),
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
@@ -145,13 +147,13 @@ class _Reader:
         """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
-        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated in self._rows["constraints"]:
+        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated, name in self._rows["constraints"]:
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            constraints[oid].append(Constraint(kind, frozenset(bound), validated))
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
