@@ -92,6 +92,8 @@ class Decision:
     # Names of temporary tables that the session has from then on; and whether it gives up all that it had.
     temporary: frozenset[str] = frozenset()
     drops_temporary: bool = False
+    # Names of temporary tables that it drops one by one.
+    drops_tables: frozenset[str] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.

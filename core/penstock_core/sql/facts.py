@@ -34,6 +34,7 @@ class Facts:
     # Tables that came to be for this session alone; and whether it gave up all that it had.
     temporary: set[str] = field(default_factory=set)
     drops_temporary: bool = False
+    dropped: set[str] = field(default_factory=set)
     changes_search_path: bool = False
     resets_search_path: bool = False
     # What is a reason to refuse only if governed data is touched, found out at the end: a hidden system column.

@@ -223,6 +223,7 @@ class _Judge:
             closes=tuple(facts.closes),
             temporary=frozenset(facts.temporary),
             drops_temporary=facts.drops_temporary,
+            drops_tables=frozenset(facts.dropped),
             row_limit=limit,
         )
 

@@ -147,7 +147,9 @@ class _Reader:
         """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
-        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated, name in self._rows["constraints"]:
+        for oid, kind, numbers, other, other_numbers, on_delete, on_update, validated, name in self._rows[
+            "constraints"
+        ]:
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":

@@ -90,6 +90,19 @@ def timeout_milliseconds(value: str) -> int | None:
     return None if found is None else int(found[1]) * _UNITS[found[2]]
 
 
+def may_begin_with(name: str, value: str) -> bool | None:
+    """Whether a session may begin with that setting (its name in lower case), as it may SET it later.
+
+    None: that depends on the identity and the database; SET has to be asked about.
+    """
+    prefix, dot, _ = name.partition(".")
+    if dot:
+        return False if prefix in _MODULES else None
+    if name in _ANY or (name in _ONLY and value.lower() in _ONLY[name]):
+        return True
+    return None if name in _UNMASKED else False
+
+
 def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> bool:
     """Whether that SET or RESET may change search_path. Raises Refused for one that is not allowed.
 

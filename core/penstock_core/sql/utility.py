@@ -166,6 +166,7 @@ class UtilityRules(WriteRules):
         self.eventless()
         names = [tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple)]
         if names and node.removeType == enums.ObjectType.OBJECT_TABLE and all(map(self._is_temporary, names)):
+            self.facts.dropped.update(name[-1] for name in names)
             node.objects = tuple(strings(_TEMPORARY, name[-1]) for name in names)
             self.facts.pinned = True
             return

@@ -16,10 +16,10 @@ from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
-from penstock_sidecar.wire.messages import ErrorFields, MalformedError, read_text
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Of these nothing is ever noted, so that one entry serves all.
-_BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
+_DESCRIBE, _SYNC = Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 
 
 class ClientSide(Passage):
@@ -70,11 +70,9 @@ class ClientSide(Passage):
 
     def _parse(self, spot: Spot) -> None:
         body = self._chunk[spot.start + 5 : spot.end]
-        name, at = read_text(body, 0)
-        end = body.find(b"\x00", at)
-        if spot.complete and end < 0:
-            raise MalformedError("a Parse message without an end")
-        text, decision = self._decide(spot, body[at:end])
+        name, raw, oids = messages.read_parse(body, spot.complete)
+        types = messages.declared_types(oids)
+        text, decision = self._decide(spot, raw, types)
         if decision is None:
             return
         flow = self._flow
@@ -85,13 +83,19 @@ class ClientSide(Passage):
             pending = Pending(Kind.PARSE, expected=refusals.UNDEFINED_COLUMN)
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
-        oids = body[end + 1 :]
         replaced = flow.statements.get(name) if name else None
-        made = Statement(name, text, oids, decision, flow.epoch, decision.text, replaced)
+        made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
         flow.statements[name] = made
-        flow.push(Pending(Kind.PARSE, redact=decision.redact_errors, undo=lambda: self._unmade(made)))
-        if decision.action is Action.REWRITE:
-            self._replace(spot, messages.parse(name, decision.text, oids))
+        pending = Pending(
+            Kind.PARSE, redact=decision.redact_errors, undo=lambda: self._unmade(made), text=text, decision=decision
+        )
+        replacement = messages.parse(name, decision.text, oids) if decision.action is Action.REWRITE else None
+        if decision.runs_code_when_parsed:
+            self._start_statement(spot, pending, decision, text, None, replacement)
+            return
+        flow.push(pending)
+        if replacement is not None:
+            self._replace(spot, replacement)
 
     def _unmade(self, made: Statement) -> None:
         """A Parse failed: what it was to take the place of is there again, if no later one has taken it."""
@@ -107,88 +111,82 @@ class ClientSide(Passage):
             newest = newest.replaced
 
     def _bind(self, spot: Spot) -> None:
+        """Planning runs code, so that a statement is recorded here and not only where it is executed."""
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
         statement = flow.statements.get(head.statement)
-        flow.portals.pop(head.portal, None)
+        former = flow.portals.pop(head.portal, None)
+        pending = Pending(Kind.BIND, drops=former.take() if former is not None else None)
         if statement is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
                 missing = "unnamed prepared statement does not exist"
-            self._fail_in_place(spot, Kind.BIND, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
+            self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
         if statement.epoch != flow.epoch:
-            decision = flow.decide(statement.text)
+            decision = flow.decide(statement.text, statement.types)
             if decision.action is Action.DENY:
-                pending = Pending(Kind.BIND, expected=refusals.UNDEFINED_STATEMENT)
+                pending.expected = refusals.UNDEFINED_STATEMENT
                 self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
                 return
             statement.decision, statement.epoch = decision, flow.epoch
-        if statement.on_server != statement.decision.text:
-            self._parse_again(spot, statement)
-        flow.portals[head.portal] = Portal(statement, statement.decision, flow.epoch, head.parameters)
-        flow.queue.append(Pending(Kind.BIND, redact=True) if statement.decision.redact_errors else _BIND)
+        decision = statement.decision
+        portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
+        flow.portals[head.portal] = pending.opens = portal
+        pending.redact = decision.redact_errors
+        self._start_statement(spot, pending, decision, statement.text, head.parameters)
+        portal.running = pending.running
 
-    def _parse_again(self, spot: Spot, statement: Statement) -> None:
-        """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
-        flow = self._flow
-
-        def undo() -> None:
-            statement.on_server = None
-
-        self._forward(spot.start)
-        if statement.name and statement.on_server is not None:
-            flow.push(Pending(Kind.CLOSE, swallow=True, undo=undo))
-            flow.to_server.append(messages.close_statement(statement.name))
-        flow.push(Pending(Kind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
-        flow.to_server.append(messages.parse(statement.name, statement.decision.text, statement.oids))
-        statement.on_server = statement.decision.text
-
-    def _fail_in_place(self, spot: Spot, kind: Kind, error: ErrorFields) -> None:
+    def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
-        if kind is Kind.BIND:
-            pending, failing = (
-                Pending(kind, error, refusals.UNDEFINED_STATEMENT), messages.bind("", self._nobody)
-            )  # fmt: skip
-        else:
-            pending, failing = Pending(kind, error, refusals.UNDEFINED_PORTAL), messages.execute(self._nobody)
+        pending.denial, pending.expected = error, error.sqlstate
+        bind = pending.kind is Kind.BIND
         self._flow.push(pending)
-        self._replace(spot, failing)
+        self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     def _execute(self, spot: Spot) -> None:
         name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         portal = flow.portals.get(name)
+        pending = Pending(Kind.EXECUTE)
         if portal is None:
             missing = f'portal "{name}" does not exist'
-            self._fail_in_place(spot, Kind.EXECUTE, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
+            self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
+        statement = portal.statement
         if portal.epoch != flow.epoch:
-            decision = flow.decide(portal.statement.text)
+            decision = flow.decide(statement.text, statement.types)
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 decision = refusals.stale(decision)
             if decision.action is Action.DENY:
-                pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
-                self._refuse(spot, decision, portal.statement.text, pending, messages.execute(self._nobody))
+                pending.expected = refusals.UNDEFINED_PORTAL
+                self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
                 return
             portal.decision, portal.epoch = decision, flow.epoch
         decision = portal.decision
         if flow.runs_stale_object(decision):
-            pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
-            text = portal.statement.text
-            self._refuse(spot, refusals.STALE_SQL_OBJECT, text, pending, messages.execute(self._nobody))
+            pending.expected = refusals.UNDEFINED_PORTAL
+            self._refuse(spot, refusals.STALE_SQL_OBJECT, statement.text, pending, messages.execute(self._nobody))
             return
-        self._start_statement(spot, Pending(Kind.EXECUTE), decision, portal.statement.text, portal.parameters)
+        pending.running = portal.take()
+        self._start_statement(spot, pending, decision, statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:
-        self._flow.queue.append(_DESCRIBE)
+        flow = self._flow
+        kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
+        statement = flow.statements.get(name) if kind == b"S" else None
+        if statement is not None and statement.decision.runs_code_when_parsed:
+            # The server parses it once more, if anything that it depends on has changed.
+            pending = Pending(Kind.DESCRIBE, redact=statement.decision.redact_errors)
+            self._start_statement(spot, pending, statement.decision, statement.text)
+            return
+        flow.queue.append(_DESCRIBE)
 
     def _close(self, spot: Spot) -> None:
-        body = self._chunk[spot.start + 5 : spot.end]
-        name, _ = read_text(body, 1)
+        kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         pending = Pending(Kind.CLOSE)
-        if body[:1] == b"S":
+        if kind == b"S":
             gone = flow.statements.pop(name, None)
             if gone is not None:
                 # Of the unnamed one a later one may have taken the place; under a name none could.
@@ -196,6 +194,7 @@ class ClientSide(Passage):
         else:
             closed = flow.portals.pop(name, None)
             if closed is not None:
+                pending.drops = closed.take()
                 pending.undo = lambda: flow.portals.update({name: closed})
         flow.push(pending)
 
@@ -213,6 +212,8 @@ class ClientSide(Passage):
         flow = self._flow
         if flow.copying_in:
             flow.copying_in = False
+            if not flow.settled:
+                flow.state = State.SETTLING
         elif flow.queue:
             flow.push(Pending(Kind.COPY_END))
 

@@ -54,7 +54,9 @@ class Script:
     # The most rows of each statement that may return any.
     limit: Limit | None = None
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+    ) -> Decision:
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]
@@ -66,6 +68,9 @@ class Script:
             Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
             redact_errors="governed" in text, row_limit=self.limit if _returns(text, verb) else None,
         )  # fmt: skip
+
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        return "governed" not in table
 
 
 def _returns(text: str, verb: str) -> bool:
