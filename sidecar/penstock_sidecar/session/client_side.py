@@ -11,6 +11,7 @@ from penstock_core.sql.decision import Action
 from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.passage import Passage
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
@@ -20,6 +21,9 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Of these nothing is ever noted, so that one entry serves all.
 _DESCRIBE, _SYNC = Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
+
+# The type byte and the length of a message, and nothing else.
+_NO_BODY = 5
 
 
 class ClientSide(Passage):
@@ -35,6 +39,8 @@ class ClientSide(Passage):
         }  # fmt: skip
 
     def _handle(self, spot: Spot) -> None:
+        if spot.kind in EMPTY and spot.end - spot.start != _NO_BODY:
+            raise MalformedError(f"a message {chr(spot.kind)!r} that should be empty")
         self._handlers[spot.kind](spot)
 
     # The simple protocol.
