@@ -120,7 +120,7 @@ class ClientSide(Passage):
         """Planning runs code, so that a statement is recorded here and not only where it is executed."""
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
-        statement = flow.statements.get(head.statement)
+        statement = flow.statements.get(head.statement) or self._prepared_in_sql(head.statement)
         former = flow.portals.pop(head.portal, None)
         pending = Pending(Kind.BIND, drops=former.take() if former is not None else None)
         if statement is None:
@@ -129,8 +129,10 @@ class ClientSide(Passage):
                 missing = "unnamed prepared statement does not exist"
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
-        if statement.epoch != flow.epoch:
+        if statement.epoch != flow.epoch or statement.decision.executes:
             decision = flow.decide(statement.text, statement.types)
+            if flow.runs_stale_object(decision):
+                decision = refusals.STALE_SQL_OBJECT
             if decision.action is Action.DENY:
                 pending.expected = refusals.UNDEFINED_STATEMENT
                 self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
@@ -142,6 +144,15 @@ class ClientSide(Passage):
         pending.redact = decision.redact_errors
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
         portal.running = pending.running
+
+    def _prepared_in_sql(self, name: str) -> Statement | None:
+        """What PREPARE made may be bound, too: that is decided about as its EXECUTE."""
+        flow = self._flow
+        if not name or not flow.kept.prepared(name):
+            return None
+        text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
+        decision = flow.decide(text)
+        return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
 
     def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""

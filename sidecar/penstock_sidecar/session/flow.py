@@ -117,8 +117,6 @@ class Flow:
             return
         pending.redact = pending.redact or decision.redact_errors
         pending.moves_path = self.path.sent(decision)
-        if decision.temporary:
-            pending.makes = self.temporary.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
@@ -127,18 +125,17 @@ class Flow:
     def pop(self) -> Pending:
         """The head's answer is complete."""
         head = self.queue.popleft()
-        self._answered(head, head.decision)
-        if head.kind in (Kind.QUERY, Kind.EXECUTE) and head.decision is not None and _lasts(head.decision):
-            self.left_for_commit = True
+        decision = head.decision if head.kind in (Kind.QUERY, Kind.EXECUTE) else None
+        if head.moves_path:
+            self.path.answered(decision)
+        if decision is not None:
+            if decision.temporary:
+                self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
+            if _lasts(decision):
+                self.left_for_commit = True
         while self.queue and self.queue[0].kind is Kind.COPY_END:
             self.queue.popleft()
         return head
-
-    def _answered(self, pending: Pending, decision: Decision | None) -> None:
-        if pending.moves_path:
-            self.path.answered(decision)
-        if pending.makes:
-            self.temporary.made(pending.makes)
 
     def fail(self, sqlstate: str) -> None:
         """The head failed in the extended protocol: it and all up to the next Sync are done with."""
@@ -158,7 +155,8 @@ class Flow:
                 break
         self.undone = True
         for pending in failed:
-            self._answered(pending, None)
+            if pending.moves_path:
+                self.path.answered(None)
             if pending.running is not None:
                 self.finish(pending.running, "error")
             if pending.drops is not None:

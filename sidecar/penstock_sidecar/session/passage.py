@@ -315,4 +315,10 @@ class Passage(ABC):
 
 def _unsettles(decision: Decision) -> bool:
     """Whether something that later messages are decided by changes, or not, with the statement's success."""
-    return bool(decision.deallocates or decision.closes or decision.drops_temporary or decision.drops_tables)
+    return bool(
+        decision.deallocates
+        or decision.closes
+        or decision.temporary
+        or decision.drops_temporary
+        or decision.drops_tables
+    )

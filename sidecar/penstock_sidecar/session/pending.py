@@ -71,9 +71,8 @@ class Pending:
     opens: Portal | None = None
     # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
     drops: Running | None = None
-    # It may change the search_path; temporary tables that it makes.
+    # It may change the search_path.
     moves_path: bool = False
-    makes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

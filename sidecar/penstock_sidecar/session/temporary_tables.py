@@ -1,8 +1,8 @@
 """The names of a session's temporary tables, in the order of the messages: such a name means the session's own table.
 
-A name is there from when its CREATE is sent, whatever comes of that: taking a table for temporary that is none refuses
-too much, the other way round it would be read as another. It goes when the server has said that the table is gone.
-What a name means in a statement is `penstock_core.sql`'s.
+A name comes and goes when the server has said so, for which later messages wait (`passage.py`). Where a text does not tell
+which of its parts came to pass, a name stays: taking a table for temporary that is none refuses too much, the other way
+round it would be read as another. What a name means in a statement is `penstock_core.sql`'s.
 """
 
 from __future__ import annotations
@@ -21,16 +21,14 @@ class TemporaryTables:
         self._made = _NONE
         self._dropped = _NONE
 
-    def sent(self, decision: Decision) -> frozenset[str]:
-        """A message is being sent; which of the tables that it makes are new, for `made`."""
-        fresh = decision.temporary - self.names
+    def made(self, decision: Decision, failed: bool) -> None:
+        """A text that makes some was answered."""
+        committed = "commit" in decision.verbs
+        if failed and not committed:
+            return
+        # What was made before a COMMIT in the same text stays, and which that is is not known.
+        self._made |= frozenset() if committed else decision.temporary - self.names
         self.names |= decision.temporary
-        # What a COMMIT in the same text keeps is not known.
-        return _NONE if "commit" in decision.verbs else fresh
-
-    def made(self, names: frozenset[str]) -> None:
-        """The message that makes these was answered, in whatever way."""
-        self._made |= names
 
     def dropped(self, names: frozenset[str] | None = None) -> None:
         """The server has dropped these; None: all of them."""
