@@ -85,22 +85,21 @@ async def test_any_pipeline_is_answered_as_by_the_server(
     policy = {"more": MASKED} if masked else {"allow": ", ".join(get_args(Verb))}
     gate = await start(stateful, governed=True, on_failure="continue", **policy)
     credentials = gate.directory / "credentials"
-    told = 0
+    whole = 0
     for number in range(batch * EACH, (batch + 1) * EACH):
         talk = spoken(Random(number))
         through = await gated(gate.proxy.port, talk)
         itself = await direct(stateful, credentials, talk)
-        if masked:
-            # Where it can't be told which table a name means, the gate refuses; from there on they differ.
-            told += (refused := refusals(through, itself)) is None
-            through, itself = through[:refused], itself[:refused]
-        assert through == itself, f"conversation {number}"
-    assert not masked or told > EACH / 2
+        # Where it can't be told which table a name means, the gate refuses; from there on they differ.
+        refused = refusals(through, itself)
+        whole += refused is None
+        assert through[:refused] == itself[:refused], f"conversation {number}"
+    assert whole > EACH * (0.5 if masked else 0.9)
 
 
 def refusals(through: list[tuple[bytes, bytes]], itself: list[tuple[bytes, bytes]]) -> int | None:
-    """Where the gate refuses what the server does not."""
+    """Where the gate refuses what the server does not (its 42501 has been made the 42703 that the server is given)."""
     for place, (one, other) in enumerate(zip(through, itself, strict=False)):
-        if one != other and one[0] == b"E" and one[1] in (b"ERROR42501", b"ERROR42703"):
+        if one != other and one[0] == b"E" and one[1] == b"ERROR42703":
             return place
     return None
