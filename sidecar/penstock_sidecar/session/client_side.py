@@ -83,18 +83,17 @@ class ClientSide(Passage):
             return
         flow = self._flow
         if decision.action is Action.DENY:
-            # To fail, it leaves a named statement that is there; the unnamed one is gone whatever becomes of it.
-            if not name:
-                flow.statements.pop("", None)
+            # To fail, it leaves a named statement that is there; the unnamed one is gone then.
+            former = None if name else flow.statements.pop("", None)
             pending = Pending(Kind.PARSE, expected=refusals.UNDEFINED_COLUMN)
+            pending.undo = lambda skipped: self._left(former, skipped)
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
-        replaced = flow.statements.get(name) if name else None
+        replaced = flow.statements.get(name)
         made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
         flow.statements[name] = made
-        pending = Pending(
-            Kind.PARSE, redact=decision.redact_errors, undo=lambda: self._unmade(made), text=text, decision=decision
-        )
+        pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, decision=decision, makes=made)
+        pending.undo = lambda skipped: self._unmade(made, skipped)
         replacement = messages.parse(name, decision.text, oids) if decision.action is Action.REWRITE else None
         if decision.runs_code_when_parsed:
             self._start_statement(spot, pending, decision, text, None, replacement)
@@ -103,9 +102,19 @@ class ClientSide(Passage):
         if replacement is not None:
             self._replace(spot, replacement)
 
-    def _unmade(self, made: Statement) -> None:
-        """A Parse failed: what it was to take the place of is there again, if no later one has taken it."""
+    def _left(self, former: Statement | None, skipped: bool) -> None:
+        """A Parse under no name was refused; if the server skipped even that, it has the former one still."""
+        if former is not None and skipped:
+            self._flow.statements.setdefault("", former)
+
+    def _unmade(self, made: Statement, skipped: bool) -> None:
+        """A Parse failed, or was skipped: what was there before is there again, if no later one has taken its place.
+
+        The server forgets the unnamed statement before it tries to parse another.
+        """
         statements = self._flow.statements
+        if not made.name and not skipped:
+            made.replaced = None
         newest = statements.get(made.name)
         if newest is made and made.replaced is not None:
             statements[made.name] = made.replaced
@@ -207,12 +216,12 @@ class ClientSide(Passage):
             gone = flow.statements.pop(name, None)
             if gone is not None:
                 # Of the unnamed one a later one may have taken the place; under a name none could.
-                pending.undo = lambda: flow.statements.update({name: gone if name else flow.statements.get("", gone)})
+                pending.undo = lambda _: flow.statements.update({name: gone if name else flow.statements.get("", gone)})
         else:
             closed = flow.portals.pop(name, None)
             if closed is not None:
                 pending.drops = closed.take()
-                pending.undo = lambda: flow.portals.update({name: closed})
+                pending.undo = lambda _: flow.portals.update({name: closed})
         flow.push(pending)
 
     def _sync(self, spot: Spot) -> None:
@@ -230,6 +239,7 @@ class ClientSide(Passage):
         if flow.copying_in:
             flow.copying_in = False
             if not flow.settled:
+                self._forward(spot.end)
                 flow.state = State.SETTLING
         elif flow.queue:
             flow.push(Pending(Kind.COPY_END))

@@ -157,15 +157,27 @@ class Flow:
         for pending in failed:
             if pending.moves_path:
                 self.path.answered(None)
-            if pending.running is not None:
-                self.finish(pending.running, "error")
-            if pending.drops is not None:
-                self.finish(pending.drops, "unexecuted")
-            if pending.opens is not None:
-                self.forget(pending.opens)
+            self._end(pending)
         for pending in reversed(failed):
             if pending.undo is not None:
-                pending.undo()
+                pending.undo(pending is not failed[0])
+
+    def _end(self, pending: Pending) -> None:
+        """Nothing came of a message: the outcomes of what it was for."""
+        if pending.running is not None:
+            self.finish(pending.running, "error")
+        if pending.drops is not None:
+            self.finish(pending.drops, "unexecuted")
+        if pending.opens is not None:
+            self.forget(pending.opens)
+
+    def skip(self, pending: Pending, recorded: bool) -> None:
+        """A message is not sent, since the server would skip it; `recorded`: the intent of its statement is."""
+        if not recorded:
+            pending.running = None
+        self._end(pending)
+        if pending.undo is not None:
+            pending.undo(True)
 
     def forget(self, portal: Portal) -> None:
         """A portal was not opened after all."""

@@ -205,7 +205,7 @@ class Passage(ABC):
         """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
         flow = self._flow
 
-        def undo() -> None:
+        def undo(_: bool) -> None:
             statement.on_server = None
 
         self._forward(spot.start)
@@ -293,24 +293,13 @@ class Passage(ABC):
         if self._flow.skipping:
             # What was sent before it failed meanwhile: the server would skip it.
             self._replace(held.spot, b"")
-            self._skipped(held.pending, recorded=not refusal)
+            self._flow.skip(held.pending, recorded=not refusal)
         elif refusal:
             self._fail(held, refusal)
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is State.RUNNING:
             self.resume()
-
-    def _skipped(self, pending: Pending, recorded: bool) -> None:
-        flow = self._flow
-        if pending.running is not None and recorded:
-            flow.finish(pending.running, "error")
-        if pending.drops is not None:
-            flow.finish(pending.drops, "unexecuted")
-        if pending.opens is not None:
-            flow.forget(pending.opens)
-        if pending.undo is not None:
-            pending.undo()
 
 
 def _unsettles(decision: Decision) -> bool:

@@ -62,12 +62,13 @@ class Pending:
     # Errors and notices are reduced to what can hold no value.
     redact: bool = False
     running: Running | None = None
-    # Takes back what was assumed when it was sent, if it fails or is skipped.
-    undo: Callable[[], None] | None = None
+    # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
+    undo: Callable[[bool], None] | None = None
     # The client's text that it is about, and what was decided about it.
     text: str = ""
     decision: Decision | None = None
-    # The portal that a Bind opens.
+    # The statement that a Parse makes; the portal that a Bind opens.
+    makes: Statement | None = None
     opens: Portal | None = None
     # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
     drops: Running | None = None

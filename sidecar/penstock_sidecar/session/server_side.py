@@ -210,7 +210,8 @@ class ServerSide:
         name = "*" if tag == b"DISCARD ALL" or running is None else running.deallocates.pop(0)
         flow.kept.deallocated(name)
         if name == "*":
-            flow.statements.clear()
+            # But the unnamed one.
+            flow.statements = {"": unnamed} if (unnamed := flow.statements.get("")) is not None else {}
         else:
             flow.statements.pop(name, None)
 
@@ -276,6 +277,8 @@ class ServerSide:
 
     def _parsed(self, spot: Spot) -> bytes | None:
         head = self._head(Kind.PARSE, spot)
+        if head.makes is not None:
+            head.makes.replaced = None
         for running in (head.running, head.drops):
             if running is not None:
                 self._flow.finish(running, "unexecuted")
