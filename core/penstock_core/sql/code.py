@@ -193,8 +193,6 @@ class CodeRules:
         """A type that an identity without masks names, one of these: its checks and casts are calls as others are."""
         if any(map(self.governed.runs_code, meant)):
             self.facts.writes = True
-        if meant & self.catalog.checked_types:
-            self.facts.runs_code_when_parsed = True
 
     def check_type(self, schema: str, name: str, remedy: str = "cast to another type") -> None:
         key = (schema, name)

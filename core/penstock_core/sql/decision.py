@@ -44,10 +44,10 @@ class Denial:
 
     @property
     def detail(self) -> str:
-        """The DETAIL field: which rule of which policy."""
+        """The DETAIL field: which rule of which policy, or that it was none."""
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
-        return "Refused by the gate itself, before the statement reached the server; no rule of a policy says it."
+        return "The gate refused the statement before it reached the server."
 
 
 @dataclass(frozen=True, slots=True)

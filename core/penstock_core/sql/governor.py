@@ -6,6 +6,7 @@ governor. It never raises, whatever the text: what can't be decided is refused.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,10 @@ _NONE: frozenset[str] = frozenset()
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
 # A text, the search_path, temporary tables and the types of parameters that call for a look.
 _Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+
+
+# A string, or what begins a string in dollar quotes; a parameter is none.
+_LITERAL = re.compile(r"'|\$(?!\d)")
 
 
 class Governor:
@@ -199,7 +204,7 @@ class _Judge:
             rewriter.parameter_type(oid)
         facts = self.facts
         if not governed.masked:
-            self._note_code(facts)
+            self._note_code(text, bool(temporary))
         rewriting = facts.touched or facts.pinned
         if rewriting or self.governed.masked:
             _check_columns(facts)
@@ -227,11 +232,17 @@ class _Judge:
             row_limit=limit,
         )
 
-    def _note_code(self, facts: Facts) -> None:
+    def _note_code(self, text: str, has_tables: bool) -> None:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known."""
-        governed = self.governed
+        facts, governed = self.facts, self.governed
         facts.writes |= bool(governed.catalog.implicit_cast) or not facts.relations.isdisjoint(governed.code_when_read)
-        facts.runs_code_when_parsed |= not facts.relations.isdisjoint(governed.checked_when_parsed)
+        # A literal becomes a value of the type that it is found beside: a column's (also of a temporary table, whose
+        # types are not known), or what a function or operator of the user's gives.
+        facts.runs_code_when_parsed = (
+            bool(governed.catalog.checked_types)
+            and _LITERAL.search(text) is not None
+            and (facts.writes or has_tables or not facts.relations.isdisjoint(governed.checked_when_parsed))
+        )
 
     def _refuse(self, denial: Denial) -> Decision:
         facts = self.facts
