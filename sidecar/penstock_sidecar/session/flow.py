@@ -36,7 +36,7 @@ class Flow:
         # Whether the current batch of bodies is waited for.
         self.report = False
         self._ticket = 1
-        # The last ticket that is durable, and the last with the intent of a statement whose results wait for it.
+        # The last ticket that is durable, and the last that a statement's results wait for.
         self.durable = 0
         self.awaited = 0
         # Set once the session runs.
@@ -69,8 +69,7 @@ class Flow:
         self.schema_changed = False
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
-        # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
-        # larger one since. None: it has no bound.
+        # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
