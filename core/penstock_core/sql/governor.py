@@ -11,20 +11,22 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog import Catalog
+from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
+from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.authorize.row_limits import row_limit
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
+from penstock_core.sql.bind.name_resolution import is_builtin_type
+from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.text import bind
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_core.sql.deparse import deparse
-from penstock_core.sql.facts import Facts
-from penstock_core.sql.governed import Governed, govern
-from penstock_core.sql.masks import MaskWriter
-from penstock_core.sql.naming import Names, is_builtin_type
-from penstock_core.sql.normalize import audit_text
-from penstock_core.sql.parse import parse
+from penstock_core.sql.masking.masked_columns import Governed, govern
+from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.row_limits import row_limit
-from penstock_core.sql.statements import Rewriter
-from penstock_core.sql.substitution import Substitutions
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.normalize import audit_text
+from penstock_core.sql.syntax.parse import parse
 
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
 CACHE_ENTRIES = 2048
@@ -35,8 +37,6 @@ _NONE: frozenset[str] = frozenset()
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
 # A text, the search_path, temporary tables and the types of parameters that call for a look.
 _Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
-
-
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
 
@@ -163,7 +163,7 @@ class _Judge:
     governed: Governed
     substitutions: Substitutions
     # Kept for what a refused text had been found to be.
-    facts: Facts = field(default_factory=Facts)
+    bound: Bound = field(default_factory=Bound)
 
     @classmethod
     def of(cls, policies: PolicySet | None, catalog: Catalog, writer: MaskWriter) -> _Judge | None:
@@ -173,7 +173,7 @@ class _Judge:
         return cls(governed, Substitutions(governed, writer))
 
     def decide(self, question: _Question) -> Decision:
-        self.facts = Facts()
+        self.bound = Bound()
         try:
             return self._analyse(*question)
         except Refused as refusal:
@@ -187,78 +187,72 @@ class _Judge:
     def _analyse(
         self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...]
     ) -> Decision:
+        """Bind, authorize, edit, prove."""
+        governed, catalog = self.governed, self.governed.catalog
         statements = parse(text)
-        catalog = self.governed.catalog
-        if self.governed.masked and catalog.implicit_cast:
+        if governed.masked and catalog.implicit_cast:
             reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
             raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
-        if self.governed.masked and not catalog.utf8 and not text.isascii():
-            # Written again, all such names are in quotes.
-            self.facts.pinned = True
-        governed = self.governed
-        names = Names(catalog, governed.named, search_path, governed.masked, temporary, governed.free)
-        rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
-        for statement in statements:
-            rewriter.statement(statement)
+        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
         for oid in types:
-            rewriter.parameter_type(oid)
-        facts = self.facts
-        if not governed.masked:
-            self._note_code(text, bool(temporary))
-        rewriting = facts.touched or facts.pinned
-        if rewriting or self.governed.masked:
-            _check_columns(facts)
-        limit = row_limit(self.governed.policies.max_rows_returned, statements, facts, catalog)
+            bound.add(ParameterType(oid, catalog.type_names.get(oid)))
+        authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED)
+        found = authorizer.found
+        if governed.masked and not catalog.utf8 and not text.isascii():
+            # Written again, all such names are in quotes.
+            found.pinned = True
+        when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
+        limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        if found.rewrites:
+            found.edits.apply(statements, found.substituted)
+            check_edited(authorizer)
+            text = deparse(statements, found.substituted)
+        return self._decision(text, found, limit, when_parsed)
+
+    def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
+        """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
+
+        Whether such code may run when the text is parsed: a literal becomes a value of the type that it is found
+        beside, a column's (also of a temporary table, whose types are not known), or what a function or operator of
+        the user's gives.
+        """
+        governed, relations = self.governed, self.bound.relations
+        found.writes |= bool(governed.catalog.implicit_cast) or not relations.isdisjoint(governed.code_when_read)
+        if not governed.catalog.checked_types or _LITERAL.search(text) is None:
+            return False
+        writes = self.bound.writes or found.writes
+        return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
+
+    def _decision(self, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+        bound = self.bound
         return Decision(
-            Action.REWRITE if rewriting else Action.ALLOW,
-            deparse(statements, facts.substituted) if rewriting else text,
-            verbs=tuple(facts.verbs),
-            relations=_dotted(facts.relations),
-            masked=_dotted(facts.masked),
-            writes=facts.writes,
-            runs_code_when_parsed=facts.runs_code_when_parsed,
-            redact_errors=facts.touched,
-            changes_search_path=facts.changes_search_path,
-            resets_search_path=facts.resets_search_path,
-            prepares=tuple(facts.prepares),
-            declares=tuple(facts.declares),
-            executes=tuple(facts.executes),
-            fetches=tuple(facts.fetches),
-            deallocates=tuple(facts.deallocates),
-            closes=tuple(facts.closes),
-            temporary=frozenset(facts.temporary),
-            drops_temporary=facts.drops_temporary,
-            drops_tables=frozenset(facts.dropped),
+            Action.REWRITE if found.rewrites else Action.ALLOW,
+            text,
+            verbs=tuple(bound.verbs),
+            relations=_dotted(bound.relations),
+            masked=_dotted(found.masked),
+            writes=bound.writes or found.writes,
+            runs_code_when_parsed=when_parsed,
+            redact_errors=found.touched,
+            changes_search_path=bound.changes_search_path,
+            resets_search_path=bound.resets_search_path,
+            prepares=tuple(bound.prepares),
+            declares=tuple(bound.declares),
+            executes=tuple(bound.executes),
+            fetches=tuple(bound.fetches),
+            deallocates=tuple(bound.deallocates),
+            closes=tuple(bound.closes),
+            temporary=frozenset(bound.temporary),
+            drops_temporary=bound.drops_temporary,
+            drops_tables=frozenset(bound.drops_tables),
             row_limit=limit,
         )
 
-    def _note_code(self, text: str, has_tables: bool) -> None:
-        """Code of the database's own that runs where nothing in the text calls it: its effects are not known."""
-        facts, governed = self.facts, self.governed
-        facts.writes |= bool(governed.catalog.implicit_cast) or not facts.relations.isdisjoint(governed.code_when_read)
-        # A literal becomes a value of the type that it is found beside: a column's (also of a temporary table, whose
-        # types are not known), or what a function or operator of the user's gives.
-        facts.runs_code_when_parsed = (
-            bool(governed.catalog.checked_types)
-            and _LITERAL.search(text) is not None
-            and (facts.writes or has_tables or not facts.relations.isdisjoint(governed.checked_when_parsed))
-        )
-
     def _refuse(self, denial: Denial) -> Decision:
-        facts = self.facts
+        bound = self.bound
         return Decision(
-            Action.DENY, "", verbs=tuple(facts.verbs), relations=_dotted(facts.relations), writes=True, denial=denial
+            Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
-
-
-def _check_columns(facts: Facts) -> None:
-    """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
-    if facts.system_column and facts.touched:
-        reason = f"column {facts.system_column} may not be read together with masked columns"
-        raise Refused(Denial(reason, "use the primary key"))
-    if facts.unknown_column:
-        reason = f'column "{facts.unknown_column}" does not exist'
-        raise Refused(Denial(reason, "check the name", sqlstate="42703", unknown_names=True))
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

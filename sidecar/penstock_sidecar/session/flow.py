@@ -183,6 +183,18 @@ class Flow:
         if self.portals.get(portal.name) is portal:
             del self.portals[portal.name]
 
+    def abandon(self) -> None:
+        """Nobody will learn what came of what is in flight, nor execute what is bound."""
+        for pending in self.queue:
+            if pending.running is not None:
+                self.finish(pending.running, "unknown")
+            if pending.drops is not None:
+                self.finish(pending.drops, "unexecuted")
+        self.queue.clear()
+        for portal in self.portals.values():
+            if portal.running is not None:
+                self.finish(portal.running, "unexecuted")
+
     def transaction_ended(self) -> None:
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit = False

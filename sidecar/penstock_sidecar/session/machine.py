@@ -304,10 +304,8 @@ class Session:
             # The policy changed while the login went on.
             self._end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
             return
-        initial = said.parameters.get("search_path")
-        flow.path.begin(
-            rules.search_path, opened.search_path, said.parameters.get("session_authorization", ""), initial
-        )
+        login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
+        flow.path.begin(rules.search_path, opened.search_path, login, initial)
         client = {
             "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
         }  # fmt: skip
@@ -412,21 +410,11 @@ class Session:
     def _wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""
         flow = self._flow
-        client = self._client
-        if client.held is not None and client.held.pending.running is not None:
-            running = client.held.pending.running
-            running.sqlstate = running.sqlstate or "57014"
-            flow.finish(running, "error")
-            client.held = None
-        for pending in flow.queue:
-            if pending.running is not None:
-                flow.finish(pending.running, "unknown")
-            if pending.drops is not None:
-                flow.finish(pending.drops, "unexecuted")
-        for portal in flow.portals.values():
-            if portal.running is not None:
-                flow.finish(portal.running, "unexecuted")
-        flow.queue.clear()
+        held, self._client.held = self._client.held, None
+        if held is not None and held.pending.running is not None:
+            held.pending.running.sqlstate = held.pending.running.sqlstate or "57014"
+            flow.finish(held.pending.running, "error")
+        flow.abandon()
         if flow.evidence is not None:
             flow.record(flow.evidence.end())
             flow.evidence = None

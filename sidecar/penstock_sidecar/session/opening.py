@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from penstock_core.sql.authorize.settings import may_begin_with, timeout_milliseconds
 from penstock_core.sql.decision import Action
-from penstock_core.sql.settings import may_begin_with, timeout_milliseconds
 from penstock_sidecar.session.commands import Decider, Terms
 from penstock_sidecar.session.refusals import denied, fatal
 from penstock_sidecar.wire import messages

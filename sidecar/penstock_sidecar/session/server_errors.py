@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable
 
 from penstock_core.sql.decision import Decision
-from penstock_core.sql.tokens import words_of
+from penstock_core.sql.syntax.tokens import words_of
 from penstock_sidecar.wire.messages import ErrorFields
 
 # SQLSTATE class → what is said instead of the server's text. Only what the class itself says already.

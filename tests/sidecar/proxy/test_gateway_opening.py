@@ -11,8 +11,8 @@ import pytest
 from tests.sidecar.proxy.raw import Pair, errors
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.sql import settings
-from penstock_core.sql.words import words
+from penstock_core.sql.allowlists import settings
+from penstock_core.sql.allowlists.words import words
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server
 from penstock_sidecar.wire import messages
@@ -133,7 +133,7 @@ VALUES = {
 @pytest.mark.behaviour(3)
 @pytest.mark.parametrize("as_options", [False, True])
 async def test_settings_of_the_startup_packet_reach_the_server(pair: Pair, as_options: bool) -> None:
-    assert {name.lower() for name in VALUES} == settings._ANY - ELSEWHERE | {"client_min_messages"}
+    assert {name.lower() for name in VALUES} == settings.ANY - ELSEWHERE | {"client_min_messages"}
     asked = values = VALUES
     if as_options:
         escaped = {name: value.replace(" ", "\\ ") for name, value in values.items()}

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
-from penstock_core.sql import settings as core_settings
-from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.allowlists import settings as core_settings
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.session.commands import Terms
@@ -133,7 +133,7 @@ def test_a_session_begins_with_what_it_may_set_and_with_nothing_else(name: str, 
 
 
 def test_every_setting_is_decided_about_by_one_list() -> None:
-    names = {*core_settings._ANY, *core_settings._UNMASKED, *core_settings._ONLY}
+    names = {*core_settings.ANY, *core_settings.UNMASKED, *core_settings.ONLY}
     special = {"client_encoding", "standard_conforming_strings"}
     for name in sorted(names - special):
         assert isinstance(opened(**{name: "1"}), Opened), name
