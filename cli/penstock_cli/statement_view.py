@@ -103,5 +103,7 @@ def _result(one: Mapping[str, Any]) -> str:
             return "done" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
         case "error":
             return f"error {one['sqlstate']}"
+        case "unexecuted":
+            return "not executed"
         case other:
             return str(other)

@@ -35,6 +35,7 @@ CATALOG = Catalog(
     relations={one.key: one for one in TABLES},
     search_path=("public",),
     user_functions={"report": ("public",), "lower": ("public",)},
+    user_operators=frozenset({"<->"}),
     user_types={"mood": ("public",), "text": ("archive",), "odd": ("public",)},
     safe_types=frozenset({("public", "mood")}),
     system_functions=frozenset(

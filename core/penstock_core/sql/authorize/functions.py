@@ -15,13 +15,16 @@ from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, is_builtin_type
-from penstock_core.sql.bind.references import FormerFunction, FunctionCall, OperatorUse, TypeUse
+from penstock_core.sql.bind.references import FormerFunction, FunctionCall, OperatorUse, ParameterType, TypeUse
+from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused, refused, unknown
 
 # Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
 # Types that have been keywords only since PostgreSQL 17: to an older server they are names like any other.
 _KEYWORD_TYPES = frozenset({"json"})
+# What helps where it is not the text that names the type.
+_UNDECLARED = "leave the parameter's type out (OID 0), or cast the parameter in SQL"
 
 
 # ---- functions, where something is masked
@@ -170,16 +173,47 @@ def masked_type(authorizer: Authorizer, use: TypeUse) -> None:
         raise refused(resolved.reason, resolved.remedy)
     if resolved is None:
         raise unknown(f'type "{name}" does not exist, or may not be used', "42704")
-    schema, key = resolved.schema, (resolved.schema, name)
-    if schema == "pg_catalog" and not is_builtin_type(name):
-        raise refused(f"type {name} may not be used", "cast to another type")
-    if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
-        raise unknown(f'type "{schema}.{name}" does not exist', "42704")
-    if authorizer.governed.runs_code(key):
-        raise refused(
-            f"type {schema}.{name} runs code of this database's own, which could read masked columns",
-            "cast to another type",
-        )
+    schema = resolved.schema
+    _check_type(authorizer, schema, name, "cast to another type")
     if resolved.ambiguous or (name in _KEYWORD_TYPES and name in authorizer.catalog.user_types):
         authorizer.found.pinned = True
         authorizer.found.edits.set(use.node, "names", strings(schema, name))
+
+
+def masked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
+    """The same rule as for a type in the text."""
+    if declared.key is None:
+        reason = f"the type with the OID {declared.oid}, declared for a parameter, does not exist"
+        raise Refused(Denial(reason, _UNDECLARED, sqlstate="42704", unknown_names=True))
+    _check_type(authorizer, *declared.key, _UNDECLARED)
+
+
+def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> None:
+    if schema == "pg_catalog" and not is_builtin_type(name):
+        raise refused(f"type {name} may not be used", remedy)
+    if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
+        raise unknown(f'type "{schema}.{name}" does not exist', "42704")
+    if authorizer.governed.runs_code((schema, name)):
+        raise refused(f"type {schema}.{name} runs code of this database's own, which could read masked columns", remedy)
+
+
+# ---- operators and types, where nothing is masked: those of the database's own are calls of its functions
+
+
+def unmasked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
+    """Whichever is meant: it may be the database's own."""
+    authorizer.found.writes |= use.names[-1] in authorizer.catalog.user_operators
+
+
+def unmasked_type(authorizer: Authorizer, use: TypeUse) -> None:
+    """Its checks and casts may do anything."""
+    resolved = use.resolved
+    schemas = authorizer.catalog.user_types.get(use.name, ())
+    if resolved is not None and not isinstance(resolved, Ambiguous):
+        schemas = (resolved.schema,)
+    authorizer.found.writes |= any(authorizer.governed.runs_code((schema, use.name)) for schema in schemas)
+
+
+def unmasked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
+    """The same rule as for a type in the text; of one that no catalog has, nothing is known."""
+    authorizer.found.writes |= declared.key is None or authorizer.governed.runs_code(declared.key)

@@ -38,6 +38,19 @@ def timeout_milliseconds(value: str) -> int | None:
     return None if found is None else int(found[1]) * _UNITS[found[2]]
 
 
+def may_begin_with(name: str, value: str) -> bool | None:
+    """Whether a session may begin with that setting (its name in lower case), as it may SET it later.
+
+    None: that depends on the identity and the database; SET has to be asked about.
+    """
+    prefix, dot, _ = name.partition(".")
+    if dot:
+        return False if prefix in MODULES else None
+    if name in ANY or (name in ONLY and value.lower() in ONLY[name]):
+        return True
+    return None if name in UNMASKED else False
+
+
 def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     """Raises Refused for a SET or RESET that is not allowed.
 

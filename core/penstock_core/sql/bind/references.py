@@ -188,6 +188,14 @@ class TypeUse(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class ParameterType(Reference):
+    """A type that the client declares for a parameter by its OID, which no text names; None: no catalog has it."""
+
+    oid: int
+    key: tuple[str, str] | None
+
+
+@dataclass(slots=True, eq=False)
 class SettingChange(Reference):
     """SET, RESET, or a call of set_config(); `written` is the setting's name where it is written out."""
 
@@ -293,6 +301,8 @@ class Bound:
     # Tables that came to be for this session alone; and whether it gave up all that it had.
     temporary: set[str] = field(default_factory=set)
     drops_temporary: bool = False
+    # Temporary tables that it drops one by one.
+    drops_tables: set[str] = field(default_factory=set)
     changes_search_path: bool = False
     resets_search_path: bool = False
 

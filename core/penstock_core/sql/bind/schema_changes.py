@@ -100,6 +100,8 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
     binder.add(ObjectsDropped(node, names, temporary))
+    if temporary:
+        binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, [one for one in node.objects or () if not isinstance(one, tuple)])
     note_relations(binder, names)
 

@@ -183,6 +183,11 @@ class Catalog:
     coded_types: frozenset[RelationName] = frozenset()
     # (schema, name) of types that a cast function of the user's leads to from one of the system's types.
     cast_types: frozenset[RelationName] = frozenset()
+    # (schema, name) of domains whose checks run code of the user's, and of types made of such: a literal of one runs
+    # that code as soon as the statement is parsed.
+    checked_types: frozenset[RelationName] = frozenset()
+    # What clients call types by where they declare a parameter's: OID → (schema, name), the system's own included.
+    type_names: dict[int, RelationName] = field(default_factory=dict)
     # A cast between two of the system's types (`int4 to text`) that runs code of the user's without being written.
     implicit_cast: str = ""
     # Whether every name of a text means the same to the server and to the gate: not so where letters other than ASCII

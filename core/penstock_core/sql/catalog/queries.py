@@ -175,6 +175,13 @@ LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 """
 
+# What Parse messages may call types by; the rows of the system's catalogs are none that anybody sends.
+_TYPE_OIDS = """
+SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
+"""
+
 _CASTS = """
 SELECT sn.nspname, s.typname, tn.nspname, t.typname, c.castcontext
 FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
@@ -241,6 +248,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
     ("operators", _document(_OPERATORS, 3)),
     ("types", _document(_TYPES, 6)),
+    ("type_oids", _document(_TYPE_OIDS, 3)),
     ("casts", _document(_CASTS, 5)),
     ("orders", _document(_ORDERS, 8)),
     ("events", _document(_EVENTS, 2)),

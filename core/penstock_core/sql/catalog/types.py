@@ -32,9 +32,7 @@ class Types:
     @cached_property
     def coded(self) -> frozenset[RelationName]:
         """Types whose values run code of the user's, and all that are made of them."""
-        coded = {
-            (schema, name) for name, schema, _, _, checks, _ in self._types if not TRUSTED_EXTENSIONS.issuperset(checks)
-        }
+        coded = self._checking
         for source_schema, source, schema, name, context in self._casts:
             if source_schema != _SYSTEM:
                 coded.add((source_schema, source))
@@ -45,12 +43,28 @@ class Types:
             for schema, name, default, *_, extension in self._orders
             if default and extension not in TRUSTED_EXTENSIONS
         }
+        return self._made_of(coded)
+
+    @cached_property
+    def checked(self) -> frozenset[RelationName]:
+        """Domains whose checks run code of the user's, and all that are made of them: reading a literal of one does."""
+        return self._made_of(self._checking)
+
+    @property
+    def _checking(self) -> set[RelationName]:
+        return {
+            (schema, name) for name, schema, _, _, checks, _ in self._types if not TRUSTED_EXTENSIONS.issuperset(checks)
+        }
+
+    def _made_of(self, types: set[RelationName]) -> frozenset[RelationName]:
+        """These types, and all that have a value of one of them in theirs."""
+        found = set(types)
         grown = True
         while grown:
-            fresh = {key for key, parts in self._parts.items() if key not in coded and parts & coded}
-            coded |= fresh
+            fresh = {key for key, parts in self._parts.items() if key not in found and parts & found}
+            found |= fresh
             grown = bool(fresh)
-        return frozenset(coded)
+        return frozenset(found)
 
     @cached_property
     def safe(self) -> frozenset[RelationName]:

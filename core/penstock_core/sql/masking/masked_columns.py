@@ -67,6 +67,33 @@ class Governed:
                 found[parent] = (*found.get(parent, ()), relation.key)
         return found
 
+    @cached_property
+    def code_when_read(self) -> frozenset[RelationName]:
+        """Relations that code of the user's may run for when they are read, and views of such."""
+        catalog = self.catalog
+        found = {
+            relation.key
+            for relation in catalog.relations.values()
+            if relation.calls or any(is_coded(column, catalog) for column in relation.columns)
+        }
+        found |= {whole for key in found for whole in _ancestors(catalog.relations[key], catalog)}
+        grown = True
+        while grown:
+            fresh = {one.key for one in catalog.relations.values() if one.key not in found and one.sources & found}
+            found |= fresh
+            grown = bool(fresh)
+        return frozenset(found)
+
+    @cached_property
+    def checked_when_parsed(self) -> frozenset[RelationName]:
+        """Relations beside whose columns a literal may become a value of a type whose checks run code of the user's."""
+        checked = self.catalog.checked_types
+        return frozenset(
+            relation.key
+            for relation in self.catalog.relations.values()
+            if checked and any(name_parts(column.type_name) in checked for column in relation.columns)
+        )
+
     def governs(self, relation: Relation) -> bool:
         """Whether any column of that relation is masked."""
         return relation.key in self._relations

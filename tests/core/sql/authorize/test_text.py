@@ -50,6 +50,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.FormerFunction: (ALL, "SELECT JSON_ARRAY(1)"),
     kinds.OperatorUse: (ALL, "SELECT 1 OPERATOR(my.+) 1"),
     kinds.TypeUse: (ALL, "SELECT '1'::public.odd"),
+    kinds.ParameterType: (ALL, "SELECT $1"),
     kinds.StatementUse: (ALL, "VACUUM"),
     kinds.TableCreated: (replace(ALL, allow=frozenset({"select"})), "CREATE TABLE t (id int)"),
     kinds.TablePart: (ALL, "CREATE TABLE t (LIKE people)"),
@@ -69,6 +70,9 @@ UNMASKED_EXAMPLES: Examples = {
     kinds.Stars: (PLAIN, "SELECT * FROM pg_stat_activity"),
     kinds.ColumnRead: (PLAIN, "SELECT query FROM pg_stat_activity"),
     kinds.FunctionCall: (PLAIN, "SELECT pg_read_file('x')"),
+    kinds.OperatorUse: (PLAIN, "SELECT 1 <-> 1"),
+    kinds.TypeUse: (PLAIN, "SELECT '1'::public.odd"),
+    kinds.ParameterType: (PLAIN, "SELECT $1"),
     kinds.StatementUse: (READER, "VACUUM"),
     kinds.TableCreated: (READER, "CREATE TABLE t (id int)"),
     kinds.ObjectsDropped: (READER, "DROP TABLE public.people"),
@@ -93,7 +97,10 @@ NOTHING_MORE = {ast.TransactionStmt, ast.ExecuteStmt, ast.ExplainStmt, ast.Trunc
 def decided(example: tuple[PolicySet, str]) -> Decision:
     policies, text = example
     catalog = OLD if "JSON_ARRAY" in text else CATALOG
-    return Governor(EffectivePolicy("shop", policies, None), catalog, KEY).decide(text, ("public", "archive"))
+    # A type that no catalog has, for the parameter.
+    types = (4711,) if "$1" in text else ()
+    governor = Governor(EffectivePolicy("shop", policies, None), catalog, KEY)
+    return governor.decide(text, ("public", "archive"), frozenset(), types)
 
 
 TABLES: dict[str, tuple[Mapping[Any, Any], Examples]] = {
