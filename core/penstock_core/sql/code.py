@@ -130,6 +130,7 @@ class CodeRules:
         if schema != "pg_catalog" and name in catalog.user_functions:
             # Whichever is meant: what the server's own needs, it needs too.
             self.facts.writes = True
+            self.facts.changes_catalog |= name in catalog.changing_functions
         if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
             return
         if name in WRITING_FUNCTIONS:
@@ -139,6 +140,7 @@ class CodeRules:
                 self.allowed(WRITING_FUNCTIONS[name])
         elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
             self.own_code(Kind(f"function {name}", "write the query itself"))
+            self.facts.changes_catalog = self.facts.commits_itself = True
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
             raise self._refused_function(name)
         else:

@@ -22,6 +22,9 @@ class Facts:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # The text may change the catalog; and it may commit that before it has ended.
+    changes_catalog: bool = False
+    commits_itself: bool = False
     # Prepared statements and cursors that are made in SQL, run, and given up.
     prepares: list[str] = field(default_factory=list)
     declares: list[tuple[str, bool]] = field(default_factory=list)

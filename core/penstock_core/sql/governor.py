@@ -94,7 +94,7 @@ class Governor:
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
     """Nothing is enforced: the text passes unchanged, with what would have become of it."""
     if would_be is None:
-        return Decision(Action.ALLOW, text, writes=True)
+        return Decision(Action.ALLOW, text, writes=True, changes_catalog=True, commits_itself=True)
     unknown = would_be.action is Action.DENY
     return replace(
         would_be,
@@ -105,6 +105,8 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         row_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
+        changes_catalog=would_be.changes_catalog or unknown,
+        commits_itself=would_be.commits_itself or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
     )
 
@@ -170,6 +172,8 @@ class _Judge:
             relations=_dotted(facts.relations),
             masked=_dotted(facts.masked),
             writes=facts.writes,
+            changes_catalog=facts.changes_catalog,
+            commits_itself=facts.commits_itself,
             redact_errors=facts.touched,
             changes_search_path=facts.changes_search_path,
             resets_search_path=facts.resets_search_path,

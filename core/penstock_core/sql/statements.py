@@ -7,6 +7,7 @@ from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.catalog_changes import changes_catalog, commits_itself
 from penstock_core.sql.kinds import word_of
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.scope import Scope
@@ -37,8 +38,10 @@ class Rewriter(UtilityRules):
         """One statement of the text. Raises Refused."""
         self._dispatch(node)
         self.put_replacements(node)
-        # For the statements behind it in the text.
-        if self.facts.changes_search_path:
+        self.facts.changes_catalog |= changes_catalog(node, self.catalog)
+        self.facts.commits_itself |= commits_itself(node)
+        # For the statements behind it in the text: which of several relations a bare name means may be another.
+        if self.facts.changes_search_path or (self.masked and self.facts.changes_catalog):
             self.names = replace(self.names, search_path=None)
         if self.facts.temporary:
             self.names = replace(self.names, temporary=self.names.temporary | self.facts.temporary)
