@@ -247,10 +247,12 @@ WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
 _CHANGING = """
 WITH RECURSIVE code AS (
     SELECT p.oid, p.proname, p.prosrc,
-           CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN p.prosrc ~* 'WORDS'
-                     OR (l.lanname = 'sql' AND regexp_replace(p.prosrc, '\\m(insert|merge)\\s+into\\M', '', 'gi') ~* '\\minto\\M')
-                ELSE NOT EXISTS (SELECT FROM pg_depend m
-                                 WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e') END AS direct
+           CASE l.lanname
+               WHEN 'plpgsql' THEN p.prosrc ~* 'WORDS'
+               WHEN 'sql' THEN p.prosrc ~* 'WORDS'
+                   OR regexp_replace(p.prosrc, '\\m(insert|merge)\\s+into\\M', '', 'gi') ~* '\\minto\\M'
+               ELSE NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+                                                          AND m.deptype = 'e') END AS direct
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.oid >= 16384 AND p.prokind <> 'a'
 ), mention AS (

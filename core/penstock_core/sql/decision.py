@@ -73,8 +73,8 @@ class Decision:
     observed: Action | None = None
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
-    # True if it may change the catalog, and so the meaning of other sessions' statements, once it is committed; and if it
-    # may commit that itself before it has ended.
+    # True if it may change the catalog, and so the meaning of other sessions' statements, once it is committed; and if
+    # it may commit that itself before it has ended.
     changes_catalog: bool = False
     commits_itself: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
@@ -87,6 +87,8 @@ class Decision:
     # Names of prepared statements and cursors that the text makes in SQL (cursors with whether they outlive their
     # transaction), and of those that it runs: what these were made of was decided then.
     prepares: tuple[str, ...] = ()
+    # The text as the client sent it, where it makes any: to be decided again when the catalog or the policy changed.
+    made_from: str = ""
     declares: tuple[tuple[str, bool], ...] = ()
     executes: tuple[str, ...] = ()
     fetches: tuple[str, ...] = ()

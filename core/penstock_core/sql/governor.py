@@ -178,6 +178,7 @@ class _Judge:
             changes_search_path=facts.changes_search_path,
             resets_search_path=facts.resets_search_path,
             prepares=tuple(facts.prepares),
+            made_from=text if facts.prepares or facts.declares else "",
             declares=tuple(facts.declares),
             executes=tuple(facts.executes),
             fetches=tuple(facts.fetches),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from penstock_core.sql.catalog import Catalog
 from penstock_core.sql.introspection import STATEMENTS, snapshot
@@ -52,6 +54,7 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
     ) parts(part)
 ) numbers
 """
+_Answer = TypeVar("_Answer")
 _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'"
 
 
@@ -72,12 +75,19 @@ class CatalogReader:
 
     async def read(self) -> bool:
         """Read what changed; whether anything did. Raises UpstreamError."""
+        return await self._enquire(self._read)
+
+    async def processes(self) -> frozenset[int]:
+        """The server's processes that serve a session now. Raises UpstreamError."""
+        return await self._enquire(_processes)
+
+    async def _enquire(self, what: Callable[[Enquiry], Awaitable[_Answer]]) -> _Answer:
         session = await upstream.connect(self._server, self._parameters)
         enquiry = Enquiry(session.transport)
         self._last = enquiry
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return await self._read(enquiry)
+                return await what(enquiry)
         except TimeoutError:
             raise UpstreamError(fatal("57014", f"reading the catalog took longer than {READ_SECONDS:.0f} s")) from None
         except (OSError, EOFError):
@@ -168,6 +178,11 @@ class Enquiry(asyncio.Protocol):
         self._gone.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or EOFError("it closed the connection"))
+
+
+async def _processes(enquiry: Enquiry) -> frozenset[int]:
+    rows = await enquiry.ask("SELECT pid FROM pg_catalog.pg_stat_activity")
+    return frozenset(int(pid) for (pid,) in rows)
 
 
 def _columns(row: bytes) -> list[str]:

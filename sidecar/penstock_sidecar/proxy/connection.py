@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_sidecar.proxy import upstream
@@ -69,7 +69,8 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
         self.particulars = self._gateway.register(self, address)
-        self.session = Session(self._gateway.terms, self.particulars, self._gateway.trail, _microseconds)
+        gateway = self._gateway
+        self.session = Session(gateway.terms, self.particulars, gateway.trail, _microseconds, gateway.gate.door)
         self._later(OPENING_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -128,6 +129,10 @@ class Connection(asyncio.Protocol):
         if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
             self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
 
+    def flush(self) -> None:
+        """Others wait for what this session has on its way."""
+        self.perform(self.session.flush())
+
     # Performing commands.
 
     def perform(self, todo: Iterable[Command]) -> None:
@@ -175,6 +180,12 @@ class Connection(asyncio.Protocol):
             self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())
+        elif isinstance(command, commands.AwaitCatalog):
+            self._spawn(self._await_catalog())
+        elif isinstance(command, commands.CloseDoor):
+            self._spawn(self._close_door(self.session.door_key))
+        elif isinstance(command, commands.Abandon):
+            self._abandon(command.who)
         elif isinstance(command, commands.CatalogStale):
             self._gateway.gate.catalog_stale()
         elif isinstance(command, commands.EndWithin):
@@ -272,6 +283,7 @@ class Connection(asyncio.Protocol):
             return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
+        gateway.gate.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
 
@@ -295,6 +307,18 @@ class Connection(asyncio.Protocol):
             # It goes on even if who asked for it does not wait.
             await asyncio.wait([under_way])
         self._close("")
+
+    async def _await_catalog(self) -> None:
+        self.perform(self.session.catalog_read(fresh=await self._gateway.gate.open()))
+
+    async def _close_door(self, who: Hashable) -> None:
+        self.perform(self.session.door_closed(alone=await self._gateway.gate.closed(who)))
+
+    def _abandon(self, who: Hashable) -> None:
+        """What the session has on its way is of no use to anybody."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+            self._gateway.gate.abandoned(who, self.upstream.greeting.pid)
 
     async def _refresh(self) -> None:
         await self._gateway.gate.refresh_catalog()

@@ -56,6 +56,7 @@ class Gateway:
         self._empty.set()
         gate.on_change = self._rules_changed
         gate.on_move = lambda: self._leave("the database moved to another server; connect again")
+        gate.on_wait = self._flush
         gate.in_use = lambda: bool(self.connections)
 
     @property
@@ -152,6 +153,10 @@ class Gateway:
     def _leave(self, reason: str) -> None:
         for connection in tuple(self.connections):
             connection.leave(reason, at_once=False)
+
+    def _flush(self) -> None:
+        for connection in tuple(self.connections):
+            connection.flush()
 
     def _rules_changed(self) -> None:
         for connection in tuple(self.connections):

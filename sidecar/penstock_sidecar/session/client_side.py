@@ -57,7 +57,10 @@ class ClientSide(Passage):
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
         text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
-        decision = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        decided = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        decision = self._admit(spot, decided)
+        if decision is None:
+            return
         if decision.action is Action.REWRITE:
             # There is no text in the call that could be another.
             decision = self._own(refusals.FUNCTION_CALL, text)
@@ -117,8 +120,11 @@ class ClientSide(Passage):
                 missing = "unnamed prepared statement does not exist"
             self._fail_in_place(spot, Kind.BIND, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
-        if statement.epoch != flow.epoch:
-            decision = flow.decide(statement.text)
+        admitted = self._admit(spot, statement.decision)
+        if admitted is None:
+            return
+        if statement.epoch != flow.epoch or admitted is not statement.decision:
+            decision = flow.decide(statement.text) if admitted is statement.decision else admitted
             if decision.action is Action.DENY:
                 pending = Pending(Kind.BIND, expected=refusals.UNDEFINED_STATEMENT)
                 self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
@@ -126,6 +132,9 @@ class ClientSide(Passage):
             statement.decision, statement.epoch = decision, flow.epoch
         if statement.on_server != statement.decision.text:
             self._parse_again(spot, statement)
+        if statement.decision.changes_catalog:
+            # Planning runs functions, too.
+            flow.alter()
         flow.portals[head.portal] = Portal(statement, statement.decision, flow.epoch, head.parameters)
         flow.queue.append(Pending(Kind.BIND, redact=True) if statement.decision.redact_errors else _BIND)
 
@@ -163,8 +172,11 @@ class ClientSide(Passage):
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, Kind.EXECUTE, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
-        if portal.epoch != flow.epoch:
-            decision = flow.decide(portal.statement.text)
+        admitted = self._admit(spot, portal.decision)
+        if admitted is None:
+            return
+        if portal.epoch != flow.epoch or admitted is not portal.decision:
+            decision = flow.decide(portal.statement.text) if admitted is portal.decision else admitted
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 decision = refusals.stale(decision)
             if decision.action is Action.DENY:
@@ -202,6 +214,9 @@ class ClientSide(Passage):
     def _sync(self, spot: Spot) -> None:
         flow = self._flow
         if flow.copying_in:
+            return
+        if flow.altered and not flow.in_block:
+            self.sync(spot)
             return
         flow.skipping = False
         flow.queue.append(_SYNC)

@@ -5,6 +5,7 @@ Performing them is `penstock_sidecar.proxy`'s business; when they are given is `
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -69,7 +70,21 @@ class RefreshCatalog(NamedTuple):
 
 
 class CatalogStale(NamedTuple):
-    """A statement that changes the schema was committed."""
+    """A change of the catalog may have been committed: read it."""
+
+
+class AwaitCatalog(NamedTuple):
+    """Answer with `catalog_read` once the door is open, or after a time that a statement may wait at most."""
+
+
+class Abandon(NamedTuple):
+    """The session ended with statements on their way: it is at the door until the server's process is gone."""
+
+    who: Hashable
+
+
+class CloseDoor(NamedTuple):
+    """Answer with `door_closed` once no other session is inside, or after a time that a change may wait at most."""
 
 
 class EndWithin(NamedTuple):
@@ -97,6 +112,9 @@ Command = (
     | Cancel
     | RefreshCatalog
     | CatalogStale
+    | AwaitCatalog
+    | CloseDoor
+    | Abandon
     | EndWithin
     | Close
 )
@@ -129,6 +147,8 @@ class Rules:
     hmac_key: bytes = field(repr=False)
     # What the decider decides by, without generations: equal values decide alike, statement for statement.
     policy: object = None
+    # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
+    masked: bool = False
     # Whether nothing is enforced: what would be refused is recorded as such and passes.
     observing: bool = False
     # How long one statement may run, in milliseconds; None: as long as the server lets it.

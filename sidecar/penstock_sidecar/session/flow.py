@@ -13,16 +13,20 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Rules, Trail
 from penstock_sidecar.session.counting import Counted
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
 from penstock_sidecar.session.states import State
 
+# Verbs after which the transaction's state is another.
+CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
+
 
 class Flow:
     """The shared state of one session."""
 
-    def __init__(self, trail: Trail, clock: Callable[[], int]) -> None:
+    def __init__(self, trail: Trail, clock: Callable[[], int], door: Door | None = None) -> None:
         self.state = State.OPENING
         self.trail = trail
         self.clock = clock
@@ -60,13 +64,24 @@ class Flow:
         self.status = b"I"
         # A governed statement ran in this transaction: also what fails later in it may tell of its data.
         self.redacting = False
-        # A statement that changed the schema succeeded; told at the end of the transaction.
-        self.schema_changed = False
+        # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
+        self.door = door or Door()
+        # The server did not know a name that the catalog knows.
+        self.doubtful = False
+        # A statement of this session is decided by the present catalog, and not answered.
+        self.inside = False
+        # Something that may change the catalog was sent, and its transaction has not ended.
+        self.altered = False
+        # Transaction control was sent since the last ReadyForQuery, so that `status` may be another by now.
+        self.unsure = False
+        # Its answer tells that a change of the catalog took effect, or did not.
+        self.committing: Pending | None = None
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
         # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
         # larger one since. None: it has no bound.
         self.longest: int | None = None
+        self._policy_changed = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -120,6 +135,8 @@ class Flow:
             self.unvetted = True
         if decision.prepares or decision.declares:
             self.kept.made(decision, self.epoch)
+        if not CONTROL.isdisjoint(decision.verbs):
+            self.unsure = True
 
     def pop(self) -> Pending:
         """The head's answer is complete."""
@@ -153,7 +170,9 @@ class Flow:
 
     def decide(self, text: str) -> Decision:
         """What becomes of a text in this session, as it stands."""
-        return self.rules.decider.decide(text, self.search_path, self.temporary)
+        # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
+        path = None if self.altered and self.rules.masked else self.search_path
+        return self.rules.decider.decide(text, path, self.temporary)
 
     @property
     def default_path(self) -> tuple[str, ...]:
@@ -161,18 +180,75 @@ class Flow:
         return self.rules.search_path if self.chosen_path is None else self.chosen_path
 
     def runs_stale_object(self, decision: Decision) -> bool:
-        """Whether the statement runs what was made under an older policy and is not decided anew."""
-        return self.kept.runs_stale(decision, self.statements, self.portals)
+        """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
+        if not (decision.executes or decision.fetches):
+            return False
+        return self.kept.runs_stale(decision, self)
+
+    @property
+    def unknown_is_stale(self) -> bool:
+        """Whether what nobody knows the text of may be from before a change that matters."""
+        return self._policy_changed or (self.rules.masked and self.epoch > 0)
+
+    # Changes of the catalog.
+
+    @property
+    def in_block(self) -> bool:
+        """Whether a transaction block is known to be open, which goes on after what is sent now."""
+        return self.status == b"T" and not self.unsure
+
+    def may_change(self, decision: Decision) -> bool:
+        """Whether the statement may change the catalog, itself or by what it runs."""
+        return decision.changes_catalog or (
+            bool(decision.executes or decision.fetches) and self.kept.runs_changing(decision, self)
+        )
+
+    def alter(self) -> None:
+        """What may change the catalog is being sent."""
+        if not self.altered and self.rules.masked:
+            # What was decided before is decided again.
+            self.epoch += 1
+        self.altered = True
+
+    def commits(self, pending: Pending) -> None:
+        """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""
+        if self.door.closed_by(self):
+            self.committing = pending
+
+    def enter(self) -> None:
+        """A statement is decided by the present catalog."""
+        if not self.inside:
+            self.inside = True
+            self.door.enter(self)
+
+    def settle(self) -> None:
+        """The server answered something: a change may have taken effect, and nothing may be on its way any more."""
+        committing = self.committing
+        if committing is not None and not any(pending is committing for pending in self.queue):
+            self.committing = None
+            self.door.changed(self)
+            self.commands.append(commands.CatalogStale())
+        if self.inside and not self.queue and self.state not in (State.RECORDING, State.CHANGING):
+            self.inside = False
+            self.door.leave(self)
 
     def replace_rules(self, rules: Rules) -> None:
         """Decide by these rules from now on."""
-        if rules.policy != self.rules.policy:
-            self.kept.policy_changed(self.epoch + 1)
+        self._policy_changed |= rules.policy != self.rules.policy
         unchanged = self.search_path == self.default_path
         self.rules = rules
         if unchanged:
             self.search_path = self.default_path
         self.epoch += 1
+
+    def end(self) -> None:
+        """The session is over: what it has on its way may still run on the server."""
+        if self.committing is not None or (self.inside and self.queue):
+            self.commands.append(commands.Abandon(self))
+        else:
+            self.door.give_up(self)
+            self.door.leave(self)
+        self.queue.clear()
 
     @property
     def outlasts(self) -> bool:

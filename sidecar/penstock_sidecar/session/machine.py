@@ -6,12 +6,13 @@ in order. What single messages mean is in `client_side.py` and `server_side.py`;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -34,10 +35,12 @@ _MOST_IN_FLIGHT = 20_000
 class Session:
     """One session, from the client's first byte to its end."""
 
-    def __init__(self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int], door: Door | None = None
+    ) -> None:  # fmt: skip
         self._terms = terms
         self._own = particulars
-        self._flow = Flow(trail, clock)
+        self._flow = Flow(trail, clock, door)
         self._reader = startup.StartupReader()
         self._encryption = Encryption(terms)
         self._ahead = b""
@@ -83,6 +86,11 @@ class Session:
         return self._own.key[:4] if short else self._own.key
 
     @property
+    def door_key(self) -> Hashable:
+        """What the session is known by at the door."""
+        return self._flow
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is in flight, nor any transaction open."""
         return not self._flow.queue and self._flow.status == b"I"
@@ -117,6 +125,7 @@ class Session:
             server.receive(data)
         except BrokenStreamError as error:
             self._end(refusals.fatal("08P01", f"what the database sent can't be understood: {error}"), str(error))
+        flow.settle()
         self._go_on()
         if self._closed:
             self._wind_up()
@@ -162,9 +171,21 @@ class Session:
         """That batch of bodies could not be written."""
         return self._step(Event.AUDIT_FAILED, self._unrecorded, ticket, reason)
 
-    def catalog_read(self) -> list[Command]:
-        """The catalog is as fresh as it gets; the rules were replaced before, if it changed."""
-        return self._step(Event.CATALOG_READ, self._resolved)
+    def catalog_read(self, *, fresh: bool = True) -> list[Command]:
+        """The catalog is as fresh as it gets; the rules were replaced before, if it changed. Not `fresh`: it is not
+        known to hold what another session changed, and the statement that waited can't be decided.
+        """
+        return self._step(Event.CATALOG_READ, self._resolved, fresh)
+
+    def door_closed(self, *, alone: bool) -> list[Command]:
+        """No other session is inside, so that a change may be committed; or not, after a long time."""
+        return self._step(Event.DOOR_CLOSED, self._client_effect, alone)
+
+    def flush(self) -> list[Command]:
+        """Others wait for what the server has not answered only because nobody asked it to."""
+        if self._flow.inside and self._server is not None:
+            self._flow.to_server.append(messages.FLUSH)
+        return self._flow.take()
 
     def rules_replaced(self, rules: Rules) -> list[Command]:
         """The policy or the catalog changed."""
@@ -329,6 +350,7 @@ class Session:
         flow.durable = max(flow.durable, ticket)
         if self._server is not None:
             self._server.release()
+        flow.settle()
         self._go_on()
         if client.held is not None and client.held.ticket <= flow.durable:
             client.release()
@@ -347,16 +369,22 @@ class Session:
 
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""
-        if self._server is not None and self._flow.state is State.COUNTING and not self._flow.counting:
-            self._server.hop_rows()
-            try:
+        flow = self._flow
+        try:
+            if self._server is not None and flow.state is State.COUNTING and not flow.counting:
+                self._server.hop_rows()
                 self._client.go_on()
-            except (BrokenStreamError, MalformedError) as error:
-                self._break(f"protocol violation: {error}")
+            elif flow.state is State.CHANGING and not flow.queue:
+                self._client.answered()
+        except (BrokenStreamError, MalformedError) as error:
+            self._break(f"protocol violation: {error}")
 
-    def _resolved(self) -> None:
+    def _resolved(self, fresh: bool) -> None:
         self._flow.state = State.RUNNING
-        self._client.resume()
+        self._client.resolved(fresh)
+
+    def _client_effect(self, alone: bool) -> None:
+        self._client.take_effect(alone)
 
     def _replace_rules(self, rules: Rules) -> None:
         flow = self._flow
@@ -414,7 +442,7 @@ class Session:
         for pending in flow.queue:
             if pending.running is not None:
                 flow.finish(pending.running, "unknown", 0)
-        flow.queue.clear()
+        flow.end()
         if flow.evidence is not None:
             flow.record(flow.evidence.end())
             flow.evidence = None

@@ -6,18 +6,19 @@ What each kind of message means is `client_side.py`'s.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, CloseDoor, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
-from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.pending import Held, Kind, Pending
+from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.pending import Change, Held, Kind, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
-from penstock_sidecar.wire.messages import MalformedError
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
 _NEVER_SKIPPED = frozenset(b"SXcf")
@@ -43,6 +44,9 @@ class Passage(ABC):
         # How much of it there is.
         self.waiting = 0
         self.held: Held | None = None
+        self._change: Change | None = None
+        # What waited for the catalog waited in vain.
+        self._shut_out = False
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
 
@@ -114,19 +118,53 @@ class Passage(ABC):
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        decision = flow.decide(text)
-        denial = decision.denial
+        admitted = self._admit(spot, flow.decide(text))
+        if admitted is None:
+            return text, None
+        decision, denial = admitted, admitted.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
-            self._forward(spot.start)
-            self._next -= 1
-            flow.state = State.RESOLVING
+            self._wait_before(spot, State.RESOLVING)
             flow.commands.append(RefreshCatalog())
             return text, None
         self._refreshed = ""
         if flow.runs_stale_object(decision):
             return text, refusals.STALE_SQL_OBJECT
         return text, decision
+
+    def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
+        """The decision if it may stand, since the catalog is fresh; else what refuses it, or None where it has to wait.
+
+        What only ends or begins transactions means the same by any catalog, and a change may wait for it.
+        """
+        flow = self._flow
+        if not flow.rules.masked or (decision.verbs and CONTROL.issuperset(decision.verbs)):
+            return decision
+        if flow.doubtful:
+            flow.doubtful = False
+            self._wait_before(spot, State.RESOLVING)
+            flow.commands.append(RefreshCatalog())
+            return None
+        if flow.door.open:
+            flow.enter()
+            return decision
+        if self._shut_out:
+            self._shut_out = False
+            return refusals.CATALOG_CHANGING
+        self._wait_before(spot, State.RESOLVING)
+        flow.commands.append(AwaitCatalog())
+        return None
+
+    def resolved(self, fresh: bool) -> None:
+        """The catalog was read, or could not be. Raises as `receive`."""
+        self._shut_out = not fresh
+        self.resume()
+
+    def _wait_before(self, spot: Spot, state: State) -> None:
+        """Deal with that message again later."""
+        self._forward(spot.start)
+        self._next -= 1
+        self._flow.state = state
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""
@@ -169,14 +207,20 @@ class Passage(ABC):
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        flow = self._flow
+        if (flow.altered or flow.may_change(decision)) and self._changes(spot, pending, replacement, decision):
+            return
         if decision.row_limit is not None:
             self._send_counted(spot, pending, decision, decision.row_limit)
-            return
+        else:
+            self._send_now(spot, pending, replacement, decision)
+
+    def _send_now(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
         self._flow.push(pending, decision)
         if replacement is not None:
             self._replace(spot, replacement)
 
-    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit) -> None:
+    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit | None) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
         flow = self._flow
         before = b""
@@ -199,21 +243,162 @@ class Passage(ABC):
         flow = self._flow
         counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
         if counted is not None and counted.query and not counted.skipped:
-            flow.skipping = False
-            sent, due = counting.end_of_query()
-            flow.queue.extend(due)
-            flow.to_server.append(sent)
-        self.resume()
+            failed, flow.skipping = flow.skipping, False
+            if flow.altered and not failed and not flow.in_block:
+                self._commit(Change(self._end_query, self._fail_query))
+            else:
+                self._end_query()
+        if flow.state is State.RUNNING:
+            self.resume()
 
-    def _fail(self, held: Held, reason: str) -> None:
+    def _end_query(self) -> None:
+        sent, due = counting.end_of_query()
+        self._flow.commits(due[0])
+        self._flow.queue.extend(due)
+        self._flow.to_server.append(sent)
+
+    def _fail_query(self) -> None:
+        self._fail_implicit()
+        self._end_query()
+
+    # Changes of the catalog.
+
+    def _changes(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> bool:
+        """Whether the statement has to go another way, since it may change the catalog, or commit what did."""
+        flow = self._flow
+        alters, verbs = flow.may_change(decision), decision.verbs
+        commits = "commit" in verbs or decision.observed is Action.DENY
+        simple = pending.kind is Kind.QUERY
+        if flow.in_block and CONTROL.isdisjoint(verbs) and not commits:
+            flow.alter()
+            return False
+        if not alters and not commits and not (simple and len(verbs) > 1):
+            return False
+        if flow.queue:
+            # Alone, so that the state of the transaction is known, and what comes before holds no lock for long.
+            self._await_answers(spot, lambda: self._send(spot, pending, replacement, decision), pending)
+            return True
+        separable = len(verbs) == 1 and not (commits or decision.commits_itself or verbs[0] == "copy")
+        if separable and not (simple and flow.status != b"I"):
+            flow.alter()
+            if not simple or decision.row_limit is not None:
+                return False
+            # In a portal, so that it has done its work, and has its locks, before it is committed.
+            self._send_counted(spot, pending, decision, None)
+            return True
+        self._forward(spot.start)
+        self._commit(
+            Change(
+                lambda: self._send_commit(spot, pending, replacement, decision),
+                lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
+            )
+        )
+        return True
+
+    def _send_commit(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        """What commits a change as soon as it runs."""
+        flow = self._flow
+        if decision.row_limit is not None:
+            self._send_counted(spot, pending, decision, decision.row_limit)
+            flow.commits(flow.counted.pending if flow.counted is not None else pending)
+        else:
+            flow.commits(pending)
+            if pending.kind is not Kind.QUERY and replacement is None:
+                replacement = self._chunk[spot.start : spot.end] + messages.FLUSH
+            self._send_now(spot, pending, replacement, decision)
+        if flow.may_change(decision):
+            # What it did after its own last COMMIT, the next one commits.
+            flow.alter()
+
+    def sync(self, spot: Spot) -> None:
+        """A Sync, which commits what was not begun by BEGIN."""
+        flow = self._flow
+        pending = Pending(Kind.SYNC)
+        if flow.queue:
+            self._await_answers(spot, lambda: self.sync(spot), pending)
+            return
+
+        def send() -> None:
+            flow.skipping = False
+            flow.commits(pending)
+            flow.queue.append(pending)
+
+        def fail() -> None:
+            self._fail_implicit()
+            send()
+
+        self._forward(spot.start)
+        if flow.skipping:
+            flow.skipping = False
+            flow.queue.append(pending)
+        else:
+            self._commit(Change(send, fail))
+
+    def _fail_implicit(self) -> None:
+        """Send what fails, so that a Sync commits nothing."""
+        flow = self._flow
+        error = refusals.denied(refusals.CATALOG_IN_USE)
+        flow.push(Pending(Kind.EXECUTE, error, refusals.UNDEFINED_PORTAL))
+        flow.to_server.append(messages.execute(self._nobody))
+
+    def _await_answers(self, spot: Spot, then: Callable[[], None], pending: Pending) -> None:
+        """Go on once all that was sent before is answered."""
+        flow = self._flow
+        self._forward(spot.start)
+        flow.to_server.append(messages.FLUSH)
+        self._change = Change(then, then, waits=True, spot=spot, pending=pending)
+        flow.state = State.CHANGING
+
+    def answered(self) -> None:
+        """Nothing is in flight any more. Raises as `receive`."""
+        change, flow = self._change, self._flow
+        if change is None or not change.waits:
+            return
+        self._change, flow.state = None, State.RUNNING
+        pending, spot = change.pending, change.spot
+        if flow.skipping and pending is not None and spot is not None and pending.kind is not Kind.SYNC:
+            # What was sent before it failed: the server would skip it.
+            self._replace(spot, b"")
+            if pending.running is not None:
+                flow.finish(pending.running, "error", 0)
+        else:
+            change.send()
+        if flow.state is State.RUNNING:
+            self.resume()
+
+    def _commit(self, change: Change) -> None:
+        """Commit once no other session has a statement on its way that the present catalog decided."""
+        flow = self._flow
+        flow.door.close(flow)
+        if flow.door.others_inside(flow):
+            self._change, flow.state = change, State.CHANGING
+            flow.commands.append(CloseDoor())
+        else:
+            change.send()
+
+    def take_effect(self, alone: bool) -> None:
+        """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""
+        change, flow = self._change, self._flow
+        if change is None:
+            return
+        self._change, flow.state = None, State.RUNNING
+        if alone:
+            change.send()
+        else:
+            flow.door.give_up(flow)
+            change.fail()
+        if flow.state is State.RUNNING:
+            self.resume()
+
+    def _send_failing(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send what must fail in its place."""
-        pending = held.pending
-        pending.denial = refusals.unrecorded(reason)
-        pending.running = None
+        pending.denial = error
+        if pending.running is not None:
+            pending.running.denied = True
         simple = pending.kind is Kind.QUERY
         pending.expected = refusals.UNDEFINED_COLUMN if simple else refusals.UNDEFINED_PORTAL
         self._flow.push(pending)
-        self._replace(held.spot, refusals.FAILING_QUERY if simple else messages.execute(self._nobody))
+        self._replace(spot, refusals.FAILING_QUERY if simple else messages.execute(self._nobody))
 
     def release(self, refusal: str = "") -> None:
         """The held statement's intent is durable; or it could not be written, and the statement fails."""
@@ -228,7 +413,8 @@ class Passage(ABC):
             if held.pending.running is not None and not refusal:
                 self._flow.finish(held.pending.running, "error", 0)
         elif refusal:
-            self._fail(held, refusal)
+            held.pending.running = None
+            self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is State.RUNNING:

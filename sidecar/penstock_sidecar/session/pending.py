@@ -100,3 +100,16 @@ class Held:
     # What to send for it; None: as it came.
     replacement: bytes | None
     decision: Decision
+
+
+@dataclass(slots=True)
+class Change:
+    """A change of the catalog that waits until it may be committed, and what comes of it then."""
+
+    send: Callable[[], None]
+    # It can't be committed: what fails goes in its place.
+    fail: Callable[[], None]
+    # Not yet for other sessions, but for the answers to what this one sent before: then the message is looked at again.
+    waits: bool = False
+    spot: Spot | None = None
+    pending: Pending | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_sidecar.session import refusals
-from penstock_sidecar.session.commands import CatalogStale, Close
+from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.opening import plain_path
 from penstock_sidecar.session.pending import Kind, Pending, Running
@@ -17,7 +17,8 @@ from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
-_SCHEMA_CHANGES = (b"CREATE", b"ALTER ", b"DROP ", b"IMPORT")
+# Of a name that the catalog knows: it was changed behind the gate.
+_UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
 _EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.CLOSE})
 
 
@@ -139,9 +140,9 @@ class ServerSide:
             if flow.portals:
                 flow.portals.clear()
             flow.kept.transaction_ended()
-            if flow.schema_changed:
-                flow.schema_changed = False
-                flow.commands.append(CatalogStale())
+            flow.altered = False
+        if not queue:
+            flow.unsure = False
         return None
 
     def _complete(self, spot: Spot) -> bytes | None:
@@ -160,9 +161,7 @@ class ServerSide:
             count = tag.rpartition(b" ")[2]
             if count.isdigit():
                 running.rows += int(count)
-        if tag.startswith(_SCHEMA_CHANGES):
-            flow.schema_changed = True
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD ALL", b"CLOSE CURSOR")):
+        if tag.startswith((b"DEALLOCATE", b"DISCARD ALL", b"CLOSE CURSOR")):
             self._given_up(tag, running)
         if head.kind is Kind.EXECUTE:
             flow.pop()
@@ -202,6 +201,8 @@ class ServerSide:
             self.said_fatal = True
         if head is None:
             return answer
+        if head.denial is None and flow.rules.masked and fields.sqlstate in _UNKNOWN_NAMES:
+            flow.doubtful = True
         if head.kind in _EXTENDED:
             flow.fail(told)
         elif head.running is not None:
