@@ -54,6 +54,10 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
     ) parts(part)
 ) numbers
 """
+_BLOCKED = """
+SELECT pid FROM pg_catalog.unnest(ARRAY[OTHERS]) AS pid
+WHERE BY OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(pid))
+"""
 _Answer = TypeVar("_Answer")
 _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'"
 
@@ -80,6 +84,16 @@ class CatalogReader:
     async def processes(self) -> frozenset[int]:
         """The server's processes that serve a session now. Raises UpstreamError."""
         return await self._enquire(_processes)
+
+    async def blocked(self, processes: list[int], by: int) -> list[int]:
+        """Those of the server's processes that wait for a lock of that one. Raises UpstreamError."""
+        numbers = ", ".join(map(str, processes))
+        text = _BLOCKED.replace("OTHERS", numbers).replace("BY", str(by))
+
+        async def ask(enquiry: Enquiry) -> list[int]:
+            return [int(pid) for (pid,) in await enquiry.ask(text)]
+
+        return await self._enquire(ask)
 
     async def _enquire(self, what: Callable[[Enquiry], Awaitable[_Answer]]) -> _Answer:
         session = await upstream.connect(self._server, self._parameters)

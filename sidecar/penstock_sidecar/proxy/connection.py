@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_sidecar.proxy import upstream
@@ -18,6 +18,7 @@ from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, Particulars
+from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import ErrorFields
@@ -129,6 +130,16 @@ class Connection(asyncio.Protocol):
         if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
             self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
 
+    def doubt_ended(self, *, fresh: bool) -> None:
+        """The catalog was read after a change, or could not be."""
+        if self.session.in_doubt:
+            self.perform(self.session.doubt_ended(fresh=fresh))
+
+    def recall(self) -> None:
+        """A change of the catalog waits for what the server runs, and it for the change."""
+        self.session.recall()
+        self._interrupt()
+
     def flush(self) -> None:
         """Others wait for what this session has on its way."""
         self.perform(self.session.flush())
@@ -180,17 +191,23 @@ class Connection(asyncio.Protocol):
             self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())
-        elif isinstance(command, commands.AwaitCatalog):
+        elif isinstance(command, commands.EndWithin):
+            reason = command.reason
+            self._later(command.seconds, lambda: self._end_now(reason))
+        else:
+            self._perform_for_catalog(command)
+
+    def _perform_for_catalog(self, command: Command) -> None:
+        if isinstance(command, commands.AwaitCatalog):
             self._spawn(self._await_catalog())
         elif isinstance(command, commands.CloseDoor):
-            self._spawn(self._close_door(self.session.door_key))
+            self._spawn(self._close_door(command.alone))
+        elif isinstance(command, commands.Interrupt):
+            self._interrupt()
         elif isinstance(command, commands.Abandon):
             self._abandon(command.who)
         elif isinstance(command, commands.CatalogStale):
             self._gateway.gate.catalog_stale()
-        elif isinstance(command, commands.EndWithin):
-            reason = command.reason
-            self._later(command.seconds, lambda: self._end_now(reason))
 
     def _end_now(self, reason: str) -> None:
         """The time is up, whatever runs: the server would not notice soon that nobody waits for it."""
@@ -311,10 +328,16 @@ class Connection(asyncio.Protocol):
     async def _await_catalog(self) -> None:
         self.perform(self.session.catalog_read(fresh=await self._gateway.gate.open()))
 
-    async def _close_door(self, who: Hashable) -> None:
-        self.perform(self.session.door_closed(alone=await self._gateway.gate.closed(who)))
+    async def _close_door(self, alone: bool) -> None:
+        process = self.upstream.greeting.pid if self.upstream is not None else 0
+        closed = await self._gateway.gate.closed(self.session.door_key, process, alone=alone)
+        self.perform(self.session.door_closed(alone=closed))
 
-    def _abandon(self, who: Hashable) -> None:
+    def _interrupt(self) -> None:
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+
+    def _abandon(self, who: Inside) -> None:
         """What the session has on its way is of no use to anybody."""
         if self.upstream is not None:
             self._gateway.interrupt(self.upstream)

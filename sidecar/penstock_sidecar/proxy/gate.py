@@ -6,9 +6,10 @@ Where bundles come from is `sources.py`'s, how the catalog is read `catalog.py`'
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -23,7 +24,7 @@ from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.coverage import idle_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import Decider, Rules
-from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.refusals import fatal
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +40,8 @@ RETRY_SECONDS = 1.0
 # How long a statement waits for the end of a change of the catalog, and such a change for the end of statements.
 MOST_WAIT_SECONDS = 5.0
 MOST_HOLD_SECONDS = 2.0
+# How long a change lets those go first who wait for the one before.
+MOST_COURTESY_SECONDS = 0.5
 # How often it is looked whether the server's process of a session that ended is gone.
 _LOOK_SECONDS = 0.1
 # Different policies whose deciders, with their caches, are kept.
@@ -64,10 +67,12 @@ class Gate:
         self._known = 0.0
         self.door = Door()
         self.door.on_left = self._wake
-        self.door.on_open = self._wake
+        self.door.on_open = self._opened
         # Those who wait for the door.
         self._woken: set[asyncio.Future[None]] = set()
         self._burying: asyncio.Task[None] | None = None
+        # How many readings failed, one after the other, that were waited for.
+        self._failed = 0
         self._retry: asyncio.TimerHandle | None = None
         # Asked for while a reading was under way, which may have come too early.
         self._again = False
@@ -82,6 +87,12 @@ class Gate:
         self.on_move: Callable[[], None] = lambda: None
         # Called when what others have on their way is waited for, so that their servers answer it.
         self.on_wait: Callable[[], None] = lambda: None
+        # Called when the catalog has been read after a change, or could not be for a while.
+        self.on_fresh: Callable[[bool], None] = lambda fresh: None
+        # Called for each process of the server that waits for a change that waits for it.
+        self.on_blocked: Callable[[int], None] = lambda process: None
+        # The server's process of a session.
+        self.process_of: Callable[[Inside], int | None] = lambda who: None
         # Whether anybody is there for whom the catalog should be kept fresh.
         self.in_use: Callable[[], bool] = lambda: True
 
@@ -171,29 +182,51 @@ class Gate:
             self._expire()
             self.catalog_stale()
 
-    async def closed(self, who: Hashable) -> bool:
-        """Wait until no other session is inside the door that this one closed, for a time at most; whether none is."""
+    async def closed(self, who: Inside, process: int, *, alone: bool) -> bool:
+        """Close the door for a session, and wait until nobody is inside who must not be, for a time at most; whether
+        that is so. `process` is the server's that runs its transaction.
+        """
+        # Not for long: to read the catalog takes locks, which the session's own transaction may have.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MOST_COURTESY_SECONDS):
+                while self.door.wanted and not self.door.open:
+                    await self._woke(_LOOK_SECONDS)
+        self.door.force(who)
         self.on_wait()
         try:
             async with asyncio.timeout(MOST_HOLD_SECONDS):
-                while self.door.others_inside(who):
-                    await self._look_for_ended()
-                    await self._woke(_LOOK_SECONDS if self.door.ended else None)
+                while others := self.door.before(who, alone=alone):
+                    await self._woke(_LOOK_SECONDS)
+                    await self._unblock(others, process)
         except TimeoutError:
             return False
         return True
 
+    async def _unblock(self, others: list[Inside], process: int) -> None:
+        """Cancel what waits for locks of the transaction that waits for it."""
+        await self._look_for_ended()
+        processes = [one for other in others if (one := self.process_of(other)) is not None]
+        if processes and self._reader is not None:
+            with contextlib.suppress(UpstreamError):
+                for blocked in await self._reader.blocked(processes, process):
+                    self.on_blocked(blocked)
+
     async def open(self) -> bool:
         """Wait until statements may be decided, for a time at most; whether they may."""
+        self.door.waiting += 1
         try:
             async with asyncio.timeout(MOST_WAIT_SECONDS):
                 while not self.door.open:
                     await self._woke(None)
         except TimeoutError:
             return False
+        finally:
+            self.door.waiting -= 1
+            if not self.door.waiting:
+                self._wake()
         return True
 
-    def abandoned(self, who: Hashable, process: int) -> None:
+    def abandoned(self, who: Inside, process: int) -> None:
         """A session ended with statements on their way, which that process of the server may still run."""
         self.door.end(who, process)
         if self.door.held_by_ended and self._burying is None:
@@ -226,6 +259,13 @@ class Gate:
             await asyncio.wait([future], timeout=seconds)
         finally:
             self._woken.discard(future)
+
+    def _opened(self) -> None:
+        self._failed = 0
+        if self.door.in_doubt:
+            self.door.in_doubt.clear()
+            self.on_fresh(True)
+        self._wake()
 
     def _wake(self) -> None:
         for future in self._woken:
@@ -277,6 +317,10 @@ class Gate:
             self._again = False
             self._begin_reading()
         elif self.door.changes != self.door.seen:
+            self._failed += 1
+            if self._failed * RETRY_SECONDS >= MOST_WAIT_SECONDS and self.door.in_doubt:
+                self.door.in_doubt.clear()
+                self.on_fresh(False)
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.catalog_stale)
 
     async def _read(self) -> None:

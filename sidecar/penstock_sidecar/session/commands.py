@@ -5,7 +5,6 @@ Performing them is `penstock_sidecar.proxy`'s business; when they are given is `
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
 from penstock_core.sql.decision import Decision
+from penstock_sidecar.session.door import Inside
 
 
 class ToClient(NamedTuple):
@@ -78,13 +78,21 @@ class AwaitCatalog(NamedTuple):
 
 
 class Abandon(NamedTuple):
-    """The session ended with statements on their way: it is at the door until the server's process is gone."""
+    """The session ended while it changed something: it is at the door until the server's process is gone."""
 
-    who: Hashable
+    who: Inside
+
+
+class Interrupt(NamedTuple):
+    """Cancel what the server runs for the session."""
 
 
 class CloseDoor(NamedTuple):
-    """Answer with `door_closed` once no other session is inside, or after a time that a change may wait at most."""
+    """Answer with `door_closed` once no other session is inside that writes, or with `alone` none at all; or after a
+    time that a change may wait at most.
+    """
+
+    alone: bool
 
 
 class EndWithin(NamedTuple):
@@ -115,6 +123,7 @@ Command = (
     | AwaitCatalog
     | CloseDoor
     | Abandon
+    | Interrupt
     | EndWithin
     | Close
 )

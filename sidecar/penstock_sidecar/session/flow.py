@@ -18,6 +18,7 @@ from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
 from penstock_sidecar.session.states import State
+from penstock_sidecar.wire.messages import ErrorFields
 
 # Verbs after which the transaction's state is another.
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
@@ -66,6 +67,12 @@ class Flow:
         self.redacting = False
         # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
         self.door = door or Door()
+        # Whether what the server answers is held back; whether it was told to cancel a statement for a change's sake.
+        self.doubted = False
+        self.recalled = False
+        # What the server answers up to that many ReadyForQuery is not for the client: it gets this error before each.
+        self.withheld: ErrorFields | None = None
+        self.withheld_up_to = 0
         # The server did not know a name that the catalog knows.
         self.doubtful = False
         # A statement of this session is decided by the present catalog, and not answered.
@@ -112,8 +119,8 @@ class Flow:
 
     @property
     def held(self) -> bool:
-        """Whether results have to wait for an intent to become durable."""
-        return self.awaited > self.durable
+        """Whether results have to wait: for an intent to become durable, or for the catalog to be read."""
+        return self.awaited > self.durable or self.doubted
 
     # What is in flight.
 
@@ -214,12 +221,60 @@ class Flow:
         """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""
         if self.door.closed_by(self):
             self.committing = pending
+            self.door.commits(self)
 
     def enter(self) -> None:
         """A statement is decided by the present catalog."""
         if not self.inside:
             self.inside = True
             self.door.enter(self)
+
+    @property
+    def writing(self) -> bool:
+        """Whether anything that is on its way, or decided and waits, may have another effect than to return rows."""
+        return self.state in (State.RECORDING, State.CHANGING) or any(
+            pending.decision is not None and pending.decision.writes for pending in self.queue
+        )
+
+    def doubt(self) -> None:
+        """Another session commits a change of the catalog: what the server answers from now on is held back."""
+        self.doubted = True
+
+    def holds(self, *, answering: bool) -> bool:
+        """Whether all that is on its way would be decided by the catalog of now as it was.
+
+        The head, if the server is `answering` it in the middle of a row, was analysed before the change.
+        """
+        return all(
+            pending.decision is None
+            or pending.denial is not None
+            or (answering and place == 0 and len(pending.decision.verbs) == 1)
+            or self._same(pending.text, pending.decision)
+            for place, pending in enumerate(self.queue)
+        )
+
+    @property
+    def withholdable(self) -> bool:
+        """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
+        return self.queue[-1].kind in (Kind.SYNC, Kind.QUERY) and all(
+            pending.kind is not Kind.COPY_END
+            and (pending.decision is None or CONTROL.isdisjoint(pending.decision.verbs))
+            for pending in self.queue
+        )
+
+    def _same(self, text: str, then: Decision) -> bool:
+        now = self.decide(text)
+        alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
+        return alike and not self.runs_stale_object(now)
+
+    def withhold(self, error: ErrorFields) -> None:
+        """Answer what is on its way with that error alone."""
+        self.withheld = error
+        self.withheld_up_to = sum(pending.kind in (Kind.SYNC, Kind.QUERY) for pending in self.queue)
+        for pending in self.queue:
+            if pending.running is not None:
+                pending.running.sqlstate = error.sqlstate
+                pending.running.denied = True
 
     def settle(self) -> None:
         """The server answered something: a change may have taken effect, and nothing may be on its way any more."""
@@ -243,7 +298,8 @@ class Flow:
 
     def end(self) -> None:
         """The session is over: what it has on its way may still run on the server."""
-        if self.committing is not None or (self.inside and self.queue):
+        writing = any(pending.decision is not None and pending.decision.writes for pending in self.queue)
+        if self.committing is not None or (self.inside and writing):
             self.commands.append(commands.Abandon(self))
         else:
             self.door.give_up(self)

@@ -6,13 +6,13 @@ in order. What single messages mean is in `client_side.py` and `server_side.py`;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
-from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -86,7 +86,7 @@ class Session:
         return self._own.key[:4] if short else self._own.key
 
     @property
-    def door_key(self) -> Hashable:
+    def door_key(self) -> Inside:
         """What the session is known by at the door."""
         return self._flow
 
@@ -180,6 +180,18 @@ class Session:
     def door_closed(self, *, alone: bool) -> list[Command]:
         """No other session is inside, so that a change may be committed; or not, after a long time."""
         return self._step(Event.DOOR_CLOSED, self._client_effect, alone)
+
+    def doubt_ended(self, *, fresh: bool) -> list[Command]:
+        """The catalog has been read since another session changed it; or could not be, for a long time."""
+        return self._step(Event.DOUBT_ENDED, self._doubt_ended, fresh)
+
+    def recall(self) -> None:
+        """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
+        self._flow.recalled = True
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._flow.doubted
 
     def flush(self) -> list[Command]:
         """Others wait for what the server has not answered only because nobody asked it to."""
@@ -366,6 +378,23 @@ class Session:
             self._end(error, f"the audit trail can't be written: {reason}")
         elif client.held is not None and client.held.ticket == ticket:
             client.release(reason)
+
+    def _doubt_ended(self, fresh: bool) -> None:
+        flow = self._flow
+        flow.doubted = False
+        between = self._server is None or self._server.between_messages
+        if flow.queue and not (fresh and flow.holds(answering=not between)):
+            error = refusals.MEANS_ANOTHER if fresh else refusals.denied(refusals.CATALOG_UNKNOWN)
+            if not between or not flow.withholdable:
+                self._end(error._replace(severity="FATAL"), error.message)
+                flow.commands.append(commands.Interrupt())
+                return
+            flow.withhold(error)
+        if self._server is not None:
+            self._server.release()
+        flow.settle()
+        self._go_on()
+        self._part()
 
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""

@@ -193,6 +193,7 @@ class Passage(ABC):
         flow = self._flow
         protocol = "simple" if pending.kind is Kind.QUERY else "extended"
         pending.running = running = flow.begin(decision, text, protocol, parameters)
+        pending.text, pending.decision = text, decision
         if decision.deallocates or decision.closes:
             running.deallocates, running.closes = list(decision.deallocates), list(decision.closes)
         if flow.rules.on_failure == "block":
@@ -291,6 +292,7 @@ class Passage(ABC):
             Change(
                 lambda: self._send_commit(spot, pending, replacement, decision),
                 lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
+                alone=alters or len(verbs) != 1,
             )
         )
         return True
@@ -369,12 +371,11 @@ class Passage(ABC):
     def _commit(self, change: Change) -> None:
         """Commit once no other session has a statement on its way that the present catalog decided."""
         flow = self._flow
-        flow.door.close(flow)
-        if flow.door.others_inside(flow):
-            self._change, flow.state = change, State.CHANGING
-            flow.commands.append(CloseDoor())
-        else:
+        if flow.door.close(flow, alone=change.alone):
             change.send()
+        else:
+            self._change, flow.state = change, State.CHANGING
+            flow.commands.append(CloseDoor(change.alone))
 
     def take_effect(self, alone: bool) -> None:
         """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""

@@ -57,6 +57,9 @@ class Pending:
     # Errors and notices are reduced to what their class says.
     redact: bool = False
     running: Running | None = None
+    # The statement and what was decided about it, where it is one.
+    text: str = ""
+    decision: Decision | None = None
     # Takes back what was assumed when it was sent, if it fails or is skipped.
     undo: Callable[[], None] | None = None
 
@@ -109,6 +112,8 @@ class Change:
     send: Callable[[], None]
     # It can't be committed: what fails goes in its place.
     fail: Callable[[], None]
+    # It commits at a time of its own choosing: nobody may be inside meanwhile.
+    alone: bool = False
     # Not yet for other sessions, but for the answers to what this one sent before: then the message is looked at again.
     waits: bool = False
     spot: Spot | None = None

@@ -101,8 +101,18 @@ STALE_SQL_OBJECT = gate_denial(
 CATALOG_CHANGING = gate_denial(
     "the catalog is being changed by another session, or could not be read since", "run the statement again", "55P03"
 )  # fmt: skip
+RECALLED = ErrorFields(
+    "ERROR", "40001", "penstock: another session changed the catalog while this statement waited for it",
+    hint="run the transaction again",
+)  # fmt: skip
+MEANS_ANOTHER = ErrorFields(
+    "ERROR", "40001", "penstock: another session changed the catalog while this statement ran", hint="run it again"
+)  # fmt: skip
+CATALOG_UNKNOWN = Denial(
+    "the catalog could not be read since another session changed it", "run the statement again", sqlstate="55P03"
+)  # fmt: skip
 CATALOG_IN_USE = Denial(
-    "the catalog could not be changed: statements of other sessions that read masked tables are still running",
+    "the catalog could not be changed: statements of other sessions, with masked columns, are still running",
     "try again when they have ended, or cancel them",
     sqlstate="55P03",
 )

@@ -69,8 +69,15 @@ class ServerSide:
         out = flow.to_client
         start = 0
         for spot in spots:
+            withheld = flow.withheld
             answer = self._handlers[spot.kind](spot)
-            if answer is not None:
+            if withheld is not None:
+                if spot.kind == ord("Z"):
+                    flow.withheld_up_to -= 1
+                    flow.withheld = withheld if flow.withheld_up_to else None
+                    out += (messages.error_response(withheld), chunk[spot.start : spot.end])
+                start = spot.end
+            elif answer is not None:
                 if spot.start > start:
                     out.append(chunk[start : spot.start])
                 if answer:
@@ -79,7 +86,7 @@ class ServerSide:
                 if not spot.complete:
                     self._scanner.drop_rest()
         self._passed += len(chunk)
-        if start < len(chunk):
+        if start < len(chunk) and flow.withheld is None:
             out.append(chunk if start == 0 else chunk[start:])
         self._chunk = b""
         if self.farewell is not None:
@@ -142,7 +149,7 @@ class ServerSide:
             flow.kept.transaction_ended()
             flow.altered = False
         if not queue:
-            flow.unsure = False
+            flow.unsure = flow.recalled = False
         return None
 
     def _complete(self, spot: Spot) -> bytes | None:
@@ -195,6 +202,9 @@ class ServerSide:
         if head is not None and head.denial is not None and fields.sqlstate == head.expected:
             answer = messages.error_response(head.denial)
             told = head.denial.sqlstate
+        elif flow.recalled and fields.sqlstate == "57014":
+            answer = messages.error_response(refusals.RECALLED)
+            told = refusals.RECALLED.sqlstate
         elif flow.redacting or (head is not None and head.redact):
             answer = messages.error_response(refusals.reduced(fields))
         if fields.severity in ("FATAL", "PANIC"):

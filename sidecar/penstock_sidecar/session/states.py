@@ -52,6 +52,7 @@ class Event(StrEnum):
     AUDIT_FAILED = "audit failed"
     CATALOG_READ = "catalog read"
     DOOR_CLOSED = "door closed"
+    DOUBT_ENDED = "doubt ended"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
     DRAIN = "drain"
@@ -109,6 +110,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: _RESUMED,
         _E.SERVER_BYTES: {_S.RUNNING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RUNNING, _S.CLOSED},
         _E.DURABLE: {_S.RUNNING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RUNNING, _S.CLOSED},
         _E.EXPIRED: {_S.RUNNING, _S.CLOSED},
@@ -118,6 +120,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RECORDING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RECORDING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RECORDING, _S.CLOSED},
         _E.DURABLE: _RESUMED,
         _E.AUDIT_FAILED: _RESUMED,
         _E.RULES_REPLACED: {_S.RECORDING, _S.CLOSED},
@@ -128,6 +131,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RESOLVING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RESOLVING, _S.CLOSED},
         _E.DURABLE: {_S.RESOLVING, _S.CLOSED},
         _E.CATALOG_READ: _RESUMED,
         _E.RULES_REPLACED: {_S.RESOLVING, _S.CLOSED},
@@ -138,6 +142,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.COUNTING, _S.CLOSED},
         _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
         _E.DURABLE: _RESUMED,
         _E.RULES_REPLACED: {_S.COUNTING, _S.CLOSED},
         _E.EXPIRED: {_S.COUNTING, _S.CLOSED},
@@ -147,6 +152,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
         _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
         _E.DURABLE: _RESUMED,
         _E.DOOR_CLOSED: _RESUMED,
         _E.RULES_REPLACED: {_S.CHANGING, _S.CLOSED},
