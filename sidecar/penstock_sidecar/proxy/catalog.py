@@ -50,6 +50,9 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
         UNION ALL SELECT 'q' || oid || ':' || xmin || ctid FROM pg_catalog.pg_cast
         UNION ALL SELECT 'l' || oid || ':' || xmin || ctid FROM pg_catalog.pg_opclass
         UNION ALL SELECT 'm' || oid || ':' || xmin || ctid FROM pg_catalog.pg_amproc
+        UNION ALL SELECT 'd' || oid || ':' || xmin || ctid FROM pg_catalog.pg_attrdef
+        UNION ALL SELECT 'v' || oid || ':' || xmin || ctid FROM pg_catalog.pg_event_trigger
+        UNION ALL SELECT 'i' || classid || '.' || objid || '.' || refobjid FROM pg_catalog.pg_depend WHERE deptype = 'e'
         UNION ALL SELECT 's' || setdatabase || '.' || setrole || ':' || xmin || ctid FROM pg_catalog.pg_db_role_setting
     ) parts(part)
 ) numbers

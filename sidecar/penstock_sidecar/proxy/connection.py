@@ -132,8 +132,7 @@ class Connection(asyncio.Protocol):
 
     def doubt_ended(self, *, fresh: bool) -> None:
         """The catalog was read after a change, or could not be."""
-        if self.session.in_doubt:
-            self.perform(self.session.doubt_ended(fresh=fresh))
+        self.perform(self.session.doubt_ended(fresh=fresh))
 
     def recall(self) -> None:
         """A change of the catalog waits for what the server runs, and it for the change."""

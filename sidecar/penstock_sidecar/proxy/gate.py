@@ -263,7 +263,6 @@ class Gate:
     def _opened(self) -> None:
         self._failed = 0
         if self.door.in_doubt:
-            self.door.in_doubt.clear()
             self.on_fresh(True)
         self._wake()
 
@@ -318,8 +317,7 @@ class Gate:
             self._begin_reading()
         elif self.door.changes != self.door.seen:
             self._failed += 1
-            if self._failed * RETRY_SECONDS >= MOST_WAIT_SECONDS and self.door.in_doubt:
-                self.door.in_doubt.clear()
+            if self._failed * RETRY_SECONDS >= MOST_WAIT_SECONDS:
                 self.on_fresh(False)
             self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.catalog_stale)
 

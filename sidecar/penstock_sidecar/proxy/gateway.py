@@ -163,8 +163,12 @@ class Gateway:
             connection.flush()
 
     def _doubt_ended(self, fresh: bool) -> None:
+        door = self.gate.door
         for connection in tuple(self.connections):
-            connection.doubt_ended(fresh=fresh)
+            # One that goes on may itself change the catalog.
+            if connection.session.door_key in door.in_doubt and (door.open or not fresh):
+                door.in_doubt.discard(connection.session.door_key)
+                connection.doubt_ended(fresh=fresh)
 
     def _process_of(self, who: Inside) -> int | None:
         connection = next((one for one in self.connections if one.session.door_key is who), None)

@@ -156,12 +156,12 @@ class Rules:
     hmac_key: bytes = field(repr=False)
     # What the decider decides by, without generations: equal values decide alike, statement for statement.
     policy: object = None
-    # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
-    masked: bool = False
     # Whether nothing is enforced: what would be refused is recorded as such and passes.
     observing: bool = False
     # How long one statement may run, in milliseconds; None: as long as the server lets it.
     statement_timeout: int | None = None
+    # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,6 @@ class Session:
         """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
         self._flow.recalled = True
 
-    @property
-    def in_doubt(self) -> bool:
-        return self._flow.doubted
-
     def flush(self) -> list[Command]:
         """Others wait for what the server has not answered only because nobody asked it to."""
         if self._flow.inside and self._server is not None:

@@ -22,7 +22,8 @@ RESOURCES = """
 apiVersion: penstock.dev/v1alpha1
 kind: Database
 metadata: {{name: shop, namespace: shop}}
-spec: {{host: 127.0.0.1, port: {port}, dbname: {dbname}, tls: {{mode: disable}}, credentialsSecretRef: {{name: shop-db}}}}
+spec:
+  {{host: 127.0.0.1, port: {port}, dbname: {dbname}, tls: {{mode: disable}}, credentialsSecretRef: {{name: shop-db}}}}
 ---
 apiVersion: penstock.dev/v1alpha1
 kind: DatabaseAccessPolicy
