@@ -330,6 +330,8 @@ class Connection(asyncio.Protocol):
     async def _close_door(self, alone: bool) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0
         closed = await self._gateway.gate.closed(self.session.door_key, process, alone=alone)
+        if self.session.state is State.CLOSED:
+            self._gateway.gate.door.give_up(self.session.door_key)
         self.perform(self.session.door_closed(alone=closed))
 
     def _interrupt(self) -> None:

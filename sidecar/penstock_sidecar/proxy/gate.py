@@ -194,6 +194,13 @@ class Gate:
         self.door.force(who)
         self.on_wait()
         try:
+            return await self._alone(who, process, alone)
+        except asyncio.CancelledError:
+            self.door.give_up(who)
+            raise
+
+    async def _alone(self, who: Inside, process: int, alone: bool) -> bool:
+        try:
             async with asyncio.timeout(MOST_HOLD_SECONDS):
                 while others := self.door.before(who, alone=alone):
                     await self._woke(_LOOK_SECONDS)

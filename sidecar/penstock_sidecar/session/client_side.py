@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action
 from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session.changes import Changes
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.passage import Passage
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -22,7 +22,7 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError, read_tex
 _BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 
 
-class ClientSide(Passage):
+class ClientSide(Changes):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -135,6 +135,7 @@ class ClientSide(Passage):
         if statement.decision.changes_catalog:
             # Planning runs functions, too.
             flow.alter()
+        flow.unsynced = True
         flow.portals[head.portal] = Portal(statement, statement.decision, flow.epoch, head.parameters)
         flow.queue.append(Pending(Kind.BIND, redact=True) if statement.decision.redact_errors else _BIND)
 

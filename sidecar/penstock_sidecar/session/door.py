@@ -88,7 +88,7 @@ class Door:
 
     def before(self, who: Inside, *, alone: bool) -> list[Inside]:
         """Whom that session has to wait for."""
-        return [one for one in self._inside if one is not who and (alone or one.writing)]
+        return [one for one in self._inside if one is not who and (alone or one.writing or one in self.ended)]
 
     def commits(self, who: Inside) -> None:
         """The change is being sent: what others have on its way may be answered by another catalog from now on."""

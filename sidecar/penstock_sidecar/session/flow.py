@@ -81,6 +81,8 @@ class Flow:
         self.altered = False
         # Transaction control was sent since the last ReadyForQuery, so that `status` may be another by now.
         self.unsure = False
+        # Something was bound or executed that the next Sync ends.
+        self.unsynced = False
         # Its answer tells that a change of the catalog took effect, or did not.
         self.committing: Pending | None = None
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.

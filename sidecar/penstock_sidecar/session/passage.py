@@ -6,15 +6,14 @@ What each kind of message means is `client_side.py`'s.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import AwaitCatalog, CloseDoor, RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.pending import Change, Held, Kind, Pending
+from penstock_sidecar.session.pending import Held, Kind, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
@@ -44,7 +43,6 @@ class Passage(ABC):
         # How much of it there is.
         self.waiting = 0
         self.held: Held | None = None
-        self._change: Change | None = None
         # What waited for the catalog waited in vain.
         self._shut_out = False
         # The text that is decided again once the catalog was read.
@@ -244,152 +242,19 @@ class Passage(ABC):
         flow = self._flow
         counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
         if counted is not None and counted.query and not counted.skipped:
-            failed, flow.skipping = flow.skipping, False
-            if flow.altered and not failed and not flow.in_block:
-                self._commit(Change(self._end_query, self._fail_query))
-            else:
-                self._end_query()
+            self._end_query()
         if flow.state is State.RUNNING:
             self.resume()
 
-    def _end_query(self) -> None:
-        sent, due = counting.end_of_query()
-        self._flow.commits(due[0])
-        self._flow.queue.extend(due)
-        self._flow.to_server.append(sent)
+    # Changes of the catalog: `changes.py`.
 
-    def _fail_query(self) -> None:
-        self._fail_implicit()
-        self._end_query()
-
-    # Changes of the catalog.
-
+    @abstractmethod
     def _changes(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> bool:
         """Whether the statement has to go another way, since it may change the catalog, or commit what did."""
-        flow = self._flow
-        alters, verbs = flow.may_change(decision), decision.verbs
-        commits = "commit" in verbs or decision.observed is Action.DENY
-        simple = pending.kind is Kind.QUERY
-        if flow.in_block and CONTROL.isdisjoint(verbs) and not commits:
-            flow.alter()
-            return False
-        if not alters and not commits and not (simple and len(verbs) > 1):
-            return False
-        if flow.queue:
-            # Alone, so that the state of the transaction is known, and what comes before holds no lock for long.
-            self._await_answers(spot, lambda: self._send(spot, pending, replacement, decision), pending)
-            return True
-        separable = len(verbs) == 1 and not (commits or decision.commits_itself or verbs[0] == "copy")
-        if separable and not (simple and flow.status != b"I"):
-            flow.alter()
-            if not simple or decision.row_limit is not None:
-                return False
-            # In a portal, so that it has done its work, and has its locks, before it is committed.
-            self._send_counted(spot, pending, decision, None)
-            return True
-        self._forward(spot.start)
-        self._commit(
-            Change(
-                lambda: self._send_commit(spot, pending, replacement, decision),
-                lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
-                alone=alters or len(verbs) != 1,
-            )
-        )
-        return True
 
-    def _send_commit(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
-        """What commits a change as soon as it runs."""
-        flow = self._flow
-        if decision.row_limit is not None:
-            self._send_counted(spot, pending, decision, decision.row_limit)
-            flow.commits(flow.counted.pending if flow.counted is not None else pending)
-        else:
-            flow.commits(pending)
-            if pending.kind is not Kind.QUERY and replacement is None:
-                replacement = self._chunk[spot.start : spot.end] + messages.FLUSH
-            self._send_now(spot, pending, replacement, decision)
-        if flow.may_change(decision):
-            # What it did after its own last COMMIT, the next one commits.
-            flow.alter()
-
-    def sync(self, spot: Spot) -> None:
-        """A Sync, which commits what was not begun by BEGIN."""
-        flow = self._flow
-        pending = Pending(Kind.SYNC)
-        if flow.queue:
-            self._await_answers(spot, lambda: self.sync(spot), pending)
-            return
-
-        def send() -> None:
-            flow.skipping = False
-            flow.commits(pending)
-            flow.queue.append(pending)
-
-        def fail() -> None:
-            self._fail_implicit()
-            send()
-
-        self._forward(spot.start)
-        if flow.skipping:
-            flow.skipping = False
-            flow.queue.append(pending)
-        else:
-            self._commit(Change(send, fail))
-
-    def _fail_implicit(self) -> None:
-        """Send what fails, so that a Sync commits nothing."""
-        flow = self._flow
-        error = refusals.denied(refusals.CATALOG_IN_USE)
-        flow.push(Pending(Kind.EXECUTE, error, refusals.UNDEFINED_PORTAL))
-        flow.to_server.append(messages.execute(self._nobody))
-
-    def _await_answers(self, spot: Spot, then: Callable[[], None], pending: Pending) -> None:
-        """Go on once all that was sent before is answered."""
-        flow = self._flow
-        self._forward(spot.start)
-        flow.to_server.append(messages.FLUSH)
-        self._change = Change(then, then, waits=True, spot=spot, pending=pending)
-        flow.state = State.CHANGING
-
-    def answered(self) -> None:
-        """Nothing is in flight any more. Raises as `receive`."""
-        change, flow = self._change, self._flow
-        if change is None or not change.waits:
-            return
-        self._change, flow.state = None, State.RUNNING
-        pending, spot = change.pending, change.spot
-        if flow.skipping and pending is not None and spot is not None and pending.kind is not Kind.SYNC:
-            # What was sent before it failed: the server would skip it.
-            self._replace(spot, b"")
-            if pending.running is not None:
-                flow.finish(pending.running, "error", 0)
-        else:
-            change.send()
-        if flow.state is State.RUNNING:
-            self.resume()
-
-    def _commit(self, change: Change) -> None:
-        """Commit once no other session has a statement on its way that the present catalog decided."""
-        flow = self._flow
-        if flow.door.close(flow, alone=change.alone):
-            change.send()
-        else:
-            self._change, flow.state = change, State.CHANGING
-            flow.commands.append(CloseDoor(change.alone))
-
-    def take_effect(self, alone: bool) -> None:
-        """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""
-        change, flow = self._change, self._flow
-        if change is None:
-            return
-        self._change, flow.state = None, State.RUNNING
-        if alone:
-            change.send()
-        else:
-            flow.door.give_up(flow)
-            change.fail()
-        if flow.state is State.RUNNING:
-            self.resume()
+    @abstractmethod
+    def _end_query(self) -> None:
+        """End the Query that ran in a portal."""
 
     def _send_failing(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send what must fail in its place."""

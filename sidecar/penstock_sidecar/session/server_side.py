@@ -137,6 +137,8 @@ class ServerSide:
         # Without such a head: a Sync that we thought the server ignores while it takes COPY data.
         if queue and queue[0].kind in (Kind.QUERY, Kind.SYNC):
             head = flow.pop()
+            if head.kind is Kind.SYNC:
+                flow.unsynced = False
             running = head.running
             if running is not None:
                 flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
@@ -147,9 +149,11 @@ class ServerSide:
             if flow.portals:
                 flow.portals.clear()
             flow.kept.transaction_ended()
+        if flow.altered and flow.status == b"I" and all(pending.kind is Kind.CLOSE for pending in queue):
             flow.altered = False
         if not queue:
-            flow.unsure = flow.recalled = False
+            # A Query amid what a Sync is to end leaves that as it is, and is answered like one in a block.
+            flow.unsure, flow.recalled = flow.unsynced, False
         return None
 
     def _complete(self, spot: Spot) -> bytes | None:

@@ -56,6 +56,7 @@ class House:
     """The gate, and sessions through it."""
 
     gate: Running
+    server: EmbeddedPostgres
     opened: list[Raw]
 
     async def _open(self, group: str) -> Raw:
@@ -88,7 +89,7 @@ async def make_house(start: Any, server: EmbeddedPostgres, dbname: str, director
     (gate.directory / "shop.yaml").write_text(RESOURCES.format(port=server.port, dbname=dbname))
     gate.proxy.source.poll()
     await gate.proxy.gate.refresh_catalog()
-    return House(gate, [])
+    return House(gate, server, [])
 
 
 async def done(session: Raw, data: bytes, answers: int = 1) -> bytes:
