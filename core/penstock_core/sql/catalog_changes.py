@@ -48,8 +48,8 @@ _LEAVES_IT: frozenset[type[ast.Node]] = frozenset(
         ast.VariableShowStmt,
     }
 )
-# Statements that commit on their own, before they have ended or several times.
-_COMMITS_ITSELF: frozenset[type[ast.Node]] = frozenset({ast.CallStmt, ast.ClusterStmt, ast.DoStmt})
+# Statements that commit on their own, before they have ended or several times; and COPY, which takes no portal.
+_COMMITS_ITSELF: frozenset[type[ast.Node]] = frozenset({ast.CallStmt, ast.ClusterStmt, ast.CopyStmt, ast.DoStmt})
 _READS = (ast.SelectStmt, ast.CopyStmt, ast.RefreshMatViewStmt)
 _WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt, ast.CopyStmt, ast.TruncateStmt)
 _TWO_PHASE = enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED

@@ -74,7 +74,7 @@ class Decision:
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
     # True if it may change the catalog, and so the meaning of other sessions' statements, once it is committed; and if
-    # it may commit that itself before it has ended.
+    # that can't be held back at its end: of several statements, or where it may commit itself.
     changes_catalog: bool = False
     commits_itself: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.

@@ -173,7 +173,7 @@ class _Judge:
             masked=_dotted(facts.masked),
             writes=facts.writes,
             changes_catalog=facts.changes_catalog,
-            commits_itself=facts.commits_itself,
+            commits_itself=facts.commits_itself or len(statements) != 1,
             redact_errors=facts.touched,
             changes_search_path=facts.changes_search_path,
             resets_search_path=facts.resets_search_path,

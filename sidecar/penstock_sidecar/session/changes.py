@@ -62,7 +62,7 @@ class Changes(Passage):
             # Alone, so that the state of the transaction is known, and what comes before holds no lock for long.
             self._await_answers(spot, lambda: self._send(spot, pending, replacement, decision), pending)
             return True
-        separable = len(verbs) == 1 and alters and not (commits or ends or decision.commits_itself or verbs[0] == "copy")
+        separable = alters and not (commits or ends or decision.commits_itself)
         if separable and not (simple and flow.status != b"I"):
             flow.alter()
             if not simple or decision.row_limit is not None:

@@ -65,6 +65,7 @@ class Script:
         return Decision(
             Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
             redact_errors="governed" in text, changes_catalog=verb in ("create", "alter", "drop"),
+            commits_itself=";" in text,
             row_limit=self.limit if _returns(text, verb) else None,
         )  # fmt: skip
 
