@@ -18,7 +18,7 @@ from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
     from penstock_cli.check.statements import Statement
-    from penstock_core.sql.catalog import Catalog
+    from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
 AnyResource = Database | DatabaseAccessPolicy | AccessRequest

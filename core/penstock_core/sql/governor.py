@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.analysis.facts import Facts
+from penstock_core.sql.analysis.row_limits import row_limit
+from penstock_core.sql.analysis.statements import Rewriter
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_core.sql.deparse import deparse
-from penstock_core.sql.facts import Facts
-from penstock_core.sql.governed import Governed, govern
-from penstock_core.sql.masks import MaskWriter
-from penstock_core.sql.naming import Names
-from penstock_core.sql.normalize import audit_text
-from penstock_core.sql.parse import parse
+from penstock_core.sql.masking.masked_columns import Governed, govern
+from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.row_limits import row_limit
-from penstock_core.sql.statements import Rewriter
-from penstock_core.sql.substitution import Substitutions
+from penstock_core.sql.resolve.name_resolution import Names
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.normalize import audit_text
+from penstock_core.sql.syntax.parse import parse
 
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
 CACHE_ENTRIES = 2048

@@ -9,7 +9,7 @@ import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql import governor as governor_module
-from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 

@@ -16,7 +16,7 @@ from tests.sidecar.proxy.raw import Pair
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Limit
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.assembly import Proxy
 from penstock_sidecar.settings import Settings, read

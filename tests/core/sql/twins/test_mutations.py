@@ -13,13 +13,13 @@ from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
 
-from penstock_core.sql import governed as governed_module
-from penstock_core.sql import queries
-from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.analysis import queries
+from penstock_core.sql.analysis.statements import Rewriter
+from penstock_core.sql.analysis.write_targets import Effect
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.scope import Scope, Source, merged, rename
-from penstock_core.sql.statements import Rewriter
-from penstock_core.sql.targets import Effect
+from penstock_core.sql.masking import masked_columns as governed_module
+from penstock_core.sql.resolve.scopes import Scope, Source, merged, rename
 
 Patch = pytest.MonkeyPatch
 
@@ -126,7 +126,7 @@ def system_columns_are_forgotten(patch: Patch) -> None:
 
 
 def any_setting_goes(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.settings._check", lambda *_: None)
+    patch.setattr("penstock_core.sql.allowlists.settings._check", lambda *_: None)
 
 
 def group_by_is_left_alone(patch: Patch) -> None:
@@ -175,7 +175,7 @@ def names_of_joins_are_renamed(patch: Patch) -> None:
 
 
 def any_star_is_one_column(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.outputs._is_unsure", lambda _: False)
+    patch.setattr("penstock_core.sql.resolve.column_names._is_unsure", lambda _: False)
 
 
 def sources_come_before_columns(patch: Patch) -> None:

@@ -11,10 +11,10 @@ from psycopg import pq
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
+from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.introspection import STATEMENTS, snapshot
 
 # The protocol that a statement comes by, and the format of its results in the extended one.
 Mode = Literal["simple", "extended", "binary"]
