@@ -65,8 +65,21 @@ class Flow:
         self.status = b"I"
         # A governed statement ran in this transaction: also what fails later in it may tell of its data.
         self.redacting = False
+        self._begin_unchanged(door or Door())
+        # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
+        self.unvetted = False
+        # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
+        # larger one since. None: it has no bound.
+        self.longest: int | None = None
+        self._policy_changed = False
+        self._numbers = 0
+        # Bytes of the server's stream up to where the last statement ended.
+        self.boundary = 0
+
+    def _begin_unchanged(self, door: Door) -> None:
+        """What is known of changes of the catalog, by this session and by others."""
         # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
-        self.door = door or Door()
+        self.door = door
         # Whether what the server answers is held back; whether it was told to cancel a statement for a change's sake.
         self.doubted = False
         self.recalled = False
@@ -85,15 +98,6 @@ class Flow:
         self.unsynced = False
         # Its answer tells that a change of the catalog took effect, or did not.
         self.committing: Pending | None = None
-        # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
-        self.unvetted = False
-        # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
-        # larger one since. None: it has no bound.
-        self.longest: int | None = None
-        self._policy_changed = False
-        self._numbers = 0
-        # Bytes of the server's stream up to where the last statement ended.
-        self.boundary = 0
 
     # What is recorded.
 

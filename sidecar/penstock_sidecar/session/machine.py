@@ -9,45 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.identity import Identity
-from penstock_sidecar.session import commands, opening, refusals
+from penstock_sidecar.session import commands, refusals
+from penstock_sidecar.session.beginning import Beginning
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
 from penstock_sidecar.session.door import Door, Inside
-from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import Opened
 from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import TABLE, Event, IllegalEventError, State, check
-from penstock_sidecar.wire import messages, startup
+from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.login import Greeting
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
-# The largest token that is read: far more than any issuer makes.
-_LONGEST_TOKEN = 32_768
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
 # Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
 _MOST_IN_FLIGHT = 20_000
 
 
-class Session:
+class Session(Beginning):
     """One session, from the client's first byte to its end."""
 
     def __init__(
         self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int], door: Door | None = None
     ) -> None:  # fmt: skip
-        self._terms = terms
+        super().__init__(terms, Flow(trail, clock, door))
         self._own = particulars
-        self._flow = Flow(trail, clock, door)
-        self._reader = startup.StartupReader()
-        self._encryption = Encryption(terms)
-        self._ahead = b""
-        self._opened: Opened | None = None
         self._client = ClientSide(self._flow, particulars.nobody, terms.statement_limit)
         self._server: ServerSide | None = None
-        self.identity = terms.workload
 
     @property
     def state(self) -> State:
@@ -246,83 +237,6 @@ class Session:
             self._ahead += data
             if len(self._ahead) > _MOST_AHEAD:
                 self._break("too much was sent before the session was ready")
-
-    def _open(self, data: bytes) -> None:
-        flow = self._flow
-        while flow.state is State.OPENING:
-            packet = self._reader.feed(data)
-            data = b""
-            if packet is None:
-                return
-            if isinstance(packet, startup.Startup):
-                self._accept(packet)
-            elif isinstance(packet, startup.SslRequest | startup.GssEncRequest | startup.DirectTls):
-                self._negotiate(packet)
-            elif isinstance(packet, startup.CancelRequest):
-                flow.commands.append(commands.Cancel(packet.pid, packet.key))
-                flow.state = State.CLOSED
-            else:
-                if packet.http:
-                    flow.to_client.append(refusals.HTTP_ANSWER)
-                    self._close(packet.reason)
-                else:
-                    self._end(refusals.fatal("08P01", packet.reason), packet.reason)
-
-    def _negotiate(self, packet: startup.SslRequest | startup.GssEncRequest | startup.DirectTls) -> None:
-        flow = self._flow
-        answer = self._encryption.answer(packet, self._reader.rest)
-        if answer.data:
-            flow.to_client.append(answer.data)
-        if answer.begins:
-            flow.state = State.ENCRYPTING
-            flow.commands.append(commands.StartTls(self._reader.take_rest()))
-        elif answer.problem:
-            self._end(answer.error, answer.problem)
-
-    def _go_on_encrypted(self, protocol: str | None) -> None:
-        problem = self._encryption.establish(protocol)
-        if problem:
-            self._close(problem)
-        else:
-            self._flow.state = State.OPENING
-
-    def _accept(self, packet: startup.Startup) -> None:
-        flow = self._flow
-        opened = self._encryption.missing or opening.accept(packet, self._terms)
-        if isinstance(opened, ErrorFields):
-            self._end(opened, opened.message)
-            return
-        self._opened = opened
-        self._ahead = self._reader.rest
-        token = self._terms.token
-        if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
-            flow.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
-            flow.state = State.PROVING
-            self._prove()
-        else:
-            self._connect(self._terms.workload)
-
-    def _prove(self) -> None:
-        """Read the PasswordMessage that holds the token."""
-        data = self._ahead
-        if len(data) < 5:
-            return
-        length = int.from_bytes(data[1:5], "big")
-        if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
-            self._break("a token was asked for, and something else came")
-            return
-        if len(data) <= length:
-            return
-        self._ahead = data[length + 1 :]
-        token = data[5:length].decode(errors="replace")
-        self._flow.state = State.VERIFYING
-        self._flow.commands.append(commands.Verify(token))
-
-    def _connect(self, identity: Identity) -> None:
-        self.identity = identity
-        if self._opened is not None:
-            self._flow.state = State.CONNECTING
-            self._flow.commands.append(commands.Connect(self._opened.parameters))
 
     def _run(self, rules: Rules, said: Greeting, longest: int | None) -> None:
         flow, opened, own = self._flow, self._opened, self._own
