@@ -15,6 +15,7 @@ from tests.sidecar.proxy.freshness import RAW, SCHEMA, WAYS, House, done, make_h
 from tests.sidecar.proxy.raw import bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import SYNC, parse, query
 
@@ -216,3 +217,12 @@ async def test_whoever_asks_meanwhile_never_sees_a_masked_value(house: House, na
         clerk.stopped = True
     await asyncio.gather(*at_work)
     assert all(clerk.answered for clerk in clerks), [(clerk.rounds, clerk.answered) for clerk in clerks]
+
+
+async def test_without_the_door_masked_values_are_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the test above can fail."""
+    monkeypatch.setattr(Door, "open", property(lambda door: True))
+    monkeypatch.setattr(Door, "commits", lambda door, who: None)
+    monkeypatch.setattr(Door, "close", lambda door, who, alone: True)
+    with pytest.raises(AssertionError, match=RAW.decode()):
+        await test_whoever_asks_meanwhile_never_sees_a_masked_value(house, "a view is replaced")
