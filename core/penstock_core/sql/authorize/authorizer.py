@@ -30,6 +30,9 @@ class Findings:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # The text may change the catalog; and it can't be held back at its end.
+    changes_catalog: bool = False
+    commits_itself: bool = False
     # The texts of the masked queries that are put into the text, by the identity of their trees.
     substituted: dict[int, str] = field(default_factory=dict)
     # A relation that is read whose rows lie on disk by masked values, if only by those of its children.

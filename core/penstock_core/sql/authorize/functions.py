@@ -111,6 +111,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
     if schema != "pg_catalog" and name in catalog.user_functions:
         # Whichever is meant: what the server's own needs, it needs too.
         found.writes = True
+        found.changes_catalog |= name in catalog.changing_functions
     if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
         return
     if name in WRITING_FUNCTIONS:
@@ -120,6 +121,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
             authorizer.allow_verb(WRITING_FUNCTIONS[name])
     elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
+        found.changes_catalog = found.commits_itself = True
     elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
         raise _refused_function(authorizer, name)
     else:
