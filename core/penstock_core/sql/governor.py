@@ -156,8 +156,7 @@ class _Judge:
         governed = self.governed
         names = Names(catalog, governed.named, search_path, governed.masked, temporary, governed.free)
         rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
-        for statement in statements:
-            rewriter.statement(statement)
+        statements = tuple(map(rewriter.statement, statements))
         facts = self.facts
         rewriting = facts.touched or facts.pinned
         if rewriting or self.governed.masked:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pglast import ast
+
 from penstock_core.sql.catalog.model import ColumnName, RelationName
+from penstock_core.sql.masking.order_completion import Leaf
 
 
 @dataclass(slots=True)
@@ -17,6 +20,8 @@ class Facts:
     masked: set[ColumnName] = field(default_factory=set)
     # A governed relation is read: the text is rewritten, and errors from the server are reduced.
     touched: bool = False
+    # Of each FROM item and each target that is a relation (by its identity): the item, and what orders need to know.
+    leaves: dict[int, tuple[ast.Node, Leaf]] = field(default_factory=dict)
     # The masked queries that stand in the text, by their identity.
     substituted: dict[int, str] = field(default_factory=dict)
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.

@@ -171,12 +171,20 @@ class QueryRules(RowRules):
         relation = meaning.relation
         columns = rename(tuple(column.name for column in relation.columns), renamed)
         node = self.readable(item, meaning, relation)
+        self.ordered(node, relation, only=not item.inh)
         source = Source(name, columns, schema=schema, substituted=node is not item)
         if source.substituted:
             source.key = self._key(relation, columns)
         else:
             source.relation, source.item = relation, item
         return node, [source]
+
+    def ordered(self, node: ast.Node, relation: Relation, *, only: bool = False) -> None:
+        """Note where that relation stands, so that the order of its rows can be completed."""
+        leaf = self.governed.hazards.leaf(relation, only=only)
+        self.facts.leaves[id(node)] = node, leaf
+        # Plans and physical places would show what the order may not.
+        self.facts.touched |= leaf.hazard
 
     def _key(self, relation: Relation, columns: Columns) -> tuple[str, ...]:
         """The primary key by the names it has here; none if part of it is masked, for then rows share keys."""

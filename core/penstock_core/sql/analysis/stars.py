@@ -44,7 +44,7 @@ class RowRules(ExpressionRules):
                 self.facts.pinned = True
                 for source in sources:
                     columns = (source.columns or ()) if source.relation is not None else ("*",)
-                    listed.extend(_selected(source.name, column) for column in columns)
+                    listed.extend(selected(source.name, column) for column in columns)
             else:
                 listed.append(target)
         return tuple(listed)
@@ -82,6 +82,7 @@ class RowRules(ExpressionRules):
         return ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
 
 
-def _selected(source: str, column: str) -> ast.ResTarget:
+def selected(source: str, column: str) -> ast.ResTarget:
+    """That column of that source as an output column; `*` for all of them."""
     last = ast.A_Star() if column == "*" else strings(column)[0]
     return ast.ResTarget(val=ast.ColumnRef(fields=(*strings(source), last)))

@@ -11,6 +11,7 @@ from penstock_core.sql.allowlists.settings import check_set
 from penstock_core.sql.allowlists.statement_kinds import word_of
 from penstock_core.sql.analysis.utility_statements import UtilityRules
 from penstock_core.sql.analysis.writes import VERBS
+from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.resolve.scopes import Scope
 
@@ -33,15 +34,18 @@ _TWO_PHASE: dict[Any, str] = {
 class Rewriter(UtilityRules):
     """All rules together: analyses one statement after another, and changes their trees in place."""
 
-    def statement(self, node: ast.Node) -> None:
-        """One statement of the text. Raises Refused."""
+    def statement(self, node: ast.Node) -> ast.Node:
+        """One statement of the text, and what has to be sent in its place. Raises Refused."""
         self._dispatch(node)
+        node = complete_order(node, {place: leaf for place, (_, leaf) in self.facts.leaves.items()})
+        self.facts.leaves.clear()
         self.put_replacements(node)
         # For the statements behind it in the text.
         if self.facts.changes_search_path:
             self.names = replace(self.names, search_path=None)
         if self.facts.temporary:
             self.names = replace(self.names, temporary=self.names.temporary | self.facts.temporary)
+        return node
 
     def inner(self, node: ast.Node | None) -> None:
         if node is not None:

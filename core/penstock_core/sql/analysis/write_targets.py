@@ -96,6 +96,7 @@ class TargetRules(QueryRules):
             self.writable(relation, effect)
             self.answered(relation, effect)
         self.qualify(name, meaning)
+        self.ordered(name, relation, only=not name.inh)
         schema = meaning.schema if name.alias is None else ""
         columns = tuple(column.name for column in relation.columns)
         governed = relation if self.governed.governs(relation) else None

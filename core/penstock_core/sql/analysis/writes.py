@@ -10,6 +10,7 @@ from pglast import ast, enums
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.analysis import write_targets
 from penstock_core.sql.analysis.expressions import idents, strings
+from penstock_core.sql.analysis.stars import selected
 from penstock_core.sql.analysis.write_targets import Effect, TargetRules, target_name
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.guardrails.require_where import Target, chooses
@@ -237,9 +238,21 @@ class WriteRules(TargetRules):
         if missing:
             self.facts.unknown_column = missing[0]
             return
-        statement.query = self.substitutions.query(relation, only=True, columns=wanted or tuple(known))
+        if relation.key in self.governed.hazards.reasons:
+            statement.query = self._copied(name, relation, wanted or tuple(known))
+        else:
+            statement.query = self.substitutions.query(relation, only=True, columns=wanted or tuple(known))
         statement.relation = None
         statement.attlist = None
+
+
+    def _copied(self, name: ast.RangeVar, relation: Relation, columns: tuple[str, ...]) -> ast.SelectStmt:
+        """The query of the relation's columns whose order can be completed: of a subquery, where something is masked."""
+        name.inh = False
+        item = self.substitute(name, relation) if self.governed.governs(relation) else name
+        self.ordered(item, relation, only=True)
+        targets = [selected(relation.name, column) for column in columns]
+        return ast.SelectStmt(targetList=tuple(targets), fromClause=(item,))
 
 
 _COPY_OPTIONS = words("""
