@@ -245,9 +245,8 @@ class WriteRules(TargetRules):
         statement.relation = None
         statement.attlist = None
 
-
     def _copied(self, name: ast.RangeVar, relation: Relation, columns: tuple[str, ...]) -> ast.SelectStmt:
-        """The query of the relation's columns whose order can be completed: of a subquery, where something is masked."""
+        """The query of the relation's columns in an order that can be completed; of a masked subquery, if it has masks."""
         name.inh = False
         item = self.substitute(name, relation) if self.governed.governs(relation) else name
         self.ordered(item, relation, only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
@@ -27,7 +27,7 @@ class Governed:
     # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
     disarmed: frozenset[RelationName] = frozenset()
     # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
-    hazards: OrderHazards = OrderHazards()
+    hazards: OrderHazards = field(default_factory=OrderHazards)
 
     @property
     def masked(self) -> bool:

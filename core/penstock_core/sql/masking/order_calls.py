@@ -44,8 +44,14 @@ class CallOrder:
 
     @property
     def of_outer(self) -> bool:
-        """Whether an aggregate may be one of an outer query's rows, and depends on their order."""
+        """Whether an aggregate may be one of an outer query's rows, and depends on their order; these are told."""
         foreign = [call for call in self._calls if is_aggregate(call) and not self._is_own(call)]
+        for call in foreign:
+            named = [one for one in own_nodes(call.args) if isinstance(one, ast.ColumnRef)]
+            around = self._level.around()
+            owner = next((level for level in around if any(names_source(one, level) for one in named)), None)
+            if owner is not None:
+                owner.aggregated = True
         return any(is_sensitive(call, exact=False) for call in foreign) or (
             bool(self._json) and not self._level.sources
         )
@@ -59,7 +65,6 @@ class CallOrder:
                 self.unsorted = True
 
     def _complete(self, call: Any) -> None:
-        level = self._level
         if isinstance(call, ast.JsonObjectAgg):
             # It has no ORDER BY.
             self.unsorted = True
@@ -109,17 +114,21 @@ class CallOrder:
 
     def _names_own(self, node: ast.ColumnRef) -> bool:
         """Whether the column, or row, is surely one of this query's sources."""
-        if self._level.owner(node) is not None:
-            return True
-        first = (node.fields or (None,))[0]
-        name = first.sval if isinstance(first, ast.String) else ""
-        names = {one.name for one in self._level.sources}
         around = [one for level in self._level.around() for one in level.sources]
         # With nothing around it, whose else would it be?
-        return isinstance(first, ast.A_Star) or name in names or not around
+        return not around or names_source(node, self._level)
 
     def _is_exact(self, call: ast.FuncCall) -> bool:
         return self._level.type_of((call.args or (None,))[0]) in EXACT
+
+
+def names_source(node: ast.ColumnRef, level: Level) -> bool:
+    """Whether the column, or row, is surely one of that query's sources."""
+    if level.owner(node) is not None:
+        return True
+    first = (node.fields or (None,))[0]
+    name = first.sval if isinstance(first, ast.String) else ""
+    return isinstance(first, ast.A_Star) or any(one.name == name for one in level.sources)
 
 
 def is_json_aggregate(node: Any) -> bool:

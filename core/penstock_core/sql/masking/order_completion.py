@@ -7,20 +7,21 @@ themselves are sorted (`order_fallback.py`). Which relations have a hazard is `o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pglast import ast, enums
 
 from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.masking.order_calls import CallOrder, is_json_aggregate
+from penstock_core.sql.masking.order_calls import CallOrder
 from penstock_core.sql.masking.order_keys import Level, NotTold, Rows
 from penstock_core.sql.masking.order_nodes import CONSTANTS, by, by_place, own_nodes, put_around
 from penstock_core.sql.masking.order_outputs import group_order, outputs, renamed, sorted_cells
 from penstock_core.sql.masking.order_sensitivity import function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.resolve.column_names import star_of
+from penstock_core.sql.syntax.equivalence import same
 from penstock_core.sql.syntax.walk import below
 
 _JOINED = frozenset({enums.SubLinkType.EXISTS_SUBLINK, enums.SubLinkType.ANY_SUBLINK})
@@ -123,7 +124,8 @@ class QueryOrder:
         ):  # fmt: skip
             self.inside(part, level)
         calls = CallOrder(node, level)
-        single = not node.groupClause and (node.havingClause is not None or calls.any_aggregate)
+        aggregated = node.havingClause is not None or calls.any_aggregate or level.aggregated
+        single = not node.groupClause and aggregated
         hazard = self.is_hazard(level)
         if hazard:
             hazard = not self._complete(node, level, calls, visible=visible, exists=exists, single=single)
@@ -176,7 +178,9 @@ class QueryOrder:
             if any(star_of(one.val) is not None for one in targets):
                 raise NotTold("*")
             return [by_place(place + 1) for place in range(len(targets))]
-        start = [by(one) for one in node.distinctClause or () if one is not None] if first_of else []
+        sorted_by = [one.node for one in node.sortClause or ()]
+        chosen = [one for one in node.distinctClause or () if first_of]
+        start = [by(one) for one in chosen if not any(same(one, other) for other in sorted_by)]
         if node.groupClause:
             return start + group_order(node, level)
         return start + level.order(sorted_cells(node, level))
@@ -260,7 +264,9 @@ class QueryOrder:
         sources = [*left, *right]
         here = Level(sources, level.outer, level.ctes)
         inner, kinds = item.jointype == enums.JoinType.JOIN_INNER, enums.JoinType
-        held = {kinds.JOIN_INNER: sources, kinds.JOIN_LEFT: right, kinds.JOIN_RIGHT: left}.get(item.jointype, [])
+        held = {kinds.JOIN_INNER: sources, kinds.JOIN_LEFT: right, kinds.JOIN_RIGHT: left}.get(
+            item.jointype or kinds.JOIN_INNER, []
+        )
         here.condition(item.quals, None if inner else held)
         for name in item.usingClause or ():
             _tie_using(here, left, right, getattr(name, "sval", "") or "", held)

@@ -78,7 +78,9 @@ def _own_reasons(relation: Relation, masked: Mapping[ColumnName, Any]) -> tuple[
             found.append(f"{place} is partitioned by its masked column {name}")
     read = sorted(relation.reads & masked.keys()) if relation.definition else []
     if read and _has_windows(relation.definition):
-        found.append(f"{place} comes in the order of its window functions, and reads the masked column {_dotted(read[0])}")
+        found.append(
+            f"{place} comes in the order of its window functions, and reads the masked column {_dotted(read[0])}"
+        )
     return tuple(found)
 
 

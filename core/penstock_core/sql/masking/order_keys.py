@@ -57,6 +57,8 @@ class Level:
     ties: list[tuple[Cell, Cell]] = field(default_factory=list)
     # Whether a condition has a subquery that the server may join, with rows whose order is a hazard.
     joined_hazard: bool = False
+    # Whether a query inside this one has an aggregate of this one's rows.
+    aggregated: bool = False
 
     def owner(self, node: Any) -> tuple[Rows, str] | None:
         """The source of this level whose column that is, and the column; None if it is none, or not surely."""

@@ -61,9 +61,9 @@ def by_image(source: str) -> ast.SortBy:
     )
 
 
-def sorted_source(item: ast.Node, name: str, order: tuple[ast.SortBy, ...]) -> ast.RangeSubselect:
-    """A FROM item as a subquery of the same name whose rows come in that order."""
-    query = _query(f"SELECT * FROM {AROUND}")
+def sorted_source(item: ast.Node, name: str, order: tuple[ast.SortBy, ...], *, fenced: bool) -> ast.RangeSubselect:
+    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below it."""
+    query = _query(f"SELECT * FROM {AROUND}{' OFFSET 0' if fenced else ''}")
     query.fromClause = (item,)
     query.sortClause = order
     return ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=name))

@@ -46,12 +46,14 @@ class _StatementOrder(QueryOrder):
 
     # Targets whose rows are changed in an order that masked values may decide.
     open_targets: list[ast.Node] = field(default_factory=list)
+    fenced: bool = False
 
     def statement(self, node: Any) -> ast.Node:
         """A statement of the text, or one inside of another."""
         written = self._whole(node)
         if any(id(call) not in self.late_calls for call in _telling(written)):
-            self.unsorted = True
+            # Conditions that have them would be asked before the rows are sorted.
+            self.unsorted = self.fenced = True
         if self.unsorted:
             self._refuse_open_targets(written)
             self._sort_sources(written, frozenset(id(one) for one in _targets(written)))
@@ -67,7 +69,8 @@ class _StatementOrder(QueryOrder):
             case ast.CopyStmt() | ast.PrepareStmt() | ast.DeclareCursorStmt() | ast.CreateTableAsStmt():
                 if node.query is not None:
                     node.query = self._whole(node.query)
-        return node
+        whole: ast.Node = node
+        return whole
 
     def writing(self, node: Any, outer: Level | None, ctes: Mapping[str, Rows]) -> Rows:
         """What it returns."""
@@ -76,7 +79,8 @@ class _StatementOrder(QueryOrder):
         ctes = self.tables(node.withClause, outer, ctes)
         if isinstance(node, ast.InsertStmt):
             # They are returned in the order in which they are written.
-            self.query(node.selectStmt, outer, ctes, visible=True) if node.selectStmt is not None else None
+            if node.selectStmt is not None:
+                self.query(node.selectStmt, outer, ctes, visible=True)
             self.inside((node.onConflictClause, node.returningClause), Level([], outer, ctes))
             return Rows("")
         level = Level([], outer, ctes)
@@ -88,7 +92,7 @@ class _StatementOrder(QueryOrder):
         # Of several rows for one of the target the first one counts; and they are written in the order they come.
         self.unsorted |= joined and (returns or not isinstance(node, ast.DeleteStmt))
         is_open = target.hazard and id(target) not in pinned
-        if is_open:
+        if is_open and node.relation is not None:
             self.open_targets.append(node.relation)
         return Rows("", None, returns and (joined or is_open))
 
@@ -121,8 +125,8 @@ class _StatementOrder(QueryOrder):
         for call in _telling(node) if self.open_targets else ():
             relation = self.leaves[id(self.open_targets[0])].relation
             raise refused(
-                f"{function_name(call)} would tell in which order rows of {relation.schema}.{relation.name} are changed,"
-                " which depends on masked columns",
+                f"{function_name(call)} would tell in which order rows of {relation.schema}.{relation.name} are"
+                " changed, which depends on masked columns",
                 "change them without it, or one by one by the primary key",
             )
 
@@ -147,7 +151,8 @@ class _StatementOrder(QueryOrder):
         name = (alias.aliasname if alias is not None else None) or leaf.relation.name
         renames = alias is not None and alias.colnames
         key = () if renames else leaf.key
-        return sorted_source(value, name, tuple(by(column(name, one)) for one in key) or (by_image(name),))
+        order = tuple(by(column(name, one)) for one in key) or (by_image(name),)
+        return sorted_source(value, name, order, fenced=self.fenced)
 
 
 def _telling(node: Any) -> list[ast.FuncCall]:

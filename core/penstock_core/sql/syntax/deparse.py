@@ -42,7 +42,7 @@ def deparse(statements: Sequence[ast.Node], known: Mapping[int, str] | None = No
     return text
 
 
-@node_printer(ast.SortBy, override=True)  # type: ignore[untyped-decorator]
+@node_printer(ast.SortBy, override=True)
 def _sort_by(node: ast.SortBy, output: RawStream) -> None:
     """ORDER BY … USING with an operator that has a schema, which pglast itself prints without its OPERATOR()."""
     output.print_node(node.node)
