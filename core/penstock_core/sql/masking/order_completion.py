@@ -263,11 +263,8 @@ class QueryOrder:
         right = self.item(item.rarg, beside)
         sources = [*left, *right]
         here = Level(sources, level.outer, level.ctes)
-        inner, kinds = item.jointype == enums.JoinType.JOIN_INNER, enums.JoinType
-        held = {kinds.JOIN_INNER: sources, kinds.JOIN_LEFT: right, kinds.JOIN_RIGHT: left}.get(
-            item.jointype or kinds.JOIN_INNER, []
-        )
-        here.condition(item.quals, None if inner else held)
+        held = _held(item, left, right)
+        here.condition(item.quals, held)
         for name in item.usingClause or ():
             _tie_using(here, left, right, getattr(name, "sval", "") or "", held)
         self.inside(item.quals, here, joins=True)
@@ -277,6 +274,15 @@ class QueryOrder:
         if item.alias is None:
             return sources
         return [Rows(item.alias.aliasname or "", None, any(one.hazard for one in sources))]
+
+
+def _held(item: ast.JoinExpr, left: list[Rows], right: list[Rows]) -> list[Rows]:
+    """The sources all of whose rows in the join keep to its condition, or are NULL throughout."""
+    if item.jointype == enums.JoinType.JOIN_LEFT:
+        return right
+    if item.jointype == enums.JoinType.JOIN_RIGHT:
+        return left
+    return [*left, *right] if item.jointype == enums.JoinType.JOIN_INNER else []
 
 
 def _tie_using(level: Level, left: list[Rows], right: list[Rows], name: str, held: list[Rows]) -> None:

@@ -1,4 +1,4 @@
-"""Which relations have an order hazard, and why: the server may return their rows in an order that masked values decide.
+"""Which relations have an order hazard, and why: masked values may decide in which order their rows come.
 
 What is done about it is in `order_completion.py`.
 """

@@ -62,8 +62,8 @@ def by_image(source: str) -> ast.SortBy:
 
 
 def sorted_source(item: ast.Node, name: str, order: tuple[ast.SortBy, ...], *, fenced: bool) -> ast.RangeSubselect:
-    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below it."""
-    query = _query(f"SELECT * FROM {AROUND}{' OFFSET 0' if fenced else ''}")
+    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below."""
+    query = _query("SELECT * FROM penstock_rows OFFSET 0" if fenced else "SELECT * FROM penstock_rows")
     query.fromClause = (item,)
     query.sortClause = order
     return ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=name))
@@ -74,7 +74,7 @@ def put_around(select: ast.SelectStmt) -> None:
     inner = _query("SELECT")
     for part in ("op", "all", "larg", "rarg"):
         setattr(inner, part, getattr(select, part))
-    outer = _query(f"SELECT * FROM {AROUND}")
+    outer = _query("SELECT * FROM penstock_rows")
     select.op, select.all, select.larg, select.rarg = outer.op, outer.all, None, None
     inner.targetList = None
     select.targetList = outer.targetList
@@ -84,7 +84,7 @@ def put_around(select: ast.SelectStmt) -> None:
 
 def returned_in_order(statement: Any) -> ast.SelectStmt:
     """The rows that a statement which writes returns, sorted: the statement becomes a table of WITH."""
-    outer = _query(f"WITH {AROUND} AS (SELECT) SELECT * FROM {AROUND}")
+    outer = _query("WITH penstock_rows AS (SELECT) SELECT * FROM penstock_rows")
     clause: Any = outer.withClause
     clause.ctes[0].ctequery = statement
     if statement.withClause is not None:

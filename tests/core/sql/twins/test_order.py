@@ -1,4 +1,4 @@
-"""The order of rows tells nothing of masked values: not by indexes, partitions, clustering, nor what is made of them."""
+"""The order of rows tells nothing of masked values: by indexes, partitions, clustering or what comes of them."""
 
 from __future__ import annotations
 
