@@ -246,7 +246,7 @@ class WriteRules(TargetRules):
         statement.attlist = None
 
     def _copied(self, name: ast.RangeVar, relation: Relation, columns: tuple[str, ...]) -> ast.SelectStmt:
-        """The query of the relation's columns, of a masked subquery if it has masks, so that its order can be completed."""
+        """The query of the relation's columns, of a masked subquery if it has masks, to be completed in order."""
         name.inh = False
         item = self.substitute(name, relation) if self.governed.governs(relation) else name
         self.ordered(item, relation, only=True)

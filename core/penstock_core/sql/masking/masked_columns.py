@@ -123,6 +123,23 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each index, partition key and view by which masked values may decide the order of rows."""
+    found: set[str] = set()
+    for policies in (policy.enforced, policy.observed):
+        if policies is None:
+            continue
+        open_order = policies.row_order == "unspecified"
+        what = (
+            "rowOrder is unspecified, so rows may tell it"
+            if open_order
+            else "statements that read it are sorted further"
+        )
+        hazards = order_hazards(close(_named(policies, catalog), catalog), catalog)
+        found.update(f"{why}; {what}" for why in hazards.own)
+    return tuple(sorted(found))
+
+
 def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
     """The columns that masks name by their patterns, each with the strictest."""
     named: dict[ColumnName, Mask] = {}

@@ -5,7 +5,8 @@ What is done about it is in `order_completion.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ class OrderHazards:
     masked: frozenset[ColumnName] = frozenset()
     # Of each relation the reasons, in words: its own, or those of what it shows.
     reasons: Mapping[RelationName, tuple[str, ...]] = field(default_factory=dict)
+    # What is worth telling: the relations' own reasons alone.
+    own: tuple[str, ...] = ()
     parents: frozenset[RelationName] = frozenset()
 
     def leaf(self, relation: Relation, *, only: bool = False) -> Leaf:
@@ -48,44 +51,45 @@ class OrderHazards:
 
 def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog) -> OrderHazards:
     """The relations whose rows may come in an order that masked columns decide."""
-    reasons = {relation.key: own for relation in catalog.relations.values() if (own := _own_reasons(relation, masked))}
+    here: dict[RelationName, set[str]] = defaultdict(set)
+    for schema, table, name in masked:
+        here[schema, table].add(name)
+    reasons: dict[RelationName, tuple[str, ...]] = {}
+    for relation in catalog.relations.values():
+        read = relation.reads & masked.keys() if relation.definition else frozenset()
+        if own := _own_reasons(relation, here.get(relation.key, set()), read):
+            reasons[relation.key] = own
+    own = tuple(sorted(why for found in reasons.values() for why in found))
     grown = bool(reasons)
     while grown:
         fresh: dict[RelationName, tuple[str, ...]] = {}
         for relation in catalog.relations.values():
             if relation.key in reasons:
-                fresh.update({name: _through(relation, "holds its rows") for name in relation.parents})
+                why = (f"it holds the rows of {_dotted(relation.key)} ({reasons[relation.key][0]})",)
+                fresh.update(dict.fromkeys(relation.parents, why))
             elif relation.kind in ("v", "m") and (known := sorted(relation.sources & reasons.keys())):
-                fresh[relation.key] = (f"{_dotted(relation.key)} reads {_dotted(known[0])}",)
+                fresh[relation.key] = (f"it reads {_dotted(known[0])} ({reasons[known[0]][0]})",)
         fresh = {name: why for name, why in fresh.items() if name not in reasons and name in catalog.relations}
         reasons.update(fresh)
         grown = bool(fresh)
     parents = frozenset(name for relation in catalog.relations.values() for name in relation.parents)
-    return OrderHazards(frozenset(masked), reasons, parents)
+    return OrderHazards(frozenset(masked), reasons, own, parents)
 
 
-def _own_reasons(relation: Relation, masked: Mapping[ColumnName, Any]) -> tuple[str, ...]:
-    """Why the relation itself has a hazard, whatever it shows of others."""
+def _own_reasons(relation: Relation, here: Collection[str], read: Collection[ColumnName]) -> tuple[str, ...]:
+    """Why the relation itself has a hazard: its masked columns are `here`, those that its definition reads `read`."""
     place = _dotted(relation.key)
-    here = {name for schema, table, name in masked if (schema, table) == relation.key} if masked else set()
     found = []
     for index in relation.indexes:
-        for name in sorted(index.columns & here)[:1]:
+        for name in sorted(index.columns.intersection(here))[:1]:
             how = "has clustered" if index.clustered else "orders"
             found.append(f"index {index.name} {how} {place} by its masked column {name}")
     for constraint in relation.constraints:
-        for name in sorted(constraint.columns & here)[:1] if constraint.kind == "k" else ():
+        for name in sorted(constraint.columns.intersection(here))[:1] if constraint.kind == "k" else ():
             found.append(f"{place} is partitioned by its masked column {name}")
-    read = sorted(relation.reads & masked.keys()) if relation.definition else []
     if read and _has_windows(relation.definition):
-        found.append(
-            f"{place} comes in the order of its window functions, and reads the masked column {_dotted(read[0])}"
-        )
+        found.append(f"{place} comes in the order of its window functions, which read {_dotted(min(read))}, masked")
     return tuple(found)
-
-
-def _through(relation: Relation, how: str) -> tuple[str, ...]:
-    return (f"{how} {_dotted(relation.key)}",)
 
 
 def undecided_views(hazards: OrderHazards, catalog: Catalog) -> dict[RelationName, str]:
@@ -98,7 +102,7 @@ def undecided_views(hazards: OrderHazards, catalog: Catalog) -> dict[RelationNam
         if known and _is_open(relation, hazards, catalog):
             found[relation.key] = (
                 f"which rows it shows, or their values, depend on the order in which {_dotted(known[0])} is read, which"
-                f" masked columns may decide ({hazards.reasons[known[0]][0]})"
+                f" masked columns may decide: {hazards.reasons[known[0]][0]}"
             )
     return found
 

@@ -96,8 +96,8 @@ class Level:
             for part in node.args or ():
                 self.condition(part, into)
         elif isinstance(node, ast.CurrentOfExpr):
-            for one in self.sources:
-                one.single = True
+            # The target, which stands first; what is joined to it is not chosen by that.
+            self.sources[0].single = True
         elif isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP and _is_equality(node):
             self._equal(node.lexpr, node.rexpr, held)
             self._equal(node.rexpr, node.lexpr, held)

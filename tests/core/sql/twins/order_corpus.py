@@ -49,6 +49,13 @@ LEAKING: dict[str, str] = {
     "regression": "SELECT corr(weight, id) FROM person WHERE tenant = 5",
     "aggregate of an outer query": "SELECT (SELECT string_agg(p.id::text, ',')) FROM person p WHERE p.tenant = 5",
     "array of a subquery": "SELECT ARRAY(SELECT id FROM person WHERE tenant = 5)",
+    "masked key": "SELECT n FROM by_name",
+    "pinned by nothing": "SELECT id FROM person WHERE tenant = 5 AND id = id + 0",
+    "pinned in an outer join only": "SELECT p.id FROM person p LEFT JOIN item i ON p.id = 7 AND i.id = 1"
+    " WHERE p.tenant = 5",
+    "update, returned, with WITH": "WITH c AS (SELECT 5 AS t) UPDATE person SET note = 'x' FROM c WHERE tenant = t"
+    " RETURNING id, id",
+    "parent's key": "SELECT note, id FROM base WHERE note = 'note' AND id < 61 LIMIT 5",
     "union all": "SELECT id FROM person WHERE tenant = 5 UNION ALL SELECT id FROM account WHERE false",
     "union all, limited": "SELECT * FROM (SELECT id FROM person WHERE tenant = 5 UNION ALL SELECT 0 WHERE false"
     " LIMIT 2) s",

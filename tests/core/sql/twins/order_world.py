@@ -36,6 +36,7 @@ CREATE TABLE by_range_high PARTITION OF by_range FOR VALUES FROM (150) TO (MAXVA
 CREATE TABLE by_hash (id int, tenant int, email text) PARTITION BY HASH (email);
 CREATE TABLE by_hash_0 PARTITION OF by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE by_hash_1 PARTITION OF by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE by_name (email text PRIMARY KEY, n int);
 CREATE TABLE heaped (id int, tenant int, email text);
 CREATE INDEX heaped_mail ON heaped (email);
 CREATE TABLE quiet (id int PRIMARY KEY, tenant int, salary int, note text);
@@ -76,6 +77,7 @@ INSERT INTO by_list SELECT n, n % 3 + 4, CASE WHEN SALARY < 150 THEN 'a' ELSE 'b
     FROM generate_series(1, 60) n;
 INSERT INTO by_range SELECT n, n % 3 + 4, SALARY FROM generate_series(1, 60) n;
 INSERT INTO by_hash SELECT n, n % 3 + 4, MAIL FROM generate_series(1, 60) n;
+INSERT INTO by_name SELECT MAIL, n FROM generate_series(1, 60) n;
 INSERT INTO heaped SELECT n, n % 3 + 4, MAIL FROM generate_series(1, 60) n;
 INSERT INTO quiet SELECT n, n % 3 + 4, SALARY, 'note' FROM generate_series(1, 60) n;
 INSERT INTO base SELECT n, 'note' FROM generate_series(61, 70) n;
@@ -84,6 +86,7 @@ INSERT INTO item SELECT n, (n - 1) / 3 + 1, 1.0 / n FROM generate_series(1, 180)
 INSERT INTO log (n, line) SELECT n, 'line' FROM generate_series(1, 60) n;
 INSERT INTO bare SELECT n, 'line' FROM generate_series(1, 60) n;
 CLUSTER heaped USING heaped_mail;
+CLUSTER by_name USING by_name_pkey;
 CREATE MATERIALIZED VIEW ranked AS SELECT id, tenant, rank() OVER (ORDER BY salary) AS r FROM quiet;
 CREATE MATERIALIZED VIEW kept AS SELECT id, note FROM person WHERE tenant = 5;
 ANALYZE;
@@ -98,13 +101,13 @@ POLICY = EffectivePolicy("shop", COMPLETE, None, 3)
 LEAKING = EffectivePolicy("shop", UNSPECIFIED, None, 3)
 
 
-def make_order_twins(server: EmbeddedPostgres) -> Twins:
-    server.psql("CREATE DATABASE order_template")
-    server.psql(_SCHEMA, "order_template")
+def make_order_twins(server: EmbeddedPostgres, prefix: str = "order") -> Twins:
+    server.psql(f"CREATE DATABASE {prefix}_template")
+    server.psql(_SCHEMA, f"{prefix}_template")
     urls = {}
     for twin in ("left", "right"):
-        name = f"order_{twin}"
-        server.psql(f"CREATE DATABASE {name} TEMPLATE order_template")
+        name = f"{prefix}_{twin}"
+        server.psql(f"CREATE DATABASE {name} TEMPLATE {prefix}_template")
         for setting in _SETTINGS:
             server.psql(f"ALTER DATABASE {name} SET {setting}")
         mail, salary = f"md5('{twin}' || n)", f"100 + abs(hashtext('{twin}' || n)) % 100"
