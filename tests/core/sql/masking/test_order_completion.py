@@ -83,6 +83,10 @@ def rewritten(text: str, *relations: Relation, policies: PolicySet = POLICIES) -
             " person.tenant",
         ),
         (
+            "SELECT id % 3 AS tenant, count(*) FROM person GROUP BY tenant, 1",
+            "SELECT id % 3 AS tenant, pg_catalog.count(*) FROM person GROUP BY tenant, 1 ORDER BY person.tenant, 1",
+        ),
+        (
             "SELECT sum(made), avg(made + 1) FROM person",
             "SELECT pg_catalog.sum(made), pg_catalog.avg(made + 1) FROM person",
         ),

@@ -176,3 +176,53 @@ REFUSED: dict[str, str] = {
     "numbers for changed rows": "UPDATE person SET note = nextval('counter')::text WHERE tenant = 5",
 }
 ALLOWED = {"view whose choice is decided": "SELECT * FROM decided ORDER BY tenant"}
+
+# What they give is determined without any completion, so it must stay exactly that.
+DETERMINED: dict[str, str] = {
+    "windows of ties": "SELECT id, rank() OVER w, dense_rank() OVER w, row_number() OVER (w ORDER BY id),"
+    " sum(id) OVER w, count(*) OVER (w ORDER BY note) FROM person WINDOW w AS (PARTITION BY tenant) ORDER BY id",
+    "named windows": "SELECT id, row_number() OVER w, lag(id, 2, 0) OVER w, ntile(4) OVER w, first_value(id)"
+    " OVER w FROM person WINDOW w AS (PARTITION BY tenant ORDER BY id DESC) ORDER BY id",
+    "frames": "SELECT id, sum(id) OVER (PARTITION BY tenant ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1"
+    " FOLLOWING), array_agg(id) OVER (ORDER BY id GROUPS 2 PRECEDING EXCLUDE CURRENT ROW), last_value(id) OVER (ORDER"
+    " BY tenant, id RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM person ORDER BY id",
+    "windows over groups": "SELECT tenant, count(*), row_number() OVER (ORDER BY tenant DESC), rank() OVER"
+    " (ORDER BY count(*)), sum(count(*)) OVER (ORDER BY tenant) FROM person GROUP BY tenant ORDER BY tenant",
+    "groups by number, by name, by column": "SELECT id % 3 AS tenant, count(*) FROM person GROUP BY tenant, 1"
+    " ORDER BY 1, 2",
+    "groups by an output": "SELECT id % 7 AS seventh, sum(id) FROM person GROUP BY seventh ORDER BY seventh",
+    "groups of groups": "SELECT tenant, note, count(*), grouping(tenant, note) FROM person GROUP BY ROLLUP"
+    " (tenant, note) ORDER BY tenant, note, grouping(tenant, note)",
+    "having": "SELECT tenant FROM person GROUP BY tenant HAVING count(*) > 1 AND (array_agg(id ORDER BY id))[1]"
+    " > 1 ORDER BY tenant DESC LIMIT 1",
+    "sets": "SELECT id FROM person WHERE id < 9 INTERSECT ALL SELECT id FROM account EXCEPT SELECT 3 ORDER BY 1"
+    " DESC LIMIT 4 OFFSET 1",
+    "sets of sets": "(SELECT id FROM person WHERE id < 5 ORDER BY id DESC LIMIT 2) UNION ALL (SELECT id FROM"
+    " account WHERE id < 3 ORDER BY id) ORDER BY id",
+    "distinct": "SELECT DISTINCT tenant, note FROM person ORDER BY tenant DESC",
+    "distinct on": "SELECT DISTINCT ON (tenant) tenant, id FROM person ORDER BY tenant, id DESC",
+    "ordered by an expression": "SELECT id FROM person ORDER BY -id LIMIT 5",
+    "ordered by an output that hides a column": "SELECT -id AS id FROM person ORDER BY id LIMIT 5",
+    "ordered by a subquery": "SELECT id FROM person p ORDER BY (SELECT count(*) FROM item i WHERE i.person ="
+    " p.id), id LIMIT 5",
+    "with ties": "SELECT id FROM (SELECT id FROM person ORDER BY tenant FETCH FIRST 3 ROWS WITH TIES) s ORDER BY id",
+    "joins": "SELECT p.id, i.id, p.note FROM person p RIGHT JOIN item i ON i.person = p.id AND p.tenant = 5"
+    " WHERE i.id < 40 ORDER BY i.id, p.id",
+    "a join that merges": "SELECT id, tenant FROM person JOIN account USING (id, tenant) WHERE id < 9 ORDER BY id",
+    "aggregates of an outer query": "SELECT (SELECT count(p.id)), (SELECT sum(p.id) FROM (VALUES (1)) v) FROM person p",
+    "aggregates by filter": "SELECT array_agg(id ORDER BY id DESC) FILTER (WHERE tenant = 5),"
+    " string_agg(DISTINCT note, ',') FROM person",
+    "ordered sets": "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id), mode() WITHIN GROUP (ORDER BY"
+    " tenant), rank(5) WITHIN GROUP (ORDER BY tenant) FROM person",
+    "aggregate of an ordered subquery": "SELECT json_agg(s) FROM (SELECT id, note FROM person ORDER BY id DESC) s",
+    "array of an ordered subquery": "SELECT ARRAY(SELECT id FROM person WHERE tenant = 5 ORDER BY id DESC)",
+    "recursive": "WITH RECURSIVE r AS (SELECT id, 1 AS n FROM person WHERE id = 1 UNION ALL SELECT p.id, r.n +"
+    " 1 FROM person p JOIN r ON p.id = r.id + 1 WHERE r.n < 9) SELECT max(n), sum(id) FROM r",
+    "returned": "UPDATE person p SET note = v.x FROM (VALUES (5, 'five')) v(t, x) WHERE p.tenant = v.t"
+    " RETURNING p.id, v.*",
+    "view": "SELECT tenant, n, letters FROM counted ORDER BY tenant LIMIT 2",
+    "lateral": "SELECT t, s.* FROM generate_series(4, 6) t CROSS JOIN LATERAL (SELECT id, note FROM person"
+    " WHERE tenant = t ORDER BY id LIMIT 2) s ORDER BY t, id",
+    "in a case": "SELECT CASE WHEN EXISTS (SELECT FROM person WHERE tenant = 5 LIMIT 1) THEN (SELECT max(id)"
+    " FROM person) END",
+}

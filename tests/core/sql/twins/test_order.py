@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from tests.core.sql.twins.order_corpus import ALLOWED, EQUAL, LEAKING, REFUSED, SINCE, UNTOUCHED
+from tests.core.sql.twins.order_corpus import ALLOWED, DETERMINED, EQUAL, LEAKING, REFUSED, SINCE, UNTOUCHED
 from tests.core.sql.twins.order_world import LEAKING as LEAKING_POLICY
 from tests.core.sql.twins.order_world import POLICY, make_order_twins
 from tests.core.sql.twins.world import Mode, Seen, Twins
@@ -58,7 +58,18 @@ def test_what_tells_nothing_stays_as_it_is(order_twins: Twins, name: str) -> Non
     if "$1" not in decision.text:
         left, right = order_twins.run(decision)
         assert left.ok, left.message
-        assert sorted(left.rows) == sorted(right.rows)
+        assert sorted(left.rows, key=repr) == sorted(right.rows, key=repr)
+
+
+@pytest.mark.parametrize("name", DETERMINED)
+def test_what_is_determined_stays_what_it_is(order_twins: Twins, name: str) -> None:
+    left, right = shown(order_twins, DETERMINED[name])
+    plain, _ = shown(order_twins, DETERMINED[name], LEAKING_POLICY)
+    assert left.ok, left.message
+    assert left == right
+    assert (left.columns, sorted(left.rows, key=repr)) == (plain.columns, sorted(plain.rows, key=repr))
+    if "RETURNING" not in DETERMINED[name]:
+        assert left == plain
 
 
 @pytest.mark.parametrize("name", REFUSED)

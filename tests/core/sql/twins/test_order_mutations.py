@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pglast import enums
-from tests.core.sql.twins.order_corpus import EQUAL, LEAKING, REFUSED
+from tests.core.sql.twins.order_corpus import DETERMINED, EQUAL, LEAKING, REFUSED
 from tests.core.sql.twins.order_world import POLICY, make_order_twins
 from tests.core.sql.twins.world import Twins
 
@@ -120,6 +120,10 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "aggregates": gives(order_calls, "is_sensitive", False),
     "sums of floats": becomes(order_calls, "EXACT", order_sensitivity.EXACT | {"float8", None}),
     "windows": gives(CallOrder, "_complete_window"),
+    "named windows": becomes(order_calls, "resolved_window", lambda window, _: window),
+    "ties": gives(order_completion, "_with_ties", False),
+    "peers": gives(order_calls, "window_needs", "order"),
+    "single rows": becomes(CallOrder, "any_aggregate", False),
     "aggregates of outer queries": becomes(CallOrder, "of_outer", False),
     "sorted sources": gives(_Order, "_sort_sources"),
     "fences": not_fenced,
@@ -140,7 +144,8 @@ def order_twins18(postgres: EmbeddedPostgres) -> Twins:
 def usual(order_twins18: Twins) -> dict[str, Decision]:
     """What is decided while every rule is on."""
     governor = order_twins18.governor(POLICY)
-    return {name: governor.decide(text, ("public",)) for name, text in {**LEAKING, **EQUAL}.items()}
+    texts = (*LEAKING.values(), *EQUAL.values(), *DETERMINED.values())
+    return {text: governor.decide(text, ("public",)) for text in texts}
 
 
 def failures(twins: Twins, usual: dict[str, Decision]) -> Iterator[str]:
@@ -149,11 +154,15 @@ def failures(twins: Twins, usual: dict[str, Decision]) -> Iterator[str]:
     for name, text in REFUSED.items():
         if governor.decide(text, ("public",)).action is not Action.DENY:
             yield f"{name}: not refused"
+    for name, text in DETERMINED.items():
+        decision = governor.decide(text, ("public",))
+        if decision != usual[text] and twins.run(decision)[0].rows != twins.run(usual[text])[0].rows:
+            yield f"{name}: {decision.text}"
     for name, text in {**LEAKING, **EQUAL}.items():
         decision = governor.decide(text, ("public",))
         if decision.action is Action.DENY:
             yield f"{name}: refused"
-        elif decision != usual[name]:
+        elif decision != usual[text]:
             left, right = twins.run(decision)
             if not left.ok or left != right:
                 yield f"{name}: {left} {right}"
