@@ -15,6 +15,9 @@ from penstock_core.sql.masking.order_nodes import by, by_image, column
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, SUMS, function_name
 from penstock_core.sql.resolve.scopes import Columns
 
+# With more sources it is not found out which rows are told apart by what, so that nobody keeps the gate busy by that.
+_MOST_SOURCES = 40
+_FEW_SOURCES = 8
 _EQUALS = (("=",), ("pg_catalog", "="))
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 _ALIKE = frozenset({"abs", "ceil", "ceiling", "floor", "max", "min", "mod", "round", "trunc"}) | SUMS
@@ -122,7 +125,7 @@ class Level:
         """The sources (by identity) of which there is one row at most once those cells and sources are given."""
         cells = {*self.fixed, *fixed}
         known = {id(one) for one in (*sources, *(one for one in self.sources if one.single))}
-        grown = True
+        grown = len(self.sources) <= _MOST_SOURCES
         while grown:
             before = len(cells), len(known)
             known |= {id(one) for one in self.sources if one.key and all((id(one), key) in cells for key in one.key)}
@@ -131,7 +134,9 @@ class Level:
         return known
 
     def apart(self, fixed: Iterable[Cell]) -> list[Rows]:
-        """The fewest sources whose rows, with those cells, tell all rows of the query apart."""
+        """The fewest sources whose rows, with those cells, tell all rows of the query apart; all of many."""
+        if len(self.sources) > _MOST_SOURCES:
+            return self.sources
         given, chosen = set(fixed), list[Rows]()
         while True:
             known = self.told(given, chosen)
@@ -139,11 +144,13 @@ class Level:
             if not left:
                 return chosen
             # Past some number it is not worth finding out which is best.
-            few = left if len(left) <= 12 else left[:1]
+            few = left if len(left) <= _FEW_SOURCES else left[:1]
             chosen.append(max(few, key=lambda one: (len(self.told(given, [*chosen, one])), bool(one.key))))
 
     def order(self, fixed: Iterable[Cell]) -> list[ast.SortBy]:
         """What to sort by besides those cells so that no two rows are equal. Raises NotTold."""
+        if len(self.sources) > _MOST_SOURCES:
+            raise NotTold("too many sources")
         given = set(fixed)
         order: list[ast.SortBy] = []
         for one in self.apart(given):

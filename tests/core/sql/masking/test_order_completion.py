@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -166,6 +167,15 @@ def test_where_no_order_can_show_nothing_is_added(text: str) -> None:
 )
 def test_what_pins_no_single_row_is_sorted(condition: str) -> None:
     assert rewritten(f"SELECT made FROM person WHERE {condition}").endswith("ORDER BY person.id")
+
+
+def test_joins_of_very_many_read_sorted_sources_and_keep_nobody_busy() -> None:
+    sources = ", ".join(f"person p{n}" for n in range(900))
+    conditions = " AND ".join(f"p{n}.id = p{n - 1}.made" for n in range(1, 900))
+    began = time.process_time()
+    text = rewritten(f"SELECT p0.id FROM {sources} WHERE {conditions} LIMIT 1")
+    assert time.process_time() - began < 10
+    assert "ORDER BY p899.id" in text
 
 
 def test_it_is_a_policys_choice() -> None:
