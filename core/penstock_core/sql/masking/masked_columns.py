@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.masks import MaskWriter
@@ -38,6 +38,16 @@ class Governed:
     def free(self) -> bool:
         """Whether the identity may do anything in the database, code of its own included."""
         return not (self.masked or self.policies.missing or self.policies.guards)
+
+    @cached_property
+    def denied_functions(self) -> dict[str, Rule]:
+        """The functions that a policy denies, by bare or qualified name."""
+        return dict(self.policies.deny_functions)
+
+    @cached_property
+    def require_where(self) -> dict[str, Rule]:
+        """The verbs that need a WHERE."""
+        return dict(self.policies.require_where)
 
     @cached_property
     def _relations(self) -> frozenset[RelationName]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.bind.column_names import star_of
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.order_calls import CallOrder
 from penstock_core.sql.masking.order_keys import Level, NotTold, Rows
@@ -20,7 +21,6 @@ from penstock_core.sql.masking.order_nodes import CONSTANTS, by, by_place, own_n
 from penstock_core.sql.masking.order_outputs import group_order, outputs, renamed, sorted_cells
 from penstock_core.sql.masking.order_sensitivity import function_name
 from penstock_core.sql.refusal import refused
-from penstock_core.sql.resolve.column_names import star_of
 from penstock_core.sql.syntax.equivalence import same
 from penstock_core.sql.syntax.walk import below
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.bind.scopes import Columns
 from penstock_core.sql.masking.order_nodes import by, by_image, column
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, SUMS, function_name
-from penstock_core.sql.resolve.scopes import Columns
 
 # With more sources it is not found out which rows are told apart by what, so that nobody keeps the gate busy by that.
 _MOST_SOURCES = 40

@@ -9,12 +9,12 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.allowlists.functions import FUNCTIONS
+from penstock_core.sql.bind.column_names import select_columns, star_of
+from penstock_core.sql.bind.scopes import Scope, Source, rename
 from penstock_core.sql.catalog.view_lineage import SET_RETURNING
 from penstock_core.sql.masking.order_keys import Cell, Level, NotTold, Rows
 from penstock_core.sql.masking.order_nodes import by, by_place, column, own_nodes
 from penstock_core.sql.masking.order_sensitivity import function_name
-from penstock_core.sql.resolve.column_names import select_columns, star_of
-from penstock_core.sql.resolve.scopes import Scope, Source, rename
 
 _ONE_VALUE = FUNCTIONS - SET_RETURNING
 

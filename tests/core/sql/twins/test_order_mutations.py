@@ -13,7 +13,7 @@ from tests.core.sql.twins.order_world import POLICY, make_order_twins
 from tests.core.sql.twins.world import Twins
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.sql.analysis.statements import Rewriter
+from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.masking import (
     masked_columns,
@@ -81,10 +81,10 @@ def all_joins_hold(patch: Patch) -> None:
 
 
 def hazards_are_not_touched(patch: Patch) -> None:
-    def ordered(self: Any, node: Any, relation: Any, *, only: bool = False) -> None:
-        self.facts.leaves[id(node)] = node, self.governed.hazards.leaf(relation, only=only)
+    def note_place(self: Any, node: Any, relation: Any, *, only: bool = False) -> None:
+        self.found.leaves[id(node)] = node, self.governed.hazards.leaf(relation, only=only)
 
-    patch.setattr(Rewriter, "ordered", ordered)
+    patch.setattr(Authorizer, "note_place", note_place)
 
 
 def tables_of_with_are_not_known(patch: Patch) -> None:
