@@ -12,6 +12,7 @@ from typing import Literal
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
+RowOrder = Literal["complete", "unspecified"]
 
 # Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = (
@@ -94,6 +95,8 @@ class PolicySet:
     statement_timeout: Limit | None = None
     # How many rows one statement may return.
     max_rows_returned: Limit | None = None
+    # Whether the order of rows is completed where masked values could show in it.
+    row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
 

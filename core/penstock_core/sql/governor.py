@@ -22,6 +22,7 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.deparse import deparse
@@ -206,6 +207,8 @@ class _Judge:
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
+            leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
+            statements = tuple(complete_order(statement, leaves) for statement in statements)
             text = deparse(statements, found.substituted)
         return self._decision(text, found, limit, when_parsed)
 

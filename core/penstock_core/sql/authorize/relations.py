@@ -41,6 +41,7 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
         substitute(authorizer, read.source, resolved.relation)
     else:
         qualify(authorizer, read.item, resolved)
+        authorizer.note_place(read.item, resolved.relation, only=not read.item.inh)
 
 
 def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
@@ -88,7 +89,9 @@ def substitute(authorizer: Authorizer, source: Source, relation: Relation) -> No
     alias = item.alias or ast.Alias(aliasname=item.relname)
     query = authorizer.substitutions.query(relation, only=not item.inh)
     authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
-    authorizer.found.edits.put(place, ast.RangeSubselect(lateral=False, subquery=query, alias=alias))
+    node = ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
+    authorizer.found.edits.put(place, node)
+    authorizer.note_place(node, relation, only=not item.inh)
     authorizer.substituted.add(source)
 
 
@@ -152,7 +155,11 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
         _copy_of_system_relation(authorizer, resolved)
         return
     known = [column.name for column in relation.columns if not column.generated]
-    if not _is_replaced(authorizer, relation, only=True):
+    replaced = _is_replaced(authorizer, relation, only=True)
+    if relation.key in authorizer.governed.hazards.reasons and relation.kind not in ("p", "v"):
+        _copy_in_order(authorizer, copied, relation, known, replaced=replaced)
+        return
+    if not replaced:
         qualify(authorizer, item, resolved)
         if not statement.attlist and relation.columns:
             # Not those that were added since the catalog was read.
@@ -168,6 +175,29 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
         return
     query = authorizer.substitutions.query(relation, only=True, columns=wanted or tuple(known))
     edits.set(statement, "query", query)
+    edits.set(statement, "relation", None)
+    edits.set(statement, "attlist", None)
+
+
+def _copy_in_order(
+    authorizer: Authorizer, copied: RelationCopied, relation: Relation, known: list[str], *, replaced: bool
+) -> None:
+    """A relation whose rows may come in an order that masked values decide: as a query, which can be sorted."""
+    statement, edits = copied.statement, authorizer.found.edits
+    item = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=False, relpersistence="p")
+    source: ast.Node = item
+    if replaced:
+        query = authorizer.substitutions.query(relation, only=True)
+        authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
+        source = ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=relation.name))
+    authorizer.note_place(source, relation, only=True)
+    wanted = idents(statement.attlist) or known
+    missing = [column for column in wanted if relation.column(column) is None]
+    if missing:
+        authorizer.found.unknown_column = missing[0]
+        return
+    targets = [ast.ResTarget(val=ast.ColumnRef(fields=strings(relation.name, column))) for column in wanted]
+    edits.set(statement, "query", ast.SelectStmt(targetList=tuple(targets), fromClause=(source,)))
     edits.set(statement, "relation", None)
     edits.set(statement, "attlist", None)
 

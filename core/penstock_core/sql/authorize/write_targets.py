@@ -36,6 +36,7 @@ def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
         target.answered(resolved.relation, written.effect, resolved.relation)
         target.writable(resolved.relation, written.effect)
         authorizer.found.touched |= target.touched
+        authorizer.note_place(name, resolved.relation, only=not name.inh)
     qualify(authorizer, name, resolved)
 
 

@@ -94,6 +94,17 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index by which the server may fetch rows, and so in whose order they may come."""
+
+    name: str
+    # What decides the order: the columns of its key, its expressions and its predicate, not those it only includes.
+    columns: frozenset[str]
+    # Whether CLUSTER brought the rows themselves into its order.
+    clustered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cascade:
     """A foreign key that follows changes here: it deletes or changes the rows that refer to one, elsewhere or here."""
 
@@ -116,6 +127,7 @@ class Relation:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
     # Columns that foreign keys point to: whether a row may go depends on who holds their values.
     referenced: frozenset[str] = frozenset()
     # Relations this one inherits from or is a partition of.
@@ -130,6 +142,8 @@ class Relation:
     evaluated: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()
+    # A view's definition as the server prints it with every name qualified; else empty.
+    definition: str = ""
     # What a view's definition or a row security policy uses of the system's own that masked identities may not use
     # themselves (statistics, functions that run SQL), in words.
     hazards: tuple[str, ...] = ()

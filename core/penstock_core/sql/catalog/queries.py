@@ -60,6 +60,21 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
+# Indexes that rows may be fetched by one after another, with the columns that decide in which order: those of the key,
+# of expressions and of the predicate (column 0 is the row as a whole). What is only included decides nothing.
+_INDEXES = """
+SELECT i.indrelid::text, k.relname, ARRAY(
+           SELECT number FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS key(number, place)
+           WHERE place <= i.indnkeyatts AND number > 0
+           UNION SELECT found[1]::int2
+           FROM regexp_matches(concat(i.indexprs::text, i.indpred::text), ':varattno ([0-9]+)', 'g') AS found),
+       i.indisclustered
+FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
+JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE OWN_RELATION AND pg_index_has_property(i.indexrelid, 'index_scan') IS NOT FALSE
+ORDER BY k.relname
+"""
+
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
 # What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
@@ -239,6 +254,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(CONSTRAINTS, 9)),
+    ("indexes", _document(_INDEXES, 4)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

@@ -19,7 +19,16 @@ from dataclasses import replace
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
-from penstock_core.sql.catalog.model import Cascade, Catalog, Column, ColumnName, Constraint, Relation, RelationName
+from penstock_core.sql.catalog.model import (
+    Cascade,
+    Catalog,
+    Column,
+    ColumnName,
+    Constraint,
+    Index,
+    Relation,
+    RelationName,
+)
 from penstock_core.sql.catalog.partitions import with_keys
 from penstock_core.sql.catalog.queries import STATEMENTS
 from penstock_core.sql.catalog.types import Types
@@ -94,6 +103,7 @@ class _Reader:
         self._inheritance()
         self._generated()
         parents = self._parents()
+        indexes = self._indexes()
         calls = self._calls("r")
         write_calls = self._calls("w")
         columns = self._columns()
@@ -109,11 +119,13 @@ class _Reader:
                 columns=columns.get(oid, ()),
                 primary_key=keys.get(oid, ()),
                 constraints=tuple(constraints.get(oid, ())),
+                indexes=tuple(indexes.get(oid, ())),
                 referenced=frozenset(self._referenced[oid]),
                 parents=tuple(parents.get(oid, ())),
                 reads=reads,
                 filters=reads,
                 sources=sources,
+                definition=definition or "",
                 hazards=tuple(hazard for text in (definition, policies) if text for hazard in hazards(text)),
                 calls=calls.get(oid, ()),
                 write_calls=write_calls.get(oid, ()),
@@ -172,6 +184,14 @@ class _Reader:
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints
+
+    def _indexes(self) -> dict[str, list[Index]]:
+        indexes: dict[str, list[Index]] = defaultdict(list)
+        for oid, name, numbers, clustered in self._rows["indexes"]:
+            attributes = self._attributes[oid]
+            keys = attributes.values() if 0 in numbers else [attributes[one] for one in numbers if one in attributes]
+            indexes[oid].append(Index(name, frozenset(keys), clustered))
+        return indexes
 
     def _copy_both_ways(self, left: tuple[str, str], right: tuple[str, str]) -> None:
         one, other = (*self._names[left[0]], left[1]), (*self._names[right[0]], right[1])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.order_hazards import OrderHazards, order_hazards, undecided_views
 from penstock_core.sql.masking.propagation import close
 from penstock_core.sql.syntax.type_names import name_parts
 
@@ -25,6 +26,8 @@ class Governed:
     unreadable: dict[RelationName, str]
     # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
     disarmed: frozenset[RelationName] = frozenset()
+    # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
+    hazards: OrderHazards = field(default_factory=OrderHazards)
 
     @property
     def masked(self) -> bool:
@@ -149,13 +152,14 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     columns = close(_named(policies, catalog), catalog)
     if not columns:
         return Governed(policies, catalog, columns, {})
-    unreadable = _unreadable(columns, catalog)
+    hazards = order_hazards(columns, catalog) if policies.row_order == "complete" else OrderHazards()
+    unreadable = _unreadable(columns, catalog, undecided_views(hazards, catalog))
     disarmed = frozenset(
         relation.key
         for relation in catalog.relations.values()
         if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
     )
-    return Governed(policies, catalog, columns, unreadable, disarmed)
+    return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
 
 
 def is_coded(column: Column, catalog: Catalog) -> bool:
@@ -180,6 +184,23 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each index, partition key and view by which masked values may decide the order of rows."""
+    found: set[str] = set()
+    for policies in (policy.enforced, policy.observed):
+        if policies is None:
+            continue
+        open_order = policies.row_order == "unspecified"
+        what = (
+            "rowOrder is unspecified, so rows may tell it"
+            if open_order
+            else "statements that read it are sorted further"
+        )
+        hazards = order_hazards(close(_named(policies, catalog), catalog), catalog)
+        found.update(f"{why}; {what}" for why in hazards.own)
+    return tuple(sorted(found))
+
+
 def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
     """The columns that masks name by their patterns, each with the strictest."""
     named: dict[ColumnName, Mask] = {}
@@ -197,9 +218,11 @@ def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
     return named
 
 
-def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[RelationName, str]:
+def _unreadable(
+    columns: dict[ColumnName, Mask], catalog: Catalog, undecided: Mapping[RelationName, str]
+) -> dict[RelationName, str]:
     """Relations whose rows are chosen by masked values, or that run code of the user's, and views over such."""
-    reasons: dict[RelationName, str] = {}
+    reasons = dict(undecided)
     for relation in catalog.relations.values():
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
