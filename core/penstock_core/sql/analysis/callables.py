@@ -5,6 +5,8 @@ Where they stand in a statement is `expressions.py`'s.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlists.extensions import CODE_EXTENSION_FUNCTIONS
 from penstock_core.sql.allowlists.functions import (
@@ -18,6 +20,9 @@ from penstock_core.sql.allowlists.functions import (
 from penstock_core.sql.allowlists.settings import Bounds
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.analysis.facts import Facts
+from penstock_core.sql.analysis.function_calls import OwnFunctions, user_function
+from penstock_core.sql.catalog.function_bodies import Write
+from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.resolve.name_resolution import Names, is_builtin_type
@@ -26,7 +31,7 @@ from penstock_core.sql.resolve.name_resolution import Names, is_builtin_type
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
 
 
-class CodeRules:
+class CodeRules(ABC):
     """Looks names of code up; refuses by raising."""
 
     def __init__(self, governed: Governed, names: Names, facts: Facts) -> None:
@@ -38,6 +43,7 @@ class CodeRules:
         policies = governed.policies
         self.bounds = Bounds(self.catalog.setting_prefixes, self.masked, policies.statement_timeout)
         self._denied = dict(policies.deny_functions)
+        self.own_functions = OwnFunctions(governed, facts, self.denied_function, self.written_by_function)
 
     def named_function(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Whether that function may be called, and its name so that it means the same under any search path."""
@@ -50,21 +56,47 @@ class CodeRules:
             self._newer_syntax(name)
         if (schema or "pg_catalog") in self.catalog.user_functions.get(name, ()):
             # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
-            raise user_function(f"{schema}.{name}")
+            if schema in ("", "pg_catalog"):
+                raise user_function(f"pg_catalog.{name}", "it bears the name of one of the system's")
+            self.own_function(schema, name)
+            return names
         if schema not in ("", "pg_catalog"):
             if schema in self.catalog.extension_functions.get(name, ()):
                 return names
-            raise user_function(f"{schema}.{name}")
+            if schema == "information_schema":
+                raise user_function(f"{schema}.{name}")
+            raise unknown(f"function {schema}.{name} does not exist", "42883")
         if name in FUNCTIONS:
             return self._system_function(schema, name)
         if name in NUMBERING and "insert" in self.governed.policies.allow:
             self.facts.writes = True
             return self._system_function(schema, name)
         if not schema and name in self.catalog.user_functions:
-            raise user_function(name)
+            self.own_function("", name)
+            return names
         if not schema and name in self.catalog.extension_functions:
             return self.catalog.extension_functions[name][0], name
         raise self._refused_function(name)
+
+    def own_function(self, schema: str, name: str) -> None:
+        """A function of the database's own; a bare name means it in whatever schema. Raises Refused."""
+        functions = self.governed.functions
+        if schema:
+            self.own_functions.run(f"{schema}.{name}", functions.verdict(schema, name))
+        else:
+            self.own_functions.run(name, functions.named(name))
+
+    def read_unseen(self, relation: Relation) -> None:
+        """Where nothing is masked: functions that views, row security policies and generated columns run."""
+        for name in self.governed.calling.get(relation.key, ()):
+            schema, _, called = name.rpartition(".")
+            if (schema, called) in self.catalog.routines:
+                effects = self.governed.functions.verdict(schema, called)
+                self.own_functions.run(f"{name} (run by reading {relation.schema}.{relation.name})", effects)
+
+    @abstractmethod
+    def written_by_function(self, relation: Relation, write: Write) -> None:
+        """A relation that a function writes to, where columns are masked. Raises Refused."""
 
     def called_function(self, names: tuple[str, ...]) -> None:
         """A function that is called here and now, and needs a verb for what it changes."""
@@ -129,7 +161,9 @@ class CodeRules:
         catalog = self.catalog
         if schema != "pg_catalog" and name in catalog.user_functions:
             # Whichever is meant: what the server's own needs, it needs too.
-            self.facts.writes = True
+            self.own_function(schema if schema in catalog.user_functions[name] else "", name)
+            if name not in catalog.system_functions:
+                return
         if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
             return
         if name in WRITING_FUNCTIONS:
@@ -141,8 +175,11 @@ class CodeRules:
             self.own_code(Kind(f"function {name}", "write the query itself"))
         elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
             raise self._refused_function(name)
-        else:
+        elif self.governed.free or schema == "information_schema":
             self.facts.writes = True
+        else:
+            # It may have been made since the catalog was read.
+            raise unknown(f"function {name} does not exist", "42883")
 
     def _refused_function(self, name: str) -> Refused:
         if name in self.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
@@ -159,16 +196,23 @@ class CodeRules:
 
     def operator(self, names: tuple[str, ...]) -> None:
         """An operator by its name, with or without a schema."""
-        if not names or not self.masked:
+        if not names:
             return
         schema, name = names[-2] if len(names) > 1 else "", names[-1]
-        if schema not in ("", "pg_catalog") and name not in self.catalog.extension_operators:
-            raise refused(f"operator {schema}.{name} is not the system's own", "use an operator of pg_catalog")
-        if not schema and name in self.catalog.user_operators:
-            raise refused(
-                f"operator {name} may be one that this database defines itself, whose code could read masked columns",
-                f"write OPERATOR(pg_catalog.{name})",
-            )
+        if schema != "pg_catalog" and name in self.catalog.operator_functions:
+            # Whichever is meant.
+            self.own_functions.run(f"of operator {name}", self.governed.functions.operator(name))
+        if not self.masked:
+            return
+        if (
+            schema not in ("", "pg_catalog")
+            and name not in self.catalog.extension_operators | self.catalog.user_operators
+        ):
+            raise unknown(f"operator {schema}.{name} does not exist", "42883")
+        if schema != "pg_catalog" and name in self.catalog.user_operators:
+            if name not in self.catalog.operator_functions:
+                raise user_function(f"of operator {name}")
+            return
         if name not in OPERATORS and name not in self.catalog.extension_operators:
             raise unknown(f"operator {name} does not exist, or may not be used", "42883")
 
@@ -183,10 +227,3 @@ class CodeRules:
                 f"type {schema}.{name} runs code of this database's own, which could read masked columns",
                 "cast to another type",
             )
-
-
-def user_function(name: str) -> Refused:
-    """The refusal of a function of the database's own."""
-    return refused(
-        f"function {name} is this database's own and could read masked columns", "write the statement without it"
-    )

@@ -14,15 +14,18 @@ from typing import Any
 
 from pglast import ast
 
+from penstock_core.sql.allowlists.functions import CONSTANT_CALLS
 from penstock_core.sql.allowlists.settings import check_set_config
 from penstock_core.sql.allowlists.syntax_nodes import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
 from penstock_core.sql.allowlists.system_relations import SYSTEM_COLUMNS
-from penstock_core.sql.analysis.callables import CodeRules, user_function
+from penstock_core.sql.analysis.callables import CodeRules
 from penstock_core.sql.analysis.facts import Facts
+from penstock_core.sql.analysis.function_calls import user_function
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.resolve.name_resolution import Names
 from penstock_core.sql.resolve.scopes import Scope, Source
+from penstock_core.sql.syntax.walk import below
 
 # Types that have been keywords only since PostgreSQL 17: to an older server they are names like any other.
 _KEYWORD_TYPES = frozenset({"json"})
@@ -237,7 +240,10 @@ class ExpressionRules(CodeRules, ABC):
         user's own of that name is the one that the server finds for a row of the user's own.
         """
         if self.masked and name in self.catalog.user_functions:
-            raise user_function(name)
+            self.denied_function((name,))
+            self.own_function("", name)
+            if name not in self.catalog.system_functions:
+                return
         self.called_function((name,))
         self.named_function((name,))
 
@@ -261,12 +267,28 @@ class ExpressionRules(CodeRules, ABC):
             if check_set_config(node, self.bounds):
                 self.facts.changes_search_path = True
                 self.facts.resets_search_path = False
+        elif self.masked and self.constant_call(names, node):
+            node.funcname = strings("pg_catalog", names[-1])
         else:
             self.called_function(names)
             pinned = self.named_function(names)
             if pinned != names:
                 node.funcname = strings(*pinned)
         self.parts(node, scope)
+
+    def constant_call(self, names: tuple[str, ...], node: ast.FuncCall) -> bool:
+        """A lock or a pause that no value of any row has part in."""
+        *schema, name = names
+        if name not in CONSTANT_CALLS or schema not in ([], ["pg_catalog"]) or self.catalog.user_functions.get(name):
+            return False
+        self.denied_function(names)
+        if any(isinstance(one, (ast.ColumnRef, ast.SubLink)) for one in below(node.args)):
+            raise refused(
+                f"function {name} may be called with constants and parameters alone where columns are masked",
+                "read the value first, and send it as a parameter",
+            )
+        self.facts.writes = True
+        return True
 
     # ---- operators and types
 

@@ -188,6 +188,7 @@ class QueryRules(RowRules):
     def readable(self, item: ast.RangeVar, meaning: Meaning, relation: Relation) -> ast.Node:
         """The relation itself, or the masked subquery in its place."""
         self.facts.relations.add(relation.key)
+        self.read_unseen(relation)
         reason = self.governed.unreadable.get(relation.key)
         if reason:
             raise refused(f"{relation.schema}.{relation.name} can't be read: {reason}", "read the tables it is made of")

@@ -113,4 +113,5 @@ _UTILITIES: dict[type[ast.Node], tuple[str, str]] = {
     ast.CreateStmt: ("create", "create_table"),
     ast.DropStmt: ("drop", "drop"),
     ast.TruncateStmt: ("truncate", "truncate"),
+    ast.CallStmt: ("call", "call"),
 }

@@ -202,6 +202,14 @@ class UtilityRules(WriteRules):
         for relation in node.relations or ():
             self.truncated(relation)
 
+    def call(self, node: ast.CallStmt) -> None:
+        """A procedure is held to what it does, like a function."""
+        self.facts.writes = True
+        *schema, name = idents(node.funccall.funcname if node.funccall is not None else ())
+        if name not in self.catalog.user_functions or schema == [_TEMPORARY]:
+            self.facts.changes_search_path = True
+        self.expression(node.funccall, Scope())
+
     # ---- what only the schema's own changes, for identities without masks
 
     def schema_change(self, node: ast.Node) -> None:
@@ -217,7 +225,7 @@ class UtilityRules(WriteRules):
             )
         if type(node) in CODE:
             self.own_code(kind)
-            self.facts.changes_search_path |= isinstance(node, (ast.DoStmt, ast.CallStmt))
+            self.facts.changes_search_path |= isinstance(node, ast.DoStmt)
         elif type(node) not in OWN:
             self.allowed(VERB_OF[type(node)])
         parts = list(below(node))

@@ -12,7 +12,9 @@ from typing import Any
 
 from pglast import ast
 
+from penstock_core.sql.analysis.own_code import computed, fired, functions_of, set_by_triggers
 from penstock_core.sql.analysis.queries import QueryRules
+from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.model import Cascade, Relation, RelationName
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.resolve.name_resolution import unknown_relation
@@ -48,7 +50,7 @@ class Effect:
 _UNKNOWN = Effect("write", frozenset())
 INSERT, DELETE = (Effect(verb, frozenset({verb})) for verb in ("insert", "delete"))
 # It asks no row anything.
-_TRUNCATE = Effect("truncate", frozenset())
+_TRUNCATE = Effect("truncate", frozenset({"truncate"}))
 
 
 def update(targets: Iterable[Any] | None) -> Effect:
@@ -69,6 +71,11 @@ def sets(targets: Iterable[Any] | None) -> frozenset[str]:
 
 class TargetRules(QueryRules):
     """Looks after targets and what reads them; `writes.py` knows the statements."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # What functions write to, as far as it was looked after: they may call each other.
+        self._followed: set[tuple[RelationName, frozenset[str]]] = set()
 
     def target(
         self, name: ast.RangeVar | None, effect: Effect, ctes: Collection[str] = ()
@@ -95,6 +102,8 @@ class TargetRules(QueryRules):
         if self.masked:
             self.writable(relation, effect)
             self.answered(relation, effect)
+        else:
+            self.runs_unseen(relation, effect)
         self.qualify(name, meaning)
         schema = meaning.schema if name.alias is None else ""
         columns = tuple(column.name for column in relation.columns)
@@ -135,13 +144,47 @@ class TargetRules(QueryRules):
             if reason and (others or key == relation.key or reached.calls):
                 raise refused(f"{named} can't be written to: {reason}", "write to other tables")
             self.storable(reached, named)
-            if reached.has_triggers or reached.has_rules or reached.write_calls:
-                code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
-                raise refused(
-                    f"{named} can't be written to: that runs code of the database's own ({code}) which could read "
-                    "masked columns",
-                    "write to other tables",
-                )
+            # What a view passes on to its tables may be anything.
+            actions = frozenset[str]().union(*(one.actions for one in effects if one != _UNKNOWN))
+            self.runs_code(reached, named, frozenset() if _UNKNOWN in effects else actions)
+
+    def runs_code(self, reached: Relation, named: str, actions: frozenset[str]) -> None:
+        """Refuses a target that runs code of the database's own which could show masked columns, or is not known."""
+        masked = self._masked(reached)
+        why = "" if not reached.has_rules else "rules"
+        if reached.has_triggers:
+            why = why or fired(reached, masked, actions, self.governed)
+        why = why or computed(reached, masked, self.governed)
+        if why:
+            raise refused(
+                f"{named} can't be written to: that runs code of the database's own which could show masked columns"
+                f" ({why})",
+                "write to other tables, or have a policy list the function in allowFunctions",
+            )
+        for key, function in functions_of(reached, actions, self.governed.functions):
+            self.own_functions.run(f"{'.'.join(key)} (run by writing to {named})", function)
+        assigned = set_by_triggers(reached, actions, self.governed.functions)
+        if assigned and masked:
+            self.assigned(reached, assigned)
+
+    def written_by_function(self, relation: Relation, write: Write) -> None:
+        """What a function writes to is a target like any other: constraints, triggers and what follows included."""
+        if (relation.key, write.actions) in self._followed:
+            return
+        self._followed.add((relation.key, write.actions))
+        effect = Effect("write", write.actions, write.sets)
+        self.ends_here(relation)
+        self.writable(relation, effect)
+        self.answered(relation, effect)
+
+    def runs_unseen(self, relation: Relation, effect: Effect) -> None:
+        """Where nothing is masked: what runs by itself needs what a call of it would need."""
+        for key, effects in self._reached(relation, effect).items():
+            actions = frozenset[str]().union(*(one.actions for one in effects))
+            reached = self.catalog.relations[key]
+            known = frozenset[str]() if _UNKNOWN in effects else actions
+            for name, function in functions_of(reached, known, self.governed.functions):
+                self.own_functions.run(f"{'.'.join(name)} (run by writing to {'.'.join(key)})", function)
 
     def governed_target(self, reached: Relation, named: str, effect: Effect, *, unknown: bool) -> None:
         """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""

@@ -1,21 +1,18 @@
-"""What the body of one function names: relations, functions, operators, types, and what it does to the row of a trigger.
+"""What the body of a function names: relations, functions, operators, types, and what it does to a trigger's row.
 
-Only what the text says, without a catalog: bare names are kept bare, since they mean what the caller's search path makes
-of them. What they come to belongs to `function_effects.py`, PL/pgSQL's own statements to `plpgsql_bodies.py`. A body
-that holds anything which is not listed here is not understood, so that new syntax starts as unknown.
+Only what the text says, without a catalog: bare names stay bare, since they mean what the caller's search path makes of
+them. What they come to belongs to `function_effects.py`, PL/pgSQL to `plpgsql_bodies.py`. A body that holds anything
+which is not listed here is not understood, so that new syntax starts as unknown.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from pglast import ast, enums, parse_sql
-from pglast.parser import ParseError
 
 from penstock_core.sql.allowlists.syntax_nodes import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
-from penstock_core.sql.catalog.model import Routine
 from penstock_core.sql.syntax.walk import below
 
 # A name as a body has it: its schema, empty where it is bare, and itself.
@@ -86,42 +83,6 @@ class Body:
     commits: bool = False
     # Why it is not understood; empty if it is.
     unknown: str = ""
-
-
-@lru_cache(maxsize=8192)
-def read_body(routine: Routine) -> Body:
-    """What the function's body and the defaults of its arguments name."""
-    from penstock_core.sql.catalog.plpgsql_bodies import read_plpgsql  # it reads its statements by this module
-
-    body = Body()
-    reader = BodyReader(body)
-    try:
-        if routine.kind == "a":
-            # The functions that it is made of are all there is.
-            pass
-        elif routine.language == "sql":
-            _read_sql(routine, reader)
-        elif routine.language == "plpgsql":
-            read_plpgsql(routine, reader)
-        else:
-            raise NotUnderstood(f"it is written in {routine.language}")
-        if routine.defaults:
-            reader.text(f"SELECT {routine.defaults}")
-    except NotUnderstood as problem:
-        body.unknown = str(problem)
-    except (ParseError, ValueError, RecursionError, LookupError, TypeError):
-        body.unknown = "its body could not be parsed"
-    return body
-
-
-def _read_sql(routine: Routine, reader: BodyReader) -> None:
-    parsed = routine.parsed.strip()
-    if parsed:
-        # `BEGIN ATOMIC` and `RETURN` are a clause of CREATE FUNCTION.
-        (statement,) = parse_sql(f"CREATE FUNCTION f() RETURNS void LANGUAGE sql {parsed}")
-        reader.sql_body(getattr(statement.stmt, "sql_body", None))
-    else:
-        reader.text(routine.source)
 
 
 class BodyReader:

@@ -23,8 +23,10 @@ from penstock_core.sql.allowlists.functions import (
 from penstock_core.sql.allowlists.settings import FUNCTION_SETTINGS
 from penstock_core.sql.allowlists.system_relations import CATALOGS, INFORMATION_SCHEMA, SYSTEM_SCHEMAS, TYPES
 from penstock_core.sql.allowlists.words import words
-from penstock_core.sql.catalog.function_bodies import Body, Name, Write, read_body
-from penstock_core.sql.catalog.model import Catalog, RelationName, Routine
+from penstock_core.sql.catalog.function_bodies import Body, Name, Write
+from penstock_core.sql.catalog.model import Catalog, RelationName, Routine, Trigger
+from penstock_core.sql.catalog.routine_bodies import read_body
+from penstock_core.sql.catalog.trigger_bodies import read_trigger
 from penstock_core.sql.syntax.type_names import name_parts
 
 # Values of these are printed and read by rules that no setting changes.
@@ -35,6 +37,8 @@ _PSEUDO_TYPES = words("trigger event_trigger void record internal anynonarray an
 # Of a cursor that a body opens itself.
 _CURSOR = "refcursor"
 _SYSTEM = "pg_catalog"
+# Of the system's own, one leaves a row alone that would stay as it is; the others need words of their own.
+SYSTEM_TRIGGERS = frozenset({(_SYSTEM, "suppress_redundant_updates_trigger")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class FunctionEffects:
     row_compared: bool = False
     # The same for the same arguments at any time in any session, without a notice on the way.
     constant: bool = True
+    # A policy vouches for it, so that what it does is not asked; and if it can't be known, it may set what it likes.
+    vouched: bool = False
+    unbounded: bool = False
 
     def and_also(self, other: FunctionEffects) -> FunctionEffects:
         """The effects of either."""
@@ -79,6 +86,8 @@ class FunctionEffects:
             row_whole=self.row_whole or other.row_whole,
             row_compared=self.row_compared or other.row_compared,
             constant=self.constant and other.constant,
+            vouched=self.vouched or other.vouched,
+            unbounded=self.unbounded or other.unbounded,
         )
 
 
@@ -92,6 +101,7 @@ class Functions:
         self.catalog = catalog
         self.attested = attested
         self._verdicts: dict[RelationName, FunctionEffects] = {}
+        self._triggers: dict[Trigger, FunctionEffects] = {}
         self._own: dict[RelationName, tuple[FunctionEffects, frozenset[RelationName]]] = {}
 
     def verdict(self, schema: str, name: str) -> FunctionEffects:
@@ -120,6 +130,26 @@ class Functions:
                 effects = effects.and_also(self.verdict(schema, function))
         return effects
 
+    def trigger(self, trigger: Trigger) -> FunctionEffects:
+        """What a trigger does when it fires, and what its condition looks at."""
+        found = self._triggers.get(trigger)
+        if found is None:
+            found = self._triggers[trigger] = self._fired(trigger)
+        return found
+
+    def _fired(self, trigger: Trigger) -> FunctionEffects:
+        facts = read_trigger(trigger)
+        effects = NOTHING if trigger.function in SYSTEM_TRIGGERS else self.verdict(*trigger.function)
+        if trigger.function in self.attested:
+            return effects
+        # As a body that the server keeps parsed: it is printed qualified.
+        when = Routine(trigger.function[0], trigger.function[1], "f", "sql", parsed="when")
+        condition = _Resolution(self.catalog, when, facts.condition)
+        effects = effects.and_also(condition.effects())
+        for schema, name in sorted(condition.callees):
+            effects = effects.and_also(_without_row(self.verdict(schema, name)))
+        return replace(effects, row_whole=True) if facts.transitions else effects
+
     def _closed(self, key: RelationName) -> FunctionEffects:
         """The function's own effects and those of all that it reaches: recursion ends where it began."""
         effects, seen, pending = NOTHING, {key}, [key]
@@ -128,10 +158,7 @@ class Functions:
             if one not in self._own:
                 self._own[one] = self._of(one)
             own, callees = self._own[one]
-            if one != key:
-                # Their rows are those of other triggers, or none.
-                own = replace(own, row_fields=frozenset(), row_assigned=frozenset(), row_whole=False)
-            effects = effects.and_also(own)
+            effects = effects.and_also(own if one == key else _without_row(own))
             pending.extend(sorted(callees - seen))
             seen |= callees
         return effects
@@ -139,14 +166,20 @@ class Functions:
     def _of(self, key: RelationName) -> tuple[FunctionEffects, frozenset[RelationName]]:
         routines = self.catalog.routines.get(key, ())
         if key in self.attested:
-            return FunctionEffects(calls=frozenset({key})), frozenset()
+            unbounded = bool(Functions(self.catalog).verdict(*key).unknown)
+            return FunctionEffects(calls=frozenset({key}), vouched=True, unbounded=unbounded), frozenset()
         if not routines:
             return FunctionEffects(unknown=f"function {'.'.join(key)} is not known"), frozenset()
         effects, callees = NOTHING, frozenset[RelationName]()
         for routine in routines:
-            one = _Resolution(self.catalog, routine)
+            one = _Resolution(self.catalog, routine, read_body(routine))
             effects, callees = effects.and_also(one.effects()), callees | one.callees
         return effects, callees
+
+
+def _without_row(effects: FunctionEffects) -> FunctionEffects:
+    """Of a function that a trigger's calls: its row is another's, or none."""
+    return replace(effects, row_fields=frozenset(), row_assigned=frozenset(), row_whole=False, row_compared=False)
 
 
 def _computes(catalog: Catalog, name: str) -> bool:
@@ -160,6 +193,7 @@ class _Resolution:
 
     catalog: Catalog
     routine: Routine
+    body: Body
     callees: frozenset[RelationName] = frozenset()
     unknown: str = ""
     hazards: set[str] = field(default_factory=set)
@@ -172,7 +206,7 @@ class _Resolution:
         self.calls.add((routine.schema, routine.name))
         if routine.extension in TRUSTED_EXTENSIONS and routine.name not in UNTRUSTED_EXTENSION_FUNCTIONS:
             return FunctionEffects(calls=frozenset(self.calls), constant=False)
-        body = read_body(routine)
+        body = self.body
         if body.unknown:
             native = routine.language in ("c", "internal") and routine.volatility != "v"
             words = f"{routine.schema}.{routine.name} can't be analysed: {body.unknown}"
@@ -207,7 +241,11 @@ class _Resolution:
 
     @property
     def path(self) -> tuple[str, ...] | None:
-        """The schemas that its own SET search_path names; None without one, or where it depends on who calls."""
+        """The schemas that its own SET search_path names; None without one, or where it depends on who calls. In a body
+        that the server keeps parsed, and prints qualified, a bare name is one of the system's.
+        """
+        if self.routine.parsed:
+            return (_SYSTEM,)
         for setting in self.routine.settings:
             name, _, value = setting.partition("=")
             if name.lower() == "search_path":
@@ -407,7 +445,8 @@ class _Resolution:
     def _operators(self, body: Body) -> None:
         catalog = self.catalog
         for schema, name in sorted(body.operators):
-            if schema != _SYSTEM and name in catalog.user_operators:
+            own = schema != _SYSTEM and not (self.routine.parsed and not schema)
+            if own and name in catalog.user_operators:
                 functions = catalog.operator_functions.get(name, ())
                 if not functions:
                     self._fail(f"uses the operator {name}, which is not known")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from pglast import ast, parse_plpgsql, parse_sql
@@ -189,8 +190,9 @@ class _Reader:
 
     def _assigned(self, target: str) -> None:
         (statement,) = parse_sql(f"SELECT {target}")
-        (item,) = statement.stmt.targetList
-        node = item.val
+        select = statement.stmt
+        targets = select.targetList if isinstance(select, ast.SelectStmt) else None
+        node = targets[0].val if targets and len(targets) == 1 else None
         names = [part.sval or "" for part in node.fields or ()] if isinstance(node, ast.ColumnRef) else []
         if names[:1] in (["new"], ["old"]):
             if len(names) != 2:
@@ -228,7 +230,7 @@ class _Reader:
                 raise NotUnderstood(f"it has {text} in a place that is not followed")
             # A type that the parser does not know is left out, and what is declared of it.
             self._sql.body.left.add(word)
-        after = [following for (text, _), (following, _) in zip(tokens, tokens[1:], strict=False) if text == "return"]
+        after = [following for (text, _), (following, _) in pairwise(tokens) if text == "return"]
         rows = sum(text in ("new", "old") for text in after)
         if left["new"] + left["old"] > rows + self._rows:
             raise NotUnderstood("it uses the row of its trigger in a place that is not followed")

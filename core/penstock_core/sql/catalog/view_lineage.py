@@ -136,10 +136,23 @@ class _Reader:
                 raise _NotUnderstood
             outputs = self.query(table.ctequery, _Scope([], around.parent, dict(tables)))
             kept = table.ctematerialized == enums.CTEMaterialize.CTEMaterializeAlways
-            if kept or self._uses[table.ctename or ""] > 1 or _is_volatile(table.ctequery):
+            if kept or self._uses[table.ctename or ""] > 1 or self._is_volatile(table.ctequery):
                 self._evaluated(outputs)
             tables[table.ctename] = _renamed(outputs, table.aliascolnames)
         return tables
+
+    def _is_volatile(self, query: Any) -> bool:
+        """Whether the server computes it even where nobody asks for it, by what the functions in it claim."""
+        return any(self._is_computed(node) for node in below(query))
+
+    def _is_computed(self, node: ast.Node) -> bool:
+        if isinstance(node, ast.A_Expr):
+            return _text(node.name) in self._catalog.user_operators
+        if not isinstance(node, ast.FuncCall):
+            return False
+        *schema, name = [part.sval or "" for part in node.funcname or () if isinstance(part, ast.String)]
+        overloads = self._catalog.routines.get((schema[0], name), ()) if schema else ()
+        return name in VOLATILE or any(one.volatility == "v" or one.returns_set for one in overloads)
 
     def _evaluated(self, outputs: Iterable[_Output]) -> None:
         """These are computed whether asked for or not, and fail for some values, which shows."""
@@ -195,7 +208,7 @@ class _Reader:
             return [_Output(target.name or found.name, found.derived, found.copied)]
         derived = self._derived(value, scope)
         called = {_text(node.funcname) for node in below(value) if isinstance(node, ast.FuncCall)}
-        if called & (SET_RETURNING | VOLATILE):
+        if called & SET_RETURNING or self._is_volatile(value):
             self.filters |= derived
         return [_Output(target.name or "?column?", derived)]
 
@@ -309,10 +322,6 @@ class _Reader:
                 return found
             level = level.parent
         raise _NotUnderstood
-
-
-def _is_volatile(query: Any) -> bool:
-    return any(isinstance(node, ast.FuncCall) and _text(node.funcname) in VOLATILE for node in below(query))
 
 
 def _row(sources: list[_Source]) -> _Output:
