@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
+from penstock_core.sql.allowlists.extensions import is_trusted
 from penstock_core.sql.allowlists.functions import (
     CODE_FUNCTIONS,
     FUNCTIONS,
@@ -37,8 +37,11 @@ _PSEUDO_TYPES = words("trigger event_trigger void record internal anynonarray an
 # Of a cursor that a body opens itself.
 _CURSOR = "refcursor"
 _SYSTEM = "pg_catalog"
-# Of the system's own, one leaves a row alone that would stay as it is; the others need words of their own.
-SYSTEM_TRIGGERS = frozenset({(_SYSTEM, "suppress_redundant_updates_trigger")})
+# Trigger functions whose arguments name columns: which of these they set, and which they read.
+_BY_ARGUMENTS: dict[str, tuple[slice, slice]] = {
+    "moddatetime": (slice(1), slice(0)),
+    "tsvector_update_trigger": (slice(1), slice(2, None)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,9 @@ class Functions:
 
     def _fired(self, trigger: Trigger) -> FunctionEffects:
         facts = read_trigger(trigger)
-        effects = NOTHING if trigger.function in SYSTEM_TRIGGERS else self.verdict(*trigger.function)
         if trigger.function in self.attested:
-            return effects
+            return self.verdict(*trigger.function)
+        effects = self._own_trigger(trigger, facts.arguments)
         # As a body that the server keeps parsed: it is printed qualified.
         when = Routine(trigger.function[0], trigger.function[1], "f", "sql", parsed="when")
         condition = _Resolution(self.catalog, when, facts.condition)
@@ -149,6 +152,18 @@ class Functions:
         for schema, name in sorted(condition.callees):
             effects = effects.and_also(_without_row(self.verdict(schema, name)))
         return replace(effects, row_whole=True) if facts.transitions else effects
+
+    def _own_trigger(self, trigger: Trigger, arguments: tuple[str, ...]) -> FunctionEffects:
+        """A trigger's function; some are told by their arguments which columns are meant."""
+        schema, name = trigger.function
+        if (schema, name) == (_SYSTEM, "suppress_redundant_updates_trigger"):
+            return replace(NOTHING, row_compared=True)
+        effects = NOTHING if (schema, name) == (_SYSTEM, "tsvector_update_trigger") else self.verdict(schema, name)
+        trusted = any(is_trusted(one.extension, name) for one in self.catalog.routines.get((schema, name), ()))
+        if name in _BY_ARGUMENTS and (trusted or schema == _SYSTEM):
+            sets, reads = _BY_ARGUMENTS[name]
+            return replace(effects, row_assigned=frozenset(arguments[sets]), row_fields=frozenset(arguments[reads]))
+        return effects
 
     def _closed(self, key: RelationName) -> FunctionEffects:
         """The function's own effects and those of all that it reaches: recursion ends where it began."""
@@ -204,7 +219,7 @@ class _Resolution:
     def effects(self) -> FunctionEffects:
         routine = self.routine
         self.calls.add((routine.schema, routine.name))
-        if routine.extension in TRUSTED_EXTENSIONS and routine.name not in UNTRUSTED_EXTENSION_FUNCTIONS:
+        if is_trusted(routine.extension, routine.name):
             return FunctionEffects(calls=frozenset(self.calls), constant=False)
         body = self.body
         if body.unknown:

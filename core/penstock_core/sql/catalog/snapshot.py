@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
+from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, is_trusted
 from penstock_core.sql.catalog.model import (
     Argument,
     Cascade,
@@ -47,8 +47,8 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
     ((search_path, version, encoding),) = rows["session"]
-    functions, extension_functions = _user_objects(rows["functions"])
-    operators, extension_operators = _user_objects(row[:3] for row in rows["operators"])
+    functions, extension_functions = _user_objects(rows["functions"], is_trusted)
+    operators, extension_operators = _user_objects((row[:3] for row in rows["operators"]), _is_trusted_operator)
     types = Types(rows)
     routines = _routines(rows["routines"])
     return Catalog(
@@ -220,7 +220,7 @@ class _Reader:
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)
         for oid, when, schema, name, extension in self._rows["calls"]:
-            if when == moment and extension not in TRUSTED_EXTENSIONS:
+            if when == moment and not is_trusted(extension, name):
                 calls[oid].add(f"{schema}.{name}")
         for oid, when, schema, name in self._rows["coercions"]:
             if when == moment and (schema, name) in self._coded:
@@ -311,13 +311,18 @@ def _operator_functions(rows: Rows) -> dict[str, tuple[RelationName, ...]]:
     return {operator: tuple(sorted(functions)) for operator, functions in found.items()}
 
 
-def _user_objects(rows: Iterable[list[Any]]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+def _is_trusted_operator(extension: str | None, _: str) -> bool:
+    return extension in TRUSTED_EXTENSIONS
+
+
+def _user_objects(
+    rows: Iterable[list[Any]], good: Callable[[str | None, str], bool]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
     own: list[tuple[str, str]] = []
     trusted: list[tuple[str, str]] = []
     for name, schema, extension in rows:
-        good = extension in TRUSTED_EXTENSIONS and name not in UNTRUSTED_EXTENSION_FUNCTIONS
-        (trusted if good else own).append((name, schema))
+        (trusted if good(extension, name) else own).append((name, schema))
     return _schemas(own), _schemas(trusted)
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
-from penstock_core.sql.catalog.function_bodies import Body, BodyReader, NotUnderstood
+from penstock_core.sql.catalog.function_bodies import Body, BodyReader, NotUnderstood, idents
 from penstock_core.sql.catalog.model import Trigger
 
 # TRIGGER_TYPE_INSERT and its kin.
@@ -25,6 +25,8 @@ class TriggerFacts:
     condition: Body
     # All rows that a statement changed are given to it as tables.
     transitions: bool = False
+    # What its function is called with.
+    arguments: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -41,4 +43,4 @@ def read_trigger(trigger: Trigger) -> TriggerFacts:
         condition.unknown = "its definition is not understood"
         return TriggerFacts(frozenset(_EVENTS), condition, True)
     actions = frozenset(action for action, bit in _EVENTS.items() if (made.events or 0) & bit)
-    return TriggerFacts(actions, condition, bool(made.transitionRels))
+    return TriggerFacts(actions, condition, bool(made.transitionRels), tuple(idents(made.args)))
