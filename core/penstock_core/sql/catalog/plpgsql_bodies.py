@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from pglast import ast, parse_plpgsql, parse_sql
-from pglast.parser import scan
+from pglast.parser import ParseError, scan
 
 from penstock_core.sql.allowlists.system_relations import TYPES
 from penstock_core.sql.allowlists.words import words
-from penstock_core.sql.catalog.function_bodies import BodyReader, NotUnderstood
+from penstock_core.sql.catalog.function_bodies import BodyReader, Name, NotUnderstood
 from penstock_core.sql.catalog.model import Argument, Routine
 from penstock_core.sql.syntax.type_names import type_node
 
@@ -57,7 +57,14 @@ def read_plpgsql(routine: Routine, reader: BodyReader) -> None:
     """Read the body; raises NotUnderstood, or what the parser raises."""
     source, rows = _row_types(routine.source)
     reader.body.types_of |= rows
-    (tree,) = parse_plpgsql(_definition(routine, source))
+    source, types = _declared_types(source, "text")
+    reader.body.types |= types
+    try:
+        (tree,) = parse_plpgsql(_definition(routine, source))
+    except ParseError:
+        # One of them may be a row's.
+        source, _ = _declared_types(_row_types(routine.source)[0], "record")
+        (tree,) = parse_plpgsql(_definition(routine, source))
     body = _Reader(routine, source, reader)
     body.node("PLpgSQL_function", tree["PLpgSQL_function"])
     body.leftovers()
@@ -80,6 +87,29 @@ def _row_types(source: str) -> tuple[str, set[tuple[str, ...]]]:
         pieces.append(source[tokens[place][1] : end])
         end = tokens[first][0]
     return source[:end] + "".join(f"record{piece}" for piece in reversed(pieces)), named
+
+
+def _declared_types(source: str, instead: str) -> tuple[str, set[Name]]:
+    """The source with another type in place of those that are declared with a schema, which the parser does not know;
+    and their names.
+    """
+    named: set[Name] = set()
+    pieces, end = [], 0
+    tokens = _tokens(source)
+    words = [word for _, _, word, _ in tokens]
+    declaring = False
+    for place, word in enumerate(words):
+        if word in ("declare", "begin"):
+            declaring = word == "declare"
+        if not declaring or word not in ("declare", ";") or words[place + 1 : place + 2] == ["begin"]:
+            continue
+        first = place + 2 + (words[place + 2 : place + 3] == ["constant"])
+        schema, dot, name, behind = [*words[first : first + 4], "", "", "", ""][:4]
+        if dot == "." and behind not in (".", "%") and schema != "pg_catalog":
+            named.add((schema.strip('"'), name.strip('"')))
+            pieces.append(f"{source[end : tokens[first][0]]}{instead}")
+            end = tokens[first + 2][1]
+    return "".join([*pieces, source[end:]]), named
 
 
 def _definition(routine: Routine, source: str) -> str:
@@ -221,7 +251,8 @@ class _Reader:
         tokens = [(text, kind) for _, _, text, kind in _tokens(self._source)]
         left = Counter(text for text, _ in tokens) - self._seen
         kinds = dict(tokens)
-        known = _KEYWORDS | _TYPE_WORDS | self._names
+        collations = {after.strip('"') for (word, _), (after, _) in pairwise(tokens) if word == "collate"}
+        known = _KEYWORDS | _TYPE_WORDS | self._names | collations
         for text in left:
             word = text.strip('"')
             if kinds[text] in ("SCONST", "ICONST", "FCONST") or text in _SIGNS or word in known:
