@@ -43,20 +43,25 @@ def fired(relation: Relation, masked: frozenset[str], actions: frozenset[str], g
     return ""
 
 
-def computed(relation: Relation, masked: frozenset[str], governed: Governed) -> str:
-    """Why checks, defaults, index expressions or generated columns may show masked values; empty if they can't."""
+def computed(relation: Relation, masked: frozenset[str], actions: frozenset[str], governed: Governed) -> str:
+    """Why checks, defaults, index expressions or generated columns may show masked values; empty if they can't.
+
+    Checks and indexes that look at a masked column are constraints of rows that are there, which may break them since
+    the function may have changed: those are looked after where constraints are.
+    """
     functions, reach = governed.functions, governed.reach
     for name in relation.default_calls:
-        reason = shown(_verdict(name, functions), reach)
+        schema, _, called = name.rpartition(".")
+        reason = shown(functions.verdict(schema, called), reach)
         if reason:
             return f"{name}: {reason}"
-    generated = relation.calls if any(one.generated and one.name in masked for one in relation.columns) else ()
-    for name in (*relation.write_calls, *generated):
+    for name in relation.write_calls:
         reason = computing(name, functions, reach)
-        if not reason and masked and not _verdict(name, functions).constant:
-            reason = "what it gives does not depend on the row alone, which has masked columns"
         if reason:
             return f"{name}: {reason}"
+    hidden = [one.name for one in relation.columns if one.generated and one.name in masked]
+    if hidden and relation.calls and actions != _NEW:
+        return f"{relation.calls[0]} may compute the masked column {hidden[0]} anew"
     return ""
 
 
@@ -72,11 +77,6 @@ def firing(relation: Relation, actions: frozenset[str]) -> Iterator[Trigger]:
     for trigger in relation.triggers:
         if not actions or actions & read_trigger(trigger).actions:
             yield trigger
-
-
-def _verdict(name: str, functions: Functions) -> FunctionEffects:
-    schema, _, called = name.rpartition(".")
-    return functions.verdict(schema, called)
 
 
 def _row_shown(effects: FunctionEffects, relation: Relation, masked: frozenset[str]) -> str:

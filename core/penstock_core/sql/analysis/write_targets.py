@@ -154,7 +154,7 @@ class TargetRules(QueryRules):
         why = "" if not reached.has_rules else "rules"
         if reached.has_triggers:
             why = why or fired(reached, masked, actions, self.governed)
-        why = why or computed(reached, masked, self.governed)
+        why = why or computed(reached, masked, actions, self.governed)
         if why:
             raise refused(
                 f"{named} can't be written to: that runs code of the database's own which could show masked columns"

@@ -77,9 +77,7 @@ class Body:
     # Settings that it changes by set_config(), by name.
     settings: set[str] = field(default_factory=set)
     row: RowUse = field(default_factory=RowUse)
-    # It asks what time it is or who is asking; sends notices; ends transactions.
-    asks: bool = False
-    notices: bool = False
+    # It ends transactions.
     commits: bool = False
     # Why it is not understood; empty if it is.
     unknown: str = ""
@@ -228,7 +226,6 @@ class BodyReader:
             if setting is None:
                 raise NotUnderstood("it changes a setting whose name it computes")
             self.body.settings.add(setting)
-            self.body.asks = True
             return
         self.body.functions.add((schema[0] if schema else "", name))
 
@@ -287,9 +284,6 @@ class BodyReader:
             raise NotUnderstood("it names a type in a way that is not understood")
         else:
             self.body.types.add((names[0] if len(names) > 1 else "", names[-1]))
-
-    def session_value(self, _: ast.SQLValueFunction) -> None:
-        self.body.asks = True
 
 
 def idents(nodes: Any) -> list[str]:
@@ -358,7 +352,6 @@ _RULES: dict[type[ast.Node], str] = {
     ast.SubLink: "sublink",
     ast.SortBy: "sort",
     ast.TypeName: "type",
-    ast.SQLValueFunction: "session_value",
 }
 # Nothing but their parts matters.
 _PLAIN: frozenset[type[ast.Node]] = frozenset(

@@ -29,8 +29,6 @@ from penstock_core.sql.catalog.routine_bodies import read_body
 from penstock_core.sql.catalog.trigger_bodies import read_trigger
 from penstock_core.sql.syntax.type_names import name_parts
 
-# Values of these are printed and read by rules that no setting changes.
-_PLAIN_TYPES = words("text varchar bpchar name bool int2 int4 int8 numeric uuid void trigger")
 _PSEUDO_TYPES = words("trigger event_trigger void record internal anynonarray anyenum anyrange anymultirange") | words(
     "anycompatible anycompatiblearray anycompatiblenonarray anycompatiblerange anycompatiblemultirange cstring"
 )
@@ -66,8 +64,6 @@ class FunctionEffects:
     row_assigned: frozenset[str] = frozenset()
     row_whole: bool = False
     row_compared: bool = False
-    # The same for the same arguments at any time in any session, without a notice on the way.
-    constant: bool = True
     # A policy vouches for it, so that what it does is not asked; and if it can't be known, it may set what it likes.
     vouched: bool = False
     unbounded: bool = False
@@ -88,7 +84,6 @@ class FunctionEffects:
             row_assigned=self.row_assigned | other.row_assigned,
             row_whole=self.row_whole or other.row_whole,
             row_compared=self.row_compared or other.row_compared,
-            constant=self.constant and other.constant,
             vouched=self.vouched or other.vouched,
             unbounded=self.unbounded or other.unbounded,
         )
@@ -198,7 +193,7 @@ def _without_row(effects: FunctionEffects) -> FunctionEffects:
 
 
 def _computes(catalog: Catalog, name: str) -> bool:
-    """Whether that function of the system's, which an operator or aggregate is made of, only computes."""
+    """Whether that function of the system's only computes. One that calls itself immutable does, by any name."""
     return name in FUNCTIONS or name in catalog.constant_functions
 
 
@@ -214,18 +209,17 @@ class _Resolution:
     hazards: set[str] = field(default_factory=set)
     verbs: set[str] = field(default_factory=set)
     calls: set[Name] = field(default_factory=set)
-    constant: bool = True
 
     def effects(self) -> FunctionEffects:
         routine = self.routine
         self.calls.add((routine.schema, routine.name))
         if is_trusted(routine.extension, routine.name):
-            return FunctionEffects(calls=frozenset(self.calls), constant=False)
+            return FunctionEffects(calls=frozenset(self.calls))
         body = self.body
         if body.unknown:
             native = routine.language in ("c", "internal") and routine.volatility != "v"
             words = f"{routine.schema}.{routine.name} can't be analysed: {body.unknown}"
-            return FunctionEffects(unknown=words, native=native, calls=frozenset(self.calls), constant=False)
+            return FunctionEffects(unknown=words, native=native, calls=frozenset(self.calls))
         self._settings(body)
         self._types(body)
         reads = self._relations(body)
@@ -239,7 +233,6 @@ class _Resolution:
             self.verbs.add("select")
         if body.commits:
             self.hazards.add("COMMIT or ROLLBACK")
-        self.constant &= not (body.asks or body.notices or body.commits or reads or self.verbs)
         return FunctionEffects(
             unknown=self.unknown,
             hazards=tuple(sorted(self.hazards)),
@@ -251,7 +244,6 @@ class _Resolution:
             row_assigned=frozenset(body.row.assigned),
             row_whole=body.row.whole,
             row_compared=body.row.compared,
-            constant=self.constant,
         )
 
     @property
@@ -291,12 +283,10 @@ class _Resolution:
         routine = self.routine
         for schema, name in (routine.returns, *(one.type for one in routine.arguments), *sorted(body.types)):
             if (schema, name) == ("", _CURSOR) or (schema == _SYSTEM and name in (_CURSOR, *_PSEUDO_TYPES)):
-                self.constant &= name in _PLAIN_TYPES
                 continue
             schemas = self.catalog.user_types.get(name, ())
             candidates = [(schema, name)] if schema else [(place, name) for place in self._within(schemas)]
             builtin = schema in ("", _SYSTEM) and _is_builtin(name)
-            self.constant &= builtin and name in _PLAIN_TYPES
             if not builtin and not candidates:
                 self._fail(f"names the type {name}, which is not known")
             for key in candidates:
@@ -338,7 +328,6 @@ class _Resolution:
                     schema, kind = name_parts(column.type_name)[:2]
                     if schema != _SYSTEM:
                         self._type((schema, kind))
-        self.constant = False
         if not known:
             self._fail(f"names the type of {'.'.join(parts)}, which is not known")
 
@@ -416,12 +405,10 @@ class _Resolution:
             places = self._within(own) if not schema else tuple(place for place in own if place == _SYSTEM)
             extension = not schema and name in self.catalog.extension_functions
             self._call((place, name) for place in places)
-            self.constant &= not extension
             system = name in self.catalog.system_functions or name in FUNCTIONS
             if system or not (places or extension):
                 self._system_function(name)
         elif schema in self.catalog.extension_functions.get(name, ()):
-            self.constant = False
             if schema in self.catalog.user_functions.get(name, ()):
                 self._call([(schema, name)])
         else:
@@ -431,9 +418,7 @@ class _Resolution:
         self.callees |= frozenset(keys)
 
     def _system_function(self, name: str) -> None:
-        constant = name in self.catalog.constant_functions
-        self.constant &= constant
-        if constant or name in FUNCTIONS:
+        if _computes(self.catalog, name):
             return
         verb = WRITING_FUNCTIONS.get(name)
         if verb:
@@ -449,7 +434,6 @@ class _Resolution:
         """What an aggregate is made of."""
         for schema, name in self.routine.parts:
             self._part(schema, name)
-            self.constant &= schema == _SYSTEM and name in self.catalog.constant_functions
 
     def _part(self, schema: str, name: str) -> None:
         if schema != _SYSTEM:
@@ -467,7 +451,6 @@ class _Resolution:
                     self._fail(f"uses the operator {name}, which is not known")
                 for place, one in functions:
                     self._part(place, one)
-                self.constant = False
             elif name not in OPERATORS and name not in catalog.extension_operators:
                 self._fail(f"uses the operator {name}, which is not known")
 

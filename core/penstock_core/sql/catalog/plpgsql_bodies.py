@@ -22,14 +22,13 @@ from penstock_core.sql.syntax.type_names import type_node
 
 # RawParseMode: a statement, an expression, and an assignment to a variable of one, two or three names.
 _STATEMENT, _EXPRESSION, _ASSIGNMENTS = 0, 2, (3, 4, 5)
-_ERROR = 21
 # Statements of the tree that need no more than that their parts be read.
 _PLAIN = words("""
     PLpgSQL_stmt_block PLpgSQL_stmt_assign PLpgSQL_stmt_if PLpgSQL_if_elsif PLpgSQL_stmt_case PLpgSQL_case_when
     PLpgSQL_stmt_loop PLpgSQL_stmt_while PLpgSQL_stmt_fori PLpgSQL_stmt_fors PLpgSQL_stmt_forc PLpgSQL_stmt_foreach_a
     PLpgSQL_stmt_exit PLpgSQL_stmt_return PLpgSQL_stmt_return_next PLpgSQL_stmt_return_query PLpgSQL_stmt_assert
     PLpgSQL_stmt_execsql PLpgSQL_stmt_perform PLpgSQL_stmt_getdiag PLpgSQL_diag_item PLpgSQL_stmt_open
-    PLpgSQL_stmt_fetch PLpgSQL_stmt_close PLpgSQL_stmt_call PLpgSQL_exception_block PLpgSQL_exception
+    PLpgSQL_stmt_fetch PLpgSQL_stmt_close PLpgSQL_stmt_call PLpgSQL_stmt_raise PLpgSQL_exception_block PLpgSQL_exception
     PLpgSQL_condition PLpgSQL_raise_option PLpgSQL_function PLpgSQL_recfield PLpgSQL_row PLpgSQL_rec PLpgSQL_var
 """)
 _DYNAMIC = words("PLpgSQL_stmt_dynexecute PLpgSQL_stmt_dynfors dynquery")
@@ -161,9 +160,6 @@ class _Reader:
             case "PLpgSQL_type":
                 self._type(node["typname"])
                 return
-            case "PLpgSQL_stmt_raise":
-                self._sql.body.notices |= node.get("elog_level", _ERROR) < _ERROR
-                self._names.update(_words_in(node.get("condname", "")))
             case "PLpgSQL_stmt_commit" | "PLpgSQL_stmt_rollback":
                 self._sql.body.commits = True
             case "PLpgSQL_rec" | "PLpgSQL_row":

@@ -57,11 +57,14 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
-# Whether a check says the same of a row at any time and in any session.
+# Whether an expression says the same of a row at any time and in any session: functions of the database's own may have
+# been replaced since.
 _LASTING = """
-       k.conbin::text !~ '[{](COERCEVIAIO|SQLVALUEFUNCTION|XMLEXPR|JSON)' AND NOT EXISTS (
-           SELECT FROM regexp_matches(k.conbin::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
-           JOIN pg_proc p ON p.oid = called[1]::oid WHERE p.provolatile <> 'i')
+       EXPRESSION::text !~ '[{](COERCEVIAIO|SQLVALUEFUNCTION|XMLEXPR|JSON)' AND NOT EXISTS (
+           SELECT FROM regexp_matches(EXPRESSION::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
+           JOIN pg_proc p ON p.oid = called[1]::oid
+           LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
+           WHERE p.provolatile <> 'i' OR (p.oid >= 16384 AND e.objid IS NULL))
 """
 
 # Constraints, indexes that are unique or have an expression or predicate, and partition keys, each with the columns it
@@ -69,7 +72,7 @@ _LASTING = """
 _CONSTRAINTS = """
 SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
        k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
-       k.convalidated AND (k.conbin IS NULL OR (LASTING))
+       k.convalidated AND (k.conbin IS NULL OR (LASTING_CHECK))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND NOT k.convalidated))
   AND k.conkey IS NOT NULL AND OWN_RELATION
@@ -80,7 +83,7 @@ SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' EL
              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0
            UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0
            UNION SELECT 0 WHERE concat(i.indexprs::text, i.indpred::text) LIKE '%:varattno 0 %'),
-       NULL, NULL, false, false, i.indisvalid
+       NULL, NULL, false, false, i.indisvalid AND LASTING_INDEX
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
 UNION ALL
@@ -93,7 +96,15 @@ SELECT p.partrelid::text, 'k', ARRAY(
        NULL, NULL, false, false, true
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
-""".replace("LASTING", _LASTING)
+""".replace("LASTING_CHECK", _LASTING.replace("EXPRESSION", "k.conbin")).replace(
+    "LASTING_INDEX",
+    """NOT EXISTS (
+           SELECT FROM regexp_matches(concat(i.indexprs::text, i.indpred::text), ':(?:funcid|opfuncid) ([0-9]+)', 'g')
+               AS called
+           JOIN pg_proc p ON p.oid = called[1]::oid
+           LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
+           WHERE p.oid >= 16384 AND e.objid IS NULL)""",
+)
 
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
@@ -125,6 +136,8 @@ WITH expression(relation, moment, classid, objid) AS (
     UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
     UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
                                                                                     OR indpred IS NOT NULL
+    UNION ALL SELECT partrelid, 'w', 'pg_class'::regclass, partrelid FROM pg_partitioned_table
+              WHERE partexprs IS NOT NULL
 )
 """
 

@@ -183,6 +183,17 @@ CREATE FUNCTION app.brief(t text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELE
 CREATE TABLE app.fitted (id int PRIMARY KEY, ssn text CHECK (app.fits(ssn)), note text);
 CREATE TABLE app.briefed (id int PRIMARY KEY, ssn text CHECK (app.brief(ssn)), note text);
 CREATE INDEX briefed_slug ON app.briefed (app.slugify(note));
+CREATE TABLE app.plainly (id int PRIMARY KEY, note text CHECK (app.fits(note)));
+CREATE TABLE app.indexed (id int PRIMARY KEY, ssn text, note text);
+CREATE INDEX indexed_slug ON app.indexed (app.slugify(ssn));
+CREATE TABLE app.generated (
+    id int PRIMARY KEY, ssn text, note text, slug text GENERATED ALWAYS AS (app.slugify(ssn)) STORED
+);
+CREATE TRIGGER touch BEFORE UPDATE ON app.generated FOR EACH ROW WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION public.watch();
+CREATE FUNCTION app.placed(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT public.peek(1) || t $$;
+CREATE TABLE app.parted (id int, note text) PARTITION BY LIST (app.placed(note));
+CREATE TABLE app.parted_all PARTITION OF app.parted DEFAULT;
 CREATE TABLE app.walled (id int PRIMARY KEY, tenant int, ssn text);
 ALTER TABLE app.walled ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON app.walled USING (tenant = app.tenant());
@@ -201,7 +212,7 @@ CREATE FUNCTION public.text_mail(text) RETURNS text LANGUAGE sql AS 'SELECT publ
 
 def fill(people: Sequence[tuple[object, ...]]) -> str:
     tables = ("account", "audited", "peeked", "gated", "called", "worn", "hidden", "aliased", "transited", "fitted",
-              "briefed", "off", "computed")  # fmt: skip
+              "briefed", "off", "computed", "indexed", "generated")  # fmt: skip
     rows = [(number, people[number - 1][1]) for number in (1, 2, 3)]
     lines = [
         f"INSERT INTO app.{name} (id, ssn, note) VALUES ({number}, '{ssn}', 'note');"
@@ -209,7 +220,8 @@ def fill(people: Sequence[tuple[object, ...]]) -> str:
         for number, ssn in rows
     ]
     lines += [f"INSERT INTO app.walled VALUES ({number}, {number}, '{ssn}');" for number, ssn in rows]
-    return "\n".join(["SET session_replication_role = replica;", *lines, "INSERT INTO app.noted VALUES (1, 'x');"])
+    return "\n".join(["SET session_replication_role = replica;", *lines, "INSERT INTO app.noted VALUES (1, 'x');",
+                      "INSERT INTO app.plainly VALUES (1, 'x');"])  # fmt: skip
 
 
 PASS: dict[str, str] = {
@@ -248,7 +260,8 @@ PASS: dict[str, str] = {
     "trigger that keeps what nobody masks": "UPDATE app.noted SET note = 'y'; SELECT line FROM log ORDER BY id",
     "trigger that does not fire": "INSERT INTO app.peeked VALUES (9, '4', 'x') RETURNING note",
     "trigger that is switched off": "UPDATE app.off SET note = ssn RETURNING note",
-    "check by a function": "UPDATE app.briefed SET note = ssn RETURNING note",
+    "check by a function": "INSERT INTO app.briefed VALUES (9, '4', 'x') RETURNING ssn",
+    "check by a function of what nobody masks": "UPDATE app.plainly SET note = 'y' WHERE id = 1",
     "row security by a setting": "SET app.tenant = '2'; SELECT id, ssn FROM app.walled",
     "lock by a constant": "SELECT pg_try_advisory_xact_lock(123), pg_advisory_xact_lock(hashtext('job'))",
     "pause by a constant": "SELECT pg_sleep(0)",
@@ -285,6 +298,10 @@ DENY: dict[str, str] = {
     "trigger with the rows as a table": "UPDATE app.transited SET note = 'x' WHERE id = 1",
     "trigger that writes where another keeps the row": "INSERT INTO app.relayed VALUES (1, 'x')",
     "trigger that reads another table": "INSERT INTO app.stamped VALUES (1, 'x')",
+    "check by a function that may have changed": "UPDATE app.briefed SET note = 'x' WHERE id = 1",
+    "index by a function that may have changed": "UPDATE app.indexed SET note = 'x' WHERE id = 1",
+    "generated column by a function that may have changed": "UPDATE app.generated SET note = 'x' WHERE id = 1",
+    "partition by a function": "INSERT INTO app.parted VALUES (1, 'x')",
     "check by a setting": "SET app.bound = '4'; UPDATE app.fitted SET note = 'x'",
     "lock by a row": "SELECT pg_try_advisory_lock(id) FROM u",
     "lock by a subquery": "SELECT pg_try_advisory_lock((SELECT salary FROM u WHERE id = 1))",

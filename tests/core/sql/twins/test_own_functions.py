@@ -222,7 +222,6 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "the row as a whole": effects(row_whole=False),
     "rows that are compared": effects(row_compared=False),
     "fields that are set": effects(row_assigned=frozenset()),
-    "what depends on more than its arguments": effects(constant=True),
     "overloads": one_overload,
     "paths": bare_names_mean_what_they_seem,
     "defaults": defaults_are_overlooked,
