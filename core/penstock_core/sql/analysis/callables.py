@@ -26,6 +26,7 @@ from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.resolve.name_resolution import Names, is_builtin_type
+from penstock_core.sql.syntax.type_names import name_parts
 
 # Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
@@ -86,8 +87,25 @@ class CodeRules(ABC):
         else:
             self.own_functions.run(name, functions.named(name))
 
+    def type_unseen(self, schema: str, name: str) -> None:
+        """Where nothing is masked: functions that a value of that type, in whatever schema if it is bare, may run."""
+        for key, functions in self.catalog.type_functions.items():
+            if key[1] == name.removeprefix("_") and schema in ("", key[0]):
+                for function in functions:
+                    effects = self.governed.functions.verdict(*function)
+                    self.own_functions.run(f"{'.'.join(function)} (run by type {'.'.join(key)})", effects)
+
+    def row_unseen(self, relation: Relation) -> None:
+        """Likewise of a relation's columns and row."""
+        if self.catalog.type_functions and not self.masked:
+            self.type_unseen(relation.schema, relation.name)
+            for column in relation.columns:
+                schema, name = name_parts(column.type_name)[:2]
+                self.type_unseen(schema, name)
+
     def read_unseen(self, relation: Relation) -> None:
-        """Where nothing is masked: functions that views, row security policies and generated columns run."""
+        """Functions that views, row security policies and generated columns run."""
+        self.row_unseen(relation)
         for name in self.governed.calling.get(relation.key, ()):
             schema, _, called = name.rpartition(".")
             if (schema, called) in self.catalog.routines:

@@ -320,9 +320,10 @@ class ExpressionRules(CodeRules, ABC):
     def type_name(self, node: ast.TypeName, scope: Scope) -> None:
         """A type in a cast or column list: its input function, domain checks and casts are code that runs."""
         self.expression(node.typmods, scope)
-        if not self.masked:
-            return
         names = idents(node.names)
+        if not self.masked:
+            self.type_unseen(names[-2] if len(names) > 1 else "", names[-1])
+            return
         if node.pct_type or node.setof or len(names) > 2:
             raise refused(f"type {'.'.join(names)} is written in a way that is not understood", "name the type plainly")
         name = names[-1]

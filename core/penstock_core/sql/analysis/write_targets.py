@@ -182,6 +182,7 @@ class TargetRules(QueryRules):
         for key, effects in self._reached(relation, effect).items():
             actions = frozenset[str]().union(*(one.actions for one in effects))
             reached = self.catalog.relations[key]
+            self.row_unseen(reached)
             known = frozenset[str]() if _UNKNOWN in effects else actions
             for name, function in functions_of(reached, known, self.governed.functions):
                 self.own_functions.run(f"{'.'.join(name)} (run by writing to {'.'.join(key)})", function)

@@ -311,6 +311,7 @@ class _Resolution:
             self._fail(f"has {word} in a place that is not followed")
 
     def _type(self, key: RelationName) -> None:
+        self._call(self.catalog.type_functions.get(key, ()))
         if key in self.catalog.coded_types or key in self.catalog.cast_types or not self._is_safe(key):
             self.hazards.add(f"type {'.'.join(key)}")
 

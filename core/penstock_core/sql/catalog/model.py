@@ -204,6 +204,9 @@ class Catalog:
     # (schema, name) of types whose mere values run code of the user's: domains with such checks (a literal beside one
     # becomes one), sources of cast functions, types that such functions compare; and what is made of them.
     coded_types: frozenset[RelationName] = frozenset()
+    # (schema, name) of types → functions of the user's that run where their values are made or converted: checks of
+    # domains, casts; also of what is made of such types.
+    type_functions: dict[RelationName, tuple[RelationName, ...]] = field(default_factory=dict)
     # (schema, name) of types that a cast function of the user's leads to from one of the system's types.
     cast_types: frozenset[RelationName] = frozenset()
     # A cast between two of the system's types (`int4 to text`) that runs code of the user's without being written.

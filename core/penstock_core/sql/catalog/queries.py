@@ -264,6 +264,22 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND
 WHERE p.oid >= 16384 AND m.objid IS NULL
 """
 
+# Functions of the user's that turn something into a value of a type, or that into something else.
+_CONVERSIONS = """
+SELECT DISTINCT n.nspname, t.typname, fn.nspname, p.proname
+FROM (
+    SELECT k.contypid, CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+    FROM pg_constraint k JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+    LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+    WHERE k.contypid <> 0 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    UNION ALL SELECT castsource, castfunc FROM pg_cast WHERE castfunc >= 16384
+    UNION ALL SELECT casttarget, castfunc FROM pg_cast WHERE castfunc >= 16384
+) AS used(type, function)
+JOIN pg_type t ON t.oid = used.type JOIN pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_proc p ON p.oid = used.function JOIN pg_namespace fn ON fn.oid = p.pronamespace
+WHERE p.oid >= 16384 AND n.nspname <> 'pg_catalog'
+"""
+
 # Types that are compared by functions of the user's, and functions of theirs that indexes compare by.
 _ORDERS = """
 SELECT DISTINCT n.nspname, t.typname, c.opcdefault, k.relname, kn.nspname, p.proname, pn.nspname, x.extname
@@ -322,6 +338,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("operators", _document(_OPERATORS, 5)),
     ("types", _document(_TYPES, 6)),
     ("casts", _document(_CASTS, 5)),
+    ("conversions", _document(_CONVERSIONS, 4)),
     ("orders", _document(_ORDERS, 8)),
     ("events", _document(_EVENTS, 2)),
     ("settings", _document(_SETTINGS, 1)),

@@ -64,6 +64,7 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         safe_types=types.safe,
         coded_types=types.coded,
         cast_types=types.cast,
+        type_functions=types.functions,
         implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for name, _ in rows["system_functions"]),
         constant_functions=frozenset(name for name, constant in rows["system_functions"] if constant),

@@ -8,7 +8,7 @@ import pytest
 from tests.core.sql.test_governor import KEY, PLAIN, reason, rule, table
 
 from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog.model import Catalog, Relation, Routine, Trigger
+from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine, Trigger
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.governor import Governor
 
@@ -70,6 +70,7 @@ RELATIONS = (
     replace(table("public", "seen", "id"), kind="v", calls=("app.wipe",)),
     replace(table("public", "over", "id"), kind="v", sources=frozenset({("public", "seen")})),
     table("public", "walled", "id", calls=("app.plain",)),
+    Relation("public", "typed", "r", (Column("x", "app.picky", "pg_catalog.text", "app.picky", "S"),)),
 )
 CATALOG = Catalog(
     relations={one.key: one for one in RELATIONS},
@@ -77,6 +78,8 @@ CATALOG = Catalog(
     user_functions={one.name: ("app",) for one in ROUTINES},
     user_operators=frozenset({"%%%", "<=>"}),
     operator_functions={"%%%": (("app", "wipe"),), "<=>": (("app", "plain"),)},
+    user_types={"picky": ("app",), "mild": ("app",)},
+    type_functions={("app", "picky"): (("app", "wipe"),), ("app", "mild"): (("app", "plain"),)},
     system_functions=frozenset({"count", "pg_sleep", "nextval"}),
 )
 
@@ -102,6 +105,10 @@ def decide(text: str, policies: PolicySet = READING) -> Decision:
         ("SELECT id FROM seen", "delete"),
         ("SELECT id FROM over", "delete"),
         ("SELECT (o).wipe FROM orders o", "delete"),
+        ("SELECT '1'::app.picky", "delete"),
+        ("SELECT '{1}'::picky[]", "delete"),
+        ("SELECT x FROM typed", "delete"),
+        ("PREPARE p (picky) AS SELECT 1", "delete"),
         ("PREPARE p AS SELECT app.wipe()", "delete"),
         ("COPY (SELECT app.wipe()) TO STDOUT", "delete"),
         ("EXPLAIN SELECT app.wipe()", "delete"),
@@ -114,7 +121,13 @@ def test_a_function_needs_the_verbs_of_what_it_does(text: str, verb: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["INSERT INTO watched VALUES ('1')", "INSERT INTO checked VALUES ('1')", "INSERT INTO filled VALUES ('1')"]
+    "text",
+    [
+        "INSERT INTO watched VALUES ('1')",
+        "INSERT INTO checked VALUES ('1')",
+        "INSERT INTO filled VALUES ('1')",
+        "INSERT INTO typed VALUES ('1')",
+    ],
 )
 def test_what_a_write_sets_off_needs_them_too(text: str) -> None:
     inserting = replace(READING, allow=frozenset({"select", "insert"}))
@@ -128,7 +141,15 @@ def test_a_trigger_that_does_not_fire_needs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["SELECT app.plain()", "SELECT app.read()", "SELECT 1 <=> 2", "SELECT id FROM walled", "CALL app.greet()"]
+    "text",
+    [
+        "SELECT app.plain()",
+        "SELECT app.read()",
+        "SELECT 1 <=> 2",
+        "SELECT id FROM walled",
+        "CALL app.greet()",
+        "SELECT '1'::mild",
+    ],
 )
 def test_what_only_reads_needs_no_more_than_select(text: str) -> None:
     assert decide(text).denial is None
