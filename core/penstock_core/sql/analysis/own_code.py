@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock_core.sql.catalog.function_effects import FunctionEffects, Functions
+from penstock_core.sql.catalog.function_effects import FunctionEffects
+from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Relation, RelationName, Trigger
 from penstock_core.sql.catalog.trigger_bodies import read_trigger
 from penstock_core.sql.masking.function_access import computing, shown

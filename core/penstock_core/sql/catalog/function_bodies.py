@@ -1,7 +1,7 @@
 """What the body of a function names: relations, functions, operators, types, and what it does to a trigger's row.
 
 Only what the text says, without a catalog: bare names stay bare, since they mean what the caller's search path makes of
-them. What they come to belongs to `function_effects.py`, PL/pgSQL to `plpgsql_bodies.py`. A body that holds anything
+them. What they come to belongs to `body_names.py`, PL/pgSQL to `plpgsql_bodies.py`. A body that holds anything
 which is not listed here is not understood, so that new syntax starts as unknown.
 """
 

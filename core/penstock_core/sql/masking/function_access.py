@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from penstock_core.sql.catalog.function_effects import FunctionEffects, Functions
+from penstock_core.sql.catalog.function_effects import FunctionEffects
+from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, RelationName
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
 from penstock_core.resources.vocabulary import column_parts
-from penstock_core.sql.catalog.function_effects import Functions
+from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.masks import MaskWriter

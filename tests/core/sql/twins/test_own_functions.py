@@ -18,9 +18,12 @@ from penstock_core.policy.effective import Rule
 from penstock_core.sql.analysis import write_targets
 from penstock_core.sql.analysis.function_calls import OwnFunctions
 from penstock_core.sql.analysis.statements import Rewriter
-from penstock_core.sql.catalog import function_effects, plpgsql_bodies
+from penstock_core.sql.catalog import functions as functions_module
+from penstock_core.sql.catalog import plpgsql_bodies
+from penstock_core.sql.catalog.body_names import BodyNames
 from penstock_core.sql.catalog.function_bodies import Body
-from penstock_core.sql.catalog.function_effects import NOTHING, FunctionEffects, Functions, _Resolution
+from penstock_core.sql.catalog.function_effects import NOTHING, FunctionEffects
+from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.routine_bodies import read_body
 from penstock_core.sql.catalog.trigger_bodies import read_trigger
 from penstock_core.sql.catalog.view_lineage import _Reader
@@ -168,7 +171,7 @@ def body(**neutral: Any) -> Callable[[Patch], None]:
         def read(routine: Any) -> Body:
             return replace(read_body(routine), **neutral)
 
-        patch.setattr(function_effects, "read_body", read)
+        patch.setattr(functions_module, "read_body", read)
 
     return switch_off
 
@@ -185,11 +188,11 @@ def one_overload(patch: Patch) -> None:
 
 
 def bare_names_mean_what_they_seem(patch: Patch) -> None:
-    patch.setattr(_Resolution, "path", property(lambda _: ("pg_catalog", "public")))
+    patch.setattr(BodyNames, "path", property(lambda _: ("pg_catalog", "public")))
 
 
 def defaults_are_overlooked(patch: Patch) -> None:
-    patch.setattr(function_effects, "read_body", lambda routine: read_body(replace(routine, defaults="")))
+    patch.setattr(functions_module, "read_body", lambda routine: read_body(replace(routine, defaults="")))
 
 
 def calls_are_overlooked(patch: Patch) -> None:
@@ -197,11 +200,11 @@ def calls_are_overlooked(patch: Patch) -> None:
 
 
 def conditions_are_overlooked(patch: Patch) -> None:
-    patch.setattr(function_effects, "read_trigger", lambda one: replace(read_trigger(one), condition=Body()))
+    patch.setattr(functions_module, "read_trigger", lambda one: replace(read_trigger(one), condition=Body()))
 
 
 def transitions_are_overlooked(patch: Patch) -> None:
-    patch.setattr(function_effects, "read_trigger", lambda one: replace(read_trigger(one), transitions=False))
+    patch.setattr(functions_module, "read_trigger", lambda one: replace(read_trigger(one), transitions=False))
 
 
 def only_the_relation_itself(patch: Patch) -> None:
@@ -209,7 +212,7 @@ def only_the_relation_itself(patch: Patch) -> None:
 
 
 def parts_are_overlooked(patch: Patch) -> None:
-    patch.setattr(_Resolution, "_parts", lambda _: None)
+    patch.setattr(BodyNames, "_parts", lambda _: None)
 
 
 MUTATIONS: dict[str, Callable[[Patch], None]] = {
@@ -232,8 +235,8 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "parts of aggregates": parts_are_overlooked,
     "operators": body(operators=set()),
     "types": body(types=set()),
-    "types of arguments": nothing(_Resolution, "_types"),
-    "settings by clause": nothing(_Resolution, "_settings"),
+    "types of arguments": nothing(BodyNames, "_types"),
+    "settings by clause": nothing(BodyNames, "_settings"),
     "functions by a field": body(attributes=set()),
     "names of tables of WITH": body(perhaps_reads=set()),
     "what the parser leaves out": nothing(plpgsql_bodies._Reader, "leftovers"),
