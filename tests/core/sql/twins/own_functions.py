@@ -94,6 +94,8 @@ CREATE FUNCTION app.by_hint() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
     RAISE NOTICE 'x' USING HINT = (SELECT ssn FROM public.u WHERE id = 1); RETURN 1; END $$;
 CREATE FUNCTION app.by_declaration() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r public.mood := public.peek(1);
     BEGIN RETURN 'x'; END $$;
+CREATE FUNCTION app.by_bare_declaration() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r mood := public.peek(1);
+    BEGIN RETURN 'x'; END $$;
 CREATE FUNCTION app.by_subscript(a int[]) RETURNS int[] LANGUAGE plpgsql AS $$ BEGIN
     a[(SELECT salary FROM public.u WHERE id = 1)] := 1; RETURN a; END $$;
 CREATE FUNCTION app.by_cte() RETURNS bigint LANGUAGE sql
@@ -309,7 +311,7 @@ DENY: dict[str, str] = {
         name.replace("_", " "): f"SELECT app.{name}({arguments})"
         for name, arguments in {
             "through_a_view": "", "of_a_child": "", "of_statistics": "", "atomically": "", "definer": "",
-            "by_cursor": "", "by_condition": "", "by_exit": "", "by_error": "", "by_hint": "", "by_declaration": "",
+            "by_cursor": "", "by_condition": "", "by_exit": "", "by_error": "", "by_hint": "", "by_declaration": "", "by_bare_declaration": "",
             "by_subscript": "'{}'", "by_cte": "", "by_name_of_a_cte": "", "by_operator": "1", "by_type": "1",
             "by_argument": "1", "by_variable": "1", "by_sql": "", "by_setting": "", "by_clause": "", "by_command": "",
             "changed": "", "compared_by_key": "", "emptied": "",

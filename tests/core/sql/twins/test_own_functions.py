@@ -108,7 +108,7 @@ def test_a_policy_vouches_for_what_cannot_be_analysed(twins: Twins) -> None:
         ("UPDATE app.hidden SET note = 'x' WHERE id = 1", "app.hide"),
         ("SELECT app.titled(line) FROM log", "app.titled"),
         ("CALL app.spilt()", "app.spilt"),
-        ("UPDATE app.fitted SET note = 'x'", "app.fits"),
+        ("INSERT INTO app.stamped VALUES (9, 'x')", "app.stamp"),
     ):
         assert twins.governor().decide(text, ("public",)).action is Action.DENY
         allowed = governed_by(twins, allow_functions=vouched(name)).decide(text, ("public",))
