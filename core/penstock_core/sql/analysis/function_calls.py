@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from penstock_core.sql.allowlists.functions import WRITING_FUNCTIONS
 from penstock_core.sql.analysis.facts import Facts
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
@@ -38,7 +39,8 @@ class OwnFunctions:
         for schema, called in sorted(effects.calls):
             self.denied((schema, called) if schema else (called,))
         unlimited = bool(effects.unknown) and not effects.native
-        self.facts.writes |= effects.vouched or unlimited
+        changes = any(called in WRITING_FUNCTIONS for _, called in effects.calls)
+        self.facts.writes |= effects.vouched or unlimited or changes
         if effects.unbounded or unlimited:
             self.facts.changes_search_path = True
             self.facts.resets_search_path = False

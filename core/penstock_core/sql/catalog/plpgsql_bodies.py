@@ -47,6 +47,8 @@ _TYPE_WORDS = TYPES | words("""
     bigint binary boolean character char decimal double float int integer national nchar numeric precision real
     smallint time timestamp varying with without zone bit interval year month day hour minute second pg_catalog
 """)
+# What may stand where a declaration has a type.
+_DECLARED = words("alias cursor no record refcursor scroll")
 _SIGNS = frozenset({";", ",", "(", ")", ".", "..", ":=", "=", "%", "<<", ">>", "[", "]", "#", "-", "+"})
 # Types that stand for others in the header that the parser is given; it needs to know rows from values alone.
 _PSEUDO = {"trigger": "trigger", "event_trigger": "event_trigger", "void": "void", "record": "record"}
@@ -89,8 +91,8 @@ def _row_types(source: str) -> tuple[str, set[tuple[str, ...]]]:
 
 
 def _declared_types(source: str, instead: str) -> tuple[str, set[Name]]:
-    """The source with another type in place of those that are declared with a schema, which the parser does not know;
-    and their names.
+    """The source with another type in place of those that are the user's, which the parser does not know; and their
+    names.
     """
     named: set[Name] = set()
     pieces, end = [], 0
@@ -106,8 +108,14 @@ def _declared_types(source: str, instead: str) -> tuple[str, set[Name]]:
         schema, dot, name, behind = [*words[first : first + 4], "", "", "", ""][:4]
         if dot == "." and behind not in (".", "%") and schema != "pg_catalog":
             named.add((schema.strip('"'), name.strip('"')))
-            pieces.append(f"{source[end : tokens[first][0]]}{instead}")
-            end = tokens[first + 2][1]
+            last = first + 2
+        elif dot not in (".", "%") and schema.strip('"').isidentifier() and schema not in _TYPE_WORDS | _DECLARED:
+            named.add(("", schema.strip('"')))
+            last = first
+        else:
+            continue
+        pieces.append(f"{source[end : tokens[first][0]]}{instead}")
+        end = tokens[last][1]
     return "".join([*pieces, source[end:]]), named
 
 

@@ -116,15 +116,17 @@ def test_rows_may_be_returned_one_by_one_or_from_a_query() -> None:
     assert "EXECUTE" in read_body(executed).unknown
 
 
-def test_what_a_declaration_of_an_unknown_type_hides_is_left_over() -> None:
-    body = read("DECLARE m mood := spy(1); BEGIN RETURN 1; END")
-    assert (body.unknown, body.left) == ("", {"mood", "spy"})
-    named = read("DECLARE m app.mood := spy(1); n app.row; BEGIN n.a := m; RETURN 1; END")
-    assert (named.unknown, named.left) == ("", {"spy"})
-    assert named.types >= {("app", "mood"), ("app", "row")}
-    plain = read("DECLARE m app.mood := spy(1); BEGIN RETURN 1; END")
-    assert (plain.functions, plain.left) == ({("", "spy")}, set())
-    assert ("app", "mood") in plain.types
+def test_what_is_declared_of_an_unknown_type_is_read() -> None:
+    for name, kind in (("mood", ("", "mood")), ("app.mood", ("app", "mood"))):
+        body = read(f"DECLARE m CONSTANT {name} := spy(1)::{name}; BEGIN RETURN 1; END")
+        assert (body.unknown, body.functions, body.left) == ("", {("", "spy")}, set())
+        assert kind in body.types
+
+
+def test_what_a_declaration_of_a_row_hides_is_left_over() -> None:
+    body = read("DECLARE m app.mood := spy(1); n row; BEGIN n.a := m; RETURN 1; END")
+    assert (body.unknown, body.left) == ("", {"spy"})
+    assert body.types >= {("app", "mood"), ("", "row")}
 
 
 def test_types_of_columns_and_rows_are_told() -> None:

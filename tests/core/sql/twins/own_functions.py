@@ -61,6 +61,10 @@ CREATE FUNCTION app.line_slug(l public.log) RETURNS text LANGUAGE sql AS $$ SELE
 CREATE FUNCTION app.on_path(t text) RETURNS text LANGUAGE sql SET search_path = pg_catalog AS $$ SELECT initcap(t) $$;
 CREATE FUNCTION app.old_plain() RETURNS SETOF text LANGUAGE sql SET search_path = attic, pg_temp
     AS $$ SELECT plain FROM u ORDER BY id $$;
+CREATE TABLE app.told (id int PRIMARY KEY, ssn text, note text);
+CREATE FUNCTION app.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_notify('told', NEW.id || ' ' || NEW.note); RETURN NEW; END $$;
+CREATE TRIGGER tell AFTER UPDATE ON app.told FOR EACH ROW EXECUTE FUNCTION app.tell();
 CREATE FUNCTION app.calm(t text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$ BEGIN RETURN t; END $$;
 
 -- What may not run.
@@ -94,8 +98,9 @@ CREATE FUNCTION app.by_hint() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
     RAISE NOTICE 'x' USING HINT = (SELECT ssn FROM public.u WHERE id = 1); RETURN 1; END $$;
 CREATE FUNCTION app.by_declaration() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r public.mood := public.peek(1);
     BEGIN RETURN 'x'; END $$;
-CREATE FUNCTION app.by_bare_declaration() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r mood := public.peek(1);
-    BEGIN RETURN 'x'; END $$;
+CREATE FUNCTION app.a_line() RETURNS public.log LANGUAGE sql AS $$ SELECT 1, email, 2 FROM public.u WHERE id = 1 $$;
+CREATE FUNCTION app.by_declared_row() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r log := app.a_line(); BEGIN
+    r.n := 1; RETURN r.line; END $$;
 CREATE FUNCTION app.by_subscript(a int[]) RETURNS int[] LANGUAGE plpgsql AS $$ BEGIN
     a[(SELECT salary FROM public.u WHERE id = 1)] := 1; RETURN a; END $$;
 CREATE FUNCTION app.by_cte() RETURNS bigint LANGUAGE sql
@@ -214,7 +219,7 @@ CREATE FUNCTION public.text_mail(text) RETURNS text LANGUAGE sql AS 'SELECT publ
 
 def fill(people: Sequence[tuple[object, ...]]) -> str:
     tables = ("account", "audited", "peeked", "gated", "called", "worn", "hidden", "aliased", "transited", "fitted",
-              "briefed", "off", "computed", "indexed", "generated")  # fmt: skip
+              "briefed", "off", "computed", "told", "indexed", "generated")  # fmt: skip
     rows = [(number, people[number - 1][1]) for number in (1, 2, 3)]
     lines = [
         f"INSERT INTO app.{name} (id, ssn, note) VALUES ({number}, '{ssn}', 'note');"
@@ -260,6 +265,7 @@ PASS: dict[str, str] = {
     "trigger that keeps the client's own row": "INSERT INTO app.audited VALUES (9, '4', 'x'); SELECT line FROM log"
     " ORDER BY id",
     "trigger that keeps what nobody masks": "UPDATE app.noted SET note = 'y'; SELECT line FROM log ORDER BY id",
+    "trigger that tells who listens": "UPDATE app.told SET note = 'y' RETURNING id, ssn",
     "trigger that does not fire": "INSERT INTO app.peeked VALUES (9, '4', 'x') RETURNING note",
     "trigger that is switched off": "UPDATE app.off SET note = ssn RETURNING note",
     "check by a function": "INSERT INTO app.briefed VALUES (9, '4', 'x') RETURNING ssn",
@@ -311,7 +317,8 @@ DENY: dict[str, str] = {
         name.replace("_", " "): f"SELECT app.{name}({arguments})"
         for name, arguments in {
             "through_a_view": "", "of_a_child": "", "of_statistics": "", "atomically": "", "definer": "",
-            "by_cursor": "", "by_condition": "", "by_exit": "", "by_error": "", "by_hint": "", "by_declaration": "", "by_bare_declaration": "",
+            "by_cursor": "", "by_condition": "", "by_exit": "", "by_error": "", "by_hint": "", "by_declaration": "",
+            "by_declared_row": "",
             "by_subscript": "'{}'", "by_cte": "", "by_name_of_a_cte": "", "by_operator": "1", "by_type": "1",
             "by_argument": "1", "by_variable": "1", "by_sql": "", "by_setting": "", "by_clause": "", "by_command": "",
             "changed": "", "compared_by_key": "", "emptied": "",
