@@ -38,8 +38,11 @@ UNTRUSTED_EXTENSION_FUNCTIONS: frozenset[str] = words("""
     st_estimated_extent st_estimatedextent st_findextent st_find_extent
 """)
 
-# Of PostGIS only what these begin: what else there is keeps tables, versions and locks.
-_POSTGIS = ("st_", "_st_", "box2d", "box3d", "geography", "geometry", "gidx_", "gserialized_", "spheroid_")
+# Of PostGIS only what these begin: what else there is keeps tables, extensions and locks.
+_POSTGIS = (
+    "st_", "_st_", "box2d", "box3d", "geography", "geometry", "gidx_", "gserialized_", "postgis_geos_version",
+    "postgis_lib_version", "postgis_typmod_", "postgis_version", "spheroid_",
+)  # fmt: skip
 
 
 def is_trusted(extension: str | None, function: str) -> bool:

@@ -84,7 +84,7 @@ class OwnFunctions:
             if self.governed.masked:
                 if self.governed.governs(relation):
                     where = f"{relation.schema}.{relation.name}"
-                    raise user_function(name, f"it writes to {where}, part of which is masked for you")
+                    raise user_function(name, f"it writes to {where}, which has masked columns")
                 self.writable(relation, write)
 
     def _guarded(self, name: str, write: Write, relation: Relation) -> None:

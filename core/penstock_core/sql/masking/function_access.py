@@ -49,7 +49,7 @@ def shown(effects: FunctionEffects, reach: Reach) -> str:
         closed = reach.closed(key)
         if closed is not None:
             through = "" if closed == key else f" through {'.'.join(key)}"
-            return f"it reads {'.'.join(closed)}{through}, part of which is masked for you"
+            return f"it reads {'.'.join(closed)}{through}, which you may not read as it is stored"
     return ""
 
 

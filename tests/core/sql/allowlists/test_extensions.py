@@ -123,6 +123,7 @@ def test_vectors_are_usable(postgres16: EmbeddedPostgres) -> None:
     [
         "st_area", "st_distance", "st_dwithin", "st_intersects", "st_makepoint", "st_setsrid", "st_transform",
         "st_asgeojson", "st_geomfromtext", "st_x", "_st_asgml", "geometry_eq", "geography_overlaps", "box2d",
+        "postgis_typmod_srid", "postgis_lib_version",
     ],
 )  # fmt: skip
 def test_postgis_computes_by_what_its_functions_are_called(name: str) -> None:

@@ -40,7 +40,7 @@ def test_views_and_parents_lead_to_what_is_masked() -> None:
 def test_a_function_shows_what_it_reads() -> None:
     assert shown(replace(NOTHING, reads=frozenset({("public", "log")})), REACH) == ""
     assert shown(replace(NOTHING, reads=frozenset({("public", "over")})), REACH) == (
-        "it reads public.people through public.over, part of which is masked for you"
+        "it reads public.people through public.over, which you may not read as it is stored"
     )
     assert shown(replace(NOTHING, unknown="it is not known"), REACH) == "it is not known"
     assert "function pg_sleep" in shown(replace(NOTHING, hazards=("function pg_sleep",)), REACH)
