@@ -10,17 +10,18 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.analysis.facts import Facts
-from penstock_core.sql.analysis.row_limits import row_limit
-from penstock_core.sql.analysis.statements import Rewriter
+from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
+from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.authorize.row_limits import row_limit
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
+from penstock_core.sql.bind.references import Bound
+from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.resolve.name_resolution import Names
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse
@@ -123,7 +124,7 @@ class _Judge:
     governed: Governed
     substitutions: Substitutions
     # Kept for what a refused text had been found to be.
-    facts: Facts = field(default_factory=Facts)
+    bound: Bound = field(default_factory=Bound)
 
     @classmethod
     def of(cls, policies: PolicySet | None, catalog: Catalog, writer: MaskWriter) -> _Judge | None:
@@ -133,7 +134,7 @@ class _Judge:
         return cls(governed, Substitutions(governed, writer))
 
     def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
-        self.facts = Facts()
+        self.bound = Bound()
         try:
             return self._analyse(text, search_path, temporary)
         except Refused as refusal:
@@ -145,60 +146,53 @@ class _Judge:
             return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
 
     def _analyse(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+        """Bind, authorize, edit, prove."""
+        governed, catalog = self.governed, self.governed.catalog
         statements = parse(text)
-        catalog = self.governed.catalog
-        if self.governed.masked and catalog.implicit_cast:
+        if governed.masked and catalog.implicit_cast:
             reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
             raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
-        if self.governed.masked and not catalog.utf8 and not text.isascii():
+        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
+        authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED)
+        found = authorizer.found
+        if governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
-            self.facts.pinned = True
-        governed = self.governed
-        names = Names(catalog, governed.named, search_path, governed.masked, temporary, governed.free)
-        rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
-        for statement in statements:
-            rewriter.statement(statement)
-        facts = self.facts
-        rewriting = facts.touched or facts.pinned
-        if rewriting or self.governed.masked:
-            _check_columns(facts)
-        limit = row_limit(self.governed.policies.max_rows_returned, statements, facts, catalog)
+            found.pinned = True
+        limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        if found.rewrites:
+            found.edits.apply(statements, found.substituted)
+            check_edited(authorizer)
+            text = deparse(statements, found.substituted)
+        return self._decision(text, found, limit)
+
+    def _decision(self, text: str, found: Findings, limit: Limit | None) -> Decision:
+        bound = self.bound
         return Decision(
-            Action.REWRITE if rewriting else Action.ALLOW,
-            deparse(statements, facts.substituted) if rewriting else text,
-            verbs=tuple(facts.verbs),
-            relations=_dotted(facts.relations),
-            masked=_dotted(facts.masked),
-            writes=facts.writes,
-            redact_errors=facts.touched,
-            changes_search_path=facts.changes_search_path,
-            resets_search_path=facts.resets_search_path,
-            prepares=tuple(facts.prepares),
-            declares=tuple(facts.declares),
-            executes=tuple(facts.executes),
-            fetches=tuple(facts.fetches),
-            deallocates=tuple(facts.deallocates),
-            closes=tuple(facts.closes),
-            temporary=frozenset(facts.temporary),
-            drops_temporary=facts.drops_temporary,
+            Action.REWRITE if found.rewrites else Action.ALLOW,
+            text,
+            verbs=tuple(bound.verbs),
+            relations=_dotted(bound.relations),
+            masked=_dotted(found.masked),
+            writes=bound.writes or found.writes,
+            redact_errors=found.touched,
+            changes_search_path=bound.changes_search_path,
+            resets_search_path=bound.resets_search_path,
+            prepares=tuple(bound.prepares),
+            declares=tuple(bound.declares),
+            executes=tuple(bound.executes),
+            fetches=tuple(bound.fetches),
+            deallocates=tuple(bound.deallocates),
+            closes=tuple(bound.closes),
+            temporary=frozenset(bound.temporary),
+            drops_temporary=bound.drops_temporary,
             row_limit=limit,
         )
 
     def _refuse(self, denial: Denial) -> Decision:
-        facts = self.facts
+        bound = self.bound
         return Decision(
-            Action.DENY, "", verbs=tuple(facts.verbs), relations=_dotted(facts.relations), writes=True, denial=denial
+            Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
-
-
-def _check_columns(facts: Facts) -> None:
-    """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
-    if facts.system_column and facts.touched:
-        reason = f"column {facts.system_column} may not be read together with masked columns"
-        raise Refused(Denial(reason, "use the primary key"))
-    if facts.unknown_column:
-        reason = f'column "{facts.unknown_column}" does not exist'
-        raise Refused(Denial(reason, "check the name", sqlstate="42703", unknown_names=True))
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

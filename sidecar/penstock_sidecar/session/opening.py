@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from penstock_core.sql.allowlists.settings import timeout_milliseconds
+from penstock_core.sql.authorize.settings import timeout_milliseconds
 from penstock_sidecar.session.commands import Terms
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages

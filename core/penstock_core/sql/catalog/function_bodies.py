@@ -12,7 +12,7 @@ from typing import Any
 
 from pglast import ast, enums, parse_sql
 
-from penstock_core.sql.allowlists.syntax_nodes import FORMERLY_FUNCTIONS, LEAVES, TRANSPARENT
+from penstock_core.sql.allowlists.syntax_nodes import FORMERLY_FUNCTIONS
 from penstock_core.sql.syntax.walk import below
 
 # A name as a body has it: its schema, empty where it is bare, and itself.
@@ -137,7 +137,7 @@ class BodyReader:
         if rule is not None:
             if getattr(self, rule)(node) is False:
                 return
-        elif kind not in TRANSPARENT and kind not in LEAVES and kind not in _PLAIN:
+        elif kind not in _PLAIN:
             raise NotUnderstood(f"it uses {kind.__name__}")
         self.body.formerly |= FORMERLY_FUNCTIONS.get(kind, frozenset())
         for name in node:
@@ -356,9 +356,18 @@ _RULES: dict[type[ast.Node], str] = {
 # Nothing but their parts matters.
 _PLAIN: frozenset[type[ast.Node]] = frozenset(
     {
-        ast.Alias, ast.CTECycleClause, ast.CTESearchClause, ast.CollateClause, ast.ColumnDef, ast.CommonTableExpr,
-        ast.InferClause, ast.JsonArrayQueryConstructor, ast.JsonTable, ast.JsonTableColumn,
-        ast.MergeWhenClause, ast.OnConflictClause, ast.RangeFunction, ast.RangeSubselect, ast.RangeTableFunc,
-        ast.RangeTableFuncCol, ast.ReturningClause, ast.ReturningOption, ast.TypeCast, ast.WithClause,
+        ast.A_ArrayExpr, ast.A_Const, ast.A_Indices, ast.A_Star, ast.Alias, ast.BitString, ast.BoolExpr,
+        ast.Boolean, ast.BooleanTest, ast.CTECycleClause, ast.CTESearchClause, ast.CaseWhen, ast.CoalesceExpr,
+        ast.CollateClause, ast.ColumnDef, ast.CommonTableExpr, ast.CurrentOfExpr, ast.Float, ast.GroupingFunc,
+        ast.GroupingSet, ast.InferClause, ast.Integer, ast.JsonAggConstructor, ast.JsonArgument,
+        ast.JsonArrayAgg, ast.JsonArrayConstructor, ast.JsonArrayQueryConstructor, ast.JsonBehavior,
+        ast.JsonFormat, ast.JsonFuncExpr, ast.JsonIsPredicate, ast.JsonKeyValue, ast.JsonObjectAgg,
+        ast.JsonObjectConstructor, ast.JsonOutput, ast.JsonParseExpr, ast.JsonReturning, ast.JsonScalarExpr,
+        ast.JsonSerializeExpr, ast.JsonTable, ast.JsonTableColumn, ast.JsonTablePathSpec, ast.JsonValueExpr,
+        ast.MergeSupportFunc, ast.MergeWhenClause, ast.MinMaxExpr, ast.MultiAssignRef, ast.NamedArgExpr,
+        ast.Node, ast.NullTest, ast.OnConflictClause, ast.ParamRef, ast.RangeFunction, ast.RangeSubselect,
+        ast.RangeTableFunc, ast.RangeTableFuncCol, ast.ResTarget, ast.ReturningClause, ast.ReturningOption,
+        ast.RowExpr, ast.SQLValueFunction, ast.SetToDefault, ast.String, ast.TypeCast, ast.WindowDef,
+        ast.WithClause, ast.XmlExpr, ast.XmlSerialize,
     }
 )  # fmt: skip

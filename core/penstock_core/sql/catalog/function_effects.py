@@ -1,6 +1,6 @@
 """What a call of a function of the database's own may do: a value, and how several of them add up.
 
-How it is found out belongs to `functions.py`, whether an identity may have it done to `penstock_core.sql.analysis`.
+How it is found out belongs to `functions.py`, whether an identity may have it done to `penstock_core.sql.authorize`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What calling a function of the database's own comes to: its body and all that it calls, held against the catalog.
 
 What a function claims about itself (IMMUTABLE, say) counts for nothing here. What the names in one body come to belongs
-to `body_names.py`, whether an identity may have such a function run to `penstock_core.sql.analysis`.
+to `body_names.py`, whether an identity may have such a function run to `penstock_core.sql.authorize`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock_core.sql.allowlists.functions import FUNCTIONS
+
 # pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
 RelationKind = Literal["r", "p", "v", "m", "f"]
 # pg_constraint.contype (primary key, unique, exclusion, check, foreign key), and what else binds columns: a unique
@@ -226,6 +228,11 @@ class Catalog:
     setting_prefixes: frozenset[str] = frozenset()
     server_version: int = 0
     generation: int = 0
+
+    def may_be_function(self, name: str) -> bool:
+        """Whether `(x).name` could be a call: a snapshot without the system's functions can't tell what is none."""
+        known = (self.system_functions, self.user_functions, self.extension_functions, FUNCTIONS)
+        return not self.system_functions or any(name in names for names in known)
 
     def named(self, name: str) -> tuple[Relation, ...]:
         """Every relation of that bare name, in whatever schema."""

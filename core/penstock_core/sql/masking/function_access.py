@@ -1,7 +1,7 @@
 """Whether a function of the database's own can show what is masked: by what it reads and writes.
 
 What it is called with is masked already, or (in a view, check or trigger) is looked after where it is called. Who asks,
-and what else a call needs, belongs to `penstock_core.sql.analysis`.
+and what else a call needs, belongs to `penstock_core.sql.authorize`.
 """
 
 from __future__ import annotations

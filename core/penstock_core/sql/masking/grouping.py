@@ -7,38 +7,43 @@ depend on the key, so the groups stay the same. Not so if the key itself is mask
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pglast import ast
 
 from penstock_core.sql.allowlists.functions import AGGREGATES
-from penstock_core.sql.resolve.scopes import Scope
+from penstock_core.sql.bind.scopes import Scope, Source
 
 _Names = list[str]
 
 
-def extend_group_by(select: ast.SelectStmt, scope: Scope) -> None:
-    """Add what the query uses of each substituted source whose whole primary key it groups by."""
+def extended_group_by(
+    select: ast.SelectStmt, targets: Sequence[Any], scope: Scope, keys: Mapping[Source, tuple[str, ...]]
+) -> tuple[ast.Node, ...] | None:
+    """The GROUP BY with what the query uses of each replaced source whose whole primary key it groups by.
+
+    `targets` are the output columns with their stars expanded, `keys` the primary keys of the replaced sources. None
+    where the GROUP BY stays as it is.
+    """
     groups = list(select.groupClause or ())
     if not groups or any(isinstance(group, ast.GroupingSet) for group in groups):
-        return
-    grouped = _columns_of([_fields(_grouped(group, select)) for group in groups], scope)
-    keyed = [source for source in scope.sources if source.key and set(source.key) <= grouped[id(source)]]
+        return None
+    grouped = _columns_of([_fields(_grouped(group, targets)) for group in groups], scope)
+    keyed = [source for source, key in keys.items() if key and set(key) <= grouped[source]]
     if not keyed:
-        return
+        return None
     used = _columns_of(
-        [_fields(node) for node in _references((select.targetList, select.havingClause, select.sortClause))], scope
+        [_fields(node) for node in _references((tuple(targets), select.havingClause, select.sortClause))], scope
     )
     for source in keyed:
-        for name in sorted(used[id(source)] - grouped[id(source)]):
+        for name in sorted(used[source] - grouped[source]):
             groups.append(ast.ColumnRef(fields=(ast.String(sval=source.name), ast.String(sval=name))))
-    select.groupClause = tuple(groups)
+    return tuple(groups)
 
 
-def _grouped(group: Any, select: ast.SelectStmt) -> Any:
+def _grouped(group: Any, targets: Sequence[Any]) -> Any:
     """The expression that a GROUP BY item means: itself, or the output column it counts or names."""
-    targets = select.targetList or ()
     if isinstance(group, ast.A_Const) and isinstance(group.val, ast.Integer):
         place = group.val.ival or 0
         return targets[place - 1].val if 0 < place <= len(targets) else group
@@ -56,9 +61,9 @@ def _fields(node: Any) -> _Names | None:
     return [field.sval or "" if isinstance(field, ast.String) else "*" for field in node.fields or ()]
 
 
-def _columns_of(references: list[_Names | None], scope: Scope) -> dict[int, set[str]]:
-    """Of each source (by its identity) the columns among those references."""
-    found: dict[int, set[str]] = defaultdict(set)
+def _columns_of(references: list[_Names | None], scope: Scope) -> dict[Source, set[str]]:
+    """Of each source the columns among those references."""
+    found: dict[Source, set[str]] = defaultdict(set)
     index = scope.index
     for fields in references:
         if not fields:
@@ -73,9 +78,9 @@ def _columns_of(references: list[_Names | None], scope: Scope) -> dict[int, set[
             sources = index.columns.get(name, [])[:1]
         for source in sources:
             if name == "*":
-                found[id(source)].update(source.columns or ())
+                found[source].update(source.columns or ())
             elif source.has(name):
-                found[id(source)].add(name)
+                found[source].add(name)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
@@ -65,6 +65,16 @@ class Governed:
     def reach(self) -> Reach:
         """What leads to relations that functions may not read unseen."""
         return Reach(self.catalog, self._relations | self.unreadable.keys() | self.disarmed)
+
+    @cached_property
+    def denied_functions(self) -> dict[str, Rule]:
+        """The functions that a policy denies, by bare or qualified name."""
+        return dict(self.policies.deny_functions)
+
+    @cached_property
+    def require_where(self) -> dict[str, Rule]:
+        """The verbs that need a WHERE."""
+        return dict(self.policies.require_where)
 
     @cached_property
     def _relations(self) -> frozenset[RelationName]:

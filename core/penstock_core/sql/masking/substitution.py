@@ -13,7 +13,6 @@ from pglast import ast
 from penstock_core.sql.catalog.model import Column, Relation, RelationName
 from penstock_core.sql.masking.masked_columns import Governed, is_coded
 from penstock_core.sql.masking.masks import MaskWriter
-from penstock_core.sql.resolve.column_names import own_name
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse
 
@@ -98,43 +97,3 @@ def _qualify(node: Any, source: str) -> None:
     elif isinstance(node, ast.Node):
         for name in node:
             _qualify(getattr(node, name), source)
-
-
-@dataclass(slots=True)
-class Replacements:
-    """Values that have to stand in place of references, gathered while a statement is analysed; then put there."""
-
-    # Of each reference, by its identity: the reference, so that nothing else gets that identity, and the value.
-    _values: dict[int, tuple[ast.Node, ast.Node]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def add(self, reference: ast.Node, value: ast.Node) -> None:
-        self._values[id(reference)] = (reference, value)
-
-    def put(self, node: ast.Node, apart: Mapping[int, Any]) -> None:
-        """Put the values into the tree below, but not into what is kept `apart`, by identity.
-
-        Output columns keep the names that they had by what was in them.
-        """
-        name = own_name(node.val) if isinstance(node, ast.ResTarget) and node.name is None else None
-        for attribute in node:
-            value = getattr(node, attribute)
-            if isinstance(value, (ast.Node, tuple)):
-                placed = self._placed(value, apart)
-                if placed is not value:
-                    setattr(node, attribute, placed)
-        if name is not None and isinstance(node, ast.ResTarget) and own_name(node.val) != name:
-            node.name = name
-
-    def _placed(self, value: Any, apart: Mapping[int, Any]) -> Any:
-        if isinstance(value, tuple):
-            placed = tuple(self._placed(part, apart) for part in value)
-            return placed if any(one is not other for one, other in zip(placed, value, strict=True)) else value
-        if isinstance(value, ast.Node):
-            if id(value) in self._values:
-                return self._values[id(value)][1]
-            if id(value) not in apart:
-                self.put(value, apart)
-        return value

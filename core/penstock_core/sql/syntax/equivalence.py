@@ -165,6 +165,11 @@ def _same_constant(tree: ast.A_Const, parsed: dict[str, Any]) -> bool:
     return kind == name and bool(value.get(name, default) == (default if written is None else written))
 
 
+def is_unset(value: Any) -> bool:
+    """Whether the value of a field says nothing: what it is where the text has nothing for it."""
+    return _plain(value) is None
+
+
 def _plain(value: Any) -> Any:
     """None for what says nothing: an empty list, false, no character, and the first value of an enumeration."""
     if isinstance(value, Enum):

@@ -15,9 +15,7 @@ from tests.core.sql.twins.world import KEY, PEOPLE, POLICIES, POLICY, SCHEMA, Mo
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import Rule
-from penstock_core.sql.analysis import write_targets
-from penstock_core.sql.analysis.function_calls import OwnFunctions
-from penstock_core.sql.analysis.statements import Rewriter
+from penstock_core.sql.authorize import function_calls, functions, write_targets
 from penstock_core.sql.catalog import functions as functions_module
 from penstock_core.sql.catalog import plpgsql_bodies
 from penstock_core.sql.catalog.body_names import BodyNames
@@ -246,12 +244,11 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "checks and defaults": nothing(write_targets, "computed", ""),
     "fields that triggers set": nothing(write_targets, "set_by_triggers", frozenset()),
     "what runs by itself": nothing(write_targets, "functions_of", ()),
-    "what functions write": nothing(OwnFunctions, "_written"),
-    "verbs that functions need": nothing(OwnFunctions, "_verbs"),
-    "functions": nothing(OwnFunctions, "run"),
+    "what functions write": nothing(function_calls, "_written"),
+    "verbs that functions need": nothing(function_calls, "_verbs"),
+    "functions": nothing(functions, "run_function"),
     "operators of the database's own": lambda patch: patch.setattr(Functions, "operator", lambda *_: NOTHING),
-    "calls with constants": nothing(Rewriter, "constant_call", True),
-    "procedures": nothing(Rewriter, "call"),
+    "calls with constants": nothing(functions, "_constant_call", True),
 }
 
 
