@@ -87,6 +87,12 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             for function in policy.spec.guardrails.deny_functions
         ),
+        allow_functions=_first_rules(
+            (function, Rule(policy.name, "allowFunctions"))
+            for policy in policies
+            if _grants(policy, database)
+            for function in policy.spec.allow_functions
+        ),
         statement_timeout=_least(
             Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
             for policy in policies

@@ -91,6 +91,8 @@ class PolicySet:
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
     deny_functions: tuple[tuple[str, Rule], ...] = ()
+    # Functions of the database's own (`schema.name`) that policies vouch for, triggers' among them → the rule.
+    allow_functions: tuple[tuple[str, Rule], ...] = ()
     # How long one statement may run, in milliseconds.
     statement_timeout: Limit | None = None
     # How many rows one statement may return.

@@ -208,7 +208,7 @@ class _Judge:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
-            statements = tuple(complete_order(statement, leaves) for statement in statements)
+            statements = tuple(complete_order(statement, leaves, governed.own_calls) for statement in statements)
             text = deparse(statements, found.substituted)
         return self._decision(text, found, limit, when_parsed)
 
@@ -223,7 +223,7 @@ class _Judge:
         found.writes |= bool(governed.catalog.implicit_cast) or not relations.isdisjoint(governed.code_when_read)
         if not governed.catalog.checked_types or _LITERAL.search(text) is None:
             return False
-        writes = self.bound.writes or found.writes
+        writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
     def _decision(self, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:

@@ -31,6 +31,8 @@ class Findings:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # A function or operator of the database's own is called, whatever it does.
+    calls_own_code: bool = False
     # The texts of the masked queries that are put into the text, by the identity of their trees.
     substituted: dict[int, str] = field(default_factory=dict)
     # A relation that is read whose rows lie on disk by masked values, if only by those of its children.

@@ -9,6 +9,7 @@ from pglast import ast
 
 from penstock_core.sql.allowlists.system_relations import CATALOGS, INFORMATION_SCHEMA, UNMASKED_CATALOGS
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.function_calls import read_unseen
 from penstock_core.sql.bind.binder import idents, renamed_by, strings
 from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
 from penstock_core.sql.bind.references import (
@@ -50,6 +51,8 @@ def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     resolved = certain(read.resolved)
     if resolved is not None and resolved.system:
         system_relation(authorizer, read, resolved)
+    elif resolved is not None and resolved.relation is not None:
+        read_unseen(authorizer, resolved.relation)
 
 
 def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> bool:
@@ -63,6 +66,7 @@ def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> b
         raise refused(f"{relation.schema}.{relation.name} cannot be read: {reason}", "read the tables it is made of")
     if governed.is_laid_out(relation, only=only):
         authorizer.found.laid_out = f"{relation.schema}.{relation.name}"
+    read_unseen(authorizer, relation)
     if governed.governs(relation):
         _note_masked(authorizer, relation)
         return True
@@ -205,6 +209,8 @@ def _copy_in_order(
 def unmasked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     """Nothing is masked: only what the system's own relations show of others is looked after."""
     resolved = certain(copied.resolved)
+    if resolved is not None and resolved.relation is not None:
+        read_unseen(authorizer, resolved.relation)
     if resolved is not None and resolved.system:
         _copy_of_system_relation(authorizer, resolved)
 

@@ -15,7 +15,7 @@ from penstock_core.sql.masking.order_nodes import own_nodes
 from penstock_core.sql.masking.order_outputs import cells, group_order
 from penstock_core.sql.masking.order_sensitivity import (
     EXACT,
-    is_aggregate,
+    OwnCalls,
     is_sensitive,
     resolved_window,
     window_needs,
@@ -27,7 +27,8 @@ _JSON_AGGREGATES = (ast.JsonArrayAgg, ast.JsonObjectAgg)
 class CallOrder:
     """The calls of one query, not of those inside it."""
 
-    def __init__(self, node: ast.SelectStmt, level: Level) -> None:
+    def __init__(self, node: ast.SelectStmt, level: Level, own: OwnCalls) -> None:
+        self._own = own
         self._node = node
         self._level = level
         nodes = list(_computed(node))
@@ -45,7 +46,7 @@ class CallOrder:
     @property
     def of_outer(self) -> bool:
         """Whether an aggregate may be one of an outer query's rows, and depends on their order; these are told."""
-        foreign = [call for call in self._calls if is_aggregate(call) and not self._is_own(call)]
+        foreign = [call for call in self._calls if self._own.is_aggregate(call) and not self._is_own(call)]
         for call in foreign:
             named = [one for one in own_nodes(call.args) if isinstance(one, ast.ColumnRef)]
             around = self._level.around()
@@ -106,7 +107,7 @@ class CallOrder:
 
     def _is_own(self, call: ast.FuncCall) -> bool:
         """Whether it is an aggregate of this query's rows: it is an outer one's if it names only columns of that."""
-        if not is_aggregate(call):
+        if not self._own.is_aggregate(call):
             return False
         inside = (call.args, call.agg_order)
         references = [one for one in own_nodes(inside) if isinstance(one, ast.ColumnRef)]

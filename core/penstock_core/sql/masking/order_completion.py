@@ -19,7 +19,7 @@ from penstock_core.sql.masking.order_calls import CallOrder
 from penstock_core.sql.masking.order_keys import Level, NotTold, Rows
 from penstock_core.sql.masking.order_nodes import CONSTANTS, by, by_place, own_nodes, put_around
 from penstock_core.sql.masking.order_outputs import group_order, outputs, renamed, sorted_cells
-from penstock_core.sql.masking.order_sensitivity import function_name
+from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import same
 from penstock_core.sql.syntax.walk import below
@@ -44,6 +44,7 @@ class QueryOrder:
 
     # What each FROM item and each target is that is a relation, by its identity.
     leaves: Mapping[int, Leaf]
+    own: OwnCalls
     # Only find out whether anything would have to be completed: for views, whose definitions can't be changed.
     judging: bool = False
     changed: bool = False
@@ -123,7 +124,7 @@ class QueryOrder:
             node.sortClause, node.limitCount, node.limitOffset,
         ):  # fmt: skip
             self.inside(part, level)
-        calls = CallOrder(node, level)
+        calls = CallOrder(node, level, self.own)
         aggregated = node.havingClause is not None or calls.any_aggregate or level.aggregated
         single = not node.groupClause and aggregated
         hazard = self.is_hazard(level)

@@ -15,6 +15,7 @@ from pglast.parser import ParseError
 
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.order_completion import Leaf
+from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.order_writes import leaves_order_open
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.walk import below
@@ -92,14 +93,14 @@ def _own_reasons(relation: Relation, here: Collection[str], read: Collection[Col
     return tuple(found)
 
 
-def undecided_views(hazards: OrderHazards, catalog: Catalog) -> dict[RelationName, str]:
+def undecided_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> dict[RelationName, str]:
     """Views whose rows or values depend on the order of what they read, and why they can't be read: no statement can
     complete the order inside of them.
     """
     found: dict[RelationName, str] = {}
     for relation in catalog.relations.values():
         known = sorted(relation.sources & hazards.reasons.keys()) if relation.kind in ("v", "m") else []
-        if known and _is_open(relation, hazards, catalog):
+        if known and _is_open(relation, hazards, catalog, own):
             found[relation.key] = (
                 f"which rows it shows, or their values, depend on the order in which {_dotted(known[0])} is read, which"
                 f" masked columns may decide: {hazards.reasons[known[0]][0]}"
@@ -107,7 +108,7 @@ def undecided_views(hazards: OrderHazards, catalog: Catalog) -> dict[RelationNam
     return found
 
 
-def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog) -> bool:
+def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> bool:
     tree = _parsed(view.definition)
     if tree is None:
         return True
@@ -118,7 +119,7 @@ def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog) -> bool:
             if relation is not None:
                 leaves[id(node)] = hazards.leaf(relation, only=not node.inh)
     try:
-        return leaves_order_open(tree, leaves)
+        return leaves_order_open(tree, leaves, own)
     except (Refused, RecursionError):
         return True
 

@@ -11,6 +11,7 @@ from pglast import ast
 
 from penstock_core.sql.allowlists.functions import AGGREGATES
 from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.catalog.functions import Functions
 
 # Aggregates that any order of the same rows gives the same result.
 _ORDERLESS = words("""
@@ -29,7 +30,7 @@ _OF_PEERS = words("cume_dist dense_rank percent_rank rank")
 _POSITIONAL = words("lag lead ntile row_number")
 
 # Functions that tell in which order they were called.
-ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuidv7")
+ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuid_generate_v1 uuid_generate_v1mc uuidv7")
 
 _ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x20000
 
@@ -40,9 +41,33 @@ def function_name(call: ast.FuncCall) -> str:
     return (last.sval or "") if isinstance(last, ast.String) else ""
 
 
-def is_aggregate(call: ast.FuncCall) -> bool:
-    """Whether it makes one value of many rows, rather than one for each."""
-    return call.over is None and (function_name(call) in AGGREGATES or bool(call.agg_within_group))
+class OwnCalls:
+    """What order needs to know about functions outside of pg_catalog, by their bare names."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._aggregates = frozenset(
+            name
+            for (_, name), overloads in functions.catalog.routines.items()
+            if any(one.kind in ("a", "w") for one in overloads)
+        )
+
+    def is_aggregate(self, call: ast.FuncCall) -> bool:
+        """Whether it makes one value of many rows, rather than one for each."""
+        name = function_name(call)
+        known = name in AGGREGATES or name in self._aggregates
+        return call.over is None and (known or bool(call.agg_within_group))
+
+    def tells(self, call: ast.FuncCall) -> bool:
+        """Whether its result may tell when it was called."""
+        name = function_name(call)
+        if name in ORDER_TELLING:
+            return True
+        if name not in self._functions.catalog.user_functions:
+            return False
+        effects = self._functions.named(name)
+        called = {callee for _, callee in effects.calls}
+        return bool(effects.unknown or effects.vouched or effects.writes or called & ORDER_TELLING)
 
 
 def is_sensitive(call: ast.FuncCall, *, exact: bool) -> bool:

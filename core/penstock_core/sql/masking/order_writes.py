@@ -15,7 +15,7 @@ from pglast import ast
 from penstock_core.sql.masking.order_completion import Leaf, QueryOrder
 from penstock_core.sql.masking.order_keys import Level, Rows
 from penstock_core.sql.masking.order_nodes import by, by_image, column, own_nodes, returned_in_order, sorted_source
-from penstock_core.sql.masking.order_sensitivity import ORDER_TELLING, function_name
+from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.walk import below
 
@@ -23,21 +23,21 @@ _Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
 _NONE: Mapping[str, Rows] = {}
 
 
-def complete_order(statement: ast.Node, leaves: Mapping[int, Leaf]) -> ast.Node:
+def complete_order(statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> ast.Node:
     """The statement with its orders completed in place, or what has to stand in its place. Raises Refused.
 
     `leaves` are its FROM items and targets that are relations, by their identity.
     """
     if not any(leaf.hazard for leaf in leaves.values()):
         return statement
-    return _StatementOrder(leaves).statement(statement)
+    return _StatementOrder(leaves, own).statement(statement)
 
 
-def leaves_order_open(definition: ast.Node, leaves: Mapping[int, Leaf]) -> bool:
+def leaves_order_open(definition: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> bool:
     """Whether rows or values of a view depend on an order that masked values decide."""
-    order = QueryOrder(leaves, judging=True)
+    order = QueryOrder(leaves, own, judging=True)
     order.query(definition, None, _NONE)
-    return order.changed or order.unsorted or any(_telling(definition))
+    return order.changed or order.unsorted or any(_telling(definition, own))
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _StatementOrder(QueryOrder):
     def statement(self, node: Any) -> ast.Node:
         """A statement of the text, or one inside of another."""
         written = self._whole(node)
-        if any(id(call) not in self.late_calls for call in _telling(written)):
+        if any(id(call) not in self.late_calls for call in _telling(written, self.own)):
             # Conditions that have them would be asked before the rows are sorted.
             self.unsorted = self.fenced = True
         if self.unsorted:
@@ -122,7 +122,7 @@ class _StatementOrder(QueryOrder):
 
     def _refuse_open_targets(self, node: ast.Node) -> None:
         """A target can't be sorted: what tells when it was called may not be asked of its rows."""
-        for call in _telling(node) if self.open_targets else ():
+        for call in _telling(node, self.own) if self.open_targets else ():
             relation = self.leaves[id(self.open_targets[0])].relation
             raise refused(
                 f"{function_name(call)} would tell in which order rows of {relation.schema}.{relation.name} are"
@@ -155,9 +155,9 @@ class _StatementOrder(QueryOrder):
         return sorted_source(value, name, order, fenced=self.fenced)
 
 
-def _telling(node: Any) -> list[ast.FuncCall]:
+def _telling(node: Any, own: OwnCalls) -> list[ast.FuncCall]:
     """Calls whose results tell in which order they were made."""
-    return [one for one in below(node) if isinstance(one, ast.FuncCall) and function_name(one) in ORDER_TELLING]
+    return [one for one in below(node) if isinstance(one, ast.FuncCall) and own.tells(one)]
 
 
 def _targets(node: Any) -> list[ast.Node]:
