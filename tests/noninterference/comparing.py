@@ -1,0 +1,129 @@
+"""Plays a scene on every twin, and says how their answers differ, if they do.
+
+Answers are compared byte for byte and in order. What differs from itself when it is played again (a clock, a random
+number) is unstable and proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.noninterference.client import Message
+from tests.noninterference.scenes import Mode, Scene, Step, Talk
+from tests.noninterference.twins import Twin, Twins
+
+from penstock_sidecar.wire import messages
+
+Outcome = Literal["equal", "refused", "leaked", "unstable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a scene."""
+
+    outcome: Outcome
+    # How answers differ, or why a statement was refused.
+    why: str = ""
+    # The statement at which it shows.
+    said: str = ""
+    # All of the first twin's answers.
+    steps: tuple[Step, ...] = ()
+
+
+def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Verdict:
+    """Play it on all twins and compare. `direct`: past the gate, to see whether it tells them apart there."""
+    played = twins.each(lambda twin: _played(twin, scene, mode, direct))
+    found = _first_difference(played, unordered=bool(scene.unordered))
+    if found is None:
+        refusal = next(((step, words) for step in played[0] if (words := refused(step.answer))), None)
+        if refusal is not None:
+            return Verdict("refused", refusal[1], refusal[0].said, tuple(played[0]))
+        return Verdict("equal", steps=tuple(played[0]))
+    if direct:
+        return Verdict("leaked", found[1], found[0])
+    if scene.changes:
+        twins.reset()
+    again = twins.each(lambda twin: _played(twin, scene, mode, direct))
+    for first, second in zip(played, again, strict=True):
+        if unsteady := _first_difference([first, second], unordered=bool(scene.unordered)):
+            return Verdict("unstable", unsteady[1], unsteady[0], tuple(played[0]))
+    return Verdict("leaked", found[1], found[0], tuple(played[0]))
+
+
+def _played(twin: Twin, scene: Scene, mode: Mode, direct: bool) -> list[Step]:
+    talk = Talk(twin, scene.identity, direct)
+    try:
+        scene.play(talk, mode)
+    finally:
+        talk.close()
+    return talk.steps
+
+
+def refused(answer: Sequence[Message]) -> str:
+    """The words of the gate's refusal; empty if there is none."""
+    for kind, body in answer:
+        if kind == b"E":
+            fields = messages.read_error(body)
+            if fields.message.startswith("penstock"):
+                return " / ".join(filter(None, (fields.message, fields.hint)))
+    return ""
+
+
+def failed(answer: Sequence[Message]) -> str:
+    """SQLSTATE and words of an error; empty if there is none."""
+    for kind, body in answer:
+        if kind == b"E":
+            fields = messages.read_error(body)
+            return f"{fields.sqlstate} {fields.message}"
+        if kind == b"!":
+            return body.decode()
+    return ""
+
+
+def _first_difference(played: Sequence[list[Step]], *, unordered: bool) -> tuple[str, str] | None:
+    """The statement at which some twin answers otherwise than the first, and how."""
+    first, *others = played
+    for other in others:
+        for mine, theirs in zip(first, other, strict=False):
+            if mine.said != theirs.said:
+                return mine.said, f"the scene goes on otherwise: {theirs.said}"
+            if view(mine.answer, unordered=unordered) != view(theirs.answer, unordered=unordered):
+                return mine.said, _how(mine.answer, theirs.answer, unordered=unordered)
+        if len(first) != len(other):
+            return first[-1].said, f"{len(first)} answers, and {len(other)}"
+    return None
+
+
+def view(answer: Sequence[Message], *, unordered: bool = False) -> list[Message]:
+    """What is compared of an answer: all but process numbers; rows sorted where their order is nobody's promise."""
+    shown = [_anonymous(one) for one in answer]
+    if not unordered:
+        return shown
+    rows = sorted(one for one in shown if one[0] in b"Dd")
+    return [one for one in shown if one[0] not in b"Dd"] + rows
+
+
+def _anonymous(one: Message) -> Message:
+    kind, body = one
+    if kind == b"K":
+        return kind, b""
+    # A notification begins with the process number of whoever sent it.
+    return (kind, body[4:]) if kind == b"A" else one
+
+
+def _how(mine: Sequence[Message], theirs: Sequence[Message], *, unordered: bool) -> str:
+    left, right = view(mine, unordered=unordered), view(theirs, unordered=unordered)
+    for at, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return f"message {at}: {_words(one)} | {_words(other)}"
+    return f"{len(left)} messages | {len(right)} messages"
+
+
+def _words(one: Message) -> str:
+    kind, body = one
+    if kind in b"EN":
+        fields = messages.read_error(body)
+        return f"{fields.severity} {fields.sqlstate} {fields.message} {fields.detail}".strip()
+    return f"{kind.decode()} {body[:160]!r}"
