@@ -174,6 +174,7 @@ def read(path: Path) -> list[Scene]:
         lines = block.splitlines()
         if all(line.startswith("---") for line in lines):
             common = _directives([line[1:] for line in lines])
+            common.pop("name", None)
             continue
         heads = [line for line in lines if line.startswith("-- ")]
         body = [line for line in lines if not line.startswith("-- ")]

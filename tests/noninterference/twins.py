@@ -128,6 +128,11 @@ class Twins:
         """Do something with every twin at once."""
         return list(self._workers.map(work, self.members))
 
+    def extensions(self) -> frozenset[str]:
+        """What is installed in the databases."""
+        with psycopg.connect(self.members[0].server.url(DBNAME), autocommit=True) as connection:
+            return frozenset(row[0] for row in connection.execute("SELECT extname FROM pg_extension"))
+
     def reset(self) -> None:
         """Make the databases new, and let the gates see it."""
         self.each(Twin.rebuild)

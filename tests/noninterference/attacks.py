@@ -1,0 +1,63 @@
+"""Part (a): the project's own attacks, scene by scene, on the twins of the world that is made for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.noninterference.comparing import judge
+from tests.noninterference.scenes import Mode, Scene, load
+from tests.noninterference.tally import Finding, Tally
+from tests.noninterference.twins import Twins
+
+FOLDER = Path(__file__).with_name("attacks")
+PART = "attacks"
+HARMLESS = "harmless statements"
+
+
+def scenes(only: Sequence[str] = ()) -> list[Scene]:
+    """All of them, or those whose titles contain one of the words."""
+    return [one for one in load(FOLDER) if not only or any(word in one.title for word in only)]
+
+
+def run(twins: Twins, chosen: Sequence[Scene], modes: Sequence[Mode], tally: Tally, say: Callable[[str], None]) -> None:
+    """Play them all, and count."""
+    extensions = twins.extensions()
+    said = time.monotonic()
+    for at, scene in enumerate(chosen):
+        if not scene.fits(twins.version, extensions):
+            continue
+        for mode in modes:
+            if mode in scene.modes:
+                _one(twins, scene, mode, tally)
+        if time.monotonic() - said > 20:
+            said = time.monotonic()
+            say(f"attacks: {at + 1} of {len(chosen)} scenes")
+
+
+def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
+    verdict = judge(twins, scene, mode)
+    if scene.changes:
+        twins.reset()
+    tally.count(PART, twins.version, verdict.outcome)
+    if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.unordered):
+        why = verdict.why if verdict.outcome == "leaked" else f"differs from itself: {verdict.why}"
+        tally.find(Finding("leaked", PART, scene.title, verdict.said, why, twins.version, mode))
+    if scene.allowed:
+        tally.judge(HARMLESS, twins.version, works=verdict.outcome == "equal")
+        if verdict.outcome == "refused":
+            tally.find(Finding("useless", PART, scene.title, verdict.said, verdict.why, twins.version, mode))
+
+
+def toothless(twins: Twins, chosen: Sequence[Scene]) -> list[str]:
+    """The scenes that don't tell the twins apart past the gate either: proof of nothing, unless they are of the wire."""
+    found: list[str] = []
+    extensions = twins.extensions()
+    for scene in chosen:
+        if scene.fits(twins.version, extensions) and not scene.allowed:
+            if judge(twins, scene, "simple", direct=True).outcome != "leaked":
+                found.append(scene.title)
+            if scene.changes:
+                twins.each(lambda twin: twin.rebuild())
+    return found
