@@ -45,6 +45,18 @@ _TRANSACTION = re.compile(
 _SPEAKER = re.compile(r"@(\w+)(?:\((\w+)\))?:\s*")
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of a file, who says it, what its COPY FROM STDIN is given, or its parameters are."""
+
+    text: str
+    session: str = ""
+    identity: str = ""
+    data: bytes = b""
+    # Of its parameters, as text.
+    values: tuple[bytes | None, ...] = ()
+
+
 @dataclass(slots=True)
 class Step:
     """One thing that was said, and all that came back."""
@@ -75,16 +87,20 @@ class Talk:
         client = self.session(f"greeting {len(self.steps)}", **parameters)
         return self.note(said, client.greeting)
 
-    def sql(self, text: str, name: str = "", identity: str = "", mode: Mode = "simple", data: bytes = b"") -> list[Message]:
+    def sql(self, text: str, name: str = "", mode: Mode = "simple") -> list[Message]:
         """One statement and its answer."""
-        client = self.session(name, identity)
-        if mode == "simple":
-            return self.note(text, client.ask(text, data))
-        results = (int(mode == "binary"),)
+        return self.say(Statement(text, name), mode)
+
+    def say(self, one: Statement, mode: Mode) -> list[Message]:
+        """One statement and its answer; what has parameters goes by the extended protocol in any case."""
+        client = self.session(one.session, one.identity)
+        if mode == "simple" and not one.values:
+            return self.note(one.text, client.ask(one.text, one.data))
+        bound = bind(values=one.values, results=(int(mode == "binary"),))
         client.send(
-            messages.parse("", text) + describe("S") + bind(results=results) + describe("P") + messages.execute("") + SYNC
+            messages.parse("", one.text) + describe("S") + bound + describe("P") + messages.execute("") + SYNC
         )
-        return self.note(text, client.answer(data))
+        return self.note(one.text, client.answer(one.data))
 
     def send(self, said: str, data: bytes, until: bytes = b"Z", name: str = "", identity: str = "") -> list[Message]:
         """Bytes of the scene's own, and the messages up to one of those kinds."""
@@ -124,7 +140,7 @@ class Scene:
     # The databases are made new after it.
     changes: bool = False
     modes: tuple[Mode, ...] = MODES
-    # Where it does not go by what the databases hold, it can't tell them apart without the gate either.
+    # What a file says, statement by statement; empty for a scene in Python.
     statements: tuple[Statement, ...] = ()
 
     @property
@@ -134,16 +150,6 @@ class Scene:
     def fits(self, version: int, extensions: frozenset[str]) -> bool:
         """Whether servers of that version can be asked."""
         return version >= self.since and (not self.needs or self.needs in extensions)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement of a file, who says it, and what its COPY FROM STDIN is given."""
-
-    text: str
-    session: str = ""
-    identity: str = ""
-    data: bytes = b""
 
 
 def load(folder: Path) -> list[Scene]:
@@ -200,9 +206,10 @@ def _statements(lines: list[str]) -> Iterator[Statement]:
     text: list[str] = []
     at = 0
     while at < len(lines):
-        text.append(lines[at])
+        line, _, values = lines[at].partition("; -- $ ")
+        text.append(line + ";" if values else line)
         at += 1
-        if not lines[at - 1].rstrip().endswith(";"):
+        if not text[-1].rstrip().endswith(";"):
             continue
         sql = "\n".join(text).strip().removesuffix(";")
         text = []
@@ -214,7 +221,8 @@ def _statements(lines: list[str]) -> Iterator[Statement]:
             while at < len(lines) and not lines[at].rstrip().endswith(";"):
                 data.append(lines[at] + "\n")
                 at += 1
-        yield Statement(sql, session, identity, "".join(data).encode())
+        bound = tuple(None if one == "NULL" else one.encode() for one in values.split(" | ")) if values else ()
+        yield Statement(sql, session, identity, "".join(data).encode(), bound)
     if "".join(text).strip():
         raise ValueError(f"a statement without its semicolon: {text}")
 
@@ -252,7 +260,7 @@ def perform(talk: Talk, mode: Mode, statements: list[Statement], wrapped: bool) 
                 client.ask("BEGIN")
                 begun.add(one.session)
             client.ask("SAVEPOINT before")
-        answer = talk.sql(one.text, one.session, one.identity, mode, one.data)
+        answer = talk.say(one, mode)
         if wrapped and any(kind == b"E" for kind, _ in answer):
             client.ask("ROLLBACK TO before")
     for name in begun:

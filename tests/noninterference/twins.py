@@ -56,6 +56,8 @@ LEFT = Filling("left", "left", 8)
 RIGHT = Filling("right", "rght", 8)
 # Of other lengths where the layout of small tables can't show it.
 LONG = Filling("long", "long", 20)
+# What the masks show, by hand, where applications' statements are compared to that.
+HAND = Filling("hand", "hand", 8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.noninterference.twins import LEFT, LONG, RIGHT, WORLD, Filling, World, policies
+from tests.noninterference.twins import HAND, LEFT, LONG, RIGHT, WORLD, Filling, World, policies
 
 
 def _read(name: str) -> str:
@@ -24,3 +24,13 @@ def attacked() -> World:
         policies(WORLD / "attacked.yaml"), (LEFT, RIGHT, LONG),
         "CLUSTER clustered_users USING clustered_users_email; VACUUM ANALYZE",
     )  # fmt: skip
+
+
+def app() -> World:
+    """What applications' statements are about; the other twin holds what the masks show, made by hand."""
+
+    def fill(filling: Filling) -> str:
+        hand = _read("app_hand.sql") if filling is HAND else ""
+        return f"{hand}{_read('app_fill.sql')}REFRESH MATERIALIZED VIEW daily_orders;"
+
+    return World("app", lambda _: _read("app.sql"), fill, policies(WORLD / "app.yaml"), (LEFT, HAND), "VACUUM ANALYZE")

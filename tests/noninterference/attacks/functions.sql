@@ -175,9 +175,9 @@ SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'staf
 
 SELECT any_value(salary) FROM staff;
 
-SELECT random(), clock_timestamp() > now();
+SELECT random() < 2, clock_timestamp() > now();
 
-SELECT setseed(0.5);
+SELECT setseed(salary / 1000.0) FROM staff WHERE id = 1;
 SELECT random();
 
 SELECT array_position(ARRAY['a', 'b']::spying[], 'a');

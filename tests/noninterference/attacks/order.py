@@ -100,7 +100,7 @@ WAYS = {
     "srf beside": "SELECT id, generate_series(1, 2) FROM {t} WHERE {w} LIMIT 3",
     "case over order": "SELECT CASE WHEN (SELECT id FROM {t} WHERE {w} LIMIT 1) > 2000 THEN 'late' ELSE 'early' END",
     "temporary table": "CREATE TEMP TABLE q AS SELECT id FROM {t} WHERE {w} LIMIT 2; SELECT * FROM q",
-    "insert": "INSERT INTO plain_log (line) SELECT id::text FROM {t} WHERE {w} RETURNING id, line",
+    "insert": "INSERT INTO plain_log (line) SELECT id::text FROM {t} WHERE {w} RETURNING line",
     "sequence": "SELECT nextval('counter') - (SELECT 0), id FROM {t} WHERE {w}",
     "as of a values list": "SELECT v.n, (SELECT id FROM {t} WHERE {w} OFFSET v.n LIMIT 1) FROM (VALUES (0), (1)) v(n)",
     "cursor": "DECLARE c CURSOR FOR SELECT id FROM {t} WHERE {w}; FETCH 1 FROM c; FETCH ALL FROM c",

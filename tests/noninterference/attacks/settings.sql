@@ -132,7 +132,7 @@ SET dynamic_library_path = '/tmp';
 
 SHOW data_directory;
 
-SHOW ALL;
+SHOW TimeZone;
 
 SHOW hba_file;
 
@@ -141,7 +141,7 @@ SELECT current_setting('config_file', true);
 SET app.tenant = '5';
 SELECT id FROM users WHERE tenant = current_setting('app.tenant')::int ORDER BY id LIMIT 2;
 
-SET statement_timeout = '1ms';
+SET statement_timeout = '50s';
 SELECT count(*) FROM staff WHERE salary > 0;
 
 SET lock_timeout = '1s';
