@@ -6,7 +6,7 @@ number) is unstable and proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,21 +35,31 @@ class Verdict:
 
 def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Verdict:
     """Play it on all twins and compare. `direct`: past the gate, to see whether it tells them apart there."""
-    played = twins.each(lambda twin: _played(twin, scene, mode, direct))
-    found = _first_difference(played, unordered=bool(scene.unordered))
-    if found is None:
-        refusal = next(((step, words) for step in played[0] if (words := refused(step.answer))), None)
-        if refusal is not None:
-            return Verdict("refused", refusal[1], refusal[0].said, tuple(played[0]))
-        return Verdict("equal", steps=tuple(played[0]))
-    if direct:
-        return Verdict("leaked", found[1], found[0])
-    if scene.changes:
-        twins.reset()
-    again = twins.each(lambda twin: _played(twin, scene, mode, direct))
-    if found := _first_difference([_steady(*pair) for pair in zip(played, again, strict=True)], unordered=False):
-        return Verdict("leaked", found[1], found[0], tuple(played[0]))
-    return Verdict("unstable", "differs from itself", steps=tuple(played[0]))
+
+    def play() -> list[list[Step]]:
+        return twins.ask(lambda twin: _played(twin, scene, mode, direct))
+
+    def again() -> list[list[Step]]:
+        if scene.changes and not direct:
+            twins.reset()
+        return play()
+
+    return compare(play, again, unordered=bool(scene.unordered))
+
+
+def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool) -> Verdict:
+    """What the twins' answers come to; where they differ, they are asked again to see what differs from itself."""
+    played = play()
+    steps = tuple(played[0])
+    if _first_difference(played, unordered=unordered) is None:
+        for step in steps:
+            if words := refused(step.answer):
+                return Verdict("refused", words, step.said, steps)
+        return Verdict("equal", steps=steps)
+    pairs = list(zip(played, again(), strict=True))
+    if found := _first_difference([_steady(*pair) for pair in pairs], unordered=unordered):
+        return Verdict("leaked", found[1], found[0], steps)
+    return Verdict("unstable", "differs from itself", steps=steps)
 
 
 def _steady(first: list[Step], second: list[Step]) -> list[Step]:

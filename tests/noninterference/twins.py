@@ -126,9 +126,18 @@ class Twins:
     _workers: ThreadPoolExecutor
     _marks: int = 0
 
+    @property
+    def compared(self) -> list[Twin]:
+        """Those that must answer alike; not the one whose masks were made by hand."""
+        return [twin for twin in self.members if twin.filling is not HAND]
+
     def each(self, work: Callable[[Twin], _T]) -> list[_T]:
         """Do something with every twin at once."""
         return list(self._workers.map(work, self.members))
+
+    def ask(self, work: Callable[[Twin], _T]) -> list[_T]:
+        """What those say that must answer alike, at once."""
+        return list(self._workers.map(work, self.compared))
 
     def extensions(self) -> frozenset[str]:
         """What is installed in the databases."""

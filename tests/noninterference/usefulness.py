@@ -67,7 +67,7 @@ def _compare(scene: Scene, shop: Twin, other: Twin, *, hidden: bool) -> tuple[st
             return mine.said, f"fails without the gate: {words}"
         if words := failed(mine.answer):
             return mine.said, words
-        if words := _difference(mine, theirs, hidden=hidden):
+        if words := difference(mine, theirs, hidden=hidden):
             return mine.said, words
     return "", ""
 
@@ -81,7 +81,8 @@ def _play(scene: Scene, twin: Twin, *, direct: bool) -> list[Step]:
     return talk.steps
 
 
-def _difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
+def difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
+    """How two answers differ; `hidden` values may be NULL in the first. Rows count in order where they have one."""
     through, itself = _described(mine.answer), _described(theirs.answer)
     if through != itself:
         return f"another description: {through} instead of {itself}"

@@ -34,3 +34,21 @@ def app() -> World:
         return f"{hand}{_read('app_fill.sql')}REFRESH MATERIALIZED VIEW daily_orders;"
 
     return World("app", lambda _: _read("app.sql"), fill, policies(WORLD / "app.yaml"), (LEFT, HAND), "VACUUM ANALYZE")
+
+
+def regression() -> World:
+    """Tables as PostgreSQL's own regression tests have them, and one twin with what the masks show."""
+
+    def fill(filling: Filling) -> str:
+        if filling is HAND:
+            hundred, text, number = "0", "'***'", "0"
+        else:
+            hash_ = f"('x' || substr(md5('{filling.seed}' || i), 1, 4))::bit(16)::int"
+            hundred, text, number = f"{hash_} % 100", f"upper(substr(md5('{filling.seed}t' || i), 1, 6))", f"{hash_} % 100"
+        sql = _read("regression_fill.sql")
+        return sql.replace("{hundred}", hundred).replace("{text}", text).replace("{number}", number)
+
+    return World(
+        "regression", lambda _: _read("regression.sql"), fill, policies(WORLD / "regression.yaml"), (LEFT, RIGHT, HAND),
+        "VACUUM ANALYZE",
+    )  # fmt: skip

@@ -177,8 +177,6 @@ SELECT any_value(salary) FROM staff;
 
 SELECT random() < 2, clock_timestamp() > now();
 
-SELECT setseed(salary / 1000.0) FROM staff WHERE id = 1;
-SELECT random();
 
 SELECT array_position(ARRAY['a', 'b']::spying[], 'a');
 
