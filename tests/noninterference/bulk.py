@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from tests.noninterference.client import Client, Message
 from tests.noninterference.comparing import Verdict, compare
 from tests.noninterference.scenes import Step
+from tests.noninterference.shrinking import shrink
+from tests.noninterference.tally import Finding
 from tests.noninterference.twins import Twin, Twins
 
 # What outlives a transaction, or has none: then the sessions are opened anew.
 _LASTING = re.compile(
     r"\b(set_config|setseed|pg_advisory_lock|pg_try_advisory_lock|currval|lastval)\b|^\s*(set|reset|discard|prepare"
-    r"|deallocate|listen|notify|load|begin|start|commit|rollback|abort|end|savepoint|release)\b",
+    r"|deallocate|listen|notify|load|create\s+(local\s+|global\s+)?temp|begin|start|commit|rollback|abort|end|savepoint|release)\b",
     re.IGNORECASE,
 )
 _MOST = 300
@@ -67,3 +69,15 @@ class Bulk:
 def is_useful(answer: Sequence[Message]) -> bool:
     """Whether the server made something of it: neither an error nor the end of the connection."""
     return not any(kind in b"E!" for kind, _ in answer)
+
+
+def found(part: str, bulk: Bulk, sql: str, verdict: Verdict, postgres: int) -> Finding:
+    """A leak, told by the shortest statement that shows it."""
+    shown = {sql: verdict}
+
+    def tells(shorter: str) -> bool:
+        shown[shorter] = bulk.judge(shorter)
+        return shown[shorter].outcome == "leaked"
+
+    short = shrink(sql, tells)
+    return Finding("leaked", part, f"{part}: {' '.join(short.split())[:120]}", short, shown[short].why, postgres)

@@ -56,6 +56,8 @@ def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[
             if words := refused(step.answer):
                 return Verdict("refused", words, step.said, steps)
         return Verdict("equal", steps=steps)
+    if any(_ran_out(step.answer) for one in played for step in one):
+        return Verdict("unstable", "ran out of time", steps=steps)
     pairs = list(zip(played, again(), strict=True))
     if found := _first_difference([_steady(*pair) for pair in pairs], unordered=unordered):
         return Verdict("leaked", found[1], found[0], steps)
@@ -96,6 +98,11 @@ def refused(answer: Sequence[Message]) -> str:
             if fields.message.startswith("penstock"):
                 return " / ".join(filter(None, (fields.message, fields.hint)))
     return ""
+
+
+def _ran_out(answer: Sequence[Message]) -> bool:
+    """Whether it was ended by the servers' statement_timeout, which does not come to the same moment twice."""
+    return any(kind == b"E" and messages.read_error(body).sqlstate == "57014" for kind, body in answer)
 
 
 def failed(answer: Sequence[Message]) -> str:

@@ -71,7 +71,9 @@ def stale(findings: Sequence[Finding], entries: Sequence[Open], tried: Iterable[
 
 def write(findings: Sequence[Finding], path: Path = FILE) -> None:
     """List what was found, by kind, keeping the reasons that are known."""
-    reasons = {(entry.wrong, entry.kind): entry.reason for entry in (load(path) if path.exists() else [])}
+    reasons: dict[tuple[str, str], str] = {
+        (entry.wrong, entry.kind): entry.reason for entry in (load(path) if path.exists() else [])
+    }
     by_kind: dict[tuple[str, str], list[str]] = {}
     for one in findings:
         titles = by_kind.setdefault((one.wrong, one.title.split(":")[0]), [])

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pglast import ast, parser, split
 from tests.conformance import clients
-from tests.noninterference.bulk import Bulk, is_useful
+from tests.noninterference.bulk import Bulk, found, is_useful
 from tests.noninterference.client import Message
 from tests.noninterference.comparing import failed, refused
 from tests.noninterference.scenes import Step
 from tests.noninterference.tally import Finding, Tally
 from tests.noninterference.twins import HAND, Twins
-from tests.noninterference.usefulness import difference
+from tests.noninterference.useful import difference
 
 SOURCES = ("pglast==8.8", "ff9998ec6bac4f30f84db6b6edb28a0fb03b1eda5c8ad211ab8362f5a08b833b")
 FOLDER = "libpg_query/test/sql/postgres_regress"
@@ -27,18 +27,22 @@ PART = "regression"
 SELECTS = "regression SELECTs"
 GOALS = {SELECTS: 95.0}
 # Files that are about other encodings, or about things that reach beyond a database.
-_LEFT_OUT = re.compile(r"euc_kr|encoding|collate|conversion|largeobject|tablespace|database|infinite_recurse|stats_import|maintain")
+_LEFT_OUT = re.compile(
+    r"euc_kr|encoding|collate|conversion|largeobject|tablespace|database|infinite_recurse|stats_import|maintain"
+)
 # Statements that wait, end sessions, or take down what is shared.
 _DANGEROUS = re.compile(
-    r"pg_sleep|pg_terminate|pg_cancel|pg_reload|\b(vacuum|checkpoint|reindex|cluster|listen|notify|lock)\b|concurrently"
-    r"|\b(role|user|tablespace|database|subscription|publication|server|event trigger)\b|pg_stat_reset|generate_series\(1, ?\d{6,}",
+    r"inet_(client|server)_port|pg_sleep|pg_terminate|pg_cancel|pg_reload|\b(vacuum|checkpoint|reindex|cluster|listen|notify|lock)\b|concurrently"
+    r"|\b(role|user|tablespace|database|subscription|publication|server|event trigger)\b|pg_stat_reset"
+    r"|generate_series\(1, ?\d{6,}",
     re.IGNORECASE,
 )
 # Refusals of functions that the gate keeps back: what calls them is not asked to work.
 _UNSAFE = re.compile(r"function|operator|type .* (is|runs)|cast", re.IGNORECASE)
 # The rows of such a statement may be others on a server that plans otherwise.
 _ANY_ROWS = re.compile(
-    r"\b(limit|fetch|over|array_agg|string_agg|json_agg|jsonb_agg|json_object_agg|xmlagg|distinct on|tablesample|offset)\b|distinct on",
+    r"\b(limit|fetch|over|array_agg|string_agg|json_agg|jsonb_agg|json_object_agg|xmlagg|distinct on|tablesample"
+    r"|offset)\b",
     re.IGNORECASE,
 )
 
@@ -88,7 +92,7 @@ def run(twins: Twins, tally: Tally, say: Callable[[str], None], ended: Callable[
         tally.count(PART, twins.version, verdict.outcome)
         title = f"{file}: {' '.join(text.split())[:120]}"
         if verdict.outcome == "leaked":
-            tally.find(Finding("leaked", PART, title, text, verdict.why, twins.version))
+            tally.find(found(PART, bulk, text, verdict, twins.version))
         elif verdict.outcome != "unstable" and (why := _wrong(text, verdict.steps[0].answer, itself)) is not None:
             tally.judge(SELECTS, twins.version, works=not why)
             if why:

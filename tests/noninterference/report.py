@@ -14,7 +14,9 @@ from tests.noninterference.tally import Finding, Result, Tally
 RESULTS: tuple[Result, ...] = ("equal", "refused", "unstable", "leaked")
 
 
-def show(console: Console, tally: Tally, open_: Sequence[Finding], stale: Sequence[str], goals: dict[str, float]) -> None:
+def show(
+    console: Console, tally: Tally, open_: Sequence[Finding], stale: Sequence[str], goals: dict[str, float]
+) -> None:
     """All of it."""
     console.print(_counts(tally))
     console.print(_useful(tally, goals))
@@ -53,7 +55,12 @@ def _useful(tally: Tally, goals: dict[str, float]) -> Table:
     for (name, postgres), (works, count) in tally.useful.items():
         goal = goals.get(name)
         drawn.add_row(
-            name, str(postgres), str(works), str(count), f"{100 * works / count:.1f}", "" if goal is None else f"{goal:.0f}"
+            name,
+            str(postgres),
+            str(works),
+            str(count),
+            f"{100 * works / count:.1f}",
+            "" if goal is None else f"{goal:.0f}",
         )
     return drawn
 

@@ -14,7 +14,7 @@ all scenes of the file. `@b(dba):` before a statement lets session b, of that id
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -79,7 +79,9 @@ class Talk:
         """The session of that name, opened when it is first asked for."""
         if name not in self._sessions:
             who = identity or (name if name in ("direct", "superuser") else self.identity)
-            self._sessions[name] = self.twin.connect("direct" if self.direct and who != "superuser" else who, **parameters)
+            self._sessions[name] = self.twin.connect(
+                "direct" if self.direct and who != "superuser" else who, **parameters
+            )
         return self._sessions[name]
 
     def greet(self, said: str, **parameters: str) -> list[Message]:
@@ -97,9 +99,7 @@ class Talk:
         if mode == "simple" and not one.values:
             return self.note(one.text, client.ask(one.text, one.data))
         bound = bind(values=one.values, results=(int(mode == "binary"),))
-        client.send(
-            messages.parse("", one.text) + describe("S") + bound + describe("P") + messages.execute("") + SYNC
-        )
+        client.send(messages.parse("", one.text) + describe("S") + bound + describe("P") + messages.execute("") + SYNC)
         return self.note(one.text, client.answer(one.data))
 
     def send(self, said: str, data: bytes, until: bytes = b"Z", name: str = "", identity: str = "") -> list[Message]:
@@ -159,17 +159,8 @@ def load(folder: Path) -> list[Scene]:
         if path.suffix == ".sql":
             found += read(path)
         elif path.suffix == ".py":
-            found += _module(path).SCENES
+            found += importlib.import_module(f"tests.noninterference.{folder.name}.{path.stem}").SCENES
     return found
-
-
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"noninterference_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def read(path: Path) -> list[Scene]:

@@ -1,4 +1,4 @@
-"""What came of everything that was tried: counts by part, and each leak and refusal that there is to say something about.
+"""What came of everything that was tried: counts by part, and each leak and each refusal that should not be.
 
 What is printed of it is `report.py`'s; which findings are known is `known.py`'s.
 """

@@ -31,7 +31,7 @@ PASSWORD = "made-up for the twins"
 # Everything that could make two runs differ by itself is off.
 _SETTINGS = {
     "autovacuum": "off", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "jit": "off",
-    "timezone": "UTC", "max_prepared_transactions": "5",
+    "timezone": "UTC", "statement_timeout": "10s", "max_prepared_transactions": "5",
 }  # fmt: skip
 # Extensions where the server has them.
 _EXTENSIONS = ("citext", "hstore", "pg_trgm", "pgcrypto", "uuid-ossp", "vector")

@@ -13,7 +13,7 @@ def _filled(text: str, filling: Filling) -> str:
     return text.replace("{seed}", filling.seed).replace("{length}", str(filling.length))
 
 
-def attacked() -> World:
+def attacked(twins: tuple[Filling, ...] = (LEFT, RIGHT, LONG)) -> World:
     """What the attacks are about."""
 
     def schema(version: int) -> str:
@@ -21,7 +21,7 @@ def attacked() -> World:
 
     return World(
         "attacked", schema, lambda filling: _filled(_read("attacked_fill.sql"), filling),
-        policies(WORLD / "attacked.yaml"), (LEFT, RIGHT, LONG),
+        policies(WORLD / "attacked.yaml"), twins,
         "CLUSTER clustered_users USING clustered_users_email; VACUUM ANALYZE",
     )  # fmt: skip
 
@@ -44,7 +44,11 @@ def regression() -> World:
             hundred, text, number = "0", "'***'", "0"
         else:
             hash_ = f"('x' || substr(md5('{filling.seed}' || i), 1, 4))::bit(16)::int"
-            hundred, text, number = f"{hash_} % 100", f"upper(substr(md5('{filling.seed}t' || i), 1, 6))", f"{hash_} % 100"
+            hundred, text, number = (
+                f"{hash_} % 100",
+                f"upper(substr(md5('{filling.seed}t' || i), 1, 6))",
+                f"{hash_} % 100",
+            )
         sql = _read("regression_fill.sql")
         return sql.replace("{hundred}", hundred).replace("{text}", text).replace("{number}", number)
 

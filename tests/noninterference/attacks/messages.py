@@ -17,7 +17,9 @@ from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse
 SCENES: list[Scene] = []
 
 
-def _scene(kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer", changes: bool = False) -> None:
+def _scene(
+    kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer", changes: bool = False
+) -> None:
     def played(talk: Talk, _mode: Mode) -> None:
         play(talk)
 
@@ -53,13 +55,23 @@ for sql in ("SELECT $1 IS NULL", "SELECT $1", "SELECT 1 WHERE $1 = 'a'", "SELECT
     _scene("parse types", f"a domain that checks by code: {sql}", _typed(sql, ["public.spying"], b"a"))
 _scene("parse types", "an array of such a domain", _typed("SELECT $1 IS NULL", ["public._spying"], b"{a}"))
 _scene("parse types", "an array of such a composite type", _typed("SELECT $1[1] || ''", ["public._pair"], b'{"(1,x)"}'))
-_scene("parse types", "the second of two parameters", _typed("SELECT $1, upper($2)", ["int", "public.pair"], b"1", b"(1,x)"))
-_scene("parse types", "a table's row type", _typed("SELECT ($1).email", ["public.users"], b"(1,1,x,1,a,b,t,2030-01-01)"))
+_scene(
+    "parse types",
+    "the second of two parameters",
+    _typed("SELECT $1, upper($2)", ["int", "public.pair"], b"1", b"(1,x)"),
+)
+_scene(
+    "parse types", "a table's row type", _typed("SELECT ($1).email", ["public.users"], b"(1,1,x,1,a,b,t,2030-01-01)")
+)
 _scene("parse types", "regclass", _typed("SELECT $1::text", ["regclass"], b"users"))
 _scene("parse types", "a harmless domain", _typed("SELECT $1 + 1", ["public.positive"], b"3"))
 _scene("parse types", "an enum", _typed("SELECT $1::text", ["public.mood"], b"calm"))
 _scene("parse types", "more types than parameters", _typed("SELECT 1", ["public.pair", "public.spying"]))
-_scene("parse types", "binary values", _typed("SELECT upper($1)", ["public.pair"], b"\0\0\0\2\0\0\0\x17\0\0\0\4\0\0\0\1\0\0\0\x19\0\0\0\1x", formats=[1]))
+_scene(
+    "parse types",
+    "binary values",
+    _typed("SELECT upper($1)", ["public.pair"], b"\0\0\0\2\0\0\0\x17\0\0\0\4\0\0\0\1\0\0\0\x19\0\0\0\1x", formats=[1]),
+)
 
 
 def _unknown(oid: int) -> Callable[[Talk], None]:
@@ -107,7 +119,13 @@ def _bound(sql: str, identity_parts: bytes) -> Callable[[Talk], None]:
 for sql in BINDS:
     _scene("bind only", f"Parse and Bind: {sql}", _bound(sql, b""), identity="reader", changes="wipe" in sql)
 for sql in BINDS[:5]:
-    _scene("bind only", f"Parse, Bind and Describe: {sql}", _bound(sql, describe("P")), identity="reader", changes="wipe" in sql)
+    _scene(
+        "bind only",
+        f"Parse, Bind and Describe: {sql}",
+        _bound(sql, describe("P")),
+        identity="reader",
+        changes="wipe" in sql,
+    )
 
 
 def _flushed(talk: Talk) -> None:
@@ -184,7 +202,10 @@ for name, values in {
 def _formats(formats: Sequence[int]) -> Callable[[Talk], None]:
     def play(talk: Talk) -> None:
         text = "SELECT id, email, salary FROM users WHERE id < 3 ORDER BY id"
-        talk.send(f"result formats {formats}", parse("", text) + bind(results=formats) + describe("P") + messages.execute("") + SYNC)
+        talk.send(
+            f"result formats {formats}",
+            parse("", text) + bind(results=formats) + describe("P") + messages.execute("") + SYNC,
+        )
 
     return play
 
@@ -204,10 +225,25 @@ def _messages(name: str, *parts: tuple[str, bytes]) -> None:
 _messages("an unknown message", ("message y", message(b"y", b"x") + SYNC))
 _messages("a password in the middle", ("password", messages.password(b"x") + SYNC))
 _messages("copy data outside a copy", ("copy data", message(b"d", b"x\n") + message(b"c", b"") + SYNC))
-_messages("an Execute with a negative limit", ("execute", parse("", "SELECT id FROM users WHERE tenant = 5") + bind() + message(b"E", b"\0\xff\xff\xff\xff") + SYNC))
+_messages(
+    "an Execute with a negative limit",
+    (
+        "execute",
+        parse("", "SELECT id FROM users WHERE tenant = 5") + bind() + message(b"E", b"\0\xff\xff\xff\xff") + SYNC,
+    ),
+)
 _messages("a Parse with bytes behind its end", ("parse", message(b"P", b"\0SELECT 1\0\0\0extra") + SYNC))
 _messages("a Parse that counts more types than it has", ("parse", message(b"P", b"\0SELECT 1\0\0\5") + SYNC))
-_messages("a Bind with bytes behind its end", ("bind", parse("", "SELECT email FROM users WHERE id = 1") + message(b"B", b"\0\0\0\0\0\0\0\0extra") + messages.execute("") + SYNC))
+_messages(
+    "a Bind with bytes behind its end",
+    (
+        "bind",
+        parse("", "SELECT email FROM users WHERE id = 1")
+        + message(b"B", b"\0\0\0\0\0\0\0\0extra")
+        + messages.execute("")
+        + SYNC,
+    ),
+)
 _messages("a Describe of something else", ("describe", message(b"D", b"X\0") + SYNC))
 _messages("a Close of something else", ("close", message(b"C", b"X\0") + SYNC))
 _messages("a Query with a zero byte", ("query", message(b"Q", b"SELECT 1\0; SELECT peek(1)\0")))
@@ -215,4 +251,16 @@ _messages("a Query without its end", ("query", message(b"Q", b"SELECT email FROM
 _messages("a Query that is not UTF-8", ("query", message(b"Q", b"SELECT '\xff\xfe'\0")))
 _messages("a Parse that is not UTF-8", ("parse", message(b"P", b"\0SELECT '\xc3'\0\0\0") + SYNC))
 _messages("an empty Query", ("query", messages.query("")), ("comment", messages.query("-- nothing")))
-_messages("a Bind of a portal's own name", ("bind", parse("x", "SELECT email FROM users ORDER BY id LIMIT 2") + bind("x", "x") + bind("y", "x") + messages.execute("y", 1) + messages.execute("x") + messages.execute("y") + SYNC))
+_messages(
+    "a Bind of a portal's own name",
+    (
+        "bind",
+        parse("x", "SELECT email FROM users ORDER BY id LIMIT 2")
+        + bind("x", "x")
+        + bind("y", "x")
+        + messages.execute("y", 1)
+        + messages.execute("x")
+        + messages.execute("y")
+        + SYNC,
+    ),
+)

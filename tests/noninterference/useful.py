@@ -29,6 +29,24 @@ CATALOGS = "catalog queries"
 GOALS = {STATEMENTS: 97.0, CATALOGS: 95.0}
 
 
+_PSQLS: tuple[tuple[int, Callable[[], Path]], ...] = ((15, lambda: DEBIAN_15 / "psql"), (18, EmbeddedPostgres.client))
+
+
+def titles() -> list[str]:
+    """The titles of all entries, as findings have them."""
+    found = [
+        f"{name}, {scene.title}"
+        for name, folder in ((STATEMENTS, "statements"), (CATALOGS, "catalogs"))
+        for path in sorted((FOLDER / folder).glob("*.sql"))
+        for scene in read(path)
+    ]
+    return found + [f"psql {version}: {command}" for version, _ in _PSQLS for command in _commands()]
+
+
+def _commands() -> list[str]:
+    return (FOLDER / "catalogs" / "psql.txt").read_text(encoding="utf-8").splitlines()
+
+
 def run(twins: Twins, tally: Tally, say: Callable[[str], None]) -> None:
     """Run all lists, and count what works."""
     shop = next(twin for twin in twins.members if twin.filling is not HAND)
@@ -38,10 +56,10 @@ def run(twins: Twins, tally: Tally, say: Callable[[str], None]) -> None:
             say(f"{name}: {path.stem}")
             for scene in read(path):
                 _judge(twins, name, scene, _compare(scene, shop, other, hidden=other is shop), tally)
-    for version, program in ((15, DEBIAN_15 / "psql"), (18, EmbeddedPostgres.client())):
+    for version, program in _PSQLS:
         say(f"{CATALOGS}: psql {version}")
-        for command in (FOLDER / "catalogs" / "psql.txt").read_text(encoding="utf-8").splitlines():
-            why = _psql(program, command, shop)
+        for command in _commands():
+            why = _psql(program(), command, shop)
             if why is None:
                 continue
             tally.judge(CATALOGS, twins.version, works=not why)
@@ -56,7 +74,7 @@ def _judge(twins: Twins, name: str, scene: Scene, why: tuple[str, str], tally: T
 
 
 def _compare(scene: Scene, shop: Twin, other: Twin, *, hidden: bool) -> tuple[str, str]:
-    """The statement that does not do through the gate what it does direct, and what is wrong; two empty texts if none."""
+    """The statement that does something else through the gate than direct, and what; two empty texts if none does."""
     through = _play(scene, shop, direct=False)
     for step in through:
         if words := refused(step.answer):
@@ -97,7 +115,7 @@ def difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
 
 
 def _described(answer: Sequence[Message]) -> list[tuple[bytes, bytes]]:
-    """Command tags, and names and types of columns; not which table they are of, which a masked column does not tell."""
+    """Command tags, and names and types of columns; not which table they are of: a masked column does not tell."""
     return [(kind, _columns(body) if kind == b"T" else body) for kind, body in answer if kind in b"TCn"]
 
 

@@ -14,6 +14,8 @@ from tests.noninterference.twins import Twins
 FOLDER = Path(__file__).with_name("attacks")
 PART = "attacks"
 HARMLESS = "harmless statements"
+# The kind whose scenes are made by combining ways to see an order with relations.
+COMBINED = "order"
 
 
 def scenes(only: Sequence[str] = ()) -> list[Scene]:
@@ -51,7 +53,7 @@ def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
 
 
 def toothless(twins: Twins, chosen: Sequence[Scene]) -> list[str]:
-    """The scenes that don't tell the twins apart past the gate either: proof of nothing, unless they are of the wire."""
+    """The scenes that don't tell the twins apart past the gate either: they prove nothing, but for those of the wire."""
     found: list[str] = []
     extensions = twins.extensions()
     for scene in chosen:
