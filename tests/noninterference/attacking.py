@@ -53,7 +53,7 @@ def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
 
 
 def toothless(twins: Twins, chosen: Sequence[Scene]) -> list[str]:
-    """The scenes that don't tell the twins apart past the gate either: they prove nothing, but for those of the wire."""
+    """The scenes that don't tell the twins apart past the gate either: they prove nothing, but for the wire's."""
     found: list[str] = []
     extensions = twins.extensions()
     for scene in chosen:

@@ -1,5 +1,5 @@
-"""Part (d): statements made up at random about the attacked world: what `speech.py` says of queries and writes, and what
-goes by the order of rows, by settings and by DDL.
+"""Part (d): statements made up at random about the attacked world: the queries and writes of `speech.py`, and what goes
+by the order of rows, by settings and by DDL.
 
 Masks there are the same for each row, so that rows are compared in their order. What tells the twins apart is made
 shorter before it is shown.
@@ -45,7 +45,8 @@ TARGETS = {
 _SETTINGS = (
     "SET search_path = other, public", "SET extra_float_digits = -15", "SET bytea_output = 'escape'",
     "SET DateStyle = 'German'", "SET TimeZone = 'Asia/Tokyo'", "SET IntervalStyle = 'iso_8601'",
-    "SET work_mem = '64kB'", "SET enable_seqscan = off", "SET enable_indexscan = off", "SET LOCAL statement_timeout = '9s'", "RESET ALL",
+    "SET work_mem = '64kB'", "SET enable_seqscan = off", "SET enable_indexscan = off",
+    "SET LOCAL statement_timeout = '9s'", "RESET ALL",
 )  # fmt: skip
 
 

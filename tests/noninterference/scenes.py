@@ -42,6 +42,8 @@ _TRANSACTION = re.compile(
     r"|create database|cluster|reindex)\b",
     re.IGNORECASE,
 )
+# Of a statement; its parameters may follow.
+_ENDING = re.compile(r";\s*(-- \$ .*)?$")
 _SPEAKER = re.compile(r"@(\w+)(?:\((\w+)\))?:\s*")
 
 
@@ -209,7 +211,7 @@ def _statements(lines: list[str]) -> Iterator[Statement]:
             session, identity, sql = found[1], found[2] or "", sql[found.end() :]
         data: list[str] = []
         if re.search(r"\bfrom\s+stdin\b", sql, re.IGNORECASE):
-            while at < len(lines) and not lines[at].rstrip().endswith(";"):
+            while at < len(lines) and not _ENDING.search(lines[at]):
                 data.append(lines[at] + "\n")
                 at += 1
         bound = tuple(None if one == "NULL" else one.encode() for one in values.split(" | ")) if values else ()
@@ -230,7 +232,7 @@ def _scene(kind: str, said: dict[str, str], statements: list[Statement]) -> Scen
         perform(talk, mode, statements, wrapped)
 
     return Scene(
-        kind, said.get("name") or " ".join(texts[0].split())[:100], play, ";\n".join(texts), said.get("as", "writer"),
+        kind, said.get("name") or " ".join("; ".join(texts).split())[:100], play, ";\n".join(texts), said.get("as", "writer"),
         int(said.get("since", "0")), said.get("needs", ""), said.get("unordered", ""), "allowed" in said,
         writes and commits, ("simple",) if "simple" in said else MODES, tuple(statements),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pglast import ast, parser
@@ -45,28 +45,29 @@ def _text(tree: Any) -> str | None:
 
 
 def _smaller(tree: Any) -> Iterator[Any]:
-    """Copies of the tree with one part less: an element of a list, what a field holds, or a node for its own part."""
+    """Copies of the tree with one part less: what an element of a list or a field holds is left out, or put down to a
+    part of its own.
+    """
     for path in _paths(tree):
-        changed = copy.deepcopy(tree)
-        holder, last = _reach(changed, path)
-        value = holder[last] if isinstance(last, int) else getattr(holder, last)
-        if isinstance(last, int):
-            parent, field = _reach(changed, path[:-1])
-            if len(holder) > 1 and isinstance(field, str):
-                setattr(parent, field, tuple(one for at, one in enumerate(holder) if at != last))
-                yield changed
-            continue
-        setattr(holder, last, None)
-        yield changed
-        for part in _parts(value):
-            again = copy.deepcopy(tree)
-            target, name = _reach(again, path)
-            try:
-                setattr(target, str(name), part)
-            except ValueError:
-                # The field takes nodes of another kind.
-                continue
-            yield again
+        *above, last = path
+        holder = _at(tree, above)
+        if isinstance(last, str):
+            for part in (None, *_parts(getattr(holder, last))):
+                yield from _changed(tree, above, last, part)
+        elif isinstance(above[-1], str):
+            for parts in ((), *((part,) for part in _parts(holder[last]))):
+                rest = (*holder[:last], *parts, *holder[last + 1 :])
+                yield from _changed(tree, above[:-1], above[-1], rest or None)
+
+
+def _changed(tree: Any, above: Sequence[str | int], field: str, value: Any) -> Iterator[Any]:
+    """A copy with another value in one field, where the field takes it."""
+    again = copy.deepcopy(tree)
+    try:
+        setattr(_at(again, above), field, value)
+    except ValueError:
+        return
+    yield again
 
 
 def _parts(node: Any) -> Iterator[Any]:
@@ -94,9 +95,8 @@ def _paths(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | 
         level = below
 
 
-def _reach(tree: Any, path: tuple[str | int, ...]) -> tuple[Any, str | int]:
-    """What holds the part at the end of the path, and under which name."""
-    holder = tree
-    for step in path[:-1]:
-        holder = holder[step] if isinstance(step, int) else getattr(holder, step)
-    return holder, path[-1]
+def _at(tree: Any, path: Sequence[str | int]) -> Any:
+    """The part at the end of the path."""
+    for step in path:
+        tree = tree[step] if isinstance(step, int) else getattr(tree, step)
+    return tree
