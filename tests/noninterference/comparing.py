@@ -37,7 +37,7 @@ def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Ve
     """Play it on all twins and compare. `direct`: past the gate, to see whether it tells them apart there."""
 
     def play() -> list[list[Step]]:
-        return twins.ask(lambda twin: _played(twin, scene, mode, direct))
+        return twins.ask(lambda twin: played(twin, scene, mode, direct))
 
     def again() -> list[list[Step]]:
         if scene.changes and not direct:
@@ -49,16 +49,16 @@ def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Ve
 
 def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool) -> Verdict:
     """What the twins' answers come to; where they differ, they are asked again to see what differs from itself."""
-    played = play()
-    steps = tuple(played[0])
-    if _first_difference(played, unordered=unordered) is None:
+    answers = play()
+    steps = tuple(answers[0])
+    if _first_difference(answers, unordered=unordered) is None:
         for step in steps:
             if words := refused(step.answer):
                 return Verdict("refused", words, step.said, steps)
         return Verdict("equal", steps=steps)
-    if any(_ran_out(step.answer) for one in played for step in one):
+    if any(_ran_out(step.answer) for one in answers for step in one):
         return Verdict("unstable", "ran out of time", steps=steps)
-    pairs = list(zip(played, again(), strict=True))
+    pairs = list(zip(answers, again(), strict=True))
     if found := _first_difference([_steady(*pair) for pair in pairs], unordered=unordered):
         return Verdict("leaked", found[1], found[0], steps)
     return Verdict("unstable", "differs from itself", steps=steps)
@@ -81,7 +81,8 @@ def _same(mine: Message, again: Message) -> Message:
     return b"D", repr(list(values)).encode()
 
 
-def _played(twin: Twin, scene: Scene, mode: Mode, direct: bool) -> list[Step]:
+def played(twin: Twin, scene: Scene, mode: Mode, direct: bool) -> list[Step]:
+    """All that a twin answers in a scene."""
     talk = Talk(twin, scene.identity, direct)
     try:
         scene.play(talk, mode)
@@ -116,9 +117,9 @@ def failed(answer: Sequence[Message]) -> str:
     return ""
 
 
-def _first_difference(played: Sequence[list[Step]], *, unordered: bool) -> tuple[str, str] | None:
+def _first_difference(answers: Sequence[list[Step]], *, unordered: bool) -> tuple[str, str] | None:
     """The statement at which some twin answers otherwise than the first, and how."""
-    first, *others = played
+    first, *others = answers
     for other in others:
         for mine, theirs in zip(first, other, strict=False):
             if mine.said != theirs.said:

@@ -231,10 +231,11 @@ def _scene(kind: str, said: dict[str, str], statements: list[Statement]) -> Scen
     def play(talk: Talk, mode: Mode) -> None:
         perform(talk, mode, statements, wrapped)
 
+    name = said.get("name") or " ".join("; ".join(texts).split())[:100]
     return Scene(
-        kind, said.get("name") or " ".join("; ".join(texts).split())[:100], play, ";\n".join(texts), said.get("as", "writer"),
-        int(said.get("since", "0")), said.get("needs", ""), said.get("unordered", ""), "allowed" in said,
-        writes and commits, ("simple",) if "simple" in said else MODES, tuple(statements),
+        kind, name, play, ";\n".join(texts), said.get("as", "writer"), int(said.get("since", "0")),
+        said.get("needs", ""), said.get("unordered", ""), "allowed" in said, writes and commits,
+        ("simple",) if "simple" in said else MODES, tuple(statements),
     )  # fmt: skip
 
 
