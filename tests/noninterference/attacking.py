@@ -43,7 +43,7 @@ def run(twins: Twins, chosen: Sequence[Scene], modes: Sequence[Mode], tally: Tal
 
 def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
     verdict = judge(twins, scene, mode)
-    if scene.changes:
+    if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
         twins.reset()
     tally.count(PART, twins.version, verdict.outcome)
     if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.unordered):

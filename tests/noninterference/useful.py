@@ -1,25 +1,21 @@
 """How much of what people do works: applications' statements, which must show what masks written by hand show, and the
 catalog queries of tools, which must be answered; what is hidden in a catalog may be NULL.
 
-The lists are in `usefulness/`; the catalog queries of psql are run by psql itself, of PostgreSQL 15 and 18.
+The lists are in `usefulness/`; the tools that are run themselves are `tools.py`'s.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.conformance.stage import DEBIAN_15
+from tests.noninterference import tools
 from tests.noninterference.client import Message
 from tests.noninterference.comparing import failed, refused
 from tests.noninterference.scenes import Scene, Step, Talk, read
 from tests.noninterference.tally import Finding, Tally
-from tests.noninterference.twins import DBNAME, HAND, LOGIN, PASSWORD, Twin, Twins
+from tests.noninterference.twins import HAND, Twin, Twins
 from tests.sidecar.proxy.raw import columns
-
-from penstock_cli.demo.postgres import EmbeddedPostgres
 
 FOLDER = Path(__file__).with_name("usefulness")
 PART = "usefulness"
@@ -27,9 +23,6 @@ STATEMENTS = "applications' statements"
 CATALOGS = "catalog queries"
 # The least that has to work, in percent.
 GOALS = {STATEMENTS: 97.0, CATALOGS: 95.0}
-
-
-_PSQLS: tuple[tuple[int, Callable[[], Path]], ...] = ((15, lambda: DEBIAN_15 / "psql"), (18, EmbeddedPostgres.client))
 
 
 def titles() -> list[str]:
@@ -40,11 +33,7 @@ def titles() -> list[str]:
         for path in sorted((FOLDER / folder).glob("*.sql"))
         for scene in read(path)
     ]
-    return found + [f"psql {version}: {command}" for version, _ in _PSQLS for command in _commands()]
-
-
-def _commands() -> list[str]:
-    return (FOLDER / "catalogs" / "psql.txt").read_text(encoding="utf-8").splitlines()
+    return found + [f"psql {version}: {command}" for version in tools.PSQLS for command in tools.commands()]
 
 
 def run(twins: Twins, tally: Tally, say: Callable[[str], None]) -> None:
@@ -56,15 +45,12 @@ def run(twins: Twins, tally: Tally, say: Callable[[str], None]) -> None:
             say(f"{name}: {path.stem}")
             for scene in read(path):
                 _judge(twins, name, scene, _compare(scene, shop, other, hidden=other is shop), tally)
-    for version, program in _PSQLS:
-        say(f"{CATALOGS}: psql {version}")
-        for command in _commands():
-            why = _psql(program(), command, shop)
-            if why is None:
-                continue
+    for tool, ask in tools.TOOLS.items():
+        say(f"{CATALOGS}: {tool}")
+        for question, why in ask(shop):
             tally.judge(CATALOGS, twins.version, works=not why)
             if why:
-                tally.find(Finding("useless", PART, f"psql {version}: {command}", command, why, twins.version))
+                tally.find(Finding("useless", PART, f"{tool}: {question}", question, why, twins.version))
 
 
 def _judge(twins: Twins, name: str, scene: Scene, why: tuple[str, str], tally: Tally) -> None:
@@ -133,31 +119,3 @@ def _rows(step: Step) -> list[list[bytes | None]]:
     if "order by" in step.said.lower():
         return rows
     return sorted(rows, key=lambda row: [(value is None, value or b"") for value in row])
-
-
-def _psql(program: Path, command: str, twin: Twin) -> str | None:
-    """What is wrong with that command of psql through the gate; empty if nothing, None where it fails direct: an older
-    psql does not know all of a newer server."""
-    through = _psql_says(program, command, twin.gate, "reader", twin.token("reader"))
-    itself = _psql_says(program, command, twin.server.port, LOGIN, PASSWORD)
-    if "ERROR" in itself:
-        return None
-    if "ERROR" in through or "FATAL" in through:
-        lines = [line for line in through.splitlines() if line.startswith(("ERROR", "HINT", "FATAL", "psql:"))]
-        return " / ".join(lines)
-    for mine, theirs in zip(through.splitlines(), itself.splitlines(), strict=False):
-        cells, wanted = mine.split("|"), theirs.split("|")
-        if len(cells) != len(wanted) or any(one not in ("", other) for one, other in zip(cells, wanted, strict=True)):
-            return f"{mine!r} instead of {theirs!r}"
-    if len(through.splitlines()) != len(itself.splitlines()):
-        return f"{len(through.splitlines())} lines instead of {len(itself.splitlines())}"
-    return ""
-
-
-def _psql_says(program: Path, command: str, port: int, user: str, password: str) -> str:
-    done = subprocess.run(
-        [program, "-XAq", "-d", f"postgresql://{user}@127.0.0.1:{port}/{DBNAME}?sslmode=disable", "-c", command],
-        env={**os.environ, "PGPASSWORD": password, "PSQLRC": os.devnull, "PAGER": "cat", "PSQL_PAGER": "cat"},
-        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.stdout + done.stderr

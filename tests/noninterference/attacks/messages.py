@@ -17,13 +17,11 @@ from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse
 SCENES: list[Scene] = []
 
 
-def _scene(
-    kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer", changes: bool = False
-) -> None:
+def _scene(kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer") -> None:
     def played(talk: Talk, _mode: Mode) -> None:
         play(talk)
 
-    SCENES.append(Scene(kind, name, played, name, identity, changes=changes, modes=("simple",)))
+    SCENES.append(Scene(kind, name, played, name, identity, modes=("simple",)))
 
 
 def _oids(*oids: int) -> bytes:
@@ -117,7 +115,7 @@ def _bound(sql: str, identity_parts: bytes) -> Callable[[Talk], None]:
 
 
 for sql in BINDS:
-    _scene("bind only", f"Parse and Bind: {sql}", _bound(sql, b""), identity="reader", changes="wipe" in sql)
+    _scene("bind only", f"Parse and Bind: {sql}", _bound(sql, b""), identity="reader")
 for sql in BINDS[:5]:
     _scene(
         "bind only",
@@ -133,7 +131,7 @@ def _flushed(talk: Talk) -> None:
     talk.send("Sync", SYNC)
 
 
-_scene("bind only", "Bind, Flush and nothing else", _flushed, identity="reader", changes=True)
+_scene("bind only", "Bind, Flush and nothing else", _flushed, identity="reader")
 
 
 def _bound_with_a_value(talk: Talk) -> None:
