@@ -122,7 +122,6 @@ for sql in BINDS[:5]:
         f"Parse, Bind and Describe: {sql}",
         _bound(sql, describe("P")),
         identity="reader",
-        changes="wipe" in sql,
     )
 
 
