@@ -7,16 +7,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.noninterference.client import Message
-from tests.noninterference.comparing import failed, judge, played, refused
+from tests.noninterference.comparing import Verdict, failed, judge, played, refused
 from tests.noninterference.scenes import Mode, Scene, Step, load
 from tests.noninterference.tally import Finding, Tally
-from tests.noninterference.twins import Twins
+from tests.noninterference.twins import Twin, Twins
+from tests.sidecar.proxy.raw import columns
 
 FOLDER = Path(__file__).with_name("attacks")
 PART = "attacks"
 HARMLESS = "harmless statements"
 # The kind whose scenes are made by combining ways to see an order with relations.
 COMBINED = "order"
+# The kind that must not change anything without a record.
+RECORD = "unrecorded"
+_RECORDED_SECONDS = 2.0
 # The kind whose answers are compared to the server's own, too.
 WIRE = "wire"
 
@@ -41,14 +45,44 @@ def run(twins: Twins, chosen: Sequence[Scene], modes: Sequence[Mode], tally: Tal
             say(f"attacks: {at + 1} of {len(chosen)} scenes")
 
 
+def _recorded(twins: Twins, scene: Scene) -> tuple[Verdict, str]:
+    """Play a scene, and what it changed that the gates have no record of; empty if nothing."""
+    twin = twins.members[0]
+    rows, recorded = _rows(twin), twin.recorded()
+    verdict = judge(twins, scene, "simple")
+    lost = rows - _rows(twin)
+    # What ran, and the question at the scene's end, on each twin.
+    due = 2 * len(twins.compared)
+    end = time.monotonic() + _RECORDED_SECONDS
+    while (noted := twin.recorded() - recorded) < due and lost and time.monotonic() < end:
+        time.sleep(0.05)
+    return (
+        verdict,
+        f"{lost} rows are gone, {noted} statements on record where {due} ran" if lost and noted < due else "",
+    )
+
+
+def _rows(twin: Twin) -> int:
+    client = twin.connect("superuser")
+    answer = client.ask("SELECT count(*) FROM plain")
+    client.close()
+    return int(columns(answer[1][1])[0] or 0)
+
+
 def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
-    verdict = judge(twins, scene, mode)
+    unrecorded = ""
+    if scene.kind == RECORD:
+        verdict, unrecorded = _recorded(twins, scene)
+    else:
+        verdict = judge(twins, scene, mode)
+    if unrecorded:
+        tally.find(Finding("leaked", PART, scene.title, scene.text, unrecorded, twins.version, mode))
     if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
         twins.reset()
-    tally.count(PART, twins.version, verdict.outcome)
-    if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.unordered):
-        why = verdict.why if verdict.outcome == "leaked" else f"differs from itself: {verdict.why}"
-        tally.find(Finding("leaked", PART, scene.title, verdict.said, why, twins.version, mode))
+    tally.count(PART, twins.version, "leaked" if unrecorded else verdict.outcome)
+    if verdict.outcome in ("leaked", "unstable"):
+        # The attacks themselves leave nothing to chance.
+        tally.find(Finding("leaked", PART, scene.title, verdict.said, verdict.why, twins.version, mode))
     if scene.kind == WIRE and (unlike := _unlike_the_server(twins, scene, verdict.steps)):
         tally.find(Finding("useless", PART, scene.title, *unlike, twins.version, mode))
     if scene.allowed:

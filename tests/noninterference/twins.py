@@ -81,6 +81,7 @@ class Twin:
     server: EmbeddedPostgres
     issuer: Issuer
     gate: int = 0
+    gate_directory: Path = Path()
     _opened: list[Client] = field(default_factory=list)
 
     def connect(self, identity: str, **parameters: str) -> Client:
@@ -93,6 +94,11 @@ class Twin:
             client = Client.gated(self.gate, DBNAME, identity, self.token(identity), parameters)
         self._opened.append(client)
         return client
+
+    def recorded(self) -> int:
+        """How many intents, and statements whose intent came with their outcome, the gate has on record."""
+        counts = stage.recorded(self.gate_directory.parent)
+        return counts.get("intent", 0) + counts.get("statement", 0)
 
     def token(self, identity: str) -> str:
         """What proves to the gate who one is."""
@@ -188,9 +194,9 @@ def twins(directory: Path, version: int, world: World) -> Iterator[Twins]:
         both = Twins(version, world, members, workers)
         both.each(lambda twin: _build(twin, world, version))
         for twin in members:
-            gates = directory / f"gate-{twin.filling.name}"
-            gates.mkdir()
-            twin.gate = running.enter_context(_gate(gates, twin, world))
+            twin.gate_directory = directory / "gates" / twin.filling.name
+            twin.gate_directory.mkdir(parents=True)
+            twin.gate = running.enter_context(_gate(twin.gate_directory, twin, world))
         try:
             yield both
         finally:

@@ -125,6 +125,18 @@ for sql in BINDS[:5]:
     )
 
 
+# The same by one who sees all and may change nothing: what has run is on record (attacking.py looks).
+
+for sql in (
+    "SELECT wipe_fast(21)",
+    "SELECT wipe_stable(22)",
+    "SELECT 1 FROM plain WHERE id = wipe_fast(23)",
+    "VALUES (wipe_fast(24))",
+):
+    _scene("unrecorded", f"Parse and Bind: {sql}", _bound(sql, b""), identity="viewer")
+    _scene("unrecorded", f"Parse, Bind and Describe: {sql}", _bound(sql, describe("P")), identity="viewer")
+
+
 def _flushed(talk: Talk) -> None:
     talk.send("Bind, Flush", parse("", "SELECT wipe_fast(1)") + bind() + FLUSH, until=b"2E!")
     talk.send("Sync", SYNC)

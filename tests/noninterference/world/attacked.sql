@@ -91,8 +91,8 @@ CREATE FUNCTION peek(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM
 CREATE FUNCTION peek_fast(int) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT email FROM public.users WHERE id = $1';
 CREATE FUNCTION crash(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT (email || ''!'')::int FROM public.users WHERE id = $1';
 CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.plain; RETURN 1; END';
-CREATE FUNCTION wipe_fast(int) RETURNS int LANGUAGE plpgsql IMMUTABLE
-    AS 'BEGIN DELETE FROM public.plain WHERE id = $1; RETURN 1; END';
+CREATE FUNCTION wipe_one(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.plain WHERE id = $1; RETURN 1; END';
+CREATE FUNCTION wipe_fast(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.wipe_one($1); END';
 CREATE FUNCTION wipe_stable(int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN public.wipe_fast($1); END';
 CREATE PROCEDURE wipe_all() LANGUAGE sql AS 'DELETE FROM public.plain';
 CREATE FUNCTION slugify(text) RETURNS text LANGUAGE sql IMMUTABLE
