@@ -28,9 +28,10 @@ WORLD = Path(__file__).with_name("world")
 VERSIONS = (15, 16, 18)
 LOGIN = "app"
 PASSWORD = "made-up for the twins"
-# Everything that could make two runs differ by itself is off.
+# Everything that could make two runs differ by itself is off; and rows that are found by an index come in its order.
 _SETTINGS = {
     "autovacuum": "off", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "jit": "off",
+    "enable_bitmapscan": "off",
     "timezone": "UTC", "statement_timeout": "10s", "max_prepared_transactions": "5",
 }  # fmt: skip
 # Extensions where the server has them.

@@ -179,7 +179,7 @@ QUESTIONS = (
 def _started(parameters: dict[str, str]) -> Callable[[Talk], None]:
     def play(talk: Talk) -> None:
         greeting = talk.greet(f"startup {parameters}", **parameters)
-        if greeting[-1][0] == b"Z":
+        if not greeting or greeting[-1][0] == b"Z":
             client = f"greeting {len(talk.steps) - 1}"
             for question in ("BEGIN", *QUESTIONS, "ROLLBACK"):
                 talk.sql(question, client)

@@ -20,7 +20,7 @@ CREATE TABLE generated_users (
     id int PRIMARY KEY, tenant int, email text, low text GENERATED ALWAYS AS (lower(email)) STORED, note text
 );
 CREATE INDEX generated_users_low ON generated_users (tenant, low);
-CREATE TABLE wide (id int PRIMARY KEY, email text, filler text);
+CREATE TABLE wide (id int, email text, filler text);
 CREATE INDEX wide_email_id ON wide (email, id);
 CREATE TABLE descending (id int PRIMARY KEY, tenant int, salary int, note text);
 CREATE INDEX descending_salary ON descending (tenant, salary DESC NULLS LAST, id);
