@@ -14,7 +14,8 @@ NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance noninterference kill soak bench e2e e2e-up e2e-down crds diagrams lock clean
+.PHONY: help demo test lint format unit conformance noninterference kill soak bench e2e e2e-up e2e-down crds diagrams messages \
+	lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,8 +27,9 @@ $(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
 $(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(VENV) requirements/dev.lock
 
+# Status 130 is Ctrl-C: somebody's wish, no error.
 demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
-	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS)
+	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS) || [ $$? -eq 130 ]
 
 test: lint unit ## everything that needs no cluster: formats, types, import contracts, tests
 
@@ -38,7 +40,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium libatomic1 pgbouncer postgresql-15
+	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15
 	$(RUN) pytest $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
@@ -79,6 +81,9 @@ crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md
+
+messages: $(VENV)/ready ## write docs/messages.md from the code
+	$(RUN) python docs/messages.py --write
 
 lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock

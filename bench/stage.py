@@ -95,6 +95,7 @@ class Stage:
 @contextlib.contextmanager
 def stage(directory: Path, scale: int) -> Iterator[Stage]:
     """Start everything in `directory`, and end it again. Raises BenchError and PostgresError."""
+    directory.chmod(0o711)  # the server runs in it under an account of its own
     with contextlib.ExitStack() as running:
         server = EmbeddedPostgres.start(
             directory / "postgres",

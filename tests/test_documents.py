@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.demo.checkouts import checkout
 
 from penstock_core.resources import check, load
 from penstock_operator.inject.annotations import WISHES
@@ -56,6 +57,21 @@ def test_every_make_command_of_the_readme_is_a_target_that_ci_runs() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     assert {"demo", "test", "e2e"} <= commands
     assert [command for command in commands if f"make {command}" not in ci] == []
+
+
+@pytest.mark.timeout(600)
+def test_the_readmes_commands_to_install_and_try_the_command_work(open_directory: Path) -> None:
+    """Line by line as they stand, in a new home; with the versions that the lock has, as the rest of the tests."""
+    (script,) = re.findall(r"```sh\n(pipx install .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    home = open_directory / "newcomer"
+    copy = checkout(home / "penstock", open_directory / "newcomers-tmp", Path(sys.executable))
+    locked = re.findall(r"^[a-z].*?==[^ ;\\]+", (ROOT / "requirements" / "demo.lock").read_text(), re.MULTILINE)
+    (home / "constraints.txt").write_text("\n".join(locked))
+    status, printed = copy.run("bash", "-exc", script, PIP_CONSTRAINT=home / "constraints.txt")
+    assert status == 0, printed
+    assert (home / ".local" / "bin" / "penstock").exists()
+    assert "14 scenes, each as it should be" in printed
+    assert printed.splitlines()[-1] == "intact"
 
 
 def test_every_annotation_is_documented() -> None:

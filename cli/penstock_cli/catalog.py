@@ -1,6 +1,6 @@
 """`penstock catalog`: write what a database holds to a file, for `penstock check` where no server is at hand.
 
-What doesn't belong: reading it from the server (`catalog_source.py`), its form (`penstock_core.sql.catalog_file`).
+What doesn't belong: reading it from the server (`catalog_source.py`), its form (`penstock_core.sql.catalog.file`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def command(url: str, password_file: Path | None, output: Path) -> None:
     sslmode=verify-full unless the URL says otherwise.
     """
     from penstock_cli.catalog_source import from_server  # noqa: PLC0415 # `--help` loads no TLS
-    from penstock_core.sql.catalog_file import written  # noqa: PLC0415 # as above
+    from penstock_core.sql.catalog.file import written  # noqa: PLC0415 # as above
 
     catalog, documents = from_server(url, password_file)
     text = written(documents)

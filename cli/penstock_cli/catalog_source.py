@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from penstock_cli.failures import Unusable
 from penstock_core.resources.database import TlsMode
-from penstock_core.sql.catalog import Catalog
-from penstock_core.sql.catalog_file import CatalogFileError, read
+from penstock_core.sql.catalog.file import CatalogFileError, read
+from penstock_core.sql.catalog.model import Catalog
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.wire.login import Credentials

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,9 +21,19 @@ def printable(value: object) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
+# Below it the columns leave so little to the SQL that names are broken.
+_TABLE_WIDTH = 110
+
+
 def table(statements: Iterable[Mapping[str, Any]]) -> None:
-    """A table, latest first as given."""
+    """A table, latest first as given; on a narrow terminal, each statement below a line of its particulars."""
     console = Console()
+    if console.width < _TABLE_WIDTH:
+        for one in statements:
+            identity, result = printable(one["identity"]), printable(_result(one))
+            console.print(Text("  ").join([_time(one), Text(identity), _decision(one), Text(result, "dim")]))
+            console.print(Padding(_what(one), (0, 0, 0, 4)))
+        return
     shown = Table(box=None, pad_edge=False, header_style="bold", expand=not console.is_terminal)
     for name, options in {
         "TIME": {"no_wrap": True},
@@ -92,5 +103,7 @@ def _result(one: Mapping[str, Any]) -> str:
             return "done" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
         case "error":
             return f"error {one['sqlstate']}"
+        case "unexecuted":
+            return "not executed"
         case other:
             return str(other)

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from penstock_core.policy.effective import EffectivePolicy
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy, StartError
 from penstock_sidecar.session.commands import Decider

@@ -18,7 +18,7 @@ from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
     from penstock_cli.check.statements import Statement
-    from penstock_core.sql.catalog import Catalog
+    from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
 AnyResource = Database | DatabaseAccessPolicy | AccessRequest
@@ -164,11 +164,11 @@ def _catalog(file: Path | None, url: str | None, password_file: Path | None) -> 
 
 
 def _search_path(written: str | None, catalog: Catalog) -> tuple[str, ...]:
-    from penstock_sidecar.session.opening import plain_path  # noqa: PLC0415 # as in the command
+    from penstock_sidecar.session.search_path import SearchPath  # noqa: PLC0415 # as in the command
 
     if written is None:
         return catalog.search_path
-    path = plain_path(written)
+    path = SearchPath().read(written)
     if path is None:
-        raise Unusable(f"--search-path: {written!r} is not let through by the gate, only names with commas between")
+        raise Unusable(f"--search-path: {written!r} is not a list of plain names with commas between them")
     return path

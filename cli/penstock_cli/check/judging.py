@@ -15,10 +15,10 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import Mask
 from penstock_core.resources import Bundle, check
 from penstock_core.resources.access_policy import Subject
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.governed import govern, misfits
 from penstock_core.sql.governor import Governor
+from penstock_core.sql.masking.masked_columns import govern, misfits
 from penstock_sidecar.proxy.coverage import idle_masks
 
 

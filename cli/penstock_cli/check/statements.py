@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from pglast.parser import ParseError, Token, scan, split
 
-from penstock_core.sql.parse import parse
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.syntax.parse import parse
 
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 # Up to here the parser itself says where statements end.

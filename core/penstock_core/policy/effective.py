@@ -1,6 +1,7 @@
 """What several policies come to for one identity: the combined policy that decisions are made by.
 
-How the resources are matched and combined is in `combine.py`; what a mask does to SQL in `penstock_core.sql.masks`.
+How the resources are matched and combined is in `combine.py`; what a mask does to SQL in
+`penstock_core.sql.masking.masks`.
 """
 
 from __future__ import annotations

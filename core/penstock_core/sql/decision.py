@@ -44,12 +44,10 @@ class Denial:
 
     @property
     def detail(self) -> str:
-        """The DETAIL field: which rule of which policy."""
+        """The DETAIL field: which rule of which policy, or that it was none."""
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
-        if self.sqlstate != "42501":
-            return "Refused before it reached the server, which would refuse it too."
-        return "Refused by the gate itself: it lets through only what cannot show masked data."
+        return "The gate refused the statement before it reached the server."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,8 @@ class Decision:
     observed: Action | None = None
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
+    # True if parsing it may run code of the database's own, so that its intent must be durable even before that.
+    runs_code_when_parsed: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
     redact_errors: bool = False
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
@@ -92,6 +92,8 @@ class Decision:
     # Names of temporary tables that the session has from then on; and whether it gives up all that it had.
     temporary: frozenset[str] = frozenset()
     drops_temporary: bool = False
+    # Names of temporary tables that it drops one by one.
+    drops_tables: frozenset[str] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.

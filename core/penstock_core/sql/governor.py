@@ -6,30 +6,39 @@ governor. It never raises, whatever the text: what can't be decided is refused.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog import Catalog
+from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
+from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.authorize.row_limits import row_limit
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
+from penstock_core.sql.bind.name_resolution import is_builtin_type
+from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.text import bind
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_core.sql.deparse import deparse
-from penstock_core.sql.facts import Facts
-from penstock_core.sql.governed import Governed, govern
-from penstock_core.sql.masks import MaskWriter
-from penstock_core.sql.naming import Names
-from penstock_core.sql.normalize import audit_text
-from penstock_core.sql.parse import parse
+from penstock_core.sql.masking.masked_columns import Governed, govern
+from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.row_limits import row_limit
-from penstock_core.sql.statements import Rewriter
-from penstock_core.sql.substitution import Substitutions
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.normalize import audit_text
+from penstock_core.sql.syntax.parse import parse
 
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
 CACHE_ENTRIES = 2048
 CACHE_TEXT = 8192
 _SHORTEST_KEY = 16
 _NONE: frozenset[str] = frozenset()
+# The OIDs that leave a parameter's type to the server: none, and `unknown`.
+_UNDECLARED: frozenset[int] = frozenset({0, 705})
+# A text, the search_path, temporary tables and the types of parameters that call for a look.
+_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+# A string, or what begins a string in dollar quotes; a parameter is none.
+_LITERAL = re.compile(r"'|\$(?!\d)")
 
 
 class Governor:
@@ -43,37 +52,67 @@ class Governor:
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decided: OrderedDict[tuple[str, tuple[str, ...] | None, frozenset[str]], Decision] = OrderedDict()
+        self._decided: OrderedDict[_Question, Decision] = OrderedDict()
+        coded = catalog.coded_types | catalog.cast_types
+        self._plain_types = _UNDECLARED | {
+            oid
+            for oid, (schema, name) in catalog.type_names.items()
+            if schema == "pg_catalog" and is_builtin_type(name) and (schema, name) not in coded
+        }
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None = None, temporary: frozenset[str] = _NONE
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None = None,
+        temporary: frozenset[str] = _NONE,
+        types: tuple[int, ...] = (),
     ) -> Decision:
         """What becomes of a text; `search_path` is the session's, None if the session may have changed it.
 
-        `temporary` are the names of its temporary tables.
+        `temporary` are the names of its temporary tables, `types` the OIDs that the client declares for the
+        parameters: all that they can change is which of the functions and operators of a name is meant, of which
+        none that may be named reads what is masked.
         """
-        key = (text, search_path, temporary)
+        if types:
+            types = tuple(oid for oid in types if oid not in self._plain_types)
+        key = (text, search_path, temporary, types)
         decision = self._decided.get(key)
         if decision is not None:
             self._decided.move_to_end(key)
             return decision
-        decision = self._decide(text, search_path, temporary)
+        decision = self._decide(key)
         if len(text) <= CACHE_TEXT:
             self._decided[key] = decision
             if len(self._decided) > CACHE_ENTRIES:
                 self._decided.popitem(last=False)
         return decision
 
-    def _decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
+        relation = self.catalog.relations.get((schema, table))
+        if relation is None or not (column or constraint):
+            return False
+        about = {column} if column else set()
+        if constraint:
+            known = [one for one in relation.constraints if one.name == constraint]
+            if not known:
+                return False
+            about = about.union(*(one.columns for one in known))
+        judges = (self._enforced, self._observed)
+        masked = [one.governed.columns for one in judges if one is not None]
+        return all((schema, table, name) not in columns for columns in masked for name in about)
+
+    def _decide(self, question: _Question) -> Decision:
+        text = question[0]
         if self._enforced is None and self._observed is None:
             denial = Denial(
                 f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
                 "ask for a policy whose subjects include this identity",
             )
             return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
-        would_be = self._observed.decide(text, search_path, temporary) if self._observed is not None else None
+        would_be = self._observed.decide(question) if self._observed is not None else None
         if self._enforced is not None:
-            decision = self._enforced.decide(text, search_path, temporary)
+            decision = self._enforced.decide(question)
             if would_be is not None:
                 decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
         else:
@@ -105,6 +144,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         row_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
+        runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
     )
 
@@ -123,7 +163,7 @@ class _Judge:
     governed: Governed
     substitutions: Substitutions
     # Kept for what a refused text had been found to be.
-    facts: Facts = field(default_factory=Facts)
+    bound: Bound = field(default_factory=Bound)
 
     @classmethod
     def of(cls, policies: PolicySet | None, catalog: Catalog, writer: MaskWriter) -> _Judge | None:
@@ -132,10 +172,10 @@ class _Judge:
         governed = govern(policies, catalog)
         return cls(governed, Substitutions(governed, writer))
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
-        self.facts = Facts()
+    def decide(self, question: _Question) -> Decision:
+        self.bound = Bound()
         try:
-            return self._analyse(text, search_path, temporary)
+            return self._analyse(*question)
         except Refused as refusal:
             return self._refuse(refusal.denial)
         except RecursionError:
@@ -144,61 +184,75 @@ class _Judge:
             reason = f"the statement was not understood ({type(error).__name__})"
             return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
 
-    def _analyse(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def _analyse(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...]
+    ) -> Decision:
+        """Bind, authorize, edit, prove."""
+        governed, catalog = self.governed, self.governed.catalog
         statements = parse(text)
-        catalog = self.governed.catalog
-        if self.governed.masked and catalog.implicit_cast:
+        if governed.masked and catalog.implicit_cast:
             reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
             raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
-        if self.governed.masked and not catalog.utf8 and not text.isascii():
+        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
+        for oid in types:
+            bound.add(ParameterType(oid, catalog.type_names.get(oid)))
+        authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED)
+        found = authorizer.found
+        if governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
-            self.facts.pinned = True
-        governed = self.governed
-        names = Names(catalog, governed.named, search_path, governed.masked, temporary, governed.free)
-        rewriter = Rewriter(self.governed, names, self.facts, self.substitutions)
-        for statement in statements:
-            rewriter.statement(statement)
-        facts = self.facts
-        rewriting = facts.touched or facts.pinned
-        if rewriting or self.governed.masked:
-            _check_columns(facts)
-        limit = row_limit(self.governed.policies.max_rows_returned, statements, facts, catalog)
+            found.pinned = True
+        when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
+        limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        if found.rewrites:
+            found.edits.apply(statements, found.substituted)
+            check_edited(authorizer)
+            text = deparse(statements, found.substituted)
+        return self._decision(text, found, limit, when_parsed)
+
+    def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
+        """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
+
+        Whether such code may run when the text is parsed: a literal becomes a value of the type that it is found
+        beside, a column's (also of a temporary table, whose types are not known), or what a function or operator of
+        the user's gives.
+        """
+        governed, relations = self.governed, self.bound.relations
+        found.writes |= bool(governed.catalog.implicit_cast) or not relations.isdisjoint(governed.code_when_read)
+        if not governed.catalog.checked_types or _LITERAL.search(text) is None:
+            return False
+        writes = self.bound.writes or found.writes
+        return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
+
+    def _decision(self, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+        bound = self.bound
         return Decision(
-            Action.REWRITE if rewriting else Action.ALLOW,
-            deparse(statements, facts.substituted) if rewriting else text,
-            verbs=tuple(facts.verbs),
-            relations=_dotted(facts.relations),
-            masked=_dotted(facts.masked),
-            writes=facts.writes,
-            redact_errors=facts.touched,
-            changes_search_path=facts.changes_search_path,
-            resets_search_path=facts.resets_search_path,
-            prepares=tuple(facts.prepares),
-            declares=tuple(facts.declares),
-            executes=tuple(facts.executes),
-            fetches=tuple(facts.fetches),
-            deallocates=tuple(facts.deallocates),
-            closes=tuple(facts.closes),
-            temporary=frozenset(facts.temporary),
-            drops_temporary=facts.drops_temporary,
+            Action.REWRITE if found.rewrites else Action.ALLOW,
+            text,
+            verbs=tuple(bound.verbs),
+            relations=_dotted(bound.relations),
+            masked=_dotted(found.masked),
+            writes=bound.writes or found.writes,
+            runs_code_when_parsed=when_parsed,
+            redact_errors=found.touched,
+            changes_search_path=bound.changes_search_path,
+            resets_search_path=bound.resets_search_path,
+            prepares=tuple(bound.prepares),
+            declares=tuple(bound.declares),
+            executes=tuple(bound.executes),
+            fetches=tuple(bound.fetches),
+            deallocates=tuple(bound.deallocates),
+            closes=tuple(bound.closes),
+            temporary=frozenset(bound.temporary),
+            drops_temporary=bound.drops_temporary,
+            drops_tables=frozenset(bound.drops_tables),
             row_limit=limit,
         )
 
     def _refuse(self, denial: Denial) -> Decision:
-        facts = self.facts
+        bound = self.bound
         return Decision(
-            Action.DENY, "", verbs=tuple(facts.verbs), relations=_dotted(facts.relations), writes=True, denial=denial
+            Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
-
-
-def _check_columns(facts: Facts) -> None:
-    """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
-    if facts.system_column and facts.touched:
-        reason = f"column {facts.system_column} may not be read together with masked columns"
-        raise Refused(Denial(reason, "use the primary key"))
-    if facts.unknown_column:
-        reason = f'column "{facts.unknown_column}" does not exist'
-        raise Refused(Denial(reason, "check the name", sqlstate="42703", unknown_names=True))
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Reads the catalog from the server over connections of its own, with Penstock's credentials.
 
-What is asked and what the answers mean is `penstock_core.sql.introspection`'s; when it is read is `gate.py`'s.
+What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when it is read is `gate.py`'s.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from penstock_core.sql.catalog import Catalog
-from penstock_core.sql.introspection import STATEMENTS, snapshot
+from penstock_core.sql.catalog.model import Catalog
+from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.opening import PINNED

@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
-        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
+        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING, State.SETTLING):
             self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
 
     # Performing commands.
@@ -253,8 +253,11 @@ class Connection(asyncio.Protocol):
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
         try:
-            longest = (await gateway.gate.rules(self.session.identity)).statement_timeout
-            limited = opening.limited(parameters, longest, gateway.gate.default_timeout)
+            rules = await gateway.gate.rules(self.session.identity)
+            longest = rules.statement_timeout
+            limited = opening.permitted(parameters, rules.decider) or opening.limited(
+                parameters, longest, gateway.gate.default_timeout
+            )
             if isinstance(limited, ErrorFields):
                 self.perform(self.session.connect_failed(limited))
                 return

@@ -1,7 +1,7 @@
 """Masks that mask nothing: a pattern that is for no column of the database, most often a typing mistake.
 
 Only the catalog can tell. It is said and not refused: a column may be gone, or yet to come. What doesn't belong: masks
-that do not fit a column's type (`penstock_core.sql.governed`).
+that do not fit a column's type (`penstock_core.sql.masking.masked_columns`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock_core.policy.effective import EffectivePolicy, MaskRule
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
 
 
 def idle_masks(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
-from penstock_core.sql.catalog import Catalog
-from penstock_core.sql.governed import misfits
+from penstock_core.sql.catalog.model import Catalog
+from penstock_core.sql.masking.masked_columns import misfits
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.coverage import idle_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError

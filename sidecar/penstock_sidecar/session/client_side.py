@@ -11,15 +11,19 @@ from penstock_core.sql.decision import Action
 from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.passage import Passage
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
-from penstock_sidecar.wire.messages import ErrorFields, MalformedError, read_text
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Of these nothing is ever noted, so that one entry serves all.
-_BIND, _DESCRIBE, _SYNC = Pending(Kind.BIND), Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
+_DESCRIBE, _SYNC = Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
+
+# The type byte and the length of a message, and nothing else.
+_NO_BODY = 5
 
 
 class ClientSide(Passage):
@@ -35,6 +39,8 @@ class ClientSide(Passage):
         }  # fmt: skip
 
     def _handle(self, spot: Spot) -> None:
+        if spot.kind in EMPTY and spot.end - spot.start != _NO_BODY:
+            raise MalformedError(f"a message {chr(spot.kind)!r} that should be empty")
         self._handlers[spot.kind](spot)
 
     # The simple protocol.
@@ -70,32 +76,45 @@ class ClientSide(Passage):
 
     def _parse(self, spot: Spot) -> None:
         body = self._chunk[spot.start + 5 : spot.end]
-        name, at = read_text(body, 0)
-        end = body.find(b"\x00", at)
-        if spot.complete and end < 0:
-            raise MalformedError("a Parse message without an end")
-        text, decision = self._decide(spot, body[at:end])
+        name, raw, oids = messages.read_parse(body, spot.complete)
+        types = messages.declared_types(oids)
+        text, decision = self._decide(spot, raw, types)
         if decision is None:
             return
         flow = self._flow
         if decision.action is Action.DENY:
-            # To fail, it leaves a named statement that is there; the unnamed one is gone whatever becomes of it.
-            if not name:
-                flow.statements.pop("", None)
+            # To fail, it leaves a named statement that is there; the unnamed one is gone then.
+            former = None if name else flow.statements.pop("", None)
             pending = Pending(Kind.PARSE, expected=refusals.UNDEFINED_COLUMN)
+            pending.undo = lambda skipped: self._left(former, skipped)
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
-        oids = body[end + 1 :]
-        replaced = flow.statements.get(name) if name else None
-        made = Statement(name, text, oids, decision, flow.epoch, decision.text, replaced)
+        replaced = flow.statements.get(name)
+        made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
         flow.statements[name] = made
-        flow.push(Pending(Kind.PARSE, redact=decision.redact_errors, undo=lambda: self._unmade(made)))
-        if decision.action is Action.REWRITE:
-            self._replace(spot, messages.parse(name, decision.text, oids))
+        pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, decision=decision, makes=made)
+        pending.undo = lambda skipped: self._unmade(made, skipped)
+        replacement = messages.parse(name, decision.text, oids) if decision.action is Action.REWRITE else None
+        if decision.runs_code_when_parsed:
+            self._start_statement(spot, pending, decision, text, None, replacement)
+            return
+        flow.push(pending)
+        if replacement is not None:
+            self._replace(spot, replacement)
 
-    def _unmade(self, made: Statement) -> None:
-        """A Parse failed: what it was to take the place of is there again, if no later one has taken it."""
+    def _left(self, former: Statement | None, skipped: bool) -> None:
+        """A Parse under no name was refused; if the server skipped even that, it has the former one still."""
+        if former is not None and skipped:
+            self._flow.statements.setdefault("", former)
+
+    def _unmade(self, made: Statement, skipped: bool) -> None:
+        """A Parse failed, or was skipped: what was there before is there again, if no later one has taken its place.
+
+        The server forgets the unnamed statement before it tries to parse another.
+        """
         statements = self._flow.statements
+        if not made.name and not skipped:
+            made.replaced = None
         newest = statements.get(made.name)
         if newest is made and made.replaced is not None:
             statements[made.name] = made.replaced
@@ -107,96 +126,102 @@ class ClientSide(Passage):
             newest = newest.replaced
 
     def _bind(self, spot: Spot) -> None:
+        """Planning runs code, so that a statement is recorded here and not only where it is executed."""
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
-        statement = flow.statements.get(head.statement)
-        flow.portals.pop(head.portal, None)
+        statement = flow.statements.get(head.statement) or self._prepared_in_sql(head.statement)
+        former = flow.portals.pop(head.portal, None)
+        pending = Pending(Kind.BIND, drops=former.take() if former is not None else None)
         if statement is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
                 missing = "unnamed prepared statement does not exist"
-            self._fail_in_place(spot, Kind.BIND, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
+            self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
-        if statement.epoch != flow.epoch:
-            decision = flow.decide(statement.text)
+        if statement.epoch != flow.epoch or statement.decision.executes:
+            decision = flow.decide(statement.text, statement.types)
+            if flow.runs_stale_object(decision):
+                decision = refusals.STALE_SQL_OBJECT
             if decision.action is Action.DENY:
-                pending = Pending(Kind.BIND, expected=refusals.UNDEFINED_STATEMENT)
+                pending.expected = refusals.UNDEFINED_STATEMENT
                 self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
                 return
             statement.decision, statement.epoch = decision, flow.epoch
-        if statement.on_server != statement.decision.text:
-            self._parse_again(spot, statement)
-        flow.portals[head.portal] = Portal(statement, statement.decision, flow.epoch, head.parameters)
-        flow.queue.append(Pending(Kind.BIND, redact=True) if statement.decision.redact_errors else _BIND)
+        decision = statement.decision
+        portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
+        flow.portals[head.portal] = pending.opens = portal
+        pending.redact = decision.redact_errors
+        self._start_statement(spot, pending, decision, statement.text, head.parameters)
+        portal.running = pending.running
 
-    def _parse_again(self, spot: Spot, statement: Statement) -> None:
-        """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
+    def _prepared_in_sql(self, name: str) -> Statement | None:
+        """What PREPARE made may be bound, too: that is decided about as its EXECUTE."""
         flow = self._flow
+        if not name or not flow.kept.prepared(name):
+            return None
+        text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
+        decision = flow.decide(text)
+        return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
 
-        def undo() -> None:
-            statement.on_server = None
-
-        self._forward(spot.start)
-        if statement.name and statement.on_server is not None:
-            flow.push(Pending(Kind.CLOSE, swallow=True, undo=undo))
-            flow.to_server.append(messages.close_statement(statement.name))
-        flow.push(Pending(Kind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
-        flow.to_server.append(messages.parse(statement.name, statement.decision.text, statement.oids))
-        statement.on_server = statement.decision.text
-
-    def _fail_in_place(self, spot: Spot, kind: Kind, error: ErrorFields) -> None:
+    def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
-        if kind is Kind.BIND:
-            pending, failing = (
-                Pending(kind, error, refusals.UNDEFINED_STATEMENT), messages.bind("", self._nobody)
-            )  # fmt: skip
-        else:
-            pending, failing = Pending(kind, error, refusals.UNDEFINED_PORTAL), messages.execute(self._nobody)
+        pending.denial, pending.expected = error, error.sqlstate
+        bind = pending.kind is Kind.BIND
         self._flow.push(pending)
-        self._replace(spot, failing)
+        self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     def _execute(self, spot: Spot) -> None:
         name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         portal = flow.portals.get(name)
+        pending = Pending(Kind.EXECUTE)
         if portal is None:
             missing = f'portal "{name}" does not exist'
-            self._fail_in_place(spot, Kind.EXECUTE, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
+            self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
+        statement = portal.statement
         if portal.epoch != flow.epoch:
-            decision = flow.decide(portal.statement.text)
+            decision = flow.decide(statement.text, statement.types)
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 decision = refusals.stale(decision)
             if decision.action is Action.DENY:
-                pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
-                self._refuse(spot, decision, portal.statement.text, pending, messages.execute(self._nobody))
+                pending.expected = refusals.UNDEFINED_PORTAL
+                self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
                 return
             portal.decision, portal.epoch = decision, flow.epoch
         decision = portal.decision
         if flow.runs_stale_object(decision):
-            pending = Pending(Kind.EXECUTE, expected=refusals.UNDEFINED_PORTAL)
-            text = portal.statement.text
-            self._refuse(spot, refusals.STALE_SQL_OBJECT, text, pending, messages.execute(self._nobody))
+            pending.expected = refusals.UNDEFINED_PORTAL
+            self._refuse(spot, refusals.STALE_SQL_OBJECT, statement.text, pending, messages.execute(self._nobody))
             return
-        self._start_statement(spot, Pending(Kind.EXECUTE), decision, portal.statement.text, portal.parameters)
+        pending.running = portal.take()
+        self._start_statement(spot, pending, decision, statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:
-        self._flow.queue.append(_DESCRIBE)
+        flow = self._flow
+        kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
+        statement = flow.statements.get(name) if kind == b"S" else None
+        if statement is not None and statement.decision.runs_code_when_parsed:
+            # The server parses it once more, if anything that it depends on has changed.
+            pending = Pending(Kind.DESCRIBE, redact=statement.decision.redact_errors)
+            self._start_statement(spot, pending, statement.decision, statement.text)
+            return
+        flow.queue.append(_DESCRIBE)
 
     def _close(self, spot: Spot) -> None:
-        body = self._chunk[spot.start + 5 : spot.end]
-        name, _ = read_text(body, 1)
+        kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         pending = Pending(Kind.CLOSE)
-        if body[:1] == b"S":
+        if kind == b"S":
             gone = flow.statements.pop(name, None)
             if gone is not None:
                 # Of the unnamed one a later one may have taken the place; under a name none could.
-                pending.undo = lambda: flow.statements.update({name: gone if name else flow.statements.get("", gone)})
+                pending.undo = lambda _: flow.statements.update({name: gone if name else flow.statements.get("", gone)})
         else:
             closed = flow.portals.pop(name, None)
             if closed is not None:
-                pending.undo = lambda: flow.portals.update({name: closed})
+                pending.drops = closed.take()
+                pending.undo = lambda _: flow.portals.update({name: closed})
         flow.push(pending)
 
     def _sync(self, spot: Spot) -> None:
@@ -213,6 +238,9 @@ class ClientSide(Passage):
         flow = self._flow
         if flow.copying_in:
             flow.copying_in = False
+            if not flow.settled:
+                self._forward(spot.end)
+                flow.state = State.SETTLING
         elif flow.queue:
             flow.push(Pending(Kind.COPY_END))
 

@@ -105,7 +105,13 @@ Command = (
 class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision: ...
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+    ) -> Decision: ...
+
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        """Whether an error may name these: nothing of them is masked."""
+        ...
 
 
 class Trail(Protocol):

@@ -18,7 +18,7 @@ from penstock_sidecar.session.pending import Running
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
 
-Result = Literal["ok", "error", "denied", "unknown"]
+Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
 
 
 class Evidence:

@@ -16,7 +16,9 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
+from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.temporary_tables import TemporaryTables
 
 
 class Flow:
@@ -34,18 +36,15 @@ class Flow:
         # Whether the current batch of bodies is waited for.
         self.report = False
         self._ticket = 1
-        # The last ticket that is durable, and the last with the intent of a statement whose results wait for it.
+        # The last ticket that is durable, and the last that a statement's results wait for.
         self.durable = 0
         self.awaited = 0
         # Set once the session runs.
         self.rules: Rules = None  # type: ignore[assignment]  # replaced before the first statement
         self.evidence: Evidence | None = None
         self.epoch = 0
-        self.search_path: tuple[str, ...] | None = ()
-        # The path that the client chose in its startup packet, if it did.
-        self.chosen_path: tuple[str, ...] | None = None
-        # Names of the temporary tables that the session may have.
-        self.temporary: frozenset[str] = frozenset()
+        self.path = SearchPath()
+        self.temporary = TemporaryTables()
         self.queue: deque[Pending] = deque()
         self.statements: dict[str, Statement] = {}
         self.portals: dict[str, Portal] = {}
@@ -54,18 +53,23 @@ class Flow:
         self.skipping = False
         # The statement whose rows are counted, while the client's messages wait for its end.
         self.counted: Counted | None = None
+        # What changes something that later messages are decided by, while these wait for its answer.
+        self.settling: Pending | None = None
         # The server takes COPY data; it ignores Syncs meanwhile.
         self.copying_in = False
         # The transaction status by the last ReadyForQuery.
         self.status = b"I"
-        # A governed statement ran in this transaction: also what fails later in it may tell of its data.
-        self.redacting = False
+        # Whether a transaction block is open, by what was answered so far.
+        self.in_block = False
+        # Since the last ReadyForQuery something failed, or a ROLLBACK was the last that was done.
+        self.undone = False
+        # A governed statement left something for the transaction's end, whose errors may tell of its data.
+        self.left_for_commit = False
         # A statement that changed the schema succeeded; told at the end of the transaction.
         self.schema_changed = False
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
-        # The longest that any statement_timeout of the session may be, in milliseconds: the limit it began with, or a
-        # larger one since. None: it has no bound.
+        # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
@@ -86,10 +90,13 @@ class Flow:
         self._numbers += 1
         if self.evidence is not None:
             self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
-        return Running(self._numbers, self.clock())
+        return Running(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
-    def finish(self, running: Running, result: Result, size: int) -> None:
-        """Record a statement's outcome."""
+    def finish(self, running: Running, result: Result, size: int = 0) -> None:
+        """Record a statement's outcome, once."""
+        if running.ended:
+            return
+        running.ended = True
         if running.denied and result != "unknown":
             result = "denied"
         if self.evidence is not None:
@@ -103,19 +110,12 @@ class Flow:
     # What is in flight.
 
     def push(self, pending: Pending, decision: Decision | None = None) -> None:
-        """A message that the server will answer is being sent."""
+        """A message that the server will answer is being sent; with the decision that it carries out, if it does."""
         self.queue.append(pending)
         if decision is None:
             return
-        if decision.redact_errors:
-            pending.redact = True
-            self.redacting = True
-        if decision.changes_search_path:
-            self.search_path = None
-        if decision.drops_temporary:
-            self.temporary = frozenset()
-        if decision.temporary:
-            self.temporary |= decision.temporary
+        pending.redact = pending.redact or decision.redact_errors
+        pending.moves_path = self.path.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
@@ -124,6 +124,14 @@ class Flow:
     def pop(self) -> Pending:
         """The head's answer is complete."""
         head = self.queue.popleft()
+        decision = head.decision if head.kind in (Kind.QUERY, Kind.EXECUTE) else None
+        if head.moves_path:
+            self.path.answered(decision)
+        if decision is not None:
+            if decision.temporary:
+                self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
+            if _lasts(decision):
+                self.left_for_commit = True
         while self.queue and self.queue[0].kind is Kind.COPY_END:
             self.queue.popleft()
         return head
@@ -144,21 +152,63 @@ class Flow:
             if pending.running is not None:
                 pending.running.sqlstate = sqlstate
                 break
+        self.undone = True
         for pending in failed:
-            if pending.running is not None:
-                self.finish(pending.running, "error", 0)
+            if pending.moves_path:
+                self.path.answered(None)
+            self._end(pending)
         for pending in reversed(failed):
             if pending.undo is not None:
-                pending.undo()
+                pending.undo(pending is not failed[0])
 
-    def decide(self, text: str) -> Decision:
-        """What becomes of a text in this session, as it stands."""
-        return self.rules.decider.decide(text, self.search_path, self.temporary)
+    def _end(self, pending: Pending) -> None:
+        """Nothing came of a message: the outcomes of what it was for."""
+        if pending.running is not None:
+            self.finish(pending.running, "error")
+        if pending.drops is not None:
+            self.finish(pending.drops, "unexecuted")
+        if pending.opens is not None:
+            self.forget(pending.opens)
 
-    @property
-    def default_path(self) -> tuple[str, ...]:
-        """The search_path that the session began with."""
-        return self.rules.search_path if self.chosen_path is None else self.chosen_path
+    def skip(self, pending: Pending, recorded: bool) -> None:
+        """A message is not sent, since the server would skip it; `recorded`: the intent of its statement is."""
+        if not recorded:
+            pending.running = None
+        self._end(pending)
+        if pending.undo is not None:
+            pending.undo(True)
+
+    def forget(self, portal: Portal) -> None:
+        """A portal was not opened after all."""
+        if self.portals.get(portal.name) is portal:
+            del self.portals[portal.name]
+
+    def abandon(self) -> None:
+        """Nobody will learn what came of what is in flight, nor execute what is bound."""
+        for pending in self.queue:
+            if pending.running is not None:
+                self.finish(pending.running, "unknown")
+            if pending.drops is not None:
+                self.finish(pending.drops, "unexecuted")
+        self.queue.clear()
+        for portal in self.portals.values():
+            if portal.running is not None:
+                self.finish(portal.running, "unexecuted")
+
+    def transaction_ended(self) -> None:
+        """No transaction is open, and with it all portals are gone that were opened in it."""
+        self.left_for_commit = False
+        self.temporary.transaction_ended(self.undone)
+        for name, portal in list(self.portals.items()):
+            if portal.open:
+                running = portal.take()
+                if running is not None:
+                    self.finish(running, "unexecuted")
+                del self.portals[name]
+
+    def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
+        """What becomes of a text in this session, as it stands, with parameters of these types."""
+        return self.rules.decider.decide(text, self.path.now, self.temporary.names, types)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made under an older policy and is not decided anew."""
@@ -168,10 +218,8 @@ class Flow:
         """Decide by these rules from now on."""
         if rules.policy != self.rules.policy:
             self.kept.policy_changed(self.epoch + 1)
-        unchanged = self.search_path == self.default_path
         self.rules = rules
-        if unchanged:
-            self.search_path = self.default_path
+        self.path.replace_default(rules.search_path)
         self.epoch += 1
 
     @property
@@ -179,6 +227,11 @@ class Flow:
         """Whether the session's statements may run longer than the rules let them."""
         limit = self.rules.statement_timeout
         return limit is not None and (self.longest is None or self.longest > limit)
+
+    @property
+    def settled(self) -> bool:
+        """Whether later messages need not wait any more for what they are decided by."""
+        return self.copying_in or not (self.queue and self.queue[-1] is self.settling)
 
     @property
     def counting(self) -> bool:
@@ -207,3 +260,8 @@ class Flow:
             sends.append(commands.ToClient(data))
             self.to_client = []
         return sends + taken if taken else sends
+
+
+def _lasts(decision: Decision) -> bool:
+    """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
+    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))

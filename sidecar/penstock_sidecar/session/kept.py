@@ -25,6 +25,10 @@ class Kept:
         # The epoch in which the policy changed last; 0: never.
         self._changed = 0
 
+    def prepared(self, name: str) -> bool:
+        """Whether there may be a prepared statement of that name."""
+        return name in self._statements
+
     def policy_changed(self, epoch: int) -> None:
         """What is made from that epoch on is made under the new policy."""
         self._changed = epoch

@@ -56,7 +56,7 @@ class Session:
         flow = self._flow
         if flow.state is State.RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state is State.COUNTING:  # may take long, and a client that goes must be noticed
+        if flow.state in (State.COUNTING, State.SETTLING):  # may take long, and a client that goes must be noticed
             return self._client.waiting > _MOST_AHEAD
         return flow.state not in (State.OPENING, State.ENCRYPTING, State.PROVING)
 
@@ -299,12 +299,13 @@ class Session:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
             raise IllegalEventError("connected before the client opened")
-        flow.rules, flow.chosen_path, flow.longest = rules, opened.search_path, longest
+        flow.rules, flow.longest = rules, longest
         if flow.outlasts:
             # The policy changed while the login went on.
             self._end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
             return
-        flow.search_path = flow.default_path
+        login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
+        flow.path.begin(rules.search_path, opened.search_path, login, initial)
         client = {
             "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
         }  # fmt: skip
@@ -315,7 +316,7 @@ class Session:
         greeting += [messages.backend_key(said.pid, self.cancel_key), messages.ready()]
         flow.to_client += [part for part in greeting if part]
         flow.state = State.RUNNING
-        self._server = ServerSide(flow, said.parameters.get("search_path", ""), own.nobody)
+        self._server = ServerSide(flow, own.nobody)
         ahead, self._ahead = self._ahead, b""
         if said.rest:
             self._server.receive(said.rest)
@@ -347,10 +348,14 @@ class Session:
 
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""
-        if self._server is not None and self._flow.state is State.COUNTING and not self._flow.counting:
+        flow = self._flow
+        if self._server is None:
+            return
+        counted = flow.state is State.COUNTING and not flow.counting
+        if counted or (flow.state is State.SETTLING and flow.settled):
             self._server.hop_rows()
             try:
-                self._client.go_on()
+                self._client.go_on() if counted else self._client.settled()
             except (BrokenStreamError, MalformedError) as error:
                 self._break(f"protocol violation: {error}")
 
@@ -405,16 +410,11 @@ class Session:
     def _wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""
         flow = self._flow
-        client = self._client
-        if client.held is not None and client.held.pending.running is not None:
-            running = client.held.pending.running
-            running.sqlstate = running.sqlstate or "57014"
-            flow.finish(running, "error", 0)
-            client.held = None
-        for pending in flow.queue:
-            if pending.running is not None:
-                flow.finish(pending.running, "unknown", 0)
-        flow.queue.clear()
+        held, self._client.held = self._client.held, None
+        if held is not None and held.pending.running is not None:
+            held.pending.running.sqlstate = held.pending.running.sqlstate or "57014"
+            flow.finish(held.pending.running, "error")
+        flow.abandon()
         if flow.evidence is not None:
             flow.record(flow.evidence.end())
             flow.evidence = None

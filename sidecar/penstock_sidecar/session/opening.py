@@ -8,25 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from penstock_core.sql.settings import timeout_milliseconds
-from penstock_sidecar.session.commands import Terms
-from penstock_sidecar.session.refusals import fatal
+from penstock_core.sql.authorize.settings import may_begin_with, timeout_milliseconds
+from penstock_core.sql.decision import Action
+from penstock_sidecar.session.commands import Decider, Terms
+from penstock_sidecar.session.refusals import denied, fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.startup import Startup
 
-# Settings that change how values look or how long things may take, never what a statement means or may do.
-_HARMLESS = {
-    name.lower(): name
-    for name in (
-        "application_name", "DateStyle", "TimeZone", "IntervalStyle", "extra_float_digits", "bytea_output",
-        "client_min_messages", "statement_timeout", "lock_timeout", "transaction_timeout",
-        "idle_in_transaction_session_timeout", "idle_session_timeout", "jit", "geqo", "lc_messages",
-        "default_transaction_read_only", "default_transaction_isolation", "default_transaction_deferrable",
-        "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
-    )
-}  # fmt: skip
-# What decisions rely on: set for every session, whatever the role's or the database's settings are.
+# What decisions rely on: set for every session, whatever the role's or the database's settings are. An identity that
+# may SET another value may begin with it too.
 PINNED = {
     "standard_conforming_strings": "on",
     "client_encoding": "UTF8",
@@ -34,10 +25,9 @@ PINNED = {
     "transform_null_equals": "off",
     "array_nulls": "on",
 }
-# Set unless the client asks for another of the values that are let through.
+# Set unless the client asks for another value that is allowed. Below `notice` the server tells of plans and statements,
+# among them a rewritten one with the key of its hash masks.
 _DEFAULTS = {"client_min_messages": "notice"}
-# Below `notice` the server tells of plans and statements, among them a rewritten one with the key of its hash masks.
-_MESSAGES = {"notice", "warning", "error"}
 _UTF8 = {"utf8", "unicode"}
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0", ""}
@@ -53,7 +43,7 @@ class Opened:
     # For the server, pins included.
     parameters: dict[str, str]
     # The search_path, where the client chose one.
-    search_path: tuple[str, ...] | None
+    search_path: str | None
     # The protocol version spoken, and NegotiateProtocolVersion where the client asked for more.
     version: int
     negotiation: bytes
@@ -76,7 +66,7 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
     if not user:
         return fatal("28000", "no user name in the startup packet")
     if asked.pop("replication", "").lower() not in _OFF:
-        return fatal("0A000", "replication connections are not let through")
+        return fatal("0A000", "replication connections are not supported")
     dbname = asked.pop("database", user)
     if terms.dbname and dbname not in (terms.dbname, terms.database):
         return fatal("3D000", f'this gate leads to database "{terms.dbname}", not to "{dbname}"', "set PGDATABASE")
@@ -89,11 +79,24 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
     return Opened(
         user=user,
         application=parameters.get("application_name", ""),
-        parameters={**_DEFAULTS, **parameters, **PINNED},
-        search_path=plain_path(parameters["search_path"]) if "search_path" in parameters else None,
+        parameters={**_DEFAULTS, **PINNED, **parameters},
+        search_path=parameters.get("search_path"),
         version=version,
         negotiation=negotiation,
     )
+
+
+def permitted(parameters: dict[str, str], decider: Decider) -> ErrorFields | None:
+    """Why a session may not begin with these: what the identity may not SET it may not begin with either."""
+    for name, value in parameters.items():
+        if PINNED.get(name) == value or may_begin_with(name, value):
+            continue
+        quoted = ".".join('"{}"'.format(part.replace('"', '""')) for part in name.split("."))
+        escaped = value.replace("'", "''")
+        decision = decider.decide(f"SET {quoted} = '{escaped}'", None, frozenset())
+        if decision.action is Action.DENY and decision.denial is not None:
+            return denied(decision.denial)._replace(severity="FATAL")
+    return None
 
 
 def limited(parameters: dict[str, str], longest: int | None, default: int) -> dict[str, str] | ErrorFields:
@@ -106,20 +109,8 @@ def limited(parameters: dict[str, str], longest: int | None, default: int) -> di
     asked = parameters.get("statement_timeout", str(default))
     wish = timeout_milliseconds(asked)
     if wish is None:
-        return fatal("22023", f"statement_timeout {asked} is not let through", "ask for a time such as 30s")
+        return fatal("22023", f"statement_timeout {asked} is not understood", "ask for a time such as 30s")
     return {**parameters, "statement_timeout": str(min(wish or longest, longest))}
-
-
-def plain_path(value: str) -> tuple[str, ...] | None:
-    """A search_path of plain names; None where it needs the server to say what it means.
-
-    One that names pg_catalog or pg_temp is none of them: it changes what comes before what.
-    """
-    names = [name.strip() for name in value.split(",")]
-    plain = [name[1:-1] if name[:1] == name[-1:] == '"' and len(name) > 2 else name.lower() for name in names]
-    if any(not (name.isidentifier() and name.isascii()) or name.startswith("pg_") for name in plain):
-        return None
-    return tuple(plain)
 
 
 def _options(text: str) -> dict[str, str] | ErrorFields:
@@ -130,31 +121,29 @@ def _options(text: str) -> dict[str, str] | ErrorFields:
     while at < len(text):
         match = _OPTION.match(text, at)
         if match is None:
-            return fatal("42501", "of the startup packet's options only settings (-c name=value) are let through")
+            return fatal("42501", "the startup packet's options may hold settings only", "write -c name=value")
         found[match[1].replace("-", "_")] = re.sub(r"\\(.)", r"\1", match[2])
         at = match.end()
     return found
 
 
 def _settings(asked: dict[str, str]) -> dict[str, str] | ErrorFields:
+    """The settings as the server is asked for them, by their names in lower case, as far as any identity may have them.
+
+    Which is decided by the same list as SET: `permitted` does the rest, once the identity is known.
+    """
     accepted: dict[str, str] = {}
     for name, value in asked.items():
         folded = name.lower()
-        if folded == "client_min_messages" and value.lower() not in _MESSAGES:
-            return fatal("22023", f"client_min_messages {value} is not let through", "ask for notice or less")
-        if folded in _HARMLESS:
-            accepted[_HARMLESS[folded]] = value
-        elif folded == "search_path":
-            if plain_path(value) is None:
-                return fatal("42501", f"the search_path {value} is not let through, only names with commas between")
-            accepted[folded] = value
-        elif folded == "client_encoding":
+        if folded == "client_encoding":
             # The server compares letters and digits alone.
             if re.sub("[^a-z0-9]", "", value.lower()) not in _UTF8:
-                return fatal("22023", f"client_encoding {value} is not let through, only UTF8", "set client_encoding")
+                return fatal("22023", f"client_encoding {value} is not allowed", "set client_encoding to UTF8")
         elif folded == "standard_conforming_strings":
             if value.lower() not in _ON:
-                return fatal("22023", "standard_conforming_strings can't be off")
+                return fatal("22023", f"standard_conforming_strings {value} is not allowed", "set it to on")
+        elif may_begin_with(folded, value) is False:
+            return fatal("42501", f"the startup parameter {name} is not allowed", "leave it out of the connection")
         else:
-            return fatal("42501", f"the startup parameter {name} is not let through", "leave it out of the connection")
+            accepted[folded] = value
     return accepted

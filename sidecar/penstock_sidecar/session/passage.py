@@ -13,7 +13,7 @@ from penstock_sidecar.session import counting, refusals
 from penstock_sidecar.session.commands import RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.pending import Held, Kind, Pending
+from penstock_sidecar.session.pending import Held, Kind, Pending, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
@@ -101,7 +101,7 @@ class Passage(ABC):
 
     # Deciding.
 
-    def _decide(self, spot: Spot, raw: bytes) -> tuple[str, Decision | None]:
+    def _decide(self, spot: Spot, raw: bytes, types: tuple[int, ...] = ()) -> tuple[str, Decision | None]:
         """The text and its decision, or None where it has to wait for a fresh catalog."""
         flow = self._flow
         if not spot.complete:
@@ -114,7 +114,7 @@ class Passage(ABC):
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        decision = flow.decide(text)
+        decision = flow.decide(text, types)
         denial = decision.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
@@ -151,16 +151,26 @@ class Passage(ABC):
         self, spot: Spot, pending: Pending, decision: Decision, text: str,
         parameters: int | None = None, replacement: bytes | None = None,
     ) -> None:  # fmt: skip
-        """Record the intent; send the statement, as it came or what replaces it, now or when the intent is durable."""
+        """Record the intent; send the message, as it came or what replaces it, now or when the intent is durable.
+
+        An Execute whose statement was recorded when it was bound runs under that intent.
+        """
         flow = self._flow
+        pending.decision, pending.text = decision, text
+        blocks = flow.rules.on_failure == "block"
+        running = pending.running
+        if running is not None and running.durable >= blocks:
+            self._send(spot, pending, replacement, decision)
+            return
+        if running is not None:
+            # Nothing that has to be recorded durably waited for the intent of the Bind.
+            flow.finish(running, "unexecuted")
         protocol = "simple" if pending.kind is Kind.QUERY else "extended"
-        pending.running = running = flow.begin(decision, text, protocol, parameters)
-        if decision.deallocates or decision.closes:
-            running.deallocates, running.closes = list(decision.deallocates), list(decision.closes)
-        if flow.rules.on_failure == "block":
+        pending.running = flow.begin(decision, text, protocol, parameters)
+        if blocks:
             flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
-            if decision.writes or flow.trail.refusal:
+            if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
                 self._forward(spot.start)
                 self.held = Held(flow.ticket, spot, pending, replacement, decision)
                 flow.state = State.RECORDING
@@ -169,12 +179,57 @@ class Passage(ABC):
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
-        if decision.row_limit is not None:
-            self._send_counted(spot, pending, decision, decision.row_limit)
-            return
-        self._flow.push(pending, decision)
+        flow, kind = self._flow, pending.kind
+        if kind in (Kind.QUERY, Kind.EXECUTE):
+            running = pending.running
+            if running is not None and (decision.prepares or decision.deallocates or decision.closes):
+                running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
+                running.closes = list(decision.closes)
+            if decision.row_limit is not None:
+                self._send_counted(spot, pending, decision, decision.row_limit)
+                return
+            flow.push(pending, decision)
+        else:
+            # It does not carry out what was decided about, but may run code on the way.
+            flow.unvetted |= decision.observed is Action.DENY
+            portal = pending.opens
+            if portal is not None and portal.statement.on_server != portal.decision.text:
+                self._parse_again(spot, portal.statement)
+            flow.push(pending)
         if replacement is not None:
             self._replace(spot, replacement)
+        if kind in (Kind.QUERY, Kind.EXECUTE) and spot.complete and _unsettles(decision):
+            self._settle(spot, pending)
+
+    def _parse_again(self, spot: Spot, statement: Statement) -> None:
+        """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
+        flow = self._flow
+
+        def undo(_: bool) -> None:
+            statement.on_server = None
+
+        self._forward(spot.start)
+        if statement.name and statement.on_server is not None:
+            flow.push(Pending(Kind.CLOSE, swallow=True, undo=undo))
+            flow.to_server.append(messages.close_statement(statement.name))
+        flow.push(Pending(Kind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
+        flow.to_server.append(messages.parse(statement.name, statement.decision.text, statement.oids))
+        statement.on_server = statement.decision.text
+
+    def _settle(self, spot: Spot, pending: Pending) -> None:
+        """What comes behind is decided by what that one does: it waits until the server has said so."""
+        flow = self._flow
+        if self._start < spot.end:
+            self._forward(spot.end)
+        if pending.kind is Kind.EXECUTE:
+            # Without it, the server would keep the answer until the client's next Sync.
+            flow.to_server.append(messages.FLUSH)
+        flow.settling, flow.state = pending, State.SETTLING
+
+    def settled(self) -> None:
+        """What was waited for is answered, or needs what the client sends. Raises as `receive`."""
+        self._flow.state = State.RUNNING
+        self.resume()
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
@@ -183,8 +238,9 @@ class Passage(ABC):
         if pending.kind is Kind.QUERY:
             # To a Query, too, the server forgets the unnamed statement and portal.
             flow.statements.pop("", None)
-            flow.portals.pop("", None)
+            former = flow.portals.pop("", None)
             before, counted = counting.of_query(limit, pending, decision, flow.epoch)
+            counted.query[0].drops = former.take() if former is not None else None
             flow.queue.extend(counted.query)
         else:
             name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
@@ -210,10 +266,22 @@ class Passage(ABC):
         pending = held.pending
         pending.denial = refusals.unrecorded(reason)
         pending.running = None
-        simple = pending.kind is Kind.QUERY
-        pending.expected = refusals.UNDEFINED_COLUMN if simple else refusals.UNDEFINED_PORTAL
+        if pending.opens is not None:
+            self._flow.forget(pending.opens)
+        match pending.kind:
+            case Kind.QUERY:
+                pending.expected, failing = refusals.UNDEFINED_COLUMN, refusals.FAILING_QUERY
+            case Kind.PARSE:
+                name, _ = messages.read_text(self._chunk[held.spot.start + 5 : held.spot.end], 0)
+                pending.expected, failing = refusals.UNDEFINED_COLUMN, messages.parse(name, refusals.FAILING_TEXT)
+            case Kind.DESCRIBE:
+                pending.expected, failing = refusals.UNDEFINED_STATEMENT, messages.describe_statement(self._nobody)
+            case Kind.BIND:
+                pending.expected, failing = refusals.UNDEFINED_STATEMENT, messages.bind("", self._nobody)
+            case _:
+                pending.expected, failing = refusals.UNDEFINED_PORTAL, messages.execute(self._nobody)
         self._flow.push(pending)
-        self._replace(held.spot, refusals.FAILING_QUERY if simple else messages.execute(self._nobody))
+        self._replace(held.spot, failing)
 
     def release(self, refusal: str = "") -> None:
         """The held statement's intent is durable; or it could not be written, and the statement fails."""
@@ -225,11 +293,21 @@ class Passage(ABC):
         if self._flow.skipping:
             # What was sent before it failed meanwhile: the server would skip it.
             self._replace(held.spot, b"")
-            if held.pending.running is not None and not refusal:
-                self._flow.finish(held.pending.running, "error", 0)
+            self._flow.skip(held.pending, recorded=not refusal)
         elif refusal:
             self._fail(held, refusal)
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is State.RUNNING:
             self.resume()
+
+
+def _unsettles(decision: Decision) -> bool:
+    """Whether something that later messages are decided by changes, or not, with the statement's success."""
+    return bool(
+        decision.deallocates
+        or decision.closes
+        or decision.temporary
+        or decision.drops_temporary
+        or decision.drops_tables
+    )

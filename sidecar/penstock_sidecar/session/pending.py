@@ -39,7 +39,12 @@ class Running:
     denied: bool = False
     rows: int = 0
     sqlstate: str = ""
-    # Prepared statements and cursors that the text has yet to give up, in this order.
+    # Its intent was waited for, or its results are held until it is durable.
+    durable: bool = False
+    # Its outcome is recorded.
+    ended: bool = False
+    # Prepared statements and cursors that the text has yet to make and to give up, in this order.
+    prepares: list[str] = field(default_factory=list)
     deallocates: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
 
@@ -54,11 +59,21 @@ class Pending:
     expected: str = ""
     # Our own message: the client is not told.
     swallow: bool = False
-    # Errors and notices are reduced to what their class says.
+    # Errors and notices are reduced to what can hold no value.
     redact: bool = False
     running: Running | None = None
-    # Takes back what was assumed when it was sent, if it fails or is skipped.
-    undo: Callable[[], None] | None = None
+    # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
+    undo: Callable[[bool], None] | None = None
+    # The client's text that it is about, and what was decided about it.
+    text: str = ""
+    decision: Decision | None = None
+    # The statement that a Parse makes; the portal that a Bind opens.
+    makes: Statement | None = None
+    opens: Portal | None = None
+    # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
+    drops: Running | None = None
+    # It may change the search_path.
+    moves_path: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +89,8 @@ class Statement:
     epoch: int
     # What the server holds under the name, or None where a Parse of ours failed.
     on_server: str | None
+    # The types of its parameters as numbers; empty where none is declared.
+    types: tuple[int, ...] = ()
     # What had the name before, and has it again if the Parse fails.
     replaced: Statement | None = None
 
@@ -86,8 +103,18 @@ class Portal:
     decision: Decision
     epoch: int
     parameters: int | None
+    name: str = ""
+    # The statement as it was recorded for the Bind, until an Execute runs it.
+    running: Running | None = None
+    # The server has opened it.
+    open: bool = False
     # How many rows its Executes have returned, where they are counted.
     returned: int = 0
+
+    def take(self) -> Running | None:
+        """What was recorded for the Bind, once: to be executed, or to end without that."""
+        running, self.running = self.running, None
+        return running
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
-"""The errors that a client gets from the gate itself, the statements that fail in a refused one's place, and what is
-left of the server's errors about governed data.
+"""The errors that a client gets from the gate itself, and the statements that fail in a refused one's place.
 
-Which statement is refused is decided elsewhere (`penstock_core.sql`, `client_side.py`).
+Which statement is refused is decided elsewhere (`penstock_core.sql`, `client_side.py`); what is left of the server's
+own errors about governed data is `server_errors.py`'s.
 """
 
 from __future__ import annotations
@@ -26,28 +26,10 @@ HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis is a PostgreSQL port.\r\n"
 )
 
-# SQLSTATE class → what is said instead of the server's text. Only what the class itself says already.
-_CLASSES = {
-    "00": "notice", "01": "warning", "02": "no data", "08": "connection exception", "0A": "feature not supported",
-    "20": "case not found", "21": "cardinality violation", "22": "data exception",
-    "23": "integrity constraint violation", "25": "invalid transaction state", "28": "invalid authorization",
-    "2B": "dependent objects still exist", "34": "invalid cursor name", "38": "external routine exception",
-    "39": "external routine invocation exception", "3D": "invalid catalog name", "3F": "invalid schema name",
-    "40": "transaction rollback", "42": "syntax error or access rule violation", "44": "check option violation",
-    "53": "insufficient resources", "54": "program limit exceeded", "55": "object not in prerequisite state",
-    "57": "operator intervention", "58": "system error", "P0": "PL/pgSQL error", "XX": "internal error",
-}  # fmt: skip
-
 
 def denied(denial: Denial) -> ErrorFields:
     """What the client of a refused statement reads."""
     return ErrorFields("ERROR", denial.sqlstate, denial.message, denial.detail, denial.remedy)
-
-
-def reduced(fields: ErrorFields) -> ErrorFields:
-    """An error or notice about governed data: its class and nothing that could hold a value."""
-    text = _CLASSES.get(fields.sqlstate[:2], "error")
-    return ErrorFields(fields.severity, fields.sqlstate, f"{text} (text withheld: the statement touches governed data)")
 
 
 def fatal(sqlstate: str, text: str, hint: str = "") -> ErrorFields:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock_sidecar.session import refusals
+from penstock_sidecar.session import server_errors
 from penstock_sidecar.session.commands import CatalogStale, Close
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import plain_path
 from penstock_sidecar.session.pending import Kind, Pending, Running
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -18,18 +17,19 @@ from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, Broke
 from penstock_sidecar.wire.messages import ErrorFields
 
 _SCHEMA_CHANGES = (b"CREATE", b"ALTER ", b"DROP ", b"IMPORT")
+_TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK")
+# What may end a transaction or fires deferred constraints: SET CONSTRAINTS is a `set`.
+_COMMITTING = frozenset({"begin", "commit", "rollback", "set", "prepare transaction", "transaction", "call", "do"})
 _EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.CLOSE})
 
 
 class ServerSide:
     """The direction from server to client."""
 
-    def __init__(self, flow: Flow, initial_path: str, nobody: str) -> None:
+    def __init__(self, flow: Flow, nobody: str) -> None:
         self._flow = flow
         # No portal has this name.
         self._nobody = nobody
-        # The server's own word for the search_path of a new session, where it reports it.
-        self._initial_path = initial_path
         self._scanner = Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
@@ -134,10 +134,12 @@ class ServerSide:
                 flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
             else:
                 flow.boundary = self._passed + spot.end
+        flow.in_block = flow.status != b"I"
+        flow.path.ready(flow.status, flow.undone)
+        if not flow.in_block:
+            flow.transaction_ended()
+        flow.undone = False
         if flow.status == b"I" and not queue:
-            flow.redacting = False
-            if flow.portals:
-                flow.portals.clear()
             flow.kept.transaction_ended()
             if flow.schema_changed:
                 flow.schema_changed = False
@@ -160,9 +162,14 @@ class ServerSide:
             count = tag.rpartition(b" ")[2]
             if count.isdigit():
                 running.rows += int(count)
+        flow.undone = tag == b"ROLLBACK"
         if tag.startswith(_SCHEMA_CHANGES):
             flow.schema_changed = True
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD ALL", b"CLOSE CURSOR")):
+            if tag == b"DROP TABLE" and head.decision is not None:
+                flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
+        elif tag.startswith(_TRANSACTIONS):
+            self._transaction(tag)
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE")):
             self._given_up(tag, running)
         if head.kind is Kind.EXECUTE:
             flow.pop()
@@ -171,21 +178,42 @@ class ServerSide:
                 flow.finish(running, "ok", self._size(spot.end))
         return answer
 
-    def _given_up(self, tag: bytes, running: Running | None) -> None:
-        """Prepared statements and cursors are gone; where it is not known which, all are taken for gone."""
+    def _transaction(self, tag: bytes) -> None:
         flow = self._flow
+        flow.in_block = tag in (b"BEGIN", b"START TRANSACTION")
+        if tag == b"COMMIT":
+            flow.temporary.committed()
+        elif tag == b"ROLLBACK":
+            flow.temporary.rolled_back()
+
+    def _given_up(self, tag: bytes, running: Running | None) -> None:
+        """Prepared statements, cursors or temporary tables are gone, in the order of the text."""
+        flow = self._flow
+        if tag.startswith(b"PREPARE"):
+            if tag == b"PREPARE" and running is not None and running.prepares:
+                # The server had none of that name, whatever became of the one that Parse had made.
+                flow.statements.pop(running.prepares.pop(0), None)
+            return
         if tag.startswith(b"CLOSE"):
             flow.kept.closed(running.closes.pop(0) if running is not None and running.closes else "*")
             return
-        name = running.deallocates.pop(0) if running is not None and running.deallocates else "*"
-        flow.kept.deallocated(name)
-        if name != "*":
-            flow.statements.pop(name, None)
-            return
-        flow.statements.clear()
+        if tag in (b"DISCARD ALL", b"DISCARD TEMP"):
+            flow.temporary.dropped()
         if tag == b"DISCARD ALL":
-            flow.search_path = flow.default_path
             flow.kept.closed("*")
+        elif not tag.startswith(b"DEALLOCATE"):
+            return
+        elif running is None or not running.deallocates:
+            # Of a text that was not analysed. The server has the last word on what is there.
+            flow.kept.deallocated("*")
+            return
+        name = "*" if tag == b"DISCARD ALL" or running is None else running.deallocates.pop(0)
+        flow.kept.deallocated(name)
+        if name == "*":
+            # But the unnamed one.
+            flow.statements = {"": unnamed} if (unnamed := flow.statements.get("")) is not None else {}
+        else:
+            flow.statements.pop(name, None)
 
     def _error(self, spot: Spot) -> bytes | None:
         flow = self._flow
@@ -196,8 +224,9 @@ class ServerSide:
         if head is not None and head.denial is not None and fields.sqlstate == head.expected:
             answer = messages.error_response(head.denial)
             told = head.denial.sqlstate
-        elif flow.redacting or (head is not None and head.redact):
-            answer = messages.error_response(refusals.reduced(fields))
+        elif self._withholds(head):
+            answer = messages.error_response(self._readable(fields, head))
+        flow.undone = True
         if fields.severity in ("FATAL", "PANIC"):
             self.said_fatal = True
         if head is None:
@@ -210,33 +239,71 @@ class ServerSide:
         return answer
 
     def _notice(self, spot: Spot) -> bytes | None:
-        flow = self._flow
-        if flow.queue and (flow.redacting or flow.queue[0].redact):
+        queue = self._flow.queue
+        if queue and self._withholds(queue[0]):
             fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
-            return messages.notice_response(refusals.reduced(fields))
+            return messages.notice_response(self._readable(fields, queue[0]))
         return None
+
+    def _withholds(self, head: Pending | None) -> bool:
+        """Whether what the server says now may be about governed data: the head's, or what waited for the commit.
+
+        Deferred constraints fire at COMMIT and SET CONSTRAINTS, and at the end of a Query or at a Sync where no
+        transaction block is open. Not so what else runs in a transaction after a governed statement.
+        """
+        flow = self._flow
+        if head is None:
+            return flow.left_for_commit
+        if head.redact or not flow.left_for_commit:
+            return head.redact
+        if head.kind in (Kind.SYNC, Kind.COPY_END) or (head.kind is Kind.QUERY and not flow.in_block):
+            return True
+        decision = head.decision
+        if head.kind not in (Kind.QUERY, Kind.EXECUTE):
+            return False
+        return decision is None or not _COMMITTING.isdisjoint(decision.verbs) or decision.observed is not None
+
+    def _readable(self, fields: ErrorFields, head: Pending | None) -> ErrorFields:
+        names = self._flow.rules.decider.names
+        if head is None:
+            return server_errors.readable(fields, "", None, names)
+        return server_errors.readable(fields, head.text, head.decision, names)
 
     def _parameter(self, spot: Spot) -> bytes | None:
         body = self._chunk[spot.start + 5 : spot.end]
         if body.startswith(b"search_path\x00") and spot.complete:
-            flow = self._flow
-            value = body[12:-1].decode(errors="replace")
-            flow.search_path = flow.default_path if value == self._initial_path else plain_path(value)
+            self._flow.path.report(body[12:-1].decode(errors="replace"))
         return None
 
     def _parsed(self, spot: Spot) -> bytes | None:
-        return b"" if self._head(Kind.PARSE, spot).swallow else None
+        head = self._head(Kind.PARSE, spot)
+        if head.makes is not None:
+            head.makes.replaced = None
+        for running in (head.running, head.drops):
+            if running is not None:
+                self._flow.finish(running, "unexecuted")
+        return b"" if head.swallow else None
 
     def _closed(self, spot: Spot) -> bytes | None:
-        return b"" if self._head(Kind.CLOSE, spot).swallow else None
+        head = self._head(Kind.CLOSE, spot)
+        if head.drops is not None:
+            self._flow.finish(head.drops, "unexecuted")
+        return b"" if head.swallow else None
 
     def _bound(self, spot: Spot) -> bytes | None:
-        return b"" if self._head(Kind.BIND, spot).swallow else None
+        head = self._head(Kind.BIND, spot)
+        if head.drops is not None:
+            self._flow.finish(head.drops, "unexecuted")
+        if head.opens is not None:
+            head.opens.open = True
+        return b"" if head.swallow else None
 
     def _described(self, spot: Spot) -> bytes | None:
         queue = self._flow.queue
         if queue and queue[0].kind is Kind.DESCRIBE:
             head = self._flow.pop()
+            if head.running is not None:
+                self._flow.finish(head.running, "unexecuted")
             # To a Query, that there are no rows is not said.
             return b"" if head.swallow and spot.kind == ord("n") else None
         return None

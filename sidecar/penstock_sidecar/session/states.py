@@ -30,6 +30,8 @@ class State(StrEnum):
     RESOLVING = "resolving"
     # The client's messages wait for the end of a statement whose rows are limited; the server's flow.
     COUNTING = "counting"
+    # The client's messages wait for the answer to one that changes what they are decided by; the server's flow.
+    SETTLING = "settling"
     CLOSED = "closed"
 
 
@@ -97,12 +99,12 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CONNECTING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.CONNECTING, _S.CLOSED},
-        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
         _E.CONNECT_FAILED: {_S.CLOSED},
     },
     _S.RUNNING: {
         **_FLOWING,
-        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RUNNING, _S.CLOSED},
         _E.DURABLE: {_S.RUNNING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RUNNING, _S.CLOSED},
@@ -113,8 +115,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RECORDING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RECORDING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
-        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RECORDING, _S.CLOSED},
         _E.EXPIRED: {_S.RECORDING, _S.CLOSED},
         _E.DRAIN: {_S.RECORDING, _S.CLOSED},
@@ -124,7 +126,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.CLIENT_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.DURABLE: {_S.RESOLVING, _S.CLOSED},
-        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RESOLVING, _S.CLOSED},
         _E.EXPIRED: {_S.RESOLVING, _S.CLOSED},
         _E.DRAIN: {_S.RESOLVING, _S.CLOSED},
@@ -132,11 +134,20 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.COUNTING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.COUNTING, _S.CLOSED},
-        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.COUNTING, _S.CLOSED},
         _E.EXPIRED: {_S.COUNTING, _S.CLOSED},
         _E.DRAIN: {_S.COUNTING, _S.CLOSED},
+    },
+    _S.SETTLING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.SETTLING, _S.CLOSED},
+        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.RULES_REPLACED: {_S.SETTLING, _S.CLOSED},
+        _E.EXPIRED: {_S.SETTLING, _S.CLOSED},
+        _E.DRAIN: {_S.SETTLING, _S.CLOSED},
     },
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},

@@ -41,6 +41,16 @@ class ErrorFields(NamedTuple):
     message: str
     detail: str = ""
     hint: str = ""
+    position: str = ""
+    schema: str = ""
+    table: str = ""
+    column: str = ""
+    constraint: str = ""
+    # Read, never written: where the error comes from.
+    where: str = ""
+    internal_query: str = ""
+    internal_position: str = ""
+    file: str = ""
 
 
 class BindHead(NamedTuple):
@@ -98,6 +108,11 @@ def execute(portal: str, rows: int = 0) -> bytes:
     return message(b"E", _text(portal) + _LENGTH.pack(rows))
 
 
+def describe_statement(name: str) -> bytes:
+    """A Describe message for a prepared statement."""
+    return message(b"D", b"S" + _text(name))
+
+
 def describe_portal(name: str) -> bytes:
     """A Describe message for a portal."""
     return message(b"D", b"P" + _text(name))
@@ -135,10 +150,8 @@ def _fields(fields: ErrorFields) -> bytes:
         b"S" + _text(fields.severity), b"V" + _text(fields.severity),
         b"C" + _text(fields.sqlstate), b"M" + _text(fields.message),
     ]  # fmt: skip
-    if fields.detail:
-        parts.append(b"D" + _text(fields.detail))
-    if fields.hint:
-        parts.append(b"H" + _text(fields.hint))
+    optional = zip(b"DHPstcn", fields[3:10], strict=True)
+    parts += [bytes([kind]) + _text(value) for kind, value in optional if value]
     return b"".join(parts) + b"\x00"
 
 
@@ -177,6 +190,35 @@ def read_text(body: bytes, start: int) -> tuple[str, int]:
         raise MalformedError("a name in the message is not UTF-8") from None
 
 
+def read_parse(body: bytes, complete: bool) -> tuple[str, bytes, bytes]:
+    """The name and text of a Parse message, and its tail: the count of parameter types and the types.
+
+    Where it is not complete, the text is what there is of it and the tail is empty. Raises MalformedError.
+    """
+    name, at = read_text(body, 0)
+    end = body.find(b"\x00", at)
+    if not complete:
+        return name, body[at:] if end < 0 else body[at:end], b"\x00\x00"
+    oids = body[end + 1 :]
+    if end < 0 or len(oids) < 2 or len(oids) != 2 + 4 * _SHORT.unpack_from(oids)[0]:
+        raise MalformedError("a Parse message of the wrong length")
+    return name, body[at:end], oids
+
+
+def declared_types(oids: bytes) -> tuple[int, ...]:
+    """The OIDs in the tail of a Parse message; empty where none is declared."""
+    return struct.unpack_from(f">{(len(oids) - 2) // 4}I", oids, 2) if len(oids) > 2 and any(oids[2:]) else ()
+
+
+def read_target(body: bytes) -> tuple[bytes, str]:
+    """What a Describe or Close message is about: S for a statement or P for a portal, and its name."""
+    kind = body[:1]
+    name, end = read_text(body, 1)
+    if kind not in (b"S", b"P") or end != len(body):
+        raise MalformedError("a Describe or Close of neither a statement nor a portal")
+    return kind, name
+
+
 def read_bind(body: bytes, complete: bool) -> BindHead:
     """What a Bind message is for. Raises MalformedError."""
     portal, at = read_text(body, 0)
@@ -207,7 +249,7 @@ def read_error(body: bytes) -> ErrorFields:
             values.setdefault(chr(part[0]), part[1:].decode(errors="replace"))
     return ErrorFields(
         values.get("V") or values.get("S", "ERROR"), values.get("C", "XX000"), values.get("M", ""),
-        values.get("D", ""), values.get("H", ""),
+        *(values.get(kind, "") for kind in "DHPstcnWqpF"),
     )  # fmt: skip
 
 

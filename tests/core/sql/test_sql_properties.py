@@ -11,10 +11,10 @@ from tests.core.sql.twins.test_twins import FAILING, view
 from tests.core.sql.twins.world import Twins
 
 from penstock_core.sql.decision import Action
-from penstock_core.sql.deparse import deparse
-from penstock_core.sql.equivalence import same
-from penstock_core.sql.normalize import normalize
-from penstock_core.sql.parse import depth, parse
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.equivalence import same
+from penstock_core.sql.syntax.normalize import normalize
+from penstock_core.sql.syntax.parse import depth, parse
 
 NAMES = st.sampled_from(
     ["people", "orders", "letters", "id", "email", "body", "x", '"Odd"', "public.people", "nowhere"]

@@ -16,8 +16,9 @@ from tests.sidecar.proxy.raw import Pair
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Limit
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy
 from penstock_sidecar.settings import Settings, read
 
@@ -40,9 +41,10 @@ spec:
   databaseRef: {{name: shop}}
   subjects:
     - serviceAccount: {{name: web}}
-  allow: [select, insert, update, delete]
+  allow: [{allow}]
   audit: {{onFailure: {on_failure}}}
 """
+MASKED = "  masks: [{columns: ['*.*.email'], with: {hash: {}}}]\n"
 
 
 @dataclass
@@ -54,7 +56,9 @@ class Script:
     # The most rows of each statement that may return any.
     limit: Limit | None = None
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+    ) -> Decision:
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]
@@ -66,6 +70,9 @@ class Script:
             Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
             redact_errors="governed" in text, row_limit=self.limit if _returns(text, verb) else None,
         )  # fmt: skip
+
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        return "governed" not in table
 
 
 def _returns(text: str, verb: str) -> bool:
@@ -111,18 +118,44 @@ class Running:
         write_resources(self.directory, **changes)
 
 
-def write_resources(directory: Path, host: str, port: int, tls: str = "disable", on_failure: str = "block") -> None:
-    (directory / "shop.yaml").write_text(RESOURCES.format(host=host, port=port, tls=tls, on_failure=on_failure))
+def write_resources(
+    directory: Path, host: str, port: int, tls: str = "disable", on_failure: str = "block",
+    allow: str = "select, insert, update, delete", more: str = "",
+) -> None:  # fmt: skip
+    """`more`: further lines of the policy's spec."""
+    text = RESOURCES.format(host=host, port=port, tls=tls, on_failure=on_failure, allow=allow)
+    (directory / "shop.yaml").write_text(text + more)
 
 
 @pytest.fixture(scope="session")
 def shop(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     """The server with a database and a login for the proxy."""
-    postgres.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
-    postgres.psql(
+    return _with_shop(postgres)
+
+
+@pytest.fixture(scope="session")
+def shop16(postgres16: EmbeddedPostgres) -> EmbeddedPostgres:
+    return _with_shop(postgres16)
+
+
+@pytest.fixture(scope="session")
+def shop15(postgres15: EmbeddedPostgres) -> EmbeddedPostgres:
+    return _with_shop(postgres15)
+
+
+@pytest.fixture(params=["shop", "shop16", "shop15"])
+def each_shop(request: pytest.FixtureRequest) -> EmbeddedPostgres:
+    """Each server in turn."""
+    server: EmbeddedPostgres = request.getfixturevalue(request.param)
+    return server
+
+
+def _with_shop(server: EmbeddedPostgres) -> EmbeddedPostgres:
+    server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
+    server.psql(
         "CREATE TABLE things (id int PRIMARY KEY, name text); ALTER TABLE things OWNER TO penstock;", dbname="shop"
     )
-    return postgres
+    return server
 
 
 Start = Callable[..., Awaitable[Running]]
@@ -142,7 +175,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         (credentials / "username").write_text("penstock\n")
         (credentials / "password").write_text(options.pop("password", PASSWORD))
         (directory / "mask.key").write_text(base64.b64encode(bytes(32)).decode())
-        write_resources(directory, host, port, tls, on_failure)
+        policy = {name: options.pop(name) for name in ("allow", "more") if name in options}
+        write_resources(directory, host, port, tls, on_failure, **policy)
+        governed = options.pop("governed", False)
         values: dict[str, Any] = {
             "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "shop", "namespace": "shop",
             "resources": ["*.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",
@@ -162,7 +197,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             made.append(policy)
             return script
 
-        proxy = Proxy(settings, decider)
+        # By the policy itself, where the test does not say what is decided.
+        proxy = Proxy(settings, Governor if governed else decider)
         await proxy.start()
         running.append(Running(proxy, script, directory, settings))
         return running[-1]

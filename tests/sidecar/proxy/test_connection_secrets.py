@@ -6,12 +6,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.conftest import MASKED
 
 Start = Any
 
 
 async def test_no_setting_makes_the_server_tell_of_rewritten_statements(start: Start, shop: Any) -> None:
-    gate = await start(shop)
+    shop.psql("CREATE TABLE IF NOT EXISTS secret (email text)", dbname="shop")
+    gate = await start(shop, governed=True, more=MASKED)
     shop.psql("ALTER ROLE penstock SET client_min_messages = debug5; ALTER ROLE penstock SET debug_print_parse = on")
     try:
         async with await gate.psycopg() as client:

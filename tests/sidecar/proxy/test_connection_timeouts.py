@@ -66,7 +66,7 @@ async def test_a_session_begins_with_the_smallest_of_all_wishes(
 async def test_a_wish_that_is_not_understood_is_refused_in_words(start: Start, shop: Any) -> None:
     gate = await start(shop)
     limit(gate, "30s")
-    with pytest.raises(psycopg.OperationalError, match=r"statement_timeout 1\.5s is not let through"):
+    with pytest.raises(psycopg.OperationalError, match=r"statement_timeout 1\.5s is not understood"):
         await gate.psycopg(options="-c statement_timeout=1.5s")
 
 

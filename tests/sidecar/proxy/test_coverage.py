@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_sidecar.proxy.coverage import idle_masks
 
 TEXT = Column("email", "pg_catalog.text", "pg_catalog.text", "pg_catalog.text", "S")

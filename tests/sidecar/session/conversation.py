@@ -71,9 +71,14 @@ class Book:
 
     entries: dict[str, Decision] = field(default_factory=dict)
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
-        self.path, self.temporary = search_path, temporary
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+    ) -> Decision:
+        self.path, self.temporary, self.types = search_path, temporary, types
         return self.entries.get(text) or allow(text)
+
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        return table == "open"
 
 
 @dataclass

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from tests.sidecar.session.conversation import (
-    BOUND,
     PARSED,
     READY,
     READY_IN,
@@ -25,7 +24,7 @@ from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Terms
 from penstock_sidecar.session.states import Event, IllegalEventError, State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.messages import ErrorFields, execute, parse, query
+from penstock_sidecar.wire.messages import ErrorFields, bind, parse, query
 
 STARTUP = messages.startup({"user": "app", "database": "shop"})
 ADA = Identity(principal=Principal("person", "ada", "https://issuer.example"))
@@ -177,14 +176,15 @@ def test_continue_waits_for_nothing() -> None:
 def test_block_a_write_that_can_not_be_recorded_fails_in_its_place(sent: bytes) -> None:
     talk = Conversation({"INSERT 1": allow("INSERT 1", writes=True)}, on_failure="block")
     talk.client(sent)
-    assert execute("") not in talk.to_server
+    # Not even bound: planning it runs code.
+    assert bind("", "") not in talk.to_server
     assert query("INSERT 1") not in talk.to_server
     sent_before = talk.to_server
     talk.did(talk.session.audit_failed(talk.tickets[-1], "the spool is full"))
     assert talk.session.state is State.RUNNING
     if sent_before:
-        talk.server(PARSED, BOUND, error("34000"), READY)
-        talk.did([commands.ToClient(talk.to_client[len(PARSED + BOUND) :])])
+        talk.server(PARSED, error("26000"), READY)
+        talk.did([commands.ToClient(talk.to_client[len(PARSED) :])])
     else:
         talk.server(error("42703"), READY)
     talk.client_reads_error("53100", "the statement was not run", READY)

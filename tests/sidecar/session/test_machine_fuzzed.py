@@ -42,7 +42,9 @@ EACH = 2000
 class Moody(Book):
     """Decides by the text alone, as any decider, and is made anew with each policy."""
 
-    def decide(self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str]) -> Decision:
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+    ) -> Decision:
         word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
         if word == "denied":
             return deny()

@@ -1,61 +1,84 @@
-"""Each rule is needed: with any one of them switched off, the corpus tells that something is wrong."""
+"""Each rule is needed: with any one of them switched off, the corpus tells that something is wrong.
+
+Rows are taken out of the tables of `authorize` and `bind`, one at a time; what is no row of a table is patched.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pglast import ast
+from tests.core.sql.twins import mutations_stored
 from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
 
-from penstock_core.sql import governed as governed_module
-from penstock_core.sql import queries
-from penstock_core.sql.catalog import Catalog, Column, Relation
+from penstock_core.sql.authorize import columns, settling, statements, text, write_targets
+from penstock_core.sql.bind import expressions, from_items, queries, references, writes
+from penstock_core.sql.bind import statements as bound_statements
+from penstock_core.sql.bind import text as bound_text
+from penstock_core.sql.bind.binder import Rules
+from penstock_core.sql.bind.scopes import Scope, Source
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.scope import Scope, Source, merged, rename
-from penstock_core.sql.statements import Rewriter
-from penstock_core.sql.targets import Effect
+from penstock_core.sql.masking import masked_columns as governed_module
+from penstock_core.sql.masking.edits import Edits
 
 Patch = pytest.MonkeyPatch
 
 
-def nothing(name: str) -> Callable[[Patch], None]:
-    """The rule of that name does nothing."""
-    return lambda patch: patch.setattr(Rewriter, name, lambda *_: None)
+def anything_goes(kind: type[references.Reference]) -> Callable[[Patch], None]:
+    """References of that kind are allowed, and nothing is edited."""
+    return lambda patch: patch.setitem(text.MASKED, kind, lambda *_: None)  # type: ignore[arg-type]
 
 
-def not_entered(name: str, at: int = 1) -> Callable[[Patch], None]:
-    """The rule works on a copy of what it is given, so that it resolves names but rewrites nothing."""
+def as_unmasked(kind: type[references.Reference]) -> Callable[[Patch], None]:
+    """References of that kind are decided about as if nothing were masked."""
+    return lambda patch: patch.setitem(text.MASKED, kind, text.UNMASKED[kind])  # type: ignore[arg-type]
+
+
+def any_statement(kind: type[ast.Node]) -> Callable[[Patch], None]:
+    """Statements of that kind are looked at no more than their parts."""
+    return lambda patch: patch.setitem(statements.MASKED_STATEMENTS, kind, lambda *_: None)  # type: ignore[arg-type]
+
+
+def unbound(kind: type[ast.Node]) -> Callable[[Patch], None]:
+    """Nothing of expressions of that kind is bound."""
+    return lambda patch: patch.setitem(expressions.EXPRESSION_RULES, kind, lambda *_: None)  # type: ignore[arg-type]
+
+
+def unbound_statement(kind: type[ast.Node]) -> Callable[[Patch], None]:
+    """Nothing of statements of that kind is bound."""
+    verb, _ = bound_statements.STATEMENT_RULES[kind]
+    row = (verb, lambda *_: None)
+    return lambda patch: patch.setitem(bound_statements.STATEMENT_RULES, kind, row)  # type: ignore[arg-type]
+
+
+def _by_name(kinds: Iterable[type]) -> list[type]:
+    return sorted(kinds, key=lambda kind: kind.__name__)
+
+
+def nothing(module: Any, name: str) -> Callable[[Patch], None]:
+    """The function or method of that name does nothing."""
+    return lambda patch: patch.setattr(module, name, lambda *_, **__: None)
+
+
+def on_a_copy(module: Any, name: str, at: int = 1) -> Callable[[Patch], None]:
+    """The function works on a copy of what it is given, so that it resolves names but no edit reaches the text."""
 
     def switch_off(patch: Patch) -> None:
-        original = getattr(Rewriter, name)
+        original = getattr(module, name)
 
         def rule(*arguments: Any, **more: Any) -> Any:
             given = list(arguments)
             given[at] = copy.deepcopy(given[at])
             return original(*given, **more)
 
-        patch.setattr(Rewriter, name, rule)
-
-    return switch_off
-
-
-def kept(name: str) -> Callable[[Patch], None]:
-    """The rule for an item of FROM resolves it, but the item stays as it was."""
-
-    def switch_off(patch: Patch) -> None:
-        original = getattr(Rewriter, name)
-
-        def rule(self: Rewriter, item: Any, *rest: Any) -> Any:
-            _, sources = original(self, copy.deepcopy(item), *rest)
-            return item, sources
-
-        patch.setattr(Rewriter, name, rule)
+        patch.setattr(module, name, rule)
 
     return switch_off
 
@@ -89,52 +112,44 @@ def without(keep: Callable[[Relation, Column, tuple[str, str, str]], bool]) -> C
 
 
 def no_cte_is_known(patch: Patch) -> None:
-    def common_tables(self: Rewriter, clause: Any, scope: Scope) -> None:
+    def common_tables(binder: Any, clause: Any, scope: Scope) -> None:
         for table in clause.ctes or () if clause is not None else ():
-            self.common_table(table, Scope([], scope.parent, scope.ctes))
+            queries._common_table(binder, table, Scope([], scope.parent, scope.ctes))
 
-    patch.setattr(Rewriter, "common_tables", common_tables)
+    patch.setattr(queries, "common_tables", common_tables)
 
 
 def every_cte_is_known_to_all(patch: Patch) -> None:
-    def common_tables(self: Rewriter, clause: Any, scope: Scope) -> None:
+    def common_tables(binder: Any, clause: Any, scope: Scope) -> None:
         tables = (clause.ctes or ()) if clause is not None else ()
         scope.ctes = {**scope.ctes, **{table.ctename: None for table in tables}}
         for table in tables:
-            self.common_table(table, Scope([], scope.parent, scope.ctes))
+            queries._common_table(binder, table, Scope([], scope.parent, scope.ctes))
 
-    patch.setattr(Rewriter, "common_tables", common_tables)
+    patch.setattr(queries, "common_tables", common_tables)
 
 
 def a_schema_is_overlooked(patch: Patch) -> None:
-    original = Rewriter.relation
+    original = from_items._relation
 
-    def relation(self: Rewriter, item: Any, scope: Scope) -> Any:
+    def relation(binder: Any, item: Any, place: Any, scope: Scope) -> Any:
         if item.relname in scope.ctes:
             item.schemaname = None
-        return original(self, item, scope)
+        return original(binder, item, place, scope)
 
-    patch.setattr(Rewriter, "relation", relation)
+    patch.setattr(from_items, "_relation", relation)
 
 
 def nothing_is_unreadable(patch: Patch) -> None:
     patch.setattr(governed_module, "_unreadable", lambda *_: {})
 
 
-def system_columns_are_forgotten(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.governor._check_columns", lambda _: None)
-
-
 def any_setting_goes(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.settings._check", lambda *_: None)
-
-
-def group_by_is_left_alone(patch: Patch) -> None:
-    patch.setattr(queries, "extend_group_by", lambda *_: None)
+    patch.setattr("penstock_core.sql.authorize.settings._check", lambda *_: None)
 
 
 def children_hold_nothing(patch: Patch) -> None:
-    patch.setattr(Rewriter, "_reached", lambda self, relation, effect: {relation.key: {effect}})
+    patch.setattr(write_targets._Target, "_reached", lambda self, relation, effect: {relation.key: {effect}})
 
 
 def without_partitions(patch: Patch) -> None:
@@ -153,10 +168,6 @@ def without_partitions(patch: Patch) -> None:
     patch.setattr("penstock_core.sql.governor.govern", govern)
 
 
-def any_function_goes(patch: Patch) -> None:
-    patch.setattr(Rewriter, "named_function", lambda self, names: names)
-
-
 def no_type_runs_code(patch: Patch) -> None:
     patch.setattr(governed_module, "is_coded", lambda *_: False)
 
@@ -166,16 +177,8 @@ def merged_columns_count(patch: Patch) -> None:
     patch.setattr(Scope, "merges", property(lambda _: False, lambda *_: None))
 
 
-def names_of_joins_are_renamed(patch: Patch) -> None:
-    def joined(alias: Any, sources: list[Source], *, counted: bool) -> Source:
-        one = merged(sources, alias.aliasname)
-        return replace(one, columns=rename(one.columns, tuple(name.sval for name in alias.colnames or ())))
-
-    patch.setattr(Rewriter, "_joined", staticmethod(joined))
-
-
 def any_star_is_one_column(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.outputs._is_unsure", lambda _: False)
+    patch.setattr("penstock_core.sql.bind.column_names._is_unsure", lambda _: False)
 
 
 def sources_come_before_columns(patch: Patch) -> None:
@@ -183,35 +186,27 @@ def sources_come_before_columns(patch: Patch) -> None:
         found = scope.find(node.fields[-1].sval) if isinstance(node, ast.ColumnRef) else []
         return found[0] if found else None
 
-    patch.setattr(Rewriter, "_row_source", staticmethod(row_source))
+    patch.setattr(expressions, "_row_source", row_source)
 
 
-def copied_queries_are_forwarded(patch: Patch) -> None:
-    original = Rewriter.copy
+def no_query_is_bound(patch: Patch) -> None:
+    """Queries inside of others are not looked at."""
+    rules = bound_text.RULES
 
-    def rule(self: Rewriter, statement: Any) -> None:
-        original(self, copy.deepcopy(statement) if statement.query is not None else statement)
+    def query(binder: Any, node: Any, around: Scope) -> Any:
+        return rules.query(binder, copy.deepcopy(node), around)
 
-    patch.setattr(Rewriter, "copy", rule)
+    patch.setattr(bound_text, "RULES", Rules(rules.expressions, query, rules.statement))
 
 
-def sources_of_writes_stay(patch: Patch) -> None:
-    """`from_clause` rewrites only for queries."""
-    original = Rewriter.from_clause
-    write = Rewriter.write
+def owners_are_certain(patch: Patch) -> None:
+    """Whether a nearer source may have a column of that name is overlooked."""
+    original = columns.masked_column
 
-    def from_clause(self: Rewriter, items: Any, scope: Scope) -> Any:
-        if getattr(self, "writing", False):
-            original(self, copy.deepcopy(items), scope)
-            return items
-        return original(self, items, scope)
+    def masked_column(authorizer: Any, read: Any) -> None:
+        original(authorizer, replace(read, unsure=False, owners=read.owners[:1]))
 
-    def flagged(self: Any, statement: Any, around: Scope) -> Any:
-        self.writing = True
-        return write(self, statement, around)
-
-    patch.setattr(Rewriter, "from_clause", from_clause)
-    patch.setattr(Rewriter, "write", flagged)
+    patch.setitem(text.MASKED, references.ColumnRead, masked_column)  # type: ignore[arg-type]
 
 
 def from_a_view(relation: Relation, column: Column, source: tuple[str, str, str]) -> bool:
@@ -230,69 +225,68 @@ def from_a_foreign_key(relation: Relation, column: Column, source: tuple[str, st
     return relation.name != "o"
 
 
+# Of the rows of tables, those that keep the twins alike; `tests/core/sql/authorize/test_text.py` has all of them.
+KINDS = text.MASKED.keys() - {
+    references.FormerFunction,
+    references.RowChoice,
+    references.Sample,
+    references.Unclaimed,
+    references.UnknownSource,
+    references.ViewDefined,
+}
+STATEMENTS = (ast.CopyStmt, ast.TransactionStmt, ast.ExplainStmt)
+EXPRESSIONS = expressions.EXPRESSION_RULES.keys() - {ast.CollateClause}
+BOUND_STATEMENTS = bound_statements.STATEMENT_RULES.keys() - {
+    ast.ClosePortalStmt,
+    ast.ConstraintsSetStmt,
+    ast.DeallocateStmt,
+    ast.DiscardStmt,
+    ast.FetchStmt,
+    ast.UnlistenStmt,
+    ast.VariableShowStmt,
+}
 MUTATIONS: dict[str, Callable[[Patch], None]] = {
-    "relations in FROM": kept("relation"),
-    "arms of joins": kept("join"),
-    "subqueries in FROM": kept("subquery"),
-    "functions in FROM": kept("table_function"),
-    "subqueries in expressions": not_entered("sublink"),
-    "bodies of CTEs": not_entered("common_table"),
-    "arms of set operations": not_entered("set_operation"),
-    "sources of INSERT": not_entered("insert"),
-    "writing statements": not_entered("write"),
-    "RETURNING": not_entered("returning"),
-    "FROM of UPDATE, USING of DELETE": sources_of_writes_stay,
-    "COPY of relations": nothing("copy_relation"),
-    "COPY of queries": copied_queries_are_forwarded,
-    "columns with a schema": nothing("strip_schema"),
-    "whole rows": nothing("whole_row"),
-    "columns that are functions": nothing("attribute"),
-    "fields that are functions": nothing("field_selection"),
-    "functions of rows": nothing("called_by_dot"),
+    **{f"any {kind.__name__}": anything_goes(kind) for kind in _by_name(KINDS)},
+    **{f"any {kind.__name__} statement": any_statement(kind) for kind in STATEMENTS},
+    **{f"{kind.__name__} not bound": unbound(kind) for kind in _by_name(EXPRESSIONS)},
+    **{f"{kind.__name__} not bound": unbound_statement(kind) for kind in _by_name(BOUND_STATEMENTS)},
+    "queries": no_query_is_bound,
+    "arms of joins": on_a_copy(from_items, "_join"),
+    "functions in FROM": nothing(from_items, "_table_function"),
+    "bodies of CTEs": on_a_copy(queries, "_common_table"),
+    "arms of set operations": on_a_copy(queries, "_set_operation"),
+    "sources of INSERT": on_a_copy(writes, "_insert"),
+    "RETURNING": on_a_copy(writes, "_returning"),
+    "FROM of UPDATE, USING of DELETE": on_a_copy(writes, "from_clause"),
+    "masks in place": nothing(Edits, "replace"),
+    "relations in place": nothing(Edits, "put"),
+    "what is known at the end": nothing(settling, "settle"),
+    "the same name twice": nothing(settling, "_named_once"),
+    "GROUP BY of a key": nothing(settling, "_extend_grouping"),
+    "system columns, unknown columns": nothing(text, "_check_columns"),
     "columns before sources": sources_come_before_columns,
+    "columns of the nearest": owners_are_certain,
     "stars of rows": any_star_is_one_column,
     "stars of merging joins": merged_columns_count,
-    "names of hidden columns": names_of_joins_are_renamed,
     "types that run code": no_type_runs_code,
-    "functions": any_function_goes,
-    "operators": nothing("operator"),
-    "ORDER BY … USING": nothing("sort"),
-    "types": nothing("type_name"),
-    "the same name twice": nothing("ambiguous_sources"),
-    "samples": lambda patch: patch.setattr(Rewriter, "sample", lambda self, item, scope: (item, [])),
-    "targets": nothing("writable"),
-    "masked columns of targets": nothing("target_column"),
-    "bare columns of targets": nothing("owned_column"),
-    "stars in RETURNING": lambda patch: patch.setattr(Rewriter, "expanded", lambda self, exprs, scope: exprs),
-    "masks in place": nothing("put_replacements"),
-    "what is only carried to governed relations": nothing("governed_target"),
-    "new rows beside masked values": nothing("inserted"),
-    "rows that masked values refer to": nothing("deleted"),
-    "columns that are checked with masked values": nothing("assigned"),
+    "targets": nothing(write_targets._Target, "writable"),
+    "what is only carried to masked relations": nothing(write_targets._Target, "governed_target"),
+    "new rows beside masked values": nothing(write_targets._Target, "inserted"),
+    "rows that masked values refer to": nothing(write_targets._Target, "deleted"),
+    "columns that are checked with masked values": nothing(write_targets._Target, "assigned"),
     "relations reached from targets": children_hold_nothing,
-    "what foreign keys carry on": lambda patch: patch.setattr(Effect, "carried", lambda *_: None),
+    "what foreign keys carry on": nothing(write_targets, "carried"),
     "keys and bounds of partitions": without_partitions,
-    "prepared statements": nothing("prepare"),
-    "arguments of EXECUTE": nothing("execute"),
-    "cursors": nothing("declare"),
-    "EXPLAIN": nothing("explain"),
-    "tables made of queries": nothing("create_table_as"),
-    "tables that SELECT makes": nothing("select_into"),
-    "elements of tables": nothing("create_table"),
-    "tables that need a verb": nothing("created"),
-    "what changes the schema": nothing("schema_change"),
-    "DROP": nothing("drop"),
     "settings": any_setting_goes,
-    "GROUP BY of a key": group_by_is_left_alone,
     "scopes of CTEs": no_cte_is_known,
     "order of CTEs": every_cte_is_known_to_all,
     "schemas before names of CTEs": a_schema_is_overlooked,
-    "system columns, unknown columns": system_columns_are_forgotten,
     "relations that can't be read": nothing_is_unreadable,
     "views": without(from_a_view),
     "parents and children": without(from_a_relative),
     "generated columns": without(from_a_generated_column),
     "foreign keys": without(from_a_foreign_key),
+    **{f"stored: {name}": mutation for name, mutation in mutations_stored.MUTATIONS.items()},
 }
 
 
@@ -306,12 +300,12 @@ def usual(twins18: Twins) -> dict[str, Decision]:
 def failures(twins: Twins, usual: dict[str, Decision]) -> Iterator[str]:
     """Statements of the corpus that go wrong; lazily, since one is enough. What is decided as usual goes well."""
     governor = twins.governor()
-    for name, text in DENY.items():
-        if governor.decide(text, ("public",)).action is not Action.DENY:
+    for name, sql in DENY.items():
+        if governor.decide(sql, ("public",)).action is not Action.DENY:
             yield f"{name}: not refused"
-    for name, text in PASS.items():
-        if governor.decide(text, ("public",)) != usual[name]:
-            wrong = difference(twins, name, text)
+    for name, sql in PASS.items():
+        if governor.decide(sql, ("public",)) != usual[name]:
+            wrong = difference(twins, name, sql)
             if wrong:
                 yield f"{name}: {wrong}"
 

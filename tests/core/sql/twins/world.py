@@ -8,13 +8,14 @@ from typing import Literal
 import psycopg
 from pglast import split
 from psycopg import pq
+from tests.core.sql.twins import world_stored
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog import Catalog
+from penstock_core.sql.catalog.model import Catalog
+from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.introspection import STATEMENTS, snapshot
 
 # The protocol that a statement comes by, and the format of its results in the extended one.
 Mode = Literal["simple", "extended", "binary"]
@@ -277,6 +278,7 @@ POLICIES = PolicySet(
         MaskRule(("public.visit.at", "public.visit.seen"), Mask("month", rule("masks[6]"))),
         MaskRule(("public.visit.spent",), Mask("bucket", rule("masks[7]"), size=10.0)),
         MaskRule(("public.visit.steps",), Mask("bucket", rule("masks[8]"), size=100.0)),
+        *world_stored.MASKS,
     ),
 )
 POLICY = EffectivePolicy("shop", POLICIES, None, 3)
@@ -361,14 +363,16 @@ def make_twins(server: EmbeddedPostgres) -> Twins:
     # Of one template, so that even the object ids are the same.
     server.psql("CREATE DATABASE twin_template")
     server.psql(SCHEMA, "twin_template")
+    server.psql(world_stored.SCHEMA, "twin_template")
     urls = {}
     for twin in PEOPLE:
         name = f"twin_{twin}"
         server.psql(f"CREATE DATABASE {name} TEMPLATE twin_template")
         server.psql(fill(twin), name)
-        for version, newer in NEWER.items():
+        for version, newer in (*NEWER.items(), *world_stored.NEWER.items()):
             if server.version >= version:
                 server.psql(newer, name)
+        server.psql(world_stored.fill(twin, server.version), name)
         urls[twin] = server.url(name)
     return Twins(urls["left"], urls["right"], read_catalog(urls["left"]))
 

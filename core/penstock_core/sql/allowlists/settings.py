@@ -1,0 +1,57 @@
+"""Settings that sessions may change, by SET, RESET or set_config(), and to what. Data; reading any of them is harmless.
+
+Left out is what changes who one is (`role`), how text is read (`standard_conforming_strings`) and what the server's log
+holds (`log_statement`, `debug_print_plan`); where columns are masked also what messages show (`client_min_messages`)
+and what steers the planner, for the order of rows may tell something.
+"""
+
+from __future__ import annotations
+
+from penstock_core.sql.allowlists.words import words
+
+ANY: frozenset[str] = words("""
+    application_name bytea_output client_connection_check_interval datestyle default_transaction_deferrable
+    default_transaction_isolation default_transaction_read_only extra_float_digits
+    idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit lc_messages lc_monetary lc_numeric
+    lc_time lock_timeout search_path statement_timeout tcp_keepalives_count tcp_keepalives_idle
+    tcp_keepalives_interval tcp_user_timeout timezone transaction_deferrable transaction_isolation
+    transaction_read_only transaction_timeout xmlbinary xmloption
+""")
+
+# Besides, where nothing is masked: what steers the planner and the server's work, and what messages show.
+UNMASKED: frozenset[str] = words("""
+    array_nulls backend_flush_after check_function_bodies client_min_messages commit_delay commit_siblings
+    constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction deadlock_timeout
+    default_statistics_target default_table_access_method default_tablespace default_text_search_config
+    default_toast_compression effective_cache_size effective_io_concurrency enable_async_append enable_bitmapscan
+    enable_distinct_reordering enable_gathermerge enable_group_by_reordering enable_hashagg enable_hashjoin
+    enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material enable_memoize enable_mergejoin
+    enable_nestloop enable_parallel_append enable_parallel_hash enable_partition_pruning
+    enable_partitionwise_aggregate enable_partitionwise_join enable_presorted_aggregate enable_self_join_elimination
+    enable_seqscan enable_sort enable_tidscan escape_string_warning exit_on_error from_collapse_limit geqo geqo_effort
+    geqo_generations geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold gin_fuzzy_search_limit
+    gin_pending_list_limit hash_mem_multiplier icu_validation_level io_combine_limit jit_above_cost
+    jit_inline_above_cost jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem
+    maintenance_io_concurrency maintenance_work_mem max_parallel_maintenance_workers max_parallel_workers
+    max_parallel_workers_per_gather min_parallel_index_scan_size min_parallel_table_scan_size
+    parallel_leader_participation parallel_setup_cost parallel_tuple_cost password_encryption plan_cache_mode
+    quote_all_identifiers random_page_cost recursive_worktable_factor restrict_nonsystem_relation_kind row_security
+    seq_page_cost stats_fetch_consistency synchronize_seqscans synchronous_commit temp_buffers temp_tablespaces
+    timezone_abbreviations vacuum_buffer_usage_limit vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_dirty
+    vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age wal_skip_threshold
+    work_mem
+""")
+
+# Only these values, lower-case.
+ONLY: dict[str, frozenset[str]] = {
+    "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
+    "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
+    "client_min_messages": frozenset({"notice", "warning", "error"}),
+    "row_security": frozenset({"on", "true", "yes", "1"}),
+}
+
+# Modules whose settings show plans or run code; a session's own settings have other first parts (`app.tenant`).
+MODULES = words("""
+    anon auto_explain citus pg_hint_plan pg_stat_statements pgaudit pglogical plan_filter plperl plpgsql plpython pltcl
+    postgres_fdw sepgsql set_user timescaledb
+""")

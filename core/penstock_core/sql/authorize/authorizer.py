@@ -1,0 +1,118 @@
+"""What authorization finds out about one text, and what is shared by its rules: the identity's access and the edits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pglast import ast
+
+from penstock_core.policy.effective import Rule
+from penstock_core.sql.allowlists.statement_kinds import Kind
+from penstock_core.sql.authorize.settings import Bounds
+from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
+from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
+from penstock_core.sql.bind.scopes import Source
+from penstock_core.sql.catalog.model import Catalog, ColumnName
+from penstock_core.sql.masking.edits import Edits
+from penstock_core.sql.masking.masked_columns import Governed
+from penstock_core.sql.masking.substitution import Substitutions
+from penstock_core.sql.refusal import refused
+
+
+@dataclass(slots=True)
+class Findings:
+    """The edits of a text, and what they tell of it."""
+
+    edits: Edits = field(default_factory=Edits)
+    masked: set[ColumnName] = field(default_factory=set)
+    # A relation with masked columns is read or written: the text is rewritten, and errors from the server are reduced.
+    touched: bool = False
+    # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
+    pinned: bool = False
+    writes: bool = False
+    # The texts of the masked queries that are put into the text, by the identity of their trees.
+    substituted: dict[int, str] = field(default_factory=dict)
+    # A relation that is read whose rows lie on disk by masked values, if only by those of its children.
+    laid_out: str = ""
+    # What is a reason to refuse only if masked columns are touched, found out at the end.
+    system_columns: set[str] = field(default_factory=set)
+    unknown_column: str = ""
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the text is rewritten."""
+        return self.touched or self.pinned
+
+
+@dataclass(slots=True)
+class Authorizer:
+    """Authorizes one text; the rules for kinds of references take it as their first argument."""
+
+    governed: Governed
+    substitutions: Substitutions
+    bound: Bound
+    found: Findings = field(default_factory=Findings)
+    # The sources that a query was put in place of.
+    substituted: set[Source] = field(default_factory=set)
+    # The sources of system relations with columns that must not be read.
+    hidden: dict[Source, frozenset[str]] = field(default_factory=dict)
+    # Lists of output columns whose stars were expanded, by the identity of what holds them.
+    expanded: dict[int, tuple[ast.Node, ...]] = field(default_factory=dict)
+    # What is looked at when all sources are known.
+    levels: list[list[Source]] = field(default_factory=list)
+    qualifiers: list[SchemaQualifier] = field(default_factory=list)
+    groupings: list[Grouping] = field(default_factory=list)
+    choices: list[RowChoice] = field(default_factory=list)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.governed.catalog
+
+    @property
+    def bounds(self) -> Bounds:
+        """What of settings the identity may change."""
+        policies = self.governed.policies
+        return Bounds(self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout)
+
+    def allow_verb(self, verb: str) -> None:
+        """Refuse a verb that no policy allows."""
+        policies = self.governed.policies
+        if verb not in policies.allow:
+            may = ", ".join(sorted(policies.allow)) or "nothing"
+            raise refused(
+                f"{verb.upper()} is not allowed (what is: {may})",
+                "ask for a policy that allows it",
+                Rule(", ".join(policies.policies), "allow"),
+            )
+
+    def deny_function(self, names: tuple[str, ...]) -> None:
+        """Refuse a function that a policy denies by name, whatever schema a bare call would find it in."""
+        name, catalog, denied_functions = names[-1], self.catalog, self.governed.denied_functions
+        if not denied_functions:
+            return
+        anywhere = (*catalog.user_functions.get(name, ()), *catalog.extension_functions.get(name, ()))
+        schemas = names[-2:-1] or ("pg_catalog", *anywhere)
+        for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
+            rule = denied_functions.get(denied)
+            if rule is not None:
+                raise refused(f"function {denied} is denied", "write the statement without it", rule)
+
+    def allow_code(self, kind: Kind) -> None:
+        """Code of the identity's own can do anything, unseen: only where anything may be done."""
+        self.found.writes = True
+        policies = self.governed.policies
+        if policies.missing:
+            raise refused(
+                f"{kind.name} is not allowed: the code in it could do what no policy allows"
+                f" ({', '.join(policies.missing)})",
+                kind.remedy,
+            )
+        for rule in policies.guards:
+            raise refused(f"{kind.name} is not allowed: the code in it could pass by", kind.remedy, rule)
+
+
+def certain(resolved: ResolvedRelation | Ambiguous | None) -> ResolvedRelation | None:
+    """What a name means, None if no catalog has it. Raises Refused where it cannot be told."""
+    if isinstance(resolved, Ambiguous):
+        raise refused(resolved.reason, resolved.remedy)
+    return resolved

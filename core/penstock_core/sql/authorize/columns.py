@@ -1,0 +1,62 @@
+"""Columns that are read: those that may not be, and those of a statement's target, which masks replace one by one."""
+
+from __future__ import annotations
+
+from pglast import ast
+
+from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.bind.references import ColumnRead, UnknownSource
+from penstock_core.sql.bind.scopes import Source
+from penstock_core.sql.refusal import refused, unknown
+
+# Each is replaced by some hundred words.
+_MOST_REFERENCES = 1000
+
+
+def unmasked_column(authorizer: Authorizer, read: ColumnRead) -> None:
+    """A column, unless it may not be read."""
+    if not authorizer.hidden:
+        return
+    sources = read.owners if len(read.owners) == 1 else [one for level in read.scope.levels() for one in level.sources]
+    for source in sources:
+        if any(read.name in authorizer.hidden.get(one, ()) for one in (source, *source.members)):
+            raise refused(
+                f"column {read.name} may not be read", "it can show values or sizes of what is masked; leave it out"
+            )
+
+
+def masked_column(authorizer: Authorizer, read: ColumnRead) -> None:
+    """Of a statement's target, the mask replaces the column."""
+    unmasked_column(authorizer, read)
+    targets = [owner for owner in read.owners if owner.target]
+    if not targets:
+        return
+    value = mask_of_target(authorizer, targets[0], read.name)
+    if value is None:
+        return
+    if read.unsure or len(read.owners) > 1:
+        raise refused(
+            f"it cannot be told which column {read.name} means, and one of that name is masked",
+            f"write it with the name of its table, as in {targets[0].name}.{read.name}",
+        )
+    edits = authorizer.found.edits
+    edits.replace(read.node, value)
+    if edits.replaced > _MOST_REFERENCES:
+        raise refused(f"the statement names masked columns more than {_MOST_REFERENCES} times", "split it")
+
+
+def mask_of_target(authorizer: Authorizer, source: Source, name: str) -> ast.Node | None:
+    """The mask of that column of a statement's target; None if it has none."""
+    relation = source.relation
+    column = relation.column(name) if relation is not None else None
+    if relation is None or column is None:
+        return None
+    value = authorizer.substitutions.value(relation, column, source.name)
+    if value is not None:
+        authorizer.found.masked.add((*relation.key, name))
+    return value
+
+
+def masked_unknown_source(authorizer: Authorizer, use: UnknownSource) -> None:
+    """`t.c`, where nothing is named t."""
+    raise unknown(f'missing FROM-clause entry for table "{use.name}"', "42P01")

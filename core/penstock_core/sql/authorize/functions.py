@@ -1,0 +1,219 @@
+"""Which functions, operators and types a text may use: those whose code can't read what is masked."""
+
+from __future__ import annotations
+
+from penstock_core.sql.allowlists.extensions import CODE_EXTENSION_FUNCTIONS
+from penstock_core.sql.allowlists.functions import (
+    CODE_FUNCTIONS,
+    FUNCTIONS,
+    NUMBERING,
+    OPERATORS,
+    UNMASKED_FUNCTIONS,
+    WRITING_FUNCTIONS,
+)
+from penstock_core.sql.allowlists.statement_kinds import Kind
+from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.bind.binder import strings
+from penstock_core.sql.bind.name_resolution import Ambiguous, is_builtin_type
+from penstock_core.sql.bind.references import FormerFunction, FunctionCall, OperatorUse, ParameterType, TypeUse
+from penstock_core.sql.decision import Denial
+from penstock_core.sql.refusal import Refused, refused, unknown
+
+# Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
+_SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
+# Types that have been keywords only since PostgreSQL 17: to an older server they are names like any other.
+_KEYWORD_TYPES = frozenset({"json"})
+# What helps where it is not the text that names the type.
+_UNDECLARED = "leave the parameter's type out (OID 0), or cast the parameter in SQL"
+
+
+# ---- functions, where something is masked
+
+
+def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
+    """A function whose code could read masked columns is refused; a bare name is qualified."""
+    names = use.names
+    authorizer.deny_function(names)
+    if use.form == "object":
+        return
+    if use.form == "field" and names[-1] in authorizer.catalog.user_functions:
+        # It can't be written with its schema: for a row of the user's own, the server finds the user's function first.
+        raise user_function(names[-1])
+    if use.form != "definition":
+        _verb_of(authorizer, names)
+    pinned = _qualified(authorizer, names)
+    if use.node is not None and pinned != names:
+        authorizer.found.edits.set(use.node, "funcname", strings(*pinned))
+
+
+def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The function's name so that it means the same under any search path."""
+    catalog = authorizer.catalog
+    schema, name = names[-2] if len(names) > 1 else "", names[-1]
+    if names in _SYNTAX:
+        _newer_syntax(authorizer, name)
+    if (schema or "pg_catalog") in catalog.user_functions.get(name, ()):
+        # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
+        raise user_function(f"{schema}.{name}")
+    if schema not in ("", "pg_catalog"):
+        if schema in catalog.extension_functions.get(name, ()):
+            return names
+        raise user_function(f"{schema}.{name}")
+    if name in FUNCTIONS:
+        return _system_function(authorizer, schema, name)
+    if name in NUMBERING and "insert" in authorizer.governed.policies.allow:
+        authorizer.found.writes = True
+        return _system_function(authorizer, schema, name)
+    if not schema and name in catalog.user_functions:
+        raise user_function(name)
+    if not schema and name in catalog.extension_functions:
+        return catalog.extension_functions[name][0], name
+    raise _refused_function(authorizer, name)
+
+
+def _system_function(authorizer: Authorizer, schema: str, name: str) -> tuple[str, ...]:
+    if not schema and name in authorizer.catalog.user_functions:
+        authorizer.found.pinned = True
+    elif not schema and name in authorizer.catalog.extension_functions:
+        # The extension's variant for its own types (`lower(citext)`) is as good.
+        return (name,)
+    return "pg_catalog", name
+
+
+def _newer_syntax(authorizer: Authorizer, name: str) -> None:
+    """What an older server takes for a call of the user's function, or for the column or row of that name."""
+    if not 0 < authorizer.catalog.server_version < 160000:
+        return
+    if name == "system_user":
+        raise unknown(f"function {name} does not exist", "42883")
+    if name in authorizer.catalog.user_functions:
+        raise user_function(name)
+
+
+def masked_former_function(authorizer: Authorizer, use: FormerFunction) -> None:
+    """Newer syntax that an older server reads as a call of the user's function."""
+    raise user_function(use.name)
+
+
+# ---- functions, where nothing is masked
+
+
+def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
+    """The user's functions are as good as the database's owner made them; what writes needs its verb."""
+    names = use.names
+    authorizer.deny_function(names)
+    if use.form == "object":
+        return
+    if use.form != "definition":
+        _verb_of(authorizer, names)
+    catalog, found = authorizer.catalog, authorizer.found
+    schema, name = names[-2] if len(names) > 1 else "", names[-1]
+    if schema != "pg_catalog" and name in catalog.user_functions:
+        # Whichever is meant: what the server's own needs, it needs too.
+        found.writes = True
+    if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
+        return
+    if name in WRITING_FUNCTIONS:
+        found.writes = True
+        if WRITING_FUNCTIONS[name] and name not in NUMBERING:
+            # Numbers for new rows are taken by defaults, too, by whoever inserts them.
+            authorizer.allow_verb(WRITING_FUNCTIONS[name])
+    elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
+        authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
+    elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
+        raise _refused_function(authorizer, name)
+    else:
+        found.writes = True
+
+
+def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
+    """A function that is called here and now, and needs a verb for what it changes."""
+    verb = WRITING_FUNCTIONS.get(names[-1])
+    if verb and names[:-1] in ((), ("pg_catalog",)):
+        authorizer.allow_verb(verb)
+
+
+def _refused_function(authorizer: Authorizer, name: str) -> Refused:
+    if name in authorizer.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
+        return refused(
+            f"function {name} may not be called", "it can reach past the gate; write the statement without it"
+        )
+    return unknown(f"function {name} does not exist, or may not be called", "42883")
+
+
+def user_function(name: str) -> Refused:
+    """The refusal of a function of the database's own."""
+    return refused(
+        f"function {name} is this database's own and could read masked columns", "write the statement without it"
+    )
+
+
+# ---- operators and types, where something is masked
+
+
+def masked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
+    """An operator, with or without a schema, is the system's own or a trusted extension's."""
+    catalog = authorizer.catalog
+    schema, name = use.names[-2] if len(use.names) > 1 else "", use.names[-1]
+    if schema not in ("", "pg_catalog") and name not in catalog.extension_operators:
+        raise refused(f"operator {schema}.{name} is not the system's own", "use an operator of pg_catalog")
+    if not schema and name in catalog.user_operators:
+        raise refused(
+            f"operator {name} may be one that this database defines itself, whose code could read masked columns",
+            f"write OPERATOR(pg_catalog.{name})",
+        )
+    if name not in OPERATORS and name not in catalog.extension_operators:
+        raise unknown(f"operator {name} does not exist, or may not be used", "42883")
+
+
+def masked_type(authorizer: Authorizer, use: TypeUse) -> None:
+    """A type whose input function and checks are not the user's code; a bare name that could mean others is pinned."""
+    resolved, name = use.resolved, use.name
+    if isinstance(resolved, Ambiguous):
+        raise refused(resolved.reason, resolved.remedy)
+    if resolved is None:
+        raise unknown(f'type "{name}" does not exist, or may not be used', "42704")
+    schema = resolved.schema
+    _check_type(authorizer, schema, name, "cast to another type")
+    if resolved.ambiguous or (name in _KEYWORD_TYPES and name in authorizer.catalog.user_types):
+        authorizer.found.pinned = True
+        authorizer.found.edits.set(use.node, "names", strings(schema, name))
+
+
+def masked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
+    """The same rule as for a type in the text."""
+    if declared.key is None:
+        reason = f"the type with the OID {declared.oid}, declared for a parameter, does not exist"
+        raise Refused(Denial(reason, _UNDECLARED, sqlstate="42704", unknown_names=True))
+    _check_type(authorizer, *declared.key, _UNDECLARED)
+
+
+def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> None:
+    if schema == "pg_catalog" and not is_builtin_type(name):
+        raise refused(f"type {name} may not be used", remedy)
+    if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
+        raise unknown(f'type "{schema}.{name}" does not exist', "42704")
+    if authorizer.governed.runs_code((schema, name)):
+        raise refused(f"type {schema}.{name} runs code of this database's own, which could read masked columns", remedy)
+
+
+# ---- operators and types, where nothing is masked: those of the database's own are calls of its functions
+
+
+def unmasked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
+    """Whichever is meant: it may be the database's own."""
+    authorizer.found.writes |= use.names[-1] in authorizer.catalog.user_operators
+
+
+def unmasked_type(authorizer: Authorizer, use: TypeUse) -> None:
+    """Its checks and casts may do anything."""
+    resolved = use.resolved
+    schemas = authorizer.catalog.user_types.get(use.name, ())
+    if resolved is not None and not isinstance(resolved, Ambiguous):
+        schemas = (resolved.schema,)
+    authorizer.found.writes |= any(authorizer.governed.runs_code((schema, use.name)) for schema in schemas)
+
+
+def unmasked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
+    """The same rule as for a type in the text; of one that no catalog has, nothing is known."""
+    authorizer.found.writes |= declared.key is None or authorizer.governed.runs_code(declared.key)

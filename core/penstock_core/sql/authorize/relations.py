@@ -1,0 +1,202 @@
+"""Relations that are read: what a query is put in place of, and what may not be read at all.
+
+Rows and stars are in `rows.py`, columns in `columns.py`; what may be written to is in `write_targets.py`.
+"""
+
+from __future__ import annotations
+
+from pglast import ast
+
+from penstock_core.sql.allowlists.system_relations import CATALOGS, INFORMATION_SCHEMA, UNMASKED_CATALOGS
+from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.bind.binder import idents, renamed_by, strings
+from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
+from penstock_core.sql.bind.references import (
+    RelationCopied,
+    RelationRead,
+    Sample,
+)
+from penstock_core.sql.bind.scopes import Source
+from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.refusal import Refused, refused, unknown
+
+_SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
+
+
+# ---- relations in FROM
+
+
+def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
+    """A relation with masked columns is replaced by the query of its columns and masks; others keep their names."""
+    authorizer.allow_verb("select")
+    resolved = certain(read.resolved)
+    if resolved is None:
+        raise unknown_relation(read.item)
+    if resolved.temporary:
+        temporary(authorizer, read.item, resolved)
+    elif resolved.relation is None:
+        system_relation(authorizer, read, resolved)
+        qualify(authorizer, read.item, resolved)
+    elif _is_replaced(authorizer, resolved.relation, only=not read.item.inh):
+        substitute(authorizer, read.source, resolved.relation)
+    else:
+        qualify(authorizer, read.item, resolved)
+
+
+def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
+    """Nothing is masked: what the system's own relations show of others is looked after."""
+    authorizer.allow_verb("select")
+    resolved = certain(read.resolved)
+    if resolved is not None and resolved.system:
+        system_relation(authorizer, read, resolved)
+
+
+def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> bool:
+    """Whether a query is put in the relation's place. Raises Refused for one that can't be read.
+
+    `only`: its own rows are read, not those of its children.
+    """
+    governed = authorizer.governed
+    reason = governed.unreadable.get(relation.key)
+    if reason:
+        raise refused(f"{relation.schema}.{relation.name} cannot be read: {reason}", "read the tables it is made of")
+    if governed.is_laid_out(relation, only=only):
+        authorizer.found.laid_out = f"{relation.schema}.{relation.name}"
+    if governed.governs(relation):
+        _note_masked(authorizer, relation)
+        return True
+    if relation.key in governed.disarmed:
+        authorizer.found.pinned = True
+        return True
+    return False
+
+
+def _note_masked(authorizer: Authorizer, relation: Relation) -> None:
+    """Masked columns are read: remember which, and that errors must tell nothing."""
+    found, governed = authorizer.found, authorizer.governed
+    found.touched = True
+    for column in relation.columns:
+        if governed.mask(relation, column) is not None:
+            found.masked.add((relation.schema, relation.name, column.name))
+
+
+def substitute(authorizer: Authorizer, source: Source, relation: Relation) -> None:
+    """The query of the relation's columns, under the name that the relation had."""
+    item, place = source.item, source.place
+    if item is None or place is None:
+        raise refused(f"{source.name} cannot be replaced by its masked columns", "name the columns you need")
+    alias = item.alias or ast.Alias(aliasname=item.relname)
+    query = authorizer.substitutions.query(relation, only=not item.inh)
+    authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
+    authorizer.found.edits.put(place, ast.RangeSubselect(lateral=False, subquery=query, alias=alias))
+    authorizer.substituted.add(source)
+
+
+def system_relation(authorizer: Authorizer, read: RelationRead, resolved: ResolvedRelation) -> None:
+    """One of the system's own relations: whether it may be read, and which of its columns may not."""
+    hidden = hidden_columns(authorizer, resolved)
+    if hidden and renamed_by(read.item):
+        raise refused(f"the columns of {resolved.name} may not be renamed", "use its own column names")
+    if hidden:
+        authorizer.hidden[read.source] = hidden
+
+
+def hidden_columns(authorizer: Authorizer, resolved: ResolvedRelation) -> frozenset[str]:
+    """The columns of a system relation that must not be read. Raises Refused where none may be."""
+    governed, schema, name = authorizer.governed, resolved.schema, resolved.name
+    allowed = CATALOGS if schema == "pg_catalog" else INFORMATION_SCHEMA
+    if name in allowed:
+        return allowed[name] if governed.masked else frozenset()
+    if not governed.masked and name in UNMASKED_CATALOGS:
+        return frozenset() if governed.free else UNMASKED_CATALOGS[name]
+    raise refused(
+        f"{schema}.{name} may not be read",
+        "it can show values, statements or secrets; read other catalogs, or ask an administrator",
+    )
+
+
+def temporary(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
+    """A table of the session's own. Its bare name could come to mean another's."""
+    if resolved.rival:
+        raise refused(
+            f"{item.relname} is the name of a temporary table and of {resolved.rival}",
+            f"write pg_temp.{item.relname} or {resolved.rival}",
+        )
+    if not item.schemaname:
+        authorizer.found.edits.set(item, "schemaname", TEMPORARY)
+        authorizer.found.pinned = True
+
+
+def qualify(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
+    """A bare name with its schema. If under another path it could mean what is not as harmless, the text must show it
+    too: a prepared statement is resolved again whenever the path has changed.
+    """
+    if item.schemaname:
+        return
+    authorizer.found.edits.set(item, "schemaname", resolved.schema)
+    if any(not authorizer.governed.harmless(candidate) for candidate in resolved.candidates):
+        authorizer.found.pinned = True
+
+
+def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
+    """`COPY t TO STDOUT` of a masked relation, as COPY of the query for it: same columns, same order."""
+    statement, item, edits = copied.statement, copied.item, authorizer.found.edits
+    resolved = certain(copied.resolved)
+    if resolved is None:
+        raise unknown_relation(item)
+    if resolved.temporary:
+        temporary(authorizer, item, resolved)
+        return
+    relation = resolved.relation
+    if relation is None:
+        _copy_of_system_relation(authorizer, resolved)
+        return
+    known = [column.name for column in relation.columns if not column.generated]
+    if not _is_replaced(authorizer, relation, only=True):
+        qualify(authorizer, item, resolved)
+        if not statement.attlist and relation.columns:
+            # Not those that were added since the catalog was read.
+            edits.set(statement, "attlist", strings(*known))
+            authorizer.found.pinned = True
+        return
+    if relation.kind in ("p", "v"):
+        raise refused(f"COPY of {relation.schema}.{relation.name} is not possible", "use COPY (SELECT …) TO STDOUT")
+    wanted = tuple(idents(statement.attlist))
+    missing = [column for column in wanted if relation.column(column) is None]
+    if missing:
+        authorizer.found.unknown_column = missing[0]
+        return
+    query = authorizer.substitutions.query(relation, only=True, columns=wanted or tuple(known))
+    edits.set(statement, "query", query)
+    edits.set(statement, "relation", None)
+    edits.set(statement, "attlist", None)
+
+
+def unmasked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
+    """Nothing is masked: only what the system's own relations show of others is looked after."""
+    resolved = certain(copied.resolved)
+    if resolved is not None and resolved.system:
+        _copy_of_system_relation(authorizer, resolved)
+
+
+def _copy_of_system_relation(authorizer: Authorizer, resolved: ResolvedRelation) -> None:
+    if hidden_columns(authorizer, resolved):
+        raise refused(f"COPY of {resolved.name} is not allowed", "use COPY (SELECT …) and name the columns")
+
+
+def masked_sample(authorizer: Authorizer, sample: Sample) -> None:
+    """TABLESAMPLE picks rows by where they are on disk, which depends on values that are masked."""
+    relation, item = sample.source.relation, sample.source.item
+    only = item is not None and not item.inh
+    if relation is not None and authorizer.governed.is_laid_out(relation, only=only):
+        raise refused(
+            f"TABLESAMPLE of {sample.source.name} would depend on masked values", "use ORDER BY and LIMIT instead"
+        )
+    if tuple(idents(sample.node.method)) not in _SAMPLING:
+        raise refused("that sampling method is not known", "use BERNOULLI or SYSTEM")
+
+
+def unknown_relation(reference: ast.RangeVar) -> Refused:
+    """A relation that is in no catalog: the words and code the server has for it."""
+    name = f"{reference.schemaname}.{reference.relname}" if reference.schemaname else reference.relname
+    return unknown(f'relation "{name}" does not exist', "42P01")

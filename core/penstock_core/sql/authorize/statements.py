@@ -1,0 +1,285 @@
+"""Whole statements: verbs, settings, WHERE, and what kinds of statements need besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pglast import ast, enums
+
+from penstock_core.sql.allowlists.statement_kinds import CODE, OWN, VERB_OF, kind_of
+from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.settings import check_set, check_set_config
+from penstock_core.sql.authorize.write_targets import unmasked_view
+from penstock_core.sql.bind.binder import strings
+from penstock_core.sql.bind.name_resolution import TEMPORARY
+from penstock_core.sql.bind.references import (
+    ObjectsDropped,
+    RowChoice,
+    SettingChange,
+    StatementUse,
+    TableCreated,
+    TablePart,
+    VerbUse,
+    ViewDefined,
+)
+from penstock_core.sql.bind.statements import is_temporary
+from penstock_core.sql.bind.writes import target_name
+from penstock_core.sql.guardrails.require_where import Target, chooses
+from penstock_core.sql.refusal import not_supported, refused
+
+StatementRule = Callable[[Authorizer, Any], None]
+
+_COPY_OPTIONS = words("""
+    format freeze delimiter null default header quote escape force_quote force_not_null force_null encoding on_error
+    log_verbosity reject_limit
+""")
+_TRANSACTIONS = frozenset(
+    {
+        enums.TransactionStmtKind.TRANS_STMT_BEGIN,
+        enums.TransactionStmtKind.TRANS_STMT_START,
+        enums.TransactionStmtKind.TRANS_STMT_COMMIT,
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK,
+        enums.TransactionStmtKind.TRANS_STMT_SAVEPOINT,
+        enums.TransactionStmtKind.TRANS_STMT_RELEASE,
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_TO,
+    }
+)
+_TWO_PHASE = frozenset(
+    {
+        enums.TransactionStmtKind.TRANS_STMT_PREPARE,
+        enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED,
+    }
+)
+# What DROP may remove where something is masked: nothing that other things are checked by.
+_DROPPED = frozenset(
+    {
+        enums.ObjectType.OBJECT_TABLE,
+        enums.ObjectType.OBJECT_VIEW,
+        enums.ObjectType.OBJECT_MATVIEW,
+        enums.ObjectType.OBJECT_INDEX,
+        enums.ObjectType.OBJECT_SEQUENCE,
+    }
+)
+
+
+# ---- rules for every access
+
+
+def verb(authorizer: Authorizer, use: VerbUse) -> None:
+    """A verb that some policy allows."""
+    authorizer.allow_verb(use.verb)
+
+
+def setting(authorizer: Authorizer, change: SettingChange) -> None:
+    """A setting that may be changed, to that."""
+    if isinstance(change.node, ast.FuncCall):
+        authorizer.deny_function(("set_config",))
+        check_set_config(change.node, change.written, authorizer.bounds)
+    else:
+        check_set(change.node, authorizer.bounds)
+
+
+def row_choice(authorizer: Authorizer, choice: RowChoice) -> None:
+    """A WHERE that chooses rows, where a policy demands one."""
+    rule = authorizer.governed.require_where.get(choice.verb)
+    if rule is None:
+        return
+    where, item = getattr(choice.owner, choice.field), choice.target.item
+    relation = choice.target.source.relation
+    columns = relation.columns if relation is not None else ()
+    known = None if relation is None else frozenset(column.name for column in columns)
+    not_null = frozenset(column.name for column in columns if column.not_null)
+    key = relation.key if relation is not None else None
+    if not chooses(where, Target(target_name(item), key, known, not_null)):
+        place = f"{relation.schema}.{relation.name}" if relation is not None else item.relname
+        without = "without WHERE" if where is None else "with a WHERE that is always true"
+        raise refused(f"{choice.verb.upper()} {without} on {place}", "add a WHERE that chooses the rows you mean", rule)
+    authorizer.choices.append(choice)
+
+
+def copy(authorizer: Authorizer, statement: ast.CopyStmt) -> None:
+    """COPY with the client; files and programs are the server's own."""
+    if statement.is_program or statement.filename is not None:
+        raise refused("COPY with a file or program of the server is not allowed", "use STDIN or STDOUT")
+    for option in statement.options or ():
+        if option.defname not in _COPY_OPTIONS:
+            raise refused(f"COPY with the option {option.defname} is not allowed", "leave the option out")
+
+
+def _unmasked_transaction(authorizer: Authorizer, statement: ast.TransactionStmt) -> None:
+    if statement.kind not in _TRANSACTIONS | _TWO_PHASE:
+        raise refused("this kind of transaction statement is not known", "use COMMIT")
+
+
+def _unmasked_fetch(authorizer: Authorizer, statement: ast.FetchStmt) -> None:
+    authorizer.found.writes = True
+
+
+def _nothing_more(authorizer: Authorizer, statement: ast.Node) -> None:
+    """What is in it has been looked at."""
+
+
+def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
+    """By the policy's verbs, where nothing is masked."""
+    kind = kind_of(statement)
+    if kind is None:
+        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+    if type(statement) in CODE:
+        authorizer.allow_code(kind)
+    elif type(statement) not in OWN:
+        authorizer.allow_verb(VERB_OF[type(statement)])
+
+
+# ---- rules where something is masked
+
+
+def _masked_transaction(authorizer: Authorizer, statement: ast.TransactionStmt) -> None:
+    if statement.kind not in _TRANSACTIONS:
+        raise refused("two-phase commit is not allowed where columns are masked", "use COMMIT")
+
+
+def _reads_masked(authorizer: Authorizer, statement: ast.Node) -> None:
+    """What EXECUTE and FETCH run was decided when it was made; it may be about masked columns."""
+    authorizer.found.touched = True
+
+
+def _masked_explain(authorizer: Authorizer, statement: ast.ExplainStmt) -> None:
+    if authorizer.found.touched:
+        raise refused(
+            "EXPLAIN of what reads masked columns is not allowed: it shows statistics of what is stored",
+            "run the statement itself",
+        )
+    if authorizer.found.laid_out:
+        raise refused(
+            f"EXPLAIN of {authorizer.found.laid_out} is not allowed: it reads the rows of a relation with masked "
+            "columns, and shows statistics of what is stored",
+            "run the statement itself",
+        )
+
+
+def _masked_truncate(authorizer: Authorizer, statement: ast.TruncateStmt) -> None:
+    if statement.behavior == enums.DropBehavior.DROP_CASCADE:
+        raise refused("TRUNCATE … CASCADE empties tables that are not named", "name them all")
+
+
+def _masked_schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
+    kind = kind_of(statement)
+    if kind is None:
+        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+    raise refused(
+        f"{kind.name} is not allowed where columns are masked: it could show them, or take the masks off", kind.remedy
+    )
+
+
+UNMASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
+    ast.CopyStmt: copy,
+    ast.TransactionStmt: _unmasked_transaction,
+    ast.ExecuteStmt: _nothing_more,
+    ast.FetchStmt: _unmasked_fetch,
+    ast.ExplainStmt: _nothing_more,
+    ast.TruncateStmt: _nothing_more,
+}
+MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
+    ast.CopyStmt: copy,
+    ast.TransactionStmt: _masked_transaction,
+    ast.ExecuteStmt: _reads_masked,
+    ast.FetchStmt: _reads_masked,
+    ast.ExplainStmt: _masked_explain,
+    ast.TruncateStmt: _masked_truncate,
+}
+
+
+def unmasked_statement(authorizer: Authorizer, use: StatementUse) -> None:
+    """A statement of a kind with a rule of its own; every other one changes the schema."""
+    UNMASKED_STATEMENTS.get(type(use.node), _schema_change)(authorizer, use.node)
+
+
+def masked_statement(authorizer: Authorizer, use: StatementUse) -> None:
+    """The same, where something is masked."""
+    MASKED_STATEMENTS.get(type(use.node), _masked_schema_change)(authorizer, use.node)
+
+
+# ---- tables that come and go
+
+
+def unmasked_table(authorizer: Authorizer, created: TableCreated) -> None:
+    """A temporary table is the session's own, any other needs the verb."""
+    if created.item is None or not is_temporary(created.item):
+        authorizer.allow_verb("create")
+
+
+def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
+    """The same; and no code of the database's own runs by it."""
+    _without_event_triggers(authorizer)
+    unmasked_table(authorizer, created)
+
+
+def _without_event_triggers(authorizer: Authorizer) -> None:
+    functions = authorizer.catalog.event_functions
+    if functions:
+        raise refused(
+            f"CREATE and DROP TABLE are refused: the event trigger's function {functions[0]} could read masked columns",
+            "read with WITH or a subquery instead",
+        )
+
+
+def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
+    """What of CREATE TABLE refers to other objects."""
+    raise not_supported(part.what, part.remedy)
+
+
+def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
+    """The session's own temporary tables go without a verb, by names that mean no others."""
+    if dropped.temporary:
+        objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
+        authorizer.found.edits.set(dropped.node, "objects", objects)
+        authorizer.found.pinned = True
+    else:
+        authorizer.allow_verb("drop")
+
+
+def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
+    """The same; and nothing goes that masks spread through, nor what is not named."""
+    _without_event_triggers(authorizer)
+    unmasked_drop(authorizer, dropped)
+    if dropped.temporary:
+        return
+    if dropped.node.removeType not in _DROPPED:
+        raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
+    if dropped.node.behavior == enums.DropBehavior.DROP_CASCADE:
+        raise refused("DROP … CASCADE removes what is not named", "name it all")
+    for name in dropped.names:
+        _droppable(authorizer, name)
+
+
+def _droppable(authorizer: Authorizer, name: tuple[str, ...]) -> None:
+    """Refuses what masks spread through: without a foreign key, say, its other end would show."""
+    for relation in authorizer.governed.named.get(name[-1], ()):
+        if name[-2:-1] in ((), (relation.schema,)) and authorizer.governed.governs(relation):
+            raise refused(
+                f"{relation.schema}.{relation.name} has masked columns, and others may be masked because of it",
+                "have it dropped by somebody for whom nothing is masked",
+            )
+
+
+def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
+    """A view through which the system's own relations could be written to is refused."""
+    resolved = certain(view.resolved)
+    if resolved is None or resolved.temporary:
+        return
+    if resolved.relation is None:
+        raise refused(
+            f"a view of {resolved.schema}.{resolved.name} could be used to change it",
+            "read it itself, or make the view of what is DISTINCT",
+        )
+    unmasked_view(authorizer, resolved.relation)
+
+
+def _in_words(kind: type[ast.Node]) -> str:
+    """`AlterTableStmt` as ALTER TABLE."""
+    name = kind.__name__.removesuffix("Stmt")
+    name = {"Createdb": "CreateDatabase", "Dropdb": "DropDatabase"}.get(name, name)
+    return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip().upper()

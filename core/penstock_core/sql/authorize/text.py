@@ -1,0 +1,159 @@
+"""The second step of a decision: each reference of a bound text by the rule of its kind, for one access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from penstock_core.sql.authorize import columns, functions, relations, rows, settling, statements, write_targets
+from penstock_core.sql.authorize.authorizer import Authorizer, Findings
+from penstock_core.sql.bind import references as kinds
+from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
+from penstock_core.sql.masking.masked_columns import Governed
+from penstock_core.sql.masking.substitution import Substitutions
+from penstock_core.sql.refusal import not_supported, refused, unknown
+
+Rule = Callable[[Authorizer, Any], None]
+Rules = Mapping[type[Reference], Rule]
+
+
+def _allowed(authorizer: Authorizer, reference: Reference) -> None:
+    """Nothing about it matters to this access."""
+
+
+def _level(authorizer: Authorizer, level: kinds.FromLevel) -> None:
+    authorizer.levels.append(level.sources)
+
+
+def _qualifier(authorizer: Authorizer, qualifier: kinds.SchemaQualifier) -> None:
+    authorizer.qualifiers.append(qualifier)
+
+
+def _grouping(authorizer: Authorizer, grouping: kinds.Grouping) -> None:
+    authorizer.groupings.append(grouping)
+
+
+def _system_column(authorizer: Authorizer, column: kinds.SystemColumn) -> None:
+    authorizer.found.system_columns.add(column.name)
+
+
+def _unknown_column(authorizer: Authorizer, column: kinds.UnknownColumn) -> None:
+    authorizer.found.unknown_column = column.name
+    # A function that was made since the catalog was read.
+    authorizer.deny_function((column.name.rpartition(".")[2],))
+
+
+def _unclaimed(authorizer: Authorizer, unclaimed: Unclaimed) -> None:
+    kind = type(unclaimed.node).__name__
+    name = _CONSTRUCTS.get(kind, kind)
+    raise refused(
+        f"{name}.{unclaimed.field} is not known to be harmless"
+        if unclaimed.field
+        else f"{name} is not understood here",
+        "write the statement without it",
+    )
+
+
+def _unbound(authorizer: Authorizer, unbound: Unbound) -> None:
+    raise refused(unbound.reason, unbound.remedy)
+
+
+_CONSTRUCTS = {"CurrentOfExpr": "WHERE CURRENT OF", "MergeSupportFunc": "MERGE_ACTION()"}
+
+# Alike for every access.
+_COMMON: Rules = {
+    kinds.VerbUse: statements.verb,
+    kinds.SettingChange: statements.setting,
+    kinds.RowChoice: statements.row_choice,
+    kinds.UnknownColumn: _unknown_column,
+    kinds.Unclaimed: _unclaimed,
+    kinds.Unbound: _unbound,
+}
+# Where no column of the database is masked for the identity.
+UNMASKED: Rules = {
+    **_COMMON,
+    kinds.RelationRead: relations.unmasked_relation,
+    kinds.RelationCopied: relations.unmasked_copy,
+    kinds.TargetWritten: write_targets.unmasked_target,
+    kinds.FromLevel: _allowed,
+    kinds.WholeRow: rows.unmasked_row,
+    kinds.Stars: rows.unmasked_stars,
+    kinds.Sample: _allowed,
+    kinds.Grouping: _allowed,
+    kinds.ColumnRead: columns.unmasked_column,
+    kinds.SchemaQualifier: _allowed,
+    kinds.SystemColumn: _allowed,
+    kinds.UnknownSource: _allowed,
+    kinds.FunctionCall: functions.unmasked_function,
+    kinds.FormerFunction: _allowed,
+    kinds.OperatorUse: functions.unmasked_operator,
+    kinds.TypeUse: functions.unmasked_type,
+    kinds.ParameterType: functions.unmasked_parameter,
+    kinds.StatementUse: statements.unmasked_statement,
+    kinds.TableCreated: statements.unmasked_table,
+    kinds.TablePart: _allowed,
+    kinds.ObjectsDropped: statements.unmasked_drop,
+    kinds.ViewDefined: statements.view_defined,
+}
+# Where something is masked: what is not known to be harmless is refused.
+MASKED: Rules = {
+    **_COMMON,
+    kinds.RelationRead: relations.masked_relation,
+    kinds.RelationCopied: relations.masked_copy,
+    kinds.TargetWritten: write_targets.masked_target,
+    kinds.FromLevel: _level,
+    kinds.WholeRow: rows.masked_row,
+    kinds.Stars: rows.masked_stars,
+    kinds.Sample: relations.masked_sample,
+    kinds.Grouping: _grouping,
+    kinds.ColumnRead: columns.masked_column,
+    kinds.SchemaQualifier: _qualifier,
+    kinds.SystemColumn: _system_column,
+    kinds.UnknownSource: columns.masked_unknown_source,
+    kinds.FunctionCall: functions.masked_function,
+    kinds.FormerFunction: functions.masked_former_function,
+    kinds.OperatorUse: functions.masked_operator,
+    kinds.TypeUse: functions.masked_type,
+    kinds.ParameterType: functions.masked_parameter,
+    kinds.StatementUse: statements.masked_statement,
+    kinds.TableCreated: statements.masked_table,
+    kinds.TablePart: statements.masked_table_part,
+    kinds.ObjectsDropped: statements.masked_drop,
+    kinds.ViewDefined: statements.view_defined,
+}
+
+
+def authorize(bound: Bound, governed: Governed, substitutions: Substitutions, rules: Rules) -> Authorizer:
+    """Authorize a bound text by `MASKED` or `UNMASKED`; the answer holds the edits. Raises Refused."""
+    authorizer = Authorizer(governed, substitutions, bound)
+    for reference in bound.references:
+        rule = rules.get(type(reference))
+        if rule is None:
+            raise not_supported(type(reference).__name__, "write the statement without it")
+        rule(authorizer, reference)
+    settling.settle(authorizer)
+    if rules is MASKED or authorizer.found.rewrites:
+        _check_columns(authorizer.found)
+    return authorizer
+
+
+def check_edited(authorizer: Authorizer) -> None:
+    """What the edits could have changed: a WHERE that chose among values may choose nothing among masks.
+
+    Raises Refused.
+    """
+    if authorizer.found.edits.replaced:
+        for choice in tuple(authorizer.choices):
+            statements.row_choice(authorizer, choice)
+
+
+def _check_columns(found: Findings) -> None:
+    """What is refused only in a text that is rewritten, since there names mean what the snapshot says."""
+    if found.system_columns and found.touched:
+        reason = f"column {min(found.system_columns)} may not be read together with masked columns"
+        raise refused(reason, "use the primary key")
+    if found.laid_out and "ctid" in found.system_columns:
+        reason = f"column ctid may not be read from {found.laid_out}: where rows lie depends on masked values"
+        raise refused(reason, "use the primary key")
+    if found.unknown_column:
+        raise unknown(f'column "{found.unknown_column}" does not exist', "42703")

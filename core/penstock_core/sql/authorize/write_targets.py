@@ -1,0 +1,275 @@
+"""What may be written to, where something is masked: which targets, and what constraints would tell.
+
+Nothing can be put in a target's place, so each reference to one of its masked columns is replaced by the mask
+(`relations.py`). What no replacement can hide is refused: constraints that tie what is written to masked values answer
+questions about these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
+from penstock_core.sql.bind.references import Effect, TargetWritten
+from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
+from penstock_core.sql.masking.masked_columns import Governed
+from penstock_core.sql.refusal import refused
+from penstock_core.sql.syntax.type_names import name_parts
+
+# What a view passes on to its tables.
+_UNKNOWN = Effect("write", frozenset())
+
+
+def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
+    """The target of a statement. Raises Refused if it may not be written to in that way."""
+    resolved, name = certain(written.resolved), written.item
+    if resolved is None:
+        raise unknown_relation(name)
+    if resolved.temporary:
+        temporary(authorizer, name, resolved)
+        return
+    target = _Target(authorizer.governed)
+    target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+    if resolved.relation is not None:
+        target.answered(resolved.relation, written.effect, resolved.relation)
+        target.writable(resolved.relation, written.effect)
+        authorizer.found.touched |= target.touched
+    qualify(authorizer, name, resolved)
+
+
+def unmasked_target(authorizer: Authorizer, written: TargetWritten) -> None:
+    """Nothing is masked: only the system's own relations are not written to."""
+    resolved = certain(written.resolved)
+    if resolved is not None and not resolved.temporary:
+        _Target(authorizer.governed).ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+
+
+def unmasked_view(authorizer: Authorizer, relation: Relation) -> None:
+    """A view over that relation must not lead to the system's own relations."""
+    _Target(authorizer.governed).ends_here(relation)
+
+
+def _of_the_user(schema: str, name: str, relation: Relation | None) -> Relation:
+    if relation is None:
+        raise refused(f"{schema}.{name} may not be written to", "use the statements made for it")
+    return relation
+
+
+def carried(effect: Effect, cascade: Cascade) -> Effect | None:
+    """What a foreign key that follows the effect does in its own table; None if it does nothing."""
+    if effect == _UNKNOWN:
+        return effect
+    if cascade.on_delete and "delete" in effect.actions:
+        return Effect(effect.verb, frozenset({"delete", "update"}), cascade.changes)
+    if cascade.on_update and not cascade.columns.isdisjoint(effect.sets):
+        return Effect(effect.verb, frozenset({"update"}), cascade.changes)
+    return None
+
+
+@dataclass(slots=True)
+class _Target:
+    """Refuses targets by what a statement would do to them."""
+
+    governed: Governed
+    # Whether something with masked columns is written to.
+    touched: bool = False
+
+    # ---- which relations
+
+    def ends_here(self, relation: Relation) -> None:
+        """Refuses views through which settings, or catalogs, would be written to."""
+        for key in self._reached(relation, _UNKNOWN):
+            if self.governed.catalog.relations[key].passes_on:
+                raise refused(
+                    f"{relation.schema}.{relation.name} cannot be written to: it shows the system's own relations",
+                    "use the statements made for it",
+                )
+
+    def writable(self, relation: Relation, effect: Effect) -> None:
+        """Refuses a target whose writing would run code that could read masked columns, or can't be followed."""
+        family = self._family(relation)
+        for key, effects in self._reached(relation, effect).items():
+            reached = self.governed.catalog.relations[key]
+            # Besides what the statement does itself, to rows of the relation and of its children.
+            others = effects - {effect} if key in family else effects
+            named = _place(reached, relation)
+            if self.governed.governs(reached):
+                self.touched = True
+                self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
+            for other in others:
+                self.answered(reached, other, relation)
+            reason = self.governed.unreadable.get(key)
+            # Through what it inherits from or is part of, it is no matter who chose its rows.
+            if reason and (others or key == relation.key or reached.calls):
+                raise refused(f"{named} cannot be written to: {reason}", "write to other tables")
+            self.storable(reached, named)
+            if reached.has_triggers or reached.has_rules or reached.write_calls:
+                code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
+                raise refused(
+                    f"{named} cannot be written to: that runs code of the database's own ({code}) which could read "
+                    "masked columns",
+                    "write to other tables",
+                )
+
+    def governed_target(self, reached: Relation, named: str, effect: Effect, *, unknown: bool) -> None:
+        """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""
+        verb, masked = effect.verb.upper(), self._masked(reached)
+        if reached.kind not in ("r", "p"):
+            raise refused(f"{verb} on {named} is refused: it shows masked columns", "write to its tables themselves")
+        for constraint in reached.constraints if unknown else ():
+            if constraint.columns & masked:
+                raise refused(
+                    f"{verb} would reach {named}, where {constraint.described} looks at the masked column "
+                    f"{min(constraint.columns & masked)}",
+                    "write to the table itself",
+                )
+        if unknown and reached.referenced & masked:
+            raise refused(
+                f"{verb} would reach {named}, whose masked column {min(reached.referenced & masked)} foreign keys "
+                "refer to",
+                "write to the table itself",
+            )
+
+    def storable(self, relation: Relation, named: str) -> None:
+        """Refuses a target with a column whose type runs the user's code when it is written to, or whose rows do."""
+        if relation.key in self.governed.catalog.coded_types:
+            raise refused(
+                f"{named} cannot be written to: its row type runs code of the database's own which could read masked "
+                "columns",
+                "write to other tables",
+            )
+        for column in relation.columns:
+            schema, name = name_parts(column.type_name)[:2]
+            key = (schema, name)
+            if self.governed.runs_code(key):
+                raise refused(
+                    f"{named} cannot be written to: type {column.type_name} of its column {column.name} runs code of "
+                    "the database's own which could read masked columns",
+                    "write to other tables",
+                )
+
+    def _reached(self, relation: Relation, effect: Effect) -> dict[RelationName, set[Effect]]:
+        """What writing to it can reach (a view's tables, children, ends of foreign keys), and what happens there."""
+        reached: dict[RelationName, set[Effect]] = {}
+        pending = [(relation.key, effect)]
+        while pending:
+            key, what = pending.pop()
+            present = self.governed.catalog.relations.get(key)
+            if present is None or what in reached.get(key, ()):
+                continue
+            reached.setdefault(key, set()).add(what)
+            pending.extend((child, what) for child in self.governed.children.get(key, ()))
+            follows = [(one.relation, carried(what, one)) for one in present.cascades]
+            pending.extend((name, other) for name, other in follows if other is not None)
+            if present.kind == "v":
+                pending.extend((source, _UNKNOWN) for source in sorted(present.sources))
+        return reached
+
+    def _family(self, relation: Relation) -> dict[RelationName, Relation]:
+        """The relation and all that inherit from it: a statement means the rows of all."""
+        family: dict[RelationName, Relation] = {}
+        pending = [relation.key]
+        while pending:
+            key = pending.pop()
+            if key not in family and key in self.governed.catalog.relations:
+                family[key] = self.governed.catalog.relations[key]
+                pending.extend(self.governed.children.get(key, ()))
+        return family
+
+    def _masked(self, relation: Relation) -> frozenset[str]:
+        return frozenset(column.name for column in relation.columns if self.governed.mask(relation, column) is not None)
+
+    # ---- what constraints would tell
+
+    def answered(self, target: Relation, effect: Effect, written: Relation) -> None:
+        """Refuses what constraints would answer by masked values, for each thing that happens to the target's rows.
+
+        `written` is what the statement names: the target itself, or what leads there.
+        """
+        if "insert" in effect.actions:
+            self.inserted(target, written)
+        if "update" in effect.actions:
+            self.assigned(target, effect.sets, written)
+        if "delete" in effect.actions:
+            self.deleted(target, written)
+
+    def inserted(self, target: Relation, written: Relation) -> None:
+        """A new row is held against those that are there: not where that compares masked values."""
+        for relation, masked in self._questioned(target):
+            for constraint in relation.constraints:
+                told = constraint.columns & masked
+                if told and constraint.compares_rows:
+                    raise refused(
+                        f"a new row of {_place(relation, written)} would be compared with the masked values of "
+                        f"{min(told)} by {constraint.described}",
+                        f"have the row written by somebody for whom {min(told)} is not masked",
+                    )
+
+    def deleted(self, target: Relation, written: Relation) -> None:
+        """Whether a row may go must not depend on who refers to its masked values."""
+        for relation, masked in self._questioned(target):
+            told = relation.referenced & masked
+            if told:
+                raise refused(
+                    f"whether a row of {_place(relation, written)} can be deleted depends on its masked column "
+                    f"{min(told)}, since foreign keys refer to it",
+                    f"have the row deleted by somebody for whom {min(told)} is not masked",
+                )
+
+    def assigned(self, target: Relation, names: Collection[str], written: Relation) -> None:
+        """Masked columns are not overwritten, nor columns that a constraint or expression ties to a masked one."""
+        for relation, masked in self._questioned(target):
+            place = _place(relation, written)
+            overwritten = min(masked.intersection(names), default="")
+            if overwritten:
+                through = "" if relation.key == written.key else f" (written to through {_name(written)})"
+                raise refused(
+                    f"UPDATE of {_name(relation)}.{overwritten}{through}, which is masked: what was read of it is not "
+                    "what is stored",
+                    f"leave {overwritten} out, or have it written by somebody for whom it is not masked",
+                )
+            for bound, constraint in _bound(relation, masked, names):
+                tied = ", ".join(sorted(constraint.columns.intersection(names)))
+                if tied:
+                    raise refused(
+                        f"UPDATE of {place} would be checked against its masked column {bound}: {constraint.described}"
+                        f" ties {tied} to it",
+                        f"leave {tied} out, or have it written by somebody for whom {bound} is not masked",
+                    )
+                raise refused(
+                    f"UPDATE of {place} would evaluate {constraint.described}, which reads the masked column {bound} "
+                    "and may fail for rows that are there: it is not valid, or depends on settings or the time",
+                    f"have the row written by somebody for whom {bound} is not masked",
+                )
+            moves = any(one.kind == "k" and not one.columns.isdisjoint(names) for one in relation.constraints)
+            if moves:
+                # The row may move to another partition, as if it were deleted here and inserted there.
+                self.inserted(target, written)
+                self.deleted(target, written)
+
+    def _questioned(self, target: Relation) -> Iterable[tuple[Relation, frozenset[str]]]:
+        """Each relation that the statement's rows are in, with its masked columns, if it has any."""
+        for relation in self._family(target).values():
+            masked = self._masked(relation)
+            if masked:
+                yield relation, masked
+
+
+def _name(relation: Relation) -> str:
+    return f"{relation.schema}.{relation.name}"
+
+
+def _place(reached: Relation, written: Relation) -> str:
+    """What is reached, and through what, if that is not what the statement names."""
+    through = "" if reached.key == written.key else f" (written to through {_name(written)})"
+    return _name(reached) + through
+
+
+def _bound(relation: Relation, masked: frozenset[str], names: Collection[str]) -> Iterable[tuple[str, Constraint]]:
+    """Masked columns that one of the names is tied to, or that any change of a row is checked against, and by what."""
+    for constraint in relation.constraints:
+        told = constraint.columns & masked
+        if told and (not constraint.columns.isdisjoint(names) or not constraint.validated):
+            yield min(told), constraint

@@ -1,0 +1,197 @@
+"""Statements that change the schema: tables made, dropped, emptied, and every other kind by what is named in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pglast import ast, enums
+
+from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
+from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
+from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.bind.binder import Binder, idents
+from penstock_core.sql.bind.name_resolution import TEMPORARY
+from penstock_core.sql.bind.references import (
+    FunctionCall,
+    ObjectsDropped,
+    StatementUse,
+    TablePart,
+    Unclaimed,
+    VerbUse,
+    ViewDefined,
+)
+from penstock_core.sql.bind.scopes import Scope, Source
+from penstock_core.sql.bind.writes import TRUNCATE, written
+from penstock_core.sql.syntax.walk import below
+
+_SERIAL = words("serial serial2 serial4 serial8 smallserial bigserial")
+_OWN_CONSTRAINTS = frozenset(
+    {
+        enums.ConstrType.CONSTR_NULL,
+        enums.ConstrType.CONSTR_NOTNULL,
+        enums.ConstrType.CONSTR_DEFAULT,
+        enums.ConstrType.CONSTR_IDENTITY,
+        enums.ConstrType.CONSTR_GENERATED,
+        enums.ConstrType.CONSTR_CHECK,
+        enums.ConstrType.CONSTR_PRIMARY,
+        enums.ConstrType.CONSTR_UNIQUE,
+        enums.ConstrType.CONSTR_ATTR_DEFERRABLE,
+        enums.ConstrType.CONSTR_ATTR_NOT_DEFERRABLE,
+        enums.ConstrType.CONSTR_ATTR_DEFERRED,
+        enums.ConstrType.CONSTR_ATTR_IMMEDIATE,
+    }
+)
+
+
+# ---- CREATE TABLE
+
+
+def create_table(binder: Binder, node: ast.CreateStmt) -> None:
+    """The elements of a new table. What refers to other objects is said, and bound by what is named in it."""
+    _claim(binder, node)
+    if node.inhRelations or node.partbound or node.partspec or node.ofTypename or node.accessMethod:
+        binder.add(TablePart("CREATE TABLE with INHERITS, PARTITION, OF or USING", "name the columns themselves"))
+        named_in(binder, (node.inhRelations, node.partbound, node.partspec, node.ofTypename))
+    named_in(binder, node.options)
+    columns = tuple(one.colname or "" for one in node.tableElts or () if isinstance(one, ast.ColumnDef))
+    scope = Scope([Source(node.relation.relname or "" if node.relation else "", columns)])
+    defining, binder.defining = binder.defining, True
+    for element in (*(node.tableElts or ()), *(node.constraints or ()), *(node.nnconstraints or ())):
+        _table_element(binder, element, scope)
+    binder.defining = defining
+
+
+def _table_element(binder: Binder, element: Any, scope: Scope) -> None:
+    _claim(binder, element)
+    if isinstance(element, ast.Constraint):
+        if element.contype in _OWN_CONSTRAINTS:
+            named_in(binder, (element.options, element.exclusions, element.where_clause))
+            binder.expression(element.raw_expr, scope)
+            return
+        binder.add(TablePart("CREATE TABLE with FOREIGN KEY or EXCLUDE", "leave the constraint out"))
+    elif isinstance(element, ast.ColumnDef):
+        if not _is_serial(element.typeName):
+            binder.expression(element.typeName, scope)
+        binder.expression(element.collClause, scope)
+        binder.expression(element.raw_default, scope)
+        named_in(binder, element.fdwoptions)
+        for constraint in element.constraints or ():
+            _table_element(binder, constraint, scope)
+        return
+    else:
+        binder.add(TablePart("CREATE TABLE … LIKE", "name the columns themselves"))
+    named_in(binder, element)
+
+
+def _is_serial(node: ast.TypeName | None) -> bool:
+    """What looks like a type and is a number with a sequence of its own, whatever types there are."""
+    return node is not None and len(names := idents(node.names)) == 1 and names[0] in _SERIAL
+
+
+# ---- DROP and TRUNCATE
+
+
+def drop(binder: Binder, node: ast.DropStmt) -> None:
+    """The session's own temporary tables are told apart."""
+    binder.claim(node)
+    binder.bound.writes = True
+    names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
+    tables = node.removeType == enums.ObjectType.OBJECT_TABLE
+    temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
+    binder.add(ObjectsDropped(node, names, temporary))
+    if temporary:
+        binder.bound.drops_tables.update(name[-1] for name in names)
+    named_in(binder, [one for one in node.objects or () if not isinstance(one, tuple)])
+    note_relations(binder, names)
+
+
+def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
+    if name[:-1] == (TEMPORARY,):
+        return True
+    known = name[0] in binder.names.temporary and name[0] not in binder.names.named
+    return len(name) == 1 and known
+
+
+def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
+    """TRUNCATE."""
+    binder.claim(node)
+    binder.add(VerbUse("truncate"))
+    binder.bound.writes = True
+    binder.add(StatementUse(node))
+    for relation in node.relations or ():
+        written(binder, relation, TRUNCATE)
+
+
+# ---- everything else
+
+
+def schema_change(binder: Binder, node: ast.Node) -> None:
+    """A statement of another kind: what it names."""
+    binder.bound.writes = True
+    binder.add(StatementUse(node))
+    if isinstance(node, (ast.DoStmt, ast.CallStmt)):
+        binder.bound.changes_search_path = True
+    relations = [one for one in below(node) if isinstance(one, ast.RangeVar)]
+    note_relations(binder, [tuple(filter(None, (one.schemaname, one.relname))) for one in relations])
+    named_in(binder, node)
+
+
+def named_in(binder: Binder, definition: Any) -> None:
+    """What runs later, whenever what is defined here is used, keeps to the same rules as what runs now."""
+    for part in below(definition):
+        _claim(binder, part)
+        match part:
+            case ast.CreateSchemaStmt():
+                for element in part.schemaElts or ():
+                    binder.statement(element)
+            case ast.FuncCall():
+                binder.add(FunctionCall(tuple(idents(part.funcname)), "definition"))
+            case ast.ObjectWithArgs():
+                # Under another name it would be denied no longer.
+                binder.add(FunctionCall(tuple(idents(part.objname)), "object"))
+            case ast.A_Indirection():
+                _called_by_dot(binder, idents(part.indirection))
+            case ast.ColumnRef():
+                _called_by_dot(binder, idents(part.fields)[1:])
+            case ast.ViewStmt():
+                _view(binder, part.query)
+            case ast.SubLink():
+                binder.query(part.subselect, Scope())
+
+
+def _view(binder: Binder, query: ast.Node | None) -> None:
+    """A view of one relation can be written to, and so what it shows: not before the gate knows it."""
+    binder.query(query, Scope())
+    if isinstance(query, ast.SelectStmt) and len(query.fromClause or ()) == 1:
+        computed = query.withClause or query.distinctClause or query.groupClause or query.limitCount
+        (item,) = query.fromClause or ()
+        if isinstance(item, ast.RangeVar) and not computed:
+            binder.add(ViewDefined(binder.names.relation(item)))
+
+
+def _called_by_dot(binder: Binder, names: list[str]) -> None:
+    """Names behind a dot: each a field, or else a function."""
+    for name in filter(binder.catalog.may_be_function, names):
+        binder.add(FunctionCall((name,), "field"))
+
+
+def note_relations(binder: Binder, names: Iterable[tuple[str, ...]]) -> None:
+    """Which known relations the statement names, for the record."""
+    for name in names:
+        schemas = name[-2:-1] or tuple(binder.names.search_path or ())
+        found = next((key for schema in schemas if (key := (schema, name[-1])) in binder.catalog.relations), None)
+        if found is not None:
+            binder.bound.relations.add(found)
+
+
+def _claim(binder: Binder, node: ast.Node) -> None:
+    """Each class and field of a definition is known: all that a known one holds is walked through."""
+    kind = type(node)
+    fields = SCHEMA_NODES.get(kind)
+    if fields is not None:
+        binder.claim(node, Fields(fields))
+    elif kind in KNOWN:
+        binder.claim(node)
+    else:
+        binder.add(Unclaimed(node))

@@ -1,0 +1,52 @@
+"""What is added to partitions: which of them a row is in tells about the columns that decide it, those of the key.
+
+So what is a partition's alone (a check, an index, a reference to it) is bound to the key besides its own columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from penstock_core.sql.catalog.model import Constraint, Relation, RelationName
+
+
+def with_keys(relations: Mapping[RelationName, Relation]) -> dict[RelationName, Relation]:
+    """The relations, each partition with the keys of what it is part of."""
+    return {name: _with_keys(relation, relations) for name, relation in relations.items()}
+
+
+def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -> Relation:
+    wholes = list(_wholes(relation, relations))
+    of_wholes = [one for whole in wholes for one in whole.constraints if one.kind == "k"]
+    keys = frozenset().union(*(one.columns for one in of_wholes))
+    if not of_wholes:
+        return relation
+    # The bounds are a check; so is a NOT NULL that only this one has.
+    stricter = [column.name for column in relation.columns if _is_stricter(column.name, wholes, relation)]
+    steady = all(one.validated for one in of_wholes)
+    checked = [keys, *(keys | {name} for name in stricter)]
+    own = [replace(one, columns=one.columns | keys) for one in relation.constraints]
+    return replace(
+        relation,
+        constraints=(*own, *(Constraint("c", columns, steady) for columns in checked)),
+        referenced=relation.referenced | keys if relation.referenced else relation.referenced,
+        cascades=tuple(replace(one, columns=one.columns | keys) for one in relation.cascades),
+        filters=relation.filters | {(*relation.key, name) for name in keys},
+        # Its bounds are computed as the key is.
+        write_calls=tuple(sorted({*relation.write_calls, *(name for whole in wholes for name in whole.write_calls)})),
+    )
+
+
+def _wholes(relation: Relation, relations: Mapping[RelationName, Relation]) -> Iterator[Relation]:
+    """What the relation is a part of, at whatever level."""
+    for name in relation.parents:
+        if name in relations:
+            yield relations[name]
+            yield from _wholes(relations[name], relations)
+
+
+def _is_stricter(name: str, wholes: list[Relation], relation: Relation) -> bool:
+    mine = relation.column(name)
+    theirs = [whole.column(name) for whole in wholes]
+    return mine is not None and mine.not_null and any(one is not None and not one.not_null for one in theirs)

@@ -1,0 +1,257 @@
+"""The SQL that fetches a catalog snapshot: what is asked, in which order. What it means is in `snapshot.py`.
+
+Each named statement answers with one row of one text column (JSON). They read only catalogs that every role may read,
+in one read-only transaction that pins search_path, so that the text of definitions comes out qualified. They run over
+one connection, as the role whose sessions are governed and with that role's defaults.
+"""
+
+from __future__ import annotations
+
+from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
+
+# The user's own relations: not the system's, not those of sessions' temporary schemas.
+_OWN = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+
+# A type's qualified name; the system's own never need quotes but for "char".
+_TYPE_NAME = (
+    "CASE WHEN SPACE.nspname = 'pg_catalog' AND TYPE.typname <> 'char' THEN 'pg_catalog.' || TYPE.typname"
+    " ELSE quote_ident(SPACE.nspname) || '.' || quote_ident(TYPE.typname) END"
+)
+
+_RELATIONS = """
+SELECT c.oid::text, n.nspname, c.relname, c.relkind,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+       EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
+       c.relrowsecurity,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+       (SELECT string_agg(concat_ws('; ', 'SELECT ' || pg_get_expr(p.polqual, c.oid),
+                                    'SELECT ' || pg_get_expr(p.polwithcheck, c.oid)), '; ')
+        FROM pg_policy p WHERE p.polrelid = c.oid),
+       EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o LIKE 'security_barrier=%')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
+"""
+
+_COLUMNS = """
+SELECT c.oid::text, a.attnum, a.attname,
+       TYPE_NAME(tn, t),
+       TYPE_NAME(bn, b),
+       format_type(t.oid, a.atttypmod), format_type(b.oid, base.typmod), b.typcategory,
+       a.attnotnull, a.attgenerated::text,
+       CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
+            THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+JOIN LATERAL (
+    WITH RECURSIVE domain(oid, typmod, depth) AS (
+        SELECT t.oid, a.atttypmod, 0
+        UNION ALL
+        SELECT d.typbasetype, CASE WHEN domain.typmod >= 0 THEN domain.typmod ELSE d.typtypmod END, depth + 1
+        FROM domain JOIN pg_type d ON d.oid = domain.oid AND d.typtype = 'd'
+    )
+    SELECT oid, typmod FROM domain ORDER BY depth DESC LIMIT 1
+) base ON true
+JOIN pg_type b ON b.oid = base.oid JOIN pg_namespace bn ON bn.oid = b.typnamespace
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
+""".replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
+    "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
+)
+
+_INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
+
+# What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
+# what they read of which relation (column 0: the relation as such).
+_DEPENDENCIES = """
+SELECT r.ev_class::text, 'v', 0, d.refobjid::text, d.refobjsubid
+FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+UNION
+SELECT p.polrelid::text, 'p', 0, d.refobjid::text, d.refobjsubid
+FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+WHERE d.refclassid = 'pg_class'::regclass
+UNION
+SELECT f.adrelid::text, 'g', f.adnum, d.refobjid::text, d.refobjsubid
+FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
+"""
+
+# Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
+# when it is written to: checks, defaults, index expressions, partition keys.
+_EXPRESSIONS = """
+WITH expression(relation, moment, classid, objid) AS (
+    SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
+    UNION ALL SELECT polrelid, 'r', 'pg_policy'::regclass, oid FROM pg_policy
+    UNION ALL SELECT f.adrelid, CASE WHEN a.attgenerated <> '' THEN 'r' ELSE 'w' END, 'pg_attrdef'::regclass, f.oid
+              FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+    UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
+    UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
+                                                                                    OR indpred IS NOT NULL
+    UNION ALL SELECT partrelid, 'w', 'pg_class'::regclass, partrelid FROM pg_partitioned_table
+)
+"""
+
+# Code of the user's that these run: functions, operators and casts.
+_CALLS = """
+EXPRESSIONS
+SELECT e.relation::text, e.moment, n.nspname, p.proname, x.extname
+FROM expression e
+JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid
+LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+""".replace("EXPRESSIONS", _EXPRESSIONS)
+
+# Types that these turn values into, which runs a domain's checks.
+_COERCIONS = """
+EXPRESSIONS
+SELECT DISTINCT e.relation::text, e.moment, n.nspname, t.typname
+FROM expression e
+JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid AND d.refclassid = 'pg_type'::regclass
+JOIN pg_type t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+""".replace("EXPRESSIONS", _EXPRESSIONS)
+
+_FUNCTIONS = """
+SELECT DISTINCT p.proname, n.nspname, x.extname
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+   OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+"""
+
+_SYSTEM_FUNCTIONS = """
+SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384
+"""
+
+_SYSTEM_COLUMNS = """
+SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum)
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v') AND a.attnum > 0
+  AND NOT a.attisdropped
+GROUP BY n.nspname, c.relname
+"""
+
+_OPERATORS = """
+SELECT DISTINCT o.oprname, n.nspname, x.extname
+FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE o.oid >= 16384
+"""
+
+# A domain's checks and a cast's function are code that runs where the type is only named. The extensions (empty: none)
+# whose functions and operators the checks use.
+_TYPES = """
+SELECT t.typname, n.nspname, t.typtype, x.extname,
+       array_to_json(ARRAY(
+           SELECT DISTINCT coalesce(cx.extname, '') FROM pg_constraint k
+           JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+           LEFT JOIN pg_depend cm ON cm.classid = d.refclassid AND cm.objid = d.refobjid AND cm.deptype = 'e'
+           LEFT JOIN pg_extension cx ON cx.oid = cm.refobjid
+           WHERE k.contypid = t.oid AND d.refobjid >= 16384
+             AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
+       array_to_json(CASE WHEN t.typtype = 'c' THEN ARRAY(
+           SELECT ARRAY[an.nspname, a.typname]
+           FROM pg_attribute f JOIN pg_type a ON a.oid = f.atttypid JOIN pg_namespace an ON an.oid = a.typnamespace
+           WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped)
+       WHEN t.typtype = 'r' THEN ARRAY(
+           SELECT ARRAY[an.nspname, a.typname]
+           FROM pg_range g JOIN pg_type a ON a.oid = g.rngsubtype JOIN pg_namespace an ON an.oid = a.typnamespace
+           WHERE g.rngtypid = t.oid AND g.rngcanonical::oid = 0 AND g.rngsubdiff::oid < 16384)
+       WHEN b.oid IS NOT NULL THEN ARRAY[ARRAY[bn.nspname, b.typname]] END)
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE nullif(t.typelem, 0) END
+LEFT JOIN pg_namespace bn ON bn.oid = b.typnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+"""
+
+# What Parse messages may call types by; the rows of the system's catalogs are none that anybody sends.
+_TYPE_OIDS = """
+SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
+"""
+
+_CASTS = """
+SELECT sn.nspname, s.typname, tn.nspname, t.typname, c.castcontext
+FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+JOIN pg_type s ON s.oid = c.castsource JOIN pg_namespace sn ON sn.oid = s.typnamespace
+JOIN pg_type t ON t.oid = c.casttarget JOIN pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND m.deptype = 'e'
+WHERE p.oid >= 16384 AND m.objid IS NULL
+"""
+
+# Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
+# by.
+_ORDERS = """
+SELECT DISTINCT n.nspname, t.typname, c.opcdefault, k.relname, kn.nspname, p.proname, pn.nspname, x.extname
+FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod JOIN pg_type t ON t.oid = c.opcintype
+JOIN pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_amproc f ON f.amprocfamily = c.opcfamily AND (f.amproclefttype = c.opcintype OR f.amprocrighttype = c.opcintype)
+JOIN pg_proc p ON p.oid = f.amproc JOIN pg_namespace pn ON pn.oid = p.pronamespace
+LEFT JOIN (SELECT indrelid, unnest(indclass) FROM pg_index UNION ALL SELECT partrelid, unnest(partclass)
+           FROM pg_partitioned_table) i(relation, class) ON i.class = c.oid
+LEFT JOIN pg_class k ON k.oid = i.relation LEFT JOIN pg_namespace kn ON kn.oid = k.relnamespace
+LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = e.refobjid
+WHERE p.oid >= 16384 AND (i.relation IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
+"""
+
+# Functions that run whenever a table comes or goes.
+_EVENTS = """
+SELECT DISTINCT n.nspname, p.proname
+FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
+"""
+
+# Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
+_SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
+
+
+def _document(query: str, columns: int) -> str:
+    """The query, its rows as one JSON array of arrays in one text column."""
+    names = ", ".join(f"c{number}" for number in range(columns))
+    answer = "SELECT coalesce(json_agg(json_build_array(NAMES)), '[]')::text FROM (QUERY) AS answer(NAMES)"
+    return answer.replace("NAMES", names).replace("QUERY", query).replace("OWN_RELATION", _OWN)
+
+
+# (name, SQL): to run in this order; a nameless one returns no rows.
+STATEMENTS: tuple[tuple[str, str], ...] = (
+    ("", "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
+    (
+        "session",
+        "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
+        "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
+        " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding')"
+        "))::pg_catalog.text",
+    ),
+    ("", "SET LOCAL search_path = pg_catalog"),
+    ("relations", _document(_RELATIONS, 10)),
+    ("columns", _document(_COLUMNS, 11)),
+    ("constraints", _document(CONSTRAINTS, 9)),
+    ("inheritance", _document(_INHERITANCE, 2)),
+    ("dependencies", _document(_DEPENDENCIES, 5)),
+    ("calls", _document(_CALLS, 5)),
+    ("coercions", _document(_COERCIONS, 4)),
+    ("functions", _document(_FUNCTIONS, 3)),
+    ("system_functions", _document(_SYSTEM_FUNCTIONS, 1)),
+    ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
+    ("operators", _document(_OPERATORS, 3)),
+    ("types", _document(_TYPES, 6)),
+    ("type_oids", _document(_TYPE_OIDS, 3)),
+    ("casts", _document(_CASTS, 5)),
+    ("orders", _document(_ORDERS, 8)),
+    ("events", _document(_EVENTS, 2)),
+    ("settings", _document(_SETTINGS, 1)),
+    ("", "COMMIT"),
+)

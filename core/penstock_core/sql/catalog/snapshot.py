@@ -1,0 +1,322 @@
+"""How a catalog snapshot is read: what its documents say, put together as a `Catalog`.
+
+The SQL that fetches the documents is in `queries.py`; sending it is I/O and belongs in the sidecar:
+
+    documents = {}
+    for name, sql in STATEMENTS:
+        rows = run(sql)
+        if name:
+            documents[name] = rows[0][0]
+    catalog = snapshot(documents)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
+from penstock_core.sql.catalog.model import Cascade, Catalog, Column, ColumnName, Constraint, Relation, RelationName
+from penstock_core.sql.catalog.partitions import with_keys
+from penstock_core.sql.catalog.queries import STATEMENTS
+from penstock_core.sql.catalog.types import Types
+from penstock_core.sql.catalog.view_hazards import hazards, passes_on
+from penstock_core.sql.catalog.view_lineage import Lineage, view_lineage
+from penstock_core.sql.syntax.type_names import name_parts, qualified_type
+
+__all__ = ["STATEMENTS", "snapshot"]
+
+Rows = list[list[Any]]
+
+
+def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
+    """The catalog that the answers to `STATEMENTS` describe, by name."""
+    rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
+    ((search_path, version, encoding),) = rows["session"]
+    functions, extension_functions = _user_objects(rows["functions"])
+    operators, extension_operators = _user_objects(rows["operators"])
+    types = Types(rows)
+    return Catalog(
+        relations=_Reader(rows, types.coded).relations(),
+        search_path=tuple(search_path),
+        user_functions=functions,
+        user_operators=frozenset(operators),
+        user_types=_schemas((name, schema) for name, schema, *_ in rows["types"]),
+        extension_functions=extension_functions,
+        extension_operators=frozenset(extension_operators) - frozenset(operators),
+        safe_types=types.safe,
+        coded_types=types.coded,
+        cast_types=types.cast,
+        checked_types=types.checked,
+        type_names={oid: (schema, name) for oid, schema, name in rows["type_oids"]},
+        implicit_cast=types.implicit_cast,
+        system_functions=frozenset(name for (name,) in rows["system_functions"]),
+        system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
+        event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
+        setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
+        server_version=int(version),
+        utf8=encoding == "UTF8",
+        generation=generation,
+    )
+
+
+class _Reader:
+    """Puts relations together from rows that name them by oid."""
+
+    def __init__(self, rows: Mapping[str, Rows], coded: frozenset[RelationName]) -> None:
+        self._rows = rows
+        self._coded = coded
+        self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
+        self._oids = {name: oid for oid, name in self._names.items()}
+        self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
+        for oid, number, name, *_ in rows["columns"]:
+            self._attributes[oid][number] = name
+        # By the oid of what reads, and whether it is a view, policy or generated column: what it reads.
+        self._dependencies: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+        for oid, kind, _, other, number in rows["dependencies"]:
+            self._dependencies[oid, kind].append((other, number))
+        # Where the extension citext put its type.
+        self._citext = {
+            (schema, name) for name, schema, _, extension, *_ in rows["types"] if name == extension == "citext"
+        }
+        # What each column derives from, and the part of it that is copied unchanged.
+        self._derived: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+        self._copied: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+        # By oid: the columns that foreign keys refer to, and those keys that carry a deletion or key change on.
+        self._referenced: dict[str, set[str]] = defaultdict(set)
+        self._cascades: dict[str, list[Cascade]] = defaultdict(list)
+
+    def relations(self) -> dict[RelationName, Relation]:
+        keys, constraints = self._constraints()
+        self._inheritance()
+        self._generated()
+        parents = self._parents()
+        calls = self._calls("r")
+        write_calls = self._calls("w")
+        columns = self._columns()
+        result: dict[RelationName, Relation] = {}
+        for oid, schema, name, kind, triggers, rules, security, definition, policies, barrier in self._rows[
+            "relations"
+        ]:
+            reads, sources = self._reads(oid, "p")
+            result[schema, name] = Relation(
+                schema=schema,
+                name=name,
+                kind=kind,
+                columns=columns.get(oid, ()),
+                primary_key=keys.get(oid, ()),
+                constraints=tuple(constraints.get(oid, ())),
+                referenced=frozenset(self._referenced[oid]),
+                parents=tuple(parents.get(oid, ())),
+                reads=reads,
+                filters=reads,
+                sources=sources,
+                hazards=tuple(hazard for text in (definition, policies) if text for hazard in hazards(text)),
+                calls=calls.get(oid, ()),
+                write_calls=write_calls.get(oid, ()),
+                cascades=tuple(self._cascades[oid]),
+                passes_on=kind == "v" and passes_on(definition),
+                has_triggers=triggers,
+                has_rules=rules,
+                has_row_security=security,
+                security_barrier=barrier,
+            )
+        return self._with_views(with_keys(result))
+
+    def _columns(self) -> dict[str, tuple[Column, ...]]:
+        columns: dict[str, list[Column]] = defaultdict(list)
+        for oid, _, name, type_name, base_type, formatted, base_formatted, category, *rest in self._rows["columns"]:
+            if oid not in self._names:
+                continue
+            not_null, generated, collation = rest
+            key = (*self._names[oid], name)
+            column = Column(
+                name=name,
+                type_name=type_name,
+                base_type=base_type,
+                type_sql=qualified_type(formatted, type_name),
+                category=category,
+                not_null=not_null,
+                collation=collation,
+                generated=generated != "",
+                fallible=generated == "v",
+                derives_from=frozenset(self._derived[key]),
+                copies=frozenset(self._copied[key]),
+                citext=name_parts(base_type) in self._citext,
+                base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
+            )
+            columns[oid].append(column)
+        return {oid: tuple(of_one) for oid, of_one in columns.items()}
+
+    def _constraints(self) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Constraint]]]:
+        """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
+        keys: dict[str, tuple[str, ...]] = {}
+        constraints: dict[str, list[Constraint]] = defaultdict(list)
+        for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
+            validated, name = rest
+            attributes = self._attributes[oid]
+            names = tuple(attributes[number] for number in numbers if number in attributes)
+            if kind == "p":
+                keys[oid] = names
+            bound = attributes.values() if 0 in numbers else names
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name))
+            if kind == "f" and oid in self._names and other in self._names:
+                referred = frozenset(self._attributes[other][number] for number in other_numbers)
+                self._referenced[other] |= referred
+                if on_delete or on_update:
+                    cascade = Cascade(self._names[oid], referred, on_delete, on_update, frozenset(names))
+                    self._cascades[other].append(cascade)
+                for mine, theirs in zip(numbers, other_numbers, strict=True):
+                    self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
+        return keys, constraints
+
+    def _copy_both_ways(self, left: tuple[str, str], right: tuple[str, str]) -> None:
+        one, other = (*self._names[left[0]], left[1]), (*self._names[right[0]], right[1])
+        for target, source in ((one, other), (other, one)):
+            self._derived[target].add(source)
+            self._copied[target].add(source)
+
+    def _parents(self) -> dict[str, list[RelationName]]:
+        parents: dict[str, list[RelationName]] = defaultdict(list)
+        for child, parent in self._rows["inheritance"]:
+            if child in self._names and parent in self._names:
+                parents[child].append(self._names[parent])
+        return parents
+
+    def _inheritance(self) -> None:
+        """A parent shows its children's rows, and a child's values show in the parent."""
+        for child, parent in self._rows["inheritance"]:
+            if child in self._names and parent in self._names:
+                mine = set(self._attributes[child].values())
+                for name in self._attributes[parent].values():
+                    if name in mine:
+                        self._copy_both_ways((child, name), (parent, name))
+
+    def _generated(self) -> None:
+        for oid, kind, number, other, other_number in self._rows["dependencies"]:
+            if kind == "g" and oid in self._names:
+                target = (*self._names[oid], self._attributes[oid][number])
+                self._derived[target].add((*self._names[other], self._attributes[other][other_number]))
+
+    def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
+        calls: dict[str, set[str]] = defaultdict(set)
+        for oid, when, schema, name, extension in self._rows["calls"]:
+            if when == moment and extension not in TRUSTED_EXTENSIONS:
+                calls[oid].add(f"{schema}.{name}")
+        for oid, when, schema, name in self._rows["coercions"]:
+            if when == moment and (schema, name) in self._coded:
+                calls[oid].add(f"{schema}.{name}")
+        for _, _, _, table, table_schema, name, schema, extension in self._rows["orders"]:
+            if table is not None and extension not in TRUSTED_EXTENSIONS:
+                # An index compares by them, whether it is read or written to.
+                calls[self._oids.get((table_schema, table), "")].add(f"{schema}.{name}")
+        return {oid: tuple(sorted(names)) for oid, names in calls.items()}
+
+    def _reads(self, oid: str, wanted: str) -> tuple[frozenset[ColumnName], frozenset[RelationName]]:
+        """What the view's definition (v) or the row security policies (p) of that relation read."""
+        columns: set[ColumnName] = set()
+        relations: set[RelationName] = set()
+        for other, number in self._dependencies.get((oid, wanted), ()):
+            if other in self._names:
+                relations.add(self._names[other])
+                if number in self._attributes[other]:
+                    columns.add((*self._names[other], self._attributes[other][number]))
+        return frozenset(columns), frozenset(relations)
+
+    def _with_views(self, relations: Mapping[RelationName, Relation]) -> dict[RelationName, Relation]:
+        """Views with what their definitions read, each column of theirs with what it shows."""
+        definitions = {
+            (schema, name): (oid, definition)
+            for oid, schema, name, kind, _, _, _, definition, *_ in self._rows["relations"]
+            if kind in ("v", "m")
+        }
+        reads = {key: self._reads(oid, "v") for key, (oid, _) in definitions.items()}
+        finished = dict(relations)
+        # What may fail in a view fails in those over it too, so these come later.
+        for key in _inner_first({key: sources & definitions.keys() for key, (_, sources) in reads.items()}):
+            finished[key] = _view(relations[key], definitions[key][1], *reads[key], Catalog(relations=finished))
+        return finished
+
+
+def _inner_first(inner: Mapping[RelationName, Iterable[RelationName]]) -> list[RelationName]:
+    """Views in an order in which each comes after those it reads; the server lets two read one another."""
+    ordered: list[RelationName] = []
+    seen: set[RelationName] = set()
+    pending = [(key, False) for key in inner]
+    while pending:
+        key, entered = pending.pop()
+        if entered:
+            ordered.append(key)
+        elif key not in seen:
+            seen.add(key)
+            pending.append((key, True))
+            pending.extend((one, False) for one in inner[key])
+    return ordered
+
+
+def _view(
+    view: Relation,
+    definition: str,
+    reads: frozenset[ColumnName],
+    sources: frozenset[RelationName],
+    catalog: Catalog,
+) -> Relation:
+    """The view with what its definition reads and shows; the views in it are finished."""
+    lineage = view_lineage(definition, view, catalog) or _everything(view, sources, catalog.relations)
+    parts = zip(view.columns, lineage.derived, lineage.copied, lineage.fallible, strict=True)
+    return replace(
+        view,
+        columns=tuple(
+            replace(
+                column,
+                derives_from=column.derives_from | derived,
+                copies=column.copies | copied,
+                fallible=fallible,
+            )
+            for column, derived, copied, fallible in parts
+        ),
+        reads=reads | lineage.filters | lineage.evaluated | frozenset().union(*lineage.derived),
+        filters=lineage.filters,
+        evaluated=lineage.evaluated,
+        sources=sources,
+    )
+
+
+def _everything(view: Relation, sources: Iterable[RelationName], relations: Mapping[RelationName, Relation]) -> Lineage:
+    """The lineage of a definition that was not understood: every column of every source is in everything.
+
+    Those of its children too: it may show where rows lie (`ctid`, TABLESAMPLE), which depends on all that is in them.
+    """
+    read, pending = set(sources), list(sources)
+    while pending:
+        parent = pending.pop()
+        children = [key for key, one in relations.items() if parent in one.parents and key not in read]
+        read.update(children)
+        pending.extend(children)
+    inputs = frozenset((*key, column.name) for key in read for column in relations[key].columns)
+    return Lineage(
+        derived=tuple(inputs for _ in view.columns),
+        copied=tuple(frozenset() for _ in view.columns),
+        filters=inputs,
+        fallible=tuple(view.kind == "v" for _ in view.columns),
+    )
+
+
+def _user_objects(rows: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
+    own: list[tuple[str, str]] = []
+    trusted: list[tuple[str, str]] = []
+    for name, schema, extension in rows:
+        good = extension in TRUSTED_EXTENSIONS and name not in UNTRUSTED_EXTENSION_FUNCTIONS
+        (trusted if good else own).append((name, schema))
+    return _schemas(own), _schemas(trusted)
+
+
+def _schemas(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, schema in pairs:
+        found[name].add(schema)
+    return {name: tuple(sorted(schemas)) for name, schemas in found.items()}

@@ -1,0 +1,260 @@
+"""What a policy makes of a database: which columns are masked and how, and which relations can't be read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
+from penstock_core.resources.vocabulary import column_parts
+from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.propagation import close
+from penstock_core.sql.syntax.type_names import name_parts
+
+
+@dataclass(frozen=True)
+class Governed:
+    """One policy set over one catalog snapshot."""
+
+    policies: PolicySet
+    catalog: Catalog
+    columns: dict[ColumnName, Mask]
+    # Relations that masked identities can't read, and why not.
+    unreadable: dict[RelationName, str]
+    # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
+    disarmed: frozenset[RelationName] = frozenset()
+
+    @property
+    def masked(self) -> bool:
+        """Whether anything in the database is masked for the identity: then what is unknown is refused."""
+        return bool(self.columns)
+
+    @property
+    def free(self) -> bool:
+        """Whether the identity may do anything in the database, code of its own included."""
+        return not (self.masked or self.policies.missing or self.policies.guards)
+
+    @cached_property
+    def denied_functions(self) -> dict[str, Rule]:
+        """The functions that a policy denies, by bare or qualified name."""
+        return dict(self.policies.deny_functions)
+
+    @cached_property
+    def require_where(self) -> dict[str, Rule]:
+        """The verbs that need a WHERE."""
+        return dict(self.policies.require_where)
+
+    @cached_property
+    def _relations(self) -> frozenset[RelationName]:
+        return frozenset((schema, name) for schema, name, _ in self.columns)
+
+    @cached_property
+    def named(self) -> dict[str, tuple[Relation, ...]]:
+        """Every relation by its bare name."""
+        found: dict[str, tuple[Relation, ...]] = {}
+        for relation in self.catalog.relations.values():
+            found[relation.name] = (*found.get(relation.name, ()), relation)
+        return found
+
+    @cached_property
+    def children(self) -> dict[RelationName, tuple[RelationName, ...]]:
+        """The relations that inherit from each, or are partitions of it."""
+        found: dict[RelationName, tuple[RelationName, ...]] = {}
+        for relation in self.catalog.relations.values():
+            for parent in relation.parents:
+                found[parent] = (*found.get(parent, ()), relation.key)
+        return found
+
+    @cached_property
+    def code_when_read(self) -> frozenset[RelationName]:
+        """Relations that code of the user's may run for when they are read, and views of such."""
+        catalog = self.catalog
+        found = {
+            relation.key
+            for relation in catalog.relations.values()
+            if relation.calls or any(is_coded(column, catalog) for column in relation.columns)
+        }
+        found |= {whole for key in found for whole in _ancestors(catalog.relations[key], catalog)}
+        grown = True
+        while grown:
+            fresh = {one.key for one in catalog.relations.values() if one.key not in found and one.sources & found}
+            found |= fresh
+            grown = bool(fresh)
+        return frozenset(found)
+
+    @cached_property
+    def checked_when_parsed(self) -> frozenset[RelationName]:
+        """Relations beside whose columns a literal may become a value of a type whose checks run code of the user's."""
+        checked = self.catalog.checked_types
+        return frozenset(
+            relation.key
+            for relation in self.catalog.relations.values()
+            if checked and any(name_parts(column.type_name) in checked for column in relation.columns)
+        )
+
+    def governs(self, relation: Relation) -> bool:
+        """Whether any column of that relation is masked."""
+        return relation.key in self._relations
+
+    @cached_property
+    def _laid_out(self) -> frozenset[RelationName]:
+        """Relations whose rows, or the rows of what is read through them, lie on disk by the width of masked values."""
+        above: dict[RelationName, list[RelationName]] = {}
+        for relation in self.catalog.relations.values():
+            above.setdefault(relation.key, []).extend(relation.parents)
+            for source in relation.sources:
+                above.setdefault(source, []).append(relation.key)
+        found, pending = set(self._relations), list(self._relations)
+        while pending:
+            fresh = [name for name in above.get(pending.pop(), ()) if name not in found]
+            found.update(fresh)
+            pending.extend(fresh)
+        return frozenset(found)
+
+    def is_laid_out(self, relation: Relation, *, only: bool = False) -> bool:
+        """Whether where its rows lie, how many pages they take and what reading them costs depends on masked values.
+
+        `only`: without the rows of its children.
+        """
+        if only:
+            return self.governs(relation) or not relation.sources.isdisjoint(self._laid_out)
+        return relation.key in self._laid_out
+
+    def harmless(self, relation: Relation) -> bool:
+        """Whether reading and writing it needs no rule at all."""
+        return not (
+            self.governs(relation)
+            or relation.key in self.unreadable
+            or relation.key in self.disarmed
+            or relation.has_triggers
+            or relation.has_rules
+            or relation.write_calls
+        )
+
+    def runs_code(self, key: RelationName) -> bool:
+        """Whether the type of that schema and name may run code of the user's where it is named or stored."""
+        catalog = self.catalog
+        unsafe = key[0] != "pg_catalog" and key not in catalog.safe_types
+        return unsafe or key in catalog.coded_types or key in catalog.cast_types
+
+    def mask(self, relation: Relation, column: Column) -> Mask | None:
+        """The column's mask, if it has one."""
+        return self.columns.get((relation.schema, relation.name, column.name))
+
+
+def govern(policies: PolicySet, catalog: Catalog) -> Governed:
+    """Which columns the policies mask in that database, closed over what derives from them."""
+    columns = close(_named(policies, catalog), catalog)
+    if not columns:
+        return Governed(policies, catalog, columns, {})
+    unreadable = _unreadable(columns, catalog)
+    disarmed = frozenset(
+        relation.key
+        for relation in catalog.relations.values()
+        if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
+    )
+    return Governed(policies, catalog, columns, unreadable, disarmed)
+
+
+def is_coded(column: Column, catalog: Catalog) -> bool:
+    """Whether values of the column's type run code of the user's."""
+    return name_parts(column.type_name) in catalog.coded_types
+
+
+def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each masked column whose type its mask does not fit, so that it is masked as null."""
+    writer = MaskWriter(b"")
+    found: set[str] = set()
+    for policies in (policy.enforced, policy.observed):
+        if policies is None:
+            continue
+        for (schema, table, name), mask in govern(policies, catalog).columns.items():
+            column = catalog.relations[schema, table].column(name)
+            if column is not None and not writer.fits(mask, column):
+                found.add(
+                    f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.title} of policy "
+                    f"{mask.rule.policy} ({mask.rule.path}) does not fit; it is masked as null"
+                )
+    return tuple(sorted(found))
+
+
+def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
+    """The columns that masks name by their patterns, each with the strictest."""
+    named: dict[ColumnName, Mask] = {}
+    rules = [(column_parts(pattern), rule.mask) for rule in policies.masks for pattern in rule.columns]
+    for relation in catalog.relations.values():
+        here = [
+            (column, mask)
+            for (schema, table, column), mask in rules
+            if schema in ("*", relation.schema) and table in ("*", relation.name)
+        ]
+        for column in relation.columns if here else ():
+            masks = [mask for name, mask in here if name in ("*", column.name)]
+            if masks:
+                named[relation.schema, relation.name, column.name] = min(masks, key=lambda mask: mask.strictness)
+    return named
+
+
+def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[RelationName, str]:
+    """Relations whose rows are chosen by masked values, or that run code of the user's, and views over such."""
+    reasons: dict[RelationName, str] = {}
+    for relation in catalog.relations.values():
+        reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
+        if reason:
+            reasons[relation.key] = reason
+    for relation in catalog.relations.values():
+        for whole in _ancestors(relation, catalog) if relation.calls else ():
+            reasons.setdefault(
+                whole, f"it holds the rows of {relation.schema}.{relation.name}, and {_calling(relation)}"
+            )
+    grown = True
+    while grown:
+        fresh = {
+            relation.key: f"it reads {'.'.join(source)}, which can't be read either ({reasons[source]})"
+            for relation in catalog.relations.values()
+            if relation.key not in reasons
+            for source in sorted(relation.sources)
+            if source in reasons
+        }
+        reasons.update(fresh)
+        grown = bool(fresh)
+    return reasons
+
+
+def _coded_read(relation: Relation, catalog: Catalog) -> str | None:
+    """A column that nothing can be put in place of: it is no domain, or of what a domain is made of."""
+    for column in relation.columns:
+        if is_coded(column, catalog) and name_parts(column.base_type) in catalog.coded_types:
+            return (
+                f"its column {column.name} is of type {column.type_name}, which runs code of the database's own that "
+                "could read masked columns"
+            )
+    return None
+
+
+def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | None:
+    chosen_by = sorted(relation.filters & columns.keys())
+    if chosen_by:
+        return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
+    evaluated = sorted(relation.evaluated & columns.keys())
+    if evaluated:
+        return (
+            f"whatever is asked of it, it computes something from the masked column {'.'.join(evaluated[0])} that "
+            "fails for some values"
+        )
+    if relation.hazards:
+        return f"its definition uses {relation.hazards[0]}, which could show masked values"
+    return _calling(relation) if relation.calls else None
+
+
+def _calling(relation: Relation) -> str:
+    return f"reading it calls {relation.calls[0]}, code of the database's own that could read masked columns"
+
+
+def _ancestors(relation: Relation, catalog: Catalog) -> Iterator[RelationName]:
+    for name in relation.parents:
+        if name in catalog.relations:
+            yield name
+            yield from _ancestors(catalog.relations[name], catalog)

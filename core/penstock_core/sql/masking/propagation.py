@@ -1,0 +1,45 @@
+"""Governance, closed over what derives from a governed column: copies take its mask, computed values a blind one.
+
+A copy (a view's plain column, a foreign key's other end, a parent's or child's column) shows the same values, so the
+same mask fits. What is computed from a governed column (a generated column, an expression in a view) may show of it
+what the mask would hide, so only masks that do not look at the value are safe there; any other becomes null.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from penstock_core.policy.effective import Mask
+from penstock_core.sql.catalog.model import Catalog, ColumnName
+
+_BLIND = frozenset({"null", "redact", "constant"})
+
+
+def close(direct: Mapping[ColumnName, Mask], catalog: Catalog) -> dict[ColumnName, Mask]:
+    """Every governed column with its mask: those that policies name, and all that derive from them."""
+    copies: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+    computed: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+    for relation in catalog.relations.values():
+        for column in relation.columns:
+            name = (relation.schema, relation.name, column.name)
+            for source in column.derives_from:
+                (copies if source in column.copies else computed)[source].add(name)
+    governed = dict(direct)
+    pending = list(direct)
+    while pending:
+        source = pending.pop()
+        mask = governed[source]
+        targets = [(target, mask) for target in copies[source]]
+        targets += [(target, blind(mask)) for target in computed[source]]
+        for target, inherited in targets:
+            present = governed.get(target)
+            if present is None or inherited.strictness < present.strictness:
+                governed[target] = inherited
+                pending.append(target)
+    return governed
+
+
+def blind(mask: Mask) -> Mask:
+    """The mask for what is computed from a column of that mask."""
+    return mask if mask.kind in _BLIND else Mask("null", mask.rule)

@@ -1,0 +1,99 @@
+"""What stands in place of governed data: for a relation the query of its columns, the masked ones as their masks; for a
+column of a statement's target, which nothing can stand in for as a whole, its mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pglast import ast
+
+from penstock_core.sql.catalog.model import Column, Relation, RelationName
+from penstock_core.sql.masking.masked_columns import Governed, is_coded
+from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.parse import parse
+
+# How many masks of targets are kept: each takes some kilobytes, and clients choose what a target is called.
+_MOST_VALUES = 1000
+
+
+@dataclass(slots=True)
+class Substitutions:
+    """Makes the queries, and keeps them, since they depend on the relation alone. Shared: nothing may change them."""
+
+    governed: Governed
+    writer: MaskWriter
+    _made: dict[tuple[RelationName, bool], ast.SelectStmt] = field(default_factory=dict)
+    _texts: dict[int, str] = field(default_factory=dict)
+    _values: dict[tuple[RelationName, str, str], ast.Node] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> Mapping[int, str]:
+        """The text of each query, by its identity."""
+        return self._texts
+
+    def query(self, relation: Relation, *, only: bool = False, columns: tuple[str, ...] = ()) -> ast.SelectStmt:
+        """The query for that relation (without its children's rows if `only`); for all columns, or those in order."""
+        if columns:
+            # Clients choose them: not kept.
+            return self._make(relation, only, columns)[0]
+        key = (relation.key, only)
+        if key not in self._made:
+            statement, text = self._make(relation, only, columns)
+            self._made[key], self._texts[id(statement)] = statement, text
+        return self._made[key]
+
+    def _make(self, relation: Relation, only: bool, columns: tuple[str, ...]) -> tuple[ast.SelectStmt, str]:
+        targets = []
+        for column in relation.columns:
+            if columns and column.name not in columns:
+                continue
+            mask = self.governed.mask(relation, column)
+            name = ast.String(sval=column.name)
+            value: ast.Node = ast.ColumnRef(fields=(name,))
+            if mask is not None:
+                value = self.writer.expression(mask, column)
+            elif is_coded(column, self.governed.catalog):
+                value = self.writer.disarmed(column)
+            targets.append(ast.ResTarget(name=column.name, val=value))
+        if columns:
+            targets.sort(key=lambda target: columns.index(target.name or ""))
+        source = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=not only, relpersistence="p")
+        made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,))
+        # Through text and back, so that every field is as the parser sets it.
+        text = deparse((made,))
+        (statement,) = parse(text)
+        if not isinstance(statement, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
+            raise TypeError(type(statement).__name__)
+        return statement, text
+
+    def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
+        """The mask of that column of the source that is so named; None if it has none."""
+        mask = self.governed.mask(relation, column)
+        if mask is None:
+            return None
+        key = (relation.key, column.name, source)
+        if key not in self._values:
+            written = ast.SelectStmt(targetList=(ast.ResTarget(val=self.writer.expression(mask, column)),))
+            # Through text and back, so that no part of it stands in two places.
+            (statement,) = parse(deparse((written,)))
+            (target,) = (isinstance(statement, ast.SelectStmt) and statement.targetList) or ()
+            _qualify(target.val, source)
+            if len(self._values) >= _MOST_VALUES:
+                self._values.clear()
+            self._values[key] = target.val
+        return self._values[key]
+
+
+def _qualify(node: Any, source: str) -> None:
+    if isinstance(node, tuple):
+        for part in node:
+            _qualify(part, source)
+    elif isinstance(node, ast.ColumnRef):
+        node.fields = (ast.String(sval=source), *(node.fields or ()))
+    elif isinstance(node, ast.Node):
+        for name in node:
+            _qualify(getattr(node, name), source)

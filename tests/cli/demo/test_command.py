@@ -1,0 +1,134 @@
+"""`penstock demo` as a process: what it says, how it ends, and that demos don't harm each other."""
+
+from __future__ import annotations
+
+import re
+import signal
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.cli.demo.processes import Demo, demo, running_in, wait
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_cli.demo.scenes import SCENES
+
+EMAILS = ("-Atc", "SELECT email FROM customers ORDER BY id LIMIT 1")
+
+
+@pytest.fixture
+def temporary(open_directory: Path) -> Path:
+    """A temporary directory of the test's own."""
+    directory = Path(tempfile.mkdtemp(dir=open_directory))
+    directory.chmod(0o1777)
+    return directory
+
+
+def left_nothing(temporary: Path) -> bool:
+    return list(temporary.iterdir()) == [] and wait(lambda: running_in(temporary) == [])
+
+
+def test_two_at_once_run_beside_each_other_and_end_clean(temporary: Path) -> None:
+    with demo(temporary) as first, demo(temporary) as second:
+        assert first.plays(), first.text
+        assert second.plays(), second.text
+        for one in (first, second):
+            assert one.psql(*EMAILS) == "a***@example.com\n"
+            assert one.psql("dana", *EMAILS) == "ada@example.com\n"
+        with demo(temporary, "--once") as third:
+            assert third.process.wait(60) == 0
+        for one in (first, second):
+            said = f"Beside this one, a demo runs in {one.folder} (to end it: Ctrl-C there, or kill {one.process.pid})."
+            assert said in third.text.splitlines()
+        assert first.end(signal.SIGINT) == 0
+        assert not first.folder.exists()
+        assert second.psql(*EMAILS) == "a***@example.com\n"
+        assert second.end(signal.SIGTERM) == 0
+    assert left_nothing(temporary)
+
+
+def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> None:
+    with demo(temporary) as one:
+        assert one.plays(), one.text
+        *said, psql, page, end = one.text.splitlines()
+        assert (psql, end) == (f"psql  sh {one.folder}/psql", f"end   Ctrl-C, or kill {one.process.pid}")
+        _the_page_answers(page)
+        assert one.end(signal.SIGINT) == 0
+    in_one_line = "$1: the agent's policy keeps SQL normalized, the officer's in full (sqlText)."
+    assert in_one_line in said
+    # As where TMPDIR is not set; a longer path would make its lines longer.
+    usual = one.text.replace(str(one.folder.parent), "/tmp")
+    assert [line for line in usual.splitlines() if len(line) > 80] == []
+    whole = " ".join(one.text.split())
+    assert [scene.sql for scene in SCENES if " ".join(scene.sql.split()) not in whole] == []
+    assert "…" not in whole
+
+
+def _the_page_answers(line: str) -> None:
+    (address,) = re.findall(r"^page  (http://127\.0\.0\.1:\d+/login\?ticket=\S+)$", line)
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with opener.open(address, timeout=10) as answer:
+        assert answer.status == 200
+        assert "Logged in" in answer.read().decode()
+
+
+@pytest.mark.parametrize("moment", ["postgres/data.unfinished", "gate.log"])
+def test_a_start_that_was_killed_leaves_nothing_after_the_next(temporary: Path, moment: str) -> None:
+    with demo(temporary) as killed:
+        assert wait(lambda: list(temporary.glob(f"penstock-demo-*/{moment}")) != [])
+        killed.process.kill()
+        killed.process.wait()
+    assert len(list(temporary.iterdir())) == 1
+    assert wait(lambda: running_in(temporary) == [])
+    with demo(temporary, "--once") as after:
+        assert after.process.wait(60) == 0, after.text
+    assert "a demo runs in" not in after.text
+    assert left_nothing(temporary)
+
+
+def test_interrupted_while_it_starts_it_ends_clean(temporary: Path) -> None:
+    with demo(temporary) as one:
+        assert wait(lambda: list(temporary.glob("penstock-demo-*/postgres")) != [])
+        assert one.end(signal.SIGINT) == 130
+    assert one.text == ""
+    assert left_nothing(temporary)
+
+
+def test_a_folder_that_is_not_a_demos_is_refused(temporary: Path) -> None:
+    (temporary / "thesis.txt").touch()
+    with demo(temporary, "--dir", temporary) as one:
+        assert one.process.wait(60) == 1
+    assert one.text == f"Error: {temporary} is not empty, and not from an earlier demo; name another with --dir\n"
+
+
+def test_a_given_server_keeps_what_no_demo_made(temporary: Path, own_server: EmbeddedPostgres) -> None:
+    def refused() -> str:
+        return _once(temporary, own_server, 1).text.splitlines()[-1]
+
+    elsewhere = ": name another server with --database-url"
+    own_server.psql("CREATE DATABASE shop")
+    assert refused() == f"Error: the server's database shop is not from an earlier demo{elsewhere}"
+    own_server.psql("DROP DATABASE shop")
+    own_server.psql("CREATE ROLE penstock_gate")
+    assert refused() == f"Error: the server's role penstock_gate is not from an earlier demo{elsewhere}"
+    own_server.psql("DROP ROLE penstock_gate")
+    _once(temporary, own_server, 0)
+    with demo(temporary, "--database-url", own_server.url()) as again:
+        assert again.plays(), again.text
+        assert _visible(own_server.password) == []
+        assert refused() == f"Error: the server's database shop is in use, perhaps by a demo{elsewhere}"
+        assert again.psql(*EMAILS) == "a***@example.com\n"
+        assert again.end(signal.SIGHUP) == 0
+
+
+def _visible(password: str) -> list[str]:
+    """The programs on whose command line everyone sees the password, but for the demo to which it was given there."""
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running_in(password)]
+    return [line.decode() for line in lines if b"--database-url" not in line]
+
+
+def _once(temporary: Path, server: EmbeddedPostgres, status: int) -> Demo:
+    with demo(temporary, "--once", "--database-url", server.url()) as one:
+        assert one.process.wait(60) == status, one.text
+    return one

@@ -1,0 +1,139 @@
+"""Each row of each table of the authorizer is needed: without it, something is decided in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pglast import ast
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, rule
+
+from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet
+from penstock_core.sql.authorize import statements
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, _allowed
+from penstock_core.sql.bind import references as kinds
+from penstock_core.sql.decision import Decision
+from penstock_core.sql.governor import Governor
+
+# All verbs, so that only what the example is about is refused.
+ALL = replace(MASKING, allow=VERBS)
+PLAIN = replace(ALL, masks=())
+READER = replace(PLAIN, allow=frozenset({"select"}))
+# It denies a function that was made since the catalog was read.
+FRESH = replace(PLAIN, deny_functions=(("fresh", rule("guardrails.denyFunctions")),))
+OLD = replace(CATALOG, server_version=150000, user_functions={"json_array": ("public",)})
+
+# An example for each kind of reference: who asks, and what.
+Examples = Mapping[Any, tuple[PolicySet, str]]
+MASKED_EXAMPLES: Examples = {
+    kinds.VerbUse: (replace(ALL, allow=frozenset({"select"})), "INSERT INTO letters (id) VALUES ('1')"),
+    kinds.SettingChange: (ALL, "SET role = 'postgres'"),
+    kinds.RowChoice: (ALL, "DELETE FROM archive.letters"),
+    kinds.UnknownColumn: (ALL, "SELECT phone FROM people"),
+    kinds.Unclaimed: (ALL, "INSERT INTO people (id) VALUES ('1') ON CONFLICT (id my.opc (x = 1)) DO NOTHING"),
+    kinds.Unbound: (ALL, "SELECT * FROM (SELECT 1 INTO x) s"),
+    kinds.RelationRead: (ALL, "SELECT email FROM people"),
+    kinds.RelationCopied: (ALL, "COPY people TO STDOUT"),
+    kinds.TargetWritten: (ALL, "UPDATE people SET email = 'x' WHERE id = '1'"),
+    kinds.FromLevel: (ALL, "SELECT 1 FROM public.orders, sales.orders"),
+    kinds.WholeRow: (ALL, "SELECT row_to_json(o) FROM public.orders o"),
+    kinds.Stars: (ALL, "SELECT * FROM public.orders"),
+    kinds.Sample: (ALL, "SELECT id FROM people TABLESAMPLE system (1)"),
+    kinds.Grouping: (ALL, "SELECT name FROM people GROUP BY id"),
+    kinds.ColumnRead: (ALL, "DELETE FROM people WHERE email = 'x'"),
+    kinds.SchemaQualifier: (ALL, "SELECT public.people.name FROM public.people"),
+    kinds.SystemColumn: (ALL, "SELECT ctid FROM people"),
+    kinds.UnknownSource: (ALL, "SELECT nobody.id FROM people"),
+    kinds.FunctionCall: (ALL, "SELECT pg_read_file('x')"),
+    kinds.FormerFunction: (ALL, "SELECT JSON_ARRAY(1)"),
+    kinds.OperatorUse: (ALL, "SELECT 1 OPERATOR(my.+) 1"),
+    kinds.TypeUse: (ALL, "SELECT '1'::public.odd"),
+    kinds.ParameterType: (ALL, "SELECT $1"),
+    kinds.StatementUse: (ALL, "VACUUM"),
+    kinds.TableCreated: (replace(ALL, allow=frozenset({"select"})), "CREATE TABLE t (id int)"),
+    kinds.TablePart: (ALL, "CREATE TABLE t (LIKE people)"),
+    kinds.ObjectsDropped: (ALL, "DROP TABLE public.people"),
+}
+UNMASKED_EXAMPLES: Examples = {
+    kinds.VerbUse: (READER, "INSERT INTO letters (id) VALUES ('1')"),
+    kinds.SettingChange: (PLAIN, "SET role = 'postgres'"),
+    kinds.RowChoice: (PLAIN, "DELETE FROM archive.letters"),
+    kinds.UnknownColumn: (FRESH, "SELECT people.fresh FROM people"),
+    kinds.Unclaimed: (PLAIN, "INSERT INTO people (id) VALUES ('1') ON CONFLICT (id my.opc (x = 1)) DO NOTHING"),
+    kinds.Unbound: (PLAIN, "SELECT * FROM (SELECT 1 INTO x) s"),
+    kinds.RelationRead: (replace(PLAIN, allow=frozenset({"insert"})), "INSERT INTO letters SELECT * FROM letters"),
+    kinds.RelationCopied: (PLAIN, "COPY pg_stat_activity TO STDOUT"),
+    kinds.TargetWritten: (PLAIN, "INSERT INTO pg_catalog.pg_class (relname) VALUES ('x')"),
+    kinds.WholeRow: (PLAIN, "SELECT row_to_json(a) FROM pg_stat_activity a"),
+    kinds.Stars: (PLAIN, "SELECT * FROM pg_stat_activity"),
+    kinds.ColumnRead: (PLAIN, "SELECT query FROM pg_stat_activity"),
+    kinds.FunctionCall: (PLAIN, "SELECT pg_read_file('x')"),
+    kinds.OperatorUse: (PLAIN, "SELECT 1 <-> 1"),
+    kinds.TypeUse: (PLAIN, "SELECT '1'::public.odd"),
+    kinds.ParameterType: (PLAIN, "SELECT $1"),
+    kinds.StatementUse: (READER, "VACUUM"),
+    kinds.TableCreated: (READER, "CREATE TABLE t (id int)"),
+    kinds.ObjectsDropped: (READER, "DROP TABLE public.people"),
+    kinds.ViewDefined: (PLAIN, "CREATE VIEW v AS SELECT relname FROM pg_catalog.pg_class"),
+}
+MASKED_STATEMENT_EXAMPLES: Examples = {
+    ast.CopyStmt: (ALL, "COPY letters TO '/tmp/x'"),
+    ast.TransactionStmt: (ALL, "PREPARE TRANSACTION 'x'"),
+    ast.ExecuteStmt: (ALL, "EXECUTE p"),
+    ast.FetchStmt: (ALL, "FETCH 1 FROM c"),
+    ast.ExplainStmt: (ALL, "EXPLAIN SELECT email FROM people"),
+    ast.TruncateStmt: (ALL, "TRUNCATE letters CASCADE"),
+}
+UNMASKED_STATEMENT_EXAMPLES: Examples = {
+    ast.CopyStmt: (PLAIN, "COPY letters TO '/tmp/x'"),
+    ast.FetchStmt: (PLAIN, "FETCH 1 FROM c"),
+}
+# What is decided of these in the same way, since nothing is in them that their parts have not.
+NOTHING_MORE = {ast.TransactionStmt, ast.ExecuteStmt, ast.ExplainStmt, ast.TruncateStmt}
+
+
+def decided(example: tuple[PolicySet, str]) -> Decision:
+    policies, text = example
+    catalog = OLD if "JSON_ARRAY" in text else CATALOG
+    # A type that no catalog has, for the parameter.
+    types = (4711,) if "$1" in text else ()
+    governor = Governor(EffectivePolicy("shop", policies, None), catalog, KEY)
+    return governor.decide(text, ("public", "archive"), frozenset(), types)
+
+
+TABLES: dict[str, tuple[Mapping[Any, Any], Examples]] = {
+    "masked": (MASKED, MASKED_EXAMPLES),
+    "unmasked": (UNMASKED, UNMASKED_EXAMPLES),
+    "masked statement": (statements.MASKED_STATEMENTS, MASKED_STATEMENT_EXAMPLES),
+    "unmasked statement": (statements.UNMASKED_STATEMENTS, UNMASKED_STATEMENT_EXAMPLES),
+}
+ROWS = [(name, row) for name, (_, examples) in TABLES.items() for row in examples]
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda part: getattr(part, "__name__", part))
+def test_a_row_that_allows_anything_is_noticed(monkeypatch: pytest.MonkeyPatch, table: str, row: Any) -> None:
+    rules, examples = TABLES[table]
+    usual = decided(examples[row])
+    monkeypatch.setitem(rules, row, lambda *_: None)  # type: ignore[arg-type]
+    assert decided(examples[row]) != usual
+
+
+@pytest.mark.parametrize("rules", [MASKED, UNMASKED], ids=["masked", "unmasked"])
+def test_a_kind_of_reference_without_a_rule_is_refused(monkeypatch: pytest.MonkeyPatch, rules: Any) -> None:
+    monkeypatch.delitem(rules, kinds.OperatorUse)
+    denial = decided((ALL if rules is MASKED else PLAIN, "SELECT 1 + 1")).denial
+    assert denial is not None
+    assert denial.reason == "OperatorUse is not supported yet"
+
+
+def test_each_row_has_its_example() -> None:
+    every = {kind for kind in vars(kinds).values() if isinstance(kind, type) and issubclass(kind, kinds.Reference)}
+    every -= {kinds.Reference}
+    assert MASKED.keys() == UNMASKED.keys() == every
+    # Views are not made by whom something is masked for.
+    assert every - MASKED_EXAMPLES.keys() == {kinds.ViewDefined}
+    assert {kind for kind, rule in UNMASKED.items() if rule is not _allowed} == UNMASKED_EXAMPLES.keys()
+    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys()
+    assert statements.UNMASKED_STATEMENTS.keys() == UNMASKED_STATEMENT_EXAMPLES.keys() | NOTHING_MORE
