@@ -17,10 +17,10 @@ from tests.conformance import clients
 from tests.conformance.stage import DEBIAN_15, inherited
 from tests.noninterference.twins import DBNAME, LOGIN, PASSWORD, Twin
 
-from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_cli.demo import programs
 
 FOLDER = Path(__file__).with_name("usefulness")
-PSQLS: dict[int, Callable[[], Path]] = {15: lambda: DEBIAN_15 / "psql", 18: EmbeddedPostgres.client}
+PSQLS: dict[int, Callable[[], Path]] = {15: lambda: DEBIAN_15 / "psql", 18: lambda: programs.installed(18) / "psql"}
 
 
 def commands() -> list[str]:
