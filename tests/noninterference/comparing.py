@@ -6,7 +6,7 @@ number) is unstable and proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,27 +58,51 @@ def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[
         return Verdict("equal", steps=steps)
     if any(_ran_out(step.answer) for one in answers for step in one):
         return Verdict("unstable", "ran out of time", steps=steps)
-    pairs = list(zip(answers, again(), strict=True))
-    if found := _first_difference([_steady(*pair) for pair in pairs], unordered=unordered):
+    if found := _first_difference(_steady(answers, again()), unordered=unordered):
         return Verdict("leaked", found[1], found[0], steps)
     return Verdict("unstable", "differs from itself", steps=steps)
 
 
-def _steady(first: list[Step], second: list[Step]) -> list[Step]:
-    """What stays the same when one twin is asked twice: columns of rows that do not are left out."""
-    return [
-        Step(mine.said, [_same(*pair) for pair in zip(view(mine.answer), view(again.answer), strict=False)])
-        for mine, again in zip(first, second, strict=False)
-    ]
+def _steady(first: Sequence[list[Step]], again: Sequence[list[Step]]) -> list[list[Step]]:
+    """The first answers without what any twin answers otherwise when it is asked twice: whole answers where the kinds
+    of messages change, else the values of rows.
+    """
+    both = [list(zip(mine, theirs, strict=False)) for mine, theirs in zip(first, again, strict=True)]
+    kept = []
+    for steps in zip(*both, strict=False):
+        restless = any(_kinds(one) != _kinds(other) for one, other in steps)
+        moving = set() if restless else {place for pair in steps for place in _moving(*pair)}
+        kept.append([_still(one, moving, restless=restless) for one, _ in steps])
+    return [list(twin) for twin in zip(*kept, strict=True)]
 
 
-def _same(mine: Message, again: Message) -> Message:
-    if mine == again:
-        return mine
-    if mine[0] != again[0] or mine[0] != b"D":
-        return mine[0], b"differs from itself"
-    values = ((one if one == other else b"*") for one, other in zip(columns(mine[1]), columns(again[1]), strict=False))
-    return b"D", repr(list(values)).encode()
+def _kinds(step: Step) -> list[bytes]:
+    return [kind for kind, _ in step.answer]
+
+
+def _moving(mine: Step, again: Step) -> Iterator[tuple[int, int]]:
+    """The messages, and of rows the columns, that are others the second time; -1: the message as a whole."""
+    for at, (one, other) in enumerate(zip(view(mine.answer), view(again.answer), strict=True)):
+        if one == other:
+            continue
+        if one[0] == b"D" and len(values := columns(one[1])) == len(others := columns(other[1])):
+            yield from ((at, n) for n, pair in enumerate(zip(values, others, strict=True)) if pair[0] != pair[1])
+        else:
+            yield at, -1
+
+
+def _still(step: Step, moving: set[tuple[int, int]], *, restless: bool) -> Step:
+    if restless:
+        return Step(step.said, [])
+    shown: list[Message] = []
+    for at, (kind, body) in enumerate(view(step.answer)):
+        gone = {column for place, column in moving if place == at}
+        if not gone:
+            shown.append((kind, body))
+        elif -1 not in gone:
+            values = [b"*" if n in gone else value for n, value in enumerate(columns(body))]
+            shown.append((kind, repr(values).encode()))
+    return Step(step.said, shown)
 
 
 def played(twin: Twin, scene: Scene, mode: Mode, direct: bool) -> list[Step]:

@@ -71,6 +71,8 @@ def test_rows_in_any_order_are_only_compared_as_a_whole_where_a_scene_says_so() 
 
 def test_what_differs_from_itself_is_noise_but_what_stands_beside_it_is_not() -> None:
     assert verdict([[row("0.1")], [row("0.2")]], [[row("0.3")], [row("0.4")]]).outcome == "unstable"
+    # As many rows as chance has it.
+    assert verdict([[row("1")], [row("1"), row("2")]], [[row("1")], []]).outcome == "unstable"
     first, again = [[row("0.1", "a")], [row("0.2", "b")]], [[row("0.3", "a")], [row("0.4", "b")]]
     assert verdict(first, again).outcome == "leaked"
 
