@@ -150,8 +150,14 @@ class Passage(ABC):
             self._shut_out = False
             return refusals.CATALOG_CHANGING
         self._wait_before(spot, State.RESOLVING)
+        self._flush_for_others()
         flow.commands.append(AwaitCatalog())
         return None
+
+    def _flush_for_others(self) -> None:
+        """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
+        if self._flow.queue and not self._flow.door.open:
+            self._flow.to_server.append(messages.FLUSH)
 
     def resolved(self, fresh: bool) -> None:
         """The catalog was read, or could not be. Raises as `receive`."""
@@ -356,6 +362,8 @@ class Passage(ABC):
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is State.RUNNING:
             self.resume()
+        if self._flow.state is State.RUNNING:
+            self._flush_for_others()
 
 
 def unsettles(decision: Decision) -> bool:

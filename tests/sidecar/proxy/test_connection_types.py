@@ -125,7 +125,9 @@ async def test_plain_types_may_be_declared(start: Start, typed: EmbeddedPostgres
         for text in ("SELECT $1 IS NULL", "SELECT $1", "SELECT id FROM typed.person WHERE $1 IS NULL"):
             sent = parsed(text, number) + bind(values=[value]) + describe("P") + execute("") + SYNC
             assert await told(through, sent) == await told(itself, sent), (name, text)
-            assert (await told(through, sent))[0] == []
+            states, _ = await told(through, sent)
+            # A server that was built without libxml has the type, and takes no value of it.
+            assert states == [] or (name, states) == ("xml", ["0A000"])
     pair.end()
 
 
