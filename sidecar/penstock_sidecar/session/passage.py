@@ -156,8 +156,9 @@ class Passage(ABC):
 
     def _flush_for_others(self) -> None:
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
-        if self._flow.queue and not self._flow.door.open:
-            self._flow.to_server.append(messages.FLUSH)
+        flow = self._flow
+        if flow.queue and not flow.door.open and not flow.door.closed_by(flow):
+            flow.to_server.append(messages.FLUSH)
 
     def resolved(self, fresh: bool) -> None:
         """The catalog was read, or could not be. Raises as `receive`."""
