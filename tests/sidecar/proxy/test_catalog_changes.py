@@ -207,6 +207,17 @@ async def test_whoever_asks_meanwhile_never_sees_a_masked_value(house: House, na
         assert b"ERROR" not in await done(owner, query(statement))
     clerks = [Clerk(house, change.asks, way) for way in range(5)]
     at_work = [asyncio.create_task(clerk.work()) for clerk in clerks]
+    try:
+        await _change(house, change, owner, clerks, at_work)
+    finally:
+        for clerk in clerks:
+            clerk.stopped = True
+        ends = await asyncio.gather(*at_work, return_exceptions=True)
+    assert [end for end in ends if end is not None] == []
+    assert all(clerk.answered for clerk in clerks), [(clerk.rounds, clerk.answered) for clerk in clerks]
+
+
+async def _change(house: House, change: Change, owner: Any, clerks: list[Clerk], at_work: list[Any]) -> None:
     # The first change comes after the gate has read the catalog that they are answered by.
     while not all(clerk.answered for clerk in clerks) and not any(task.done() for task in at_work):
         await asyncio.sleep(0.01)
@@ -220,10 +231,6 @@ async def test_whoever_asks_meanwhile_never_sees_a_masked_value(house: House, na
             await asyncio.sleep(0.03)
             for task in at_work:
                 assert not task.done() or task.result() is None
-    for clerk in clerks:
-        clerk.stopped = True
-    await asyncio.gather(*at_work)
-    assert all(clerk.answered for clerk in clerks), [(clerk.rounds, clerk.answered) for clerk in clerks]
 
 
 async def test_without_the_door_masked_values_are_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
