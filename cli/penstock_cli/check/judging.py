@@ -18,7 +18,7 @@ from penstock_core.resources.access_policy import Subject
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.masking.masked_columns import govern, misfits
+from penstock_core.sql.masking.masked_columns import govern, misfits, row_order_findings
 from penstock_sidecar.proxy.coverage import idle_masks
 
 
@@ -87,6 +87,7 @@ class Judge:
         yield from map(str, check([self._bundle.database, *self._bundle.policies]))
         yield from misfits(self._policy, self._catalog)
         yield from idle_masks(self._policy, self._catalog)
+        yield from row_order_findings(self._policy, self._catalog)
 
     def session(self, statements: Iterable[Statement], search_path: tuple[str, ...]) -> Iterator[Verdict]:
         """Each statement as if they were sent one after the other over one connection that begins with that path."""

@@ -18,6 +18,7 @@ from penstock_core.policy.effective import (
     MaskRule,
     OnFailure,
     PolicySet,
+    RowOrder,
     Rule,
     SqlTextMode,
 )
@@ -28,6 +29,7 @@ from penstock_core.resources.masks import MaskKinds, MaskSpec
 from penstock_core.resources.vocabulary import column_parts, milliseconds
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
+_ROW_ORDER: tuple[RowOrder, ...] = ("complete", "unspecified")
 _ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
 
 
@@ -85,6 +87,12 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             for function in policy.spec.guardrails.deny_functions
         ),
+        allow_functions=_first_rules(
+            (function, Rule(policy.name, "allowFunctions"))
+            for policy in policies
+            if _grants(policy, database)
+            for function in policy.spec.allow_functions
+        ),
         statement_timeout=_least(
             Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
             for policy in policies
@@ -95,6 +103,7 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             if (rows := policy.spec.guardrails.max_rows_returned) is not None
         ),
+        row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
     )

@@ -12,6 +12,7 @@ from typing import Literal
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
+RowOrder = Literal["complete", "unspecified"]
 
 # Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = (
@@ -90,10 +91,14 @@ class PolicySet:
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
     deny_functions: tuple[tuple[str, Rule], ...] = ()
+    # Functions of the database's own (`schema.name`) that policies vouch for, triggers' among them → the rule.
+    allow_functions: tuple[tuple[str, Rule], ...] = ()
     # How long one statement may run, in milliseconds.
     statement_timeout: Limit | None = None
     # How many rows one statement may return.
     max_rows_returned: Limit | None = None
+    # Whether the order of rows is completed where masked values could show in it.
+    row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"
     on_failure: OnFailure = "block"
 

@@ -19,6 +19,7 @@ from penstock_core.resources.vocabulary import (
     Expression,
     FunctionName,
     Many,
+    QualifiedFunction,
     ResourceName,
     SqlCondition,
     TableName,
@@ -155,9 +156,18 @@ class DatabaseAccessPolicySpec(Model):
     allow: Annotated[Many[Verb], Field(max_length=8), Distinct()] = ("select",)
     """What statements may do. COPY TO counts as select, COPY FROM as insert, MERGE as what its actions do. Policies
     that match one identity add up; an empty list only takes away."""
+    allow_functions: Annotated[Many[QualifiedFunction], Field(max_length=256), Distinct()] = ()
+    """Functions, procedures and trigger functions of the database's own that may run whatever they do: app.slugify. You
+    vouch for them: that they show nothing of masked columns, and write nothing that the policy forbids. Needed only for
+    those whose bodies can't be analysed or do more than the policy allows. denyFunctions wins."""
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
     constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""
+    row_order: Literal["complete", "unspecified"] = "complete"
+    """What becomes of the order of rows where an index, partition or view could let masked values decide it: complete
+    (the primary key, or all unmasked columns, are added behind what a statement sorts by), or unspecified: statements
+    keep the order that the server happens to read in, which can tell how masked values compare. Where several policies
+    match, one complete is enough."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()

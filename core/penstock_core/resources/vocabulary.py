@@ -58,6 +58,7 @@ TAG: Final = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"
 COLUMN_PATTERN: Final = rf"^{_PART}\.{_PART}\.{_PART}$"
 TABLE_NAME: Final = rf"^({_BARE}|{_QUOTED})\.({_BARE}|{_QUOTED})$"
 FUNCTION_NAME: Final = rf"^({_BARE}\.)?{_BARE}$"
+QUALIFIED_FUNCTION: Final = rf"^{_BARE}\.{_BARE}$"
 DURATION: Final = r"^([0-9]{1,6}(ms|s|m|h))+$"
 TIMESTAMP: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 ONE_CHARACTER: Final = r"^[^\x00-\x1F\x7F]$"
@@ -82,6 +83,9 @@ WORDS: Final[dict[str, str]] = {
         'as in public."Users"'
     ),
     FUNCTION_NAME: "must be a function's name in lower case, such as pg_sleep or public.report, without parentheses",
+    QUALIFIED_FUNCTION: (
+        "must be a function's name in lower case with its schema, such as app.slugify, without parentheses"
+    ),
     DURATION: "must be a duration such as 30s, 5m or 1h30m",
     TIMESTAMP: "must be a time such as 2030-01-31T12:00:00Z",
     ONE_CHARACTER: "must be a single printable character",
@@ -100,6 +104,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=63, pattern=TAG)]
 ColumnPattern = Annotated[str, Field(max_length=200, pattern=COLUMN_PATTERN)]
 TableName = Annotated[str, Field(max_length=131, pattern=TABLE_NAME)]
 FunctionName = Annotated[str, Field(min_length=1, max_length=127, pattern=FUNCTION_NAME)]
+QualifiedFunction = Annotated[str, Field(min_length=3, max_length=127, pattern=QUALIFIED_FUNCTION)]
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION)]
 Timestamp = Annotated[str, Field(max_length=40, pattern=TIMESTAMP, json_schema_extra={"format": "date-time"})]
 # A group, subject or issuer as a token names it.

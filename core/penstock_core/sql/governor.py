@@ -23,6 +23,7 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.deparse import deparse
@@ -213,6 +214,8 @@ class _Judge:
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
+            leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
+            statements = tuple(complete_order(statement, leaves, governed.own_calls) for statement in statements)
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
@@ -229,7 +232,7 @@ class _Judge:
         found.writes |= bool(governed.catalog.implicit_cast) or not relations.isdisjoint(governed.code_when_read)
         if not governed.catalog.checked_types or _LITERAL.search(text) is None:
             return False
-        writes = self.bound.writes or found.writes
+        writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
     def _decision(self, source: str, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:

@@ -161,6 +161,8 @@ def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> Verdict:
     if others:
         return verdict(False, "Withheld", _nobody(others))
     governs = f"governs {_counted(len(pods), 'pod')}"
+    if policy.spec.row_order == "unspecified":
+        governs += "; rowOrder is unspecified: the order of rows may show how masked values compare with one another"
     if policy.spec.mode == "observe":
         return verdict(True, "Observing", f"records what it would do and changes nothing; {governs}")
     return verdict(True, "Accepted", governs)

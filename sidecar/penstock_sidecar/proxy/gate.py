@@ -19,7 +19,7 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.masking.masked_columns import misfits
+from penstock_core.sql.masking.masked_columns import misfits, row_order_findings
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.coverage import idle_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
@@ -171,10 +171,15 @@ class Gate:
         return rules
 
     def _tell_misfits(self, policy: EffectivePolicy, catalog: Catalog) -> None:
-        """Say once of each masked column that its mask does not fit its type, and of each mask that masks nothing."""
+        """Say once of each masked column that its mask does not fit its type, of each mask that masks nothing, and of
+        each index by which masked values may decide the order of rows.
+        """
         for words in {*misfits(policy, catalog), *idle_masks(policy, catalog)} - self._told:
             self._told.add(words)
             _log.warning(words)
+        for words in set(row_order_findings(policy, catalog)) - self._told:
+            self._told.add(words)
+            _log.info(words)
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""

@@ -240,6 +240,24 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "what one vouches for holds for all, but for a policy that grants nothing": (
+        [
+            policy("b", allowFunctions=["app.slugify", "app.touch"]),
+            policy("a", allowFunctions=["app.touch"]),
+            policy("c", allowFunctions=["app.spy"], masks=[{"tags": ["typing.mistake"], "with": NULL}]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            "c",
+            allow_functions=(
+                ("app.slugify", Rule("b", "allowFunctions")),
+                ("app.touch", Rule("a", "allowFunctions")),
+            ),
+        ),
+        None,
+    ),
     "the smallest limit holds for all": (
         [
             policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50}),
@@ -368,6 +386,7 @@ _specs = st.fixed_dictionaries(
         "subjects": st.lists(st.sampled_from([SA_WEB, AGENTS]), min_size=1, max_size=2),
         "mode": st.sampled_from(["enforce", "observe"]),
         "allow": _verbs,
+        "allowFunctions": st.lists(st.sampled_from(["app.f", "public.f"]), unique=True),
         "masks": st.lists(_masks, max_size=3),
         "guardrails": st.fixed_dictionaries(
             {

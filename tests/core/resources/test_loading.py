@@ -51,6 +51,7 @@ spec:
     requireWhere: [update, delete]
     denyFunctions: [pg_sleep, public.report]
   audit: {sqlText: normalized, onFailure: block}
+  allowFunctions: [app.slugify]
 """
 REQUEST = """\
 apiVersion: penstock.dev/v1alpha1
@@ -273,6 +274,14 @@ POLICY_MISTAKES = [
         [
             "20: spec.guardrails.denyFunctions[0]: must be a function's name in lower case, such as pg_sleep or "
             "public.report, without parentheses"
+        ],
+    ),
+    (
+        "[app.slugify]",
+        "[slugify]",
+        [
+            "22: spec.allowFunctions[0]: must be a function's name in lower case with its schema, such as app.slugify, "
+            "without parentheses"
         ],
     ),
     (

@@ -9,7 +9,7 @@ import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql import governor as governor_module
-from penstock_core.sql.catalog.model import Catalog, Column, Relation
+from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 
@@ -34,7 +34,13 @@ TABLES = [
 CATALOG = Catalog(
     relations={one.key: one for one in TABLES},
     search_path=("public",),
-    user_functions={"report": ("public",), "lower": ("public",)},
+    user_functions={"report": ("public",), "lower": ("public",), "one": ("public",), "jot": ("public",)},
+    routines={
+        ("public", "one"): (Routine("public", "one", "f", "sql", "SELECT 1"),),
+        ("public", "jot"): (Routine("public", "jot", "f", "sql", "INSERT INTO letters VALUES (1)"),),
+    },
+    operator_functions={"<~~": (("public", "jot"),)},
+    type_functions={("public", "odd"): (("public", "jot"),)},
     user_operators=frozenset({"<->"}),
     user_types={"mood": ("public",), "text": ("archive",), "odd": ("public",)},
     safe_types=frozenset({("public", "mood")}),
@@ -221,7 +227,7 @@ def test_a_function_denied_with_its_schema_is_denied_without_it_too() -> None:
 def test_without_masks_nothing_is_rewritten_and_the_databases_own_is_allowed() -> None:
     for text in (
         "SELECT * FROM people",
-        "SELECT my_function(1)",
+        "SELECT one(1)",
         "SELECT 1::odd",
         "SELECT * FROM nowhere",
         "SELECT ctid FROM people",
@@ -230,7 +236,7 @@ def test_without_masks_nothing_is_rewritten_and_the_databases_own_is_allowed() -
         "INSERT INTO public.people VALUES ('1')",
         "SELECT n_distinct FROM pg_stats",
         "DELETE FROM people WHERE id = '1'",
-        "SELECT public.lower(x) FROM letters TABLESAMPLE system(1)",
+        "SELECT public.one(x) FROM letters TABLESAMPLE system(1)",
         "SELECT pid FROM pg_stat_activity",
         "SELECT * FROM pg_prepared_xacts, pg_prepared_statements, pg_cursors, pg_largeobject",
         "SELECT loread(lo_open(1, 262144), 10)",
@@ -277,10 +283,25 @@ def test_functions_that_write_need_the_verb_of_what_they_do_and_are_recorded_as_
     assert decide("INSERT INTO orders (id) VALUES (nextval('s'))", enforced=inserting).action is Action.ALLOW
 
 
-def test_a_function_that_may_be_the_databases_own_counts_as_writing() -> None:
-    assert decide("SELECT lower('x')", enforced=PLAIN).writes
-    assert decide("SELECT public.lower('x')", enforced=PLAIN).writes
+def test_a_function_that_writes_counts_as_writing() -> None:
+    for text in ("SELECT jot(1)", "SELECT public.jot(1)", "SELECT (l).jot FROM letters l", "CALL jot(1)"):
+        assert (decide(text, enforced=PLAIN).denial, decide(text, enforced=PLAIN).writes) == (None, True)
+    assert not decide("SELECT one(1)", enforced=PLAIN).writes
     assert not decide("SELECT pg_catalog.lower('x')", enforced=PLAIN).writes
+
+
+def test_a_function_whose_body_is_not_known_could_do_anything() -> None:
+    assert "public.lower is not known" in reason(decide("SELECT public.lower('x')", enforced=PLAIN))
+    assert reason(decide("SELECT nothing(1)", enforced=PLAIN)) == "function nothing does not exist"
+    free = replace(
+        PLAIN,
+        allow=frozenset(["select", "insert", "update", "delete", "truncate", "create", "alter", "drop"]),
+        require_where=(),
+        deny_functions=(),
+    )
+    for text in ("SELECT public.lower('x')", "SELECT nothing(1)"):
+        decision = decide(text, enforced=free)
+        assert (decision.denial, decision.writes) == (None, True)
 
 
 def test_a_table_of_the_users_does_not_hide_a_catalog_of_that_name() -> None:
@@ -302,7 +323,7 @@ def test_a_table_of_the_users_does_not_hide_a_catalog_of_that_name() -> None:
 
 def test_masks_that_match_no_column_mask_nobody() -> None:
     nowhere = replace(MASKING, masks=(MaskRule(("public.people.phone",), Mask("null", rule("masks[0]"))),))
-    assert decide("SELECT my_function(1)", enforced=nowhere).action is Action.ALLOW
+    assert decide("SELECT one(1)", enforced=nowhere).action is Action.ALLOW
 
 
 # ---- no policy, and policies that only observe
@@ -332,7 +353,7 @@ def test_enforcing_and_observing_at_once() -> None:
     both = governor(PLAIN, MASKING)
     decision = both.decide("SELECT email FROM people", ("public",))
     assert (decision.action, decision.observed) == (Action.ALLOW, Action.REWRITE)
-    denied = governor(MASKING, PLAIN).decide("SELECT peek(1)", ("public",))
+    denied = governor(MASKING, PLAIN).decide("SELECT pg_sleep_for(name::interval) FROM people", ("public",))
     assert (denied.action, denied.observed) == (Action.DENY, Action.ALLOW)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Relation
+from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Relation, Routine
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 
@@ -33,6 +33,7 @@ CATALOG = Catalog(
     user_types={name: ("app",) for schema, name in NAMES.values() if schema == "app"},
     user_operators=frozenset({"~~>"}),
     user_functions={"own": ("app",)},
+    routines={("app", "own"): (Routine("app", "own", "f", "sql", "SELECT 1"),)},
     system_functions=frozenset({"lower"}),
     safe_types=frozenset({("app", "mood")}),
     coded_types=frozenset({("app", name) for name in ("addr", "_addr", "word", "words")}),
@@ -101,7 +102,7 @@ def test_without_masks_the_code_of_a_type_is_a_call_like_others() -> None:
         ("SELECT name FROM tagged", True, False), ("SELECT coalesce(name, 'x') FROM tagged", True, True),
         ("SELECT coalesce(name, '{x}') FROM seen", True, True), ("SELECT name FROM people", False, False),
         ("SELECT name FROM people WHERE name = 'x'", False, False), ("SELECT 1 ~~> 2", True, False),
-        ("SELECT 1 OPERATOR(app.~~>) '2'", True, True), ("SELECT coalesce(app.own(), 'x')", True, True),
+        ("SELECT 1 OPERATOR(app.~~>) '2'", True, True), ("SELECT coalesce(app.own(), 'x')", False, True),
     ],
 )  # fmt: skip
 def test_without_masks_code_that_no_call_shows_counts_as_one(text: str, writes: bool, when_parsed: bool) -> None:

@@ -20,7 +20,10 @@ TRUSTED_EXTENSIONS: frozenset[str] = frozenset(
         "intarray",
         "isn",
         "ltree",
+        "moddatetime",
         "pg_trgm",
+        "pgcrypto",
+        "postgis",
         "seg",
         "unaccent",
         "uuid-ossp",
@@ -28,8 +31,26 @@ TRUSTED_EXTENSIONS: frozenset[str] = frozenset(
     }
 )
 
-# Functions of those extensions that are refused all the same: they change session state or tell about the server.
-UNTRUSTED_EXTENSION_FUNCTIONS: frozenset[str] = frozenset({"set_limit", "uuid_generate_v1", "uuid_generate_v1mc"})
+# Functions of those extensions that are refused all the same: they change session state or tell about the server; or
+# (PostGIS) look into statistics and indexes, or read and change tables that they are given the names of.
+UNTRUSTED_EXTENSION_FUNCTIONS: frozenset[str] = words("""
+    set_limit uuid_generate_v1 uuid_generate_v1mc
+    st_estimated_extent st_estimatedextent st_findextent st_find_extent
+""")
+
+# Of PostGIS only what these begin: what else there is keeps tables, extensions and locks.
+_POSTGIS = (
+    "st_", "_st_", "box2d", "box3d", "geography", "geometry", "gidx_", "gserialized_", "postgis_geos_version",
+    "postgis_lib_version", "postgis_typmod_", "postgis_version", "spheroid_",
+)  # fmt: skip
+
+
+def is_trusted(extension: str | None, function: str) -> bool:
+    """Whether that function of an extension computes from its arguments alone."""
+    if extension not in TRUSTED_EXTENSIONS or function in UNTRUSTED_EXTENSION_FUNCTIONS:
+        return False
+    return extension != "postgis" or function.startswith(_POSTGIS)
+
 
 # Functions of other extensions that run SQL which they are given as a text, lead to other servers or to files, or read
 # what is stored beside the rules: for those who may run code of their own.

@@ -22,7 +22,8 @@ TEXT = words("""
 """)
 
 BYTES = words("""
-    bit bit_count bytea crc32 crc32c get_bit get_byte md5 set_bit set_byte sha224 sha256 sha384 sha512 varbit
+    bit bit_count bytea crc32 crc32c get_bit get_byte hashtext hashtextextended md5 set_bit set_byte sha224 sha256
+    sha384 sha512 varbit
 """)
 
 NUMBERS = words("""
@@ -143,20 +144,24 @@ FUNCTIONS: frozenset[str] = (
     | SYSTEM
 )
 
+# What takes and gives up locks that have no meaning but to applications, and waits: where columns are masked, with
+# arguments that no row has part in.
+CONSTANT_CALLS: frozenset[str] = words("""
+    pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_xact_lock
+    pg_advisory_xact_lock_shared pg_sleep pg_sleep_for pg_sleep_until pg_try_advisory_lock pg_try_advisory_lock_shared
+    pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+""")
+
 # What takes numbers of sequences for new rows, and tells which were taken last: for who may insert them.
 NUMBERING = words("currval lastval nextval")
 
 # For identities that no column is masked for, besides: what changes nothing. It takes locks, waits, and tells about
 # this database, its statistics, locks and transactions, never what others run nor what lies outside of it.
-UNMASKED_FUNCTIONS: frozenset[str] = words("""
+UNMASKED_FUNCTIONS: frozenset[str] = CONSTANT_CALLS | words("""
     amvalidate cash_words current_query currtid2 currval dexp dlog1 dlog10 dround dtrunc has_largeobject_privilege
     icu_unicode_version lastval makeaclitem mxid_age satisfies_hash_partition setseed xmlvalidate
 
-    pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_xact_lock
-    pg_advisory_xact_lock_shared pg_blocking_pids pg_lock_status pg_safe_snapshot_blocking_pids pg_try_advisory_lock
-    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
-
-    pg_sleep pg_sleep_for pg_sleep_until
+    pg_blocking_pids pg_lock_status pg_safe_snapshot_blocking_pids
 
     pg_cursor pg_listening_channels pg_notification_queue_usage pg_prepared_statement pg_prepared_xact
 

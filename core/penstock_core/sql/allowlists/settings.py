@@ -42,6 +42,14 @@ UNMASKED: frozenset[str] = words("""
     work_mem
 """)
 
+# What a function may set for its own time (`CREATE FUNCTION … SET work_mem = …`) without being taken for more than its
+# body says: who may do what, how text is read, what messages show and how long a statement runs stay as they are.
+FUNCTION_SETTINGS: frozenset[str] = words("""
+    constraint_exclusion datestyle default_text_search_config enable_bitmapscan enable_hashjoin enable_indexscan
+    enable_mergejoin enable_nestloop enable_seqscan enable_sort from_collapse_limit intervalstyle jit
+    join_collapse_limit lock_timeout plan_cache_mode random_page_cost search_path timezone work_mem
+""")
+
 # Only these values, lower-case.
 ONLY: dict[str, frozenset[str]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),

@@ -69,7 +69,6 @@ VERB_OF: dict[type[ast.Node], str] = {node: verb for verb, nodes in _VERBS.items
 # What runs code of the identity's own making, now or later.
 _CODE: dict[type[ast.Node], Kind] = {
     ast.DoStmt: Kind("DO", _PLAIN),
-    ast.CallStmt: Kind("CALL", _PLAIN),
     ast.CreateFunctionStmt: Kind("CREATE FUNCTION", _ASK),
     ast.CreateTrigStmt: Kind("CREATE TRIGGER", _ASK),
     ast.RuleStmt: Kind("CREATE RULE", _ASK),

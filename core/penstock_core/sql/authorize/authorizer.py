@@ -12,9 +12,10 @@ from penstock_core.sql.authorize.settings import Bounds
 from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
 from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
 from penstock_core.sql.bind.scopes import Source
-from penstock_core.sql.catalog.model import Catalog, ColumnName
+from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
 from penstock_core.sql.masking.edits import Edits
 from penstock_core.sql.masking.masked_columns import Governed
+from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import refused
 
@@ -30,6 +31,8 @@ class Findings:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # A function or operator of the database's own is called, whatever it does.
+    calls_own_code: bool = False
     # The text may change the catalog; and it can't be held back at its end.
     changes_catalog: bool = False
     commits_itself: bool = False
@@ -37,6 +40,8 @@ class Findings:
     substituted: dict[int, str] = field(default_factory=dict)
     # A relation that is read whose rows lie on disk by masked values, if only by those of its children.
     laid_out: str = ""
+    # Of each FROM item and each target that is a relation (by its identity): the item, and what orders need to know.
+    leaves: dict[int, tuple[ast.Node, Leaf]] = field(default_factory=dict)
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""
@@ -87,6 +92,13 @@ class Authorizer:
                 "ask for a policy that allows it",
                 Rule(", ".join(policies.policies), "allow"),
             )
+
+    def note_place(self, node: ast.Node, relation: Relation, *, only: bool = False) -> None:
+        """Note where a relation stands in the edited tree, so that the order of its rows can be completed."""
+        leaf = self.governed.hazards.leaf(relation, only=only)
+        self.found.leaves[id(node)] = node, leaf
+        # Plans and physical places would show what the order may not.
+        self.found.touched |= leaf.hazard
 
     def deny_function(self, names: tuple[str, ...]) -> None:
         """Refuse a function that a policy denies by name, whatever schema a bare call would find it in."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pglast import ast
+
 from penstock_core.sql.allowlists.extensions import CODE_EXTENSION_FUNCTIONS
 from penstock_core.sql.allowlists.functions import (
     CODE_FUNCTIONS,
+    CONSTANT_CALLS,
     FUNCTIONS,
     NUMBERING,
     OPERATORS,
@@ -13,11 +16,14 @@ from penstock_core.sql.allowlists.functions import (
 )
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.authorize.function_calls import type_unseen, user_function
+from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, is_builtin_type
 from penstock_core.sql.bind.references import FormerFunction, FunctionCall, OperatorUse, ParameterType, TypeUse
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.syntax.walk import below
 
 # Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
@@ -38,7 +44,12 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.form == "field" and names[-1] in authorizer.catalog.user_functions:
         # It can't be written with its schema: for a row of the user's own, the server finds the user's function first.
-        raise user_function(names[-1])
+        own_function(authorizer, "", names[-1])
+        if names[-1] not in authorizer.catalog.system_functions:
+            return
+    if use.node is not None and _constant_call(authorizer, names, use.node):
+        authorizer.found.edits.set(use.node, "funcname", strings("pg_catalog", names[-1]))
+        return
     if use.form != "definition":
         _verb_of(authorizer, names)
     pinned = _qualified(authorizer, names)
@@ -54,21 +65,51 @@ def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...
         _newer_syntax(authorizer, name)
     if (schema or "pg_catalog") in catalog.user_functions.get(name, ()):
         # Also where an extension or the system has one of that name there: which is meant depends on the arguments.
-        raise user_function(f"{schema}.{name}")
+        if schema in ("", "pg_catalog"):
+            raise user_function(f"pg_catalog.{name}", "it bears the name of one of the system's")
+        own_function(authorizer, schema, name)
+        return names
     if schema not in ("", "pg_catalog"):
         if schema in catalog.extension_functions.get(name, ()):
             return names
-        raise user_function(f"{schema}.{name}")
+        if schema == "information_schema":
+            raise user_function(f"{schema}.{name}")
+        raise unknown(f"function {schema}.{name} does not exist", "42883")
     if name in FUNCTIONS:
         return _system_function(authorizer, schema, name)
     if name in NUMBERING and "insert" in authorizer.governed.policies.allow:
         authorizer.found.writes = True
         return _system_function(authorizer, schema, name)
     if not schema and name in catalog.user_functions:
-        raise user_function(name)
+        own_function(authorizer, "", name)
+        return names
     if not schema and name in catalog.extension_functions:
         return catalog.extension_functions[name][0], name
     raise _refused_function(authorizer, name)
+
+
+def own_function(authorizer: Authorizer, schema: str, name: str) -> None:
+    """A function of the database's own; a bare name means it in whatever schema. Raises Refused."""
+    functions = authorizer.governed.functions
+    authorizer.found.changes_catalog |= name in authorizer.catalog.changing_functions
+    if schema:
+        run_function(authorizer, f"{schema}.{name}", functions.verdict(schema, name))
+    else:
+        run_function(authorizer, name, functions.named(name))
+
+
+def _constant_call(authorizer: Authorizer, names: tuple[str, ...], node: ast.FuncCall) -> bool:
+    """A lock or a pause that no value of any row has part in."""
+    *schema, name = names
+    if name not in CONSTANT_CALLS or schema not in ([], ["pg_catalog"]) or name in authorizer.catalog.user_functions:
+        return False
+    if any(isinstance(one, (ast.ColumnRef, ast.SubLink)) for one in below(node.args)):
+        raise refused(
+            f"function {name} may be called with constants and parameters alone where columns are masked",
+            "read the value first, and send it as a parameter",
+        )
+    authorizer.found.writes = True
+    return True
 
 
 def _system_function(authorizer: Authorizer, schema: str, name: str) -> tuple[str, ...]:
@@ -110,8 +151,10 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
     schema, name = names[-2] if len(names) > 1 else "", names[-1]
     if schema != "pg_catalog" and name in catalog.user_functions:
         # Whichever is meant: what the server's own needs, it needs too.
-        found.writes = True
-        found.changes_catalog |= name in catalog.changing_functions
+        found.calls_own_code = True
+        own_function(authorizer, schema if schema in catalog.user_functions[name] else "", name)
+        if name not in catalog.system_functions:
+            return
     if name in FUNCTIONS or name in UNMASKED_FUNCTIONS or name in catalog.extension_functions:
         return
     if name in WRITING_FUNCTIONS:
@@ -124,8 +167,11 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         found.changes_catalog = found.commits_itself = True
     elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
         raise _refused_function(authorizer, name)
-    else:
+    elif authorizer.governed.free or schema == "information_schema":
         found.writes = True
+    else:
+        # It may have been made since the catalog was read.
+        raise unknown(f"function {name} does not exist", "42883")
 
 
 def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
@@ -143,13 +189,6 @@ def _refused_function(authorizer: Authorizer, name: str) -> Refused:
     return unknown(f"function {name} does not exist, or may not be called", "42883")
 
 
-def user_function(name: str) -> Refused:
-    """The refusal of a function of the database's own."""
-    return refused(
-        f"function {name} is this database's own and could read masked columns", "write the statement without it"
-    )
-
-
 # ---- operators and types, where something is masked
 
 
@@ -157,15 +196,22 @@ def masked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
     """An operator, with or without a schema, is the system's own or a trusted extension's."""
     catalog = authorizer.catalog
     schema, name = use.names[-2] if len(use.names) > 1 else "", use.names[-1]
-    if schema not in ("", "pg_catalog") and name not in catalog.extension_operators:
-        raise refused(f"operator {schema}.{name} is not the system's own", "use an operator of pg_catalog")
-    if not schema and name in catalog.user_operators:
-        raise refused(
-            f"operator {name} may be one that this database defines itself, whose code could read masked columns",
-            f"write OPERATOR(pg_catalog.{name})",
-        )
+    own_operator(authorizer, use)
+    if schema not in ("", "pg_catalog") and name not in catalog.extension_operators | catalog.user_operators:
+        raise unknown(f"operator {schema}.{name} does not exist", "42883")
+    if schema != "pg_catalog" and name in catalog.user_operators:
+        if name not in catalog.operator_functions:
+            raise user_function(f"of operator {name}")
+        return
     if name not in OPERATORS and name not in catalog.extension_operators:
         raise unknown(f"operator {name} does not exist, or may not be used", "42883")
+
+
+def own_operator(authorizer: Authorizer, use: OperatorUse) -> None:
+    """An operator that may be the database's own is its function."""
+    if use.names[-1] in authorizer.catalog.operator_functions and use.names[:-1] != ("pg_catalog",):
+        effects = authorizer.governed.functions.operator(use.names[-1])
+        run_function(authorizer, f"of operator {use.names[-1]}", effects)
 
 
 def masked_type(authorizer: Authorizer, use: TypeUse) -> None:
@@ -204,11 +250,16 @@ def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> 
 
 def unmasked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
     """Whichever is meant: it may be the database's own."""
-    authorizer.found.writes |= use.names[-1] in authorizer.catalog.user_operators
+    own_operator(authorizer, use)
+    own = use.names[-1] in authorizer.catalog.user_operators
+    authorizer.found.writes |= own
+    authorizer.found.calls_own_code |= own
 
 
 def unmasked_type(authorizer: Authorizer, use: TypeUse) -> None:
-    """Its checks and casts may do anything."""
+    """A type whose checks and casts do no more than the identity may."""
+    names = tuple(one.sval or "" for one in use.node.names or ())
+    type_unseen(authorizer, names[-2] if len(names) > 1 else "", names[-1])
     resolved = use.resolved
     schemas = authorizer.catalog.user_types.get(use.name, ())
     if resolved is not None and not isinstance(resolved, Ambiguous):
@@ -218,4 +269,6 @@ def unmasked_type(authorizer: Authorizer, use: TypeUse) -> None:
 
 def unmasked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
     """The same rule as for a type in the text; of one that no catalog has, nothing is known."""
+    if declared.key is not None:
+        type_unseen(authorizer, *declared.key)
     authorizer.found.writes |= declared.key is None or authorizer.governed.runs_code(declared.key)

@@ -9,6 +9,7 @@ from pglast import ast
 
 from penstock_core.sql.allowlists.system_relations import CATALOGS, INFORMATION_SCHEMA, UNMASKED_CATALOGS
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.function_calls import read_unseen
 from penstock_core.sql.bind.binder import idents, renamed_by, strings
 from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
 from penstock_core.sql.bind.references import (
@@ -41,6 +42,7 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
         substitute(authorizer, read.source, resolved.relation)
     else:
         qualify(authorizer, read.item, resolved)
+        authorizer.note_place(read.item, resolved.relation, only=not read.item.inh)
 
 
 def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
@@ -49,6 +51,8 @@ def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     resolved = certain(read.resolved)
     if resolved is not None and resolved.system:
         system_relation(authorizer, read, resolved)
+    elif resolved is not None and resolved.relation is not None:
+        read_unseen(authorizer, resolved.relation)
 
 
 def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> bool:
@@ -62,6 +66,7 @@ def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> b
         raise refused(f"{relation.schema}.{relation.name} cannot be read: {reason}", "read the tables it is made of")
     if governed.is_laid_out(relation, only=only):
         authorizer.found.laid_out = f"{relation.schema}.{relation.name}"
+    read_unseen(authorizer, relation)
     if governed.governs(relation):
         _note_masked(authorizer, relation)
         return True
@@ -88,7 +93,9 @@ def substitute(authorizer: Authorizer, source: Source, relation: Relation) -> No
     alias = item.alias or ast.Alias(aliasname=item.relname)
     query = authorizer.substitutions.query(relation, only=not item.inh)
     authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
-    authorizer.found.edits.put(place, ast.RangeSubselect(lateral=False, subquery=query, alias=alias))
+    node = ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
+    authorizer.found.edits.put(place, node)
+    authorizer.note_place(node, relation, only=not item.inh)
     authorizer.substituted.add(source)
 
 
@@ -152,7 +159,11 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
         _copy_of_system_relation(authorizer, resolved)
         return
     known = [column.name for column in relation.columns if not column.generated]
-    if not _is_replaced(authorizer, relation, only=True):
+    replaced = _is_replaced(authorizer, relation, only=True)
+    if relation.key in authorizer.governed.hazards.reasons and relation.kind not in ("p", "v"):
+        _copy_in_order(authorizer, copied, relation, known, replaced=replaced)
+        return
+    if not replaced:
         qualify(authorizer, item, resolved)
         if not statement.attlist and relation.columns:
             # Not those that were added since the catalog was read.
@@ -172,9 +183,34 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     edits.set(statement, "attlist", None)
 
 
+def _copy_in_order(
+    authorizer: Authorizer, copied: RelationCopied, relation: Relation, known: list[str], *, replaced: bool
+) -> None:
+    """A relation whose rows may come in an order that masked values decide: as a query, which can be sorted."""
+    statement, edits = copied.statement, authorizer.found.edits
+    item = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=False, relpersistence="p")
+    source: ast.Node = item
+    if replaced:
+        query = authorizer.substitutions.query(relation, only=True)
+        authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
+        source = ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=relation.name))
+    authorizer.note_place(source, relation, only=True)
+    wanted = idents(statement.attlist) or known
+    missing = [column for column in wanted if relation.column(column) is None]
+    if missing:
+        authorizer.found.unknown_column = missing[0]
+        return
+    targets = [ast.ResTarget(val=ast.ColumnRef(fields=strings(relation.name, column))) for column in wanted]
+    edits.set(statement, "query", ast.SelectStmt(targetList=tuple(targets), fromClause=(source,)))
+    edits.set(statement, "relation", None)
+    edits.set(statement, "attlist", None)
+
+
 def unmasked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     """Nothing is masked: only what the system's own relations show of others is looked after."""
     resolved = certain(copied.resolved)
+    if resolved is not None and resolved.relation is not None:
+        read_unseen(authorizer, resolved.relation)
     if resolved is not None and resolved.system:
         _copy_of_system_relation(authorizer, resolved)
 

@@ -50,7 +50,7 @@ def _may_return_rows(statement: ast.Node, bound: Bound, catalog: Catalog) -> boo
         return not statement.is_from
     if isinstance(statement, Writing):
         return statement.returningClause is not None or _may_be_rewritten(bound, catalog)
-    changes = kind_of(statement) is not None and not isinstance(statement, ast.CallStmt)
+    changes = kind_of(statement) is not None
     return not (changes or isinstance(statement, _SILENT))
 
 

@@ -180,6 +180,7 @@ UNMASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.ExecuteStmt: _nothing_more,
     ast.FetchStmt: _unmasked_fetch,
     ast.ExplainStmt: _nothing_more,
+    ast.CallStmt: _nothing_more,
     ast.TruncateStmt: _nothing_more,
 }
 MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
@@ -188,6 +189,7 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.ExecuteStmt: _reads_masked,
     ast.FetchStmt: _reads_masked,
     ast.ExplainStmt: _masked_explain,
+    ast.CallStmt: _nothing_more,
     ast.TruncateStmt: _masked_truncate,
 }
 

@@ -8,11 +8,15 @@ questions about these.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.function_calls import row_unseen, run
+from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.bind.references import Effect, TargetWritten
+from penstock_core.sql.catalog.function_bodies import Write
+from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import refused
@@ -30,12 +34,13 @@ def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
     if resolved.temporary:
         temporary(authorizer, name, resolved)
         return
-    target = _Target(authorizer.governed)
+    target = _Target(authorizer)
     target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
     if resolved.relation is not None:
         target.answered(resolved.relation, written.effect, resolved.relation)
         target.writable(resolved.relation, written.effect)
         authorizer.found.touched |= target.touched
+        authorizer.note_place(name, resolved.relation, only=not name.inh)
     qualify(authorizer, name, resolved)
 
 
@@ -43,12 +48,20 @@ def unmasked_target(authorizer: Authorizer, written: TargetWritten) -> None:
     """Nothing is masked: only the system's own relations are not written to."""
     resolved = certain(written.resolved)
     if resolved is not None and not resolved.temporary:
-        _Target(authorizer.governed).ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+        target = _Target(authorizer)
+        target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+        if resolved.relation is not None:
+            target.runs_unseen(resolved.relation, written.effect)
 
 
 def unmasked_view(authorizer: Authorizer, relation: Relation) -> None:
     """A view over that relation must not lead to the system's own relations."""
-    _Target(authorizer.governed).ends_here(relation)
+    _Target(authorizer).ends_here(relation)
+
+
+def run_function(authorizer: Authorizer, name: str, effects: FunctionEffects) -> None:
+    """A function that a statement calls. Raises Refused if the identity may not have done what it does."""
+    run(authorizer, name, effects, _Target(authorizer).written_by_function)
 
 
 def _of_the_user(schema: str, name: str, relation: Relation | None) -> Relation:
@@ -72,9 +85,15 @@ def carried(effect: Effect, cascade: Cascade) -> Effect | None:
 class _Target:
     """Refuses targets by what a statement would do to them."""
 
-    governed: Governed
+    authorizer: Authorizer
     # Whether something with masked columns is written to.
     touched: bool = False
+    # What functions write to, as far as it was looked after: they may call each other.
+    followed: set[tuple[RelationName, frozenset[str]]] = field(default_factory=set)
+
+    @property
+    def governed(self) -> Governed:
+        return self.authorizer.governed
 
     # ---- which relations
 
@@ -105,13 +124,48 @@ class _Target:
             if reason and (others or key == relation.key or reached.calls):
                 raise refused(f"{named} cannot be written to: {reason}", "write to other tables")
             self.storable(reached, named)
-            if reached.has_triggers or reached.has_rules or reached.write_calls:
-                code = "triggers" if reached.has_triggers else "rules" if reached.has_rules else reached.write_calls[0]
-                raise refused(
-                    f"{named} cannot be written to: that runs code of the database's own ({code}) which could read "
-                    "masked columns",
-                    "write to other tables",
-                )
+            # What a view passes on to its tables may be anything.
+            actions = frozenset[str]().union(*(one.actions for one in effects if one != _UNKNOWN))
+            self.runs_code(reached, named, frozenset() if _UNKNOWN in effects else actions)
+
+    def runs_code(self, reached: Relation, named: str, actions: frozenset[str]) -> None:
+        """Refuses a target that runs code of the database's own which could show masked columns, or is not known."""
+        masked, functions = self._masked(reached), self.governed.functions
+        why = "rules" if reached.has_rules else ""
+        if reached.has_triggers:
+            why = why or fired(reached, masked, actions, self.governed)
+        if why:
+            raise refused(
+                f"{named} cannot be written to: that runs code of the database's own which could show masked columns"
+                f" ({why})",
+                "write to other tables, or have a policy list the function in allowFunctions",
+            )
+        for key, effects in functions_of(reached, actions, functions):
+            name = f"{'.'.join(key)} (run by writing to {named})"
+            run(self.authorizer, name, effects, self.written_by_function)
+        assigned = set_by_triggers(reached, actions, functions)
+        if assigned and masked:
+            self.assigned(reached, assigned, reached)
+
+    def written_by_function(self, relation: Relation, write: Write) -> None:
+        """What a function writes to is a target like any other: constraints, triggers and what follows included."""
+        if (relation.key, write.actions) in self.followed:
+            return
+        self.followed.add((relation.key, write.actions))
+        effect = Effect("write", write.actions, write.sets)
+        self.ends_here(relation)
+        self.answered(relation, effect, relation)
+        self.writable(relation, effect)
+
+    def runs_unseen(self, relation: Relation, effect: Effect) -> None:
+        """Where nothing is masked: what runs by itself needs what a call of it would need."""
+        for key, effects in self._reached(relation, effect).items():
+            actions = frozenset[str]().union(*(one.actions for one in effects))
+            reached = self.governed.catalog.relations[key]
+            row_unseen(self.authorizer, reached)
+            known = frozenset[str]() if _UNKNOWN in effects else actions
+            for name, function in functions_of(reached, known, self.governed.functions):
+                run(self.authorizer, f"{'.'.join(name)} (run by writing to {'.'.join(key)})", function)
 
     def governed_target(self, reached: Relation, named: str, effect: Effect, *, unknown: bool) -> None:
         """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""

@@ -126,11 +126,23 @@ def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
 # ---- everything else
 
 
+def call(binder: Binder, node: ast.CallStmt) -> None:
+    """CALL: a procedure that is called like a function."""
+    _claim(binder, node)
+    binder.bound.writes = True
+    binder.add(StatementUse(node))
+    names = idents(node.funccall.funcname) if node.funccall is not None else []
+    if names[-1:] and names[-1] not in binder.catalog.user_functions:
+        # Nothing is known of it.
+        binder.bound.changes_search_path = True
+    binder.expression(node.funccall, Scope())
+
+
 def schema_change(binder: Binder, node: ast.Node) -> None:
     """A statement of another kind: what it names."""
     binder.bound.writes = True
     binder.add(StatementUse(node))
-    if isinstance(node, (ast.DoStmt, ast.CallStmt)):
+    if isinstance(node, ast.DoStmt):
         binder.bound.changes_search_path = True
     relations = [one for one in below(node) if isinstance(one, ast.RangeVar)]
     note_relations(binder, [tuple(filter(None, (one.schemaname, one.relname))) for one in relations])

@@ -16,7 +16,7 @@ from penstock_core.sql.allowlists.syntax_nodes import OPTION
 from penstock_core.sql.bind.binder import Binder, StatementRule
 from penstock_core.sql.bind.queries import select_query
 from penstock_core.sql.bind.references import SettingChange, StatementUse, TableCreated, TablePart, VerbUse
-from penstock_core.sql.bind.schema_changes import create_table, drop, schema_change, truncate
+from penstock_core.sql.bind.schema_changes import call, create_table, drop, schema_change, truncate
 from penstock_core.sql.bind.scopes import Scope
 from penstock_core.sql.bind.writes import VERBS, copy, write
 
@@ -217,4 +217,5 @@ STATEMENT_RULES: Mapping[type[ast.Node], tuple[str, StatementRule]] = {
     ast.CreateStmt: ("create", _create_table),
     ast.DropStmt: ("drop", drop),
     ast.TruncateStmt: ("truncate", truncate),
+    ast.CallStmt: ("call", call),
 }

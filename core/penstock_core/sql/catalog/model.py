@@ -94,6 +94,17 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index by which the server may fetch rows, and so in whose order they may come."""
+
+    name: str
+    # What decides the order: the columns of its key, its expressions and its predicate, not those it only includes.
+    columns: frozenset[str]
+    # Whether CLUSTER brought the rows themselves into its order.
+    clustered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cascade:
     """A foreign key that follows changes here: it deletes or changes the rows that refer to one, elsewhere or here."""
 
@@ -107,6 +118,51 @@ class Cascade:
 
 
 @dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter of a function: in, out or both (pg_proc.proargmodes), its name (may be empty) and type."""
+
+    mode: Literal["i", "o", "b", "v", "t"]
+    name: str
+    type: RelationName
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """One function, procedure, aggregate or window function outside of pg_catalog; overloads are several of these."""
+
+    schema: str
+    name: str
+    # pg_proc.prokind: function, procedure, aggregate, window function.
+    kind: Literal["f", "p", "a", "w"]
+    language: str
+    # What its author wrote, for the languages that are read here; empty for others.
+    source: str = ""
+    # `BEGIN ATOMIC …` or `RETURN …`, as the server prints it qualified; empty for a body that is a string.
+    parsed: str = ""
+    # What it claims about itself (pg_proc.provolatile), which the planner goes by.
+    volatility: Literal["i", "s", "v"] = "v"
+    returns_set: bool = False
+    returns: RelationName = ("pg_catalog", "void")
+    arguments: tuple[Argument, ...] = ()
+    # Expressions for arguments that a call leaves out, as the server prints them.
+    defaults: str = ""
+    # The SET clauses: `search_path=app, pg_temp`.
+    settings: tuple[str, ...] = ()
+    extension: str | None = None
+    # Of an aggregate: the functions that it is made of.
+    parts: tuple[RelationName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One trigger of a relation that is not switched off."""
+
+    function: RelationName
+    # As the server prints it.
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One relation of the user's (not of pg_catalog or information_schema)."""
 
@@ -116,6 +172,7 @@ class Relation:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
     # Columns that foreign keys point to: whether a row may go depends on who holds their values.
     referenced: frozenset[str] = frozenset()
     # Relations this one inherits from or is a partition of.
@@ -130,13 +187,19 @@ class Relation:
     evaluated: frozenset[ColumnName] = frozenset()
     # Relations that a view's definition or a row security policy reads.
     sources: frozenset[RelationName] = frozenset()
+    # A view's definition as the server prints it with every name qualified; else empty.
+    definition: str = ""
     # What a view's definition or a row security policy uses of the system's own that masked identities may not use
     # themselves (statistics, functions that run SQL), in words.
     hazards: tuple[str, ...] = ()
     # Functions of the user's (`schema.name`) that run when this is read (views, policies, generated columns), and
-    # those that run besides when it is written to (checks, defaults, index expressions).
+    # those that run besides when it is written to (checks, index expressions). What is no function but runs code of the
+    # user's, such as a domain, stands there in words (`type public.code`).
     calls: tuple[str, ...] = ()
     write_calls: tuple[str, ...] = ()
+    # Those that compute a default: no column is known to them.
+    default_calls: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     cascades: tuple[Cascade, ...] = ()
     # Whether writing to this view may write to a relation of the system's own.
     passes_on: bool = False
@@ -167,8 +230,11 @@ class Catalog:
     search_path: tuple[str, ...] = ("public",)
     # Names of functions (bare) that exist outside pg_catalog, each with its schemas: user code, refused unless listed.
     user_functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    # Names of operators that exist outside pg_catalog: user code too.
+    # Every function that exists outside pg_catalog, with its overloads; those of extensions too.
+    routines: dict[RelationName, tuple[Routine, ...]] = field(default_factory=dict)
+    # Names of operators that exist outside pg_catalog: user code too; and the functions of each.
     user_operators: frozenset[str] = frozenset()
+    operator_functions: dict[str, tuple[RelationName, ...]] = field(default_factory=dict)
     # Bare names of types outside pg_catalog (domains, enums, composites, extensions' types), each with its schemas.
     user_types: dict[str, tuple[str, ...]] = field(default_factory=dict)
     # Functions, operators and types of the extensions that are trusted to compute from their arguments alone; not in
@@ -181,6 +247,9 @@ class Catalog:
     # (schema, name) of types whose mere values run code of the user's: domains with such checks (a literal beside one
     # becomes one), sources of cast functions, types that such functions compare; and what is made of them.
     coded_types: frozenset[RelationName] = frozenset()
+    # (schema, name) of types → functions of the user's that run where their values are made or converted: checks of
+    # domains, casts; also of what is made of such types.
+    type_functions: dict[RelationName, tuple[RelationName, ...]] = field(default_factory=dict)
     # (schema, name) of types that a cast function of the user's leads to from one of the system's types.
     cast_types: frozenset[RelationName] = frozenset()
     # (schema, name) of domains whose checks run code of the user's, and of types made of such: a literal of one runs
@@ -195,6 +264,8 @@ class Catalog:
     utf8: bool = True
     # Every function name of pg_catalog: `(x).name` is a call of it wherever x has no field of that name.
     system_functions: frozenset[str] = frozenset()
+    # Those of them that give the same for the same arguments at any time and in any session.
+    constant_functions: frozenset[str] = frozenset()
     # The columns of the relations of pg_catalog and information_schema.
     system_columns: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
     # Functions of the user's (`schema.name`) that run whenever a table comes or goes: event triggers.

@@ -35,6 +35,10 @@ VOLATILE = words("""
     pg_jit_available pg_partition_ancestors pg_partition_tree random random_normal timeofday uuidv4 uuidv7
 """)
 
+# Whether a function outside of pg_catalog gives one value for each row and claims not to be volatile: the planner goes
+# by what functions claim.
+Steady = Callable[[ast.FuncCall], bool]
+
 # Functions of one row that give one value, the same for the same arguments within a statement.
 _SIMPLE = FUNCTIONS - AGGREGATES - WINDOWS - SET_RETURNING - VOLATILE
 
@@ -53,40 +57,52 @@ _KEEPING = (
 )  # fmt: skip
 
 
-def is_pulled_up(select: ast.SelectStmt) -> bool:
+def is_pulled_up(select: ast.SelectStmt, is_steady: Steady) -> bool:
     """Whether the planner surely merges that query into the one around it."""
     if select.op is not None and select.op != enums.SetOperation.SETOP_NONE:
         return False
     if not select.fromClause or any(getattr(select, name) for name in _KEEPING):
         return False
-    return all(map(_is_simple, below(select.targetList, into_queries=False))) and not _is_changing(select.targetList)
+    simple = all(_is_simple(node, is_steady) for node in below(select.targetList, into_queries=False))
+    return simple and not _is_changing(select.targetList, is_steady)
 
 
-def _is_simple(node: ast.Node) -> bool:
+def _is_simple(node: ast.Node, is_steady: Steady) -> bool:
     if isinstance(node, ast.FuncCall):
         aggregates = node.agg_order or node.agg_filter or node.over or node.agg_star or node.agg_distinct
-        return not aggregates and _own_name(node) in _SIMPLE
-    return isinstance(node, _SIMPLE_NODES)
+        return not aggregates and (_own_name(node) in _SIMPLE or is_steady(node))
+    return isinstance(node, _SIMPLE_NODES) and not _is_own_operator(node)
 
 
-def is_inlined(table: ast.CommonTableExpr, uses: int) -> bool:
+def is_inlined(table: ast.CommonTableExpr, uses: int, is_steady: Steady) -> bool:
     """Whether the planner surely merges that table of WITH, which is used so often, into the query that uses it."""
     if table.ctematerialized == enums.CTEMaterialize.CTEMaterializeAlways or uses > 1:
         return False
     locking = any(isinstance(node, ast.LockingClause) for node in below(table.ctequery))
-    return not locking and not _is_changing(table.ctequery)
+    return not locking and not _is_changing(table.ctequery, is_steady)
 
 
-def is_set_returning(value: Any) -> bool:
-    """Whether how many rows there are may depend on that output: functions of extensions are not known."""
+def is_set_returning(value: Any, is_steady: Steady) -> bool:
+    """Whether how many rows there are may depend on that output."""
     return any(
-        isinstance(node, ast.FuncCall) and _own_name(node) in (SET_RETURNING | {""})
+        isinstance(node, ast.FuncCall) and _own_name(node) in (SET_RETURNING | {""}) and not is_steady(node)
         for node in below(value, into_queries=False)
     )
 
 
-def _is_changing(node: Any) -> bool:
-    return any(isinstance(part, ast.FuncCall) and _own_name(part) in (VOLATILE | {""}) for part in below(node))
+def _is_changing(node: Any, is_steady: Steady) -> bool:
+    calls = (part for part in below(node) if isinstance(part, ast.FuncCall) or _is_own_operator(part))
+    return any(
+        not isinstance(part, ast.FuncCall) or (_own_name(part) in (VOLATILE | {""}) and not is_steady(part))
+        for part in calls
+    )
+
+
+def _is_own_operator(node: ast.Node) -> bool:
+    """An operator outside of pg_catalog, which definitions print with its schema: its function is not looked into."""
+    if not isinstance(node, ast.A_Expr):
+        return False
+    return [one.sval for one in node.name or ()][:-1] not in ([], ["pg_catalog"])
 
 
 def _own_name(call: ast.FuncCall) -> str:

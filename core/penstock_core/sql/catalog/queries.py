@@ -21,7 +21,7 @@ _TYPE_NAME = (
 
 _RELATIONS = """
 SELECT c.oid::text, n.nspname, c.relname, c.relkind,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
        EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
        c.relrowsecurity,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
@@ -61,6 +61,21 @@ ORDER BY c.oid, a.attnum
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
 )
 
+# Indexes that rows may be fetched by one after another, with the columns that decide in which order: those of the key,
+# of expressions and of the predicate (column 0 is the row as a whole). What is only included decides nothing.
+_INDEXES = """
+SELECT i.indrelid::text, k.relname, ARRAY(
+           SELECT number FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS key(number, place)
+           WHERE place <= i.indnkeyatts AND number > 0
+           UNION SELECT found[1]::int2
+           FROM regexp_matches(concat(i.indexprs::text, i.indpred::text), ':varattno ([0-9]+)', 'g') AS found),
+       i.indisclustered
+FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
+JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE OWN_RELATION AND pg_index_has_property(i.indexrelid, 'index_scan') IS NOT FALSE
+ORDER BY k.relname
+"""
+
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
 # What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
@@ -81,12 +96,12 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refob
 """
 
 # Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
-# when it is written to: checks, defaults, index expressions, partition keys.
+# when it is written to: checks, index expressions, partition keys; or (d) where a new row leaves a column out.
 _EXPRESSIONS = """
 WITH expression(relation, moment, classid, objid) AS (
     SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
     UNION ALL SELECT polrelid, 'r', 'pg_policy'::regclass, oid FROM pg_policy
-    UNION ALL SELECT f.adrelid, CASE WHEN a.attgenerated <> '' THEN 'r' ELSE 'w' END, 'pg_attrdef'::regclass, f.oid
+    UNION ALL SELECT f.adrelid, CASE WHEN a.attgenerated <> '' THEN 'r' ELSE 'd' END, 'pg_attrdef'::regclass, f.oid
               FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
     UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
     UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
@@ -129,7 +144,38 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 
 _SYSTEM_FUNCTIONS = """
-SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384
+SELECT p.proname, bool_and(p.provolatile = 'i') FROM pg_proc p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384 GROUP BY p.proname
+"""
+
+# Functions with their bodies, where the language is one that is read here.
+_ROUTINES = """
+SELECT n.nspname, p.proname, p.prokind, l.lanname,
+       CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN p.prosrc ELSE '' END, pg_get_function_sqlbody(p.oid),
+       p.provolatile, p.proretset, json_build_array(rn.nspname, r.typname),
+       (SELECT json_agg(json_build_array(coalesce(p.proargmodes[a.place], 'i'), coalesce(p.proargnames[a.place], ''),
+                                         an.nspname, t.typname) ORDER BY a.place)
+        FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS a(type, place)
+        JOIN pg_type t ON t.oid = a.type JOIN pg_namespace an ON an.oid = t.typnamespace),
+       pg_get_expr(p.proargdefaults, 0), p.proconfig, x.extname,
+       (SELECT json_agg(json_build_array(fn.nspname, f.proname)) FROM pg_aggregate g
+        JOIN pg_proc f ON f.oid IN (g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn,
+                                    g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn)
+        JOIN pg_namespace fn ON fn.oid = f.pronamespace WHERE g.aggfnoid = p.oid)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+JOIN pg_type r ON r.oid = p.prorettype JOIN pg_namespace rn ON rn.oid = r.typnamespace
+LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+LEFT JOIN pg_extension x ON x.oid = m.refobjid
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+   OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+"""
+
+# Triggers that are not switched off, but for those that keep foreign keys.
+_TRIGGERS = """
+SELECT t.tgrelid::text, n.nspname, p.proname, pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+ORDER BY t.tgrelid, t.tgname
 """
 
 _SYSTEM_COLUMNS = """
@@ -141,8 +187,10 @@ GROUP BY n.nspname, c.relname
 """
 
 _OPERATORS = """
-SELECT DISTINCT o.oprname, n.nspname, x.extname
+SELECT DISTINCT o.oprname, n.nspname, x.extname, fn.nspname, p.proname
 FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+LEFT JOIN pg_proc p ON p.oid = o.oprcode OR (p.oid IN (o.oprrest, o.oprjoin) AND p.oid >= 16384)
+LEFT JOIN pg_namespace fn ON fn.oid = p.pronamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid AND m.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE o.oid >= 16384
@@ -190,6 +238,22 @@ JOIN pg_type s ON s.oid = c.castsource JOIN pg_namespace sn ON sn.oid = s.typnam
 JOIN pg_type t ON t.oid = c.casttarget JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND m.deptype = 'e'
 WHERE p.oid >= 16384 AND m.objid IS NULL
+"""
+
+# Functions of the user's that turn something into a value of a type, or that into something else.
+_CONVERSIONS = """
+SELECT DISTINCT n.nspname, t.typname, fn.nspname, p.proname
+FROM (
+    SELECT k.contypid, CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+    FROM pg_constraint k JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+    LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+    WHERE k.contypid <> 0 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    UNION ALL SELECT castsource, castfunc FROM pg_cast WHERE castfunc >= 16384
+    UNION ALL SELECT casttarget, castfunc FROM pg_cast WHERE castfunc >= 16384
+) AS used(type, function)
+JOIN pg_type t ON t.oid = used.type JOIN pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_proc p ON p.oid = used.function JOIN pg_namespace fn ON fn.oid = p.pronamespace
+WHERE p.oid >= 16384 AND n.nspname <> 'pg_catalog'
 """
 
 # Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
@@ -269,20 +333,26 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
+    # What is compiled first takes seconds, what is asked milliseconds.
+    ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(CONSTRAINTS, 9)),
+    ("indexes", _document(_INDEXES, 4)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),
     ("coercions", _document(_COERCIONS, 4)),
     ("functions", _document(_FUNCTIONS, 3)),
-    ("system_functions", _document(_SYSTEM_FUNCTIONS, 1)),
+    ("routines", _document(_ROUTINES, 14)),
+    ("triggers", _document(_TRIGGERS, 4)),
+    ("system_functions", _document(_SYSTEM_FUNCTIONS, 2)),
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
-    ("operators", _document(_OPERATORS, 3)),
+    ("operators", _document(_OPERATORS, 5)),
     ("types", _document(_TYPES, 6)),
     ("type_oids", _document(_TYPE_OIDS, 3)),
     ("casts", _document(_CASTS, 5)),
+    ("conversions", _document(_CONVERSIONS, 4)),
     ("orders", _document(_ORDERS, 8)),
     ("events", _document(_EVENTS, 2)),
     ("settings", _document(_SETTINGS, 1)),

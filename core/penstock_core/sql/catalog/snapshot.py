@@ -14,12 +14,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, UNTRUSTED_EXTENSION_FUNCTIONS
-from penstock_core.sql.catalog.model import Cascade, Catalog, Column, ColumnName, Constraint, Relation, RelationName
+from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, is_trusted
+from penstock_core.sql.catalog.model import (
+    Argument,
+    Cascade,
+    Catalog,
+    Column,
+    ColumnName,
+    Constraint,
+    Index,
+    Relation,
+    RelationName,
+    Routine,
+    Trigger,
+)
 from penstock_core.sql.catalog.partitions import with_keys
 from penstock_core.sql.catalog.queries import STATEMENTS
 from penstock_core.sql.catalog.types import Types
@@ -36,14 +48,17 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
     ((search_path, version, encoding),) = rows["session"]
-    functions, extension_functions = _user_objects(rows["functions"])
-    operators, extension_operators = _user_objects(rows["operators"])
+    functions, extension_functions = _user_objects(rows["functions"], is_trusted)
+    operators, extension_operators = _user_objects((row[:3] for row in rows["operators"]), _is_trusted_operator)
     types = Types(rows)
+    routines = _routines(rows["routines"])
     return Catalog(
-        relations=_Reader(rows, types.coded).relations(),
+        relations=_Reader(rows, types.coded, routines, frozenset(operators)).relations(),
         search_path=tuple(search_path),
         user_functions=functions,
+        routines=routines,
         user_operators=frozenset(operators),
+        operator_functions=_operator_functions(rows["operators"]),
         user_types=_schemas((name, schema) for name, schema, *_ in rows["types"]),
         extension_functions=extension_functions,
         extension_operators=frozenset(extension_operators) - frozenset(operators),
@@ -52,8 +67,10 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         cast_types=types.cast,
         checked_types=types.checked,
         type_names={oid: (schema, name) for oid, schema, name in rows["type_oids"]},
+        type_functions=types.functions,
         implicit_cast=types.implicit_cast,
-        system_functions=frozenset(name for (name,) in rows["system_functions"]),
+        system_functions=frozenset(name for name, _ in rows["system_functions"]),
+        constant_functions=frozenset(name for name, constant in rows["system_functions"] if constant),
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
         event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
@@ -69,9 +86,17 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
 class _Reader:
     """Puts relations together from rows that name them by oid."""
 
-    def __init__(self, rows: Mapping[str, Rows], coded: frozenset[RelationName]) -> None:
+    def __init__(
+        self,
+        rows: Mapping[str, Rows],
+        coded: frozenset[RelationName],
+        routines: dict[RelationName, tuple[Routine, ...]],
+        operators: frozenset[str],
+    ) -> None:
         self._rows = rows
         self._coded = coded
+        self._routines = routines
+        self._operators = operators
         self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
         self._oids = {name: oid for oid, name in self._names.items()}
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
@@ -97,8 +122,11 @@ class _Reader:
         self._inheritance()
         self._generated()
         parents = self._parents()
+        indexes = self._indexes()
         calls = self._calls("r")
         write_calls = self._calls("w")
+        default_calls = self._calls("d")
+        fired = self._triggers()
         columns = self._columns()
         result: dict[RelationName, Relation] = {}
         for oid, schema, name, kind, triggers, rules, security, definition, policies, barrier in self._rows[
@@ -112,14 +140,18 @@ class _Reader:
                 columns=columns.get(oid, ()),
                 primary_key=keys.get(oid, ()),
                 constraints=tuple(constraints.get(oid, ())),
+                indexes=tuple(indexes.get(oid, ())),
                 referenced=frozenset(self._referenced[oid]),
                 parents=tuple(parents.get(oid, ())),
                 reads=reads,
                 filters=reads,
                 sources=sources,
+                definition=definition or "",
                 hazards=tuple(hazard for text in (definition, policies) if text for hazard in hazards(text)),
                 calls=calls.get(oid, ()),
                 write_calls=write_calls.get(oid, ()),
+                default_calls=default_calls.get(oid, ()),
+                triggers=tuple(fired.get(oid, ())),
                 cascades=tuple(self._cascades[oid]),
                 passes_on=kind == "v" and passes_on(definition),
                 has_triggers=triggers,
@@ -176,6 +208,14 @@ class _Reader:
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints
 
+    def _indexes(self) -> dict[str, list[Index]]:
+        indexes: dict[str, list[Index]] = defaultdict(list)
+        for oid, name, numbers, clustered in self._rows["indexes"]:
+            attributes = self._attributes[oid]
+            keys = attributes.values() if 0 in numbers else [attributes[one] for one in numbers if one in attributes]
+            indexes[oid].append(Index(name, frozenset(keys), clustered))
+        return indexes
+
     def _copy_both_ways(self, left: tuple[str, str], right: tuple[str, str]) -> None:
         one, other = (*self._names[left[0]], left[1]), (*self._names[right[0]], right[1])
         for target, source in ((one, other), (other, one)):
@@ -207,16 +247,22 @@ class _Reader:
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)
         for oid, when, schema, name, extension in self._rows["calls"]:
-            if when == moment and extension not in TRUSTED_EXTENSIONS:
+            if when == moment and not is_trusted(extension, name):
                 calls[oid].add(f"{schema}.{name}")
         for oid, when, schema, name in self._rows["coercions"]:
             if when == moment and (schema, name) in self._coded:
-                calls[oid].add(f"{schema}.{name}")
-        for _, _, _, table, table_schema, name, schema, extension in self._rows["orders"]:
+                calls[oid].add(f"type {schema}.{name}")
+        for _, _, _, table, table_schema, name, schema, extension in self._rows["orders"] if moment != "d" else ():
             if table is not None and extension not in TRUSTED_EXTENSIONS:
                 # An index compares by them, whether it is read or written to.
-                calls[self._oids.get((table_schema, table), "")].add(f"{schema}.{name}")
+                calls[self._oids.get((table_schema, table), "")].add(f"index order {schema}.{name}")
         return {oid: tuple(sorted(names)) for oid, names in calls.items()}
+
+    def _triggers(self) -> dict[str, list[Trigger]]:
+        fired: dict[str, list[Trigger]] = defaultdict(list)
+        for oid, schema, name, definition in self._rows["triggers"]:
+            fired[oid].append(Trigger((schema, name), definition))
+        return fired
 
     def _reads(self, oid: str, wanted: str) -> tuple[frozenset[ColumnName], frozenset[RelationName]]:
         """What the view's definition (v) or the row security policies (p) of that relation read."""
@@ -240,7 +286,9 @@ class _Reader:
         finished = dict(relations)
         # What may fail in a view fails in those over it too, so these come later.
         for key in _inner_first({key: sources & definitions.keys() for key, (_, sources) in reads.items()}):
-            finished[key] = _view(relations[key], definitions[key][1], *reads[key], Catalog(relations=finished))
+            finished[key] = _view(
+                relations[key], definitions[key][1], *reads[key], Catalog(relations=finished, routines=self._routines)
+            )
         return finished
 
 
@@ -308,13 +356,51 @@ def _everything(view: Relation, sources: Iterable[RelationName], relations: Mapp
     )
 
 
-def _user_objects(rows: Rows) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+def _routines(rows: Rows) -> dict[RelationName, tuple[Routine, ...]]:
+    found: dict[RelationName, list[Routine]] = defaultdict(list)
+    for schema, name, kind, language, source, parsed, volatility, returns_set, returns, arguments, *rest in rows:
+        defaults, settings, extension, parts = rest
+        routine = Routine(
+            schema=schema,
+            name=name,
+            kind=kind,
+            language=language,
+            source=source,
+            parsed=parsed or "",
+            volatility=volatility,
+            returns_set=returns_set,
+            returns=(returns[0], returns[1]),
+            arguments=tuple(Argument(mode, called, (place, of)) for mode, called, place, of in arguments or ()),
+            defaults=defaults or "",
+            settings=tuple(settings or ()),
+            extension=extension,
+            parts=tuple((place, called) for place, called in parts or ()),
+        )
+        found[schema, name].append(routine)
+    return {key: tuple(overloads) for key, overloads in found.items()}
+
+
+def _operator_functions(rows: Rows) -> dict[str, tuple[RelationName, ...]]:
+    """Operator's bare name → the functions that it runs, but for those of trusted extensions."""
+    found: dict[str, set[RelationName]] = defaultdict(set)
+    for operator, _, extension, schema, name in rows:
+        if extension not in TRUSTED_EXTENSIONS and name is not None:
+            found[operator].add((schema, name))
+    return {operator: tuple(sorted(functions)) for operator, functions in found.items()}
+
+
+def _is_trusted_operator(extension: str | None, _: str) -> bool:
+    return extension in TRUSTED_EXTENSIONS
+
+
+def _user_objects(
+    rows: Iterable[list[Any]], good: Callable[[str | None, str], bool]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
     own: list[tuple[str, str]] = []
     trusted: list[tuple[str, str]] = []
     for name, schema, extension in rows:
-        good = extension in TRUSTED_EXTENSIONS and name not in UNTRUSTED_EXTENSION_FUNCTIONS
-        (trusted if good else own).append((name, schema))
+        (trusted if good(extension, name) else own).append((name, schema))
     return _schemas(own), _schemas(trusted)
 
 

@@ -4,9 +4,10 @@ A row that is only changed in another column is checked again as a whole: by eve
 and (unless the change stays within its page) by every index expression and predicate. What these gave when the row was
 stored they give again, but where they depend on the session's settings: `extra_float_digits` changes the text of a
 float, `TimeZone` an age, though both functions are marked immutable. Of each row's expression this module therefore
-asks whether it is steady: the same at any time and in any session.
+asks whether it is steady: the same at any time and in any session. Functions of the database's own never count as
+steady: they may have been replaced since.
 
-What the answers mean for a statement is decided in `penstock_core.sql.analysis.write_targets`.
+What the answers mean for a statement is decided in `penstock_core.sql.authorize.write_targets`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _FREE_OF_SETTINGS = """
      AND NODES !~ ':(funcid|opfuncid) 0[ }]' AND NOT EXISTS (
          SELECT FROM regexp_matches(NODES, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called
          JOIN pg_proc p ON p.oid = called[1]::oid
-         WHERE p.provolatile <> 'i' OR p.prorettype = 'cstring'::regtype OR p.oid IN (SENSITIVE)))
+         WHERE p.provolatile <> 'i' OR p.prorettype = 'cstring'::regtype OR p.oid IN (SENSITIVE)
+            OR (p.oid >= 16384 AND NOT EXISTS (
+                SELECT FROM pg_depend e
+                WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'))))
 """.replace("SENSITIVE", ", ".join(f"to_regprocedure('{signature}')::oid" for signature in SETTING_SENSITIVE))
 
 # Whether an expression (its text, of one or more parts) gives the same in any session. Where it makes a value of a

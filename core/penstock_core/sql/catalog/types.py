@@ -22,6 +22,7 @@ class Types:
 
     def __init__(self, rows: Mapping[str, Rows]) -> None:
         self._types, self._casts, self._orders = rows["types"], rows["casts"], rows["orders"]
+        self._conversions = rows.get("conversions", [])
         # Of domains, arrays, ranges and rows: the types they are made of.
         self._parts: dict[RelationName, set[RelationName]] = {
             (schema, name): {(part_schema, part) for part_schema, part in parts}
@@ -85,6 +86,22 @@ class Types:
             safe |= fresh
             grown = bool(fresh)
         return frozenset(safe - self.coded)
+
+    @property
+    def functions(self) -> dict[RelationName, tuple[RelationName, ...]]:
+        """The functions of the user's that run where a value of each type is made or turned into another."""
+        found: dict[RelationName, set[RelationName]] = {}
+        for type_schema, type_name, schema, name in self._conversions:
+            found.setdefault((type_schema, type_name), set()).add((schema, name))
+        grown = True
+        while grown:
+            grown = False
+            for key, parts in self._parts.items():
+                fresh = set[RelationName]().union(*(found.get(part, ()) for part in parts)) - found.get(key, set())
+                if fresh:
+                    found.setdefault(key, set()).update(fresh)
+                    grown = True
+        return {key: tuple(sorted(functions)) for key, functions in found.items()}
 
     @property
     def cast(self) -> frozenset[RelationName]:

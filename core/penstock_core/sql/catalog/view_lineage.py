@@ -152,7 +152,7 @@ class _Reader:
         else:
             outputs = self._select(select, scope)
         self._filter((select.sortClause, select.limitCount, select.limitOffset), scope, outputs)
-        if not is_pulled_up(select):
+        if not is_pulled_up(select, self.is_steady):
             self.compute(outputs)
         return outputs
 
@@ -163,10 +163,17 @@ class _Reader:
             if (clause is not None and clause.recursive) or table.search_clause or table.cycle_clause:
                 raise _NotUnderstood
             outputs = self.query(table.ctequery, _Scope([], around.parent, dict(tables)))
-            if not is_inlined(table, self._uses[table.ctename or ""]):
+            if not is_inlined(table, self._uses[table.ctename or ""], self.is_steady):
                 self.compute(outputs)
             tables[table.ctename] = _renamed(outputs, table.aliascolnames)
         return tables
+
+    def is_steady(self, call: ast.FuncCall) -> bool:
+        """Whether a function outside of pg_catalog gives one value for each row and claims not to be volatile."""
+        *schema, name = [part.sval or "" for part in call.funcname or () if isinstance(part, ast.String)]
+        overloads = self._catalog.routines.get((schema[0], name), ()) if schema else ()
+        plain = all(one.kind == "f" and one.volatility != "v" and not one.returns_set for one in overloads)
+        return bool(overloads) and plain
 
     def compute(self, outputs: Iterable[_Output]) -> None:
         """These are computed whether asked for or not."""
@@ -221,7 +228,7 @@ class _Reader:
             found = self._column(value, scope)
             return [replace(found, name=target.name or found.name)]
         derived = self._derived(value, scope)
-        if is_set_returning(value):
+        if is_set_returning(value, self.is_steady):
             self.filters |= derived
         risky = self._risky(value, scope) if cannot_fail(value, self._types(scope)) else derived
         return [_Output(target.name or "?column?", derived, risky=risky)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
 from penstock_core.resources.vocabulary import column_parts
+from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.order_hazards import OrderHazards, order_hazards, undecided_views
+from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
 from penstock_core.sql.syntax.type_names import name_parts
 
@@ -25,6 +29,8 @@ class Governed:
     unreadable: dict[RelationName, str]
     # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
     disarmed: frozenset[RelationName] = frozenset()
+    # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
+    hazards: OrderHazards = field(default_factory=OrderHazards)
 
     @property
     def masked(self) -> bool:
@@ -35,6 +41,39 @@ class Governed:
     def free(self) -> bool:
         """Whether the identity may do anything in the database, code of its own included."""
         return not (self.masked or self.policies.missing or self.policies.guards)
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The functions of the database's own, those that the policies vouch for taken at their word."""
+        return Functions(self.catalog, attested(self.policies))
+
+    @cached_property
+    def own_calls(self) -> OwnCalls:
+        """What the order of rows needs to know about these functions."""
+        return OwnCalls(self.functions)
+
+    @cached_property
+    def calling(self) -> dict[RelationName, tuple[str, ...]]:
+        """Of each relation whose reading runs functions of the database's own, also through views: their names."""
+        found: dict[RelationName, tuple[str, ...]] = {}
+        for relation in self.catalog.relations.values():
+            names: dict[str, None] = {}
+            seen, pending = {relation.key}, [relation.key]
+            while pending:
+                one = self.catalog.relations.get(pending.pop())
+                if one is not None:
+                    names.update(dict.fromkeys(one.calls))
+                    fresh = sorted({*one.sources, *self.children.get(one.key, ())} - seen)
+                    seen.update(fresh)
+                    pending.extend(fresh)
+            if names:
+                found[relation.key] = tuple(names)
+        return found
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What leads to relations that functions may not read unseen."""
+        return Reach(self.catalog, self._relations | self.unreadable.keys() | self.disarmed)
 
     @cached_property
     def denied_functions(self) -> dict[str, Rule]:
@@ -131,6 +170,7 @@ class Governed:
             or relation.has_triggers
             or relation.has_rules
             or relation.write_calls
+            or relation.default_calls
         )
 
     def runs_code(self, key: RelationName) -> bool:
@@ -149,13 +189,22 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     columns = close(_named(policies, catalog), catalog)
     if not columns:
         return Governed(policies, catalog, columns, {})
-    unreadable = _unreadable(columns, catalog)
+    hazards = order_hazards(columns, catalog) if policies.row_order == "complete" else OrderHazards()
     disarmed = frozenset(
         relation.key
         for relation in catalog.relations.values()
         if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
     )
-    return Governed(policies, catalog, columns, unreadable, disarmed)
+    functions = Functions(catalog, attested(policies))
+    undecided = undecided_views(hazards, catalog, OwnCalls(functions))
+    unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
+    return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
+
+
+def attested(policies: PolicySet) -> frozenset[RelationName]:
+    """The functions that the policies vouch for, by schema and name."""
+    parts = [tuple(name.split(".")) for name, _ in policies.allow_functions]
+    return frozenset((one[0], one[1]) for one in parts if len(one) == 2)
 
 
 def is_coded(column: Column, catalog: Catalog) -> bool:
@@ -164,12 +213,18 @@ def is_coded(column: Column, catalog: Catalog) -> bool:
 
 
 def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
-    """In words, each masked column whose type its mask does not fit, so that it is masked as null."""
+    """In words, what policies name and does not fit the database: each masked column whose type its mask is not for, so
+    that it is masked as null, and each allowed function that does not exist.
+    """
     writer = MaskWriter(b"")
     found: set[str] = set()
     for policies in (policy.enforced, policy.observed):
         if policies is None:
             continue
+        for function, rule in policies.allow_functions:
+            schema, _, name = function.partition(".")
+            if (schema, name) not in catalog.routines:
+                found.add(f"policy {rule.policy} allows the function {function} ({rule.path}), which does not exist")
         for (schema, table, name), mask in govern(policies, catalog).columns.items():
             column = catalog.relations[schema, table].column(name)
             if column is not None and not writer.fits(mask, column):
@@ -177,6 +232,23 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
                     f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.title} of policy "
                     f"{mask.rule.policy} ({mask.rule.path}) does not fit; it is masked as null"
                 )
+    return tuple(sorted(found))
+
+
+def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each index, partition key and view by which masked values may decide the order of rows."""
+    found: set[str] = set()
+    for policies in (policy.enforced, policy.observed):
+        if policies is None:
+            continue
+        open_order = policies.row_order == "unspecified"
+        what = (
+            "rowOrder is unspecified, so rows may tell it"
+            if open_order
+            else "statements that read it are sorted further"
+        )
+        hazards = order_hazards(close(_named(policies, catalog), catalog), catalog)
+        found.update(f"{why}; {what}" for why in hazards.own)
     return tuple(sorted(found))
 
 
@@ -197,30 +269,53 @@ def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
     return named
 
 
-def _unreadable(columns: dict[ColumnName, Mask], catalog: Catalog) -> dict[RelationName, str]:
-    """Relations whose rows are chosen by masked values, or that run code of the user's, and views over such."""
-    reasons: dict[RelationName, str] = {}
+def _unreadable(
+    columns: dict[ColumnName, Mask],
+    catalog: Catalog,
+    functions: Functions,
+    disarmed: frozenset[RelationName],
+    undecided: Mapping[RelationName, str],
+) -> dict[RelationName, str]:
+    """Relations whose rows are chosen by masked values, or that run code of the user's which is not harmless, and views
+    over such.
+    """
+    reasons = dict(undecided)
     for relation in catalog.relations.values():
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
-    for relation in catalog.relations.values():
-        for whole in _ancestors(relation, catalog) if relation.calls else ():
-            reasons.setdefault(
-                whole, f"it holds the rows of {relation.schema}.{relation.name}, and {_calling(relation)}"
-            )
+    masked = disarmed | {(schema, name) for schema, name, _ in columns}
     grown = True
     while grown:
-        fresh = {
+        # Whether a function is harmless depends on what it reads.
+        reach = Reach(catalog, masked | reasons.keys())
+        fresh = dict(_calling(catalog, functions, reach, reasons))
+        fresh |= {
             relation.key: f"it reads {'.'.join(source)}, which can't be read either ({reasons[source]})"
             for relation in catalog.relations.values()
             if relation.key not in reasons
             for source in sorted(relation.sources)
             if source in reasons
         }
-        reasons.update(fresh)
-        grown = bool(fresh)
+        grown = not fresh.keys() <= reasons.keys()
+        reasons = {**fresh, **reasons}
     return reasons
+
+
+def _calling(
+    catalog: Catalog, functions: Functions, reach: Reach, reasons: Mapping[RelationName, str]
+) -> Iterator[tuple[RelationName, str]]:
+    """Relations that run code of the database's own when they are read, and those that hold their rows."""
+    for relation in catalog.relations.values():
+        called = next((name for name in relation.calls if computing(name, functions, reach)), None)
+        if called is None:
+            continue
+        reason = f"reading it calls {called}, code of the database's own that could read masked columns"
+        if relation.key not in reasons:
+            yield relation.key, reason
+        for whole in _ancestors(relation, catalog):
+            if whole not in reasons:
+                yield whole, f"it holds the rows of {relation.schema}.{relation.name}, and {reason}"
 
 
 def _coded_read(relation: Relation, catalog: Catalog) -> str | None:
@@ -246,11 +341,7 @@ def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | N
         )
     if relation.hazards:
         return f"its definition uses {relation.hazards[0]}, which could show masked values"
-    return _calling(relation) if relation.calls else None
-
-
-def _calling(relation: Relation) -> str:
-    return f"reading it calls {relation.calls[0]}, code of the database's own that could read masked columns"
+    return None
 
 
 def _ancestors(relation: Relation, catalog: Catalog) -> Iterator[RelationName]:

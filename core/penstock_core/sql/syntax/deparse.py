@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pglast import ast
+from pglast import ast, enums
+from pglast.printers import node_printer
 from pglast.stream import RawStream
 
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import means
-from penstock_core.sql.syntax.expression_printer import Unprintable
+from penstock_core.sql.syntax.expression_printer import Unprintable, quoted
 from penstock_core.sql.syntax.printer import Printer
 
 # What is printed for the n-th subquery; a relation of that name in a client's text is told apart by where it stands.
@@ -39,6 +40,20 @@ def deparse(statements: Sequence[ast.Node], known: Mapping[int, str] | None = No
                 "the statement can't be written again in a way that surely means the same", "write it plainly"
             )
     return text
+
+
+@node_printer(ast.SortBy, override=True)
+def _sort_by(node: ast.SortBy, output: RawStream) -> None:
+    """ORDER BY … USING with an operator that has a schema, which pglast itself prints without its OPERATOR()."""
+    output.print_node(node.node)
+    if node.sortby_dir == enums.SortByDir.SORTBY_USING:
+        *schema, name = [one.sval for one in node.useOp or ()]
+        output.write(f" USING OPERATOR({quoted(schema[0])}.{name})" if schema else f" USING {name}")
+    elif node.sortby_dir != enums.SortByDir.SORTBY_DEFAULT:
+        output.write(" ASC" if node.sortby_dir == enums.SortByDir.SORTBY_ASC else " DESC")
+    if node.sortby_nulls != enums.SortByNulls.SORTBY_NULLS_DEFAULT:
+        first = node.sortby_nulls == enums.SortByNulls.SORTBY_NULLS_FIRST
+        output.write(f" NULLS {'FIRST' if first else 'LAST'}")
 
 
 def _printed(trees: tuple[ast.Node, ...], known: Mapping[int, str]) -> str | None:

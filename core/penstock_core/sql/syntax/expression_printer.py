@@ -244,7 +244,9 @@ class ExpressionPrinter(ABC):
 
     def sort(self, node: ast.SortBy) -> str:
         if node.useOp:
-            raise Unprintable("ORDER BY … USING")
+            *schema, name = [one.sval for one in node.useOp]
+            using = f"OPERATOR({quoted(schema[0])}.{name})" if schema else name
+            return f"{self.operand(node.node)} USING {using}{_NULLS[known(node.sortby_nulls)]}"
         return self.operand(node.node) + _ORDERS[known(node.sortby_dir)] + _NULLS[known(node.sortby_nulls)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.core.sql.test_governor import table, text_column
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskKind, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog.model import Catalog, Column, Relation
+from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine
 from penstock_core.sql.masking.masked_columns import govern, misfits
 from penstock_core.sql.masking.propagation import close
 
@@ -152,3 +152,13 @@ def test_misfits_are_told_in_words() -> None:
         "it is masked as null",
     )
     assert misfits(EffectivePolicy("shop", None, None), world) == ()
+
+
+def test_functions_that_do_not_exist_are_told_in_words() -> None:
+    known = Routine("app", "slugify", "f", "sql", "SELECT 1")
+    world = replace(catalog(PEOPLE), routines={("app", "slugify"): (known,)})
+    rule = Rule("support", "allowFunctions")
+    listed = replace(policies(), allow_functions=(("app.slugify", rule), ("app.slug", rule)))
+    assert misfits(EffectivePolicy("shop", listed, None), world) == (
+        "policy support allows the function app.slug (allowFunctions), which does not exist",
+    )

@@ -228,6 +228,7 @@ def from_a_foreign_key(relation: Relation, column: Column, source: tuple[str, st
 # Of the rows of tables, those that keep the twins alike; `tests/core/sql/authorize/test_text.py` has all of them.
 KINDS = text.MASKED.keys() - {
     references.FormerFunction,
+    references.ParameterType,
     references.RowChoice,
     references.Sample,
     references.Unclaimed,

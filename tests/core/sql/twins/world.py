@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -359,21 +360,24 @@ def _seen(result: pq.abc.PGresult, copied: bytes, reduced: bool) -> Seen:
     return Seen(sqlstate, message, (result.command_status or b"").decode(), columns, rows)
 
 
-def make_twins(server: EmbeddedPostgres) -> Twins:
+def make_twins(
+    server: EmbeddedPostgres, name: str = "twin", schema: str = SCHEMA, more: Callable[[str], str] = lambda _: ""
+) -> Twins:
+    """Twins by that name; `more` fills what else the schema has, for each twin."""
     # Of one template, so that even the object ids are the same.
-    server.psql("CREATE DATABASE twin_template")
-    server.psql(SCHEMA, "twin_template")
-    server.psql(world_stored.SCHEMA, "twin_template")
+    server.psql(f"CREATE DATABASE {name}_template")
+    server.psql(schema, f"{name}_template")
+    server.psql(world_stored.SCHEMA, f"{name}_template")
     urls = {}
     for twin in PEOPLE:
-        name = f"twin_{twin}"
-        server.psql(f"CREATE DATABASE {name} TEMPLATE twin_template")
-        server.psql(fill(twin), name)
+        own = f"{name}_{twin}"
+        server.psql(f"CREATE DATABASE {own} TEMPLATE {name}_template")
+        server.psql(f"{fill(twin)}\n{more(twin)}", own)
         for version, newer in (*NEWER.items(), *world_stored.NEWER.items()):
             if server.version >= version:
-                server.psql(newer, name)
-        server.psql(world_stored.fill(twin, server.version), name)
-        urls[twin] = server.url(name)
+                server.psql(newer, own)
+        server.psql(world_stored.fill(twin, server.version), own)
+        urls[twin] = server.url(own)
     return Twins(urls["left"], urls["right"], read_catalog(urls["left"]))
 
 

@@ -1,0 +1,140 @@
+"""Which relations have an order hazard, and why: masked values may decide in which order their rows come.
+
+What is done about it is in `order_completion.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+
+from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
+from penstock_core.sql.masking.order_completion import Leaf
+from penstock_core.sql.masking.order_sensitivity import OwnCalls
+from penstock_core.sql.masking.order_writes import leaves_order_open
+from penstock_core.sql.refusal import Refused
+from penstock_core.sql.syntax.walk import below
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHazards:
+    """The relations with a hazard, by what masks there are."""
+
+    masked: frozenset[ColumnName] = frozenset()
+    # Of each relation the reasons, in words: its own, or those of what it shows.
+    reasons: Mapping[RelationName, tuple[str, ...]] = field(default_factory=dict)
+    # What is worth telling: the relations' own reasons alone.
+    own: tuple[str, ...] = ()
+    parents: frozenset[RelationName] = frozenset()
+
+    def leaf(self, relation: Relation, *, only: bool = False) -> Leaf:
+        """The relation as a statement reads it; `only`: without the rows of those that inherit from it."""
+        return Leaf(relation, relation.key in self.reasons, self._key(relation, only))
+
+    def _key(self, relation: Relation, only: bool) -> tuple[str, ...]:
+        """Its primary key, or else unique columns that are never null, none of them masked."""
+        if relation.kind == "r" and relation.key in self.parents and not only:
+            # It is unique in each of the tables alone.
+            return ()
+        unique = [one.columns for one in relation.constraints if one.kind == "u" and one.validated]
+        for columns in (relation.primary_key, *sorted(map(sorted, unique))):
+            found = [relation.column(name) for name in columns]
+            whole = all(one is not None and (one.not_null or columns is relation.primary_key) for one in found)
+            if columns and whole and not any((*relation.key, name) in self.masked for name in columns):
+                return tuple(columns)
+        return ()
+
+
+def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog) -> OrderHazards:
+    """The relations whose rows may come in an order that masked columns decide."""
+    here: dict[RelationName, set[str]] = defaultdict(set)
+    for schema, table, name in masked:
+        here[schema, table].add(name)
+    reasons: dict[RelationName, tuple[str, ...]] = {}
+    for relation in catalog.relations.values():
+        read = relation.reads & masked.keys() if relation.definition else frozenset()
+        if own := _own_reasons(relation, here.get(relation.key, set()), read):
+            reasons[relation.key] = own
+    own = tuple(sorted(why for found in reasons.values() for why in found))
+    grown = bool(reasons)
+    while grown:
+        fresh: dict[RelationName, tuple[str, ...]] = {}
+        for relation in catalog.relations.values():
+            if relation.key in reasons:
+                why = (f"it holds the rows of {_dotted(relation.key)} ({reasons[relation.key][0]})",)
+                fresh.update(dict.fromkeys(relation.parents, why))
+            elif relation.kind in ("v", "m") and (known := sorted(relation.sources & reasons.keys())):
+                fresh[relation.key] = (f"it reads {_dotted(known[0])} ({reasons[known[0]][0]})",)
+        fresh = {name: why for name, why in fresh.items() if name not in reasons and name in catalog.relations}
+        reasons.update(fresh)
+        grown = bool(fresh)
+    parents = frozenset(name for relation in catalog.relations.values() for name in relation.parents)
+    return OrderHazards(frozenset(masked), reasons, own, parents)
+
+
+def _own_reasons(relation: Relation, here: Collection[str], read: Collection[ColumnName]) -> tuple[str, ...]:
+    """Why the relation itself has a hazard: its masked columns are `here`, those that its definition reads `read`."""
+    place = _dotted(relation.key)
+    found = []
+    for index in relation.indexes:
+        for name in sorted(index.columns.intersection(here))[:1]:
+            how = "has clustered" if index.clustered else "orders"
+            found.append(f"index {index.name} {how} {place} by its masked column {name}")
+    for constraint in relation.constraints:
+        for name in sorted(constraint.columns.intersection(here))[:1] if constraint.kind == "k" else ():
+            found.append(f"{place} is partitioned by its masked column {name}")
+    if read and _has_windows(relation.definition):
+        found.append(f"{place} comes in the order of its window functions, which read {_dotted(min(read))}, masked")
+    return tuple(found)
+
+
+def undecided_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> dict[RelationName, str]:
+    """Views whose rows or values depend on the order of what they read, and why they can't be read: no statement can
+    complete the order inside of them.
+    """
+    found: dict[RelationName, str] = {}
+    for relation in catalog.relations.values():
+        known = sorted(relation.sources & hazards.reasons.keys()) if relation.kind in ("v", "m") else []
+        if known and _is_open(relation, hazards, catalog, own):
+            found[relation.key] = (
+                f"which rows it shows, or their values, depend on the order in which {_dotted(known[0])} is read, which"
+                f" masked columns may decide: {hazards.reasons[known[0]][0]}"
+            )
+    return found
+
+
+def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> bool:
+    tree = _parsed(view.definition)
+    if tree is None:
+        return True
+    leaves: dict[int, Leaf] = {}
+    for node in below(tree):
+        if isinstance(node, ast.RangeVar) and node.schemaname:
+            relation = catalog.relations.get((node.schemaname, node.relname or ""))
+            if relation is not None:
+                leaves[id(node)] = hazards.leaf(relation, only=not node.inh)
+    try:
+        return leaves_order_open(tree, leaves, own)
+    except (Refused, RecursionError):
+        return True
+
+
+def _has_windows(definition: str) -> bool:
+    return "OVER" in definition and any(isinstance(node, ast.WindowDef) for node in below(_parsed(definition)))
+
+
+def _parsed(definition: str) -> ast.SelectStmt | None:
+    try:
+        (statement,) = parse_sql(definition)
+    except (ParseError, ValueError):
+        return None
+    return statement.stmt if isinstance(statement.stmt, ast.SelectStmt) else None
+
+
+def _dotted(name: tuple[str, ...]) -> str:
+    return ".".join(name)

@@ -1,0 +1,103 @@
+"""The nodes that put rows into an order: sort keys, and queries around queries. When they are needed is decided in
+`order_completion.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pglast import ast, enums, parse_sql
+
+# What a constant holds.
+CONSTANTS = (ast.Integer, ast.Float, ast.Boolean, ast.String, ast.BitString)
+
+# The name of what is put around a client's query or statement; it hides nothing of the client's.
+AROUND = "penstock_rows"
+
+
+def own_nodes(node: Any) -> Iterator[Any]:
+    """The node and all below it, without what is inside of queries."""
+    if isinstance(node, tuple):
+        for part in node:
+            yield from own_nodes(part)
+    elif isinstance(node, ast.Node):
+        yield node
+        if not isinstance(node, ast.SelectStmt):
+            for name in node:
+                yield from own_nodes(getattr(node, name))
+
+
+def column(source: str, name: str) -> ast.ColumnRef:
+    """That column of that source."""
+    return ast.ColumnRef(fields=(ast.String(sval=source), ast.String(sval=name)))
+
+
+def by_place(place: int) -> ast.SortBy:
+    """Ascending by the output column of that number, from 1."""
+    return by(ast.A_Const(isnull=False, val=ast.Integer(ival=place)))
+
+
+def by(value: ast.Node) -> ast.SortBy:
+    """Ascending by that value."""
+    return ast.SortBy(
+        node=value,
+        sortby_dir=enums.SortByDir.SORTBY_DEFAULT,
+        sortby_nulls=enums.SortByNulls.SORTBY_NULLS_DEFAULT,
+    )
+
+
+def by_image(source: str) -> ast.SortBy:
+    """By all that the source's rows hold, byte by byte: of any type, and equal only where nothing differs."""
+    row = ast.RowExpr(
+        args=(ast.ColumnRef(fields=(ast.String(sval=source), ast.A_Star())),),
+        row_format=enums.CoercionForm.COERCE_EXPLICIT_CALL,
+    )
+    return ast.SortBy(
+        node=row,
+        sortby_dir=enums.SortByDir.SORTBY_USING,
+        sortby_nulls=enums.SortByNulls.SORTBY_NULLS_DEFAULT,
+        useOp=(ast.String(sval="pg_catalog"), ast.String(sval="*<")),
+    )
+
+
+def sorted_source(item: ast.Node, name: str, order: tuple[ast.SortBy, ...], *, fenced: bool) -> ast.RangeSubselect:
+    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below."""
+    query = _query("SELECT * FROM penstock_rows OFFSET 0" if fenced else "SELECT * FROM penstock_rows")
+    query.fromClause = (item,)
+    query.sortClause = order
+    return ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=name))
+
+
+def put_around(select: ast.SelectStmt) -> None:
+    """Make a set operation a subquery of itself, so that its rows can be sorted by more than output columns."""
+    inner = _query("SELECT")
+    for part in ("op", "all", "larg", "rarg"):
+        setattr(inner, part, getattr(select, part))
+    outer = _query("SELECT * FROM penstock_rows")
+    select.op, select.all, select.larg, select.rarg = outer.op, outer.all, None, None
+    inner.targetList = None
+    select.targetList = outer.targetList
+    select.fromClause = (ast.RangeSubselect(lateral=False, subquery=inner, alias=ast.Alias(aliasname=AROUND)),)
+    select.sortClause = (*(select.sortClause or ()), by_image(AROUND))
+
+
+def returned_in_order(statement: Any) -> ast.SelectStmt:
+    """The rows that a statement which writes returns, sorted: the statement becomes a table of WITH."""
+    outer = _query("WITH penstock_rows AS (SELECT) SELECT * FROM penstock_rows")
+    clause: Any = outer.withClause
+    clause.ctes[0].ctequery = statement
+    if statement.withClause is not None:
+        clause.recursive = statement.withClause.recursive
+        clause.ctes = (*(statement.withClause.ctes or ()), clause.ctes[0])
+        statement.withClause = None
+    outer.sortClause = (by_image(AROUND),)
+    return outer
+
+
+def _query(text: str) -> ast.SelectStmt:
+    """Fresh nodes, every field as the parser sets it."""
+    query = parse_sql(text)[0].stmt
+    if not isinstance(query, ast.SelectStmt):  # pragma: no cover - the texts are all above
+        raise TypeError(type(query).__name__)
+    return query

@@ -1,0 +1,116 @@
+"""Which functions give something else when rows come in another order: data, by name, and the types that are exact.
+
+What is done about them is in `order_completion.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pglast import ast
+
+from penstock_core.sql.allowlists.functions import AGGREGATES
+from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.catalog.functions import Functions
+
+# Aggregates that any order of the same rows gives the same result.
+_ORDERLESS = words("""
+    bit_and bit_or bit_xor bool_and bool_or count every max min mode percentile_cont percentile_disc range_agg
+    range_intersect_agg regr_count
+""")
+# So do these of what adds up exactly, not of floating point numbers.
+SUMS = words("avg stddev stddev_pop stddev_samp sum var_pop var_samp variance")
+# Names of the types that add up exactly, whatever comes first.
+EXACT = words("int2 int4 int8 interval money numeric oid")
+INTEGERS = words("int2 int4 int8")
+
+# Window functions that peers share the result of, so that no order among these matters.
+_OF_PEERS = words("cume_dist dense_rank percent_rank rank")
+# Those that look at no frame: a finer order is one of the orders that the client asked for.
+_POSITIONAL = words("lag lead ntile row_number")
+
+# Functions that tell in which order they were called.
+ORDER_TELLING = words("clock_timestamp currval lastval nextval timeofday uuid_generate_v1 uuid_generate_v1mc uuidv7")
+
+_ROWS, _UNBOUNDED_PRECEDING, _EXCLUSION = 0x0004, 0x0020, 0x8000 | 0x10000 | 0x20000
+
+
+def function_name(call: ast.FuncCall) -> str:
+    """The function's own name."""
+    last = (call.funcname or (None,))[-1]
+    return (last.sval or "") if isinstance(last, ast.String) else ""
+
+
+class OwnCalls:
+    """What order needs to know about functions outside of pg_catalog, by their bare names."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._aggregates = frozenset(
+            name
+            for (_, name), overloads in functions.catalog.routines.items()
+            if any(one.kind in ("a", "w") for one in overloads)
+        )
+
+    def is_aggregate(self, call: ast.FuncCall) -> bool:
+        """Whether it makes one value of many rows, rather than one for each."""
+        name = function_name(call)
+        known = name in AGGREGATES or name in self._aggregates
+        return call.over is None and (known or bool(call.agg_within_group))
+
+    def tells(self, call: ast.FuncCall) -> bool:
+        """Whether its result may tell when it was called."""
+        name = function_name(call)
+        if name in ORDER_TELLING:
+            return True
+        if name not in self._functions.catalog.user_functions:
+            return False
+        effects = self._functions.named(name)
+        called = {callee for _, callee in effects.calls}
+        return bool(effects.unknown or effects.vouched or effects.writes or called & ORDER_TELLING)
+
+
+def is_sensitive(call: ast.FuncCall, *, exact: bool) -> bool:
+    """Whether an aggregate's result depends on the order of its rows; `exact`: its argument adds up exactly."""
+    name = function_name(call)
+    if call.agg_distinct or call.agg_within_group or name in _ORDERLESS:
+        return False
+    return not (name in SUMS and exact)
+
+
+def window_needs(call: ast.FuncCall, window: ast.WindowDef, *, exact: bool) -> str:
+    """What a window function needs so that no other order shows: "" for nothing, "order" for a finer order in its
+    window, "sorted" where only rows that come sorted would do, since its peers have to stay peers.
+    """
+    name, frame = function_name(call), window.frameOptions or 0
+    if name in _OF_PEERS:
+        return ""
+    excluded = frame & _EXCLUSION
+    if name in _POSITIONAL or (frame & _ROWS and not excluded):
+        return "order"
+    if name == "first_value" and frame & _UNBOUNDED_PRECEDING and not excluded:
+        return "order"
+    orderless = name in AGGREGATES and not is_sensitive(call, exact=exact)
+    return "" if orderless and not frame & _ROWS else "sorted"
+
+
+def resolved_window(window: ast.WindowDef, named: Any) -> ast.WindowDef:
+    """The window with all that it takes from named ones written out."""
+    name = window.name or window.refname
+    base = next((one for one in named or () if name and one.name == name), None)
+    if base is None:
+        return window
+    base = resolved_window(ast.WindowDef(**{**_parts(base), "name": None}), named)
+    if window.name:
+        return base
+    return ast.WindowDef(
+        partitionClause=base.partitionClause or window.partitionClause,
+        orderClause=base.orderClause or window.orderClause,
+        frameOptions=window.frameOptions,
+        startOffset=window.startOffset,
+        endOffset=window.endOffset,
+    )
+
+
+def _parts(window: ast.WindowDef) -> dict[str, Any]:
+    return {name: getattr(window, name) for name in window}
