@@ -47,6 +47,8 @@ class Passage(ABC):
         self._shut_out = False
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
+        # The server is to be asked for answers once the message that is passing has gone through.
+        self._flush_due = False
 
     @abstractmethod
     def _handle(self, spot: Spot) -> None:
@@ -82,9 +84,19 @@ class Passage(ABC):
                 raise BrokenStreamError("a statement where COPY data is due")
             self._handle(spot)
             if flow.state is not State.RUNNING:
-                return
-        self._forward(len(self._chunk))
-        self._chunk, self._spots, self._next, self._start = b"", [], 0, 0
+                break
+        else:
+            self._forward(len(self._chunk))
+            self._chunk, self._spots, self._next, self._start = b"", [], 0, 0
+        if self._flush_due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have the server answer what was sent: now, or when the message that is passing has gone through."""
+        # Where messages wait, what was sent ends with one.
+        self._flush_due = self._flow.state is State.RUNNING and self._scanner.passing
+        if not self._flush_due:
+            self._flow.to_server.append(messages.FLUSH)
 
     def _forward(self, end: int) -> None:
         if end > self._start:
@@ -158,7 +170,7 @@ class Passage(ABC):
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
         flow = self._flow
         if flow.queue and not flow.door.open and not flow.door.closed_by(flow):
-            flow.to_server.append(messages.FLUSH)
+            self.flush()
 
     def resolved(self, fresh: bool) -> None:
         """The catalog was read, or could not be. Raises as `receive`."""

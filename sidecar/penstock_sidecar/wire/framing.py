@@ -111,6 +111,11 @@ class Scanner:
         """Whether the stream stands in the middle of a message."""
         return bool(self._passing or self._parts)
 
+    @property
+    def passing(self) -> bool:
+        """Whether what went on last is only the beginning of a message."""
+        return bool(self._passing)
+
     def scan(self, data: bytes) -> tuple[bytes, list[Spot]]:
         """The bytes that may go on now, and the spots in them, in order. Raises BrokenStreamError."""
         if self._parts:

@@ -10,6 +10,7 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Particulars, Rules, Terms
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import Greeting
@@ -91,20 +92,21 @@ class Conversation:
 
     def __init__(
         self, entries: dict[str, Decision] | None = None, *, on_failure: Any = "continue", terms: Terms | None = None,
-        open_: bool = True, observing: bool = False,
+        open_: bool = True, observing: bool = False, masked: bool = False, door: Door | None = None,
     ) -> None:  # fmt: skip
         self.book = Book(entries or {})
         self.trail = Trail()
         self.now = 0
         self.on_failure = on_failure
         self.observing = observing
+        self.masked = masked
         self.events: list[Event] = []
         self.tickets: list[int] = []
         self.to_server = self.to_client = b""
         self.rest: list[Command] = []
         particulars = Particulars("s-1", "10.1.2.3:4", bytes(range(32)), NONCE)
         self.terms = terms or Terms("shop", "shop", workload=WEB)
-        self.session = Session(self.terms, particulars, self.trail, lambda: self.now)
+        self.session = Session(self.terms, particulars, self.trail, lambda: self.now, door)
         if open_:
             self.client(messages.startup({"user": "app", "database": "shop"}))
             (connect,) = self.rest
@@ -114,7 +116,9 @@ class Conversation:
             self.events.clear()
 
     def rules(self, policy: object = "one", statement_timeout: int | None = None) -> Rules:
-        return Rules(self.book, self.on_failure, ("public",), b"key", policy, self.observing, statement_timeout)
+        return Rules(
+            self.book, self.on_failure, ("public",), b"key", policy, self.observing, statement_timeout, self.masked
+        )
 
     def did(self, answer: list[Command]) -> Conversation:
         self.to_server = self.to_client = b""
