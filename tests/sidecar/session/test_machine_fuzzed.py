@@ -6,6 +6,7 @@ Deterministic: each number is one conversation. `make soak` has twenty-five time
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -18,6 +19,7 @@ from penstock_core.policy.effective import Limit, Rule
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
@@ -28,7 +30,7 @@ TEXTS = [
     "SELECT 1", "SELECT limited", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t",
     "SELECT governed", "BEGIN", "COMMIT",
     "DEALLOCATE a", "DEALLOCATE ALL", "DECLARE c CURSOR FOR SELECT 1", "FETCH c", "SET search_path = x",
-    "COPY t FROM STDIN",
+    "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p",
 ]  # fmt: skip
 NAMES = ["", "a", "b"]
 LIMIT = Limit(2, Rule("web", "guardrails.maxRowsReturned"))
@@ -53,10 +55,12 @@ class Moody(Book):
         if word == "masked":
             return rewrite(f"SELECT mask /* {self.entries and 'later'} */", redact_errors=True)
         verb = text.split(maxsplit=1)[0].lower() if text.split() else ""
-        return allow(
-            text, writes=verb in ("insert", "copy", "declare"), redact_errors=word == "governed",
+        decision = allow(
+            text, writes=verb in ("insert", "copy", "declare", "create", "call"), redact_errors=word == "governed",
             changes_search_path=verb == "set", row_limit=LIMIT if word == "limited" else None,
+            changes_catalog=verb in ("create", "call"), commits_itself=verb == "call",
         )  # fmt: skip
+        return replace(decision, verbs=(verb,)) if verb else decision
 
 
 def spoken(dice: Random) -> list[bytes]:
@@ -90,13 +94,30 @@ def mutated(dice: Random, data: bytes) -> bytes:
     ])()  # fmt: skip
 
 
+@dataclass(eq=False)
+class Neighbour:
+    """Another session at the same door, as far as it counts there."""
+
+    writing: bool
+
+    def doubt(self) -> None:
+        """It looks after itself."""
+
+
 class Play:
     """One conversation: what the machine commands is done as the runtime would, at some later moment."""
 
     def __init__(self, number: int) -> None:
         self.dice = dice = Random(number)
         terms = Terms("shop", "shop", dice.choice(["never", "asked"]), dice.choice(["off", "optional"]), WEB, 300)
-        self.talk = Conversation(on_failure=dice.choice(["block", "continue"]), terms=terms, open_=False)
+        self.door = Door()
+        self.neighbour = Neighbour(dice.random() < 0.9)
+        self.talk = Conversation(
+            on_failure=dice.choice(["block", "continue"]), terms=terms, open_=False, masked=dice.random() < 0.5,
+            door=self.door,
+        )  # fmt: skip
+        if dice.random() < 0.7:
+            self.door.enter(self.neighbour)
         self.talk.book = Moody({})
         self.server = Server(dice)
         self.to_client: list[bytes] = [mutated(dice, STARTUP)]
@@ -112,6 +133,8 @@ class Play:
         # Statements whose intents it could not take: it leaves out their outcomes too.
         self.lost: set[object] = set()
         self.closed = False
+        # What happened at the door.
+        self.seen: Counter[str] = Counter()
 
     def run(self) -> None:
         session, dice = self.talk.session, self.dice
@@ -138,8 +161,14 @@ class Play:
                 lambda: session.expired(at_once=self.dice.random() < 0.5),
                 lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
             ]
-            if session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING):
+            if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
+        if self.dice.random() < 0.2:
+            moves += [self._neighbour_changes, session.flush]
+        if self.dice.random() < 0.05:
+            moves.append(self._neighbour_leaves)
+        if self.talk.session.door_key in self.door.in_doubt and self.door.open:
+            moves.append(self._doubt_ends)
         return moves
 
     def _client_speaks(self) -> Any:
@@ -152,6 +181,42 @@ class Play:
 
     def _server_speaks(self) -> Any:
         return self.talk.session.server_bytes(self.answers.pop(0))
+
+    def _neighbour_changes(self) -> Any:
+        """Another session commits a change of the catalog, which is read later."""
+        door = self.door
+        if door.close(self.neighbour, alone=False):
+            door.commits(self.neighbour)
+            door.changed(self.neighbour)
+            self._owe(self._read)
+        return []
+
+    def _neighbour_leaves(self) -> Any:
+        self.door.leave(self.neighbour)
+        return []
+
+    def _read(self) -> Any:
+        self.door.read(self.door.changes)
+        return []
+
+    def _doubt_ends(self) -> Any:
+        session = self.talk.session
+        self.door.in_doubt.discard(session.door_key)
+        self.seen["doubt"] += 1
+        return session.doubt_ended(fresh=self.dice.random() < 0.8)
+
+    def _closed_door(self, alone: bool) -> Any:
+        session, door = self.talk.session, self.door
+        door.force(session.door_key)
+        self.seen["door"] += 1
+        closed = not door.before(session.door_key, alone=alone)
+        if session.state is State.CLOSED:
+            door.give_up(session.door_key)
+        return session.door_closed(alone=closed)
+
+    def _awaited(self) -> Any:
+        self.seen["late"] += 1
+        return self.talk.session.catalog_read(fresh=self.door.open)
 
     def _new_rules(self) -> Any:
         self.talk.book = Moody({"later": allow("x")} if self.dice.random() < 0.5 else {})
@@ -195,6 +260,12 @@ class Play:
                 self._owe(lambda: session.identified(WEB))
             case commands.RefreshCatalog():
                 self._owe(session.catalog_read)
+            case commands.AwaitCatalog():
+                self._owe(self._awaited)
+            case commands.CloseDoor(alone):
+                self._owe(lambda: self._closed_door(alone))
+            case commands.CatalogStale():
+                self._owe(self._read)
             case commands.Close():
                 self.closed = True
 
@@ -212,6 +283,7 @@ class Play:
 @BATCHES
 def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
     ends: Counter[State | str] = Counter()
+    seen: Counter[str] = Counter()
     for number in range(batch * EACH, (batch + 1) * EACH):
         play = Play(number)
         try:
@@ -219,5 +291,7 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
         except Exception as error:
             raise AssertionError(f"conversation {number}: {error!r}") from error
         ends["closed by the gate" if play.closed else "to the end"] += 1
+        seen += play.seen
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
+    assert min(seen[one] for one in ("doubt", "door", "late")) > EACH // 100, seen

@@ -1,0 +1,152 @@
+"""Conversations of sessions that share a door: changes of the catalog, and who waits for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.sidecar.session.conversation import (
+    BOUND,
+    CLOSED,
+    PARSED,
+    READY,
+    Conversation,
+    allow,
+    complete,
+)
+
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.states import State
+from penstock_sidecar.wire.messages import FLUSH, SYNC, bind, describe_portal, execute, message, parse, query
+
+
+def does(text: str, verb: str, **more: Any) -> Decision:
+    return replace(allow(text, writes=True, **more), verbs=(verb,))
+
+
+VIEW = does("CREATE VIEW v AS SELECT 1", "create", changes_catalog=True)
+DROP = does("DROP TABLE t", "drop", changes_catalog=True, drops_tables=frozenset({"t"}))
+CALLED = does("SELECT f()", "select", changes_catalog=True)
+INSERT = does("INSERT INTO t VALUES ($1)", "insert")
+BOTH = replace(VIEW, text=f"{VIEW.text}; COMMIT", verbs=("create", "commit"))
+KNOWN = {one.text: one for one in (VIEW, DROP, CALLED, INSERT, BOTH)}
+IN_PORTAL = bind("", "") + describe_portal("") + execute("") + FLUSH
+END = SYNC + message(b"C", b"S\0") + message(b"C", b"P\0") + FLUSH
+
+
+def pair() -> tuple[Door, Conversation, Conversation]:
+    """An owner, and a clerk with masks."""
+    door = Door()
+    return door, Conversation(dict(KNOWN), door=door), Conversation(dict(KNOWN), door=door, masked=True)
+
+
+def outcomes(one: Conversation) -> list[str]:
+    intents = [event["statement"] for event in one.events if event["kind"] == "intent"]
+    ends = {event["statement"]: event["result"] for event in one.events if event["kind"] == "outcome"}
+    assert sorted(ends) == sorted(intents)
+    return [ends[number] for number in intents]
+
+
+def test_a_change_commits_when_it_has_done_its_work_and_nobody_who_writes_is_inside() -> None:
+    door, owner, clerk = pair()
+    clerk.client(query(INSERT.text))
+    owner.client(query(VIEW.text)).reaches_server(parse("", VIEW.text) + IN_PORTAL)
+    owner.server(PARSED, BOUND, message(b"n", b""), complete("CREATE VIEW"))
+    assert owner.rest == [commands.CloseDoor(alone=False)]
+    assert owner.session.state is State.CHANGING
+    clerk.server(complete("INSERT 0 1"), READY)
+    door.force(owner.session.door_key)
+    owner.did(owner.session.door_closed(alone=True)).reaches_server(END)
+    owner.server(READY, CLOSED, CLOSED).reaches_client(READY)
+    assert commands.CatalogStale() in owner.rest
+
+
+def test_a_session_that_waits_to_commit_is_told_of_new_rules() -> None:
+    _, owner, clerk = pair()
+    clerk.client(query(INSERT.text))
+    owner.client(query(VIEW.text)).server(PARSED, BOUND, message(b"n", b""), complete("CREATE VIEW"))
+    assert owner.session.state is State.CHANGING
+    assert owner.session.takes_rules
+    owner.new_rules({})
+    assert owner.session.state is State.CHANGING
+
+
+def test_what_waits_to_commit_when_its_session_ends_has_an_outcome() -> None:
+    _, owner, clerk = pair()
+    clerk.client(query(INSERT.text))
+    owner.client(query(BOTH.text))
+    assert owner.session.state is State.CHANGING
+    owner.did(owner.session.client_closed())
+    assert outcomes(owner) == ["error"]
+
+
+def test_what_is_bound_again_while_the_catalog_changes_leaves_the_portal_before_until_then() -> None:
+    door, owner, clerk = pair()
+    clerk.client(parse("", INSERT.text), bind("", ""), FLUSH).server(PARSED, BOUND)
+    door.force(owner.session.door_key)
+    clerk.client(bind("", ""), SYNC)
+    assert clerk.session.state is State.RESOLVING
+    assert commands.AwaitCatalog() in clerk.rest
+    door.give_up(owner.session.door_key)
+    clerk.did(clerk.session.catalog_read()).reaches_server(bind("", ""), SYNC)
+    clerk.server(BOUND, READY)
+    assert outcomes(clerk) == ["unexecuted", "unexecuted"]
+
+
+def test_what_others_wait_for_is_asked_for_while_its_session_waits_for_them() -> None:
+    door, owner, clerk = pair()
+    clerk.client(parse("", INSERT.text), bind("", ""))
+    door.force(owner.session.door_key)
+    clerk.client(execute("")).reaches_server(FLUSH)
+    assert clerk.session.state is State.RESOLVING
+
+
+def test_the_server_is_not_asked_amid_a_message_that_is_passing() -> None:
+    door, owner, clerk = pair()
+    large = message(b"B", b"\0\0\0\0\0\1" + (2_000_000).to_bytes(4, "big") + b"x" * 2_000_000 + b"\0\0")
+    clerk.client(parse("", INSERT.text), large[:1_500_000])
+    door.force(owner.session.door_key)
+    clerk.did(clerk.session.flush()).reaches_server()
+    clerk.client(large[1_500_000:-10]).reaches_server(large[1_500_000:-10])
+    clerk.client(large[-10:]).reaches_server(large[-10:], FLUSH)
+    clerk.did(clerk.session.flush()).reaches_server(FLUSH)
+
+
+def test_behind_a_table_that_is_dropped_in_a_portal_nothing_is_decided_before_its_end() -> None:
+    _, owner, _ = pair()
+    owner.client(query(DROP.text), query("SELECT 1")).reaches_server(parse("", DROP.text) + IN_PORTAL)
+    owner.server(PARSED, BOUND, message(b"n", b""), complete("DROP TABLE")).reaches_server(END)
+    assert owner.session.state is State.SETTLING
+    owner.server(READY, CLOSED, CLOSED).reaches_server(query("SELECT 1"))
+
+
+def test_a_function_that_is_called_by_the_fast_path_runs_in_no_portal() -> None:
+    _, owner, _ = pair()
+    call = message(b"F", (957).to_bytes(4, "big") + bytes(6))
+    owner.book.entries["SELECT pg_catalog.lo_creat()"] = CALLED
+    owner.client(call)
+    assert owner.session.state is State.RUNNING
+    owner.reaches_server(call)
+
+
+def test_planning_may_change_the_catalog_and_the_sync_commits_that() -> None:
+    door, owner, clerk = pair()
+    clerk.client(query(INSERT.text))
+    owner.client(parse("", CALLED.text), bind("", ""), SYNC).server(PARSED, BOUND)
+    assert owner.rest == [commands.CloseDoor(alone=False)]
+    clerk.server(complete("INSERT 0 1"), READY)
+    door.force(owner.session.door_key)
+    owner.did(owner.session.door_closed(alone=True)).reaches_server(SYNC)
+    owner.server(READY)
+    assert commands.CatalogStale() in owner.rest
+    assert outcomes(owner) == ["unexecuted"]
+
+
+def test_types_that_a_client_declared_count_when_it_is_decided_again() -> None:
+    _, _, clerk = pair()
+    clerk.client(parse("", "SELECT $1", b"\0\1\0\0\0\x17"), FLUSH).server(PARSED)
+    clerk.new_rules({})
+    clerk.client(bind("", ""))
+    assert clerk.book.types == (23,)
