@@ -102,7 +102,7 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     binder.add(ObjectsDropped(node, names, temporary))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
-    named_in(binder, [one for one in node.objects or () if not isinstance(one, tuple)])
+    named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
     note_relations(binder, names)
 
 
