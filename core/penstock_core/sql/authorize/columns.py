@@ -19,7 +19,7 @@ def unmasked_column(authorizer: Authorizer, read: ColumnRead) -> None:
         return
     sources = read.owners if len(read.owners) == 1 else [one for level in read.scope.levels() for one in level.sources]
     for source in sources:
-        if any(read.name in authorizer.hidden.get(one, ()) for one in (source, *source.members)):
+        if any(read.name in authorizer.hidden.get(one, ()) for one in source.parts()):
             raise refused(
                 f"column {read.name} may not be read", "it can show values or sizes of what is masked; leave it out"
             )

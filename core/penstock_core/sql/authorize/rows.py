@@ -47,7 +47,8 @@ def unmasked_stars(authorizer: Authorizer, stars: Stars) -> None:
     for target in getattr(stars.owner, stars.field):
         qualifiers = star_of(target.val)
         for source in _all_of(qualifiers, stars.scope) if qualifiers is not None else ():
-            unmasked_row(authorizer, WholeRow(source))
+            for part in source.parts():
+                unmasked_row(authorizer, WholeRow(part))
 
 
 def masked_stars(authorizer: Authorizer, stars: Stars) -> None:
@@ -71,7 +72,7 @@ def masked_stars(authorizer: Authorizer, stars: Stars) -> None:
             continue
         listed.append(target)
         for source in _all_of(qualifiers, scope):
-            for part in (source, *source.members):
+            for part in source.parts():
                 masked_row(authorizer, WholeRow(part))
     authorizer.expanded[id(stars.owner)] = tuple(listed)
     authorizer.found.edits.set(stars.owner, stars.field, tuple(listed))

@@ -50,6 +50,9 @@ def column_reference(binder: Binder, node: ast.ColumnRef, scope: Scope) -> None:
     elif owner.has(name) is True:
         binder.add(ColumnRead(node, name, (owner,), scope))
     else:
+        if owner.has(name) is None:
+            # Perhaps one of what a join with an alias holds.
+            binder.add(ColumnRead(node, name, (owner,), scope))
         _attribute(binder, name, owner)
 
 

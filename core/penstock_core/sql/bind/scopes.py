@@ -49,6 +49,12 @@ class Source:
         """Whether it has that column; None if that can't be known."""
         return None if self.columns is None else column in self.columns
 
+    def parts(self) -> Iterator[Source]:
+        """It, and all that joins with aliases hold in it, at whatever depth."""
+        yield self
+        for member in self.members:
+            yield from member.parts()
+
 
 @dataclass(frozen=True, slots=True)
 class _Index:
