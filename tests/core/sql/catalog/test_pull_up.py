@@ -101,9 +101,8 @@ def value(text: str) -> ast.Node:
 
 
 def test_what_decides_how_many_rows_there_are() -> None:
-    assert [is_set_returning(value(one), nothing_is_steady) for one in ("unnest(a)", "upper(a)", "public.mine(a)", "1")] == [
-        True, False, True, False,
-    ]  # fmt: skip
+    asked = ("unnest(a)", "upper(a)", "public.mine(a)", "1")
+    assert [is_set_returning(value(one), nothing_is_steady) for one in asked] == [True, False, True, False]
 
 
 TYPES = {"n": "pg_catalog.int4", "f": "pg_catalog.float8", "d": "pg_catalog.numeric(10,2)", "u": "pg_catalog.numeric",
@@ -120,8 +119,8 @@ TYPES = {"n": "pg_catalog.int4", "f": "pg_catalog.float8", "d": "pg_catalog.nume
         ("sum(f)", False), ("sum(u)", False), ("avg(t)", False), ("1 / n", False), ("c::int", False),
         ("lower(n)", False),
         ("ntile(n) OVER ()", False), ("sum(n) FILTER (WHERE 1 / n > 0)", False), ("max(1 / n)", False),
-        ("row_number() OVER (ORDER BY 1 / n)", False), ("count(*) OVER (ROWS n PRECEDING)", False), ("public.mine(n)", False),
-        ("public.lower(c)", False), ("string_agg(c ORDER BY 1 / n)", False),
+        ("row_number() OVER (ORDER BY 1 / n)", False), ("count(*) OVER (ROWS n PRECEDING)", False),
+        ("public.mine(n)", False), ("public.lower(c)", False), ("string_agg(c ORDER BY 1 / n)", False),
     ],
 )  # fmt: skip
 def test_what_can_be_computed_for_any_value(text: str, safe: bool) -> None:

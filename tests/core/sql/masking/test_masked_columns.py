@@ -9,7 +9,6 @@ from tests.core.sql.test_governor import table, text_column
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskKind, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine
 from penstock_core.sql.masking.masked_columns import govern, misfits
-from penstock_core.sql.masking.propagation import close
 
 
 def mask(kind: MaskKind, policy: str = "p", path: str = "masks[0]") -> Mask:
@@ -57,38 +56,6 @@ def derived(name: str, *sources: tuple[str, str, str], copies: bool) -> Column:
 
 
 SOURCE = ("public", "people", "email")
-
-
-def test_copies_take_the_mask_and_computed_values_a_blind_one() -> None:
-    view = Relation(
-        "public", "v", "v", (derived("same", SOURCE, copies=True), derived("computed", SOURCE, copies=False))
-    )
-    over = Relation("public", "w", "v", (derived("again", ("public", "v", "same"), copies=True),))
-    world = catalog(PEOPLE, view, over)
-    for kind, blind in (
-        ("email", "null"),
-        ("hash", "null"),
-        ("year", "null"),
-        ("bucket", "null"),
-        ("redact", "redact"),
-        ("constant", "constant"),
-    ):
-        found = kinds(policies(("public.people.email", mask(kind))), world)
-        assert found == {
-            "public.people.email": kind,
-            "public.v.same": kind,
-            "public.v.computed": blind,
-            "public.w.again": kind,
-        }
-
-
-def test_two_ends_of_a_key_end_up_with_the_stricter_mask() -> None:
-    one = Relation("public", "one", "r", (derived("mail", ("public", "two", "mail"), copies=True),))
-    two = Relation("public", "two", "r", (derived("mail", ("public", "one", "mail"), copies=True),))
-    world = catalog(one, two)
-    both = policies(("public.one.mail", mask("email")), ("public.two.mail", mask("hash")))
-    assert kinds(both, world) == {"public.one.mail": "hash", "public.two.mail": "hash"}
-    assert close({}, world) == {}
 
 
 def test_of_masks_of_one_kind_the_one_that_shows_less_wins_wherever_they_meet() -> None:
