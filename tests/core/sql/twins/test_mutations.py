@@ -178,7 +178,7 @@ def merged_columns_count(patch: Patch) -> None:
 
 
 def any_star_is_one_column(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.bind.column_names._is_unsure", lambda _: False)
+    patch.setattr("penstock_core.sql.bind.column_names._is_row_of_many", lambda _: False)
 
 
 def sources_come_before_columns(patch: Patch) -> None:
