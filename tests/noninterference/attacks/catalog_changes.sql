@@ -57,11 +57,12 @@ EXECUTE p;
 @b(dba): CREATE OPERATOR other.= (FUNCTION = other.same, LEFTARG = int, RIGHTARG = int);
 EXECUTE p;
 
--- a column is renamed to what a prepared statement reads
+-- a view takes the place of the table that a prepared statement reads
 PREPARE p AS SELECT note FROM staff ORDER BY id LIMIT 1;
 EXECUTE p;
 @b(dba): ALTER TABLE staff RENAME COLUMN note TO old_note;
-@b(dba): ALTER TABLE staff RENAME COLUMN ssn TO note;
+@b(dba): ALTER TABLE staff RENAME TO former;
+@b(dba): CREATE VIEW staff AS SELECT id, ssn AS note FROM former;
 EXECUTE p;
 SELECT note FROM staff ORDER BY id LIMIT 1;
 
@@ -201,11 +202,11 @@ SELECT * FROM plain ORDER BY id LIMIT 1;
 @b(dba): ALTER TABLE plain DROP COLUMN n;
 SELECT * FROM plain ORDER BY id LIMIT 1;
 
--- a table that is dropped and made again with another meaning
+-- a table that is dropped and made again as a view with another meaning
 PREPARE p AS SELECT note FROM plain ORDER BY id LIMIT 1;
 EXECUTE p;
 @b(dba): DROP TABLE plain CASCADE;
-@b(dba): CREATE TABLE plain AS SELECT id, tenant, ssn AS note FROM staff;
+@b(dba): CREATE VIEW plain AS SELECT id, tenant, ssn AS note FROM staff;
 EXECUTE p;
 
 -- a schema takes another's name

@@ -85,7 +85,8 @@ def _expanded(authorizer: Authorizer, qualifiers: list[str], scope: Scope) -> li
     if not plain:
         return None
     for source in sources:
-        unmasked_row(authorizer, WholeRow(source))
+        for part in source.parts():
+            unmasked_row(authorizer, WholeRow(part))
     authorizer.found.pinned = True
     listed: list[ast.Node] = []
     for source in sources:

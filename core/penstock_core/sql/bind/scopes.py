@@ -45,15 +45,15 @@ class Source:
     # True for what only a qualified name reaches: the old and new rows in RETURNING.
     qualified_only: bool = False
 
-    def has(self, column: str) -> bool | None:
-        """Whether it has that column; None if that can't be known."""
-        return None if self.columns is None else column in self.columns
-
     def parts(self) -> Iterator[Source]:
-        """It, and all that joins with aliases hold in it, at whatever depth."""
+        """Itself, and all that joins with aliases hold, however deep."""
         yield self
         for member in self.members:
             yield from member.parts()
+
+    def has(self, column: str) -> bool | None:
+        """Whether it has that column; None if that can't be known."""
+        return None if self.columns is None else column in self.columns
 
 
 @dataclass(frozen=True, slots=True)

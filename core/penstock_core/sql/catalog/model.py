@@ -272,6 +272,11 @@ class Catalog:
     event_functions: tuple[str, ...] = ()
     # First parts of the settings that loaded modules define (`auto_explain`).
     setting_prefixes: frozenset[str] = frozenset()
+    # Names (bare) of functions whose code may change the catalog; whether reading may run such code without naming it
+    # (by views, operators, defaults, …), and whether writing may (by triggers).
+    changing_functions: frozenset[str] = frozenset()
+    reads_change: bool = False
+    writes_change: bool = False
     server_version: int = 0
     generation: int = 0
 

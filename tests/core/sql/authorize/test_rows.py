@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import MASKED, MASKING, PLAIN, decide, reason
 
+from penstock_core.sql.decision import Action
+
 ABLE = replace(MASKING, allow=frozenset({"select", "insert", "update", "delete"}), require_where=())
 LETTERS = "(SELECT id AS id, body AS body FROM archive.letters)"
 
@@ -68,3 +70,27 @@ def test_a_row_with_columns_that_may_not_be_read_is_not_read_as_a_whole(text: st
 def test_two_of_one_name_are_told_apart_by_aliases() -> None:
     text = "SELECT (SELECT row_to_json(x) FROM (SELECT public.orders.* FROM sales.orders) x) FROM public.orders"
     assert reason(decide(text)) == "public.orders is named by its schema where another orders is nearer"
+
+
+# ---- joins within joins
+
+# What other sessions run is not for everybody, masks or not.
+NESTED = "((pg_stat_activity a CROSS JOIN letters l) AS x CROSS JOIN archive.people p) AS j"
+READER = replace(PLAIN, allow=frozenset({"select"}))
+
+
+@pytest.mark.parametrize(
+    "output", ["j.*", "*", "j", "row_to_json(j)", "j.query", "query", "(j).query", "count(j.query)"]
+)
+def test_a_column_that_may_not_be_read_is_found_in_joins_within_joins(output: str) -> None:
+    assert "may not be read" in reason(decide(f"SELECT {output} FROM {NESTED}", ("archive",), READER))
+
+
+@pytest.mark.parametrize("output", ["j.*", "*", "j", "j.note"])
+def test_what_is_masked_is_masked_in_joins_within_joins(output: str) -> None:
+    text = f"SELECT {output} FROM ((public.orders o CROSS JOIN people p) AS x CROSS JOIN archive.letters l) AS j"
+    decision = decide(text)
+    assert decision.action is Action.REWRITE
+    assert "'***'" in decision.text
+    if output != "j.note":
+        assert "SELECT id AS id, person AS person, note AS note FROM public.orders" in decision.text
