@@ -189,7 +189,7 @@ class Session(Beginning):
     def flush(self) -> list[Command]:
         """Others wait for what the server has not answered only because nobody asked it to."""
         if self._flow.inside and self._server is not None:
-            self._flow.to_server.append(messages.FLUSH)
+            self._client.flush()
         return self._flow.take()
 
     def rules_replaced(self, rules: Rules) -> list[Command]:

@@ -47,6 +47,8 @@ class Passage(ABC):
         self._shut_out = False
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
+        # The server is to be asked to answer when the message that is passing has ended.
+        self._flush_due = False
 
     @abstractmethod
     def _handle(self, spot: Spot) -> None:
@@ -85,6 +87,8 @@ class Passage(ABC):
                 return
         self._forward(len(self._chunk))
         self._chunk, self._spots, self._next, self._start = b"", [], 0, 0
+        if self._flush_due:
+            self.flush()
 
     def _forward(self, end: int) -> None:
         if end > self._start:
@@ -158,7 +162,13 @@ class Passage(ABC):
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
         flow = self._flow
         if flow.queue and not flow.door.open and not flow.door.closed_by(flow):
-            flow.to_server.append(messages.FLUSH)
+            self.flush()
+
+    def flush(self) -> None:
+        """Ask the server to answer, once the message that is passing has ended."""
+        self._flush_due = self._scanner.passing
+        if not self._flush_due:
+            self._flow.to_server.append(messages.FLUSH)
 
     def resolved(self, fresh: bool) -> None:
         """The catalog was read, or could not be. Raises as `receive`."""

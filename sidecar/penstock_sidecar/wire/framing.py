@@ -107,6 +107,11 @@ class Scanner:
         self._dropping = False
 
     @property
+    def passing(self) -> bool:
+        """Whether a message that was reported incomplete still has bytes to come: nothing may be put between them."""
+        return self._passing > 0
+
+    @property
     def inside(self) -> bool:
         """Whether the stream stands in the middle of a message."""
         return bool(self._passing or self._parts)
