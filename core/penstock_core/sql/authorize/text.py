@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penstock_core.sql.authorize import columns, functions, relations, rows, settling, statements, write_targets
+from penstock_core.sql.authorize import (
+    columns,
+    functions,
+    relations,
+    rows,
+    settling,
+    statements,
+    system_relations,
+    write_back,
+    write_targets,
+)
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.bind import references as kinds
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
@@ -31,10 +41,6 @@ def _qualifier(authorizer: Authorizer, qualifier: kinds.SchemaQualifier) -> None
 
 def _grouping(authorizer: Authorizer, grouping: kinds.Grouping) -> None:
     authorizer.groupings.append(grouping)
-
-
-def _system_column(authorizer: Authorizer, column: kinds.SystemColumn) -> None:
-    authorizer.found.system_columns.add(column.name)
 
 
 def _unknown_column(authorizer: Authorizer, column: kinds.UnknownColumn) -> None:
@@ -74,6 +80,7 @@ UNMASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.unmasked_relation,
     kinds.RelationCopied: relations.unmasked_copy,
+    kinds.RelationLocked: _allowed,
     kinds.TargetWritten: write_targets.unmasked_target,
     kinds.FromLevel: _allowed,
     kinds.WholeRow: rows.unmasked_row,
@@ -81,8 +88,8 @@ UNMASKED: Rules = {
     kinds.Sample: _allowed,
     kinds.Grouping: _allowed,
     kinds.ColumnRead: columns.unmasked_column,
-    kinds.SchemaQualifier: _allowed,
-    kinds.SystemColumn: _allowed,
+    kinds.SchemaQualifier: _qualifier,
+    kinds.SystemColumn: system_relations.system_column,
     kinds.UnknownSource: _allowed,
     kinds.FunctionCall: functions.unmasked_function,
     kinds.FormerFunction: _allowed,
@@ -100,7 +107,8 @@ MASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.masked_relation,
     kinds.RelationCopied: relations.masked_copy,
-    kinds.TargetWritten: write_targets.masked_target,
+    kinds.RelationLocked: relations.masked_lock,
+    kinds.TargetWritten: write_back.target_written,
     kinds.FromLevel: _level,
     kinds.WholeRow: rows.masked_row,
     kinds.Stars: rows.masked_stars,
@@ -108,7 +116,7 @@ MASKED: Rules = {
     kinds.Grouping: _grouping,
     kinds.ColumnRead: columns.masked_column,
     kinds.SchemaQualifier: _qualifier,
-    kinds.SystemColumn: _system_column,
+    kinds.SystemColumn: system_relations.system_column,
     kinds.UnknownSource: columns.masked_unknown_source,
     kinds.FunctionCall: functions.masked_function,
     kinds.FormerFunction: functions.masked_former_function,
@@ -152,6 +160,11 @@ def _check_columns(found: Findings) -> None:
     if found.system_columns and found.touched:
         reason = f"column {min(found.system_columns)} may not be read together with masked columns"
         raise refused(reason, "use the primary key")
+    if found.side_effect and found.touched:
+        reason = (
+            f"function {found.side_effect} may not be called beside masked columns: it tells which rows a plan reads"
+        )
+        raise refused(reason, "call it in a statement of its own")
     if found.laid_out and "ctid" in found.system_columns:
         reason = f"column ctid may not be read from {found.laid_out}: where rows lie depends on masked values"
         raise refused(reason, "use the primary key")

@@ -11,18 +11,17 @@ from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
 from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
-from penstock_core.sql.bind.name_resolution import TEMPORARY
 from penstock_core.sql.bind.references import (
     FunctionCall,
     ObjectsDropped,
+    RelationLocked,
     StatementUse,
     TablePart,
     Unclaimed,
-    VerbUse,
     ViewDefined,
 )
 from penstock_core.sql.bind.scopes import Scope, Source
-from penstock_core.sql.bind.writes import TRUNCATE, written
+from penstock_core.sql.bind.writes import TRUNCATE, use_verb, written
 from penstock_core.sql.syntax.walk import below
 
 _SERIAL = words("serial serial2 serial4 serial8 smallserial bigserial")
@@ -40,6 +39,15 @@ _OWN_CONSTRAINTS = frozenset(
         enums.ConstrType.CONSTR_ATTR_NOT_DEFERRABLE,
         enums.ConstrType.CONSTR_ATTR_DEFERRED,
         enums.ConstrType.CONSTR_ATTR_IMMEDIATE,
+    }
+)
+# Of these the catalog knows all that there are.
+_KNOWN = frozenset(
+    {
+        enums.ObjectType.OBJECT_TABLE,
+        enums.ObjectType.OBJECT_VIEW,
+        enums.ObjectType.OBJECT_MATVIEW,
+        enums.ObjectType.OBJECT_SEQUENCE,
     }
 )
 
@@ -99,7 +107,7 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    binder.add(ObjectsDropped(node, names, temporary))
+    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, [one for one in node.objects or () if not isinstance(one, tuple)])
@@ -107,16 +115,28 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
 
 
 def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
-    if name[:-1] == (TEMPORARY,):
-        return True
-    known = name[0] in binder.names.temporary and name[0] not in binder.names.named
-    return len(name) == 1 and known
+    return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
+
+
+def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
+    """Whether DROP … IF EXISTS names nothing that there is."""
+    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
+    return (
+        bool(node.missing_ok)
+        and known
+        and not any(
+            name[-2:-1] in ((), (relation.schema,))
+            for name in names
+            for relation in binder.names.named.get(name[-1], ())
+        )
+    )
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
     """TRUNCATE."""
     binder.claim(node)
-    binder.add(VerbUse("truncate"))
+    for relation in node.relations or ():
+        use_verb(binder, "truncate", relation)
     binder.bound.writes = True
     binder.add(StatementUse(node))
     for relation in node.relations or ():
@@ -145,6 +165,9 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
     if isinstance(node, ast.DoStmt):
         binder.bound.changes_search_path = True
     relations = [one for one in below(node) if isinstance(one, ast.RangeVar)]
+    if isinstance(node, ast.LockStmt):
+        for one in relations:
+            binder.add(RelationLocked(one, binder.names.relation(one)))
     note_relations(binder, [tuple(filter(None, (one.schemaname, one.relname))) for one in relations])
     named_in(binder, node)
 

@@ -36,6 +36,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.Unbound: (ALL, "SELECT * FROM (SELECT 1 INTO x) s"),
     kinds.RelationRead: (ALL, "SELECT email FROM people"),
     kinds.RelationCopied: (ALL, "COPY people TO STDOUT"),
+    kinds.RelationLocked: (ALL, "LOCK pg_catalog.pg_class"),
     kinds.TargetWritten: (ALL, "UPDATE people SET email = 'x' WHERE id = '1'"),
     kinds.FromLevel: (ALL, "SELECT 1 FROM public.orders, sales.orders"),
     kinds.WholeRow: (ALL, "SELECT row_to_json(o) FROM public.orders o"),
@@ -69,6 +70,8 @@ UNMASKED_EXAMPLES: Examples = {
     kinds.WholeRow: (PLAIN, "SELECT row_to_json(a) FROM pg_stat_activity a"),
     kinds.Stars: (PLAIN, "SELECT * FROM pg_stat_activity"),
     kinds.ColumnRead: (PLAIN, "SELECT query FROM pg_stat_activity"),
+    kinds.SchemaQualifier: (PLAIN, "SELECT pg_catalog.pg_stat_activity.query FROM pg_catalog.pg_stat_activity"),
+    kinds.SystemColumn: (PLAIN, "SELECT query, tableoid FROM pg_stat_activity"),
     kinds.FunctionCall: (PLAIN, "SELECT pg_read_file('x')"),
     kinds.OperatorUse: (READER, "SELECT 1 <~~ 2"),
     kinds.TypeUse: (READER, "SELECT '1'::public.odd"),
@@ -85,6 +88,7 @@ MASKED_STATEMENT_EXAMPLES: Examples = {
     ast.FetchStmt: (ALL, "FETCH 1 FROM c"),
     ast.ExplainStmt: (ALL, "EXPLAIN SELECT email FROM people"),
     ast.TruncateStmt: (ALL, "TRUNCATE letters CASCADE"),
+    ast.LockStmt: (replace(ALL, allow=frozenset({"select"})), "LOCK people"),
 }
 UNMASKED_STATEMENT_EXAMPLES: Examples = {
     ast.CopyStmt: (PLAIN, "COPY letters TO '/tmp/x'"),
@@ -135,5 +139,5 @@ def test_each_row_has_its_example() -> None:
     # Views are not made by whom something is masked for.
     assert every - MASKED_EXAMPLES.keys() == {kinds.ViewDefined}
     assert {kind for kind, rule in UNMASKED.items() if rule is not _allowed} == UNMASKED_EXAMPLES.keys()
-    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {ast.CallStmt}
+    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {ast.CallStmt, ast.NotifyStmt}
     assert statements.UNMASKED_STATEMENTS.keys() == UNMASKED_STATEMENT_EXAMPLES.keys() | NOTHING_MORE
