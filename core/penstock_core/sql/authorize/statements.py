@@ -9,7 +9,9 @@ from pglast import ast, enums
 
 from penstock_core.sql.allowlists.statement_kinds import CODE, OWN, VERB_OF, kind_of
 from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.authorize import plain_changes
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.plain_changes import without_event_triggers
 from penstock_core.sql.authorize.settings import check_set, check_set_config
 from penstock_core.sql.authorize.write_targets import unmasked_view
 from penstock_core.sql.bind.binder import strings
@@ -205,6 +207,16 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.TruncateStmt: _masked_truncate,
     ast.LockStmt: _lock,
     ast.NotifyStmt: _nothing_more,
+    ast.IndexStmt: plain_changes.masked_index,
+    ast.AlterTableStmt: plain_changes.masked_alter,
+    ast.VacuumStmt: plain_changes.masked_analyze,
+    ast.CommentStmt: plain_changes.masked_comment,
+    ast.ViewStmt: plain_changes.masked_view,
+    ast.CreateTableAsStmt: plain_changes.masked_materialized_view,
+    ast.RefreshMatViewStmt: plain_changes.masked_refresh,
+    ast.CreateSchemaStmt: plain_changes.masked_schema,
+    ast.CreateSeqStmt: plain_changes.masked_sequence,
+    ast.RenameStmt: plain_changes.masked_rename,
 }
 
 
@@ -229,17 +241,8 @@ def unmasked_table(authorizer: Authorizer, created: TableCreated) -> None:
 
 def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """The same; and no code of the database's own runs by it."""
-    _without_event_triggers(authorizer)
+    without_event_triggers(authorizer)
     unmasked_table(authorizer, created)
-
-
-def _without_event_triggers(authorizer: Authorizer) -> None:
-    functions = authorizer.catalog.event_functions
-    if functions:
-        raise refused(
-            f"CREATE and DROP TABLE are refused: the event trigger's function {functions[0]} could read masked columns",
-            "read with WITH or a subquery instead",
-        )
 
 
 def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
@@ -265,7 +268,7 @@ def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
 
 def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     """The same; and nothing goes that masks spread through, nor what is not named."""
-    _without_event_triggers(authorizer)
+    without_event_triggers(authorizer)
     unmasked_drop(authorizer, dropped)
     if _is_own(authorizer, dropped):
         return

@@ -244,6 +244,30 @@ class StatementUse(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class RelationChanged(Reference):
+    """A relation whose schema a statement changes, or whose statistics or rows it makes anew."""
+
+    node: ast.Node
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
+class RelationMade(Reference):
+    """A view or sequence that comes to be; `resolved` is what has that name already."""
+
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
+class QueryKept(Reference):
+    """The query of a view, behind all that is in it."""
+
+    query: ast.Node | None
+
+
+@dataclass(slots=True, eq=False)
 class TableCreated(Reference):
     """A table that comes to be."""
 

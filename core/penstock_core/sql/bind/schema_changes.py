@@ -14,7 +14,10 @@ from penstock_core.sql.bind.binder import Binder, idents
 from penstock_core.sql.bind.references import (
     FunctionCall,
     ObjectsDropped,
+    QueryKept,
+    RelationChanged,
     RelationLocked,
+    RelationMade,
     StatementUse,
     TablePart,
     Unclaimed,
@@ -169,7 +172,84 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
         for one in relations:
             binder.add(RelationLocked(one, binder.names.relation(one)))
     note_relations(binder, [tuple(filter(None, (one.schemaname, one.relname))) for one in relations])
-    named_in(binder, node)
+    _changed(binder, node)
+    match node:
+        case ast.IndexStmt():
+            _index(binder, node)
+        case ast.AlterTableStmt():
+            _alter(binder, node)
+        case ast.ViewStmt():
+            _claim(binder, node)
+            named_in(binder, (node.view, node.options))
+            _view(binder, node.query)
+            binder.add(QueryKept(node.query))
+        case ast.CreateTableAsStmt():
+            _claim(binder, node)
+            named_in(binder, node.into)
+            binder.statement(node.query)
+            binder.add(QueryKept(node.query))
+        case _:
+            named_in(binder, node)
+
+
+def _changed(binder: Binder, node: ast.Node) -> None:
+    """Which relations the statement changes or makes."""
+    match node:
+        case ast.IndexStmt() | ast.AlterTableStmt() | ast.RefreshMatViewStmt() | ast.RenameStmt():
+            changed = [node.relation]
+        case ast.VacuumStmt():
+            changed = [one.relation for one in node.rels or ()]
+        case _:
+            changed = []
+    for item in changed:
+        if item is not None:
+            binder.add(RelationChanged(node, item, binder.names.relation(item)))
+    made: ast.RangeVar | None = None
+    match node:
+        case ast.ViewStmt():
+            made = node.view
+        case ast.CreateTableAsStmt():
+            made = node.into.rel if node.into is not None else None
+        case ast.CreateSeqStmt():
+            made = node.sequence
+    if made is not None:
+        binder.add(RelationMade(made, binder.names.relation(made)))
+
+
+def _scope_of(item: ast.RangeVar | None) -> Scope:
+    """Which columns there are, changes on the way."""
+    return Scope([Source((item.relname if item is not None else None) or "", None)])
+
+
+def _index(binder: Binder, node: ast.IndexStmt) -> None:
+    scope = _scope_of(node.relation)
+    _claim(binder, node)
+    named_in(binder, (node.relation, node.options, node.excludeOpNames))
+    defining, binder.defining = binder.defining, True
+    for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
+        _claim(binder, element)
+        named_in(binder, (element.collation, element.opclass, element.opclassopts))
+        binder.expression(element.expr, scope)
+    binder.expression(node.whereClause, scope)
+    binder.defining = defining
+
+
+def _alter(binder: Binder, node: ast.AlterTableStmt) -> None:
+    scope = _scope_of(node.relation)
+    _claim(binder, node)
+    named_in(binder, node.relation)
+    defining, binder.defining = binder.defining, True
+    for command in node.cmds or ():
+        _claim(binder, command)
+        named_in(binder, command.newowner)
+        match command.def_:
+            case ast.ColumnDef() | ast.Constraint():
+                _table_element(binder, command.def_, scope)
+            case _ if command.subtype == enums.AlterTableType.AT_ColumnDefault:
+                binder.expression(command.def_, scope)
+            case _:
+                named_in(binder, command.def_)
+    binder.defining = defining
 
 
 def named_in(binder: Binder, definition: Any) -> None:

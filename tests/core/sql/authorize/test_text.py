@@ -53,9 +53,13 @@ MASKED_EXAMPLES: Examples = {
     kinds.TypeUse: (ALL, "SELECT '1'::public.odd"),
     kinds.ParameterType: (ALL, "SELECT $1"),
     kinds.StatementUse: (ALL, "VACUUM"),
+    kinds.RelationChanged: (ALL, "ANALYZE people"),
+    kinds.RelationMade: (ALL, "CREATE TEMP VIEW w AS SELECT id FROM letters"),
+    kinds.QueryKept: (ALL, "CREATE VIEW w AS SELECT email FROM people"),
     kinds.TableCreated: (replace(ALL, allow=frozenset({"select"})), "CREATE TABLE t (id int)"),
     kinds.TablePart: (ALL, "CREATE TABLE t (LIKE people)"),
     kinds.ObjectsDropped: (ALL, "DROP TABLE public.people"),
+    kinds.ViewDefined: (ALL, "CREATE VIEW v AS SELECT relname FROM pg_catalog.pg_class"),
 }
 UNMASKED_EXAMPLES: Examples = {
     kinds.VerbUse: (READER, "INSERT INTO letters (id) VALUES ('1')"),
@@ -89,6 +93,15 @@ MASKED_STATEMENT_EXAMPLES: Examples = {
     ast.ExplainStmt: (ALL, "EXPLAIN SELECT email FROM people"),
     ast.TruncateStmt: (ALL, "TRUNCATE letters CASCADE"),
     ast.LockStmt: (replace(ALL, allow=frozenset({"select"})), "LOCK people"),
+    ast.IndexStmt: (ALL, "CREATE INDEX ON letters USING mine (id)"),
+    ast.AlterTableStmt: (ALL, "ALTER TABLE letters DISABLE TRIGGER ALL"),
+    ast.VacuumStmt: (ALL, "VACUUM"),
+    ast.CommentStmt: (ALL, "COMMENT ON ROLE somebody IS 'x'"),
+    ast.ViewStmt: (replace(ALL, allow=frozenset({"select"})), "CREATE VIEW w AS SELECT 1 AS x"),
+    ast.CreateTableAsStmt: (ALL, "CREATE MATERIALIZED VIEW w USING mine AS SELECT 1 AS x"),
+    ast.CreateSchemaStmt: (ALL, "CREATE SCHEMA mart AUTHORIZATION somebody"),
+    ast.CreateSeqStmt: (ALL, "CREATE SEQUENCE numbers OWNED BY people.id"),
+    ast.RenameStmt: (ALL, "ALTER SCHEMA archive RENAME TO mart"),
 }
 UNMASKED_STATEMENT_EXAMPLES: Examples = {
     ast.CopyStmt: (PLAIN, "COPY letters TO '/tmp/x'"),
@@ -136,8 +149,11 @@ def test_each_row_has_its_example() -> None:
     every = {kind for kind in vars(kinds).values() if isinstance(kind, type) and issubclass(kind, kinds.Reference)}
     every -= {kinds.Reference}
     assert MASKED.keys() == UNMASKED.keys() == every
-    # Views are not made by whom something is masked for.
-    assert every - MASKED_EXAMPLES.keys() == {kinds.ViewDefined}
+    assert every == MASKED_EXAMPLES.keys()
     assert {kind for kind, rule in UNMASKED.items() if rule is not _allowed} == UNMASKED_EXAMPLES.keys()
-    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {ast.CallStmt, ast.NotifyStmt}
+    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {
+        ast.CallStmt,
+        ast.NotifyStmt,
+        ast.RefreshMatViewStmt,
+    }
     assert statements.UNMASKED_STATEMENTS.keys() == UNMASKED_STATEMENT_EXAMPLES.keys() | NOTHING_MORE

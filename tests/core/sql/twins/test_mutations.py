@@ -247,6 +247,8 @@ def from_a_foreign_key(relation: Relation, column: Column, source: tuple[str, st
 KINDS = text.MASKED.keys() - {
     references.FormerFunction,
     references.ParameterType,
+    references.QueryKept,
+    references.RelationMade,
     references.RowChoice,
     references.Sample,
     references.Unclaimed,
