@@ -9,10 +9,13 @@ PYTEST_ARGS ?=
 E2E_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
+MINUTES ?= 10
+NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance kill soak bench e2e e2e-up e2e-down crds diagrams messages lock clean
+.PHONY: help demo test lint format unit conformance noninterference kill soak bench e2e e2e-up e2e-down crds diagrams messages \
+	lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +46,10 @@ unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
+
+noninterference: $(VENV)/ready ## try to tell apart databases that differ in masked columns only (MINUTES=60; NONINTERFERENCE_ARGS=--slice: what fits CI)
+	@.ci/packages libatomic1 postgresql-15 sqlsmith
+	$(RUN) python -m tests.noninterference --minutes $(MINUTES) $(NONINTERFERENCE_ARGS)
 
 kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
 	@.ci/packages libatomic1

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import json
 import os
-import secrets
 import socket
 import sqlite3
 import subprocess
@@ -97,19 +96,32 @@ def through(running: EmbeddedPostgres, dbnames: tuple[str, ...], directory: Path
 
 @contextlib.contextmanager
 def _gate(running: EmbeddedPostgres, dbname: str, directory: Path) -> Iterator[int]:
+    directory.mkdir(parents=True)
+    with gate(directory, ("postgres", running.password), _resources(running, dbname)) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def gate(
+    directory: Path, login: tuple[str, str], resources: list[object], changes: Mapping[str, object] | None = None
+) -> Iterator[int]:
+    """The port of a gate with those resources, logged in upstream by that name and password. Raises StageError.
+
+    `changes` are settings in place of what the suites need.
+    """
     credentials = directory / "credentials"
-    credentials.mkdir(parents=True)
-    (credentials / "username").write_text("postgres")
-    (credentials / "password").write_text(running.password)
-    (directory / "mask.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
-    (directory / "resources.yaml").write_text(yaml.safe_dump_all(_resources(running, dbname)))
+    credentials.mkdir()
+    (credentials / "username").write_text(login[0])
+    (credentials / "password").write_text(login[1])
+    (directory / "mask.key").write_text(base64.b64encode(b"k" * 32).decode())
+    (directory / "resources.yaml").write_text(yaml.safe_dump_all(resources))
     port = _free_port()
     configuration = {
         "listen": f"127.0.0.1:{port}", "health": f"127.0.0.1:{_free_port()}", "name": "conformance",
         "namespace": "conformance", "database": "tested", "resources": ["resources.yaml"], "maskKeyFile": "mask.key",
         "credentialsDir": "credentials", "graceSeconds": 1,
         "identity": {"workload": {"namespace": "conformance", "serviceAccount": "suite"}},
-        "spool": {"path": "spool.db", "maxBytes": _SPOOL_BYTES},
+        "spool": {"path": "spool.db", "maxBytes": _SPOOL_BYTES}, **(changes or {}),
     }  # fmt: skip
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     log = directory / "gate.log"

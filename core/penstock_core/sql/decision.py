@@ -73,6 +73,10 @@ class Decision:
     writes: bool = False
     # True if parsing it may run code of the database's own, so that its intent must be durable even before that.
     runs_code_when_parsed: bool = False
+    # True if it may change the catalog, and so the meaning of other sessions' statements, once it is committed; and if
+    # that can't be held back at its end: of several statements, or where it may commit itself.
+    changes_catalog: bool = False
+    commits_itself: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
     redact_errors: bool = False
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
@@ -83,6 +87,8 @@ class Decision:
     # Names of prepared statements and cursors that the text makes in SQL (cursors with whether they outlive their
     # transaction), and of those that it runs: what these were made of was decided then.
     prepares: tuple[str, ...] = ()
+    # The text as the client sent it, where it makes any: to be decided again when the catalog or the policy changed.
+    made_from: str = ""
     declares: tuple[tuple[str, bool], ...] = ()
     executes: tuple[str, ...] = ()
     fetches: tuple[str, ...] = ()

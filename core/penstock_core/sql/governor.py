@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
 from penstock_core.sql.bind.name_resolution import is_builtin_type
@@ -135,7 +136,7 @@ class Governor:
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
     """Nothing is enforced: the text passes unchanged, with what would have become of it."""
     if would_be is None:
-        return Decision(Action.ALLOW, text, writes=True)
+        return Decision(Action.ALLOW, text, writes=True, changes_catalog=True, commits_itself=True)
     unknown = would_be.action is Action.DENY
     return replace(
         would_be,
@@ -147,6 +148,8 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
+        changes_catalog=would_be.changes_catalog or unknown,
+        commits_itself=would_be.commits_itself or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
     )
 
@@ -196,6 +199,9 @@ class _Judge:
         if governed.masked and catalog.implicit_cast:
             reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
             raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
+        if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
+            # Behind such a statement, which of several relations a bare name means may be another.
+            search_path = None
         bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
         for oid in types:
             bound.add(ParameterType(oid, catalog.type_names.get(oid)))
@@ -204,6 +210,7 @@ class _Judge:
         if governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
             found.pinned = True
+        source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
         if found.rewrites:
@@ -212,7 +219,9 @@ class _Judge:
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
             statements = tuple(complete_order(statement, leaves, governed.own_calls) for statement in statements)
             text = deparse(statements, found.substituted)
-        return self._decision(text, found, limit, when_parsed)
+        found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
+        found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
+        return self._decision(source, text, found, limit, when_parsed)
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
@@ -228,7 +237,7 @@ class _Judge:
         writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
-    def _decision(self, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+    def _decision(self, source: str, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
         bound = self.bound
         return Decision(
             Action.REWRITE if found.rewrites else Action.ALLOW,
@@ -238,10 +247,13 @@ class _Judge:
             masked=_dotted(found.masked),
             writes=bound.writes or found.writes,
             runs_code_when_parsed=when_parsed,
+            changes_catalog=found.changes_catalog,
+            commits_itself=found.commits_itself,
             redact_errors=found.touched,
             changes_search_path=bound.changes_search_path,
             resets_search_path=bound.resets_search_path,
             prepares=tuple(bound.prepares),
+            made_from=source if bound.prepares or bound.declares else "",
             declares=tuple(bound.declares),
             executes=tuple(bound.executes),
             fetches=tuple(bound.fetches),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
@@ -48,10 +50,18 @@ SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
         UNION ALL SELECT 'q' || oid || ':' || xmin || ctid FROM pg_catalog.pg_cast
         UNION ALL SELECT 'l' || oid || ':' || xmin || ctid FROM pg_catalog.pg_opclass
         UNION ALL SELECT 'm' || oid || ':' || xmin || ctid FROM pg_catalog.pg_amproc
+        UNION ALL SELECT 'd' || oid || ':' || xmin || ctid FROM pg_catalog.pg_attrdef
+        UNION ALL SELECT 'v' || oid || ':' || xmin || ctid FROM pg_catalog.pg_event_trigger
+        UNION ALL SELECT 'i' || classid || '.' || objid || '.' || refobjid FROM pg_catalog.pg_depend WHERE deptype = 'e'
         UNION ALL SELECT 's' || setdatabase || '.' || setrole || ':' || xmin || ctid FROM pg_catalog.pg_db_role_setting
     ) parts(part)
 ) numbers
 """
+_BLOCKED = """
+SELECT pid FROM pg_catalog.unnest(ARRAY[OTHERS]) AS pid
+WHERE BY OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(pid))
+"""
+_Answer = TypeVar("_Answer")
 _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'"
 
 
@@ -72,12 +82,29 @@ class CatalogReader:
 
     async def read(self) -> bool:
         """Read what changed; whether anything did. Raises UpstreamError."""
+        return await self._enquire(self._read)
+
+    async def processes(self) -> frozenset[int]:
+        """The server's processes that serve a session now. Raises UpstreamError."""
+        return await self._enquire(_processes)
+
+    async def blocked(self, processes: list[int], by: int) -> list[int]:
+        """Those of the server's processes that wait for a lock of that one. Raises UpstreamError."""
+        numbers = ", ".join(map(str, processes))
+        text = _BLOCKED.replace("OTHERS", numbers).replace("BY", str(by))
+
+        async def ask(enquiry: Enquiry) -> list[int]:
+            return [int(pid) for (pid,) in await enquiry.ask(text)]
+
+        return await self._enquire(ask)
+
+    async def _enquire(self, what: Callable[[Enquiry], Awaitable[_Answer]]) -> _Answer:
         session = await upstream.connect(self._server, self._parameters)
         enquiry = Enquiry(session.transport)
         self._last = enquiry
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return await self._read(enquiry)
+                return await what(enquiry)
         except TimeoutError:
             raise UpstreamError(fatal("57014", f"reading the catalog took longer than {READ_SECONDS:.0f} s")) from None
         except (OSError, EOFError):
@@ -168,6 +195,11 @@ class Enquiry(asyncio.Protocol):
         self._gone.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or EOFError("it closed the connection"))
+
+
+async def _processes(enquiry: Enquiry) -> frozenset[int]:
+    rows = await enquiry.ask("SELECT pid FROM pg_catalog.pg_stat_activity")
+    return frozenset(int(pid) for (pid,) in rows)
 
 
 def _columns(row: bytes) -> list[str]:

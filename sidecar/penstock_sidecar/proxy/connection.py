@@ -18,6 +18,7 @@ from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, Particulars
+from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import ErrorFields
@@ -69,7 +70,8 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
         self.particulars = self._gateway.register(self, address)
-        self.session = Session(self._gateway.terms, self.particulars, self._gateway.trail, _microseconds)
+        gateway = self._gateway
+        self.session = Session(gateway.terms, self.particulars, gateway.trail, _microseconds, gateway.gate.door)
         self._later(OPENING_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -125,8 +127,21 @@ class Connection(asyncio.Protocol):
 
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
-        if self.session.state in (State.RUNNING, State.RECORDING, State.RESOLVING, State.COUNTING, State.SETTLING):
+        if self.session.takes_rules:
             self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
+
+    def doubt_ended(self, *, fresh: bool) -> None:
+        """The catalog was read after a change, or could not be."""
+        self.perform(self.session.doubt_ended(fresh=fresh))
+
+    def recall(self) -> None:
+        """A change of the catalog waits for what the server runs, and it for the change."""
+        self.session.recall()
+        self._interrupt()
+
+    def flush(self) -> None:
+        """Others wait for what this session has on its way."""
+        self.perform(self.session.flush())
 
     # Performing commands.
 
@@ -175,11 +190,23 @@ class Connection(asyncio.Protocol):
             self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())
-        elif isinstance(command, commands.CatalogStale):
-            self._gateway.gate.catalog_stale()
         elif isinstance(command, commands.EndWithin):
             reason = command.reason
             self._later(command.seconds, lambda: self._end_now(reason))
+        else:
+            self._perform_for_catalog(command)
+
+    def _perform_for_catalog(self, command: Command) -> None:
+        if isinstance(command, commands.AwaitCatalog):
+            self._spawn(self._await_catalog())
+        elif isinstance(command, commands.CloseDoor):
+            self._spawn(self._close_door(command.alone))
+        elif isinstance(command, commands.Interrupt):
+            self._interrupt()
+        elif isinstance(command, commands.Abandon):
+            self._abandon(command.who)
+        elif isinstance(command, commands.CatalogStale):
+            self._gateway.gate.catalog_stale()
 
     def _end_now(self, reason: str) -> None:
         """The time is up, whatever runs: the server would not notice soon that nobody waits for it."""
@@ -275,6 +302,7 @@ class Connection(asyncio.Protocol):
             return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
+        gateway.gate.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
 
@@ -298,6 +326,26 @@ class Connection(asyncio.Protocol):
             # It goes on even if who asked for it does not wait.
             await asyncio.wait([under_way])
         self._close("")
+
+    async def _await_catalog(self) -> None:
+        self.perform(self.session.catalog_read(fresh=await self._gateway.gate.open()))
+
+    async def _close_door(self, alone: bool) -> None:
+        process = self.upstream.greeting.pid if self.upstream is not None else 0
+        closed = await self._gateway.gate.closed(self.session.door_key, process, alone=alone)
+        if self.session.state is State.CLOSED:
+            self._gateway.gate.door.give_up(self.session.door_key)
+        self.perform(self.session.door_closed(alone=closed))
+
+    def _interrupt(self) -> None:
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+
+    def _abandon(self, who: Inside) -> None:
+        """What the session has on its way is of no use to anybody."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+            self._gateway.gate.abandoned(who, self.upstream.greeting.pid)
 
     async def _refresh(self) -> None:
         await self._gateway.gate.refresh_catalog()

@@ -23,6 +23,7 @@ from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session.commands import Particulars, Terms
+from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.refusals import fatal
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +57,10 @@ class Gateway:
         self._empty.set()
         gate.on_change = self._rules_changed
         gate.on_move = lambda: self._leave("the database moved to another server; connect again")
+        gate.on_wait = self._flush
+        gate.on_fresh = self._doubt_ended
+        gate.on_blocked = self._recall
+        gate.process_of = self._process_of
         gate.in_use = lambda: bool(self.connections)
 
     @property
@@ -152,6 +157,28 @@ class Gateway:
     def _leave(self, reason: str) -> None:
         for connection in tuple(self.connections):
             connection.leave(reason, at_once=False)
+
+    def _flush(self) -> None:
+        for connection in tuple(self.connections):
+            connection.flush()
+
+    def _doubt_ended(self, fresh: bool) -> None:
+        door = self.gate.door
+        for connection in tuple(self.connections):
+            # One that goes on may itself change the catalog.
+            if connection.session.door_key in door.in_doubt and (door.open or not fresh):
+                door.in_doubt.discard(connection.session.door_key)
+                connection.doubt_ended(fresh=fresh)
+
+    def _process_of(self, who: Inside) -> int | None:
+        connection = next((one for one in self.connections if one.session.door_key is who), None)
+        session = connection.upstream if connection is not None else None
+        return session.greeting.pid if session is not None else None
+
+    def _recall(self, process: int) -> None:
+        for connection in tuple(self.connections):
+            if connection.upstream is not None and connection.upstream.greeting.pid == process:
+                connection.recall()
 
     def _rules_changed(self) -> None:
         for connection in tuple(self.connections):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock_core.sql.decision import Action
+from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session.changes import Changes
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.message_fields import EMPTY
-from penstock_sidecar.session.passage import Passage
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -26,7 +26,7 @@ _DESCRIBE, _SYNC = Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
 _NO_BODY = 5
 
 
-class ClientSide(Passage):
+class ClientSide(Changes):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -63,7 +63,10 @@ class ClientSide(Passage):
     def _function_call(self, spot: Spot) -> None:
         pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
         text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
-        decision = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        decided = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
+        decision = self._admit(spot, decided)
+        if decision is None:
+            return
         if decision.action is Action.REWRITE:
             # There is no text in the call that could be another.
             decision = self._own(refusals.FUNCTION_CALL, text)
@@ -92,10 +95,12 @@ class ClientSide(Passage):
         replaced = flow.statements.get(name)
         made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
         flow.statements[name] = made
-        pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, decision=decision, makes=made)
+        pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
+        pending.makes = made
         pending.undo = lambda skipped: self._unmade(made, skipped)
         replacement = messages.parse(name, decision.text, oids) if decision.action is Action.REWRITE else None
         if decision.runs_code_when_parsed:
+            self._run_on_the_way(decision)
             self._start_statement(spot, pending, decision, text, None, replacement)
             return
         flow.push(pending)
@@ -130,27 +135,26 @@ class ClientSide(Passage):
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
         statement = flow.statements.get(head.statement) or self._prepared_in_sql(head.statement)
+        decision = self._decide_bound(spot, statement) if statement is not None else None
+        if flow.state is not State.RUNNING:
+            return
         former = flow.portals.pop(head.portal, None)
         pending = Pending(Kind.BIND, drops=former.take() if former is not None else None)
-        if statement is None:
+        if statement is None or decision is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
                 missing = "unnamed prepared statement does not exist"
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_STATEMENT, missing))
             return
-        if statement.epoch != flow.epoch or statement.decision.executes:
-            decision = flow.decide(statement.text, statement.types)
-            if flow.runs_stale_object(decision):
-                decision = refusals.STALE_SQL_OBJECT
-            if decision.action is Action.DENY:
-                pending.expected = refusals.UNDEFINED_STATEMENT
-                self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
-                return
-            statement.decision, statement.epoch = decision, flow.epoch
-        decision = statement.decision
+        if decision.action is Action.DENY:
+            pending.expected = refusals.UNDEFINED_STATEMENT
+            self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
+            return
+        statement.decision, statement.epoch = decision, flow.epoch
+        self._run_on_the_way(decision)
         portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
         flow.portals[head.portal] = pending.opens = portal
-        pending.redact = decision.redact_errors
+        pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
         portal.running = pending.running
 
@@ -162,6 +166,30 @@ class ClientSide(Passage):
         text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
         return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+
+    def _decide_bound(self, spot: Spot, statement: Statement) -> Decision | None:
+        """What becomes of a statement that is to be bound; None: that has to wait for a fresh catalog."""
+        flow, decision = self._flow, statement.decision
+        admitted = self._admit(spot, decision)
+        if admitted is not decision:
+            return admitted
+        if statement.epoch != flow.epoch or decision.executes:
+            decision = flow.decide(statement.text, statement.types)
+            if flow.runs_stale_object(decision):
+                return refusals.STALE_SQL_OBJECT
+        return decision
+
+    def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
+        """What becomes of a portal that is to be executed; None: that has to wait for a fresh catalog."""
+        flow, decision, statement = self._flow, portal.decision, portal.statement
+        admitted = self._admit(spot, decision)
+        if admitted is not decision:
+            return admitted
+        if portal.epoch != flow.epoch:
+            decision = flow.decide(statement.text, statement.types)
+            if decision.action is not Action.DENY and decision.text != portal.decision.text:
+                return refusals.stale(decision)
+        return refusals.STALE_SQL_OBJECT if flow.runs_stale_object(decision) else decision
 
     def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
@@ -179,22 +207,15 @@ class ClientSide(Passage):
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
-        statement = portal.statement
-        if portal.epoch != flow.epoch:
-            decision = flow.decide(statement.text, statement.types)
-            if decision.action is not Action.DENY and decision.text != portal.decision.text:
-                decision = refusals.stale(decision)
-            if decision.action is Action.DENY:
-                pending.expected = refusals.UNDEFINED_PORTAL
-                self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
-                return
-            portal.decision, portal.epoch = decision, flow.epoch
-        decision = portal.decision
-        if flow.runs_stale_object(decision):
-            pending.expected = refusals.UNDEFINED_PORTAL
-            self._refuse(spot, refusals.STALE_SQL_OBJECT, statement.text, pending, messages.execute(self._nobody))
+        decision, statement = self._decide_executed(spot, portal), portal.statement
+        if decision is None:
             return
-        pending.running = portal.take()
+        if decision.action is Action.DENY:
+            pending.expected = refusals.UNDEFINED_PORTAL
+            self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
+            return
+        portal.decision, portal.epoch = decision, flow.epoch
+        pending.running, pending.types = portal.take(), statement.types
         self._start_statement(spot, pending, decision, statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:
@@ -203,7 +224,8 @@ class ClientSide(Passage):
         statement = flow.statements.get(name) if kind == b"S" else None
         if statement is not None and statement.decision.runs_code_when_parsed:
             # The server parses it once more, if anything that it depends on has changed.
-            pending = Pending(Kind.DESCRIBE, redact=statement.decision.redact_errors)
+            pending = Pending(Kind.DESCRIBE, redact=statement.decision.redact_errors, types=statement.types)
+            self._run_on_the_way(statement.decision)
             self._start_statement(spot, pending, statement.decision, statement.text)
             return
         flow.queue.append(_DESCRIBE)
@@ -227,6 +249,9 @@ class ClientSide(Passage):
     def _sync(self, spot: Spot) -> None:
         flow = self._flow
         if flow.copying_in:
+            return
+        if flow.altered and not flow.stays_in_block:
+            self.sync(spot)
             return
         flow.skipping = False
         flow.queue.append(_SYNC)

@@ -12,6 +12,7 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
 from penstock_core.sql.decision import Decision
+from penstock_sidecar.session.door import Inside
 
 
 class ToClient(NamedTuple):
@@ -69,7 +70,29 @@ class RefreshCatalog(NamedTuple):
 
 
 class CatalogStale(NamedTuple):
-    """A statement that changes the schema was committed."""
+    """A change of the catalog may have been committed: read it."""
+
+
+class AwaitCatalog(NamedTuple):
+    """Answer with `catalog_read` once the door is open, or after a time that a statement may wait at most."""
+
+
+class Abandon(NamedTuple):
+    """The session ended while it changed something: it is at the door until the server's process is gone."""
+
+    who: Inside
+
+
+class Interrupt(NamedTuple):
+    """Cancel what the server runs for the session."""
+
+
+class CloseDoor(NamedTuple):
+    """Answer with `door_closed` once no other session is inside that writes, or with `alone` none at all; or after a
+    time that a change may wait at most.
+    """
+
+    alone: bool
 
 
 class EndWithin(NamedTuple):
@@ -97,6 +120,10 @@ Command = (
     | Cancel
     | RefreshCatalog
     | CatalogStale
+    | AwaitCatalog
+    | CloseDoor
+    | Abandon
+    | Interrupt
     | EndWithin
     | Close
 )
@@ -139,6 +166,8 @@ class Rules:
     observing: bool = False
     # How long one statement may run, in milliseconds; None: as long as the server lets it.
     statement_timeout: int | None = None
+    # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from penstock_sidecar.wire import messages
 class Counted:
     """A statement under way, and the portal that it runs in."""
 
-    limit: Limit
+    # None: it is run in a portal for another reason, and its rows are not counted.
+    limit: Limit | None
     # What the server answers it with is due for this.
     pending: Pending
     portal: Portal
@@ -45,6 +46,8 @@ class Counted:
 
     def start(self) -> bytes:
         """The Execute that is sent in place of the client's."""
+        if self.limit is None:
+            return messages.execute(self.name) + messages.FLUSH
         left = self.limit.value - self.portal.returned
         self.wanted = self.asked if 0 < self.asked <= left else left
         # To the server, 0 rows would be all.
@@ -53,7 +56,7 @@ class Counted:
     def suspended(self, nobody: str) -> bytes:
         """The server stopped: what to send it now; nothing if it stopped where the client wanted it to."""
         running = self.pending.running
-        if self.probing:
+        if self.probing and self.limit is not None:
             self.pending.denial = refusals.denied(_too_many(self.limit))
             self.pending.expected = refusals.UNDEFINED_PORTAL
             if running is not None:
@@ -78,7 +81,7 @@ class Counted:
         return messages.execute(self.name, 1) + messages.FLUSH
 
 
-def of_query(limit: Limit, query: Pending, decision: Decision, epoch: int) -> tuple[bytes, Counted]:
+def of_query(limit: Limit | None, query: Pending, decision: Decision, epoch: int) -> tuple[bytes, Counted]:
     """A Query of a single statement, and the messages that run it in a portal up to the Execute.
 
     Of their answers the client sees what a Query is answered: not that they were parsed and bound. The end of
@@ -86,7 +89,9 @@ def of_query(limit: Limit, query: Pending, decision: Decision, epoch: int) -> tu
     """
     sent = messages.parse("", decision.text) + messages.bind("", "") + messages.describe_portal("")
     kinds = (Kind.PARSE, Kind.BIND, Kind.DESCRIBE)
-    due = tuple(Pending(kind, swallow=True, redact=decision.redact_errors) for kind in kinds)
+    due = tuple(
+        Pending(kind, swallow=True, redact=decision.redact_errors, text=query.text, decision=decision) for kind in kinds
+    )
     portal = Portal(Statement("", "", b"", decision, epoch, None), decision, epoch, None)
     return sent, Counted(limit, replace(query, kind=Kind.EXECUTE), portal, query=due)
 

@@ -13,18 +13,26 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Rules, Trail
 from penstock_sidecar.session.counting import Counted
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.temporary_tables import TemporaryTables
+from penstock_sidecar.wire.messages import ErrorFields
+
+# Verbs after which the transaction's state is another.
+CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
+
+# Messages by which a statement runs, if only its planning does.
+_RUNS = frozenset({Kind.QUERY, Kind.BIND, Kind.EXECUTE})
 
 
 class Flow:
     """The shared state of one session."""
 
-    def __init__(self, trail: Trail, clock: Callable[[], int]) -> None:
+    def __init__(self, trail: Trail, clock: Callable[[], int], door: Door | None = None) -> None:
         self.state = State.OPENING
         self.trail = trail
         self.clock = clock
@@ -65,15 +73,38 @@ class Flow:
         self.undone = False
         # A governed statement left something for the transaction's end, whose errors may tell of its data.
         self.left_for_commit = False
-        # A statement that changed the schema succeeded; told at the end of the transaction.
-        self.schema_changed = False
+        self._begin_unchanged(door or Door())
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
+        self._policy_changed = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
+
+    def _begin_unchanged(self, door: Door) -> None:
+        """What is known of changes of the catalog, by this session and by others."""
+        # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
+        self.door = door
+        # Whether what the server answers is held back; whether it was told to cancel a statement for a change's sake.
+        self.doubted = False
+        self.recalled = False
+        # What the server answers up to that many ReadyForQuery is not for the client: it gets this error before each.
+        self.withheld: ErrorFields | None = None
+        self.withheld_up_to = 0
+        # The server did not know a name that the catalog knows.
+        self.doubtful = False
+        # A statement of this session is decided by the present catalog, and not answered.
+        self.inside = False
+        # Something that may change the catalog was sent, and its transaction has not ended.
+        self.altered = False
+        # Transaction control was sent since the last ReadyForQuery, so that `status` may be another by now.
+        self.unsure = False
+        # Something was bound or executed that the next Sync ends.
+        self.unsynced = False
+        # Its answer tells that a change of the catalog took effect, or did not.
+        self.committing: Pending | None = None
 
     # What is recorded.
 
@@ -104,8 +135,8 @@ class Flow:
 
     @property
     def held(self) -> bool:
-        """Whether results have to wait for an intent to become durable."""
-        return self.awaited > self.durable
+        """Whether results have to wait: for an intent to become durable, or for the catalog to be read."""
+        return self.awaited > self.durable or self.doubted
 
     # What is in flight.
 
@@ -119,7 +150,9 @@ class Flow:
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
-            self.kept.made(decision, self.epoch)
+            self.kept.made(decision, self.epoch, pending.types)
+        if not CONTROL.isdisjoint(decision.verbs):
+            self.unsure = True
 
     def pop(self) -> Pending:
         """The head's answer is complete."""
@@ -208,19 +241,130 @@ class Flow:
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
         """What becomes of a text in this session, as it stands, with parameters of these types."""
-        return self.rules.decider.decide(text, self.path.now, self.temporary.names, types)
+        # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
+        path = None if self.altered and self.rules.masked else self.path.now
+        return self.rules.decider.decide(text, path, self.temporary.names, types)
 
     def runs_stale_object(self, decision: Decision) -> bool:
-        """Whether the statement runs what was made under an older policy and is not decided anew."""
-        return self.kept.runs_stale(decision, self.statements, self.portals)
+        """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
+        if not (decision.executes or decision.fetches):
+            return False
+        return self.kept.runs_stale(decision, self)
+
+    @property
+    def unknown_is_stale(self) -> bool:
+        """Whether what nobody knows the text of may be from before a change that matters."""
+        return self._policy_changed or (self.rules.masked and self.epoch > 0)
+
+    # Changes of the catalog.
+
+    @property
+    def stays_in_block(self) -> bool:
+        """Whether a transaction block is known to be open, which goes on after what is sent now."""
+        return self.status == b"T" and not self.unsure
+
+    def may_change(self, decision: Decision) -> bool:
+        """Whether the statement may change the catalog, itself or by what it runs."""
+        return decision.changes_catalog or (
+            bool(decision.executes or decision.fetches) and self.kept.runs_changing(decision, self)
+        )
+
+    def alter(self) -> None:
+        """What may change the catalog is being sent."""
+        if not self.altered and self.rules.masked:
+            # What was decided before is decided again.
+            self.epoch += 1
+        self.altered = True
+
+    def commits(self, pending: Pending) -> None:
+        """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""
+        if self.door.closed_by(self):
+            self.committing = pending
+            self.door.commits(self)
+
+    def enter(self) -> None:
+        """A statement is decided by the present catalog."""
+        if not self.inside:
+            self.inside = True
+            self.door.enter(self)
+
+    @property
+    def writing(self) -> bool:
+        """Whether anything that is on its way, or decided and waits, may have another effect than to return rows."""
+        return self.state in (State.RECORDING, State.CHANGING) or any(
+            pending.decision is not None and pending.decision.writes for pending in self.queue
+        )
+
+    def doubt(self) -> None:
+        """Another session commits a change of the catalog: what the server answers from now on is held back."""
+        self.doubted = True
+
+    def holds(self, *, answering: bool) -> bool:
+        """Whether all that is on its way would be decided by the catalog of now as it was.
+
+        The head, if the server is `answering` it in the middle of a row, was analysed before the change.
+        """
+        return all(
+            pending.decision is None
+            or pending.denial is not None
+            or pending.kind not in _RUNS
+            or (answering and place == 0 and len(pending.decision.verbs) == 1)
+            or self._same(pending, pending.decision)
+            for place, pending in enumerate(self.queue)
+        )
+
+    @property
+    def withholdable(self) -> bool:
+        """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
+        return self.queue[-1].kind in (Kind.SYNC, Kind.QUERY) and all(
+            pending.kind is not Kind.COPY_END
+            and (pending.decision is None or pending.kind not in _RUNS or CONTROL.isdisjoint(pending.decision.verbs))
+            for pending in self.queue
+        )
+
+    def _same(self, pending: Pending, then: Decision) -> bool:
+        now = self.decide(pending.text, pending.types)
+        alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
+        return alike and not self.runs_stale_object(now)
+
+    def withhold(self, error: ErrorFields) -> None:
+        """Answer what is on its way with that error alone."""
+        self.withheld = error
+        self.withheld_up_to = sum(pending.kind in (Kind.SYNC, Kind.QUERY) for pending in self.queue)
+        for pending in self.queue:
+            if pending.running is not None:
+                pending.running.sqlstate = error.sqlstate
+                pending.running.denied = True
+            if pending.opens is not None and (bound := pending.opens.take()) is not None:
+                # What may be executed later runs under an intent of its own.
+                self.finish(bound, "error")
+
+    def note_answers(self) -> None:
+        """The server answered something: a change may have taken effect, and nothing may be on its way any more."""
+        committing = self.committing
+        if committing is not None and not any(pending is committing for pending in self.queue):
+            self.committing = None
+            self.door.changed(self)
+            self.commands.append(commands.CatalogStale())
+        if self.inside and not self.queue and self.state not in (State.RECORDING, State.CHANGING):
+            self.inside = False
+            self.door.leave(self)
 
     def replace_rules(self, rules: Rules) -> None:
         """Decide by these rules from now on."""
-        if rules.policy != self.rules.policy:
-            self.kept.policy_changed(self.epoch + 1)
+        self._policy_changed |= rules.policy != self.rules.policy
         self.rules = rules
         self.path.replace_default(rules.search_path)
         self.epoch += 1
+
+    def leave_door(self) -> None:
+        """The session is over: what it has on its way may still run on the server."""
+        writing = any(pending.decision is not None and pending.decision.writes for pending in self.queue)
+        if self.committing is not None or (self.inside and writing):
+            self.commands.append(commands.Abandon(self))
+        else:
+            self.door.give_up(self)
+            self.door.leave(self)
 
     @property
     def outlasts(self) -> bool:

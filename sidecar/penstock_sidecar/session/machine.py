@@ -9,42 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.identity import Identity
-from penstock_sidecar.session import commands, opening, refusals
+from penstock_sidecar.session import commands, refusals
+from penstock_sidecar.session.beginning import Beginning
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
-from penstock_sidecar.session.encryption import Encryption
+from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import Opened
 from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import TABLE, Event, IllegalEventError, State, check
-from penstock_sidecar.wire import messages, startup
+from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.login import Greeting
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
-# The largest token that is read: far more than any issuer makes.
-_LONGEST_TOKEN = 32_768
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
 # Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
 _MOST_IN_FLIGHT = 20_000
 
 
-class Session:
+class Session(Beginning):
     """One session, from the client's first byte to its end."""
 
-    def __init__(self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int]) -> None:
-        self._terms = terms
+    def __init__(
+        self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int], door: Door | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(terms, Flow(trail, clock, door))
         self._own = particulars
-        self._flow = Flow(trail, clock)
-        self._reader = startup.StartupReader()
-        self._encryption = Encryption(terms)
-        self._ahead = b""
-        self._opened: Opened | None = None
         self._client = ClientSide(self._flow, particulars.nobody, terms.statement_limit)
         self._server: ServerSide | None = None
-        self.identity = terms.workload
 
     @property
     def state(self) -> State:
@@ -56,7 +50,8 @@ class Session:
         flow = self._flow
         if flow.state is State.RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state in (State.COUNTING, State.SETTLING):  # may take long, and a client that goes must be noticed
+        if flow.state in (State.COUNTING, State.SETTLING, State.CHANGING):
+            # That may take long, and a client that goes must be noticed.
             return self._client.waiting > _MOST_AHEAD
         return flow.state not in (State.OPENING, State.ENCRYPTING, State.PROVING)
 
@@ -83,9 +78,19 @@ class Session:
         return self._own.key[:4] if short else self._own.key
 
     @property
+    def door_key(self) -> Inside:
+        """What the session is known by at the door."""
+        return self._flow
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is in flight, nor any transaction open."""
         return not self._flow.queue and self._flow.status == b"I"
+
+    @property
+    def takes_rules(self) -> bool:
+        """Whether it has to be told when the rules change."""
+        return not self._closed and Event.RULES_REPLACED in TABLE[self._flow.state]
 
     @property
     def _closed(self) -> bool:
@@ -117,6 +122,7 @@ class Session:
             server.receive(data)
         except BrokenStreamError as error:
             self._end(refusals.fatal("08P01", f"what the database sent can't be understood: {error}"), str(error))
+        flow.note_answers()
         self._go_on()
         if self._closed:
             self._wind_up()
@@ -162,9 +168,29 @@ class Session:
         """That batch of bodies could not be written."""
         return self._step(Event.AUDIT_FAILED, self._unrecorded, ticket, reason)
 
-    def catalog_read(self) -> list[Command]:
-        """The catalog is as fresh as it gets; the rules were replaced before, if it changed."""
-        return self._step(Event.CATALOG_READ, self._resolved)
+    def catalog_read(self, *, fresh: bool = True) -> list[Command]:
+        """The catalog is as fresh as it gets; the rules were replaced before, if it changed. Not `fresh`: it is not
+        known to hold what another session changed, and the statement that waited can't be decided.
+        """
+        return self._step(Event.CATALOG_READ, self._resolved, fresh)
+
+    def door_closed(self, *, alone: bool) -> list[Command]:
+        """No other session is inside, so that a change may be committed; or not, after a long time."""
+        return self._step(Event.DOOR_CLOSED, self._client_effect, alone)
+
+    def doubt_ended(self, *, fresh: bool) -> list[Command]:
+        """The catalog has been read since another session changed it; or could not be, for a long time."""
+        return self._step(Event.DOUBT_ENDED, self._doubt_ended, fresh)
+
+    def recall(self) -> None:
+        """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
+        self._flow.recalled = True
+
+    def flush(self) -> list[Command]:
+        """Others wait for what the server has not answered only because nobody asked it to."""
+        if self._flow.inside and self._server is not None:
+            self._flow.to_server.append(messages.FLUSH)
+        return self._flow.take()
 
     def rules_replaced(self, rules: Rules) -> list[Command]:
         """The policy or the catalog changed."""
@@ -218,83 +244,6 @@ class Session:
             if len(self._ahead) > _MOST_AHEAD:
                 self._break("too much was sent before the session was ready")
 
-    def _open(self, data: bytes) -> None:
-        flow = self._flow
-        while flow.state is State.OPENING:
-            packet = self._reader.feed(data)
-            data = b""
-            if packet is None:
-                return
-            if isinstance(packet, startup.Startup):
-                self._accept(packet)
-            elif isinstance(packet, startup.SslRequest | startup.GssEncRequest | startup.DirectTls):
-                self._negotiate(packet)
-            elif isinstance(packet, startup.CancelRequest):
-                flow.commands.append(commands.Cancel(packet.pid, packet.key))
-                flow.state = State.CLOSED
-            else:
-                if packet.http:
-                    flow.to_client.append(refusals.HTTP_ANSWER)
-                    self._close(packet.reason)
-                else:
-                    self._end(refusals.fatal("08P01", packet.reason), packet.reason)
-
-    def _negotiate(self, packet: startup.SslRequest | startup.GssEncRequest | startup.DirectTls) -> None:
-        flow = self._flow
-        answer = self._encryption.answer(packet, self._reader.rest)
-        if answer.data:
-            flow.to_client.append(answer.data)
-        if answer.begins:
-            flow.state = State.ENCRYPTING
-            flow.commands.append(commands.StartTls(self._reader.take_rest()))
-        elif answer.problem:
-            self._end(answer.error, answer.problem)
-
-    def _go_on_encrypted(self, protocol: str | None) -> None:
-        problem = self._encryption.establish(protocol)
-        if problem:
-            self._close(problem)
-        else:
-            self._flow.state = State.OPENING
-
-    def _accept(self, packet: startup.Startup) -> None:
-        flow = self._flow
-        opened = self._encryption.missing or opening.accept(packet, self._terms)
-        if isinstance(opened, ErrorFields):
-            self._end(opened, opened.message)
-            return
-        self._opened = opened
-        self._ahead = self._reader.rest
-        token = self._terms.token
-        if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
-            flow.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
-            flow.state = State.PROVING
-            self._prove()
-        else:
-            self._connect(self._terms.workload)
-
-    def _prove(self) -> None:
-        """Read the PasswordMessage that holds the token."""
-        data = self._ahead
-        if len(data) < 5:
-            return
-        length = int.from_bytes(data[1:5], "big")
-        if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
-            self._break("a token was asked for, and something else came")
-            return
-        if len(data) <= length:
-            return
-        self._ahead = data[length + 1 :]
-        token = data[5:length].decode(errors="replace")
-        self._flow.state = State.VERIFYING
-        self._flow.commands.append(commands.Verify(token))
-
-    def _connect(self, identity: Identity) -> None:
-        self.identity = identity
-        if self._opened is not None:
-            self._flow.state = State.CONNECTING
-            self._flow.commands.append(commands.Connect(self._opened.parameters))
-
     def _run(self, rules: Rules, said: Greeting, longest: int | None) -> None:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
@@ -330,6 +279,7 @@ class Session:
         flow.durable = max(flow.durable, ticket)
         if self._server is not None:
             self._server.release()
+        flow.note_answers()
         self._go_on()
         if client.held is not None and client.held.ticket <= flow.durable:
             client.release()
@@ -346,22 +296,44 @@ class Session:
         elif client.held is not None and client.held.ticket == ticket:
             client.release(reason)
 
+    def _doubt_ended(self, fresh: bool) -> None:
+        flow = self._flow
+        flow.doubted = False
+        between = self._server is None or self._server.between_messages
+        if flow.queue and not (fresh and flow.holds(answering=not between)):
+            error = refusals.MEANS_ANOTHER if fresh else refusals.denied(refusals.CATALOG_UNKNOWN)
+            if not between or not flow.withholdable:
+                self._end(error._replace(severity="FATAL"), error.message)
+                flow.commands.append(commands.Interrupt())
+                return
+            flow.withhold(error)
+        if self._server is not None:
+            self._server.release()
+        flow.note_answers()
+        self._go_on()
+        self._part()
+
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""
-        flow = self._flow
+        flow, client = self._flow, self._client
         if self._server is None:
             return
         counted = flow.state is State.COUNTING and not flow.counting
-        if counted or (flow.state is State.SETTLING and flow.settled):
-            self._server.hop_rows()
-            try:
-                self._client.go_on() if counted else self._client.settled()
-            except (BrokenStreamError, MalformedError) as error:
-                self._break(f"protocol violation: {error}")
+        try:
+            if counted or (flow.state is State.SETTLING and flow.settled):
+                self._server.hop_rows()
+                client.go_on() if counted else client.settled()
+            elif flow.state is State.CHANGING and not flow.queue:
+                client.answered()
+        except (BrokenStreamError, MalformedError) as error:
+            self._break(f"protocol violation: {error}")
 
-    def _resolved(self) -> None:
+    def _resolved(self, fresh: bool) -> None:
         self._flow.state = State.RUNNING
-        self._client.resume()
+        self._client.resolved(fresh)
+
+    def _client_effect(self, alone: bool) -> None:
+        self._client.take_effect(alone)
 
     def _replace_rules(self, rules: Rules) -> None:
         flow = self._flow
@@ -410,10 +382,12 @@ class Session:
     def _wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""
         flow = self._flow
-        held, self._client.held = self._client.held, None
-        if held is not None and held.pending.running is not None:
-            held.pending.running.sqlstate = held.pending.running.sqlstate or "57014"
-            flow.finish(held.pending.running, "error")
+        for pending in self._client.unsent():
+            if pending.running is not None:
+                pending.running.sqlstate = pending.running.sqlstate or "57014"
+            flow.skip(pending, recorded=True)
+        self._client.held = None
+        flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:
             flow.record(flow.evidence.end())

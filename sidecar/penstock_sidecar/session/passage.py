@@ -10,14 +10,14 @@ from abc import ABC, abstractmethod
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
-from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.pending import Held, Kind, Pending, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
-from penstock_sidecar.wire.messages import MalformedError
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
 _NEVER_SKIPPED = frozenset(b"SXcf")
@@ -43,6 +43,8 @@ class Passage(ABC):
         # How much of it there is.
         self.waiting = 0
         self.held: Held | None = None
+        # What waited for the catalog waited in vain.
+        self._shut_out = False
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
 
@@ -114,19 +116,60 @@ class Passage(ABC):
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        decision = flow.decide(text, types)
-        denial = decision.denial
+        admitted = self._admit(spot, flow.decide(text, types))
+        if admitted is None:
+            return text, None
+        decision, denial = admitted, admitted.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
-            self._forward(spot.start)
-            self._next -= 1
-            flow.state = State.RESOLVING
+            self._wait_before(spot, State.RESOLVING)
             flow.commands.append(RefreshCatalog())
             return text, None
         self._refreshed = ""
         if flow.runs_stale_object(decision):
             return text, refusals.STALE_SQL_OBJECT
         return text, decision
+
+    def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
+        """The decision if it may stand, since the catalog is fresh; else what refuses it, or None where it has to wait.
+
+        What only ends or begins transactions means the same by any catalog, and a change may wait for it.
+        """
+        flow = self._flow
+        if not flow.rules.masked or (decision.verbs and CONTROL.issuperset(decision.verbs)):
+            return decision
+        if flow.doubtful:
+            flow.doubtful = False
+            self._wait_before(spot, State.RESOLVING)
+            flow.commands.append(RefreshCatalog())
+            return None
+        if flow.door.open:
+            flow.enter()
+            return decision
+        if self._shut_out:
+            self._shut_out = False
+            return refusals.CATALOG_CHANGING
+        self._wait_before(spot, State.RESOLVING)
+        self._flush_for_others()
+        flow.commands.append(AwaitCatalog())
+        return None
+
+    def _flush_for_others(self) -> None:
+        """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
+        flow = self._flow
+        if flow.queue and not flow.door.open and not flow.door.closed_by(flow):
+            flow.to_server.append(messages.FLUSH)
+
+    def resolved(self, fresh: bool) -> None:
+        """The catalog was read, or could not be. Raises as `receive`."""
+        self._shut_out = not fresh
+        self.resume()
+
+    def _wait_before(self, spot: Spot, state: State) -> None:
+        """Deal with that message again later."""
+        self._forward(spot.start)
+        self._next -= 1
+        self._flow.state = state
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""
@@ -179,26 +222,37 @@ class Passage(ABC):
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
-        flow, kind = self._flow, pending.kind
-        if kind in (Kind.QUERY, Kind.EXECUTE):
-            running = pending.running
-            if running is not None and (decision.prepares or decision.deallocates or decision.closes):
-                running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
-                running.closes = list(decision.closes)
-            if decision.row_limit is not None:
-                self._send_counted(spot, pending, decision, decision.row_limit)
-                return
-            flow.push(pending, decision)
+        flow = self._flow
+        if pending.kind not in (Kind.QUERY, Kind.EXECUTE):
+            self._send_ahead(spot, pending, replacement, decision)
+            return
+        running = pending.running
+        if running is not None and (decision.prepares or decision.deallocates or decision.closes):
+            running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
+            running.closes = list(decision.closes)
+        if (flow.altered or flow.may_change(decision)) and self._changes(spot, pending, replacement, decision):
+            return
+        if decision.row_limit is not None:
+            self._send_counted(spot, pending, decision, decision.row_limit)
         else:
-            # It does not carry out what was decided about, but may run code on the way.
-            flow.unvetted |= decision.observed is Action.DENY
-            portal = pending.opens
-            if portal is not None and portal.statement.on_server != portal.decision.text:
-                self._parse_again(spot, portal.statement)
-            flow.push(pending)
+            self._send_now(spot, pending, replacement, decision)
+
+    def _send_ahead(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        """What does not carry out what was decided about, but may run code on the way."""
+        flow = self._flow
+        flow.unvetted |= decision.observed is Action.DENY
+        portal = pending.opens
+        if portal is not None and portal.statement.on_server != portal.decision.text:
+            self._parse_again(spot, portal.statement)
+        flow.push(pending)
         if replacement is not None:
             self._replace(spot, replacement)
-        if kind in (Kind.QUERY, Kind.EXECUTE) and spot.complete and _unsettles(decision):
+
+    def _send_now(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        self._flow.push(pending, decision)
+        if replacement is not None:
+            self._replace(spot, replacement)
+        if spot.complete and unsettles(decision):
             self._settle(spot, pending)
 
     def _parse_again(self, spot: Spot, statement: Statement) -> None:
@@ -231,7 +285,7 @@ class Passage(ABC):
         self._flow.state = State.RUNNING
         self.resume()
 
-    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit) -> None:
+    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit | None) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
         flow = self._flow
         before = b""
@@ -255,24 +309,32 @@ class Passage(ABC):
         flow = self._flow
         counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
         if counted is not None and counted.query and not counted.skipped:
-            flow.skipping = False
-            sent, due = counting.end_of_query()
-            flow.queue.extend(due)
-            flow.to_server.append(sent)
-        self.resume()
+            self._end_query(counted.pending)
+        if flow.state is State.RUNNING:
+            self.resume()
 
-    def _fail(self, held: Held, reason: str) -> None:
+    # Changes of the catalog: `changes.py`.
+
+    @abstractmethod
+    def _changes(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> bool:
+        """Whether the statement has to go another way, since it may change the catalog, or commit what did."""
+
+    @abstractmethod
+    def _end_query(self, query: Pending) -> None:
+        """End the Query that ran in a portal."""
+
+    def _send_failing(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send what must fail in its place."""
-        pending = held.pending
-        pending.denial = refusals.unrecorded(reason)
-        pending.running = None
+        pending.denial = error
+        if pending.running is not None:
+            pending.running.denied = True
         if pending.opens is not None:
             self._flow.forget(pending.opens)
         match pending.kind:
             case Kind.QUERY:
                 pending.expected, failing = refusals.UNDEFINED_COLUMN, refusals.FAILING_QUERY
             case Kind.PARSE:
-                name, _ = messages.read_text(self._chunk[held.spot.start + 5 : held.spot.end], 0)
+                name, _ = messages.read_text(self._chunk[spot.start + 5 : spot.end], 0)
                 pending.expected, failing = refusals.UNDEFINED_COLUMN, messages.parse(name, refusals.FAILING_TEXT)
             case Kind.DESCRIBE:
                 pending.expected, failing = refusals.UNDEFINED_STATEMENT, messages.describe_statement(self._nobody)
@@ -281,7 +343,7 @@ class Passage(ABC):
             case _:
                 pending.expected, failing = refusals.UNDEFINED_PORTAL, messages.execute(self._nobody)
         self._flow.push(pending)
-        self._replace(held.spot, failing)
+        self._replace(spot, failing)
 
     def release(self, refusal: str = "") -> None:
         """The held statement's intent is durable; or it could not be written, and the statement fails."""
@@ -295,14 +357,17 @@ class Passage(ABC):
             self._replace(held.spot, b"")
             self._flow.skip(held.pending, recorded=not refusal)
         elif refusal:
-            self._fail(held, refusal)
+            held.pending.running = None
+            self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is State.RUNNING:
             self.resume()
+        if self._flow.state is State.RUNNING:
+            self._flush_for_others()
 
 
-def _unsettles(decision: Decision) -> bool:
+def unsettles(decision: Decision) -> bool:
     """Whether something that later messages are decided by changes, or not, with the statement's success."""
     return bool(
         decision.deallocates

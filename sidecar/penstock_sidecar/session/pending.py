@@ -64,8 +64,9 @@ class Pending:
     running: Running | None = None
     # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
     undo: Callable[[bool], None] | None = None
-    # The client's text that it is about, and what was decided about it.
+    # The client's text that it is about, the types declared for its parameters, and what was decided about both.
     text: str = ""
+    types: tuple[int, ...] = ()
     decision: Decision | None = None
     # The statement that a Parse makes; the portal that a Bind opens.
     makes: Statement | None = None
@@ -127,3 +128,18 @@ class Held:
     # What to send for it; None: as it came.
     replacement: bytes | None
     decision: Decision
+
+
+@dataclass(slots=True)
+class Change:
+    """A change of the catalog that waits until it may be committed, and what comes of it then."""
+
+    send: Callable[[], None]
+    # It can't be committed: what fails goes in its place.
+    fail: Callable[[], None]
+    # It commits at a time of its own choosing: nobody may be inside meanwhile.
+    alone: bool = False
+    # Not yet for other sessions, but for the answers to what this one sent before: then the message is looked at again.
+    waits: bool = False
+    spot: Spot | None = None
+    pending: Pending | None = None

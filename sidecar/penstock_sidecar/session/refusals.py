@@ -51,7 +51,8 @@ FUNCTION_CALL = gate_denial(
 def observed(decision: Decision, text: str) -> Decision:
     """The same denial where nothing is enforced: told, and not carried out. What such a text does is not known."""
     return replace(
-        decision, action=Action.ALLOW, text=text, observed=Action.DENY, writes=True, changes_search_path=True
+        decision, action=Action.ALLOW, text=text, observed=Action.DENY, writes=True, changes_search_path=True,
+        changes_catalog=True, commits_itself=True,
     )  # fmt: skip
 
 
@@ -76,13 +77,32 @@ NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessi
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(
-    "the policy changed since this cursor or prepared statement was made in SQL", "make it again", "42501"
+    "the policy or the catalog changed since this cursor or prepared statement was made in SQL", "make it again",
+    "42501",
 )  # fmt: skip
+CATALOG_CHANGING = gate_denial(
+    "the catalog is being changed by another session, or could not be read since", "run the statement again", "55P03"
+)  # fmt: skip
+RECALLED = ErrorFields(
+    "ERROR", "40001", "penstock: another session changed the catalog while this statement waited for it",
+    hint="run the transaction again",
+)  # fmt: skip
+MEANS_ANOTHER = ErrorFields(
+    "ERROR", "40001", "penstock: another session changed the catalog while this statement ran", hint="run it again"
+)  # fmt: skip
+CATALOG_UNKNOWN = Denial(
+    "the catalog could not be read since another session changed it", "run the statement again", sqlstate="55P03"
+)  # fmt: skip
+CATALOG_IN_USE = Denial(
+    "the catalog could not be changed: statements of other sessions, with masked columns, are still running",
+    "try again when they have ended, or cancel them",
+    sqlstate="55P03",
+)
 
 
 def stale(decision: Decision) -> Decision:
     """The denial of a statement whose portal was opened when it was decided otherwise."""
-    denial = Denial("the policy changed while this portal was open", "bind the statement again")
+    denial = Denial("the policy or the catalog changed while this portal was open", "bind the statement again")
     return Decision(
         Action.DENY, "", decision.verbs, decision.relations, (), decision.policies, decision.generation, denial,
         audit_text=decision.audit_text,

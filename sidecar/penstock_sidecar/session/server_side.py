@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock_sidecar.session import server_errors
-from penstock_sidecar.session.commands import CatalogStale, Close
-from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session import refusals, server_errors
+from penstock_sidecar.session.commands import Close
+from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.pending import Kind, Pending, Running
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
-_SCHEMA_CHANGES = (b"CREATE", b"ALTER ", b"DROP ", b"IMPORT")
+# Verbs of what may end a transaction or fires deferred constraints: SET CONSTRAINTS is a `set`.
+_COMMITTING = CONTROL | {"set", "call", "do"}
+# The same by the tags of what did.
 _TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK")
-# What may end a transaction or fires deferred constraints: SET CONSTRAINTS is a `set`.
-_COMMITTING = frozenset({"begin", "commit", "rollback", "set", "prepare transaction", "transaction", "call", "do"})
+# Of a name that the catalog knows: it was changed behind the gate.
+_UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
 _EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.CLOSE})
 
 
@@ -68,8 +70,15 @@ class ServerSide:
         out = flow.to_client
         start = 0
         for spot in spots:
+            withheld = flow.withheld
             answer = self._handlers[spot.kind](spot)
-            if answer is not None:
+            if withheld is not None:
+                if spot.kind == ord("Z"):
+                    flow.withheld_up_to -= 1
+                    flow.withheld = withheld if flow.withheld_up_to else None
+                    out += (messages.error_response(withheld), chunk[spot.start : spot.end])
+                start = spot.end
+            elif answer is not None:
                 if spot.start > start:
                     out.append(chunk[start : spot.start])
                 if answer:
@@ -78,7 +87,7 @@ class ServerSide:
                 if not spot.complete:
                     self._scanner.drop_rest()
         self._passed += len(chunk)
-        if start < len(chunk):
+        if start < len(chunk) and flow.withheld is None:
             out.append(chunk if start == 0 else chunk[start:])
         self._chunk = b""
         if self.farewell is not None:
@@ -129,6 +138,8 @@ class ServerSide:
         # Without such a head: a Sync that we thought the server ignores while it takes COPY data.
         if queue and queue[0].kind in (Kind.QUERY, Kind.SYNC):
             head = flow.pop()
+            if head.kind is Kind.SYNC:
+                flow.unsynced = False
             running = head.running
             if running is not None:
                 flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
@@ -141,9 +152,11 @@ class ServerSide:
         flow.undone = False
         if flow.status == b"I" and not queue:
             flow.kept.transaction_ended()
-            if flow.schema_changed:
-                flow.schema_changed = False
-                flow.commands.append(CatalogStale())
+        if flow.altered and flow.status == b"I" and all(pending.kind is Kind.CLOSE for pending in queue):
+            flow.altered = False
+        if not queue:
+            # A Query amid what a Sync is to end leaves that as it is, and is answered like one in a block.
+            flow.unsure, flow.recalled = flow.unsynced, False
         return None
 
     def _complete(self, spot: Spot) -> bytes | None:
@@ -163,10 +176,8 @@ class ServerSide:
             if count.isdigit():
                 running.rows += int(count)
         flow.undone = tag == b"ROLLBACK"
-        if tag.startswith(_SCHEMA_CHANGES):
-            flow.schema_changed = True
-            if tag == b"DROP TABLE" and head.decision is not None:
-                flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
+        if tag == b"DROP TABLE" and head.decision is not None:
+            flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
         elif tag.startswith(_TRANSACTIONS):
             self._transaction(tag)
         elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE")):
@@ -224,6 +235,9 @@ class ServerSide:
         if head is not None and head.denial is not None and fields.sqlstate == head.expected:
             answer = messages.error_response(head.denial)
             told = head.denial.sqlstate
+        elif flow.recalled and fields.sqlstate == "57014":
+            answer = messages.error_response(refusals.RECALLED)
+            told = refusals.RECALLED.sqlstate
         elif self._withholds(head):
             answer = messages.error_response(self._readable(fields, head))
         flow.undone = True
@@ -231,6 +245,8 @@ class ServerSide:
             self.said_fatal = True
         if head is None:
             return answer
+        if head.denial is None and flow.rules.masked and fields.sqlstate in _UNKNOWN_NAMES:
+            flow.doubtful = True
         if head.kind in _EXTENDED:
             flow.fail(told)
         elif head.running is not None:

@@ -32,6 +32,8 @@ class State(StrEnum):
     COUNTING = "counting"
     # The client's messages wait for the answer to one that changes what they are decided by; the server's flow.
     SETTLING = "settling"
+    # The client's messages wait until a change of the catalog may be committed; the server's flow.
+    CHANGING = "changing"
     CLOSED = "closed"
 
 
@@ -51,6 +53,8 @@ class Event(StrEnum):
     DURABLE = "durable"
     AUDIT_FAILED = "audit failed"
     CATALOG_READ = "catalog read"
+    DOOR_CLOSED = "door closed"
+    DOUBT_ENDED = "doubt ended"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
     DRAIN = "drain"
@@ -73,6 +77,8 @@ _FLOWING: dict[Event, set[State]] = {
     _E.SERVER_CLOSED: {_S.CLOSED},
     _E.AUDIT_FAILED: {_S.CLOSED},
 }
+# Where a session may be after its client's messages went on.
+_RESUMED = {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CHANGING, _S.CLOSED}
 
 # state → event → the states that may follow it.
 TABLE: dict[State, dict[Event, set[State]]] = {
@@ -99,13 +105,14 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CONNECTING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.CONNECTING, _S.CLOSED},
-        _E.CONNECTED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.CONNECTED: _RESUMED,
         _E.CONNECT_FAILED: {_S.CLOSED},
     },
     _S.RUNNING: {
         **_FLOWING,
-        _E.CLIENT_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.CLIENT_BYTES: _RESUMED,
         _E.SERVER_BYTES: {_S.RUNNING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RUNNING, _S.CLOSED},
         _E.DURABLE: {_S.RUNNING, _S.CLOSED},
         _E.RULES_REPLACED: {_S.RUNNING, _S.CLOSED},
         _E.EXPIRED: {_S.RUNNING, _S.CLOSED},
@@ -115,8 +122,9 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RECORDING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RECORDING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
-        _E.AUDIT_FAILED: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RECORDING, _S.CLOSED},
+        _E.DURABLE: _RESUMED,
+        _E.AUDIT_FAILED: _RESUMED,
         _E.RULES_REPLACED: {_S.RECORDING, _S.CLOSED},
         _E.EXPIRED: {_S.RECORDING, _S.CLOSED},
         _E.DRAIN: {_S.RECORDING, _S.CLOSED},
@@ -125,8 +133,9 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.RESOLVING, _S.CLOSED},
         _E.SERVER_BYTES: {_S.RESOLVING, _S.CLOSED},
+        _E.DOUBT_ENDED: {_S.RESOLVING, _S.CLOSED},
         _E.DURABLE: {_S.RESOLVING, _S.CLOSED},
-        _E.CATALOG_READ: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.CATALOG_READ: _RESUMED,
         _E.RULES_REPLACED: {_S.RESOLVING, _S.CLOSED},
         _E.EXPIRED: {_S.RESOLVING, _S.CLOSED},
         _E.DRAIN: {_S.RESOLVING, _S.CLOSED},
@@ -134,8 +143,9 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.COUNTING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.COUNTING, _S.CLOSED},
-        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
         _E.RULES_REPLACED: {_S.COUNTING, _S.CLOSED},
         _E.EXPIRED: {_S.COUNTING, _S.CLOSED},
         _E.DRAIN: {_S.COUNTING, _S.CLOSED},
@@ -143,11 +153,23 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.SETTLING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.SETTLING, _S.CLOSED},
-        _E.SERVER_BYTES: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
-        _E.DURABLE: {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
         _E.RULES_REPLACED: {_S.SETTLING, _S.CLOSED},
         _E.EXPIRED: {_S.SETTLING, _S.CLOSED},
         _E.DRAIN: {_S.SETTLING, _S.CLOSED},
+    },
+    _S.CHANGING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        _E.DOOR_CLOSED: _RESUMED,
+        _E.RULES_REPLACED: {_S.CHANGING, _S.CLOSED},
+        _E.EXPIRED: {_S.CHANGING, _S.CLOSED},
+        _E.DRAIN: {_S.CHANGING, _S.CLOSED},
     },
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},

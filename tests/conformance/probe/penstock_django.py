@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from django.db.backends.postgresql.creation import DatabaseCreation  # type: ignore[import-not-found]  # Django is not among our own dependencies
-from django.test import runner  # type: ignore[import-not-found]  # likewise
+from django.db.backends.postgresql.creation import DatabaseCreation
+from django.test import runner
 
 SECRET_KEY = "made up for the tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -68,7 +68,9 @@ class Script:
         writes = verb not in ("select", "begin", "commit", "rollback", "show", "")
         return Decision(
             Action.ALLOW, text, verbs=(verb,) if verb else (), writes=writes, audit_text=text,
-            redact_errors="governed" in text, row_limit=self.limit if _returns(text, verb) else None,
+            redact_errors="governed" in text, changes_catalog=verb in ("create", "alter", "drop"),
+            commits_itself=";" in text,
+            row_limit=self.limit if _returns(text, verb) else None,
         )  # fmt: skip
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:

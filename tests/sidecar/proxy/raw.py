@@ -169,10 +169,11 @@ def states(got: Sequence[Message]) -> str:
 
 def rows(got: Sequence[Message]) -> list[list[bytes | None]]:
     """The values of the rows."""
-    return [_columns(body) for kind, body in got if kind == b"D"]
+    return [columns(body) for kind, body in got if kind == b"D"]
 
 
-def _columns(body: bytes) -> list[bytes | None]:
+def columns(body: bytes) -> list[bytes | None]:
+    """The values of one row."""
     found: list[bytes | None] = []
     at = 2
     for _ in range(int.from_bytes(body[:2], "big")):

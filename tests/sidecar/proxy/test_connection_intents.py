@@ -72,7 +72,7 @@ class Stopped:
 async def stopped(start: Start, each_shop: EmbeddedPostgres) -> AsyncIterator[tuple[Stopped, Raw]]:
     each_shop.psql("DROP SCHEMA IF EXISTS ran CASCADE", dbname="shop")
     each_shop.psql(SCHEMA, dbname="shop")
-    gate = await start(each_shop, governed=True, allow="select", on_failure="block")
+    gate = await start(each_shop, governed=True, allow="select, insert, update", on_failure="block")
     pair = Pair(gate, each_shop)
     raw = await pair.gated()
     yield Stopped(gate, each_shop), raw

@@ -124,8 +124,13 @@ async def test_plain_types_may_be_declared(start: Start, typed: EmbeddedPostgres
         number = oid(typed, name)
         for text in ("SELECT $1 IS NULL", "SELECT $1", "SELECT id FROM typed.person WHERE $1 IS NULL"):
             sent = parsed(text, number) + bind(values=[value]) + describe("P") + execute("") + SYNC
-            assert await told(through, sent) == await told(itself, sent), (name, text)
-            assert (await told(through, sent))[0] == []
+            answer = await told(itself, sent)
+            if (name, answer[0]) == ("xml", ["0A000"]):
+                # A server that was built without libxml has the type, and takes no value of it.
+                assert (await told(through, sent))[0] == answer[0]
+                continue
+            assert await told(through, sent) == answer, (name, text)
+            assert answer[0] == []
     pair.end()
 
 

@@ -22,7 +22,8 @@ from penstock_core.sql.decision import Action
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.refusals import FAILING_QUERY
 from penstock_sidecar.session.states import State
-from penstock_sidecar.wire.messages import message, parse, query
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import FLUSH, message, parse, query
 
 # Of a function that nobody can call so.
 CALL = message(b"F", b"\x00\x00\x00\x2a" + b"\x00" * 6)
@@ -32,8 +33,9 @@ SHORT = commands.Terms("shop", "shop", statement_limit=1000)
 
 def test_a_fast_path_call_passes() -> None:
     talk = Conversation(observing=True)
-    talk.client(CALL, query("SELECT 1")).reaches_server(CALL, query("SELECT 1"))
-    talk.server(CALLED, READY).reaches_client(CALLED, READY)
+    # What comes behind it might commit what it changed.
+    talk.client(CALL, query("SELECT 1")).reaches_server(CALL, FLUSH)
+    talk.server(CALLED, READY).reaches_client(CALLED, READY).reaches_server(query("SELECT 1"))
     talk.server(ROW, complete("SELECT 1"), READY)
     assert talk.kinds() == ["intent allow", "intent allow", "outcome ok", "outcome ok"]
     assert talk.events[0]["observed"] == "deny"
@@ -61,8 +63,12 @@ def test_text_that_is_not_utf8_passes() -> None:
     talk.client(text).reaches_server(text)
     talk.server(ROW, complete("SELECT 1"), READY).reaches_client(ROW, complete("SELECT 1"), READY)
     prepared = message(b"P", b"s\x00SELECT '\xff'\x00\x00\x00")
-    talk.client(prepared, run("s"), sync()).reaches_server(prepared, run("s"), sync())
-    talk.server(PARSED, BOUND, ROW, complete("SELECT 1"), READY)
+    # It may do anything, so it is sent alone, and so is what commits it.
+    bound, executed = messages.bind("", "s"), messages.execute("")
+    talk.client(prepared, run("s"), sync()).reaches_server(prepared, bound, FLUSH)
+    talk.server(PARSED, BOUND).reaches_server(executed, FLUSH, FLUSH)
+    talk.server(ROW, complete("SELECT 1")).reaches_server(sync())
+    talk.server(READY)
     assert talk.kinds() == ["intent allow", "outcome ok"] * 2
     assert {event["observed"] for event in talk.events if event["kind"] == "intent"} == {"deny"}
 
@@ -72,8 +78,9 @@ def test_a_statement_too_long_to_decide_about_streams() -> None:
     long = query("SELECT '" + "x" * 5000 + "'")
     talk.client(long[:2000]).reaches_server(long[:2000])
     talk.client(long[2000:4000]).reaches_server(long[2000:4000])
-    talk.client(long[4000:], query("SELECT 1")).reaches_server(long[4000:], query("SELECT 1"))
+    talk.client(long[4000:], query("SELECT 1")).reaches_server(long[4000:], FLUSH)
     talk.server(ROW, complete("SELECT 1"), READY).reaches_client(ROW, complete("SELECT 1"), READY)
+    talk.reaches_server(query("SELECT 1"))
     assert talk.kinds() == ["intent allow", "intent allow", "outcome ok"]
 
 
@@ -82,6 +89,7 @@ def test_a_long_statement_in_one_piece_leaves_the_next_large_message_whole() -> 
         talk = Conversation(terms=SHORT, observing=observing)
         long = query("SELECT '" + "x" * 5000 + "'")
         talk.client(long).reaches_server(long if observing else FAILING_QUERY)
+        talk.server(complete("SELECT 1") if observing else error("42703"), READY)
         bind = message(b"B", b"\x00s\x00\x00\x00\x00\x01" + (20_000).to_bytes(4, "big") + b"x" * 20_000 + b"\x00\x00")
         prepare = parse("s", "SELECT $1")
         sent = talk.client(prepare, bind[:10_000]).to_server + talk.client(bind[10_000:], sync()).to_server

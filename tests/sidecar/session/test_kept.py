@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.sidecar.session.conversation import (
     BOUND,
+    CLOSED,
+    NO_DATA,
     PARSED,
     READY,
     READY_FAILED,
@@ -17,17 +21,28 @@ from tests.sidecar.session.conversation import (
     sync,
 )
 
+from penstock_core.sql.decision import Action
 from penstock_sidecar.session import refusals
-from penstock_sidecar.wire.messages import parse, query
+from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, execute, parse, query
 
-PREPARE = allow("PREPARE p AS SELECT 1", prepares=("p",))
+PREPARE = allow("PREPARE p AS SELECT 1", prepares=("p",), made_from="PREPARE p AS SELECT 1")
 EXECUTE = allow("EXECUTE p", executes=("p",))
-DECLARE = allow("DECLARE c CURSOR FOR SELECT 1", declares=(("c", False),))
-HOLD = allow("DECLARE c CURSOR WITH HOLD FOR SELECT 1", declares=(("c", True),))
+DECLARE = allow("DECLARE c CURSOR FOR SELECT 1", declares=(("c", False),), made_from="DECLARE c CURSOR FOR SELECT 1")
+HOLD = allow(
+    "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+    declares=(("c", True),),
+    made_from="DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+)
 FETCH = allow("FETCH c", fetches=("c",))
 CLOSE = allow("CLOSE c", closes=("c",))
 DEALLOCATE = allow("DEALLOCATE p", deallocates=("p",))
 KNOWN = {one.text: one for one in (PREPARE, EXECUTE, DECLARE, HOLD, FETCH, CLOSE, DEALLOCATE)}
+
+# The same by another policy or catalog, by which what is made is rewritten.
+OTHERWISE = KNOWN | {
+    one.text: replace(one, action=Action.REWRITE, text=f"{one.text} FROM masked")
+    for one in (PREPARE, DECLARE, HOLD, allow("SELECT 1"))
+}
 
 
 def talk() -> Conversation:
@@ -35,14 +50,14 @@ def talk() -> Conversation:
 
 
 def does(one: Conversation, text: str, tag: str, after: bytes = READY) -> None:
-    one.client(query(text)).reaches_server(query(text))
+    one.client(query(text)).reaches_server(query(one.book.entries.get(text, allow(text)).text))
     one.server(complete(tag), after).reaches_client(complete(tag), after)
 
 
 def is_refused(one: Conversation, text: str) -> None:
     one.client(query(text)).reaches_server(refusals.FAILING_QUERY)
     one.server(error(refusals.UNDEFINED_COLUMN), READY)
-    one.client_reads_error("42501", "the policy changed since", READY)
+    one.client_reads_error("42501", "the policy or the catalog changed since", READY)
 
 
 def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_prepared_anew() -> None:
@@ -52,6 +67,8 @@ def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_pr
     one.new_rules(dict(KNOWN), policy="one")
     does(one, EXECUTE.text, "SELECT 1")
     one.new_rules(dict(KNOWN), policy="another")
+    does(one, EXECUTE.text, "SELECT 1")
+    one.new_rules(OTHERWISE, policy="one")
     is_refused(one, EXECUTE.text)
     does(one, DEALLOCATE.text, "DEALLOCATE")
     does(one, PREPARE.text, "PREPARE")
@@ -61,7 +78,7 @@ def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_pr
 def test_a_name_that_is_taken_stays_what_it_was() -> None:
     one = talk()
     does(one, PREPARE.text, "PREPARE")
-    one.new_rules(dict(KNOWN))
+    one.new_rules(OTHERWISE)
     one.client(query(PREPARE.text))
     one.server(error("42P05"), READY)
     is_refused(one, EXECUTE.text)
@@ -71,7 +88,7 @@ def test_a_cursor_goes_with_its_transaction() -> None:
     one = talk()
     does(one, "BEGIN", "BEGIN", READY_IN)
     does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
-    one.new_rules(dict(KNOWN))
+    one.new_rules(OTHERWISE)
     one.client(query(FETCH.text)).reaches_server(refusals.FAILING_QUERY)
     one.server(error(refusals.UNDEFINED_COLUMN), READY_FAILED)
     does(one, "ROLLBACK", "ROLLBACK")
@@ -83,7 +100,7 @@ def test_a_cursor_goes_with_its_transaction() -> None:
 def test_a_cursor_that_is_held_stays_stale_until_it_is_closed() -> None:
     one = talk()
     does(one, HOLD.text, "DECLARE CURSOR")
-    one.new_rules(dict(KNOWN))
+    one.new_rules(OTHERWISE)
     is_refused(one, FETCH.text)
     does(one, CLOSE.text, "CLOSE CURSOR")
     does(one, HOLD.text, "DECLARE CURSOR")
@@ -94,7 +111,7 @@ def test_a_cursor_that_is_held_stays_stale_until_it_is_closed() -> None:
 def test_a_session_that_gave_up_all_begins_anew(text: str, tag: str) -> None:
     one = talk()
     does(one, PREPARE.text, "PREPARE")
-    one.new_rules(dict(KNOWN))
+    one.new_rules(OTHERWISE)
     does(one, text, tag)
     does(one, PREPARE.text, "PREPARE")
     does(one, EXECUTE.text, "SELECT 1")
@@ -104,18 +121,22 @@ def test_what_parse_prepared_under_an_older_policy_is_not_executed_in_sql() -> N
     one = talk()
     one.client(parse("p", "SELECT 1"), sync()).server(PARSED, READY)
     does(one, EXECUTE.text, "SELECT 1")
-    one.new_rules(dict(KNOWN))
+    one.new_rules(OTHERWISE)
     is_refused(one, EXECUTE.text)
     # Bound, it is decided anew.
-    one.client(run("p"), sync()).server(BOUND, complete("SELECT 1"), READY)
+    one.client(run("p"), sync()).server(CLOSED, PARSED, BOUND, complete("SELECT 1"), READY)
     does(one, EXECUTE.text, "SELECT 1")
 
 
 def test_an_unknown_name_is_the_servers_business_while_no_policy_has_changed() -> None:
     one = talk()
-    one.client(query(EXECUTE.text)).reaches_server(query(EXECUTE.text))
-    one.server(error("26000"), READY)
-    one.new_rules(dict(KNOWN))
+    # In a portal, since nobody knows whether it changes the catalog.
+    one.client(query(EXECUTE.text)).reaches_server(
+        parse("", EXECUTE.text), bind("", ""), describe_portal(""), execute(""), FLUSH
+    )
+    one.server(PARSED, BOUND, NO_DATA, error("26000")).reaches_client(error("26000"))
+    one.server(READY, CLOSED, CLOSED).reaches_client(READY)
+    one.new_rules(OTHERWISE)
     is_refused(one, EXECUTE.text)
 
 

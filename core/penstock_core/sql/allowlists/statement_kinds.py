@@ -101,6 +101,10 @@ _KINDS: dict[type[ast.Node], Kind] = {
     **_OWN,
 }
 
+# Words that code in SQL or PL/pgSQL needs in order to change the catalog: the statements themselves, or EXECUTE of a
+# text. As a regular expression of PostgreSQL's.
+CHANGING_WORDS = r"\m(create|alter|drop|execute|grant|revoke|import|reassign|cluster|dblink\w*)\M"
+
 
 def kind_of(node: ast.Node) -> Kind | None:
     """The kind of a statement; None for what nobody may send."""

@@ -34,6 +34,9 @@ class Findings:
     writes: bool = False
     # A function or operator of the database's own is called, whatever it does.
     calls_own_code: bool = False
+    # The text may change the catalog; and it can't be held back at its end.
+    changes_catalog: bool = False
+    commits_itself: bool = False
     # The texts of the masked queries that are put into the text, by the identity of their trees.
     substituted: dict[int, str] = field(default_factory=dict)
     # A relation that is read whose rows lie on disk by masked values, if only by those of its children.

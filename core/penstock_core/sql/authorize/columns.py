@@ -20,7 +20,7 @@ def unmasked_column(authorizer: Authorizer, read: ColumnRead) -> None:
         return
     sources = read.owners if len(read.owners) == 1 else [one for level in read.scope.levels() for one in level.sources]
     for source in sources:
-        for one in (source, *source.members):
+        for one in source.parts():
             if one in authorizer.hidden and read.name in authorizer.hidden[one].hidden:
                 hide(authorizer, one)
 

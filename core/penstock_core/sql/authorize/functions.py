@@ -102,6 +102,7 @@ def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...
 def own_function(authorizer: Authorizer, schema: str, name: str) -> None:
     """A function of the database's own; a bare name means it in whatever schema. Raises Refused."""
     functions = authorizer.governed.functions
+    authorizer.found.changes_catalog |= name in authorizer.catalog.changing_functions
     if schema:
         run_function(authorizer, f"{schema}.{name}", functions.verdict(schema, name))
     else:
@@ -179,6 +180,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
             authorizer.allow_verb(WRITING_FUNCTIONS[name])
     elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
+        found.changes_catalog = found.commits_itself = True
     elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
         raise _refused_function(authorizer, name)
     elif authorizer.governed.free or schema == "information_schema":

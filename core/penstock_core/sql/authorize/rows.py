@@ -43,7 +43,8 @@ def unmasked_stars(authorizer: Authorizer, stars: Stars) -> None:
     for target in getattr(stars.owner, stars.field):
         qualifiers = star_of(target.val)
         for source in _all_of(qualifiers, stars.scope) if qualifiers is not None else ():
-            unmasked_row(authorizer, WholeRow(source))
+            for part in source.parts():
+                unmasked_row(authorizer, WholeRow(part))
 
 
 def masked_stars(authorizer: Authorizer, stars: Stars) -> None:
@@ -67,7 +68,7 @@ def masked_stars(authorizer: Authorizer, stars: Stars) -> None:
             continue
         listed.append(target)
         for source in _all_of(qualifiers, scope):
-            for part in (source, *source.members):
+            for part in source.parts():
                 masked_row(authorizer, WholeRow(part))
     authorizer.expanded[id(stars.owner)] = tuple(listed)
     authorizer.found.edits.set(stars.owner, stars.field, tuple(listed))
@@ -85,8 +86,9 @@ def _expanded(authorizer: Authorizer, qualifiers: list[str], scope: Scope) -> li
     if not plain:
         return None
     for source in sources:
-        if source not in shown:
-            unmasked_row(authorizer, WholeRow(source))
+        for part in source.parts():
+            if part not in shown:
+                unmasked_row(authorizer, WholeRow(part))
     authorizer.found.pinned = True
     listed: list[ast.Node] = []
     for source in sources:

@@ -88,10 +88,9 @@ def qualified_source(binder: Binder, node: ast.ColumnRef, qualifiers: list[str],
 
 def whole_row(binder: Binder, source: Source) -> None:
     """All columns at once, by `*` or by the source's name as a value."""
-    for member in source.members:
-        whole_row(binder, member)
-    if source.relation is not None or source.system is not None:
-        binder.add(WholeRow(source))
+    for part in source.parts():
+        if part.relation is not None or part.system is not None:
+            binder.add(WholeRow(part))
 
 
 def _attribute(binder: Binder, name: str, source: Source) -> None:

@@ -47,6 +47,12 @@ class Source:
     # True for the target of an INSERT in its RETURNING: the rows are the statement's own.
     inserted: bool = False
 
+    def parts(self) -> Iterator[Source]:
+        """Itself, and all that joins with aliases hold, however deep."""
+        yield self
+        for member in self.members:
+            yield from member.parts()
+
     def has(self, column: str) -> bool | None:
         """Whether it has that column; None if that can't be known."""
         return None if self.columns is None else column in self.columns

@@ -274,6 +274,11 @@ class Catalog:
     setting_prefixes: frozenset[str] = frozenset()
     # The role that sessions log in as, where it is also the one that they act for; else empty.
     login: str = ""
+    # Names (bare) of functions whose code may change the catalog; whether reading may run such code without naming it
+    # (by views, operators, defaults, …), and whether writing may (by triggers).
+    changing_functions: frozenset[str] = frozenset()
+    reads_change: bool = False
+    writes_change: bool = False
     server_version: int = 0
     generation: int = 0
 

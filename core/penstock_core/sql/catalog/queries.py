@@ -7,6 +7,7 @@ one connection, as the role whose sessions are governed and with that role's def
 
 from __future__ import annotations
 
+from penstock_core.sql.allowlists.statement_kinds import CHANGING_WORDS
 from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
 
 # The user's own relations: not the system's, not those of sessions' temporary schemas.
@@ -288,6 +289,38 @@ FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid JOIN pg_namespace n 
 WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
 """
 
+# Functions whose code may change the catalog: by its own words, by naming such a function, or because nothing is known
+# of its language. Of those in C, an extension's are taken for harmless. Whether one runs without being named (views,
+# operators, defaults, other functions' parsed bodies), and whether it does as a trigger.
+_CHANGING = """
+WITH RECURSIVE code AS (
+    SELECT p.oid, p.proname, p.prosrc,
+           CASE l.lanname
+               WHEN 'plpgsql' THEN p.prosrc ~* 'WORDS'
+               WHEN 'sql' THEN p.prosrc ~* 'WORDS'
+                   OR regexp_replace(p.prosrc, '\\m(insert|merge)\\s+into\\M', '', 'gi') ~* '\\minto\\M'
+               ELSE NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+                                                          AND m.deptype = 'e') END AS direct
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.oid >= 16384 AND p.prokind <> 'a'
+), mention AS (
+    SELECT DISTINCT code.oid, code.proname, word[1] AS word
+    FROM code, regexp_matches(lower(code.prosrc), '[[:alpha:]_][[:alnum:]_$]*', 'g') AS word
+    WHERE EXISTS (SELECT FROM code WHERE direct)
+), changing AS (
+    SELECT oid, proname FROM code
+    WHERE direct OR EXISTS (SELECT FROM code odd WHERE odd.direct AND odd.proname !~ '^[[:alpha:]_][[:alnum:]_$]*$')
+    UNION
+    SELECT mention.oid, mention.proname FROM mention JOIN changing ON mention.word = lower(changing.proname)
+)
+SELECT c.proname,
+       bool_or(d.classid IS NOT NULL AND d.classid NOT IN ('pg_trigger'::regclass, 'pg_event_trigger'::regclass)),
+       bool_or(d.classid IS NOT DISTINCT FROM 'pg_trigger'::regclass)
+FROM changing c
+LEFT JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = c.oid AND d.deptype <> 'e'
+GROUP BY c.proname
+""".replace("WORDS", CHANGING_WORDS)
+
 # Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
 _SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
 
@@ -311,6 +344,8 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
+    # What is compiled first takes seconds, what is asked milliseconds.
+    ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(CONSTRAINTS, 9)),
@@ -332,5 +367,6 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("orders", _document(_ORDERS, 8)),
     ("events", _document(_EVENTS, 2)),
     ("settings", _document(_SETTINGS, 1)),
+    ("changing", _document(_CHANGING, 3)),
     ("", "COMMIT"),
 )

@@ -75,6 +75,9 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
         login=login or "",
+        changing_functions=frozenset(name for name, *_ in rows["changing"]),
+        reads_change=any(implicit for _, implicit, _ in rows["changing"]),
+        writes_change=any(triggered for *_, triggered in rows["changing"]),
         server_version=int(version),
         utf8=encoding == "UTF8",
         generation=generation,
@@ -247,9 +250,8 @@ class _Reader:
         """A sequence tells the largest value of the column that it numbers."""
         for oid, kind, _, other, number in self._rows["dependencies"]:
             if kind == "s" and oid in self._names and number in self._attributes[other]:
-                source = (*self._names[other], self._attributes[other][number])
                 for name in self._attributes[oid].values():
-                    self._derived[(*self._names[oid], name)].add(source)
+                    self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
 
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)

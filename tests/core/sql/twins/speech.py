@@ -6,7 +6,7 @@ picking one, and targets are joined by their keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -30,6 +30,8 @@ TARGETS = {
     "u": ("note",), "public.u": ("note",), "kid": ("note", "extra"), "staff": ("note", "dept"),
     "clerk": ("note", "desk"), "log": ("line", "n"), "duty": ("task",), "split": ("id",),
 }  # fmt: skip
+Tables = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+Targets = Mapping[str, tuple[str, ...]]
 TEXT, NUMBER = 0, 1
 _TEXTS = ("'d%'", "'dora@example.com'", "'***'", "''", "NULL", "'5'", "'e***@example.org'", "'x'")
 _NUMBERS = ("0", "1", "2", "100", "-1", "250", "NULL")
@@ -46,13 +48,16 @@ class _Named:
 class Speech:
     """One speaker; the same seed says the same."""
 
-    def __init__(self, seed: int) -> None:
+    kinds: tuple[str, ...] = ("select", "select", "update", "update", "delete", "insert", "merge", "with", "copy")
+
+    def __init__(self, seed: int, tables: Tables = TABLES, targets: Targets = TARGETS) -> None:
         self._dice = Random(seed)
+        self._tables = tables
+        self._targets = targets
         self._names = 0
 
     def statement(self) -> str:
-        kind = self._dice.choice(["select", "select", "update", "update", "delete", "insert", "merge", "with", "copy"])
-        return str(getattr(self, f"_{kind}")())
+        return str(getattr(self, f"_{self._dice.choice(self.kinds)}")())
 
     # ---- statements
 
@@ -141,11 +146,11 @@ class Speech:
         return f"t{self._names}"
 
     def _target(self) -> tuple[str, _Named, tuple[str, ...]]:
-        table = self._dice.choice(sorted(TARGETS))
+        table = self._dice.choice(sorted(self._targets))
         if self._dice.random() < 0.4:
             name = self._fresh()
-            return f"{table} AS {name}", _Named(name, TABLES[table]), TARGETS[table]
-        return table, _Named(table.rpartition(".")[2], TABLES[table]), TARGETS[table]
+            return f"{table} AS {name}", _Named(name, self._tables[table]), self._targets[table]
+        return table, _Named(table.rpartition(".")[2], self._tables[table]), self._targets[table]
 
     def _joined(self, target: _Named) -> tuple[list[_Named], list[str]]:
         """Another source by its key, or none: its clause, and the condition."""
@@ -156,8 +161,8 @@ class Speech:
         return [named], [source, f"{named.name}.{key} = {target.name}.id"]
 
     def _source(self) -> tuple[str, _Named]:
-        name, table = self._fresh(), self._dice.choice(sorted(TABLES))
-        return f"{table} AS {name}", _Named(name, TABLES[table])
+        name, table = self._fresh(), self._dice.choice(sorted(self._tables))
+        return f"{table} AS {name}", _Named(name, self._tables[table])
 
     def _sources(self, around: list[_Named]) -> tuple[str, list[_Named]]:
         source, named = self._source()

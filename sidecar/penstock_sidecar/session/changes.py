@@ -1,0 +1,193 @@
+"""The way of statements that may change the catalog, and of what commits them.
+
+A change is sent alone, and what commits it only when no other session has something on its way that must not meet it
+(`door.py`). A single statement outside a transaction block runs in a portal, so that it has done its work, and waited
+for its locks, before others have to wait for its commit. Other statements are `passage.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from penstock_core.sql.decision import Action, Decision
+from penstock_sidecar.session import counting, refusals
+from penstock_sidecar.session.commands import CloseDoor
+from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.passage import Passage, unsettles
+from penstock_sidecar.session.pending import Change, Kind, Pending
+from penstock_sidecar.session.states import State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.framing import Spot
+
+# It is answered by no row, so that it can't run in a portal.
+_FUNCTION_CALL = ord("F")
+
+
+class Changes(Passage):
+    """Adds to the way to the server what changes of the catalog need."""
+
+    def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
+        super().__init__(flow, nobody, limit)
+        self._change: Change | None = None
+
+    def _end_query(self, query: Pending) -> None:
+        flow = self._flow
+        failed, flow.skipping = flow.skipping, False
+        if flow.altered and not failed and not flow.stays_in_block:
+            self._commit(Change(lambda: self._send_end(query), lambda: self._fail_query(query)))
+        else:
+            self._send_end(query)
+
+    def _send_end(self, query: Pending) -> None:
+        flow = self._flow
+        sent, due = counting.end_of_query()
+        flow.commits(due[0])
+        flow.queue.extend(due)
+        flow.to_server.append(sent)
+        if query.decision is not None and unsettles(query.decision):
+            # It succeeded, and may yet be undone.
+            flow.settling, flow.state = due[-1], State.SETTLING
+
+    def _fail_query(self, query: Pending) -> None:
+        self._fail_implicit()
+        self._send_end(query)
+
+    def _run_on_the_way(self, decision: Decision) -> None:
+        """It is about to be parsed or planned, which runs functions, too: a Sync commits what they do."""
+        self._flow.unsynced = True
+        if self._flow.may_change(decision):
+            self._flow.alter()
+
+    def unsent(self) -> list[Pending]:
+        """What waits to be sent, and was recorded already."""
+        waiting = (self.held, self._change)
+        return [one.pending for one in waiting if one is not None and one.pending is not None]
+
+    def _changes(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> bool:
+        """Whether the statement has to go another way, since it may change the catalog, or commit what did."""
+        flow = self._flow
+        alters, verbs = flow.may_change(decision), decision.verbs
+        commits = "commit" in verbs or decision.observed is Action.DENY
+        simple = pending.kind is Kind.QUERY
+        if flow.stays_in_block and CONTROL.isdisjoint(verbs) and not commits:
+            flow.alter()
+            return False
+        # The end of a Query ends whatever was not begun by BEGIN.
+        ends = simple and flow.altered and verbs != ("rollback",)
+        if not alters and not commits and not ends:
+            return False
+        if flow.queue:
+            # Alone, so that the state of the transaction is known, and what comes before holds no lock for long.
+            self._await_answers(spot, lambda: self._send(spot, pending, replacement, decision), pending)
+            return True
+        separable = alters and not (commits or ends or decision.commits_itself or spot.kind == _FUNCTION_CALL)
+        if separable and not (simple and flow.status != b"I"):
+            flow.alter()
+            if not simple or decision.row_limit is not None:
+                return False
+            # In a portal, so that it has done its work, and has its locks, before it is committed.
+            self._send_counted(spot, pending, decision, None)
+            return True
+        self._forward(spot.start)
+        self._commit(
+            Change(
+                lambda: self._send_commit(spot, pending, replacement, decision),
+                lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
+                alone=alters or len(verbs) != 1,
+                pending=pending,
+            )
+        )
+        return True
+
+    def _send_commit(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
+        """What commits a change as soon as it runs."""
+        flow = self._flow
+        if decision.row_limit is not None:
+            self._send_counted(spot, pending, decision, decision.row_limit)
+            flow.commits(flow.counted.pending if flow.counted is not None else pending)
+        else:
+            flow.commits(pending)
+            if pending.kind is not Kind.QUERY and replacement is None:
+                replacement = self._chunk[spot.start : spot.end] + messages.FLUSH
+            self._send_now(spot, pending, replacement, decision)
+        if flow.may_change(decision):
+            # What it did after its own last COMMIT, the next one commits.
+            flow.alter()
+
+    def sync(self, spot: Spot) -> None:
+        """A Sync, which commits what was not begun by BEGIN."""
+        flow = self._flow
+        pending = Pending(Kind.SYNC)
+        if flow.queue:
+            self._await_answers(spot, lambda: self.sync(spot), pending)
+            return
+
+        def send() -> None:
+            flow.skipping = False
+            flow.commits(pending)
+            flow.queue.append(pending)
+
+        def fail() -> None:
+            self._fail_implicit()
+            send()
+
+        self._forward(spot.start)
+        if flow.skipping:
+            flow.skipping = False
+            flow.queue.append(pending)
+        else:
+            self._commit(Change(send, fail))
+
+    def _fail_implicit(self) -> None:
+        """Send what fails, so that a Sync commits nothing."""
+        flow = self._flow
+        error = refusals.denied(refusals.CATALOG_IN_USE)
+        flow.push(Pending(Kind.EXECUTE, error, refusals.UNDEFINED_PORTAL))
+        flow.to_server.append(messages.execute(self._nobody))
+
+    def _await_answers(self, spot: Spot, then: Callable[[], None], pending: Pending) -> None:
+        """Go on once all that was sent before is answered."""
+        flow = self._flow
+        self._forward(spot.start)
+        flow.to_server.append(messages.FLUSH)
+        self._change = Change(then, then, waits=True, spot=spot, pending=pending)
+        flow.state = State.CHANGING
+
+    def answered(self) -> None:
+        """Nothing is in flight any more. Raises as `receive`."""
+        change, flow = self._change, self._flow
+        if change is None or not change.waits:
+            return
+        self._change, flow.state = None, State.RUNNING
+        pending, spot = change.pending, change.spot
+        if flow.skipping and pending is not None and spot is not None and pending.kind is not Kind.SYNC:
+            # What was sent before it failed: the server would skip it.
+            self._replace(spot, b"")
+            flow.skip(pending, recorded=True)
+        else:
+            change.send()
+        if flow.state is State.RUNNING:
+            self.resume()
+
+    def _commit(self, change: Change) -> None:
+        """Commit once no other session has a statement on its way that the present catalog decided."""
+        flow = self._flow
+        if flow.door.close(flow, alone=change.alone):
+            change.send()
+        else:
+            self._change, flow.state = change, State.CHANGING
+            flow.commands.append(CloseDoor(change.alone))
+
+    def take_effect(self, alone: bool) -> None:
+        """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""
+        change, flow = self._change, self._flow
+        if change is None:
+            return
+        self._change, flow.state = None, State.RUNNING
+        if alone:
+            change.send()
+        else:
+            flow.door.give_up(flow)
+            change.fail()
+        if flow.state is State.RUNNING:
+            self.resume()

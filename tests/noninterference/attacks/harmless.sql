@@ -1,0 +1,162 @@
+--- Refused once, though harmless: each must be allowed.
+--- allowed
+
+SELECT slugify(note) FROM plain ORDER BY id LIMIT 2;
+
+SELECT slugify('Some Title');
+
+UPDATE stamped SET n = 2 WHERE id = 1 RETURNING note;
+
+INSERT INTO stamped (id) VALUES (50) RETURNING note;
+
+-- pgjdbc's getPrimaryKeys
+SELECT (information_schema._pg_expandarray(i.indkey)).n AS key_seq FROM pg_catalog.pg_index i WHERE i.indrelid = 'plain'::regclass;
+
+-- DBeaver
+SELECT c.oid, c.* FROM pg_catalog.pg_class c WHERE c.relname = 'plain';
+
+SELECT a.* FROM pg_catalog.pg_attribute a WHERE a.attrelid = 'plain'::regclass AND a.attnum > 0 ORDER BY a.attnum;
+
+-- pgAdmin's login
+SELECT count(*) > 0 FROM pg_show_all_settings() WHERE name = 'server_version';
+
+-- Metabase
+SELECT relname, n_live_tup FROM pg_stat_user_tables WHERE relname = 'plain';
+
+SELECT reltuples FROM pg_class WHERE relname = 'plain';
+
+-- Sequelize
+SELECT relid, relname FROM pg_statio_all_tables WHERE relname = 'plain';
+
+-- Prisma
+SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' AND viewname = 'v_plain';
+
+SELECT pg_get_viewdef('v_plain'::regclass, true);
+
+SELECT pg_get_functiondef('slugify(text)'::regprocedure);
+
+SELECT pg_size_pretty(pg_table_size('plain'));
+
+SET synchronize_seqscans = off;
+
+SELECT locktype, mode, granted FROM pg_locks WHERE relation = 'plain'::regclass;
+
+INSERT INTO plain (id, note) VALUES (600, 'x') ON CONFLICT (id) DO UPDATE SET note = 'y' RETURNING (xmax = 0) AS inserted;
+
+SELECT xmin, id FROM plain WHERE id = 1;
+
+SELECT pg_try_advisory_lock(123), pg_advisory_unlock(123);
+
+SELECT pg_advisory_xact_lock(hashtext('job'));
+
+SELECT pg_sleep(0);
+
+-- needs: pgcrypto
+SELECT encode(digest('x', 'sha256'), 'hex'), crypt('x', '$1$abcdefgh') IS NOT NULL, length(gen_salt('md5')) > 0;
+
+SET LOCAL work_mem = '8MB';
+
+SET work_mem = '8MB';
+
+ANALYZE plain;
+
+LISTEN jobs;
+NOTIFY jobs, 'x';
+UNLISTEN jobs;
+
+EXPLAIN SELECT id FROM plain WHERE id = 1;
+
+SET geqo = off;
+
+-- as: reader
+LOCK TABLE plain IN ACCESS SHARE MODE;
+
+-- as: reader
+CREATE TEMP TABLE own (id int);
+INSERT INTO own VALUES (1), (2);
+SELECT * FROM own ORDER BY id;
+DROP TABLE own;
+
+-- as: reader
+DROP TABLE IF EXISTS not_there_at_all;
+
+SET ROLE app;
+
+SET ROLE NONE;
+
+RESET ROLE;
+
+SET SESSION AUTHORIZATION DEFAULT;
+
+SELECT set_config('role', 'app', false);
+
+SELECT indexrelname FROM pg_stat_user_indexes WHERE relname = 'plain';
+
+SELECT EXISTS (SELECT * FROM pg_proc WHERE proname = 'slugify');
+
+SELECT count(p.*) FROM pg_proc p WHERE p.proname = 'slugify';
+
+SELECT last_value FROM plain_log_id_seq;
+
+SELECT setval(pg_get_serial_sequence('plain_log', 'id'), coalesce(max(id), 1), max(id) IS NOT NULL) FROM plain_log;
+
+-- as: maker
+CREATE TABLE fresh (id int PRIMARY KEY, note text);
+CREATE INDEX ON fresh (note);
+ALTER TABLE fresh ADD COLUMN n int;
+COMMENT ON TABLE fresh IS 'x';
+INSERT INTO fresh VALUES (1, 'x', 2);
+ANALYZE fresh;
+SELECT * FROM fresh;
+DROP TABLE fresh;
+
+-- as: maker
+CREATE VIEW fresh AS SELECT id, note FROM plain;
+SELECT count(*) FROM fresh;
+
+-- as: maker
+CREATE MATERIALIZED VIEW fresh AS SELECT tenant, count(*) AS n FROM plain GROUP BY tenant;
+REFRESH MATERIALIZED VIEW fresh;
+SELECT * FROM fresh ORDER BY tenant;
+
+SELECT d + 1, m, s FROM with_domain ORDER BY id;
+
+SELECT id, note FROM own_rows ORDER BY id;
+
+SELECT id, note FROM v_plain ORDER BY id LIMIT 2;
+
+SELECT id, salary FROM v_shown ORDER BY id LIMIT 2;
+
+SELECT * FROM counted ORDER BY tenant;
+
+UPDATE users SET note = 'x', name = 'y' WHERE id = 1 RETURNING id, email, name;
+
+UPDATE staff SET note = 'x' WHERE id = 1;
+
+DELETE FROM plain WHERE id = 1;
+
+INSERT INTO orders (id, user_id, amount) VALUES (9999, 1, 2.5) RETURNING *;
+
+SELECT u.id, u.email, count(o.id) FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE u.tenant = 5 GROUP BY u.id ORDER BY u.id;
+
+SELECT id, email FROM users WHERE tenant = 5 ORDER BY created DESC, id DESC LIMIT 10;
+
+SELECT date_trunc('day', created) AS day, count(*) FROM users GROUP BY 1 ORDER BY 1;
+
+SELECT current_setting('server_version_num')::int > 0, version() LIKE 'PostgreSQL%';
+
+SELECT nextval('counter') > 0;
+
+SELECT pg_is_in_recovery(), current_schemas(true), pg_encoding_to_char(6);
+
+SHOW transaction_isolation;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT id FROM plain ORDER BY id LIMIT 1;
+COMMIT;
+
+DISCARD ALL;
+
+SELECT 1;
+
+SELECT id, tableoid::regclass FROM plain ORDER BY id LIMIT 1;

@@ -1,0 +1,143 @@
+"""What counts as telling twins apart, what is only noise, and how scenes and what is known to be open are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.noninterference import attacking, known, tools, useful
+from tests.noninterference.client import Message
+from tests.noninterference.comparing import Verdict, compare
+from tests.noninterference.known import Open
+from tests.noninterference.regression import _split
+from tests.noninterference.scenes import Step, read
+from tests.noninterference.shrinking import shrink
+from tests.noninterference.tally import Finding
+
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.messages import ErrorFields
+
+DONE: Message = (b"Z", b"I")
+
+
+def row(*values: str) -> Message:
+    body = b"".join(len(one).to_bytes(4, "big") + one.encode() for one in values)
+    return b"D", len(values).to_bytes(2, "big") + body
+
+
+def error(message: str, sqlstate: str = "22012") -> Message:
+    return b"E", messages.error_response(ErrorFields("ERROR", sqlstate, message))[5:]
+
+
+def verdict(*rounds: list[list[Message]], unordered: bool = False) -> Verdict:
+    """Of twins that answer so at first, and so when they are asked again."""
+    answers = [[[Step("SELECT", [*answer, DONE])] for answer in one] for one in rounds]
+    return compare(lambda: answers[0], lambda: answers[-1], unordered=unordered)
+
+
+def test_twins_that_answer_alike_are_equal_and_a_refusal_is_named() -> None:
+    assert verdict([[row("1")], [row("1")]]).outcome == "equal"
+    refusal = verdict([[error("penstock: no", "42501")], [error("penstock: no", "42501")]])
+    assert (refusal.outcome, refusal.why) == ("refused", "penstock: no")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ([row("1")], [row("2")]),
+        ([row("1"), row("2")], [row("2"), row("1")]),
+        ([row("1")], []),
+        ([error("a")], [error("b")]),
+        ([error("penstock: no", "42501")], [row("1")]),
+        ([(b"C", b"UPDATE 1\0")], [(b"C", b"UPDATE 2\0")]),
+        ([(b"N", error("x")[1])], [(b"N", error("y")[1])]),
+        ([(b"T", b"\0\1a")], [(b"T", b"\0\1b")]),
+        ([(b"!", b"the connection was closed")], [row("1")]),
+    ],
+)
+def test_whatever_differs_is_a_leak(left: list[Message], right: list[Message]) -> None:
+    assert verdict([left, right]).outcome == "leaked"
+
+
+def test_a_third_twin_counts_like_the_second() -> None:
+    assert verdict([[row("1")], [row("1")], [row("2")]]).outcome == "leaked"
+
+
+def test_rows_in_any_order_are_only_compared_as_a_whole_where_a_scene_says_so() -> None:
+    turned = [[row("1"), row("2")], [row("2"), row("1")]]
+    assert verdict(turned, unordered=True).outcome == "equal"
+    assert verdict([[row("1"), row("1")], [row("1"), row("2")]], unordered=True).outcome == "leaked"
+
+
+def test_what_differs_from_itself_is_noise_but_what_stands_beside_it_is_not() -> None:
+    assert verdict([[row("0.1")], [row("0.2")]], [[row("0.3")], [row("0.4")]]).outcome == "unstable"
+    # As many rows as chance has it.
+    assert verdict([[row("1")], [row("1"), row("2")]], [[row("1")], []]).outcome == "unstable"
+    first, again = [[row("0.1", "a")], [row("0.2", "b")]], [[row("0.3", "a")], [row("0.4", "b")]]
+    assert verdict(first, again).outcome == "leaked"
+
+
+def test_a_statement_that_ran_out_of_time_proves_nothing() -> None:
+    assert verdict([[error("canceling", "57014")], [row("1")]]).outcome == "unstable"
+
+
+def test_a_block_is_a_scene(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    path.write_text(
+        "--- A heading.\n--- as: reader\n\n"
+        "-- two of them\n-- since: 18\nSELECT 1;\n@b(dba): DROP TABLE x;\n\n"
+        "-- as: writer\nCOPY t FROM STDIN;\n1\tx\nSELECT $1, $2; -- $ a | NULL\n\n"
+        "SELECT\n  2;\n"
+    )
+    two, copy, last = read(path)
+    assert (two.title, two.identity, two.since) == ("some: two of them", "reader", 18)
+    assert [(one.text, one.session, one.identity) for one in two.statements] == [
+        ("SELECT 1", "", ""),
+        ("DROP TABLE x", "b", "dba"),
+    ]
+    assert (copy.identity, copy.statements[0].data, copy.statements[1].values) == ("writer", b"1\tx\n", (b"a", None))
+    assert last.statements[0].text == "SELECT\n  2"
+
+
+def test_a_statement_without_its_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    path.write_text("SELECT 1\n")
+    with pytest.raises(ValueError, match="semicolon"):
+        read(path)
+
+
+def test_there_are_as_many_scenes_and_lists_as_the_proof_asks_for() -> None:
+    titles = [scene.title for scene in attacking.scenes()]
+    assert len(titles) >= 500
+    assert len(set(titles)) == len(titles)
+    lists = useful.titles()
+    assert sum(one.startswith(useful.STATEMENTS) for one in lists) >= 200
+    assert sum(not one.startswith(useful.STATEMENTS) for one in lists) >= 60
+
+
+def test_what_is_known_is_excused_and_a_stale_entry_is_told() -> None:
+    entry = Open(wrong="leaked", kind="order", reason="the order of rows", titles=["order: limit, *", "order: gone"])
+    found = Finding("leaked", "attacks", "order: limit, users", "SELECT", "differs", 18)
+    other = Finding("useless", "attacks", "order: limit, users", "SELECT", "refused", 18)
+    assert known.unknown([found, other], [entry]) == [other]
+    assert known.stale([found], [entry], ["order: limit, users", "order: gone"]) == ["leaked, order: order: gone"]
+    assert known.stale([found], [entry], ["order: limit, users"]) == []
+
+
+def test_what_is_listed_as_open_exists() -> None:
+    titles = {scene.title for scene in attacking.scenes()} | set(useful.titles())
+    for entry in known.load():
+        for title in entry.titles:
+            assert "*" in title or title in titles or entry.kind in tools.TOOLS, title
+
+
+def test_a_statement_is_made_as_short_as_it_still_tells() -> None:
+    long = "SELECT a, b, c + (d * 2) FROM t JOIN u USING (id) WHERE a > 1 AND b < 2 ORDER BY c LIMIT 3"
+    assert shrink(long, lambda text: "d" in text.split("FROM")[0] and " t" in text) == "SELECT d FROM t"
+    assert shrink("SELEKT", lambda _: True) == "SELEKT"
+
+
+def test_a_psql_script_is_split_without_psqls_own(tmp_path: Path) -> None:
+    path = tmp_path / "script.sql"
+    path.write_text("\\set x 1\nSELECT 1;\nCOPY t FROM stdin;\n1\t;\n\\.\nSELECT 'a;b'\\gset\n-- end\n")
+    assert list(_split(path)) == ["SELECT 1", "COPY t FROM stdin", "SELECT 'a;b'"]

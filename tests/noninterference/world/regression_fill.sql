@@ -1,0 +1,55 @@
+-- {hundred}, {text} and {number} are what the twin has where the masks hide it.
+INSERT INTO tenk1 SELECT (i * 7919) % 2000, i, i % 2, i % 4, i % 10, i % 20, {hundred}, i % 1000, i % 2000, i % 5000, i % 10000,
+    i % 10 * 2 + 1, i % 10 * 2, {text}, substr(md5('u2' || i), 1, 6), (ARRAY['AAAAxx', 'HHHHxx', 'OOOOxx', 'VVVVxx'])[1 + i % 4]
+    FROM generate_series(0, 1999) i;
+INSERT INTO tenk2 SELECT * FROM tenk1;
+INSERT INTO onek SELECT (unique1 * 13) % 1000, unique2, two, four, ten, twenty, hundred, thousand, twothousand, fivethous, tenthous, odd, even,
+    stringu1, stringu2, string4 FROM tenk1 WHERE unique2 < 1000 ORDER BY unique2;
+INSERT INTO onek2 SELECT * FROM onek;
+INSERT INTO char_tbl VALUES ('a'), ('ab'), ('abcd'), ('abcd    ');
+INSERT INTO varchar_tbl VALUES ('a'), ('ab'), ('abcd'), ('abcd    ');
+INSERT INTO text_tbl VALUES ('doh!'), ('hi there neighbor');
+INSERT INTO name_tbl VALUES ('ABC'), ('abc'), ('343f%2a'), ('d34aaasdf'), (''), ('1234567890');
+INSERT INTO booltbl1 VALUES (true), (true), (true), (false);
+INSERT INTO booltbl2 VALUES (false), (false), (false), (true);
+INSERT INTO booltbl3 VALUES ('true', true, 1), ('false', false, 2), ('null', null, 3);
+INSERT INTO int2_tbl VALUES (0), (1234), (-1234), (32767), (-32767);
+INSERT INTO int4_tbl VALUES (0), (123456), (-123456), (2147483647), (-2147483647);
+INSERT INTO int8_tbl SELECT q1, {number} FROM (VALUES (123::int8, 1), (123, 2), (4567890123456789, 3), (4567890123456789, 4), (4567890123456789, 5)) v (q1, i);
+INSERT INTO float4_tbl VALUES (0), (1004.30), (-34.84), (1.2345678901234e20), (1.2345678901234e-20);
+INSERT INTO float8_tbl VALUES (0), (1004.3), (-34.84), (1.2345678901234e200), (1.2345678901234e-200);
+INSERT INTO point_tbl VALUES ('(0,0)'), ('(-10,0)'), ('(-3,4)'), ('(5.1,34.5)'), ('(-5,-12)');
+INSERT INTO box_tbl VALUES ('(2,2,0,0)'), ('(1,1,3,3)'), ('(2.5,2.5,2.5,3.5)');
+INSERT INTO circle_tbl VALUES ('<(5,1),3>'), ('<(1,2),100>'), ('<(1,3),5>');
+INSERT INTO date_tbl VALUES ('1957-04-09'), ('1997-03-01'), ('2000-04-01'), ('2040-04-10');
+INSERT INTO time_tbl VALUES ('00:00'), ('01:00'), ('15:36:39'), ('23:59:59.99');
+INSERT INTO timestamp_tbl VALUES ('1997-02-10 17:32:01'), ('2001-09-22 18:19:20'), ('1970-01-01'), ('infinity');
+INSERT INTO timestamptz_tbl VALUES ('1997-02-10 17:32:01-08'), ('2001-09-22 18:19:20+02'), ('1970-01-01Z'), ('-infinity');
+INSERT INTO interval_tbl VALUES ('1 min'), ('5 hours'), ('10 days'), ('34 years'), ('3 mons'), ('-14 s'), ('1 day 2:03:04');
+INSERT INTO inet_tbl VALUES ('192.168.1', '192.168.1.226/24'), ('10', '10.1.2.3/8'), ('::ffff:1.2.3.4', '::4.3.2.1/24');
+INSERT INTO bit_table VALUES (B'00000000000'), (B'11011000000'), (B'01010101010');
+INSERT INTO num_data VALUES (0, 0), (1, 0), (2, -34338492.215397047), (3, 4.31), (4, 7799461.4119), (5, 16397.038491);
+INSERT INTO person SELECT 'p' || i, {number}, point(i, i * 2) FROM generate_series(1, 30) i;
+INSERT INTO emp SELECT 'e' || i, {number}, point(i, i), {number} * 10, 'bill' FROM generate_series(1, 3) i;
+INSERT INTO student SELECT 's' || i, {number}, point(i, 1), {number} / 10.0 FROM generate_series(1, 3) i;
+INSERT INTO stud_emp SELECT 'b' || i, {number}, point(i, 1), {number} * 10, 'x', {number} / 10.0, i FROM generate_series(1, 3) i;
+INSERT INTO road SELECT 'Road ' || i, ('[(0,' || i || '),(1,2)]')::path FROM generate_series(1, 10) i;
+INSERT INTO aggtest SELECT a, {number} FROM (VALUES (56, 1), (100, 2), (0, 3), (42, 4)) v (a, i);
+INSERT INTO j1_tbl SELECT x, {number}, t FROM (VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3), (4, 'four', 4), (5, 'five', 5), (6, 'six', 6), (0, 'zero', 7), (NULL, 'null', 8)) v (x, t, i);
+INSERT INTO j2_tbl VALUES (1, -1), (2, 2), (3, -3), (2, 4), (5, -5), (5, -5), (0, NULL), (NULL, NULL), (NULL, 0);
+INSERT INTO subselect_tbl SELECT a, b, {number} FROM (VALUES (1, 2, 1), (2, 3, 2), (3, 4, 3), (1, 1, 4), (2, 2, 5), (3, 3, 6), (6, 7, 7), (8, 9, 8)) v (a, b, i);
+INSERT INTO empsalary SELECT d, n, {number}, e::date FROM (VALUES ('develop', 10, '2007-08-01', 1), ('sales', 1, '2006-10-01', 2), ('personnel', 5, '2007-12-10', 3), ('sales', 4, '2007-08-08', 4), ('personnel', 2, '2006-12-23', 5), ('develop', 7, '2008-01-01', 6), ('develop', 9, '2008-01-01', 7), ('sales', 3, '2007-08-01', 8), ('develop', 8, '2006-10-01', 9), ('develop', 11, '2007-08-15', 10)) v (d, n, e, i);
+INSERT INTO case_tbl VALUES (1, 10.1), (2, 20.2), (3, -30.3), (4, NULL);
+INSERT INTO case2_tbl VALUES (1, -1), (2, -2), (3, -3), (2, -4), (1, NULL), (NULL, -6);
+INSERT INTO test_jsonb VALUES ('scalar', '"a scalar"'), ('array', '["zero", "one", "two", null, "four", 5, [1, 2, 3], {"f1": 9}]'), ('object', '{"field1": "val1", "field2": "val2", "field3": null, "field4": 4, "field5": [1, 2, 3], "field6": {"f1": 9}}');
+INSERT INTO test_json SELECT json_type, test_json::json FROM test_jsonb;
+INSERT INTO test_having SELECT i, i % 4, (ARRAY['XXXX', 'AAAA', 'BBBB', 'bbbb', 'CCCC'])[1 + i % 5], chr(65 + i) FROM generate_series(0, 9) i;
+INSERT INTO department VALUES (0, NULL, 'ROOT'), (1, 0, 'A'), (2, 1, 'B'), (3, 2, 'C'), (4, 2, 'D'), (5, 0, 'E'), (6, 4, 'F'), (7, 5, 'G');
+INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2), (7, 3), (8, 3), (9, 4), (10, 4);
+INSERT INTO gstest1 VALUES (1, 1, 10), (1, 1, 11), (1, 2, 12), (1, 2, 13), (1, 3, 14), (2, 3, 15), (3, 3, 16), (3, 4, 17), (4, 1, 18), (4, 1, 19);
+INSERT INTO gstest2 VALUES (1, 1, 1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 1, 1, 1, 2), (1, 1, 1, 1, 1, 1, 2, 2), (1, 2, 2, 2, 2, 2, 2, 2), (2, 2, 2, 2, 2, 2, 2, 2);
+INSERT INTO arrtest (a, b, c, d, e, f, g) VALUES ('{1,2,3,4,5}', '{{{0,0},{1,2}}}', '{}', '{}', '{}', '{}', '{}'), ('{11,12,23}', '{{3,4},{4,5}}', '{"foobar"}', '{{"elt1", "elt2"}}', '{"3.4", "6.7"}', '{"abc","abcde"}', '{"abc","abcde"}');
+INSERT INTO array_op_test SELECT i, ARRAY[i, i * 2, i * 3], ARRAY['AA' || i, 'BB'] FROM generate_series(1, 20) i;
+INSERT INTO persons SELECT i, 'P' || i, {number} FROM generate_series(1, 5) i;
+INSERT INTO prt1 SELECT i, i % 25, to_char(i, 'FM0000') FROM generate_series(0, 599) i WHERE i % 2 = 0;
+INSERT INTO prt2 SELECT i % 25, i, to_char(i, 'FM0000') FROM generate_series(0, 599) i WHERE i % 3 = 0;
