@@ -99,7 +99,8 @@ OWN = {
     "put in or changed": "CREATE TEMP TABLE own (id int PRIMARY KEY, n int); INSERT INTO own VALUES (1, 1);"
     " INSERT INTO own VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = own.n + 1 RETURNING n",
     "emptied": "CREATE TEMP TABLE own AS SELECT 1 AS x; TRUNCATE own; SELECT count(*) FROM own",
-    "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email); ANALYZE own; TABLE own",
+    "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email);"
+    " ANALYZE own; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
