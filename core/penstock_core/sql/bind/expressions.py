@@ -67,7 +67,8 @@ def _bare_column(binder: Binder, node: ast.ColumnRef, name: str, scope: Scope) -
             return
         unsure = unsure or index.open or name in level.outputs
     if name in SYSTEM_COLUMNS:
-        binder.add(SystemColumn(name))
+        named = [source for source in scope.sources if not source.qualified_only]
+        binder.add(SystemColumn(name, named[0] if len(named) == 1 else None))
         return
     for source in scope.find(name):
         whole_row(binder, source)
@@ -142,7 +143,7 @@ def function_call(binder: Binder, node: ast.FuncCall, scope: Scope) -> None:
     if names[-1] == "set_config":
         _set_config(binder, node, scope)
     else:
-        binder.add(FunctionCall(names, "definition" if binder.defining else "call", node))
+        binder.add(FunctionCall(names, "definition" if binder.defining else "call", node, scope))
     binder.parts(node, scope, but="funcname")
 
 

@@ -17,7 +17,7 @@ DANGEROUS = re.compile(
     r"|pg_get_wal_.*|lo_.*|loread|lowrite|pg_read_.*|pg_ls_.*|pg_stat_.*|pg_logical_.*|pg_replication_.*"
     r"|pg_export_snapshot|pg_notify|set_config|setval|nextval|pg_advisory_(x|l|unlock$|unlock_shared).*|pg_try_advisory.*"
     r"|pg_sleep.*|pg_(terminate|cancel)_backend|pg_.*_size|pg_sequence_last_value|brin_.*|gin_clean_pending_list"
-    r"|pg_get_(view|function|rule|statisticsobj)def|pg_mcv_list_items|current_query|txid_.*|pg_current_xact_id.*|binary_upgrade.*"
+    r"|pg_mcv_list_items|current_query|txid_.*|pg_current_xact_id.*|binary_upgrade.*"
     r"|pg_restore_.*|pg_clear_.*|pg_reload_conf|pg_rotate_logfile.*|pg_switch_wal|pg_promote|pg_current_logfile"
 )
 
@@ -55,6 +55,15 @@ def test_every_function_is_listed_once() -> None:
     assert sum(map(len, lists)) == len(set().union(*lists))
 
 
+def test_the_functions_of_information_schema_exist_and_run_no_sql(postgres: EmbeddedPostgres) -> None:
+    plain = names(
+        postgres,
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'information_schema'::regnamespace AND (provolatile = 'i'"
+        " OR (provolatile = 's' AND proname = '_pg_index_position'))",
+    )
+    assert sorted(functions.INFORMATION_SCHEMA_FUNCTIONS - plain) == []
+
+
 def test_no_listed_function_is_dangerous() -> None:
     assert sorted(name for name in functions.FUNCTIONS if DANGEROUS.fullmatch(name)) == []
 
@@ -80,7 +89,8 @@ def test_no_listed_function_changes_anything_or_takes_internals(postgres: Embedd
         "array_sample", "array_shuffle", "clock_timestamp", "gen_random_uuid", "random",
         "random_normal", "timeofday", "uuidv4", "uuidv7",
         # About the server and the schema.
-        "pg_is_in_recovery", "pg_jit_available", "pg_partition_ancestors", "pg_partition_tree",
+        "pg_is_in_recovery", "pg_is_wal_replay_paused", "pg_jit_available", "pg_partition_ancestors",
+        "pg_partition_tree",
         # It only gives up locks.
         "pg_advisory_unlock_all",
     }  # fmt: skip

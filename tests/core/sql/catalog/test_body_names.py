@@ -11,7 +11,7 @@ from penstock_core.sql.catalog.function_effects import NOTHING, FunctionEffects
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Argument, Catalog, Routine
 
-RELATIONS = (table("public", "t", "id"), table("attic", "t", "id"), table("public", "views", "id"))
+RELATIONS = (table("public", "t", "id"), table("attic", "t", "id"), table("public", "user_mapping_options", "id"))
 CATALOG = Catalog(
     relations={one.key: one for one in RELATIONS},
     user_types={"mood": ("public",), "spy": ("public",), "t": ("attic", "public")},
@@ -64,7 +64,7 @@ def test_a_bare_function_is_every_one_of_that_name() -> None:
     [
         ("SELECT 1 FROM pg_stats", "pg_catalog.pg_stats"),
         ("SELECT 1 FROM pg_authid", "pg_catalog.pg_authid"),
-        ("SELECT 1 FROM views", "information_schema.views"),
+        ("SELECT 1 FROM information_schema.user_mapping_options", "information_schema.user_mapping_options"),
         ("SELECT pg_sleep(1)", "function pg_sleep"),
         ("SELECT (x).pg_sleep FROM public.t x", "function pg_sleep"),
         ("SELECT 1::public.spy", "type public.spy"),

@@ -10,14 +10,14 @@ from penstock_core.sql.catalog.function_effects import NOTHING, FunctionEffects
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Routine, Trigger
 
-RELATIONS = (table("public", "t", "id"), table("attic", "t", "id"), table("public", "views", "id"))
+RELATIONS = (table("public", "t", "id"), table("attic", "t", "id"), table("public", "user_mapping_options", "id"))
 CATALOG = Catalog(
     relations={one.key: one for one in RELATIONS},
     user_types={"mood": ("public",), "spy": ("public",), "t": ("attic", "public")},
     safe_types=frozenset({("public", "mood"), ("public", "t"), ("attic", "t")}),
     system_functions=frozenset({"lower", "length", "pg_sleep", "setval", "query_to_xml", "int4pl", "ts_rewrite"}),
     constant_functions=frozenset({"int4pl"}),
-    system_columns={("pg_catalog", "pg_stats"): (), ("information_schema", "views"): ()},
+    system_columns={("pg_catalog", "pg_stats"): (), ("information_schema", "user_mapping_options"): ()},
     setting_prefixes=frozenset({"plpgsql"}),
 )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.core.sql.test_governor import table, text_column
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskKind, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine
+from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Relation, Routine
 from penstock_core.sql.masking.masked_columns import govern, misfits
 
 
@@ -129,3 +129,31 @@ def test_functions_that_do_not_exist_are_told_in_words() -> None:
     assert misfits(EffectivePolicy("shop", listed, None), world) == (
         "policy support allows the function app.slug (allowFunctions), which does not exist",
     )
+
+
+def test_a_null_that_clients_do_not_expect_is_told_in_words() -> None:
+    number = Column("age", "pg_catalog.int4", "pg_catalog.int4", "pg_catalog.int4", "N", not_null=True)
+    world = catalog(replace(PEOPLE, columns=(*PEOPLE.columns, number)))
+    policy = EffectivePolicy("shop", policies(("*.*.age", mask("null", "support", "masks[3]"))), None)
+    assert misfits(policy, world) == (
+        "public.people.age is NOT NULL, but shows as NULL by the mask null of policy support (masks[3]): clients with "
+        "fixed types may fail; redact shows a value of the column's type",
+    )
+    assert misfits(EffectivePolicy("shop", policies(("*.*.age", mask("redact"))), None), world) == ()
+
+
+def test_a_table_that_takes_no_rows_is_told_in_words() -> None:
+    world = catalog(replace(PEOPLE, constraints=(Constraint("u", frozenset({"email"})),)))
+    given = replace(policies(("*.*.email", mask("redact", "support", "masks[3]"))), allow=frozenset({"insert"}))
+    (told,) = misfits(EffectivePolicy("shop", given, None), world)
+    assert told.startswith("rows can't be inserted into public.people: a unique constraint or index is on its masked")
+    revealing = tuple(replace(one, mask=replace(one.mask, reveals_uniqueness=True)) for one in given.masks)
+    assert misfits(EffectivePolicy("shop", replace(given, masks=revealing), None), world) == ()
+    assert misfits(EffectivePolicy("shop", replace(given, allow=frozenset({"select"})), None), world) == ()
+
+
+def test_what_is_chosen_of_writing_holds_if_all_masks_of_a_column_say_so() -> None:
+    strict, loose = mask("redact"), replace(mask("email"), writable=True, ignores_write_back=True)
+    for rules in ((("*.*.email", strict), ("*.*.email", loose)), (("*.*.email", loose), ("*.*.email", strict))):
+        (held,) = set(govern(policies(*rules), catalog(PEOPLE)).columns.values())
+        assert (held.kind, held.writable, held.ignores_write_back) == ("redact", False, False)
