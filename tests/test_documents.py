@@ -29,6 +29,20 @@ def test_the_diagrams_are_as_the_code_is() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_of_messages_is_as_the_code_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/messages.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_each_part_of_the_decisions_has_its_place_in_the_table() -> None:
+    parts = sorted(path.name for path in (ROOT / "core/penstock_core/sql").iterdir() if path.name[0] not in "_.")
+    table = (ROOT / "CONTRIBUTING.md").read_text()
+    assert len(parts) <= 12
+    assert [part for part in parts if f"{part.removesuffix('.py')}" not in table] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_a_document_links_to_exists(document: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text())

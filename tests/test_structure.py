@@ -69,6 +69,17 @@ def test_tests_mirror_the_source_tree() -> None:
     assert stray == [], "each is named after a module or package beside which it would stand"
 
 
+def test_every_module_of_core_has_its_test_by_name() -> None:
+    core = ROOT / "core" / "penstock_core"
+    missing = []
+    for module in sorted(core.rglob("*.py")):
+        inner = module.relative_to(core)
+        test = ROOT / "tests" / "core" / inner.parent / f"test_{module.stem}.py"
+        if module.stem != "__init__" and not test.exists():
+            missing.append(relative(module))
+    assert missing == [], "each has a test of its own beside those that its package shares"
+
+
 def _names_something_in(package: Path, subject: str) -> bool:
     """`test_spool` and `test_spool_recovery` both stand for `spool.py`; `test_<package>…` for a package as a whole."""
     words = subject.split("_")

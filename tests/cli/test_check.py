@@ -93,7 +93,7 @@ def filed(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) ->
     file = tmp_path_factory.mktemp("catalog") / "catalog.json"
     url = Desk(file.parent, server).url
     result = run("catalog", "--url", url, "-o", str(file), PGPASSWORD=PASSWORD)
-    assert (result.exit_code, result.stderr) == (0, f"{file}: 5 relations\n")
+    assert (result.exit_code, result.stderr) == (0, f"{file}: 8 relations\n")
     return file
 
 
@@ -121,9 +121,14 @@ def test_each_statement_is_told_with_its_line_its_reason_and_what_to_do(desk: De
     )
     assert "    instead add a WHERE" in result.stdout
     assert result.stdout.endswith("3 statements as agent:support-bot: 1 allowed, 1 rewritten, 1 refused\n")
-    assert result.stderr == (
+    insertion, order = result.stderr.splitlines()
+    assert order == (
         "warning: index customers_email_key orders public.customers by its masked column email; statements that read it"
-        " are sorted further\n"
+        " are sorted further"
+    )
+    # What no statement here tells: that this identity, which may insert, can't insert customers.
+    assert insertion.startswith(
+        "warning: rows can't be inserted into public.customers: a unique constraint or index is"
     )
 
 
@@ -214,7 +219,9 @@ def test_after_a_new_search_path_bare_names_mean_what_they_then_would(desk: Desk
 def test_the_search_path_that_sessions_begin_with_can_be_given(desk: Desk) -> None:
     (verdict,) = desk.verdicts("SELECT email FROM customers", "--search-path", "archive, public")
     assert verdict["relations"] == ["archive.customers"]
-    line = refused_in_one_line(desk.check("SELECT 1", "--search-path", '"$user", public'))
+    (verdict,) = desk.verdicts("SELECT email FROM customers", "--search-path", '"$user", public')
+    assert verdict["relations"] == ["public.customers"]
+    line = refused_in_one_line(desk.check("SELECT 1", "--search-path", "pg_temp, public"))
     assert "--search-path" in line
 
 

@@ -7,6 +7,7 @@ allowed adds up. What the result means for a statement is `penstock_core.sql`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import (
@@ -121,7 +122,16 @@ def _grants(policy: DatabaseAccessPolicy, database: Database) -> bool:
 def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[MaskRule]:
     for place, spec in enumerate(policy.spec.masks):
         if columns := _columns(spec, database):
-            yield MaskRule(columns, _mask(spec.with_, Rule(policy.name, f"masks[{place}]")))
+            mask = _mask(spec.with_, Rule(policy.name, f"masks[{place}]"))
+            yield MaskRule(
+                columns,
+                replace(
+                    mask,
+                    reveals_uniqueness=spec.uniqueness == "reveal",
+                    writable=spec.write == "allow",
+                    ignores_write_back=spec.write_back == "ignore",
+                ),
+            )
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

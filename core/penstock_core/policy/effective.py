@@ -6,7 +6,7 @@ How the resources are matched and combined is in `combine.py`; what a mask does 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
@@ -42,6 +42,11 @@ class Mask:
     fill: str = "*"
     # bucket: the distance from one multiple to the next.
     size: float = 0.0
+    # What a policy chooses of the columns' writing, each off by default: that unique constraints may tell which values
+    # are there; that other values may be stored; that what was read may be written back, and changes nothing.
+    reveals_uniqueness: bool = False
+    writable: bool = False
+    ignores_write_back: bool = False
 
     @property
     def strictness(self) -> tuple[int, float, str, str]:
@@ -56,6 +61,16 @@ class Mask:
     def title(self) -> str:
         """What it is called in messages: its kind, and the size of a bucket, which may be what is wrong with it."""
         return f"{self.kind} of {self.size:.15g}" if self.kind == "bucket" else self.kind
+
+
+def stricter(one: Mask, other: Mask) -> Mask:
+    """Of two masks of one column the stricter; what is chosen of its writing holds if both say so."""
+    return replace(
+        min(one, other, key=lambda mask: mask.strictness),
+        reveals_uniqueness=one.reveals_uniqueness and other.reveals_uniqueness,
+        writable=one.writable and other.writable,
+        ignores_write_back=one.ignores_write_back and other.ignores_write_back,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,5 +78,14 @@ class MaskSpec(Model):
     """Patterns schema.table.column, in which each part is a name or `*`."""
     with_: Annotated[MaskKinds, Field(alias="with")]
     """What the columns' values become: one kind of mask."""
+    uniqueness: Literal["protect", "reveal"] = "protect"
+    """Whether unique constraints and indexes on the columns may answer: without it, whoever sees the mask can't insert
+    rows into a table with one; with it, they can, and learn by trying which values are there. Where several masks meet
+    on one column, all have to say so; likewise for write and writeBack."""
+    write: Literal["refuse", "allow"] = "refuse"
+    """Whether UPDATE may store other values in the columns. What is stored shows as its mask again."""
+    write_back: Literal["refuse", "ignore"] = "refuse"
+    """What becomes of an UPDATE that sets a column to its own mask, as object mappers do that save all that they have
+    read: ignore leaves what is stored as it is. Any other value is an error, unless write allows it."""
     unless: Expression | None = None
     """Whom the mask is not for: an expression in CEL over identity, session, statement and now."""

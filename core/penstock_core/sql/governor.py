@@ -29,6 +29,7 @@ from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse
+from penstock_core.sql.syntax.special_forms import spread_forms
 
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
 CACHE_ENTRIES = 2048
@@ -194,6 +195,7 @@ class _Judge:
         """Bind, authorize, edit, prove."""
         governed, catalog = self.governed, self.governed.catalog
         statements = parse(text)
+        spread_forms(text, statements)
         if governed.masked and catalog.implicit_cast:
             reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
             raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))

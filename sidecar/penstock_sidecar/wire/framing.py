@@ -107,14 +107,14 @@ class Scanner:
         self._dropping = False
 
     @property
+    def passing(self) -> bool:
+        """Whether a message that was reported incomplete still has bytes to come: nothing may be put between them."""
+        return self._passing > 0
+
+    @property
     def inside(self) -> bool:
         """Whether the stream stands in the middle of a message."""
         return bool(self._passing or self._parts)
-
-    @property
-    def passing(self) -> bool:
-        """Whether what went on last is only the beginning of a message."""
-        return bool(self._passing)
 
     def scan(self, data: bytes) -> tuple[bytes, list[Spot]]:
         """The bytes that may go on now, and the spots in them, in order. Raises BrokenStreamError."""

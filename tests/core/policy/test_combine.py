@@ -179,6 +179,31 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "what is chosen of a masked column's writing": (
+        [
+            policy(
+                "a",
+                masks=[{**mask(EMAIL, "a.b.c"), "uniqueness": "reveal", "write": "allow", "writeBack": "ignore"}],
+            )
+        ],
+        WEB,
+        only(
+            "a",
+            masks=(
+                MaskRule(
+                    ("a.b.c",),
+                    Mask(
+                        "email",
+                        Rule("a", "masks[0]"),
+                        reveals_uniqueness=True,
+                        writable=True,
+                        ignores_write_back=True,
+                    ),
+                ),
+            ),
+        ),
+        None,
+    ),
     "of two partial masks the one that leaves less is the stricter": (
         [
             policy("a", masks=[mask({"partial": {"keepLast": 4}}, "a.b.c")]),

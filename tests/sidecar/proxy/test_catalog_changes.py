@@ -220,6 +220,9 @@ async def test_whoever_asks_meanwhile_never_sees_a_masked_value(house: House, na
 
 
 async def _change(house: House, change: Change, owner: Any, clerks: list[Clerk], at_work: list[Any]) -> None:
+    # The first change comes after the gate has read the catalog that they are answered by.
+    while not all(clerk.answered for clerk in clerks) and not any(task.done() for task in at_work):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     for way in WAYS:
         for statements in (change.make, change.undo):
             for data in way(statements):

@@ -3,8 +3,8 @@
 What is listed computes from its arguments, or tells something about the session or the schema that is no row's value.
 What is not listed is refused, above all what runs SQL or reads a relation by name (`query_to_xml`, `ts_stat`,
 `ts_rewrite`), touches files, large objects, WAL or other sessions, or shows the text of rewritten statements
-(`current_query`) or of views and functions. What defines a table (defaults, checks, indexes) is no row's value and may
-be read: tools and frameworks ask for it. Names exist in PostgreSQL 16 or later; a test checks them against the server.
+(`current_query`). What defines a table, view, function or trigger is no row's value and may be read: tools and
+frameworks ask for it. Names exist in PostgreSQL 16 or later; a test checks them against the server.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ TEXT = words("""
 """)
 
 BYTES = words("""
-    bit bit_count bytea crc32 crc32c get_bit get_byte hashtext hashtextextended md5 set_bit set_byte sha224 sha256
-    sha384 sha512 varbit
+    bit bit_count bytea crc32 crc32c get_bit get_byte md5 set_bit set_byte sha224 sha256 sha384 sha512 varbit
 """)
 
 NUMBERS = words("""
@@ -98,7 +97,8 @@ RELEASE = words("pg_advisory_unlock_all")
 
 # What compares and converts rows, enums and types, and makes sets and identifiers.
 GENERAL = words("""
-    enum_first enum_last enum_range gen_random_uuid generate_series num_nonnulls num_nulls pg_typeof
+    enum_first enum_last enum_range gen_random_uuid generate_series hashint4 hashint4extended hashint8 hashint8extended
+    hashtext hashtextextended num_nonnulls num_nulls pg_typeof
     uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7
 """)
 
@@ -107,23 +107,44 @@ SYSTEM = words("""
     acldefault aclexplode col_description current_database current_schema current_schemas current_setting
     current_user format_type getdatabaseencoding getpgusername has_any_column_privilege has_column_privilege
     has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege
-    has_parameter_privilege has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
-    has_tablespace_privilege has_type_privilege inet_client_addr inet_client_port inet_server_addr inet_server_port
-    obj_description oidvectortypes pg_available_extension_versions pg_available_extensions pg_backend_pid
-    pg_basetype pg_char_to_encoding pg_client_encoding pg_collation_for pg_collation_is_visible
-    pg_column_is_updatable pg_conversion_is_visible pg_describe_object pg_encoding_max_length pg_encoding_to_char
-    pg_function_is_visible pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
-    pg_get_function_identity_arguments pg_get_function_result pg_get_indexdef pg_get_keywords pg_get_partkeydef
-    pg_get_serial_sequence pg_get_statisticsobjdef_columns pg_get_triggerdef pg_get_userbyid pg_has_role
-    pg_identify_object pg_index_column_has_property pg_index_has_property pg_indexam_has_property pg_is_in_recovery
-    pg_is_other_temp_schema pg_jit_available pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible
-    pg_opfamily_is_visible pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree
-    pg_postmaster_start_time pg_relation_is_publishable pg_relation_is_updatable pg_size_bytes pg_size_pretty
-    pg_statistics_obj_is_visible pg_table_is_visible pg_timezone_abbrevs pg_timezone_names pg_trigger_depth
-    pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
-    pg_type_is_visible regclass row_security_active session_user shobj_description system_user to_regclass
-    to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype
-    to_regtypemod version
+    has_largeobject_privilege has_parameter_privilege has_schema_privilege has_sequence_privilege
+    has_server_privilege has_table_privilege has_tablespace_privilege has_type_privilege icu_unicode_version
+    inet_client_addr inet_client_port inet_server_addr inet_server_port obj_description oidvectortypes
+    pg_available_extension_versions pg_available_extensions pg_backend_pid pg_basetype pg_char_to_encoding
+    pg_client_encoding pg_collation_for pg_collation_is_visible pg_column_is_updatable pg_conf_load_time
+    pg_conversion_is_visible pg_describe_object pg_encoding_max_length pg_encoding_to_char pg_function_is_visible
+    pg_get_acl pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
+    pg_get_function_identity_arguments pg_get_function_result pg_get_function_sqlbody pg_get_functiondef
+    pg_get_indexdef pg_get_keywords pg_get_object_address pg_get_partition_constraintdef pg_get_partkeydef
+    pg_get_replica_identity_index pg_get_ruledef pg_get_serial_sequence pg_get_statisticsobjdef
+    pg_get_statisticsobjdef_columns pg_get_statisticsobjdef_expressions pg_get_triggerdef pg_get_userbyid
+    pg_get_viewdef pg_has_role pg_identify_object pg_identify_object_as_address pg_index_column_has_property
+    pg_index_has_property pg_indexam_has_property pg_is_in_recovery pg_is_other_temp_schema pg_is_wal_replay_paused
+    pg_jit_available pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
+    pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
+    pg_relation_is_publishable pg_relation_is_updatable pg_sequence_parameters pg_settings_get_flags
+    pg_show_all_settings pg_size_bytes pg_size_pretty pg_statistics_obj_is_visible pg_table_is_visible
+    pg_tablespace_location pg_timezone_abbrevs pg_timezone_names pg_trigger_depth pg_ts_config_is_visible
+    pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible regclass
+    row_security_active session_user shobj_description system_user to_regclass to_regcollation to_regnamespace
+    to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_regtypemod version
+""")
+
+# Those of information_schema that its views are made of, which drivers call too.
+INFORMATION_SCHEMA_FUNCTIONS = words("""
+    _pg_char_max_length _pg_char_octet_length _pg_datetime_precision _pg_expandarray _pg_index_position
+    _pg_interval_type _pg_numeric_precision _pg_numeric_precision_radix _pg_numeric_scale _pg_truetypid _pg_truetypmod
+""")
+
+# Numbers (int8) that depend on how wide masked values are, or on how a plan found rows by them: masked identities see
+# NULL.
+MEASURES = words("""
+    pg_database_size pg_indexes_size pg_relation_size pg_sequence_last_value pg_stat_get_analyze_count
+    pg_stat_get_autoanalyze_count pg_stat_get_autovacuum_count pg_stat_get_blocks_fetched pg_stat_get_blocks_hit
+    pg_stat_get_dead_tuples pg_stat_get_ins_since_vacuum pg_stat_get_live_tuples pg_stat_get_mod_since_analyze
+    pg_stat_get_numscans pg_stat_get_tuples_deleted pg_stat_get_tuples_fetched pg_stat_get_tuples_hot_updated
+    pg_stat_get_tuples_inserted pg_stat_get_tuples_returned pg_stat_get_tuples_updated pg_stat_get_vacuum_count
+    pg_table_size pg_tablespace_size pg_total_relation_size
 """)
 
 FUNCTIONS: frozenset[str] = (
@@ -152,14 +173,19 @@ CONSTANT_CALLS: frozenset[str] = words("""
     pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
 """)
 
+# With those where columns are masked: what tells others something, which needs no verb.
+STEADY_CALLS: frozenset[str] = CONSTANT_CALLS | {"pg_notify"}
+# Where a sequence goes on from, and the verb that it needs. Once, it may also be computed from what was read.
+STEADY_OR_ONCE: dict[str, str] = {"setval": "update"}
+
 # What takes numbers of sequences for new rows, and tells which were taken last: for who may insert them.
 NUMBERING = words("currval lastval nextval")
 
 # For identities that no column is masked for, besides: what changes nothing. It takes locks, waits, and tells about
 # this database, its statistics, locks and transactions, never what others run nor what lies outside of it.
 UNMASKED_FUNCTIONS: frozenset[str] = CONSTANT_CALLS | words("""
-    amvalidate cash_words current_query currtid2 currval dexp dlog1 dlog10 dround dtrunc has_largeobject_privilege
-    icu_unicode_version lastval makeaclitem mxid_age satisfies_hash_partition setseed xmlvalidate
+    amvalidate cash_words current_query currtid2 currval dexp dlog1 dlog10 dround dtrunc lastval makeaclitem
+    mxid_age satisfies_hash_partition setseed xmlvalidate
 
     pg_blocking_pids pg_lock_status pg_safe_snapshot_blocking_pids
 
@@ -168,22 +194,18 @@ UNMASKED_FUNCTIONS: frozenset[str] = CONSTANT_CALLS | words("""
     lo_close lo_get lo_lseek lo_lseek64 lo_open lo_tell lo_tell64 loread
 
     pg_collation_actual_version pg_column_compression pg_column_size pg_column_toast_chunk_id
-    pg_database_collation_actual_version pg_database_size pg_extension_update_paths pg_filenode_relation pg_get_acl
-    pg_get_catalog_foreign_keys pg_get_function_sqlbody pg_get_functiondef pg_get_object_address
-    pg_get_partition_constraintdef pg_get_publication_tables pg_get_replica_identity_index pg_get_ruledef
-    pg_get_sequence_data pg_get_statisticsobjdef pg_get_statisticsobjdef_expressions pg_get_viewdef
-    pg_identify_object_as_address pg_indexam_progress_phasename pg_indexes_size pg_input_error_info pg_input_is_valid
-    pg_mcv_list_items pg_relation_filenode pg_relation_filepath pg_relation_size pg_sequence_last_value
-    pg_sequence_parameters pg_settings_get_flags pg_show_all_settings pg_table_size pg_tablespace_databases
-    pg_tablespace_location pg_tablespace_size pg_total_relation_size
+    pg_database_collation_actual_version pg_database_size pg_extension_update_paths pg_filenode_relation
+    pg_get_catalog_foreign_keys pg_get_publication_tables pg_get_sequence_data pg_indexam_progress_phasename
+    pg_indexes_size pg_input_error_info pg_input_is_valid pg_mcv_list_items pg_relation_filenode
+    pg_relation_filepath pg_relation_size pg_sequence_last_value pg_table_size pg_tablespace_databases
+    pg_tablespace_size pg_total_relation_size
 
-    pg_conf_load_time pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn
-    pg_current_xact_id pg_current_xact_id_if_assigned pg_export_snapshot pg_is_wal_replay_paused
-    pg_last_committed_xact pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp
-    pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_visible_in_snapshot pg_wal_lsn_diff pg_walfile_name
-    pg_walfile_name_offset pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_xact_status txid_current
-    txid_current_if_assigned txid_current_snapshot txid_snapshot_xip txid_snapshot_xmax txid_snapshot_xmin txid_status
-    txid_visible_in_snapshot
+    pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn pg_current_xact_id
+    pg_current_xact_id_if_assigned pg_export_snapshot pg_last_committed_xact pg_last_wal_receive_lsn
+    pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin
+    pg_visible_in_snapshot pg_wal_lsn_diff pg_walfile_name pg_walfile_name_offset pg_xact_commit_timestamp
+    pg_xact_commit_timestamp_origin pg_xact_status txid_current txid_current_if_assigned txid_current_snapshot
+    txid_snapshot_xip txid_snapshot_xmax txid_snapshot_xmin txid_status txid_visible_in_snapshot
 
     pg_stat_clear_snapshot pg_stat_get_analyze_count pg_stat_get_autoanalyze_count pg_stat_get_autovacuum_count
     pg_stat_get_blocks_fetched pg_stat_get_blocks_hit pg_stat_get_dead_tuples pg_stat_get_function_calls
@@ -191,8 +213,8 @@ UNMASKED_FUNCTIONS: frozenset[str] = CONSTANT_CALLS | words("""
     pg_stat_get_last_analyze_time pg_stat_get_last_autoanalyze_time pg_stat_get_last_autovacuum_time
     pg_stat_get_last_vacuum_time pg_stat_get_live_tuples pg_stat_get_mod_since_analyze pg_stat_get_numscans
     pg_stat_get_snapshot_timestamp pg_stat_get_tuples_deleted pg_stat_get_tuples_fetched
-    pg_stat_get_tuples_hot_updated pg_stat_get_tuples_inserted pg_stat_get_tuples_returned pg_stat_get_tuples_updated
-    pg_stat_get_vacuum_count
+    pg_stat_get_tuples_hot_updated pg_stat_get_tuples_inserted pg_stat_get_tuples_returned
+    pg_stat_get_tuples_updated pg_stat_get_vacuum_count
 """)
 
 # What changes something, for the same identities, and the verb of `allow` that it needs besides: large objects are

@@ -1,8 +1,9 @@
 """Settings that sessions may change, by SET, RESET or set_config(), and to what. Data; reading any of them is harmless.
 
-Left out is what changes who one is (`role`), how text is read (`standard_conforming_strings`) and what the server's log
-holds (`log_statement`, `debug_print_plan`); where columns are masked also what messages show (`client_min_messages`)
-and what steers the planner, for the order of rows may tell something.
+Left out is what changes who one is (`role`, but for the login's own), how text is read (`standard_conforming_strings`)
+and what the server's log holds (`log_statement`, `debug_print_plan`); where columns are masked also what messages show
+(`client_min_messages`) and what chooses plans, for the order of rows may tell something. How much memory a plan gets
+may be set.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from penstock_core.sql.allowlists.words import words
 
 ANY: frozenset[str] = words("""
     application_name bytea_output client_connection_check_interval datestyle default_transaction_deferrable
-    default_transaction_isolation default_transaction_read_only extra_float_digits
+    default_transaction_isolation default_transaction_read_only extra_float_digits hash_mem_multiplier
     idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit lc_messages lc_monetary lc_numeric
-    lc_time lock_timeout search_path statement_timeout tcp_keepalives_count tcp_keepalives_idle
-    tcp_keepalives_interval tcp_user_timeout timezone transaction_deferrable transaction_isolation
-    transaction_read_only transaction_timeout xmlbinary xmloption
+    lc_time lock_timeout maintenance_work_mem restrict_nonsystem_relation_kind search_path statement_timeout
+    tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout temp_buffers timezone
+    transaction_deferrable transaction_isolation transaction_read_only transaction_timeout work_mem xmlbinary
+    xmloption
 """)
 
 # Besides, where nothing is masked: what steers the planner and the server's work, and what messages show.
@@ -30,16 +32,14 @@ UNMASKED: frozenset[str] = words("""
     enable_partitionwise_aggregate enable_partitionwise_join enable_presorted_aggregate enable_self_join_elimination
     enable_seqscan enable_sort enable_tidscan escape_string_warning exit_on_error from_collapse_limit geqo geqo_effort
     geqo_generations geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold gin_fuzzy_search_limit
-    gin_pending_list_limit hash_mem_multiplier icu_validation_level io_combine_limit jit_above_cost
-    jit_inline_above_cost jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem
-    maintenance_io_concurrency maintenance_work_mem max_parallel_maintenance_workers max_parallel_workers
-    max_parallel_workers_per_gather min_parallel_index_scan_size min_parallel_table_scan_size
-    parallel_leader_participation parallel_setup_cost parallel_tuple_cost password_encryption plan_cache_mode
-    quote_all_identifiers random_page_cost recursive_worktable_factor restrict_nonsystem_relation_kind row_security
-    seq_page_cost stats_fetch_consistency synchronize_seqscans synchronous_commit temp_buffers temp_tablespaces
+    gin_pending_list_limit icu_validation_level io_combine_limit jit_above_cost jit_inline_above_cost
+    jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem maintenance_io_concurrency
+    max_parallel_maintenance_workers max_parallel_workers max_parallel_workers_per_gather min_parallel_index_scan_size
+    min_parallel_table_scan_size parallel_leader_participation parallel_setup_cost parallel_tuple_cost
+    password_encryption plan_cache_mode quote_all_identifiers random_page_cost recursive_worktable_factor row_security
+    seq_page_cost stats_fetch_consistency synchronize_seqscans synchronous_commit temp_tablespaces
     timezone_abbreviations vacuum_buffer_usage_limit vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_dirty
     vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age wal_skip_threshold
-    work_mem
 """)
 
 # What a function may set for its own time (`CREATE FUNCTION … SET work_mem = …`) without being taken for more than its
@@ -55,8 +55,13 @@ ONLY: dict[str, frozenset[str]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
     "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
     "client_min_messages": frozenset({"notice", "warning", "error"}),
-    "row_security": frozenset({"on", "true", "yes", "1"}),
+    # Off, it makes an error of what would be filtered, as pg_dump wants it.
+    "row_security": frozenset({"on", "true", "yes", "1", "off", "false", "no", "0"}),
+    # Off, unordered rows come in the same order each time; on is the server's default, and no session's to choose.
+    "synchronize_seqscans": frozenset({"off", "false", "no", "0"}),
 }
+# Who one is: back to what the session began with, or to the login's own role, which changes nothing.
+WHO: dict[str, frozenset[str]] = {"role": frozenset({"none"}), "session_authorization": frozenset({"default"})}
 
 # Modules whose settings show plans or run code; a session's own settings have other first parts (`app.tenant`).
 MODULES = words("""

@@ -1,7 +1,10 @@
-"""What of pg_catalog and information_schema may be named: relations (and which of their columns not), types.
+"""What of pg_catalog and information_schema may be named: relations (and which of their columns show NULL), types.
 
 Data. Left out is what shows rows' values or how they lie on disk (statistics, large objects), what other sessions run
-(activity, prepared statements, cursors), secrets (`pg_authid`, user mappings) and the server's files.
+(activity), secrets (`pg_authid`, user mappings) and the server's files. Of prepared statements and cursors also one's
+own are left out: their texts hold the masks, and with these the key of `hash`.
+
+Definitions (of views, functions, rules, defaults) are part of the schema and hold no row's value: they may be read.
 """
 
 from __future__ import annotations
@@ -18,25 +21,61 @@ _PLAIN = words("""
     pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_auth_members pg_available_extension_versions
     pg_available_extensions pg_cast pg_collation pg_constraint pg_conversion pg_database pg_default_acl pg_depend
     pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group pg_index
-    pg_indexes pg_inherits pg_init_privs pg_language pg_namespace pg_opclass pg_operator pg_opfamily
-    pg_partitioned_table pg_policies pg_policy pg_publication pg_publication_namespace pg_publication_rel
-    pg_publication_tables pg_range pg_roles pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend
-    pg_shdescription pg_shseclabel pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names
-    pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user
+    pg_indexes pg_inherits pg_init_privs pg_language pg_largeobject_metadata pg_matviews pg_namespace pg_opclass
+    pg_operator pg_opfamily pg_parameter_acl pg_partitioned_table pg_policies pg_policy pg_proc pg_publication
+    pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_rewrite pg_roles pg_rules
+    pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_stat_gssapi
+    pg_stat_ssl pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform
+    pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
 """)
 
-# Relations of pg_catalog → their columns that masked identities may not read.
+# Relations of pg_catalog → their columns that masked identities see as NULL.
 CATALOGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(_PLAIN, frozenset()),
     # How much a table holds, by size and row count.
     "pg_class": words("relpages reltuples relallvisible relallfrozen relfrozenxid relminmxid"),
     # The value that rows have which are older than the column.
     "pg_attribute": words("attmissingval"),
-    # Bodies of functions and views may quote values.
-    "pg_proc": words("prosrc probin prosqlbody"),
-    "pg_views": words("definition"),
-    "pg_matviews": words("definition"),
+    # Of a sequence that numbers a masked column it is the largest value. Of others, ask the sequence itself.
     "pg_sequences": words("last_value"),
+    # They may hold passwords.
+    "pg_db_role_setting": words("setconfig"),
+    "pg_foreign_server": words("srvoptions"),
+    "pg_subscription": words("subconninfo"),
+}
+
+_TABLE = words("relid schemaname relname")
+_INDEX = words("relid indexrelid schemaname relname indexrelname")
+
+# Relations of pg_catalog → the only columns of theirs that masked identities do not see as NULL: tools ask them for
+# names. How often an index was used, how many pages were read or whether an update found room in its page depends on
+# the values that are stored.
+NAMES_ONLY: dict[str, frozenset[str]] = {
+    **{
+        f"pg_{family}_{whose}_tables": _TABLE
+        for family in ("stat", "stat_xact", "statio")
+        for whose in ("all", "sys", "user")
+    },
+    **{f"pg_{family}_{whose}_indexes": _INDEX for family in ("stat", "statio") for whose in ("all", "sys", "user")},
+    **{f"pg_statio_{whose}_sequences": _TABLE for whose in ("all", "sys", "user")},
+    "pg_stat_database": words("datid datname"),
+    "pg_stat_activity": words("""
+        application_name backend_start backend_type client_addr client_hostname client_port datid datname pid
+        query_start state state_change usename usesysid xact_start
+    """),
+    "pg_locks": words("""
+        locktype database relation virtualxid transactionid classid objid objsubid virtualtransaction pid mode granted
+        fastpath waitstart
+    """),
+}
+
+# Of some of these, the rows that masked identities see: of others' locks, the advisory ones; of its own, none on rows,
+# pages, indexes or what is stored apart, which tell by which values a plan found its rows. Nor how many help with one.
+VISIBLE_ROWS: dict[str, str] = {
+    "pg_stat_activity": "leader_pid IS NULL",
+    "pg_locks": "(locktype = 'advisory' OR pid = pg_catalog.pg_backend_pid()) AND mode <> 'SIReadLock'"
+    " AND locktype NOT IN ('page', 'tuple') AND (relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c"
+    " WHERE c.oid = relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')))",
 }
 
 INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
@@ -49,35 +88,28 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
             information_schema_catalog_name key_column_usage parameters referential_constraints role_column_grants
             role_routine_grants role_table_grants role_udt_grants role_usage_grants routine_privileges schemata
             sequences sql_features sql_implementation_info sql_parts sql_sizing table_constraints table_privileges
-            tables triggered_update_columns udt_privileges usage_privileges user_defined_types view_column_usage
-            view_routine_usage view_table_usage
+            routines tables triggered_update_columns triggers udt_privileges usage_privileges user_defined_types
+            view_column_usage view_routine_usage view_table_usage views
         """),
         frozenset(),
     ),
-    "routines": words("routine_definition"),
-    "triggers": words("action_statement action_condition"),
-    "views": words("view_definition"),
 }
 
-# Besides those above, for identities that no column is masked for, who may read all columns of those too: what tells
-# about this database and this session. Hidden is what others run, who may be in other databases, and what may hold
-# passwords (also statistics of `pg_authid`); not so for those who may run code, for it could read that too.
+# Besides those above, for identities that no column is masked for, who see all columns of those too: what tells about
+# this database and this session. NULL is what others run, who may be in other databases, and what may hold passwords
+# (also statistics of `pg_authid`); not so for those who may run code, for it could read that too.
 UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""
-            pg_cursors pg_largeobject pg_largeobject_metadata pg_locks pg_prepared_statements pg_prepared_xacts
-            pg_rewrite pg_rules pg_stat_all_indexes pg_stat_all_tables pg_stat_archiver pg_stat_bgwriter
-            pg_stat_checkpointer pg_stat_database pg_stat_database_conflicts pg_stat_gssapi pg_stat_io
-            pg_stat_progress_analyze pg_stat_progress_cluster pg_stat_progress_copy pg_stat_progress_create_index
-            pg_stat_progress_vacuum pg_stat_slru pg_stat_ssl pg_stat_sys_indexes pg_stat_sys_tables
-            pg_stat_user_functions pg_stat_user_indexes pg_stat_user_tables pg_stat_wal pg_stat_xact_all_tables
-            pg_stat_xact_sys_tables pg_stat_xact_user_functions pg_stat_xact_user_tables pg_statio_all_indexes
-            pg_statio_all_sequences pg_statio_all_tables pg_statio_sys_indexes pg_statio_sys_sequences
-            pg_statio_sys_tables pg_statio_user_indexes pg_statio_user_sequences pg_statio_user_tables
-            pg_stats_ext pg_stats_ext_exprs pg_wait_events
+            pg_cursors pg_largeobject pg_prepared_statements pg_prepared_xacts pg_stat_archiver pg_stat_bgwriter
+            pg_stat_checkpointer pg_stat_database_conflicts pg_stat_io pg_stat_progress_analyze pg_stat_progress_cluster
+            pg_stat_progress_copy pg_stat_progress_create_index pg_stat_progress_vacuum pg_stat_slru
+            pg_stat_user_functions pg_stat_wal pg_stat_xact_user_functions pg_stats_ext pg_stats_ext_exprs
+            pg_wait_events
         """),
         frozenset(),
     ),
+    **dict.fromkeys(NAMES_ONLY, frozenset()),
     "pg_db_role_setting": words("setconfig"),
     "pg_foreign_server": words("srvoptions"),
     "pg_stat_activity": words("query"),

@@ -17,6 +17,7 @@ from penstock_core.sql.masking.edits import Edits
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
+from penstock_core.sql.masking.system_query import SystemQuery
 from penstock_core.sql.refusal import refused
 
 
@@ -45,6 +46,8 @@ class Findings:
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""
+    # A function that tells how often it was called, or for what last.
+    side_effect: str = ""
 
     @property
     def rewrites(self) -> bool:
@@ -62,8 +65,11 @@ class Authorizer:
     found: Findings = field(default_factory=Findings)
     # The sources that a query was put in place of.
     substituted: set[Source] = field(default_factory=set)
-    # The sources of system relations with columns that must not be read.
-    hidden: dict[Source, frozenset[str]] = field(default_factory=dict)
+    # Of system relations of which something must not show: the query that goes in their place once it is asked for.
+    hidden: dict[Source, SystemQuery] = field(default_factory=dict)
+    # System columns that are named of tables, and the tables that are read as a whole, in which they are not.
+    wanted: dict[Source, set[str]] = field(default_factory=dict)
+    whole: set[Source] = field(default_factory=set)
     # Lists of output columns whose stars were expanded, by the identity of what holds them.
     expanded: dict[int, tuple[ast.Node, ...]] = field(default_factory=dict)
     # What is looked at when all sources are known.
@@ -80,7 +86,9 @@ class Authorizer:
     def bounds(self) -> Bounds:
         """What of settings the identity may change."""
         policies = self.governed.policies
-        return Bounds(self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout)
+        return Bounds(
+            self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout, self.catalog.login
+        )
 
     def allow_verb(self, verb: str) -> None:
         """Refuse a verb that no policy allows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pglast import ast
 
 from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.authorize.system_relations import hide
 from penstock_core.sql.bind.references import ColumnRead, UnknownSource
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.refusal import refused, unknown
@@ -14,15 +15,14 @@ _MOST_REFERENCES = 1000
 
 
 def unmasked_column(authorizer: Authorizer, read: ColumnRead) -> None:
-    """A column, unless it may not be read."""
+    """A column, which of a system relation may have to show as NULL."""
     if not authorizer.hidden:
         return
     sources = read.owners if len(read.owners) == 1 else [one for level in read.scope.levels() for one in level.sources]
     for source in sources:
-        if any(read.name in authorizer.hidden.get(one, ()) for one in source.parts()):
-            raise refused(
-                f"column {read.name} may not be read", "it can show values or sizes of what is masked; leave it out"
-            )
+        for one in source.parts():
+            if one in authorizer.hidden and read.name in authorizer.hidden[one].hidden:
+                hide(authorizer, one)
 
 
 def masked_column(authorizer: Authorizer, read: ColumnRead) -> None:

@@ -7,23 +7,27 @@ from pglast import ast
 from penstock_core.sql.allowlists.extensions import CODE_EXTENSION_FUNCTIONS
 from penstock_core.sql.allowlists.functions import (
     CODE_FUNCTIONS,
-    CONSTANT_CALLS,
     FUNCTIONS,
+    INFORMATION_SCHEMA_FUNCTIONS,
+    MEASURES,
     NUMBERING,
     OPERATORS,
+    STEADY_CALLS,
+    STEADY_OR_ONCE,
     UNMASKED_FUNCTIONS,
     WRITING_FUNCTIONS,
 )
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
+from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, is_builtin_type
 from penstock_core.sql.bind.references import FormerFunction, FunctionCall, OperatorUse, ParameterType, TypeUse
 from penstock_core.sql.decision import Denial
+from penstock_core.sql.masking.build import cast, null
 from penstock_core.sql.refusal import Refused, refused, unknown
-from penstock_core.sql.syntax.walk import below
 
 # Calls that have a syntax of their own since PostgreSQL 16, by what the parser makes of it.
 _SYNTAX = frozenset({("pg_catalog", "json_object"), ("pg_catalog", "system_user")})
@@ -47,7 +51,12 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         own_function(authorizer, "", names[-1])
         if names[-1] not in authorizer.catalog.system_functions:
             return
-    if use.node is not None and _constant_call(authorizer, names, use.node):
+    if use.node is not None and names[-1] in MEASURES and names[:-1] in ((), ("pg_catalog",)):
+        # It tells a number that depends on masked values.
+        authorizer.found.pinned = True
+        authorizer.found.edits.replace(use.node, cast(null(), "pg_catalog.int8"))
+        return
+    if use.node is not None and _side_effect(authorizer, use, use.node):
         authorizer.found.edits.set(use.node, "funcname", strings("pg_catalog", names[-1]))
         return
     if use.form != "definition":
@@ -68,6 +77,8 @@ def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...
         if schema in ("", "pg_catalog"):
             raise user_function(f"pg_catalog.{name}", "it bears the name of one of the system's")
         own_function(authorizer, schema, name)
+        return names
+    if schema == "information_schema" and name in INFORMATION_SCHEMA_FUNCTIONS:
         return names
     if schema not in ("", "pg_catalog"):
         if schema in catalog.extension_functions.get(name, ()):
@@ -98,16 +109,21 @@ def own_function(authorizer: Authorizer, schema: str, name: str) -> None:
         run_function(authorizer, name, functions.named(name))
 
 
-def _constant_call(authorizer: Authorizer, names: tuple[str, ...], node: ast.FuncCall) -> bool:
-    """A lock or a pause that no value of any row has part in."""
-    *schema, name = names
-    if name not in CONSTANT_CALLS or schema not in ([], ["pg_catalog"]) or name in authorizer.catalog.user_functions:
+def _side_effect(authorizer: Authorizer, use: FunctionCall, node: ast.FuncCall) -> bool:
+    """A call that locks, waits or tells others something: no value of any row has part in it, or it is made once."""
+    *schema, name = use.names
+    known = name in STEADY_CALLS or name in STEADY_OR_ONCE
+    if not known or schema not in ([], ["pg_catalog"]) or name in authorizer.catalog.user_functions:
         return False
-    if any(isinstance(one, (ast.ColumnRef, ast.SubLink)) for one in below(node.args)):
+    if is_steady(node):
+        authorizer.found.side_effect = name
+    elif name not in STEADY_OR_ONCE or use.scope is None or not is_made_once(node, use.scope):
         raise refused(
             f"function {name} may be called with constants and parameters alone where columns are masked",
             "read the value first, and send it as a parameter",
         )
+    if name in STEADY_OR_ONCE:
+        authorizer.allow_verb(STEADY_OR_ONCE[name])
     authorizer.found.writes = True
     return True
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pglast import ast
 
-from penstock_core.sql.allowlists.system_relations import CATALOGS, INFORMATION_SCHEMA, UNMASKED_CATALOGS
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.function_calls import read_unseen
-from penstock_core.sql.bind.binder import idents, renamed_by, strings
+from penstock_core.sql.authorize.system_relations import hidden_columns, system_relation, visible_rows
+from penstock_core.sql.bind.binder import idents, strings
 from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
 from penstock_core.sql.bind.references import (
     RelationCopied,
+    RelationLocked,
     RelationRead,
     Sample,
 )
@@ -85,41 +86,19 @@ def _note_masked(authorizer: Authorizer, relation: Relation) -> None:
             found.masked.add((relation.schema, relation.name, column.name))
 
 
-def substitute(authorizer: Authorizer, source: Source, relation: Relation) -> None:
-    """The query of the relation's columns, under the name that the relation had."""
+def substitute(authorizer: Authorizer, source: Source, relation: Relation, system: tuple[str, ...] = ()) -> None:
+    """The query of the relation's columns, and of such system columns, under the name that the relation had."""
     item, place = source.item, source.place
     if item is None or place is None:
         raise refused(f"{source.name} cannot be replaced by its masked columns", "name the columns you need")
     alias = item.alias or ast.Alias(aliasname=item.relname)
-    query = authorizer.substitutions.query(relation, only=not item.inh)
-    authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
+    query = authorizer.substitutions.query(relation, only=not item.inh, system=system)
+    if id(query) in authorizer.substitutions.texts:
+        authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
     node = ast.RangeSubselect(lateral=False, subquery=query, alias=alias)
     authorizer.found.edits.put(place, node)
     authorizer.note_place(node, relation, only=not item.inh)
     authorizer.substituted.add(source)
-
-
-def system_relation(authorizer: Authorizer, read: RelationRead, resolved: ResolvedRelation) -> None:
-    """One of the system's own relations: whether it may be read, and which of its columns may not."""
-    hidden = hidden_columns(authorizer, resolved)
-    if hidden and renamed_by(read.item):
-        raise refused(f"the columns of {resolved.name} may not be renamed", "use its own column names")
-    if hidden:
-        authorizer.hidden[read.source] = hidden
-
-
-def hidden_columns(authorizer: Authorizer, resolved: ResolvedRelation) -> frozenset[str]:
-    """The columns of a system relation that must not be read. Raises Refused where none may be."""
-    governed, schema, name = authorizer.governed, resolved.schema, resolved.name
-    allowed = CATALOGS if schema == "pg_catalog" else INFORMATION_SCHEMA
-    if name in allowed:
-        return allowed[name] if governed.masked else frozenset()
-    if not governed.masked and name in UNMASKED_CATALOGS:
-        return frozenset() if governed.free else UNMASKED_CATALOGS[name]
-    raise refused(
-        f"{schema}.{name} may not be read",
-        "it can show values, statements or secrets; read other catalogs, or ask an administrator",
-    )
 
 
 def temporary(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
@@ -216,8 +195,21 @@ def unmasked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
 
 
 def _copy_of_system_relation(authorizer: Authorizer, resolved: ResolvedRelation) -> None:
-    if hidden_columns(authorizer, resolved):
+    if hidden_columns(authorizer, resolved) or visible_rows(authorizer, resolved):
         raise refused(f"COPY of {resolved.name} is not allowed", "use COPY (SELECT …) and name the columns")
+
+
+def masked_lock(authorizer: Authorizer, locked: RelationLocked) -> None:
+    """A lock depends on no value; the system's own relations are not for locking."""
+    resolved = certain(locked.resolved)
+    if resolved is None:
+        raise unknown_relation(locked.item)
+    if resolved.temporary:
+        temporary(authorizer, locked.item, resolved)
+    elif resolved.relation is None:
+        raise refused(f"LOCK of {resolved.name} is not allowed: it is the system's own", "lock a table")
+    else:
+        qualify(authorizer, locked.item, resolved)
 
 
 def masked_sample(authorizer: Authorizer, sample: Sample) -> None:

@@ -7,6 +7,7 @@ from pglast import ast
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.columns import mask_of_target
 from penstock_core.sql.authorize.relations import substitute
+from penstock_core.sql.authorize.system_relations import hide
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.column_names import star_of
 from penstock_core.sql.bind.references import Stars, WholeRow
@@ -15,14 +16,9 @@ from penstock_core.sql.refusal import Refused, refused
 
 
 def unmasked_row(authorizer: Authorizer, row: WholeRow) -> None:
-    """All columns of a source, unless some of them may not be read."""
-    hidden = authorizer.hidden.get(row.source)
-    if hidden:
-        raise refused(
-            f"{row.source.name} may not be read as a whole: it has columns that may not be read"
-            f" ({', '.join(sorted(hidden))})",
-            "name the columns you need",
-        )
+    """All columns of a source: some of a system relation may have to show as NULL."""
+    authorizer.whole.add(row.source)
+    hide(authorizer, row.source)
 
 
 def masked_row(authorizer: Authorizer, row: WholeRow) -> None:
@@ -82,11 +78,17 @@ def _expanded(authorizer: Authorizer, qualifiers: list[str], scope: Scope) -> li
     """The columns in place of a star; None where the star stays."""
     sources = _named_apart(qualifiers, scope)
     plain = {source for source in sources if source.relation is not None and source not in authorizer.substituted}
+    # By their names, NULLs among them: so that a system column may be beside them.
+    shown = {source for source in sources if source in authorizer.hidden}
+    for source in shown:
+        hide(authorizer, source)
+    plain |= shown
     if not plain:
         return None
     for source in sources:
         for part in source.parts():
-            unmasked_row(authorizer, WholeRow(part))
+            if part not in shown:
+                unmasked_row(authorizer, WholeRow(part))
     authorizer.found.pinned = True
     listed: list[ast.Node] = []
     for source in sources:

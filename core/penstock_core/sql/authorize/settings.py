@@ -10,7 +10,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.policy.effective import Limit
-from penstock_core.sql.allowlists.settings import ANY, MODULES, ONLY, UNMASKED
+from penstock_core.sql.allowlists.settings import ANY, MODULES, ONLY, UNMASKED, WHO
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.constants import constant
 
@@ -30,6 +30,8 @@ class Bounds:
     masked: bool = True
     # What the policy limits statement_timeout to.
     longest: Limit | None = None
+    # The role that sessions log in as and act for; empty where that is not known.
+    login: str = ""
 
 
 def timeout_milliseconds(value: str) -> int | None:
@@ -97,6 +99,12 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
     if dot:
         if prefix in MODULES or prefix in bounds.modules:
             raise _refused(name)
+        return
+    if name in WHO:
+        # Names of roles are compared as they are.
+        own = WHO[name] | {bounds.login} if bounds.login else frozenset[str]()
+        if values is not None and not (len(values) == 1 and values[0] in own):
+            raise refused(f"setting {name} may not be changed to another role", "leave it as it is")
         return
     if name in ANY or (not bounds.masked and name in UNMASKED):
         return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.authorize.relations import substitute
 from penstock_core.sql.authorize.rows import nearer
+from penstock_core.sql.authorize.system_relations import put_queries
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.references import Grouping
 from penstock_core.sql.bind.scopes import Source
@@ -13,6 +15,8 @@ from penstock_core.sql.refusal import refused
 
 def settle(authorizer: Authorizer) -> None:
     """What depends on which sources were replaced: names that told two apart, and schemas before names."""
+    put_queries(authorizer)
+    _widen(authorizer)
     for sources in authorizer.levels:
         _named_once(authorizer, sources)
     for use in authorizer.qualifiers:
@@ -23,6 +27,16 @@ def settle(authorizer: Authorizer) -> None:
             authorizer.found.edits.set(use.node, "fields", (*strings(use.source.name), fields[-1]))
     for grouping in authorizer.groupings:
         _extend_grouping(authorizer, grouping)
+
+
+def _widen(authorizer: Authorizer) -> None:
+    """The query of a table shows the system columns too that are named of it."""
+    for source, names in authorizer.wanted.items():
+        if source not in authorizer.substituted or source.relation is None:
+            continue
+        if source in authorizer.whole:
+            raise refused(f"{source.name} is read as a whole beside its {min(names)}", "name the columns you need")
+        substitute(authorizer, source, source.relation, tuple(sorted(names)))
 
 
 def _extend_grouping(authorizer: Authorizer, grouping: Grouping) -> None:

@@ -9,7 +9,9 @@ from pglast import ast, enums
 
 from penstock_core.sql.allowlists.statement_kinds import CODE, OWN, VERB_OF, kind_of
 from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.authorize import plain_changes
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.plain_changes import without_event_triggers
 from penstock_core.sql.authorize.settings import check_set, check_set_config
 from penstock_core.sql.authorize.write_targets import unmasked_view
 from penstock_core.sql.bind.binder import strings
@@ -31,6 +33,7 @@ from penstock_core.sql.refusal import not_supported, refused
 
 StatementRule = Callable[[Authorizer, Any], None]
 
+_ACCESS_SHARE = 1
 _COPY_OPTIONS = words("""
     format freeze delimiter null default header quote escape force_quote force_not_null force_null encoding on_error
     log_verbosity reject_limit
@@ -69,8 +72,12 @@ _DROPPED = frozenset(
 
 
 def verb(authorizer: Authorizer, use: VerbUse) -> None:
-    """A verb that some policy allows."""
-    authorizer.allow_verb(use.verb)
+    """A verb that some policy allows; the session's own temporary tables need none, by a name that means no other."""
+    if use.own is not None and use.verb not in authorizer.governed.policies.allow:
+        authorizer.found.edits.set(use.own, "schemaname", TEMPORARY)
+        authorizer.found.pinned = True
+    else:
+        authorizer.allow_verb(use.verb)
 
 
 def setting(authorizer: Authorizer, change: SettingChange) -> None:
@@ -129,8 +136,15 @@ def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
         raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
     if type(statement) in CODE:
         authorizer.allow_code(kind)
+    elif isinstance(statement, ast.LockStmt):
+        _lock(authorizer, statement)
     elif type(statement) not in OWN:
         authorizer.allow_verb(VERB_OF[type(statement)])
+
+
+def _lock(authorizer: Authorizer, statement: ast.LockStmt) -> None:
+    """The weakest lock is for readers; all others are for those who change rows."""
+    authorizer.allow_verb("select" if statement.mode == _ACCESS_SHARE else "update")
 
 
 # ---- rules where something is masked
@@ -191,6 +205,18 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.ExplainStmt: _masked_explain,
     ast.CallStmt: _nothing_more,
     ast.TruncateStmt: _masked_truncate,
+    ast.LockStmt: _lock,
+    ast.NotifyStmt: _nothing_more,
+    ast.IndexStmt: plain_changes.masked_index,
+    ast.AlterTableStmt: plain_changes.masked_alter,
+    ast.VacuumStmt: plain_changes.masked_analyze,
+    ast.CommentStmt: plain_changes.masked_comment,
+    ast.ViewStmt: plain_changes.masked_view,
+    ast.CreateTableAsStmt: plain_changes.masked_materialized_view,
+    ast.RefreshMatViewStmt: plain_changes.masked_refresh,
+    ast.CreateSchemaStmt: plain_changes.masked_schema,
+    ast.CreateSeqStmt: plain_changes.masked_sequence,
+    ast.RenameStmt: plain_changes.masked_rename,
 }
 
 
@@ -215,17 +241,8 @@ def unmasked_table(authorizer: Authorizer, created: TableCreated) -> None:
 
 def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """The same; and no code of the database's own runs by it."""
-    _without_event_triggers(authorizer)
+    without_event_triggers(authorizer)
     unmasked_table(authorizer, created)
-
-
-def _without_event_triggers(authorizer: Authorizer) -> None:
-    functions = authorizer.catalog.event_functions
-    if functions:
-        raise refused(
-            f"CREATE and DROP TABLE are refused: the event trigger's function {functions[0]} could read masked columns",
-            "read with WITH or a subquery instead",
-        )
 
 
 def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
@@ -233,9 +250,15 @@ def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
     raise not_supported(part.what, part.remedy)
 
 
+def _is_own(authorizer: Authorizer, dropped: ObjectsDropped) -> bool:
+    """Whether nothing of others' goes."""
+    return dropped.temporary or (dropped.nowhere and "drop" not in authorizer.governed.policies.allow)
+
+
 def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     """The session's own temporary tables go without a verb, by names that mean no others."""
-    if dropped.temporary:
+    if _is_own(authorizer, dropped):
+        # What exists by now was not meant by a name that nothing had.
         objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
         authorizer.found.edits.set(dropped.node, "objects", objects)
         authorizer.found.pinned = True
@@ -245,9 +268,9 @@ def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
 
 def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     """The same; and nothing goes that masks spread through, nor what is not named."""
-    _without_event_triggers(authorizer)
+    without_event_triggers(authorizer)
     unmasked_drop(authorizer, dropped)
-    if dropped.temporary:
+    if _is_own(authorizer, dropped):
         return
     if dropped.node.removeType not in _DROPPED:
         raise not_supported("DROP of that kind of object", "ask the database's owner to do it")

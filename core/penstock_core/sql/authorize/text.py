@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penstock_core.sql.authorize import columns, functions, relations, rows, settling, statements, write_targets
+from penstock_core.sql.authorize import (
+    columns,
+    functions,
+    plain_changes,
+    relations,
+    rows,
+    settling,
+    statements,
+    system_relations,
+    write_back,
+    write_targets,
+)
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.bind import references as kinds
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
@@ -31,10 +42,6 @@ def _qualifier(authorizer: Authorizer, qualifier: kinds.SchemaQualifier) -> None
 
 def _grouping(authorizer: Authorizer, grouping: kinds.Grouping) -> None:
     authorizer.groupings.append(grouping)
-
-
-def _system_column(authorizer: Authorizer, column: kinds.SystemColumn) -> None:
-    authorizer.found.system_columns.add(column.name)
 
 
 def _unknown_column(authorizer: Authorizer, column: kinds.UnknownColumn) -> None:
@@ -74,6 +81,7 @@ UNMASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.unmasked_relation,
     kinds.RelationCopied: relations.unmasked_copy,
+    kinds.RelationLocked: _allowed,
     kinds.TargetWritten: write_targets.unmasked_target,
     kinds.FromLevel: _allowed,
     kinds.WholeRow: rows.unmasked_row,
@@ -81,8 +89,8 @@ UNMASKED: Rules = {
     kinds.Sample: _allowed,
     kinds.Grouping: _allowed,
     kinds.ColumnRead: columns.unmasked_column,
-    kinds.SchemaQualifier: _allowed,
-    kinds.SystemColumn: _allowed,
+    kinds.SchemaQualifier: _qualifier,
+    kinds.SystemColumn: system_relations.system_column,
     kinds.UnknownSource: _allowed,
     kinds.FunctionCall: functions.unmasked_function,
     kinds.FormerFunction: _allowed,
@@ -90,6 +98,9 @@ UNMASKED: Rules = {
     kinds.TypeUse: functions.unmasked_type,
     kinds.ParameterType: functions.unmasked_parameter,
     kinds.StatementUse: statements.unmasked_statement,
+    kinds.RelationChanged: _allowed,
+    kinds.RelationMade: _allowed,
+    kinds.QueryKept: _allowed,
     kinds.TableCreated: statements.unmasked_table,
     kinds.TablePart: _allowed,
     kinds.ObjectsDropped: statements.unmasked_drop,
@@ -100,7 +111,8 @@ MASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.masked_relation,
     kinds.RelationCopied: relations.masked_copy,
-    kinds.TargetWritten: write_targets.masked_target,
+    kinds.RelationLocked: relations.masked_lock,
+    kinds.TargetWritten: write_back.target_written,
     kinds.FromLevel: _level,
     kinds.WholeRow: rows.masked_row,
     kinds.Stars: rows.masked_stars,
@@ -108,7 +120,7 @@ MASKED: Rules = {
     kinds.Grouping: _grouping,
     kinds.ColumnRead: columns.masked_column,
     kinds.SchemaQualifier: _qualifier,
-    kinds.SystemColumn: _system_column,
+    kinds.SystemColumn: system_relations.system_column,
     kinds.UnknownSource: columns.masked_unknown_source,
     kinds.FunctionCall: functions.masked_function,
     kinds.FormerFunction: functions.masked_former_function,
@@ -116,6 +128,9 @@ MASKED: Rules = {
     kinds.TypeUse: functions.masked_type,
     kinds.ParameterType: functions.masked_parameter,
     kinds.StatementUse: statements.masked_statement,
+    kinds.RelationChanged: plain_changes.masked_change,
+    kinds.RelationMade: plain_changes.masked_new,
+    kinds.QueryKept: plain_changes.masked_query,
     kinds.TableCreated: statements.masked_table,
     kinds.TablePart: statements.masked_table_part,
     kinds.ObjectsDropped: statements.masked_drop,
@@ -152,6 +167,11 @@ def _check_columns(found: Findings) -> None:
     if found.system_columns and found.touched:
         reason = f"column {min(found.system_columns)} may not be read together with masked columns"
         raise refused(reason, "use the primary key")
+    if found.side_effect and found.touched:
+        reason = (
+            f"function {found.side_effect} may not be called beside masked columns: it tells which rows a plan reads"
+        )
+        raise refused(reason, "call it in a statement of its own")
     if found.laid_out and "ctid" in found.system_columns:
         reason = f"column ctid may not be read from {found.laid_out}: where rows lie depends on masked values"
         raise refused(reason, "use the primary key")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from penstock_core.policy.effective import Mask
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.function_calls import row_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
@@ -22,12 +23,17 @@ from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.type_names import name_parts
 
+# Constraints that hold new values against those of other rows, by their kinds.
+_UNIQUE = frozenset("pui")
 # What a view passes on to its tables.
 _UNKNOWN = Effect("write", frozenset())
 
 
-def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
-    """The target of a statement. Raises Refused if it may not be written to in that way."""
+def masked_target(authorizer: Authorizer, written: TargetWritten, effect: Effect) -> None:
+    """The target of a statement, and the effect that is left where columns keep what is stored.
+
+    Raises Refused if it may not be written to in that way.
+    """
     resolved, name = certain(written.resolved), written.item
     if resolved is None:
         raise unknown_relation(name)
@@ -37,8 +43,8 @@ def masked_target(authorizer: Authorizer, written: TargetWritten) -> None:
     target = _Target(authorizer)
     target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
     if resolved.relation is not None:
-        target.answered(resolved.relation, written.effect, resolved.relation)
-        target.writable(resolved.relation, written.effect)
+        target.answered(resolved.relation, effect, resolved.relation)
+        target.writable(resolved.relation, effect)
         authorizer.found.touched |= target.touched
         authorizer.note_place(name, resolved.relation, only=not name.inh)
     qualify(authorizer, name, resolved)
@@ -222,15 +228,7 @@ class _Target:
         return reached
 
     def _family(self, relation: Relation) -> dict[RelationName, Relation]:
-        """The relation and all that inherit from it: a statement means the rows of all."""
-        family: dict[RelationName, Relation] = {}
-        pending = [relation.key]
-        while pending:
-            key = pending.pop()
-            if key not in family and key in self.governed.catalog.relations:
-                family[key] = self.governed.catalog.relations[key]
-                pending.extend(self.governed.children.get(key, ()))
-        return family
+        return family_of(self.governed, relation)
 
     def _masked(self, relation: Relation) -> frozenset[str]:
         return frozenset(column.name for column in relation.columns if self.governed.mask(relation, column) is not None)
@@ -254,11 +252,13 @@ class _Target:
         for relation, masked in self._questioned(target):
             for constraint in relation.constraints:
                 told = constraint.columns & masked
-                if told and constraint.compares_rows:
+                if told and constraint.compares_rows and not self._reveals(relation, constraint, told):
                     raise refused(
                         f"a new row of {_place(relation, written)} would be compared with the masked values of "
                         f"{min(told)} by {constraint.described}",
-                        f"have the row written by somebody for whom {min(told)} is not masked",
+                        f"have the policy's mask of {min(told)} say uniqueness: reveal"
+                        if constraint.kind in _UNIQUE
+                        else f"have the row written by somebody for whom {min(told)} is not masked",
                     )
 
     def deleted(self, target: Relation, written: Relation) -> None:
@@ -276,15 +276,16 @@ class _Target:
         """Masked columns are not overwritten, nor columns that a constraint or expression ties to a masked one."""
         for relation, masked in self._questioned(target):
             place = _place(relation, written)
-            overwritten = min(masked.intersection(names), default="")
+            closed = (one for one in masked.intersection(names) if not self._mask_of(relation, one).writable)
+            overwritten = min(closed, default="")
             if overwritten:
                 through = "" if relation.key == written.key else f" (written to through {_name(written)})"
                 raise refused(
                     f"UPDATE of {_name(relation)}.{overwritten}{through}, which is masked: what was read of it is not "
                     "what is stored",
-                    f"leave {overwritten} out, or have it written by somebody for whom it is not masked",
+                    f"leave {overwritten} out, or have the policy's mask of it say writeBack: ignore or write: allow",
                 )
-            for bound, constraint in _bound(relation, masked, names):
+            for bound, constraint in self._bound(relation, masked, names):
                 tied = ", ".join(sorted(constraint.columns.intersection(names)))
                 if tied:
                     raise refused(
@@ -297,11 +298,41 @@ class _Target:
                     "and may fail for rows that are there: it is not valid, or depends on settings or the time",
                     f"have the row written by somebody for whom {bound} is not masked",
                 )
+            referred = relation.referenced & masked & frozenset(names)
+            if referred:
+                raise refused(
+                    f"whether a row of {place} can be changed depends on its masked column {min(referred)}, since"
+                    " foreign keys refer to it",
+                    f"have it written by somebody for whom {min(referred)} is not masked",
+                )
             moves = any(one.kind == "k" and not one.columns.isdisjoint(names) for one in relation.constraints)
             if moves:
                 # The row may move to another partition, as if it were deleted here and inserted there.
                 self.inserted(target, written)
                 self.deleted(target, written)
+
+    def _bound(
+        self, relation: Relation, masked: frozenset[str], names: Collection[str]
+    ) -> Iterable[tuple[str, Constraint]]:
+        """Masked columns that one of the names is tied to, or that any change of a row is checked against, and by what.
+
+        Those that are set themselves count only where other rows are compared with them.
+        """
+        for constraint in relation.constraints:
+            told = constraint.columns & masked
+            if not constraint.compares_rows:
+                told -= frozenset(names)
+            elif told and self._reveals(relation, constraint, told):
+                continue
+            if told and (not constraint.columns.isdisjoint(names) or not constraint.validated):
+                yield min(told), constraint
+
+    def _reveals(self, relation: Relation, constraint: Constraint, told: Iterable[str]) -> bool:
+        """Whether policies let a unique constraint answer by those masked columns."""
+        return constraint.kind in _UNIQUE and all(self._mask_of(relation, name).reveals_uniqueness for name in told)
+
+    def _mask_of(self, relation: Relation, name: str) -> Mask:
+        return self.governed.columns[relation.schema, relation.name, name]
 
     def _questioned(self, target: Relation) -> Iterable[tuple[Relation, frozenset[str]]]:
         """Each relation that the statement's rows are in, with its masked columns, if it has any."""
@@ -309,6 +340,18 @@ class _Target:
             masked = self._masked(relation)
             if masked:
                 yield relation, masked
+
+
+def family_of(governed: Governed, relation: Relation) -> dict[RelationName, Relation]:
+    """The relation and all that inherit from it: a statement means the rows of all."""
+    family: dict[RelationName, Relation] = {}
+    pending = [relation.key]
+    while pending:
+        key = pending.pop()
+        if key not in family and key in governed.catalog.relations:
+            family[key] = governed.catalog.relations[key]
+            pending.extend(governed.children.get(key, ()))
+    return family
 
 
 def _name(relation: Relation) -> str:
@@ -319,11 +362,3 @@ def _place(reached: Relation, written: Relation) -> str:
     """What is reached, and through what, if that is not what the statement names."""
     through = "" if reached.key == written.key else f" (written to through {_name(written)})"
     return _name(reached) + through
-
-
-def _bound(relation: Relation, masked: frozenset[str], names: Collection[str]) -> Iterable[tuple[str, Constraint]]:
-    """Masked columns that one of the names is tied to, or that any change of a row is checked against, and by what."""
-    for constraint in relation.constraints:
-        told = constraint.columns & masked
-        if told and (not constraint.columns.isdisjoint(names) or not constraint.validated):
-            yield min(told), constraint

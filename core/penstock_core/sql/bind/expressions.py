@@ -50,6 +50,9 @@ def column_reference(binder: Binder, node: ast.ColumnRef, scope: Scope) -> None:
     elif owner.has(name) is True:
         binder.add(ColumnRead(node, name, (owner,), scope))
     else:
+        if owner.has(name) is None:
+            # Perhaps one of what a join with an alias holds.
+            binder.add(ColumnRead(node, name, (owner,), scope))
         _attribute(binder, name, owner)
 
 
@@ -64,7 +67,8 @@ def _bare_column(binder: Binder, node: ast.ColumnRef, name: str, scope: Scope) -
             return
         unsure = unsure or index.open or name in level.outputs
     if name in SYSTEM_COLUMNS:
-        binder.add(SystemColumn(name))
+        named = [source for source in scope.sources if not source.qualified_only]
+        binder.add(SystemColumn(name, named[0] if len(named) == 1 else None))
         return
     for source in scope.find(name):
         whole_row(binder, source)
@@ -139,7 +143,7 @@ def function_call(binder: Binder, node: ast.FuncCall, scope: Scope) -> None:
     if names[-1] == "set_config":
         _set_config(binder, node, scope)
     else:
-        binder.add(FunctionCall(names, "definition" if binder.defining else "call", node))
+        binder.add(FunctionCall(names, "definition" if binder.defining else "call", node, scope))
     binder.parts(node, scope, but="funcname")
 
 

@@ -103,11 +103,10 @@ def _join(binder: Binder, item: ast.JoinExpr, scope: Scope) -> list[Source]:
     binder.expression(item.quals, Scope(sources, scope.parent, scope.ctes))
     binder.add(FromLevel(sources))
     if item.alias is not None:
-        if item.alias.colnames:
-            # Under other names, all columns of a system relation are in reach.
-            for source in sources:
-                if source.system is not None:
-                    whole_row(binder, source)
+        # All columns of a system relation are in reach, perhaps under other names, or beside ones that are not known.
+        for source in sources:
+            if source.system is not None:
+                whole_row(binder, source)
         return [_joined(item.alias, sources, counted=not scope.merges)]
     if item.join_using_alias is not None:
         binder.claim(item.join_using_alias)

@@ -86,6 +86,12 @@ class Names:
                 return self._shadowing(place, name) or ResolvedRelation(place, name, found, candidates=candidates)
         return None
 
+    def is_own(self, schema: str, name: str) -> bool:
+        """Whether that is a temporary table of the session's own, and no other relation."""
+        if schema:
+            return schema == TEMPORARY
+        return name in self.temporary and name not in self.named
+
     def _temporary(self, name: str) -> ResolvedRelation | Ambiguous:
         """A bare name that is a temporary table's, if that is still there, and nothing else's."""
         others = self.named.get(name, ())

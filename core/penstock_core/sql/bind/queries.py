@@ -52,6 +52,7 @@ def _select(binder: Binder, select: ast.SelectStmt, scope: Scope) -> Columns:
     targets = select.targetList or ()
     columns = select_columns(targets, scope)
     scope.outputs = frozenset(map(_output, targets))
+    scope.grouped = bool(select.groupClause)
     if select.groupClause:
         binder.add(Grouping(select, scope))
     output_columns(binder, select, "targetList", scope)
@@ -167,10 +168,13 @@ def _output(target: ast.ResTarget) -> str:
 
 
 def _setting_read(select: ast.SelectStmt) -> str | None:
-    """The setting that `… FROM pg_settings WHERE name = 'x'` reads, as pg_dump writes it."""
+    """The setting that `… FROM pg_settings WHERE name = 'x'` reads, as pg_dump writes it, or by its function."""
     match select.fromClause:
         case (ast.RangeVar(relname="pg_settings", schemaname=None | "pg_catalog", alias=None),):
             pass
+        case (ast.RangeFunction(functions=((ast.FuncCall(funcname=names, args=None), None),), alias=None),):
+            if idents(names)[-1:] != ["pg_show_all_settings"]:
+                return None
         case _:
             return None
     where = select.whereClause

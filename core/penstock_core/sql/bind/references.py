@@ -41,6 +41,14 @@ class RelationCopied(Reference):
     resolved: ResolvedRelation | Ambiguous | None
 
 
+@dataclass(slots=True, eq=False)
+class RelationLocked(Reference):
+    """A relation of LOCK."""
+
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What a statement does to its target."""
@@ -60,6 +68,8 @@ class TargetWritten(Reference):
     resolved: ResolvedRelation | Ambiguous | None
     source: Source
     effect: Effect
+    # What its SET clauses hold.
+    settings: tuple[ast.ResTarget, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -162,6 +172,7 @@ class FunctionCall(Reference):
     names: tuple[str, ...]
     form: Literal["call", "field", "definition", "object"] = "call"
     node: ast.FuncCall | None = None
+    scope: Scope | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -208,9 +219,10 @@ class SettingChange(Reference):
 
 @dataclass(slots=True, eq=False)
 class VerbUse(Reference):
-    """A verb of `allow` that the statement needs."""
+    """A verb of `allow` that the statement needs. `own`: its target, if a temporary table of the session's."""
 
     verb: str
+    own: ast.RangeVar | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -232,6 +244,30 @@ class StatementUse(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class RelationChanged(Reference):
+    """A relation whose schema a statement changes, or whose statistics or rows it makes anew."""
+
+    node: ast.Node
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
+class RelationMade(Reference):
+    """A view or sequence that comes to be; `resolved` is what has that name already."""
+
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
+class QueryKept(Reference):
+    """The query of a view, behind all that is in it."""
+
+    query: ast.Node | None
+
+
+@dataclass(slots=True, eq=False)
 class TableCreated(Reference):
     """A table that comes to be."""
 
@@ -248,11 +284,14 @@ class TablePart(Reference):
 
 @dataclass(slots=True, eq=False)
 class ObjectsDropped(Reference):
-    """DROP. `temporary` if they are all temporary tables of the session's own."""
+    """DROP. `temporary` if they are all temporary tables of the session's own; `nowhere` if it is IF EXISTS of names
+    that nothing has.
+    """
 
     node: ast.DropStmt
     names: tuple[tuple[str, ...], ...]
     temporary: bool
+    nowhere: bool = False
 
 
 @dataclass(slots=True, eq=False)

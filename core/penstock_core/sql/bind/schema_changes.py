@@ -11,18 +11,20 @@ from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
 from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
-from penstock_core.sql.bind.name_resolution import TEMPORARY
 from penstock_core.sql.bind.references import (
     FunctionCall,
     ObjectsDropped,
+    QueryKept,
+    RelationChanged,
+    RelationLocked,
+    RelationMade,
     StatementUse,
     TablePart,
     Unclaimed,
-    VerbUse,
     ViewDefined,
 )
 from penstock_core.sql.bind.scopes import Scope, Source
-from penstock_core.sql.bind.writes import TRUNCATE, written
+from penstock_core.sql.bind.writes import TRUNCATE, use_verb, written
 from penstock_core.sql.syntax.walk import below
 
 _SERIAL = words("serial serial2 serial4 serial8 smallserial bigserial")
@@ -40,6 +42,15 @@ _OWN_CONSTRAINTS = frozenset(
         enums.ConstrType.CONSTR_ATTR_NOT_DEFERRABLE,
         enums.ConstrType.CONSTR_ATTR_DEFERRED,
         enums.ConstrType.CONSTR_ATTR_IMMEDIATE,
+    }
+)
+# Of these the catalog knows all that there are.
+_KNOWN = frozenset(
+    {
+        enums.ObjectType.OBJECT_TABLE,
+        enums.ObjectType.OBJECT_VIEW,
+        enums.ObjectType.OBJECT_MATVIEW,
+        enums.ObjectType.OBJECT_SEQUENCE,
     }
 )
 
@@ -99,24 +110,36 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    binder.add(ObjectsDropped(node, names, temporary))
+    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
-    named_in(binder, [one for one in node.objects or () if not isinstance(one, tuple)])
+    named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
     note_relations(binder, names)
 
 
 def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
-    if name[:-1] == (TEMPORARY,):
-        return True
-    known = name[0] in binder.names.temporary and name[0] not in binder.names.named
-    return len(name) == 1 and known
+    return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
+
+
+def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
+    """Whether DROP … IF EXISTS names nothing that there is."""
+    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
+    return (
+        bool(node.missing_ok)
+        and known
+        and not any(
+            name[-2:-1] in ((), (relation.schema,))
+            for name in names
+            for relation in binder.names.named.get(name[-1], ())
+        )
+    )
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
     """TRUNCATE."""
     binder.claim(node)
-    binder.add(VerbUse("truncate"))
+    for relation in node.relations or ():
+        use_verb(binder, "truncate", relation)
     binder.bound.writes = True
     binder.add(StatementUse(node))
     for relation in node.relations or ():
@@ -145,8 +168,88 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
     if isinstance(node, ast.DoStmt):
         binder.bound.changes_search_path = True
     relations = [one for one in below(node) if isinstance(one, ast.RangeVar)]
+    if isinstance(node, ast.LockStmt):
+        for one in relations:
+            binder.add(RelationLocked(one, binder.names.relation(one)))
     note_relations(binder, [tuple(filter(None, (one.schemaname, one.relname))) for one in relations])
-    named_in(binder, node)
+    _changed(binder, node)
+    match node:
+        case ast.IndexStmt():
+            _index(binder, node)
+        case ast.AlterTableStmt():
+            _alter(binder, node)
+        case ast.ViewStmt():
+            _claim(binder, node)
+            named_in(binder, (node.view, node.options))
+            _view(binder, node.query)
+            binder.add(QueryKept(node.query))
+        case ast.CreateTableAsStmt():
+            _claim(binder, node)
+            named_in(binder, node.into)
+            binder.statement(node.query)
+            binder.add(QueryKept(node.query))
+        case _:
+            named_in(binder, node)
+
+
+def _changed(binder: Binder, node: ast.Node) -> None:
+    """Which relations the statement changes or makes."""
+    match node:
+        case ast.IndexStmt() | ast.AlterTableStmt() | ast.RefreshMatViewStmt() | ast.RenameStmt():
+            changed = [node.relation]
+        case ast.VacuumStmt():
+            changed = [one.relation for one in node.rels or ()]
+        case _:
+            changed = []
+    for item in changed:
+        if item is not None:
+            binder.add(RelationChanged(node, item, binder.names.relation(item)))
+    made: ast.RangeVar | None = None
+    match node:
+        case ast.ViewStmt():
+            made = node.view
+        case ast.CreateTableAsStmt():
+            made = node.into.rel if node.into is not None else None
+        case ast.CreateSeqStmt():
+            made = node.sequence
+    if made is not None:
+        binder.add(RelationMade(made, binder.names.relation(made)))
+
+
+def _scope_of(item: ast.RangeVar | None) -> Scope:
+    """Which columns there are, changes on the way."""
+    return Scope([Source((item.relname if item is not None else None) or "", None)])
+
+
+def _index(binder: Binder, node: ast.IndexStmt) -> None:
+    scope = _scope_of(node.relation)
+    _claim(binder, node)
+    named_in(binder, (node.relation, node.options, node.excludeOpNames))
+    defining, binder.defining = binder.defining, True
+    for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
+        _claim(binder, element)
+        named_in(binder, (element.collation, element.opclass, element.opclassopts))
+        binder.expression(element.expr, scope)
+    binder.expression(node.whereClause, scope)
+    binder.defining = defining
+
+
+def _alter(binder: Binder, node: ast.AlterTableStmt) -> None:
+    scope = _scope_of(node.relation)
+    _claim(binder, node)
+    named_in(binder, node.relation)
+    defining, binder.defining = binder.defining, True
+    for command in node.cmds or ():
+        _claim(binder, command)
+        named_in(binder, command.newowner)
+        match command.def_:
+            case ast.ColumnDef() | ast.Constraint():
+                _table_element(binder, command.def_, scope)
+            case _ if command.subtype == enums.AlterTableType.AT_ColumnDefault:
+                binder.expression(command.def_, scope)
+            case _:
+                named_in(binder, command.def_)
+    binder.defining = defining
 
 
 def named_in(binder: Binder, definition: Any) -> None:
@@ -174,7 +277,9 @@ def named_in(binder: Binder, definition: Any) -> None:
 
 def _view(binder: Binder, query: ast.Node | None) -> None:
     """A view of one relation can be written to, and so what it shows: not before the gate knows it."""
+    defining, binder.defining = binder.defining, True
     binder.query(query, Scope())
+    binder.defining = defining
     if isinstance(query, ast.SelectStmt) and len(query.fromClause or ()) == 1:
         computed = query.withClause or query.distinctClause or query.groupClause or query.limitCount
         (item,) = query.fromClause or ()

@@ -44,6 +44,8 @@ class Source:
     target: bool = False
     # True for what only a qualified name reaches: the old and new rows in RETURNING.
     qualified_only: bool = False
+    # True for the target of an INSERT in its RETURNING: the rows are the statement's own.
+    inserted: bool = False
 
     def parts(self) -> Iterator[Source]:
         """Itself, and all that joins with aliases hold, however deep."""
@@ -96,6 +98,8 @@ class Scope:
     merges: bool = False
     # Of a query that reads one setting from pg_settings: its name, which the column `name` then is.
     setting: str | None = None
+    # Whether its rows are grouped, so that there may be several of what is aggregated.
+    grouped: bool = False
     _index: _Index | None = None
 
     @property

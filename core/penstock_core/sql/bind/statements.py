@@ -177,7 +177,6 @@ def _explain(binder: Binder, node: ast.ExplainStmt) -> None:
 def _create_table_as(binder: Binder, node: ast.CreateTableAsStmt) -> None:
     if node.objtype != enums.ObjectType.OBJECT_TABLE:
         schema_change(binder, node)
-        binder.statement(node.query)
         return
     binder.claim(node)
     if node.into is not None:

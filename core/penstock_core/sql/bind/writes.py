@@ -7,6 +7,7 @@ decided in `penstock_core.sql.authorize.write_targets`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 from pglast import ast, enums
@@ -58,6 +59,12 @@ def sets(targets: Iterable[Any] | None) -> frozenset[str]:
     return frozenset(target.name or "" for target in targets or ())
 
 
+def use_verb(binder: Binder, verb: str, item: ast.RangeVar | None) -> None:
+    """The verb that a statement needs for what it does to its target."""
+    own = item is not None and binder.names.is_own(item.schemaname or "", item.relname or "")
+    binder.add(VerbUse(verb, item if own else None))
+
+
 def write(binder: Binder, statement: Writing, around: Scope) -> Columns:
     """Bind a statement that writes; returns the columns of its RETURNING."""
     binder.claim(statement)
@@ -70,11 +77,17 @@ def write(binder: Binder, statement: Writing, around: Scope) -> Columns:
             target = _change(binder, statement, scope)
         case ast.MergeStmt():
             target = _merge(binder, statement, scope)
-    return _returning(binder, statement.returningClause, target, scope)
+    return _returning(binder, statement, target, scope)
 
 
-def written(binder: Binder, name: ast.RangeVar | None, effect: Effect, ctes: Collection[str] = ()) -> TargetWritten:
-    """The target of a statement, as a source of it."""
+def written(
+    binder: Binder,
+    name: ast.RangeVar | None,
+    effect: Effect,
+    ctes: Collection[str] = (),
+    settings: Iterable[Any] | None = None,
+) -> TargetWritten:
+    """The target of a statement, as a source of it. `settings` are what its SET clauses hold."""
     if name is None:
         raise NotBound(f"{effect.verb.upper()} without a target is not understood", "name the table")
     if not name.schemaname and name.relname in ctes:
@@ -92,18 +105,19 @@ def written(binder: Binder, name: ast.RangeVar | None, effect: Effect, ctes: Col
             source.relation = resolved.relation
             source.columns = tuple(column.name for column in resolved.relation.columns)
             binder.bound.relations.add(resolved.relation.key)
-    reference = TargetWritten(name, resolved, source, effect)
+    reference = TargetWritten(name, resolved, source, effect, tuple(settings or ()))
     binder.add(reference)
     return reference
 
 
 def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
-    binder.add(VerbUse("insert"))
+    use_verb(binder, "insert", statement.relation)
     queries.common_tables(binder, statement.withClause, scope)
     conflict = statement.onConflictClause
-    changes = sets(conflict.targetList if conflict is not None else None)
+    settings = conflict.targetList if conflict is not None else None
+    changes = sets(settings)
     effect = INSERT if not changes else Effect("insert", frozenset({"insert", "update"}), changes)
-    target = written(binder, statement.relation, effect, scope.ctes).source
+    target = written(binder, statement.relation, effect, scope.ctes, settings).source
     if statement.selectStmt is not None:
         binder.query(statement.selectStmt, scope)
     scope.sources.append(target)
@@ -119,7 +133,7 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
             binder.expression(element.expr, scope)
         binder.expression(conflict.infer.whereClause, scope)
     if conflict.targetList:
-        binder.add(VerbUse("update"))
+        use_verb(binder, "update", statement.relation)
         _shows_rows(binder, statement)
     binder.expression(conflict.targetList, inside)
     binder.expression(conflict.whereClause, inside)
@@ -129,12 +143,13 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
 def _change(binder: Binder, statement: ast.UpdateStmt | ast.DeleteStmt, scope: Scope) -> Source:
     """UPDATE and DELETE."""
     verb = VERBS[type(statement)]
-    binder.add(VerbUse(verb))
+    use_verb(binder, verb, statement.relation)
     queries.common_tables(binder, statement.withClause, scope)
-    effect = DELETE
+    effect, settings = DELETE, None
     if isinstance(statement, ast.UpdateStmt):
-        effect = Effect("update", frozenset({"update"}), sets(statement.targetList))
-    target = written(binder, statement.relation, effect, scope.ctes)
+        settings = statement.targetList
+        effect = Effect("update", frozenset({"update"}), sets(settings))
+    target = written(binder, statement.relation, effect, scope.ctes, settings)
     scope.sources.append(target.source)
     if isinstance(statement, ast.UpdateStmt):
         from_clause(binder, statement, "fromClause", scope)
@@ -151,12 +166,12 @@ def _merge(binder: Binder, statement: ast.MergeStmt, scope: Scope) -> Source:
     clauses: list[ast.MergeWhenClause] = list(statement.mergeWhenClauses or ())
     actions = frozenset(_ACTIONS[one.commandType] for one in clauses if one.commandType in _ACTIONS)
     for verb in sorted(actions):
-        binder.add(VerbUse(verb))
+        use_verb(binder, verb, statement.relation)
     if actions != {"insert"}:
         _shows_rows(binder, statement)
     queries.common_tables(binder, statement.withClause, scope)
     changed = [part for one in clauses if _ACTIONS.get(one.commandType) == "update" for part in one.targetList or ()]
-    target = written(binder, statement.relation, Effect("merge", actions, sets(changed)), scope.ctes)
+    target = written(binder, statement.relation, Effect("merge", actions, sets(changed)), scope.ctes, changed)
     sources = from_item(binder, statement.sourceRelation, Place(statement, "sourceRelation"), scope)
     # In the order of RETURNING *.
     scope.sources.extend([*sources, target.source])
@@ -177,8 +192,9 @@ def _merge(binder: Binder, statement: ast.MergeStmt, scope: Scope) -> Source:
     return target.source
 
 
-def _returning(binder: Binder, clause: ast.ReturningClause | None, target: Source, scope: Scope) -> Columns:
+def _returning(binder: Binder, statement: Writing, target: Source, scope: Scope) -> Columns:
     """RETURNING sees the target, what was joined to it, and (PostgreSQL 18) its old and new rows."""
+    clause = statement.returningClause
     if clause is None:
         return ()
     binder.claim(clause)
@@ -189,7 +205,8 @@ def _returning(binder: Binder, clause: ast.ReturningClause | None, target: Sourc
         Source(name, target.columns, relation=target.relation, target=True, qualified_only=True)
         for name in sorted(names)
     ]
-    inside = Scope([*scope.sources, *rows], scope.parent, scope.ctes, merges=scope.merges)
+    own = [replace(target, inserted=True)] if isinstance(statement, ast.InsertStmt) else scope.sources
+    inside = Scope([*own, *rows], scope.parent, scope.ctes, merges=scope.merges)
     queries.output_columns(binder, clause, "exprs", inside)
     return select_columns(clause.exprs or (), scope)
 
@@ -205,7 +222,7 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
     binder.add(StatementUse(statement))
     if statement.is_from:
         binder.claim(statement, COPY_FROM)
-        binder.add(VerbUse("insert"))
+        use_verb(binder, "insert", statement.relation)
         binder.bound.writes = True
         target = written(binder, statement.relation, INSERT).source
         # The row that WHERE sees is the client's own, not yet one of the table's.

@@ -11,8 +11,8 @@ from typing import Literal
 
 from penstock_core.sql.allowlists.functions import FUNCTIONS
 
-# pg_class.relkind: table, partitioned table, view, materialized view, foreign table.
-RelationKind = Literal["r", "p", "v", "m", "f"]
+# pg_class.relkind: table, partitioned table, view, materialized view, foreign table, sequence.
+RelationKind = Literal["r", "p", "v", "m", "f", "S"]
 # pg_constraint.contype (primary key, unique, exclusion, check, foreign key), and what else binds columns: a unique
 # index (i), the expression or predicate of one that is not (e), a partition key (k), a generated column (g).
 ConstraintKind = Literal["p", "u", "x", "c", "f", "i", "e", "k", "g"]
@@ -272,6 +272,8 @@ class Catalog:
     event_functions: tuple[str, ...] = ()
     # First parts of the settings that loaded modules define (`auto_explain`).
     setting_prefixes: frozenset[str] = frozenset()
+    # The role that sessions log in as, where it is also the one that they act for; else empty.
+    login: str = ""
     # Names (bare) of functions whose code may change the catalog; whether reading may run such code without naming it
     # (by views, operators, defaults, …), and whether writing may (by triggers).
     changing_functions: frozenset[str] = frozenset()

@@ -21,18 +21,20 @@ from penstock_core.sql.syntax.walk import below
 
 # Functions whose number of results depends on their arguments, so that these decide how many rows show.
 SET_RETURNING = words("""
+    _pg_expandarray
     aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each json_each_text
     json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each
     jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset jsonb_to_recordset
     pg_available_extension_versions pg_available_extensions pg_get_keywords pg_options_to_table pg_partition_ancestors
-    pg_partition_tree pg_timezone_abbrevs pg_timezone_names
+    pg_partition_tree pg_show_all_settings pg_timezone_abbrevs pg_timezone_names
     regexp_matches regexp_split_to_table string_to_table ts_debug ts_parse ts_token_type unnest
 """)
 
 # Functions that give something else each time: what calls one is computed even where nobody asks for it.
 VOLATILE = words("""
     array_sample array_shuffle clock_timestamp gen_random_uuid pg_advisory_unlock_all pg_is_in_recovery
-    pg_jit_available pg_partition_ancestors pg_partition_tree random random_normal timeofday uuidv4 uuidv7
+    pg_is_wal_replay_paused pg_jit_available pg_partition_ancestors pg_partition_tree random random_normal timeofday
+    uuidv4 uuidv7
 """)
 
 # Whether a function outside of pg_catalog gives one value for each row and claims not to be volatile: the planner goes

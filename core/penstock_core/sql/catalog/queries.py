@@ -30,7 +30,7 @@ SELECT c.oid::text, n.nspname, c.relname, c.relkind,
         FROM pg_policy p WHERE p.polrelid = c.oid),
        EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o LIKE 'security_barrier=%')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION
 """
 
 _COLUMNS = """
@@ -55,7 +55,7 @@ JOIN LATERAL (
 ) base ON true
 JOIN pg_type b ON b.oid = base.oid JOIN pg_namespace bn ON bn.oid = b.typnamespace
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.oid, a.attnum
 """.replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
     "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
@@ -79,7 +79,8 @@ ORDER BY k.relname
 _INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
 
 # What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
-# what they read of which relation (column 0: the relation as such).
+# what they read of which relation (column 0: the relation as such). And which columns a sequence (s) numbers: by their
+# defaults, or as their own.
 _DEPENDENCIES = """
 SELECT r.ev_class::text, 'v', 0, d.refobjid::text, d.refobjsubid
 FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -93,6 +94,15 @@ SELECT f.adrelid::text, 'g', f.adnum, d.refobjid::text, d.refobjsubid
 FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
+UNION
+SELECT d.refobjid::text, 's', 0, f.adrelid::text, f.adnum
+FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+JOIN pg_class q ON q.oid = d.refobjid AND q.relkind = 'S'
+WHERE d.refclassid = 'pg_class'::regclass
+UNION
+SELECT d.objid::text, 's', 0, d.refobjid::text, d.refobjsubid
+FROM pg_depend d JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
 """
 
 # Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
@@ -329,7 +339,8 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "session",
         "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
         "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
-        " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding')"
+        " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'),"
+        " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END"
         "))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),

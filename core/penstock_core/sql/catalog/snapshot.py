@@ -47,7 +47,7 @@ Rows = list[list[Any]]
 def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
-    ((search_path, version, encoding),) = rows["session"]
+    ((search_path, version, encoding, login),) = rows["session"]
     functions, extension_functions = _user_objects(rows["functions"], is_trusted)
     operators, extension_operators = _user_objects((row[:3] for row in rows["operators"]), _is_trusted_operator)
     types = Types(rows)
@@ -74,6 +74,7 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         system_columns={(schema, name): tuple(columns) for schema, name, columns in rows["system_columns"]},
         event_functions=tuple(sorted(f"{schema}.{name}" for schema, name in rows["events"])),
         setting_prefixes=frozenset(prefix for (prefix,) in rows["settings"]),
+        login=login or "",
         changing_functions=frozenset(name for name, *_ in rows["changing"]),
         reads_change=any(implicit for _, implicit, _ in rows["changing"]),
         writes_change=any(triggered for *_, triggered in rows["changing"]),
@@ -121,6 +122,7 @@ class _Reader:
         keys, constraints = self._constraints()
         self._inheritance()
         self._generated()
+        self._sequences()
         parents = self._parents()
         indexes = self._indexes()
         calls = self._calls("r")
@@ -243,6 +245,13 @@ class _Reader:
             if kind == "g" and oid in self._names:
                 target = (*self._names[oid], self._attributes[oid][number])
                 self._derived[target].add((*self._names[other], self._attributes[other][other_number]))
+
+    def _sequences(self) -> None:
+        """A sequence tells the largest value of the column that it numbers."""
+        for oid, kind, _, other, number in self._rows["dependencies"]:
+            if kind == "s" and oid in self._names and number in self._attributes[other]:
+                for name in self._attributes[oid].values():
+                    self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
 
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule, stricter
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
@@ -213,8 +213,8 @@ def is_coded(column: Column, catalog: Catalog) -> bool:
 
 
 def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
-    """In words, what policies name and does not fit the database: each masked column whose type its mask is not for, so
-    that it is masked as null, and each allowed function that does not exist.
+    """In words, what policies name and does not fit the database: masks that the column's type, a NOT NULL or a unique
+    constraint beside INSERT is at odds with, and each allowed function that does not exist.
     """
     writer = MaskWriter(b"")
     found: set[str] = set()
@@ -225,14 +225,37 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
             schema, _, name = function.partition(".")
             if (schema, name) not in catalog.routines:
                 found.add(f"policy {rule.policy} allows the function {function} ({rule.path}), which does not exist")
-        for (schema, table, name), mask in govern(policies, catalog).columns.items():
-            column = catalog.relations[schema, table].column(name)
-            if column is not None and not writer.fits(mask, column):
-                found.add(
-                    f"{schema}.{table}.{name} is {column.type_sql}, which the mask {mask.title} of policy "
-                    f"{mask.rule.policy} ({mask.rule.path}) does not fit; it is masked as null"
-                )
+        governed = govern(policies, catalog)
+        for (schema, table, name), mask in governed.columns.items():
+            relation = catalog.relations[schema, table]
+            column = relation.column(name)
+            if column is not None and relation.kind != "S":
+                found.update(_misfits(relation, column, mask, fits=writer.fits(mask, column)))
+                if "insert" in policies.allow and not mask.reveals_uniqueness:
+                    found.update(_uninsertable(relation, column, mask))
     return tuple(sorted(found))
+
+
+def _misfits(relation: Relation, column: Column, mask: Mask, *, fits: bool) -> Iterator[str]:
+    named = f"{relation.schema}.{relation.name}.{column.name}"
+    by = f"of policy {mask.rule.policy} ({mask.rule.path})"
+    if not fits:
+        yield f"{named} is {column.type_sql}, which the mask {mask.title} {by} does not fit; it is masked as null"
+    if column.not_null and (mask.kind == "null" or not fits):
+        yield (
+            f"{named} is NOT NULL, but shows as NULL by the mask {mask.title} {by}: clients with fixed types may fail; "
+            "redact shows a value of the column's type"
+        )
+
+
+def _uninsertable(relation: Relation, column: Column, mask: Mask) -> Iterator[str]:
+    unique = any(one.kind in ("p", "u", "i") and column.name in one.columns for one in relation.constraints)
+    if relation.kind in ("r", "p") and unique:
+        yield (
+            f"rows can't be inserted into {relation.schema}.{relation.name}: a unique constraint or index is on its "
+            f"masked column {column.name}; uniqueness: reveal in {mask.rule.path} of policy {mask.rule.policy} would "
+            "allow it, and tell which values are there"
+        )
 
 
 def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
@@ -265,7 +288,7 @@ def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
         for column in relation.columns if here else ():
             masks = [mask for name, mask in here if name in ("*", column.name)]
             if masks:
-                named[relation.schema, relation.name, column.name] = min(masks, key=lambda mask: mask.strictness)
+                named[relation.schema, relation.name, column.name] = reduce(stricter, masks)
     return named
 
 

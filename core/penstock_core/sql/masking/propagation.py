@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
-from penstock_core.policy.effective import Mask
+from penstock_core.policy.effective import Mask, stricter
 from penstock_core.sql.catalog.model import Catalog, ColumnName
 
 _BLIND = frozenset({"null", "redact", "constant"})
@@ -34,12 +35,14 @@ def close(direct: Mapping[ColumnName, Mask], catalog: Catalog) -> dict[ColumnNam
         targets += [(target, blind(mask)) for target in computed[source]]
         for target, inherited in targets:
             present = governed.get(target)
-            if present is None or inherited.strictness < present.strictness:
-                governed[target] = inherited
+            both = inherited if present is None else stricter(present, inherited)
+            if both != present:
+                governed[target] = both
                 pending.append(target)
     return governed
 
 
 def blind(mask: Mask) -> Mask:
     """The mask for what is computed from a column of that mask."""
-    return mask if mask.kind in _BLIND else Mask("null", mask.rule)
+    blind = mask if mask.kind in _BLIND else Mask("null", mask.rule)
+    return replace(blind, reveals_uniqueness=False, writable=False, ignores_write_back=False)

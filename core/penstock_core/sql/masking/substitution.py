@@ -35,18 +35,24 @@ class Substitutions:
         """The text of each query, by its identity."""
         return self._texts
 
-    def query(self, relation: Relation, *, only: bool = False, columns: tuple[str, ...] = ()) -> ast.SelectStmt:
-        """The query for that relation (without its children's rows if `only`); for all columns, or those in order."""
-        if columns:
+    def query(
+        self, relation: Relation, *, only: bool = False, columns: tuple[str, ...] = (), system: tuple[str, ...] = ()
+    ) -> ast.SelectStmt:
+        """The query for that relation (without its children's rows if `only`); for all columns, or those in order, and
+        for those system columns.
+        """
+        if columns or system:
             # Clients choose them: not kept.
-            return self._make(relation, only, columns)[0]
+            return self._make(relation, only, columns, system)[0]
         key = (relation.key, only)
         if key not in self._made:
             statement, text = self._make(relation, only, columns)
             self._made[key], self._texts[id(statement)] = statement, text
         return self._made[key]
 
-    def _make(self, relation: Relation, only: bool, columns: tuple[str, ...]) -> tuple[ast.SelectStmt, str]:
+    def _make(
+        self, relation: Relation, only: bool, columns: tuple[str, ...], system: tuple[str, ...] = ()
+    ) -> tuple[ast.SelectStmt, str]:
         targets = []
         for column in relation.columns:
             if columns and column.name not in columns:
@@ -61,6 +67,7 @@ class Substitutions:
             targets.append(ast.ResTarget(name=column.name, val=value))
         if columns:
             targets.sort(key=lambda target: columns.index(target.name or ""))
+        targets += [ast.ResTarget(name=one, val=ast.ColumnRef(fields=(ast.String(sval=one),))) for one in system]
         source = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=not only, relpersistence="p")
         made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,))
         # Through text and back, so that every field is as the parser sets it.

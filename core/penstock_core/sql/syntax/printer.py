@@ -164,10 +164,14 @@ class Printer(ExpressionPrinter):
 
     def _function(self, node: ast.RangeFunction) -> str:
         functions = node.functions or ()
-        if node.is_rowsfrom or node.coldeflist or len(functions) != 1 or functions[0][1]:
-            raise Unprintable("ROWS FROM, or with columns defined")
+        if node.coldeflist or any(definitions for _, definitions in functions):
+            raise Unprintable("columns are defined")
+        if not node.is_rowsfrom and len(functions) != 1:
+            raise Unprintable("several functions")
+        text = ", ".join([self.expression(function) for function, _ in functions])
+        text = f"ROWS FROM ({text})" if node.is_rowsfrom else text
         tail = " WITH ORDINALITY" if node.ordinality else ""
-        return f"{'LATERAL ' if node.lateral else ''}{self.expression(functions[0][0])}{tail}{alias_of(node.alias)}"
+        return f"{'LATERAL ' if node.lateral else ''}{text}{tail}{alias_of(node.alias)}"
 
     # ---- statements that write
 

@@ -36,6 +36,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.Unbound: (ALL, "SELECT * FROM (SELECT 1 INTO x) s"),
     kinds.RelationRead: (ALL, "SELECT email FROM people"),
     kinds.RelationCopied: (ALL, "COPY people TO STDOUT"),
+    kinds.RelationLocked: (ALL, "LOCK pg_catalog.pg_class"),
     kinds.TargetWritten: (ALL, "UPDATE people SET email = 'x' WHERE id = '1'"),
     kinds.FromLevel: (ALL, "SELECT 1 FROM public.orders, sales.orders"),
     kinds.WholeRow: (ALL, "SELECT row_to_json(o) FROM public.orders o"),
@@ -52,9 +53,13 @@ MASKED_EXAMPLES: Examples = {
     kinds.TypeUse: (ALL, "SELECT '1'::public.odd"),
     kinds.ParameterType: (ALL, "SELECT $1"),
     kinds.StatementUse: (ALL, "VACUUM"),
+    kinds.RelationChanged: (ALL, "ANALYZE people"),
+    kinds.RelationMade: (ALL, "CREATE TEMP VIEW w AS SELECT id FROM letters"),
+    kinds.QueryKept: (ALL, "CREATE VIEW w AS SELECT email FROM people"),
     kinds.TableCreated: (replace(ALL, allow=frozenset({"select"})), "CREATE TABLE t (id int)"),
     kinds.TablePart: (ALL, "CREATE TABLE t (LIKE people)"),
     kinds.ObjectsDropped: (ALL, "DROP TABLE public.people"),
+    kinds.ViewDefined: (ALL, "CREATE VIEW v AS SELECT relname FROM pg_catalog.pg_class"),
 }
 UNMASKED_EXAMPLES: Examples = {
     kinds.VerbUse: (READER, "INSERT INTO letters (id) VALUES ('1')"),
@@ -69,6 +74,8 @@ UNMASKED_EXAMPLES: Examples = {
     kinds.WholeRow: (PLAIN, "SELECT row_to_json(a) FROM pg_stat_activity a"),
     kinds.Stars: (PLAIN, "SELECT * FROM pg_stat_activity"),
     kinds.ColumnRead: (PLAIN, "SELECT query FROM pg_stat_activity"),
+    kinds.SchemaQualifier: (PLAIN, "SELECT pg_catalog.pg_stat_activity.query FROM pg_catalog.pg_stat_activity"),
+    kinds.SystemColumn: (PLAIN, "SELECT query, tableoid FROM pg_stat_activity"),
     kinds.FunctionCall: (PLAIN, "SELECT pg_read_file('x')"),
     kinds.OperatorUse: (READER, "SELECT 1 <~~ 2"),
     kinds.TypeUse: (READER, "SELECT '1'::public.odd"),
@@ -85,6 +92,16 @@ MASKED_STATEMENT_EXAMPLES: Examples = {
     ast.FetchStmt: (ALL, "FETCH 1 FROM c"),
     ast.ExplainStmt: (ALL, "EXPLAIN SELECT email FROM people"),
     ast.TruncateStmt: (ALL, "TRUNCATE letters CASCADE"),
+    ast.LockStmt: (replace(ALL, allow=frozenset({"select"})), "LOCK people"),
+    ast.IndexStmt: (ALL, "CREATE INDEX ON letters USING mine (id)"),
+    ast.AlterTableStmt: (ALL, "ALTER TABLE letters DISABLE TRIGGER ALL"),
+    ast.VacuumStmt: (ALL, "VACUUM"),
+    ast.CommentStmt: (ALL, "COMMENT ON ROLE somebody IS 'x'"),
+    ast.ViewStmt: (replace(ALL, allow=frozenset({"select"})), "CREATE VIEW w AS SELECT 1 AS x"),
+    ast.CreateTableAsStmt: (ALL, "CREATE MATERIALIZED VIEW w USING mine AS SELECT 1 AS x"),
+    ast.CreateSchemaStmt: (ALL, "CREATE SCHEMA mart AUTHORIZATION somebody"),
+    ast.CreateSeqStmt: (ALL, "CREATE SEQUENCE numbers OWNED BY people.id"),
+    ast.RenameStmt: (ALL, "ALTER SCHEMA archive RENAME TO mart"),
 }
 UNMASKED_STATEMENT_EXAMPLES: Examples = {
     ast.CopyStmt: (PLAIN, "COPY letters TO '/tmp/x'"),
@@ -132,8 +149,11 @@ def test_each_row_has_its_example() -> None:
     every = {kind for kind in vars(kinds).values() if isinstance(kind, type) and issubclass(kind, kinds.Reference)}
     every -= {kinds.Reference}
     assert MASKED.keys() == UNMASKED.keys() == every
-    # Views are not made by whom something is masked for.
-    assert every - MASKED_EXAMPLES.keys() == {kinds.ViewDefined}
+    assert every == MASKED_EXAMPLES.keys()
     assert {kind for kind, rule in UNMASKED.items() if rule is not _allowed} == UNMASKED_EXAMPLES.keys()
-    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {ast.CallStmt}
+    assert statements.MASKED_STATEMENTS.keys() == MASKED_STATEMENT_EXAMPLES.keys() | {
+        ast.CallStmt,
+        ast.NotifyStmt,
+        ast.RefreshMatViewStmt,
+    }
     assert statements.UNMASKED_STATEMENTS.keys() == UNMASKED_STATEMENT_EXAMPLES.keys() | NOTHING_MORE

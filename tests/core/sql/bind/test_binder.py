@@ -14,12 +14,7 @@ from tests.core.sql.twins.corpus import DENY, PASS
 
 from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
 from penstock_core.sql.allowlists.syntax_nodes import (
-    COLUMN_OF_FUNCTION,
-    CONFLICT_ELEMENT,
-    EXPRESSIONS,
-    INERT,
     KNOWN,
-    OPTION,
 )
 from penstock_core.sql.authorize.text import MASKED, authorize
 from penstock_core.sql.bind.binder import Binder, _holds_nodes, slots_of
@@ -252,32 +247,3 @@ def test_a_function_that_is_not_known_is_found_in_each_expression(kind: type[ast
         setattr(node, name, evil())
         assert verdict(statement) is not None
     assert hosts()[kind]
-
-
-# ---- what a list says is inert
-
-
-def test_each_inert_field_has_its_reason_and_no_reason_is_left_over() -> None:
-    missing, used = [], set()
-    for kind, known in (
-        *KNOWN.items(),
-        (ast.IndexElem, CONFLICT_ELEMENT),
-        (ast.DefElem, OPTION),
-        (ast.ColumnDef, COLUMN_OF_FUNCTION),
-    ):
-        for name in known.inert:
-            key = f"{kind.__name__}.{name}" if f"{kind.__name__}.{name}" in INERT else name
-            used.add(key)
-            if not INERT.get(key):
-                missing.append(f"{kind.__name__}.{name}")
-    assert missing == []
-    assert sorted(INERT.keys() - used) == []
-
-
-def test_each_listed_field_is_one_of_its_class() -> None:
-    for kind, known in KNOWN.items():
-        assert known.bound | known.inert <= fields(kind).keys(), kind.__name__
-        assert not known.bound & known.inert, kind.__name__
-    for kind, names in SCHEMA_NODES.items():
-        assert names <= fields(kind).keys(), kind.__name__
-    assert not EXPRESSIONS.keys() & SCHEMA_NODES.keys()

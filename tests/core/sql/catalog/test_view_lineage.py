@@ -8,7 +8,6 @@ import pytest
 from tests.core.sql.test_governor import table, text_column
 
 from penstock_core.sql.catalog.model import Catalog, Column, Relation
-from penstock_core.sql.catalog.view_hazards import hazards, passes_on
 from penstock_core.sql.catalog.view_lineage import Lineage, view_lineage
 
 
@@ -206,31 +205,3 @@ def test_a_materialized_view_was_computed_before() -> None:
 )
 def test_what_is_not_understood_is_said(definition: str) -> None:
     assert lineage(definition) is None
-
-
-@pytest.mark.parametrize(
-    ("definition", "found"),
-    [
-        ("SELECT lower(email) FROM public.u", ()),
-        ("SELECT relname FROM pg_namespace", ()),
-        ("SELECT a FROM pg_stats", ("pg_catalog.pg_stats",)),
-        ("SELECT relname FROM pg_class", ("pg_catalog.pg_class",)),
-        ("SELECT a FROM information_schema.views", ("information_schema.views",)),
-        ("WITH x AS (SELECT 1) SELECT * FROM x", ()),
-        ("SELECT query_to_xml('x', true, true, '')", ("function query_to_xml",)),
-        ("SELECT 1 WHERE EXISTS (SELECT FROM pg_catalog.ts_stat('x'))", ("function ts_stat",)),
-        ("SELECT public.own()", ()),
-        # What FOR UPDATE names is of the FROM clause beside it.
-        ("SELECT p.id FROM public.person p FOR UPDATE OF p", ()),
-        ("SELECT u.id FROM public.u FOR UPDATE OF u SKIP LOCKED", ()),
-        ("SELECT c.oid FROM pg_authid c FOR SHARE OF c", ("pg_catalog.pg_authid",)),
-        ("not SQL", ("a definition that was not understood",)),
-    ],
-)
-def test_hazards_in_definitions(definition: str, found: tuple[str, ...]) -> None:
-    assert hazards(definition) == found
-
-
-def test_what_is_locked_is_no_catalog_to_write_to() -> None:
-    assert not passes_on("SELECT p.id FROM public.person p FOR UPDATE OF p")
-    assert passes_on("SELECT p.oid FROM pg_class p FOR UPDATE OF p")

@@ -7,9 +7,8 @@ from dataclasses import replace
 from tests.core.sql.test_governor import table, text_column
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskKind, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog.model import Catalog, Column, Relation, Routine
+from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Relation, Routine
 from penstock_core.sql.masking.masked_columns import govern, misfits
-from penstock_core.sql.masking.propagation import close
 
 
 def mask(kind: MaskKind, policy: str = "p", path: str = "masks[0]") -> Mask:
@@ -57,38 +56,6 @@ def derived(name: str, *sources: tuple[str, str, str], copies: bool) -> Column:
 
 
 SOURCE = ("public", "people", "email")
-
-
-def test_copies_take_the_mask_and_computed_values_a_blind_one() -> None:
-    view = Relation(
-        "public", "v", "v", (derived("same", SOURCE, copies=True), derived("computed", SOURCE, copies=False))
-    )
-    over = Relation("public", "w", "v", (derived("again", ("public", "v", "same"), copies=True),))
-    world = catalog(PEOPLE, view, over)
-    for kind, blind in (
-        ("email", "null"),
-        ("hash", "null"),
-        ("year", "null"),
-        ("bucket", "null"),
-        ("redact", "redact"),
-        ("constant", "constant"),
-    ):
-        found = kinds(policies(("public.people.email", mask(kind))), world)
-        assert found == {
-            "public.people.email": kind,
-            "public.v.same": kind,
-            "public.v.computed": blind,
-            "public.w.again": kind,
-        }
-
-
-def test_two_ends_of_a_key_end_up_with_the_stricter_mask() -> None:
-    one = Relation("public", "one", "r", (derived("mail", ("public", "two", "mail"), copies=True),))
-    two = Relation("public", "two", "r", (derived("mail", ("public", "one", "mail"), copies=True),))
-    world = catalog(one, two)
-    both = policies(("public.one.mail", mask("email")), ("public.two.mail", mask("hash")))
-    assert kinds(both, world) == {"public.one.mail": "hash", "public.two.mail": "hash"}
-    assert close({}, world) == {}
 
 
 def test_of_masks_of_one_kind_the_one_that_shows_less_wins_wherever_they_meet() -> None:
@@ -162,3 +129,31 @@ def test_functions_that_do_not_exist_are_told_in_words() -> None:
     assert misfits(EffectivePolicy("shop", listed, None), world) == (
         "policy support allows the function app.slug (allowFunctions), which does not exist",
     )
+
+
+def test_a_null_that_clients_do_not_expect_is_told_in_words() -> None:
+    number = Column("age", "pg_catalog.int4", "pg_catalog.int4", "pg_catalog.int4", "N", not_null=True)
+    world = catalog(replace(PEOPLE, columns=(*PEOPLE.columns, number)))
+    policy = EffectivePolicy("shop", policies(("*.*.age", mask("null", "support", "masks[3]"))), None)
+    assert misfits(policy, world) == (
+        "public.people.age is NOT NULL, but shows as NULL by the mask null of policy support (masks[3]): clients with "
+        "fixed types may fail; redact shows a value of the column's type",
+    )
+    assert misfits(EffectivePolicy("shop", policies(("*.*.age", mask("redact"))), None), world) == ()
+
+
+def test_a_table_that_takes_no_rows_is_told_in_words() -> None:
+    world = catalog(replace(PEOPLE, constraints=(Constraint("u", frozenset({"email"})),)))
+    given = replace(policies(("*.*.email", mask("redact", "support", "masks[3]"))), allow=frozenset({"insert"}))
+    (told,) = misfits(EffectivePolicy("shop", given, None), world)
+    assert told.startswith("rows can't be inserted into public.people: a unique constraint or index is on its masked")
+    revealing = tuple(replace(one, mask=replace(one.mask, reveals_uniqueness=True)) for one in given.masks)
+    assert misfits(EffectivePolicy("shop", replace(given, masks=revealing), None), world) == ()
+    assert misfits(EffectivePolicy("shop", replace(given, allow=frozenset({"select"})), None), world) == ()
+
+
+def test_what_is_chosen_of_writing_holds_if_all_masks_of_a_column_say_so() -> None:
+    strict, loose = mask("redact"), replace(mask("email"), writable=True, ignores_write_back=True)
+    for rules in ((("*.*.email", strict), ("*.*.email", loose)), (("*.*.email", loose), ("*.*.email", strict))):
+        (held,) = set(govern(policies(*rules), catalog(PEOPLE)).columns.values())
+        assert (held.kind, held.writable, held.ignores_write_back) == ("redact", False, False)

@@ -290,7 +290,7 @@ DENY: dict[str, str] = {
     "aggregate that ends so": "SELECT app.finally(line) FROM log",
     "procedure": "CALL app.spilt()",
     "argument of a procedure": "CALL app.jot(public.peek(1))",
-    "that takes a number, without the verb": "SELECT setval('app.codes', 1)",
+    "that sets a sequence for each row": "SELECT setval('app.codes', id) FROM log",
     "view that chooses by one": "SELECT id FROM app.chosen",
     "view that computes what nobody asks for": "SELECT id FROM app.calming",
     "trigger that keeps the row": "UPDATE app.audited SET note = 'x' WHERE id = 1",

@@ -17,7 +17,16 @@ from tests.core.sql.twins.corpus import DENY, PASS
 from tests.core.sql.twins.test_twins import difference
 from tests.core.sql.twins.world import Twins
 
-from penstock_core.sql.authorize import columns, settling, statements, text, write_targets
+from penstock_core.sql.allowlists.functions import FUNCTIONS, MEASURES
+from penstock_core.sql.authorize import (
+    columns,
+    functions,
+    settling,
+    statements,
+    system_relations,
+    text,
+    write_targets,
+)
 from penstock_core.sql.bind import expressions, from_items, queries, references, writes
 from penstock_core.sql.bind import statements as bound_statements
 from penstock_core.sql.bind import text as bound_text
@@ -178,7 +187,16 @@ def merged_columns_count(patch: Patch) -> None:
 
 
 def any_star_is_one_column(patch: Patch) -> None:
-    patch.setattr("penstock_core.sql.bind.column_names._is_unsure", lambda _: False)
+    patch.setattr("penstock_core.sql.bind.column_names._is_row_of_many", lambda _: False)
+
+
+def measures_show(patch: Patch) -> None:
+    patch.setattr(functions, "FUNCTIONS", FUNCTIONS | MEASURES)
+    patch.setattr(functions, "MEASURES", frozenset())
+
+
+def told_of_each_row(condition: str) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(functions, condition, lambda *_: True)
 
 
 def sources_come_before_columns(patch: Patch) -> None:
@@ -229,6 +247,8 @@ def from_a_foreign_key(relation: Relation, column: Column, source: tuple[str, st
 KINDS = text.MASKED.keys() - {
     references.FormerFunction,
     references.ParameterType,
+    references.QueryKept,
+    references.RelationMade,
     references.RowChoice,
     references.Sample,
     references.Unclaimed,
@@ -269,6 +289,12 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "columns of the nearest": owners_are_certain,
     "stars of rows": any_star_is_one_column,
     "stars of merging joins": merged_columns_count,
+    "hidden columns of catalogs": nothing(settling, "put_queries"),
+    "names of hidden columns": nothing(system_relations, "renamed_by"),
+    "measures": measures_show,
+    "functions that tell of each row": told_of_each_row("is_steady"),
+    "functions that tell of the last row": told_of_each_row("is_made_once"),
+    "system columns of what is replaced": nothing(settling, "_widen"),
     "types that run code": no_type_runs_code,
     "targets": nothing(write_targets._Target, "writable"),
     "what is only carried to masked relations": nothing(write_targets._Target, "governed_target"),

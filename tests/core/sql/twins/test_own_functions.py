@@ -247,7 +247,7 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "verbs that functions need": nothing(function_calls, "_verbs"),
     "functions": nothing(functions, "run_function"),
     "operators of the database's own": lambda patch: patch.setattr(Functions, "operator", lambda *_: NOTHING),
-    "calls with constants": nothing(functions, "_constant_call", True),
+    "calls with constants": nothing(functions, "_side_effect", True),
 }
 
 

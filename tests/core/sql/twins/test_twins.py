@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from tests.core.sql.twins.corpus import DENY, ORDERED, PASS, SINCE
 from tests.core.sql.twins.corpus_stored import LEAKS, LEAKS_SINCE
-from tests.core.sql.twins.world import PEOPLE, Mode, Seen, Twins
+from tests.core.sql.twins.world import PEOPLE, Mode, Seen, Twins, see
 
 from penstock_core.sql.decision import Action, Decision
 
@@ -83,6 +83,27 @@ def test_what_is_refused_would_tell_them_apart(twins: Twins, name: str) -> None:
         return
     left, right = twins.run(Decision(Action.ALLOW, text, redact_errors=True))
     assert view(left, ordered=False) != view(right, ordered=False)
+
+
+def test_locks_do_not_tell_how_rows_were_found(twins: Twins) -> None:
+    """Locks on rows and index pages are as many as what a plan looked at."""
+    text = "SELECT count(body) FROM wide WHERE id < 5;"
+    text += " SELECT locktype, page, tuple, mode, relation::regclass FROM pg_locks"
+    decision = twins.governor().decide(text, ("public",))
+    serializable = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+    left, right = (see(url, decision, serializable) for url in (twins.left, twins.right))
+    assert left == right
+    assert (b"relation", None, None, b"AccessShareLock", b"wide") in left.rows
+    assert {row[:3] for row in left.rows} <= {(b"relation", None, None), (b"virtualxid", None, None)}
+    assert not any(b"pkey" in (row[4] or b"") for row in left.rows)
+
+
+def test_the_twins_differ_by_what_catalogs_must_not_show(twins: Twins) -> None:
+    """So that the statements about catalogs prove something."""
+    text = "SELECT relpages, pg_table_size(oid) FROM pg_class WHERE relname = 'wide'"
+    assert see(twins.left, Decision(Action.ALLOW, text)) != see(twins.right, Decision(Action.ALLOW, text))
+    text = "SELECT attmissingval FROM pg_attribute WHERE attrelid = 'wide'::regclass AND attname = 'late'"
+    assert see(twins.left, Decision(Action.ALLOW, text)) != see(twins.right, Decision(Action.ALLOW, text))
 
 
 def test_a_not_null_that_rows_break_is_a_question(twins18: Twins) -> None:

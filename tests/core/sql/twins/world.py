@@ -169,6 +169,8 @@ CREATE TABLE public.ranks (id int, note text);
 CREATE TABLE public.ranks_kept () INHERITS (public.ranks);
 CREATE INDEX ranks_kept_note ON public.ranks_kept (note public.fair_ops);
 CREATE TABLE public.gap (id int, pay int, note text);
+CREATE TABLE public.wide (id int PRIMARY KEY, body text, note text);
+CREATE TABLE public.counted (id serial PRIMARY KEY, ssn serial);
 """
 
 # What only newer servers know.
@@ -252,6 +254,14 @@ def fill(twin: str) -> str:
         shown = ", ".join("NULL" if value is None else f"'{value}'" for value in visit)
         lines.append(f"INSERT INTO public.visit VALUES ({number}, {shown});")
     lines.append("INSERT INTO public.log (line, n) VALUES ('first', 1), ('second', 2);")
+    # Rows of different width, so that they take more room; and what older rows have in a column that came later.
+    width = {"left": 1, "right": 40}[twin]
+    lines.append(
+        "INSERT INTO public.wide SELECT n, (SELECT string_agg(md5(n + i || 'x'), '')"
+        f" FROM generate_series(1, {width}) i), 'x' FROM generate_series(1, 200) n;"
+        f"ALTER TABLE public.wide ADD late text DEFAULT '{twin}'; ALTER TABLE public.wide ALTER late DROP DEFAULT;"
+        f"SELECT setval('public.counted_ssn_seq', {100 * width});"
+    )
     lines.append("ANALYZE;")
     return "\n".join(lines)
 
@@ -274,7 +284,7 @@ POLICIES = PolicySet(
             ("public.boss.pay", "public.shift.pay", "public.lease.ends", "public.gap.pay", "public.chair.pay"),
             Mask("redact", rule("masks[9]")),
         ),
-        MaskRule(("public.secret.body",), Mask("null", rule("masks[4]"))),
+        MaskRule(("public.secret.body", "public.wide.body", "public.wide.late"), Mask("null", rule("masks[4]"))),
         MaskRule(("public.visit.born",), Mask("year", rule("masks[5]"))),
         MaskRule(("public.visit.at", "public.visit.seen"), Mask("month", rule("masks[6]"))),
         MaskRule(("public.visit.spent",), Mask("bucket", rule("masks[7]"), size=10.0)),
@@ -368,12 +378,15 @@ def make_twins(
     server.psql(f"CREATE DATABASE {name}_template")
     server.psql(schema, f"{name}_template")
     server.psql(world_stored.SCHEMA, f"{name}_template")
+    for version, newer in world_stored.NEWER.items():
+        if server.version >= version:
+            server.psql(newer, f"{name}_template")
     urls = {}
     for twin in PEOPLE:
         own = f"{name}_{twin}"
         server.psql(f"CREATE DATABASE {own} TEMPLATE {name}_template")
         server.psql(f"{fill(twin)}\n{more(twin)}", own)
-        for version, newer in (*NEWER.items(), *world_stored.NEWER.items()):
+        for version, newer in NEWER.items():
             if server.version >= version:
                 server.psql(newer, own)
         server.psql(world_stored.fill(twin, server.version), own)

@@ -1,0 +1,189 @@
+"""Changes of the schema that masked identities may make: of what holds no masked column, by what runs no code.
+
+Allowed where the identity has the verb: indexes, columns and plain constraints of tables without masks, views over
+such, their ANALYZE and REFRESH, comments, sequences, schemas. Its own temporary tables need no verb. What is not listed
+here, clause by clause, is refused.
+"""
+
+from __future__ import annotations
+
+from pglast import ast, enums
+
+from penstock_core.sql.allowlists.statement_kinds import VERB_OF
+from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
+from penstock_core.sql.authorize.write_targets import family_of
+from penstock_core.sql.bind.name_resolution import Ambiguous
+from penstock_core.sql.bind.references import QueryKept, RelationChanged, RelationMade, RelationRead
+from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.syntax.walk import below
+
+_INDEX_METHODS = words("brin btree gin gist hash spgist")
+_AT = enums.AlterTableType
+_OBJECTS = enums.ObjectType
+_COMMENTED = frozenset(
+    {
+        _OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_COLUMN, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW,
+        _OBJECTS.OBJECT_INDEX, _OBJECTS.OBJECT_SEQUENCE, _OBJECTS.OBJECT_SCHEMA, _OBJECTS.OBJECT_TABCONSTRAINT,
+    }
+)  # fmt: skip
+_COMMANDS = frozenset(
+    {
+        _AT.AT_AddColumn, _AT.AT_AddConstraint, _AT.AT_ColumnDefault, _AT.AT_AlterColumnType, _AT.AT_DropColumn,
+        _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull,
+    }
+)  # fmt: skip
+# The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
+_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
+
+
+# ---- relations
+
+
+def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
+    """Refuses a relation unless it is the session's own, or holds nothing to mask, nor what inherits from it."""
+    resolved, kind = certain(changed.resolved), type(changed.node)
+    if resolved is not None and resolved.temporary:
+        temporary(authorizer, changed.item, resolved)
+        return
+    authorizer.allow_verb(VERB_OF[kind])
+    if resolved is None:
+        raise unknown_relation(changed.item)
+    relation = resolved.relation
+    if relation is None:
+        raise _refused(f"a change of {resolved.schema}.{resolved.name}", "it is the system's own", "leave it")
+    named = f"{relation.schema}.{relation.name}"
+    if relation.kind not in _KINDS.get(kind, "rp"):
+        raise _refused(f"a change of {named}", "it is of another kind", "name a table")
+    if not _is_plain(authorizer, relation):
+        raise _refused(
+            f"a change of {named}", "it has masked columns, or runs code of the database's own", "leave it as it is"
+        )
+    qualify(authorizer, changed.item, resolved)
+
+
+def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
+    """A name for something new that lasts: what is temporary is not seen when policies change."""
+    if made.item.relpersistence == "t" or made.item.schemaname == "pg_temp":
+        raise _refused("a temporary view or sequence", "masks could not follow it", "make a temporary table")
+    relation = None if made.resolved is None else certain(made.resolved)
+    known = relation.relation if relation is not None else None
+    if known is not None and not _is_plain(authorizer, known):
+        raise _refused(f"a change of {known.schema}.{known.name}", "it has masked columns", "use another name")
+
+
+def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:
+    """A query that is kept: later it would be run as it was written, whatever is masked by then."""
+    if authorizer.found.touched:
+        raise _refused("a view of masked columns", "it would keep the masks as they are now", "read the tables")
+    inside = {id(one) for one in below(kept.query)}
+    for read in authorizer.bound.references:
+        if not isinstance(read, RelationRead) or id(read.item) not in inside:
+            continue
+        if read.resolved is not None and not isinstance(read.resolved, Ambiguous) and read.resolved.temporary:
+            raise _refused("a view of a temporary table", "masks could not follow it", "make a temporary table")
+
+
+def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
+    """Whether nothing is masked in the relation or in what inherits from it, and using it runs no code."""
+    governed = authorizer.governed
+    return all(governed.harmless(one) for one in family_of(governed, relation).values())
+
+
+# ---- statements
+
+
+def without_event_triggers(authorizer: Authorizer) -> None:
+    """Refuses a change of the schema by which code of the database's own would run."""
+    functions = authorizer.catalog.event_functions
+    if functions:
+        raise refused(
+            f"changes of the schema are refused: the event trigger's function {functions[0]} could read masked columns",
+            "read with WITH or a subquery instead",
+        )
+
+
+def masked_index(authorizer: Authorizer, node: ast.IndexStmt) -> None:
+    """By a method and operators of the system's own."""
+    without_event_triggers(authorizer)
+    if (node.accessMethod or "btree") not in _INDEX_METHODS or node.tableSpace or node.excludeOpNames:
+        raise _refused("that index", "its method or place is not known", "use one of the system's own methods")
+    for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
+        if element.opclass or element.opclassopts:
+            raise _refused("an index with an operator class", "its functions are not known", "leave it out")
+
+
+def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:
+    """Columns and plain constraints of tables."""
+    without_event_triggers(authorizer)
+    if node.objtype != _OBJECTS.OBJECT_TABLE:
+        raise _refused("ALTER of what is not a table", "it could take masks off", "ask the database's owner")
+    for command in node.cmds or ():
+        if command.behavior == enums.DropBehavior.DROP_CASCADE:
+            raise _refused("ALTER TABLE … CASCADE", "it changes what is not named", "name it all")
+        if command.subtype not in _COMMANDS:
+            raise _refused("that form of ALTER TABLE", "it could take masks off", "ask the database's owner")
+
+
+def masked_analyze(authorizer: Authorizer, node: ast.VacuumStmt) -> None:
+    """ANALYZE of tables that are named."""
+    if node.is_vacuumcmd or not node.rels:
+        raise _refused("VACUUM, or ANALYZE of everything", "it reaches masked columns", "name the tables to ANALYZE")
+
+
+def masked_comment(authorizer: Authorizer, node: ast.CommentStmt) -> None:
+    """On what is the identity's to change."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if node.objtype not in _COMMENTED:
+        raise _refused("COMMENT on that kind of object", "it is not the identity's", "ask the database's owner")
+
+
+def masked_view(authorizer: Authorizer, node: ast.ViewStmt) -> None:
+    """Its query is looked at as any."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+
+
+def masked_materialized_view(authorizer: Authorizer, node: ast.CreateTableAsStmt) -> None:
+    """By the system's own method."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb("create")
+    into = node.into
+    if into is None or into.accessMethod or into.tableSpaceName or into.options:
+        raise _refused("a materialized view with a method or place", "it is not looked at", "leave it out")
+
+
+def masked_refresh(authorizer: Authorizer, node: ast.RefreshMatViewStmt) -> None:
+    """The relation is looked at."""
+    without_event_triggers(authorizer)
+
+
+def masked_schema(authorizer: Authorizer, node: ast.CreateSchemaStmt) -> None:
+    """Its name alone."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if node.schemaElts or node.authrole:
+        raise _refused("CREATE SCHEMA with more than a name", "it makes what is not looked at", "make it separately")
+
+
+def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
+    """Of whole numbers, of no column."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if any(option.defname in ("owned_by", "as") for option in node.options or ()):
+        raise _refused("CREATE SEQUENCE with a type or an owner", "it is not looked at", "leave it out")
+
+
+def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
+    """Tables and their columns."""
+    without_event_triggers(authorizer)
+    table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
+    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
+        raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
+
+
+def _refused(what: str, why: str, remedy: str) -> Refused:
+    return refused(f"{what} is not allowed where columns are masked: {why}", remedy)

@@ -1,0 +1,102 @@
+"""The resource `DatabaseAccessPolicy`: closed unless it says otherwise, for somebody, in its own namespace."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from penstock_core.policy.effective import VERBS
+from penstock_core.resources.access_policy import DatabaseAccessPolicy, Guardrails, Subject, Verb
+from penstock_core.resources.database import Database
+
+SPEC: dict[str, Any] = {"databaseRef": {"name": "shop"}, "subjects": [{"serviceAccount": {"name": "web"}}]}
+
+
+def policy(namespace: str = "shop", **more: object) -> DatabaseAccessPolicy:
+    return DatabaseAccessPolicy.model_validate(
+        {"metadata": {"name": "web", "namespace": namespace}, "spec": {**SPEC, **more}}
+    )
+
+
+def test_what_is_left_out_is_the_closed_choice() -> None:
+    spec = policy().spec
+    assert (spec.mode, spec.allow, spec.allow_functions, spec.row_order) == ("enforce", ("select",), (), "complete")
+    assert (spec.audit.sql_text, spec.audit.on_failure) == ("normalized", "block")
+    assert policy(allow=[]).spec.allow == ()
+
+
+def test_the_verbs_are_those_that_are_decided_by() -> None:
+    assert set(get_args(Verb)) == set(VERBS)
+    for wrong in (["call"], ["SELECT"], ["select", "select"], "select"):
+        with pytest.raises(ValidationError):
+            policy(allow=wrong)
+
+
+def test_nobody_is_not_everybody() -> None:
+    for wrong in (
+        [],
+        [{}],
+        [{"identity": {}}],
+        [{"identity": {"groups": []}}],
+        [{"serviceAccount": {"name": "web"}, "identity": {"kind": "agent"}}],
+    ):
+        with pytest.raises(ValidationError):
+            policy(subjects=wrong)
+    with pytest.raises(ValidationError, match="an identity without any would match everybody"):
+        Subject.model_validate({"identity": {}})
+    assert Subject.model_validate({"identity": {"issuer": "https://id"}}).chosen() == ("identity",)
+
+
+def test_it_governs_a_database_of_its_own_namespace_by_name() -> None:
+    def database(name: str, namespace: str) -> Database:
+        spec = {"host": "db", "dbname": "shop", "credentialsSecretRef": {"name": "s"}}
+        return Database.model_validate({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
+
+    assert policy().governs(database("shop", "shop"))
+    assert not policy().governs(database("shop", "sales"))
+    assert not policy().governs(database("other", "shop"))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "taken"),
+    [
+        ("1ms", True),
+        ("576h", True),
+        ("1h30m", True),
+        ("0s", False),
+        ("0ms", False),
+        ("577h", False),
+        ("576h1ms", False),
+    ],
+)
+def test_a_timeout_is_one_that_the_server_has(timeout: str, taken: bool) -> None:
+    """To the server, 0 is none at all."""
+    if taken:
+        assert Guardrails.model_validate({"statementTimeout": timeout}).statement_timeout == timeout
+        return
+    with pytest.raises(ValidationError, match="between 1ms and 576h"):
+        Guardrails.model_validate({"statementTimeout": timeout})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"maxRowsReturned": 0},
+        {"maxRowsReturned": 2**31},
+        {"requireWhere": ["select"]},
+        {"denyFunctions": ["pg_sleep()"]},
+        {"denyFunctions": ["Pg_Sleep"]},
+        {"denyFunctions": ["a.b.c"]},
+    ],
+)
+def test_what_is_no_guardrail(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Guardrails.model_validate(wrong)
+
+
+def test_functions_are_vouched_for_with_their_schemas_alone() -> None:
+    assert policy(allowFunctions=["app.slugify"]).spec.allow_functions == ("app.slugify",)
+    with pytest.raises(ValidationError):
+        policy(allowFunctions=["slugify"])

@@ -1,0 +1,158 @@
+"""Masked identities may change what holds no masks, if they have the verb; and nothing that could take masks off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.core.sql.twins.test_twins import view
+from tests.core.sql.twins.world import POLICIES, POLICY, Twins
+
+from penstock_core.policy.effective import VERBS
+from penstock_core.sql.decision import Action
+
+EVERYTHING = replace(POLICY, enforced=replace(POLICIES, allow=VERBS))
+READING = replace(POLICY, enforced=replace(POLICIES, allow=frozenset({"select"})))
+
+ALLOWED = {
+    "index": "CREATE INDEX ON log (line)",
+    "index of an expression": "CREATE UNIQUE INDEX log_lower ON public.log (lower(line) DESC, id) WHERE n > 0",
+    "column": "ALTER TABLE log ADD COLUMN more text DEFAULT 'x' CHECK (more <> '')",
+    "columns": "ALTER TABLE log ADD a int, ADD b bigserial, ALTER n TYPE bigint USING n::bigint, ALTER n SET NOT NULL,"
+    " ALTER line SET DEFAULT 'x'",
+    "column, dropped": "ALTER TABLE log DROP COLUMN n",
+    "constraint": "ALTER TABLE log ADD CONSTRAINT positive CHECK (n > 0), ADD UNIQUE (n)",
+    "renamed": "ALTER TABLE log RENAME TO diary",
+    "renamed column": "ALTER TABLE log RENAME n TO number",
+    "analyzed": "ANALYZE log",
+    "analyzed column": "ANALYZE public.log (line)",
+    "comment": "COMMENT ON TABLE log IS 'what happened'; COMMENT ON COLUMN u.id IS 'x'",
+    "view": "CREATE VIEW lines AS SELECT line, count(*) AS n FROM log GROUP BY line",
+    "view of all": "CREATE OR REPLACE VIEW lines AS SELECT * FROM log",
+    "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
+    "schema": "CREATE SCHEMA IF NOT EXISTS mart",
+    "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
+    "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
+}
+
+REFUSED = {
+    "index of governed": "CREATE INDEX ON u (id)",
+    "index by the user's function": "CREATE INDEX ON log (peek(n))",
+    "index by the user's operators": "CREATE INDEX ON log (line fair_ops)",
+    "index by a method of somebody's": "CREATE INDEX ON log USING mine (line)",
+    "column of governed": "ALTER TABLE u ADD more text",
+    "column of a whole whose part is governed": "ALTER TABLE family ADD more text",
+    "type that runs code": "ALTER TABLE log ADD x public.leaky",
+    "default that runs code": "ALTER TABLE log ALTER line SET DEFAULT peek(1)",
+    "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
+    "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
+    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
+    "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
+    "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
+    "inheritance": "ALTER TABLE log INHERIT family",
+    "partition": "ALTER TABLE split DETACH PARTITION split_one",
+    "owner": "ALTER TABLE log OWNER TO postgres",
+    "renamed governed": "ALTER TABLE u RENAME TO v2",
+    "renamed governed column": "ALTER TABLE u RENAME email TO mail",
+    "renamed view": "ALTER VIEW v RENAME TO w",
+    "analyze governed": "ANALYZE u",
+    "analyze everything": "ANALYZE",
+    "vacuum": "VACUUM log",
+    "vacuum with analyze": "VACUUM (ANALYZE) log",
+    "view of governed": "CREATE VIEW loot AS SELECT email FROM u",
+    "view of governed, by its plain column": "CREATE VIEW loot AS SELECT id FROM u",
+    "view of governed, below": "CREATE VIEW loot AS SELECT (SELECT max(ssn) FROM u) AS x FROM log",
+    "view that calls": "CREATE VIEW loot AS SELECT peek(n) FROM log",
+    "view of settings": "CREATE VIEW loot AS SELECT * FROM pg_settings",
+    "view in place of a governed one": "CREATE OR REPLACE VIEW v AS SELECT id, line AS address, line AS loud, line AS"
+    " note FROM log",
+    "temporary view": "CREATE TEMP VIEW loot AS SELECT * FROM log",
+    "view of a temporary table": "CREATE TEMP TABLE own (id int); CREATE VIEW loot AS SELECT * FROM own",
+    "materialized view of governed": "CREATE MATERIALIZED VIEW loot AS SELECT email FROM u",
+    "materialized view by a method of somebody's": "CREATE MATERIALIZED VIEW loot USING mine AS SELECT id FROM log",
+    "refresh of nothing": "REFRESH MATERIALIZED VIEW v",
+    "schema with tables": "CREATE SCHEMA loot CREATE TABLE x (id int)",
+    "sequence of a column": "CREATE SEQUENCE numbers OWNED BY u.id",
+    "sequence of a type": "CREATE SEQUENCE numbers AS public.leaky",
+    "lock of a catalog": "LOCK TABLE pg_class",
+    "function": "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "trigger": "CREATE TRIGGER t BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION watch()",
+    "policy": "CREATE POLICY p ON log",
+    "grant": "GRANT SELECT ON log TO PUBLIC",
+    "comment on others": "COMMENT ON ROLE postgres IS 'x'",
+    "reindex": "REINDEX TABLE log",
+    "cluster": "CLUSTER log",
+    "domain": "CREATE DOMAIN d AS text",
+    "statistics": "CREATE STATISTICS s ON line, n FROM log",
+}
+
+# With `select` alone: the session's own tables, and what changes nothing.
+OWN = {
+    "filled": "CREATE TEMP TABLE own (id int, x text); INSERT INTO own VALUES (1, 'a') RETURNING id",
+    "filled from governed": "CREATE TEMP TABLE own (id int, x text); INSERT INTO own SELECT id, email FROM u;"
+    " TABLE own",
+    "named by its schema": "CREATE TEMP TABLE own (id int); INSERT INTO pg_temp.own VALUES (1)",
+    "changed": "CREATE TEMP TABLE own AS SELECT id, email FROM u; UPDATE own SET email = 'x' WHERE id = 1;"
+    " DELETE FROM own WHERE id = 2; SELECT * FROM own",
+    "put in or changed": "CREATE TEMP TABLE own (id int PRIMARY KEY, n int); INSERT INTO own VALUES (1, 1);"
+    " INSERT INTO own VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = own.n + 1 RETURNING n",
+    "emptied": "CREATE TEMP TABLE own AS SELECT 1 AS x; TRUNCATE own; SELECT count(*) FROM own",
+    "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email);"
+    " ANALYZE own; TABLE own",
+    "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
+    "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
+}
+NOT_OWN = {
+    "another's": "INSERT INTO log (line) VALUES ('x')",
+    "another's of the same name": "CREATE TEMP TABLE log (id int); INSERT INTO log VALUES (1)",
+    "another's emptied": "CREATE TEMP TABLE own (id int); TRUNCATE own, log",
+    "another's dropped": "DROP TABLE IF EXISTS log",
+    "another's dropped by its schema": "DROP TABLE IF EXISTS attic.u",
+    "one of several dropped": "DROP TABLE IF EXISTS not_there_at_all, log",
+    "index dropped": "DROP INDEX IF EXISTS not_there_at_all",
+    "another's locked": "LOCK TABLE log IN ROW EXCLUSIVE MODE",
+    "another's indexed": "CREATE INDEX ON log (line)",
+    "another's analyzed": "ANALYZE log",
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_what_holds_no_masks_may_be_changed_by_who_has_the_verbs(twins: Twins, name: str) -> None:
+    decision = twins.governor(EVERYTHING).decide(ALLOWED[name], ("public",))
+    assert decision.action is not Action.DENY, decision.denial
+    left, right = twins.run(decision)
+    assert left.ok, left.message
+    assert view(left, ordered=False) == view(right, ordered=False)
+    assert twins.governor(READING).decide(ALLOWED[name], ("public",)).action is Action.DENY
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_could_take_masks_off_is_refused_whatever_the_verbs(twins18: Twins, name: str) -> None:
+    decision = twins18.governor(EVERYTHING).decide(REFUSED[name], ("public",))
+    assert decision.action is Action.DENY, decision.text
+    assert decision.denial is not None
+    assert decision.denial.sqlstate != "42601"
+    assert "not understood (" not in decision.denial.reason
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_tables_need_no_verb(twins: Twins, name: str) -> None:
+    decision = twins.governor(READING).decide(OWN[name], ("public",))
+    assert decision.action is not Action.DENY, decision.denial
+    left, right = twins.run(decision)
+    assert left.ok, left.message
+    assert view(left, ordered=False) == view(right, ordered=False)
+
+
+@pytest.mark.parametrize("name", NOT_OWN)
+def test_others_do(twins18: Twins, name: str) -> None:
+    assert twins18.governor(READING).decide(NOT_OWN[name], ("public",)).action is Action.DENY
+
+
+def test_what_is_said_not_to_exist_is_not_dropped(twins18: Twins) -> None:
+    """Even if it has come to be since the catalog was read."""
+    decision = twins18.governor(READING).decide("DROP TABLE IF EXISTS public.fresh, other", ("public",))
+    assert decision.text == "DROP TABLE IF EXISTS pg_temp.fresh, pg_temp.other"
