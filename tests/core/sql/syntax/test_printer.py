@@ -59,7 +59,6 @@ def test_whatever_it_prints_means_the_same(name: str) -> None:
         "SELECT a FROM t WINDOW w AS (ORDER BY a)",
         "SELECT a FROM t GROUP BY DISTINCT ROLLUP (a)",
         "SELECT a FROM t TABLESAMPLE system (1)",
-        "SELECT a FROM ROWS FROM (f(), g()) AS x",
         "WITH RECURSIVE a (x) AS (SELECT 1 UNION SELECT x FROM a) SEARCH DEPTH FIRST BY x SET y SELECT x FROM a",
         "INSERT INTO t (a[1]) VALUES (1)",
         "UPDATE t SET a.b = 1",

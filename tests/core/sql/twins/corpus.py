@@ -287,7 +287,7 @@ PASS: dict[str, str] = {
     "locks by a hash": "SELECT pg_advisory_xact_lock(hashtext('job'))",
     "sleep": "SELECT pg_sleep(0)",
     "notify": "NOTIFY jobs, 'x'; SELECT pg_notify('jobs', 'x')",
-    "sequence": "SELECT last_value, is_called FROM log_id_seq",
+    "sequence": "SELECT last_value IS NULL, is_called IS NULL FROM log_id_seq",
     "sequence of a masked column": "SELECT last_value FROM counted_ssn_seq",
     "sequence of a masked column, by star": "SELECT * FROM public.counted_ssn_seq s",
     "sequence set": 'SELECT setval(pg_get_serial_sequence(\'"log"\', \'id\'), coalesce(max("id"), 1), max("id") IS NOT'
