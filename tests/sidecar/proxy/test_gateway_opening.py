@@ -126,7 +126,8 @@ VALUES = {
     "idle_in_transaction_session_timeout": "45s", "idle_session_timeout": "46s", "jit": "off",
     "default_transaction_read_only": "on", "default_transaction_isolation": "serializable",
     "default_transaction_deferrable": "on", "tcp_keepalives_idle": "61", "tcp_keepalives_interval": "11",
-    "tcp_keepalives_count": "7",
+    "tcp_keepalives_count": "7", "work_mem": "8MB", "maintenance_work_mem": "32MB", "temp_buffers": "16MB",
+    "hash_mem_multiplier": "3", "restrict_nonsystem_relation_kind": "view",
 }  # fmt: skip
 
 
