@@ -32,7 +32,11 @@ async def test_a_bad_one_is_nobody_and_asked_about_again_soon() -> None:
     assert len(reviewer.asked) == 2
 
 
-@pytest.mark.parametrize("given", ["", "x" * 20_000, "guess", "a.b.c", token("other"), token(life=-7200)])
+@pytest.mark.parametrize(
+    "given",
+    ["", "x" * 20_000, "guess", "a.b.c", token("other"), token(life=-7200)],
+    ids=["empty", "long", "guess", "three parts", "another audience", "expired"],
+)
 async def test_what_can_be_no_token_of_ours_is_not_even_asked_about(given: str) -> None:
     reviewer = Reviewer()
     assert await tokens(reviewer, Clock()).caller(given) is None
