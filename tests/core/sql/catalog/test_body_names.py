@@ -5,37 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import table
+from tests.core.sql.catalog.test_functions import sql, verdict
 
 from penstock_core.sql.catalog.function_effects import NOTHING, FunctionEffects
-from penstock_core.sql.catalog.functions import Functions
-from penstock_core.sql.catalog.model import Argument, Catalog, Routine
-
-RELATIONS = (table("public", "t", "id"), table("attic", "t", "id"), table("public", "user_mapping_options", "id"))
-CATALOG = Catalog(
-    relations={one.key: one for one in RELATIONS},
-    user_types={"mood": ("public",), "spy": ("public",), "t": ("attic", "public")},
-    safe_types=frozenset({("public", "mood"), ("public", "t"), ("attic", "t")}),
-    system_functions=frozenset({"lower", "length", "pg_sleep", "setval", "query_to_xml", "int4pl", "ts_rewrite"}),
-    constant_functions=frozenset({"int4pl"}),
-    system_columns={("pg_catalog", "pg_stats"): (), ("information_schema", "views"): ()},
-    setting_prefixes=frozenset({"plpgsql"}),
-)
-
-
-def verdict(*routines: Routine, key: tuple[str, str] = ("app", "f"), **more: object) -> FunctionEffects:
-    made: dict[tuple[str, str], tuple[Routine, ...]] = {}
-    for one in routines:
-        made[one.schema, one.name] = (*made.get((one.schema, one.name), ()), one)
-    own: dict[str, tuple[str, ...]] = {}
-    for schema, name in made:
-        own[name] = (*own.get(name, ()), schema)
-    catalog = replace(CATALOG, routines=made, user_functions=own, **more)  # type: ignore[arg-type]
-    return Functions(catalog).verdict(*key)
-
-
-def sql(body: str, name: str = "f", schema: str = "app", **more: object) -> Routine:
-    return Routine(schema, name, "f", "sql", body, **more)  # type: ignore[arg-type]
+from penstock_core.sql.catalog.model import Argument, Routine
 
 
 def test_a_bare_relation_is_every_one_of_that_name() -> None:
