@@ -6,6 +6,7 @@ Linux). What doesn't belong: where its programs run from (`programs.py`), what i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -141,21 +142,33 @@ def _initialise(directory: Path, binaries: Path) -> str:
         unfinished.mkdir(mode=0o700)
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(18))
-        account = programs.account()
-        if account:
+        if account := programs.account():
             os.chown(unfinished, account["user"], account["group"])
             os.chown(password_file, account["user"], account["group"])
-        done = subprocess.run(
-            [
-                binaries / "initdb", "-D", unfinished, "-U", "postgres", "-A", "scram-sha-256",
-                f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-            ],
-            capture_output=True, text=True, check=False, cwd=unfinished, **account,
-        )  # fmt: skip
-        if done.returncode:
-            raise PostgresError(f"initdb: {done.stderr.strip()}")
+        _initdb(binaries, unfinished, password_file)
         unfinished.rename(data)
     return password_file.read_text()
+
+
+def _initdb(binaries: Path, data: Path, password_file: Path) -> None:
+    process = subprocess.Popen(
+        [
+            binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256",
+            f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=data,
+        start_new_session=True, **programs.account(),
+    )  # fmt: skip
+    try:
+        _, said = process.communicate()
+    except BaseException:
+        # Its children write files too; each has ended when nobody holds the pipes any more.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    if process.returncode:
+        raise PostgresError(f"initdb: {said.strip()}")
 
 
 def _serve(binaries: Path, directory: Path, port: int, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:

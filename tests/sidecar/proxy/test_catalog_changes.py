@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sidecar.proxy.conftest import PASSWORD
 from tests.sidecar.proxy.freshness import RAW, SCHEMA, WAYS, House, done, make_house
 from tests.sidecar.proxy.raw import bind, run
 
@@ -22,12 +21,10 @@ from penstock_sidecar.wire.messages import SYNC, parse, query
 Start = Any
 
 
-@pytest.fixture(scope="module", params=["postgres15", "shop"])
+@pytest.fixture(scope="module", params=["shop15", "shop"])
 def server(request: pytest.FixtureRequest) -> EmbeddedPostgres:
     """The oldest server and the newest, with a login for the gate."""
     one: EmbeddedPostgres = request.getfixturevalue(request.param)
-    if not one.psql("SELECT 1 FROM pg_roles WHERE rolname = 'penstock'").strip():
-        one.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'")
     return one
 
 
