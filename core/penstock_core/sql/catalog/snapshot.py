@@ -122,6 +122,7 @@ class _Reader:
         self._inheritance()
         self._generated()
         self._sequences()
+        self._row_types()
         parents = self._parents()
         indexes = self._indexes()
         calls = self._calls("r")
@@ -251,6 +252,13 @@ class _Reader:
             if kind == "s" and oid in self._names and number in self._attributes[other]:
                 for name in self._attributes[oid].values():
                     self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
+
+    def _row_types(self) -> None:
+        """A column whose type holds rows of a relation shows what these hold."""
+        for oid, column, other in self._rows["row_types"]:
+            if oid in self._names and other in self._names:
+                mine = (*self._names[oid], column)
+                self._derived[mine].update((*self._names[other], name) for name in self._attributes[other].values())
 
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)
