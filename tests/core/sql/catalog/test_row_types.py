@@ -20,7 +20,8 @@ CREATE TYPE deeper AS (inside couple, n int);
 CREATE TYPE innocent AS (a int, b text);
 CREATE TYPE spans AS RANGE (subtype = person);
 CREATE TABLE holder (
-    id int, one person, many person[], known known, couple couple, deep deeper[], plain int, innocent innocent, words text[]
+    id int, one person, many person[], known known, couple couple, deep deeper[], plain int, innocent innocent,
+    words text[]
 );
 CREATE TABLE ranged (span spans, multi spans_multirange, numbers int4range);
 CREATE TABLE outer_holder (held holder);
