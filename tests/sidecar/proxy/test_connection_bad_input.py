@@ -145,7 +145,8 @@ async def test_text_that_is_not_utf8(house: House, bad: bytes) -> None:
 DROPPED = {
     "a table": ("CREATE TABLE gone (id int)", "DROP TABLE gone", "SELECT id FROM gone", {"42P01", "26000"}),
     "a type": (
-        "CREATE TYPE gone AS ENUM ('a')", "DROP TYPE gone", "SELECT 'a'::gone::text", {"42704", "26000", "42501", "XX000"},
+        "CREATE TYPE gone AS ENUM ('a')", "DROP TYPE gone", "SELECT 'a'::gone::text",
+        {"42704", "26000", "42501", "XX000"},
     ),
     "a function": (
         "CREATE FUNCTION gone() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'", "DROP FUNCTION gone()",
