@@ -7,7 +7,6 @@ governor. It never raises, whatever the text: what can't be decided is refused.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -26,20 +25,16 @@ from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.shared_decisions import Question, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse
 from penstock_core.sql.syntax.special_forms import spread_forms
 
-# How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
-CACHE_ENTRIES = 2048
-CACHE_TEXT = 8192
 _SHORTEST_KEY = 16
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
-# A text, the search_path, temporary tables and the types of parameters that call for a look.
-_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
 
@@ -55,7 +50,7 @@ class Governor:
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decided: OrderedDict[_Question, Decision] = OrderedDict()
+        self._decisions = SharedDecisions(self._decide, policy.sql_text)
         coded = catalog.coded_types | catalog.cast_types
         self._plain_types = _UNDECLARED | {
             oid
@@ -78,17 +73,7 @@ class Governor:
         """
         if types:
             types = tuple(oid for oid in types if oid not in self._plain_types)
-        key = (text, search_path, temporary, types)
-        decision = self._decided.get(key)
-        if decision is not None:
-            self._decided.move_to_end(key)
-            return decision
-        decision = self._decide(key)
-        if len(text) <= CACHE_TEXT:
-            self._decided[key] = decision
-            if len(self._decided) > CACHE_ENTRIES:
-                self._decided.popitem(last=False)
-        return decision
+        return self._decisions.decision((text, search_path, temporary, types))
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
@@ -105,7 +90,7 @@ class Governor:
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
-    def _decide(self, question: _Question) -> Decision:
+    def _decide(self, question: Question) -> Decision:
         text = question[0]
         if self._enforced is None and self._observed is None:
             denial = Denial(
@@ -177,7 +162,7 @@ class _Judge:
         governed = govern(policies, catalog)
         return cls(governed, Substitutions(governed, writer))
 
-    def decide(self, question: _Question) -> Decision:
+    def decide(self, question: Question) -> Decision:
         self.bound = Bound()
         try:
             return self._analyse(*question)

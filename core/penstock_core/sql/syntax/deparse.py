@@ -16,6 +16,7 @@ from pglast.stream import RawStream
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import means
 from penstock_core.sql.syntax.expression_printer import Unprintable, quoted
+from penstock_core.sql.syntax.literals import filled
 from penstock_core.sql.syntax.printer import Printer
 
 # What is printed for the n-th subquery; a relation of that name in a client's text is told apart by where it stands.
@@ -67,10 +68,10 @@ def _printed(trees: tuple[ast.Node, ...], known: Mapping[int, str]) -> str | Non
         return None
     # Every second part is the place of a subquery.
     parts = marked.split(_MARK)
-    plain = "".join([_STAND_IN.format(part) if n % 2 else part for n, part in enumerate(parts)])
+    plain = filled("".join([_STAND_IN.format(part) if n % 2 else part for n, part in enumerate(parts)]))
     if not means(plain, trees, {tree: _STAND_IN.format(place) for tree, place in places.items()}):
         return None
     texts = list(known.values())
     if len(plain) + sum(len(texts[int(part)]) for part in parts[1::2]) > MAX_TEXT:
         raise refused("the statement would be too long once masked columns are replaced in it", "split the statement")
-    return "".join([f"({texts[int(part)]})" if n % 2 else part for n, part in enumerate(parts)])
+    return filled("".join([f"({texts[int(part)]})" if n % 2 else part for n, part in enumerate(parts)]))

@@ -16,6 +16,8 @@ import orjson
 from pglast import ast, enums
 from pglast.parser import ParseError, parse_sql_json
 
+from penstock_core.sql.syntax.literals import unread
+
 # Where something stood, and whether a call had a syntax of its own (`TRIM(…)`), mean nothing.
 _MEANINGLESS = ("ParseLoc", "CoercionForm")
 # What the parser tells and pglast's trees do not hold; it is the same in every node of the class.
@@ -158,10 +160,11 @@ def _same_constant(tree: ast.A_Const, parsed: dict[str, Any]) -> bool:
     (kind, value), *more = [(key, value) for key, value in parsed.items() if key != "location"] or [("", None)]
     if more:
         return False
-    if tree.val is None:
+    val = unread(tree)
+    if val is None:
         return kind == "isnull" and value is True and bool(tree.isnull)
-    name, default = _CONSTANTS[type(tree.val)]
-    written = getattr(tree.val, name)
+    name, default = _CONSTANTS[type(val)]
+    written = getattr(val, name)
     return kind == name and bool(value.get(name, default) == (default if written is None else written))
 
 

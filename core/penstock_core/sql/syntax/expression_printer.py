@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from pglast import ast, enums
 from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
 
+from penstock_core.sql.syntax.literals import marked
+
 _T = TypeVar("_T")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _KEYWORDS = frozenset(COL_NAME_KEYWORDS) | frozenset(RESERVED_KEYWORDS) | frozenset(TYPE_FUNC_NAME_KEYWORDS)
@@ -110,6 +112,9 @@ class ExpressionPrinter(ABC):
         return ".".join(["*" if isinstance(one, ast.A_Star) else quoted(one.sval) for one in node.fields or ()])
 
     def constant(self, node: ast.A_Const) -> str:
+        mark = marked(node)
+        if mark is not None:
+            return mark
         match node.val:
             case None:
                 return "NULL"

@@ -14,10 +14,11 @@ from pglast.parser import ParseError
 
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.syntax import quick_nodes
+from penstock_core.sql.syntax import literals, quick_nodes
 from penstock_core.sql.syntax.tokens import lookups, most_lookups, words_of
 
 quick_nodes.install()
+literals.install()
 
 MAX_TEXT = 1024 * 1024
 MAX_DEPTH = 3000
@@ -55,12 +56,28 @@ def parse(text: str) -> tuple[ast.Node, ...]:
             raise _too_large("the statement is nested too deeply")
         if len(text) > _SHORT and _SHARED.search(text) and copies(text) > MAX_COPIES:
             raise _too_large("the statement sets too many columns together")
-        statements = parse_sql(text)
+        statements = _trees(text)
     except ParseError as error:
         raise Refused(_syntax_error(error)) from error
     except UnicodeEncodeError as error:
         raise Refused(Denial("the text is not valid UTF-8", "send it as UTF-8", sqlstate="22021")) from error
     return tuple(statement.stmt for statement in statements if statement.stmt is not None)
+
+
+def _trees(text: str) -> tuple[ast.RawStmt, ...]:
+    """The text's trees; where it has slots, their constants are known for them. Raises ParseError."""
+    slots = literals.present()
+    if slots is not None and slots.text == text:
+        try:
+            statements = parse_sql(slots.standing_in)
+        except ParseError:
+            # The error is told with the text's own words and places.
+            statements = ()
+        if statements and slots.adopt(statements):
+            return statements
+        # A literal that became something else than a constant has been looked at by the parser.
+        slots.pin_all()
+    return parse_sql(text)
 
 
 # What may hide quotes from a plain look at a text: escapes, dollar quotes, comments.

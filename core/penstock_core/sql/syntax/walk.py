@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pglast import ast
@@ -23,5 +23,12 @@ def below(node: Any, into_queries: bool = True, locked: bool = True) -> Iterator
             return
         if isinstance(node, ast.LockingClause) and not locked:
             return
-        for name in node:
+        for name in names_of(node):
             yield from below(getattr(node, name), into_queries, locked)
+
+
+def names_of(node: ast.Node) -> Iterable[str]:
+    """The names of the fields in which other nodes may be. What is in a constant is its value, which a walk that looks
+    for something else has no business with (`literals.py`).
+    """
+    return () if type(node) is ast.A_Const else node

@@ -1,0 +1,142 @@
+"""Decisions that are kept: by the exact text, and by its shape, for texts that differ in literals alone.
+
+A decision is kept for its text's shape together with the literals whose values it was made by; where others stand in
+their places, another decision is. What is kept is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+
+from penstock_core.policy.effective import SqlTextMode
+from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.syntax.literals import fill, reading
+from penstock_core.sql.syntax.shapes import Shape, is_sound, shape_of, slots_of
+
+# How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
+CACHE_ENTRIES = 2048
+CACHE_TEXT = 8192
+# Of one shape: how many sets of literals decide, and how many of their values are kept.
+_MOST_SETS = 4
+_MOST_VALUES = 32
+
+# A text, and what else decides about it.
+Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+_Pins = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A decision, and how its text is put together: parts, and places of literals; None for the client's own text."""
+
+    decision: Decision
+    parts: tuple[str | int, ...] | None
+
+
+@dataclass(slots=True)
+class _OfShape:
+    """The decisions about texts of one shape."""
+
+    pins: list[_Pins] = field(default_factory=list)
+    kept: OrderedDict[tuple[_Pins, tuple[str, ...]], _Kept] = field(default_factory=OrderedDict)
+    # Whether texts of it are decided about one by one.
+    apart: bool = False
+
+    def find(self, literals: tuple[str, ...]) -> _Kept | None:
+        for pins in self.pins:
+            found = self.kept.get((pins, tuple([literals[place] for place in pins])))
+            if found is not None:
+                return found
+        return None
+
+    def keep(self, pins: _Pins, literals: tuple[str, ...], kept: _Kept) -> None:
+        if pins not in self.pins:
+            if len(self.pins) >= _MOST_SETS:
+                self.decide_apart()
+                return
+            self.pins.append(pins)
+        self.kept[pins, tuple([literals[place] for place in pins])] = kept
+        if len(self.kept) > _MOST_VALUES:
+            self.kept.popitem(last=False)
+
+    def decide_apart(self) -> None:
+        self.apart = True
+        self.pins.clear()
+        self.kept.clear()
+
+
+class SharedDecisions:
+    """The decisions that one governor made."""
+
+    def __init__(self, decide: Callable[[Question], Decision], sql_text: SqlTextMode) -> None:
+        self._decide = decide
+        self._sql_text = sql_text
+        self._by_text: OrderedDict[Question, Decision] = OrderedDict()
+        self._by_shape: OrderedDict[Hashable, _OfShape] = OrderedDict()
+        # How many are kept by shape, shapes that are decided about one by one counted as one.
+        self._kept = 0
+
+    def decision(self, question: Question) -> Decision:
+        """The decision about a text, made now or before."""
+        decision = self._by_text.get(question)
+        if decision is not None:
+            self._by_text.move_to_end(question)
+            return decision
+        text = question[0]
+        shape = shape_of(text)
+        decision = self._decide(question) if shape is None else self._by_its_shape(question, shape)
+        if len(text) <= CACHE_TEXT:
+            self._by_text[question] = decision
+            if len(self._by_text) > CACHE_ENTRIES:
+                self._by_text.popitem(last=False)
+        return decision
+
+    def _by_its_shape(self, question: Question, shape: Shape) -> Decision:
+        key = (shape.rest, *question[1:])
+        known = self._by_shape.get(key)
+        if known is None:
+            known = self._by_shape[key] = _OfShape(apart=not is_sound(question[0], shape))
+            self._kept += 1
+        else:
+            self._by_shape.move_to_end(key)
+        if known.apart:
+            return self._decide(question)
+        kept = known.find(shape.literals)
+        if kept is not None:
+            return self._filled(kept, question[0], shape)
+        before = len(known.kept)
+        decision = self._first(question, shape, known)
+        self._kept += len(known.kept) - before
+        while self._kept > CACHE_ENTRIES:
+            _, oldest = self._by_shape.popitem(last=False)
+            self._kept -= 1 + len(oldest.kept)
+        return decision
+
+    def _first(self, question: Question, shape: Shape, known: _OfShape) -> Decision:
+        text = question[0]
+        slots = slots_of(text, shape)
+        with reading(slots):
+            decision = self._decide(question)
+        own = decision.action is not Action.REWRITE
+        parts = None if own else slots.parts(decision.text)
+        # What the text makes is decided about again, by its own words.
+        if decision.made_from or (own and decision.text not in ("", text)):
+            known.decide_apart()
+            return decision
+        pins = tuple(sorted(slots.pinned))
+        if len(pins) == len(shape.literals):
+            known.decide_apart()
+        else:
+            known.keep(pins, shape.literals, _Kept(decision, parts))
+        return decision
+
+    def _filled(self, kept: _Kept, text: str, shape: Shape) -> Decision:
+        decision = kept.decision
+        written = decision.text
+        if written:
+            written = text if kept.parts is None else fill(kept.parts, shape.literals)
+        if self._sql_text != "full":
+            return replace(decision, text=written)
+        return replace(decision, text=written, audit_text=text)

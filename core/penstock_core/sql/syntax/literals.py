@@ -1,0 +1,196 @@
+"""Literals that a decision may not depend on: texts that differ in them alone share a decision.
+
+Each literal of a text that is parsed here is a slot. Whoever reads the value of the constant that it became pins it:
+the decision then holds where that literal is the same. So sharing is right by construction, whoever looks at constants
+and why. Where a constant goes into a rewritten text, a mark is left that is filled with each text's own literal.
+
+How a text is taken apart is `shapes.py`'s, what is kept `shared_decisions.py`'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pglast import ast
+
+_VALUE: Any = vars(ast.A_Const)["val"]
+# Longer than what a slot may hold, so that no client's number is one of these.
+_FIRST_NUMBER = 1_700_000_000
+# In neither a client's text nor a mask of a policy.
+_NONCE = secrets.token_hex(8)
+_WORD = f"slot {_NONCE} "
+_MARK = f"\1{_NONCE}\1"
+
+
+class _Slot(NamedTuple):
+    # Kept, so that nothing else gets its identity.
+    node: ast.A_Const
+    place: int
+    # The parser takes the sign into the number.
+    negative: bool
+
+
+@dataclass(slots=True)
+class Slots:
+    """The literals of one text, in the order in which they are written, and which of them were read."""
+
+    text: str
+    literals: Sequence[str]
+    # The text with stand-ins in their places.
+    standing_in: str = ""
+    pinned: set[int] = field(default_factory=set)
+    _nodes: dict[int, _Slot] = field(default_factory=dict)
+    # Of each text that was written with marks, the parts between them and the places of the slots.
+    _written: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+
+    def stand_in(self, place: int) -> str:
+        """What is parsed in the literal's place: another literal of the same kind, by which its constant is found."""
+        literal = self.literals[place]
+        if literal[0] == "'":
+            return f"'{_WORD}{place}'"
+        return f"{_FIRST_NUMBER + place}" + (".5" if "." in literal else "")
+
+    def adopt(self, statements: Sequence[ast.Node]) -> bool:
+        """Give the constants of trees with stand-ins the values of the text; whether each literal became one."""
+        found: set[int] = set()
+        for node in _constants(statements):
+            place, negative = _place_of(_VALUE.__get__(node))
+            if 0 <= place < len(self.literals):
+                _VALUE.__set__(node, _value(self.literals[place], negative=negative))
+                self._nodes[id(node)] = _Slot(node, place, negative)
+                found.add(place)
+        return len(found) == len(self.literals)
+
+    def pin_all(self) -> None:
+        """Take no literal for a slot."""
+        self.pinned.update(range(len(self.literals)))
+        self._nodes.clear()
+
+    def read(self, node: ast.A_Const) -> None:
+        """The value of that constant is read."""
+        slot = self._nodes.get(id(node))
+        if slot is not None:
+            self.pinned.add(slot.place)
+
+    def mark(self, node: ast.A_Const) -> str | None:
+        """What is written for the constant, to be filled; None for one that is no slot."""
+        slot = self._nodes.get(id(node))
+        if slot is None:
+            return None
+        return f"{'-' if slot.negative else ''}{_MARK}{slot.place}{_MARK}"
+
+    def filled(self, marked: str) -> str:
+        """A text with marks, filled with this text's own literals; remembered with where they are."""
+        if _MARK not in marked:
+            return marked
+        parts: list[str | int] = [int(one) if n % 2 else one for n, one in enumerate(marked.split(_MARK))]
+        text = fill(parts, self.literals)
+        self._written[text] = tuple(parts)
+        return text
+
+    def parts(self, text: str) -> tuple[str | int, ...]:
+        """How that text is put together; a text that no marks were in is one part, which holds all literals as read."""
+        found = self._written.get(text)
+        if found is None:
+            self.pin_all()
+            return (text,)
+        return found
+
+
+def fill(parts: Sequence[str | int], literals: Sequence[str]) -> str:
+    """The parts of a text with those literals in their places."""
+    return "".join([one if type(one) is str else literals[one] for one in parts])  # type: ignore[index]
+
+
+def has_marks(text: str) -> bool:
+    """Whether a client's text holds what marks and stand-ins are made of."""
+    return _NONCE in text or str(_FIRST_NUMBER)[:7] in text
+
+
+_slots: ContextVar[Slots | None] = ContextVar("slots", default=None)
+
+
+@contextmanager
+def reading(slots: Slots) -> Iterator[None]:
+    """While it is entered, what is parsed has these slots."""
+    token = _slots.set(slots)
+    try:
+        yield
+    finally:
+        _slots.reset(token)
+
+
+def present() -> Slots | None:
+    """The slots of the text that is decided about now, if any."""
+    return _slots.get()
+
+
+def marked(node: ast.A_Const) -> str | None:
+    """What is written for a constant that is a slot, to be filled; None for any other."""
+    slots = _slots.get()
+    return None if slots is None else slots.mark(node)
+
+
+def filled(text: str) -> str:
+    """A text that was written with marks, with the literals of the text that is decided about."""
+    slots = _slots.get()
+    return text if slots is None else slots.filled(text)
+
+
+def unread(node: ast.A_Const) -> Any:
+    """The value of a constant for those who only pass it on."""
+    return _VALUE.__get__(node)
+
+
+def install() -> None:
+    """Let reading the value of a constant be noticed; more than once is the same as once."""
+    ast.A_Const.val = property(_read, _VALUE.__set__)  # type: ignore[assignment]  # a property in a slot's place
+
+
+def _read(node: ast.A_Const) -> Any:
+    slots = _slots.get()
+    if slots is not None:
+        slots.read(node)
+    return _VALUE.__get__(node)
+
+
+def _constants(statements: Sequence[ast.Node]) -> Iterator[ast.A_Const]:
+    pending: list[Any] = list(statements)
+    while pending:
+        node = pending.pop()
+        if type(node) is tuple:
+            pending.extend(node)
+        elif type(node) is ast.A_Const:
+            yield node
+        elif isinstance(node, ast.Node):
+            pending.extend([getattr(node, name) for name in node])
+
+
+def _place_of(value: Any) -> tuple[int, bool]:
+    """Which stand-in a constant is, and whether the parser took a sign into it; -1 for none."""
+    kind = type(value)
+    if kind is ast.String:
+        text = value.sval or ""
+        return (int(text[len(_WORD) :]) if text.startswith(_WORD) else -1), False
+    if kind is ast.Integer:
+        number = value.ival or 0
+        return abs(number) - _FIRST_NUMBER, number < 0
+    if kind is ast.Float:
+        text = value.fval or ""
+        digits = text.removeprefix("-").removesuffix(".5")
+        return (int(digits) - _FIRST_NUMBER if digits.isdecimal() else -1), text.startswith("-")
+    return -1, False
+
+
+def _value(literal: str, *, negative: bool) -> ast.Node:
+    if literal[0] == "'":
+        return ast.String(sval=literal[1:-1].replace("''", "'"))
+    if "." in literal:
+        return ast.Float(fval=f"-{literal}" if negative else literal)
+    number = int(literal)
+    return ast.Integer(ival=-number if negative else number)
