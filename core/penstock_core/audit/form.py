@@ -1,4 +1,4 @@
-"""Events that differ from each other in a few whole numbers only: what they share is made canonical once.
+"""Events that differ from each other in a few whole numbers and digests only: what they share is made canonical once.
 
 A busy gate seals two events a statement, so that it matters. The bytes are the same as `chain.py` makes of the same
 body, which is the definition; this is the short cut.
@@ -7,6 +7,7 @@ body, which is the definition; this is the short cut.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,20 +16,22 @@ from penstock_core.audit.event import VERSION, Event
 
 # What sealing adds to a body; `hash` comes after the others.
 _ADDED = ("prev", "seq", "stream", "time", "v")
+_DIGEST = re.compile(r"[0-9a-f]*")
 
 
 class Form:
-    """What some bodies have in common, and the names of their fields that vary, which hold whole numbers."""
+    """What some bodies have in common, and the names of their fields that vary: whole numbers, and digests in hex."""
 
-    __slots__ = ("_constant", "_stream", "_texts", "_varying")
+    __slots__ = ("_constant", "_digests", "_numbers", "_stream", "_texts")
 
-    def __init__(self, constant: Event, varying: Iterable[str]) -> None:
+    def __init__(self, constant: Event, numbers: Iterable[str], digests: Iterable[str] = ()) -> None:
         self._constant = constant
-        self._varying = tuple(sorted(varying))
+        self._numbers = tuple(sorted(numbers))
+        self._digests = tuple(sorted(digests))
         self._stream: str | None = None
         self._texts = ("", "")
 
-    def body(self, **varying: int) -> Body:
+    def body(self, **varying: int | str) -> Body:
         """A body of this form. Give all fields that vary."""
         body = Body(self._constant)
         body.update(varying)
@@ -40,10 +43,15 @@ class Form:
         if self._stream != head.stream:
             self._texts, self._stream = self._write(head.stream), head.stream
         values: dict[str, object] = {"prev": head.hash, "seq": head.seq + 1, "time": time}
-        for name in self._varying:
+        for name in self._numbers:
             value = body[name]
             if type(value) is not int or not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
                 raise ChainError(f"not canonical: {name} is not a whole number that every reader keeps exact")
+            values[name] = value
+        for name in self._digests:
+            value = body[name]
+            if type(value) is not str or _DIGEST.fullmatch(value) is None:
+                raise ChainError(f"not canonical: {name} is not a digest in hex")
             values[name] = value
         before, after = self._texts
         before, after = before % values, after % values
@@ -52,14 +60,15 @@ class Form:
 
     def _write(self, stream: str) -> tuple[str, str]:
         """The canonical text of such events with gaps, in two parts: what comes before the hash, and what after."""
-        taken = self._constant.keys() & {*self._varying, *_ADDED, "hash"}
+        varying = (*self._numbers, *self._digests)
+        taken = self._constant.keys() & {*varying, *_ADDED, "hash"}
         if taken:
             raise ChainError(f"the fields {sorted(taken)} vary")
-        if not all(name.isidentifier() for name in self._varying):
+        if not all(name.isidentifier() for name in varying):
             raise ChainError("a field that varies has an odd name")
         shared = {**self._constant, "stream": stream, "v": VERSION}
-        gaps = {name: f"%({name})d" for name in (*self._varying, "seq")}
-        gaps |= {name: f'"%({name})s"' for name in ("prev", "time")}
+        gaps = {name: f"%({name})d" for name in (*self._numbers, "seq")}
+        gaps |= {name: f'"%({name})s"' for name in (*self._digests, "prev", "time")}
         before: list[str] = []
         after: list[str] = []
         for name in sorted(shared.keys() | gaps.keys()):

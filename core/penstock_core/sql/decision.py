@@ -5,7 +5,7 @@ How it is decided belongs in `penstock_core.sql.governor`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from penstock_core.policy.effective import Limit
@@ -104,3 +104,5 @@ class Decision:
     row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
+    # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
+    alike: Decision | None = field(default=None, compare=False, repr=False)

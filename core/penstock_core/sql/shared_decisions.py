@@ -138,5 +138,5 @@ class SharedDecisions:
         if written:
             written = text if kept.parts is None else fill(kept.parts, shape.literals)
         if self._sql_text != "full":
-            return replace(decision, text=written)
+            return replace(decision, text=written, alike=decision)
         return replace(decision, text=written, audit_text=text)

@@ -29,7 +29,7 @@ class Evidence:
         self._common: Event = {"session": session, "identity": identity.document(), "database": database}
         self._client = client
         self._key = key
-        # By the decision's id; the decision is kept so that its id stays its own.
+        # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
         self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
         self._outcomes: dict[tuple[Result, str], Form] = {}
 
@@ -48,18 +48,20 @@ class Evidence:
 
     def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
         """What is about to run, or was refused."""
-        key = (id(decision), protocol, bool(parameters))
+        shared = decision.alike or decision
+        key = (id(shared), protocol, bool(parameters))
         known = self._intents.get(key)
         if known is None:
             if len(self._intents) >= _MOST_FORMS:
                 self._intents.clear()
-            form = Form(self._template(decision, text, protocol), ("statement", "parameters")[: 1 + key[2]])
-            known = self._intents[key] = (decision, form)
+            form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
+            known = self._intents[key] = (shared, form)
+        digest = hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex()
         if parameters:
-            return known[1].body(statement=number, parameters=parameters)
-        return known[1].body(statement=number)
+            return known[1].body(statement=number, parameters=parameters, sqlHmac=digest)
+        return known[1].body(statement=number, sqlHmac=digest)
 
-    def _template(self, decision: Decision, text: str, protocol: str) -> Event:
+    def _template(self, decision: Decision, protocol: str) -> Event:
         body: dict[str, Any] = {
             "kind": "intent",
             **self._common,
@@ -69,7 +71,6 @@ class Evidence:
             "masked": list(decision.masked),
             "policies": list(decision.policies),
             "policyGeneration": decision.generation,
-            "sqlHmac": hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex(),
             "protocol": protocol,
         }
         if decision.observed is not None:

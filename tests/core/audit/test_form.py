@@ -40,6 +40,23 @@ def test_its_bytes_are_the_chains(constant: Event, varying: dict[str, int], seq:
         assert form.seal(body, head, TIME) == sealed_plainly(dict(body), head)
 
 
+@given(st.binary(max_size=32), st.integers(0, 100))
+def test_digests_vary_too(digest: bytes, number: int) -> None:
+    form = Form({"kind": "intent", "sql": "100 %"}, ["statement"], ["sqlHmac"])
+    body = form.body(statement=number, sqlHmac=digest.hex())
+    head = Head("pod/boot", 7)
+    assert form.seal(body, head, TIME) == sealed_plainly(dict(body), head)
+
+
+@pytest.mark.parametrize("value", ["0g", '0"', "\n", "A", 7, None])
+def test_a_digest_is_hex(value: object) -> None:
+    form = Form({"kind": "intent"}, [], ["sqlHmac"])
+    body = form.body(sqlHmac="00")
+    body["sqlHmac"] = value
+    with pytest.raises(ChainError, match="sqlHmac is not a digest"):
+        form.seal(body, Head("pod/boot"), TIME)
+
+
 def test_one_event_follows_the_other() -> None:
     form = Form({"kind": "outcome", "session": "s"}, ["statement"])
     head = Head("pod/boot")

@@ -148,6 +148,14 @@ def test_every_way_to_quote(odd: str) -> None:
             assert one.decide(text, ("public",)) == alone(text, policies)
 
 
+def test_digits_of_other_scripts_are_names() -> None:
+    one = governor(ALL)
+    assert one.decide("SELECT 'ä', 5 FROM people", ("public",)).action is Action.REWRITE
+    named = "SELECT 'ä', \u0663 FROM people"
+    assert one.decide(named, ("public",)) == alone(named, ALL)
+    assert one.decide(named, ("public",)).action is Action.DENY
+
+
 def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_decisions, "CACHE_ENTRIES", 10)
     one = governor(LIMITED)

@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 from pglast import ast
 
 _VALUE: Any = vars(ast.A_Const)["val"]
-# Longer than what a slot may hold, so that no client's number is one of these.
-_FIRST_NUMBER = 1_700_000_000
+# The first stand-ins for numbers that fit an int4, and for those that need an int8.
+_FIRST = 1_700_000_000
+_FIRST_LONG = 1_700_000_000_000
+_INT4 = 2**31
 # In neither a client's text nor a mask of a policy.
 _NONCE = secrets.token_hex(8)
 _WORD = f"slot {_NONCE} "
@@ -53,7 +55,9 @@ class Slots:
         literal = self.literals[place]
         if literal[0] == "'":
             return f"'{_WORD}{place}'"
-        return f"{_FIRST_NUMBER + place}" + (".5" if "." in literal else "")
+        if "." in literal:
+            return f"{_FIRST + place}.5"
+        return str((_FIRST if int(literal) < _INT4 else _FIRST_LONG) + place)
 
     def adopt(self, statements: Sequence[ast.Node]) -> bool:
         """Give the constants of trees with stand-ins the values of the text; whether each literal became one."""
@@ -108,8 +112,10 @@ def fill(parts: Sequence[str | int], literals: Sequence[str]) -> str:
 
 
 def has_marks(text: str) -> bool:
-    """Whether a client's text holds what marks and stand-ins are made of."""
-    return _NONCE in text or str(_FIRST_NUMBER)[:7] in text
+    """Whether a client's text holds what marks and stand-ins for strings are made of. No number that is left in it is a
+    stand-in: all that could be are slots.
+    """
+    return _NONCE in text
 
 
 _slots: ContextVar[Slots | None] = ContextVar("slots", default=None)
@@ -179,18 +185,19 @@ def _place_of(value: Any) -> tuple[int, bool]:
         return (int(text[len(_WORD) :]) if text.startswith(_WORD) else -1), False
     if kind is ast.Integer:
         number = value.ival or 0
-        return abs(number) - _FIRST_NUMBER, number < 0
+        return abs(number) - _FIRST, number < 0
     if kind is ast.Float:
         text = value.fval or ""
         digits = text.removeprefix("-").removesuffix(".5")
-        return (int(digits) - _FIRST_NUMBER if digits.isdecimal() else -1), text.startswith("-")
+        first = _FIRST if text.endswith(".5") else _FIRST_LONG
+        return (int(digits) - first if digits.isdecimal() else -1), text.startswith("-")
     return -1, False
 
 
 def _value(literal: str, *, negative: bool) -> ast.Node:
     if literal[0] == "'":
         return ast.String(sval=literal[1:-1].replace("''", "'"))
-    if "." in literal:
+    number = 0 if "." in literal else int(literal)
+    if "." in literal or number >= _INT4:
         return ast.Float(fval=f"-{literal}" if negative else literal)
-    number = int(literal)
     return ast.Integer(ival=-number if negative else number)

@@ -1,8 +1,8 @@
 """A text taken apart: its literals, and the rest, which is its shape.
 
-Only plain literals are taken out: strings in single quotes, and numbers without an exponent that fit an int4. Such a
-literal ends where it ends whatever is in it, so that texts of one shape have the same words. What is not as plain
-(escapes, dollar quotes, comments, `E''`, `U&''`) is no shape, and the text is decided about on its own.
+Only plain literals are taken out: strings in single quotes, whole numbers that fit an int8, decimals. Such a literal
+ends where it ends whatever is in it, so that texts of one shape have the same words. A text with what is not as plain
+(escapes, dollar quotes, comments, `E''`, `U&''`, `1e5`, `0x1F`) has no shape, and is decided about on its own.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from penstock_core.sql.syntax.tokens import words_of
 # Below it no text is refused for its size, whatever its literals hold.
 MAX_TEXT = 6000
 MAX_LITERALS = 500
+_MOST_DIGITS = 40
 # Escapes, dollar quotes, comments, and what no text may hold.
 _ODD = re.compile(r"[\\\0]|\$\w*\$|--|/\*")
 # What gives the quote behind it another meaning.
 _PREFIX = re.compile(r"[\w&]")
-_WORD = re.compile(r"""("(?:[^"]|"")*+")|'(?:[^']|'')*+'|(?<![\w.$])(?:\d{1,9}|\d+\.\d+)(?![\w.])""")
+_WORD = re.compile(
+    r"""("(?:[^"]|"")*+")|'(?:[^']|'')*+'|(?<![\w.$])(?:[0-9]+\.[0-9]+|[0-9]+)(?![\w.])|(?<![\w.$])[0-9]\w"""
+)
+_INT4, _INT8 = 2**31, 2**63
 _LITERALS = frozenset({"ICONST", "FCONST", "SCONST", "BCONST", "XCONST", "USCONST"})
 
 
@@ -52,10 +56,11 @@ def shape_of(text: str) -> Shape | None:
         if found.lastindex is None:
             literal = found.group()
             start, end = found.span()
-            if literal[0] == "'" and start and _PREFIX.match(text, start - 1):
+            kind = _kind(literal)
+            if not kind or (kind == "s" and start and _PREFIX.match(text, start - 1)):
                 return None
             rest.append(text[after:start])
-            rest.append(_kind(literal))
+            rest.append(kind)
             literals.append(literal)
             places.append((start, end))
             after = end
@@ -84,9 +89,15 @@ def slots_of(text: str, shape: Shape) -> Slots:
 
 
 def _kind(literal: str) -> str:
+    """What the server takes it for: a string, an int4, an int8 or a decimal; empty for what is no plain literal."""
     if literal[0] == "'":
         return "s"
-    return "f" if "." in literal else "i"
+    if "." in literal:
+        return "d"
+    if not literal.isascii() or not literal.isdecimal() or len(literal) > _MOST_DIGITS:
+        return ""
+    number = int(literal)
+    return "i" if number < _INT4 else "l" if number < _INT8 else ""
 
 
 def _is_encodable(text: str) -> bool:

@@ -38,6 +38,7 @@ def constants(trees: tuple[ast.Node, ...]) -> list[ast.A_Const]:
 
 TEXTS = [
     "SELECT 0, 1, -1, - 5, 999999999, -999999999, 007, 1.5, -1.5, 0.0, 12.500, '', 'a', 'it''s', 'ä', '1', '-1'",
+    "SELECT 2147483647, 2147483648, -2147483648, -9223372036854775807, 00000000000000000001, 00000000003000000000",
     "SELECT a FROM t WHERE a IN (1, 2, 3) AND b LIKE 'x%' ESCAPE '!' LIMIT 5 OFFSET 10",
     "UPDATE t SET (a, b) = (1, 'q'), c = 2.5 WHERE d = 3",
     "INSERT INTO t VALUES (1, 'a', 1.5, NULL, true), (2, 'b', 2.5, DEFAULT, false)",
@@ -137,7 +138,17 @@ def test_a_syntax_error_is_told_of_the_text_itself() -> None:
         parse(one.text)
 
 
-@pytest.mark.parametrize("text", ["SELECT 1700000003, 5", "SELECT 'slot', 5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1700000001, 5",
+        "SELECT 1700000000000, 1700000000000000000",
+        "SELECT 1700000001.5, 5",
+        "SELECT -1700000001, 5",
+        "SELECT 1700000001., .5, 5",
+        "SELECT 'slot', 5",
+    ],
+)
 def test_what_looks_like_a_stand_in_is_a_value(text: str) -> None:
     shape = shape_of(text)
     if shape is not None:

@@ -23,8 +23,10 @@ from penstock_core.sql.syntax.shapes import Shape, shape_of
 STRINGS = (
     "''", "'x'", "'1'", "'it''s'", "'t'", "'off'", "'2030-01-01'", "'%a_'", "'public.u'", "'search_path'", "'\"'",
 )  # fmt: skip
-NUMBERS = ("0", "1", "2", "7", "100", "999999999")
+NUMBERS = ("0", "1", "2", "7", "100", "2147483647")
+LONG_NUMBERS = ("2147483648", "9223372036854775807")
 DECIMALS = ("0.0", "1.5", "100.25")
+LIKE = {"s": STRINGS, "i": NUMBERS, "l": LONG_NUMBERS, "d": DECIMALS}
 EACH = 4
 CORPUS = {**PASS, **DENY}
 ORDER = {
@@ -45,8 +47,7 @@ def others(text: str, shape: Shape) -> list[str]:
     for _ in range(EACH):
         parts = list(shape.rest[2:])
         parts[1::2] = [
-            chance.choice((STRINGS if one[0] == "'" else DECIMALS if "." in one else NUMBERS) + (one,))
-            for one in shape.literals
+            chance.choice((*LIKE[kind], one)) for kind, one in zip(shape.rest[3::2], shape.literals, strict=True)
         ]
         found.append("".join(map(str, parts)))
     return [one for one in found if (again := shape_of(one)) is not None and again.rest == shape.rest]
