@@ -13,14 +13,15 @@ from bench.stage import Endpoint, Stage
 
 MODES = ("simple", "extended", "prepared")
 CLIENTS = (1, 4, 16)
-NAMES = ("select", "first-seen", "masked", "bulk", "memory")
+NAMES = ("select", "first-seen", "known-shape", "masked", "bulk", "memory")
 
 # A hundred texts in simple mode: what an application's cache of decisions sees. pgbench -S has a million.
 _SELECT = "\\set aid random(1, 100)\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
-# No two alike, in some 350 characters.
-_FIRST_SEEN = """\\set id random(1, {rows})
+# No two alike, in some 350 characters: in their shapes, by the name of a column, or in their literals alone.
+_TAGGED = {"first-seen": "0 AS tagged:tag", "known-shape": ":tag AS tagged"}
+_DISTINCT = """\\set id random(1, {rows})
 \\set tag random(1, 1000000000000)
-SELECT c.id, c.name, {email} AS email, a.abalance, b.bbalance, coalesce(a.abalance, 0) + :tag AS tagged \
+SELECT c.id, c.name, c.email AS email, a.abalance, b.bbalance, coalesce(a.abalance, 0) + {tagged} \
 FROM customers AS c JOIN pgbench_accounts AS a ON a.aid = c.id JOIN pgbench_branches AS b ON b.bid = a.bid \
 WHERE c.id = :id AND c.balance IS NOT NULL AND (a.abalance > -1000000 OR c.name LIKE 'nobody%') \
 AND b.bid BETWEEN 1 AND 100000 ORDER BY c.id LIMIT 10;
@@ -68,8 +69,9 @@ def cells(stage: Stage, extent: Extent) -> Iterator[Cell]:
     """All cells of the scenarios that load something."""
     if "select" in extent.only:
         yield from _selects(stage, extent)
-    if "first-seen" in extent.only:
-        yield from _first_seen(stage, extent)
+    for name, tagged in _TAGGED.items():
+        if name in extent.only:
+            yield from _distinct(stage, extent, name, tagged)
     if "masked" in extent.only:
         yield from _masked(stage, extent)
     if "bulk" in extent.only:
@@ -87,13 +89,13 @@ def _selects(stage: Stage, extent: Extent) -> Iterator[Cell]:
             ))  # fmt: skip
 
 
-def _first_seen(stage: Stage, extent: Extent) -> Iterator[Cell]:
-    both = ("first-seen", "first-seen, masked")
+def _distinct(stage: Stage, extent: Extent, name: str, tagged: str) -> Iterator[Cell]:
+    both = (name, f"{name}, masked")
     for clients in extent.clients:
-        load = Pgbench(_FIRST_SEEN.format(email="c.email", rows=stage.rows), "simple", clients, extent.seconds)
+        load = Pgbench(_DISTINCT.format(tagged=tagged, rows=stage.rows), "simple", clients, extent.seconds)
         yield Cell("simple", clients, (
             Lane(both, stage.direct, load), Lane(both, stage.pgbouncer, load),
-            Lane(("first-seen",), stage.penstock, load), Lane(("first-seen, masked",), stage.masking, load),
+            Lane(both[:1], stage.penstock, load), Lane(both[1:], stage.masking, load),
         ))  # fmt: skip
 
 
@@ -128,6 +130,6 @@ def _bulk(stage: Stage) -> Iterator[Cell]:
 
 
 def distinct_statements(count: int) -> Load:
-    """So many texts that no cache has seen, for what they leave in memory."""
-    text = _FIRST_SEEN.format(email="c.email", rows=1000)
+    """So many texts of shapes that no cache has seen, for what they leave in memory."""
+    text = _DISTINCT.format(tagged=_TAGGED["first-seen"], rows=1000)
     return Pgbench(text, "simple", 4, transactions=max(1, count // 4))
