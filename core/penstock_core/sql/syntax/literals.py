@@ -10,7 +10,7 @@ How a text is taken apart is `shapes.py`'s, what is kept `shared_decisions.py`'s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -47,6 +47,8 @@ class Slots:
     standing_in: str = ""
     pinned: set[int] = field(default_factory=set)
     _nodes: dict[int, _Slot] = field(default_factory=dict)
+    # The constants of the trees that are being built.
+    _made: list[ast.A_Const] | None = None
     # Of each text that was written with marks, the parts between them and the places of the slots.
     _written: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
 
@@ -59,16 +61,34 @@ class Slots:
             return f"{_FIRST + place}.5"
         return str((_FIRST if int(literal) < _INT4 else _FIRST_LONG) + place)
 
-    def adopt(self, statements: Sequence[ast.Node]) -> bool:
-        """Give the constants of trees with stand-ins the values of the text; whether each literal became one."""
+    def parsed(self, parse: Callable[[str], tuple[ast.RawStmt, ...]]) -> tuple[ast.RawStmt, ...]:
+        """The trees of the text with stand-ins, their constants with the values of the text. Empty, and all pinned, if
+        not each literal became a constant: then the parser has looked at it. Raises ParseError.
+        """
+        self._made = []
+        try:
+            trees = parse(self.standing_in)
+            if self._adopt(self._made):
+                return trees
+            self.pin_all()
+            return ()
+        finally:
+            self._made = None
+
+    def _adopt(self, constants: Sequence[ast.A_Const]) -> bool:
         found: set[int] = set()
-        for node in _constants(statements):
+        for node in constants:
             place, negative = _place_of(_VALUE.__get__(node))
             if 0 <= place < len(self.literals):
                 _VALUE.__set__(node, _value(self.literals[place], negative=negative))
                 self._nodes[id(node)] = _Slot(node, place, negative)
                 found.add(place)
         return len(found) == len(self.literals)
+
+    def made(self, node: ast.A_Const) -> None:
+        """That constant gets its value, perhaps in a tree that is being built."""
+        if self._made is not None:
+            self._made.append(node)
 
     def pin_all(self) -> None:
         """Take no literal for a slot."""
@@ -155,7 +175,7 @@ def unread(node: ast.A_Const) -> Any:
 
 def install() -> None:
     """Let reading the value of a constant be noticed; more than once is the same as once."""
-    ast.A_Const.val = property(_read, _VALUE.__set__)  # type: ignore[assignment]  # a property in a slot's place
+    ast.A_Const.val = property(_read, _write)  # type: ignore[assignment]  # a property in a slot's place
 
 
 def _read(node: ast.A_Const) -> Any:
@@ -165,16 +185,11 @@ def _read(node: ast.A_Const) -> Any:
     return _VALUE.__get__(node)
 
 
-def _constants(statements: Sequence[ast.Node]) -> Iterator[ast.A_Const]:
-    pending: list[Any] = list(statements)
-    while pending:
-        node = pending.pop()
-        if type(node) is tuple:
-            pending.extend(node)
-        elif type(node) is ast.A_Const:
-            yield node
-        elif isinstance(node, ast.Node):
-            pending.extend([getattr(node, name) for name in node])
+def _write(node: ast.A_Const, value: Any) -> None:
+    slots = _slots.get()
+    if slots is not None:
+        slots.made(node)
+    _VALUE.__set__(node, value)
 
 
 def _place_of(value: Any) -> tuple[int, bool]:

@@ -69,14 +69,11 @@ def _trees(text: str) -> tuple[ast.RawStmt, ...]:
     slots = literals.present()
     if slots is not None and slots.text == text:
         try:
-            statements = parse_sql(slots.standing_in)
+            if trees := slots.parsed(parse_sql):
+                return trees
         except ParseError:
             # The error is told with the text's own words and places.
-            statements = ()
-        if statements and slots.adopt(statements):
-            return statements
-        # A literal that became something else than a constant has been looked at by the parser.
-        slots.pin_all()
+            slots.pin_all()
     return parse_sql(text)
 
 

@@ -7,7 +7,8 @@ some thousand rows in Cyrillic takes a minute. What words mean belongs to the ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 
 from pglast.parser import Token, scan
 
@@ -17,9 +18,22 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OWN_TAG = re.compile(r"\$\w*[^\x00-\x7f]\w*\$")
 
 
-def words_of(text: str) -> Iterable[Token]:
+# A text shorter than this is asked about several times in a row.
+_SHORT = 8192
+
+
+def words_of(text: str) -> Sequence[Token]:
     """As pglast's `scan`, with the same places; a word with other letters may be told as a keyword that it is not."""
-    found: Iterable[Token] = scan(text if _OWN_TAG.search(text) else _NOT_ASCII.sub("z", text))
+    return _latest(text) if len(text) < _SHORT else _scanned(text)
+
+
+@lru_cache(maxsize=2)
+def _latest(text: str) -> Sequence[Token]:
+    return _scanned(text)
+
+
+def _scanned(text: str) -> Sequence[Token]:
+    found: Sequence[Token] = scan(text if _OWN_TAG.search(text) else _NOT_ASCII.sub("z", text))
     return found
 
 
