@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from penstock_core.backoff import Backoff
 from penstock_operator.cluster.api import Api, ApiError
 
 Json = dict[str, Any]
@@ -50,22 +51,22 @@ class Relist(Exception):
 async def follow(api: Api, path: str, follower: Follower, *, fields: str = "") -> None:
     """Follow `path` (a collection) until cancelled. `fields` is a field selector."""
     query = {"fieldSelector": fields} if fields else {}
-    failures = 0
+    backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
     revision: int | None = None
     while True:
         try:
             if revision is None:
                 revision = await _list(api, path, query, follower)
             async for reached in _watch(api, path, query, follower, revision):
-                revision, failures = reached, 0
+                revision = reached
+                backoff.reset()
             # A server that ends each watch at once must not be asked in a tight loop.
             await asyncio.sleep(_SHORTEST_PAUSE * random.random())  # noqa: S311 - jitter
         except Relist:
             revision = None
         except ApiError as problem:
             revision = None if problem.status == _GONE else revision
-            failures += 1
-            pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            pause = backoff.next()
             _log.warning("following was interrupted", path=path, problem=str(problem), retry_in=round(pause, 1))
             await asyncio.sleep(pause)
 

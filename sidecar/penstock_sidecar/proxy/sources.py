@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import httpx2
 import structlog
 
+from penstock_core.backoff import Backoff
 from penstock_core.resources import Bundle, Problem, ResourceError, check, load
 from penstock_core.resources.loading import AnyResource
 
@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 # `control` sends a blank line each 15 s; a stream silent for three of them is dead.
 _SILENCE_SECONDS = 45.0
+_FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 # No bundle is anywhere near as large.
 _LONGEST_LINE = 8 << 20
@@ -174,7 +175,7 @@ class ControlSource(BundleSource):
         self._usable = True
 
     async def run(self) -> None:
-        delay = 0.2
+        backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         while True:
             began = time.monotonic()
             try:
@@ -190,8 +191,9 @@ class ControlSource(BundleSource):
                     self._say(f"control {self._url}: the stream ended")
             self._expire()
             # A stream that lived a while is begun again at once, but not by all sidecars in the same moment.
-            delay = 0.2 if time.monotonic() - began > 2 * _LONGEST_DELAY else min(delay * 2, _LONGEST_DELAY)
-            await asyncio.sleep(random.uniform(0.05, delay))  # noqa: S311 - no secret
+            if time.monotonic() - began > 2 * _LONGEST_DELAY:
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
 
     async def _follow(self) -> None:
         # Read anew at each connect: both files are rotated.
