@@ -32,10 +32,10 @@ def command(**options: Any) -> None:
     Each option may be given as an environment variable too: PENSTOCK_COLLECTOR_LISTEN and so on.
     """
     from penstock_collector.main import StartError, run  # noqa: PLC0415 # only this command needs it
-    from penstock_collector.settings import Settings  # noqa: PLC0415 # as above
+    from penstock_collector.settings import CollectorSettings  # noqa: PLC0415 # as above
 
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = CollectorSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"

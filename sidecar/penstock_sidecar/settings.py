@@ -55,7 +55,7 @@ class Address(_Model):
             return self.host == "localhost"
 
 
-class Control(_Model):
+class ControlConnection(_Model):
     """Where policies are streamed from."""
 
     url: str
@@ -65,13 +65,13 @@ class Control(_Model):
     max_age_seconds: Annotated[float, Field(ge=60)] | None = None
 
     @model_validator(mode="after")
-    def _encrypted(self) -> Control:
+    def _encrypted(self) -> ControlConnection:
         if not self.url.startswith("https://"):
             raise ValueError("url must be an https:// URL: policies come with the key of the hash masks")
         return self
 
 
-class Collector(_Model):
+class CollectorConnection(_Model):
     """Where the audit trail goes."""
 
     url: str
@@ -79,14 +79,14 @@ class Collector(_Model):
     ca_file: Path | None = None
 
 
-class Spool(_Model):
+class SpoolLimits(_Model):
     """Where the audit trail is kept until the collector has it."""
 
     path: Path
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
 
 
-class Tls(_Model):
+class ClientTls(_Model):
     """TLS with clients: with a certificate from files, or one that the gate makes for itself."""
 
     cert_file: Path | None = None
@@ -98,7 +98,7 @@ class Tls(_Model):
     required: bool = True
 
     @model_validator(mode="after")
-    def _one_certificate(self) -> Tls:
+    def _one_certificate(self) -> ClientTls:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("certFile and keyFile belong together")
         if self.self_signed == (self.cert_file is not None):
@@ -161,11 +161,11 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-class Settings(_Model):
+class ProxySettings(_Model):
     """All of it."""
 
     listen: Address = Address(host="127.0.0.1", port=5432)
-    tls: Tls | None = None
+    tls: ClientTls | None = None
     health: Address = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
     database: str
     namespace: str = "default"
@@ -173,19 +173,19 @@ class Settings(_Model):
     name: str = ""
     resources: Annotated[tuple[str, ...], AfterValidator(_patterns)] | None = None
     mask_key_file: Path | None = None
-    control: Control | None = None
+    control: ControlConnection | None = None
     credentials_dir: Path
     upstream_ca_file: Path | None = None
     identity: IdentitySettings
-    spool: Spool
-    collector: Collector | None = None
+    spool: SpoolLimits
+    collector: CollectorConnection | None = None
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
     # What relative paths are relative to.
     directory: Path = Path()
 
     @model_validator(mode="after")
-    def _consistent(self) -> Settings:
+    def _consistent(self) -> ProxySettings:
         if (self.control is None) == (self.resources is None):
             raise ValueError("give control (policies are streamed) or resources (files), one of them")
         if self.resources is not None and self.mask_key_file is None:
@@ -223,7 +223,7 @@ class Settings(_Model):
         return self.directory / path
 
 
-def read(environment: Mapping[str, str], directory: Path | None = None) -> Settings:
+def read(environment: Mapping[str, str], directory: Path | None = None) -> ProxySettings:
     """The settings that file and environment come to. Raises SettingsError."""
     values: dict[str, Any] = {}
     if directory is not None:
@@ -231,7 +231,7 @@ def read(environment: Mapping[str, str], directory: Path | None = None) -> Setti
         values["directory"] = directory
     sources = _overlay(values, environment)
     try:
-        return Settings.model_validate(values)
+        return ProxySettings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_line(one, sources) for one in error.errors())) from None
 
@@ -268,7 +268,7 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str
 
 def _path(words: list[str]) -> list[str] | None:
     """The setting that a variable's words name; None where it is no setting of ours."""
-    model: type[BaseModel] | None = Settings
+    model: type[BaseModel] | None = ProxySettings
     path: list[str] = []
     for word in words:
         if model is None:

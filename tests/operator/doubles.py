@@ -12,7 +12,7 @@ import httpx2
 
 from penstock_operator.cluster.access import Access
 from penstock_operator.cluster.api import Api
-from penstock_operator.cluster.watch import Change
+from penstock_operator.cluster.watch import ObjectChange
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.tokens import Caller, Tokens
 from penstock_operator.objects import DATABASES, POLICIES
@@ -31,7 +31,7 @@ def synced(shop: Any) -> Policies:
 
 
 def change(policies: Policies, kind: str, key: tuple[str, str], subject: Json | None, revision: int) -> None:
-    policies.follower(kind).change(Change(key, copy.deepcopy(subject), revision))
+    policies.follower(kind).change(ObjectChange(key, copy.deepcopy(subject), revision))
 
 
 GOOD: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from penstock_sidecar.settings import Settings, SettingsError, read
+from penstock_sidecar.settings import ProxySettings, SettingsError, read
 
 POD = {
     "PENSTOCK_LISTEN": "127.0.0.1:5432",
@@ -40,7 +40,7 @@ ALONE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def alone(directory: Path, environment: dict[str, str] | None = None, **changes: Any) -> Settings:
+def alone(directory: Path, environment: dict[str, str] | None = None, **changes: Any) -> ProxySettings:
     values = {name: value for name, value in (ALONE | changes).items() if value is not None}
     (directory / "proxy.yaml").write_text(yaml.safe_dump(values))
     return read(environment or {}, directory)

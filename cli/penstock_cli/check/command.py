@@ -17,7 +17,7 @@ from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolic
 from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
-    from penstock_cli.check.statements import Statement
+    from penstock_cli.check.statements import SourceStatement
     from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
@@ -93,7 +93,7 @@ def command(
     sys.exit(1 if refused else 0)
 
 
-def _statements(file: Path) -> Iterable[Statement]:
+def _statements(file: Path) -> Iterable[SourceStatement]:
     from penstock_cli.check.statements import statements  # noqa: PLC0415 # as in the command
 
     if file.suffix in _RESOURCE_FILES:

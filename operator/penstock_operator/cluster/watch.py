@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObjectChange:
     """One object as it is now, or None where it is gone; `revision` is the cluster's when it became so."""
 
     key: Key
@@ -40,7 +40,7 @@ class Follower(Protocol):
     def replace(self, objects: dict[Key, Json], revision: int) -> None:
         """All objects, as of that revision."""
 
-    def change(self, change: Change) -> None:
+    def change(self, change: ObjectChange) -> None:
         """One object changed."""
 
 
@@ -91,7 +91,7 @@ async def _watch(api: Api, path: str, query: dict[str, str], follower: Follower,
                 raise Relist
             revision = _revision(subject)
             if kind != "BOOKMARK":
-                follower.change(Change(_key(subject), None if kind == "DELETED" else subject, revision))
+                follower.change(ObjectChange(_key(subject), None if kind == "DELETED" else subject, revision))
             yield revision
 
 

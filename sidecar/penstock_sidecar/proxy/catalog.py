@@ -1,6 +1,6 @@
 """Reads the catalog from the server over connections of its own, with Penstock's credentials.
 
-What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when it is read is `gate.py`'s.
+What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when, is `rules_provider.py`'s.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class BundleSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BundleKey:
     """Which bundle it is: a Database by name and namespace, and the key of its hash masks."""
 
     database: str
@@ -79,7 +79,7 @@ class Wanted:
 class FileSource(BundleSource):
     """Resources in YAML files, read anew when one of them changes."""
 
-    def __init__(self, patterns: Sequence[str], directory: Path, wanted: Wanted, receive: Receive) -> None:
+    def __init__(self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive) -> None:
         super().__init__(receive)
         self._patterns = patterns
         self._directory = directory

@@ -9,10 +9,10 @@ from abc import ABC, abstractmethod
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import Opened
+from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.messages import ErrorFields
@@ -24,15 +24,15 @@ _LONGEST_TOKEN = 32_768
 class Beginning(ABC):
     """Reads what a client says first."""
 
-    def __init__(self, terms: Terms, flow: Flow) -> None:
-        self._terms = terms
+    def __init__(self, config: ProxyConfig, flow: Flow) -> None:
+        self._config = config
         self._flow = flow
         self._reader = startup.StartupReader()
-        self._encryption = Encryption(terms)
+        self._encryption = Encryption(config)
         # What the client sent before it can be dealt with.
         self._ahead = b""
-        self._opened: Opened | None = None
-        self.identity = terms.workload
+        self._opened: AcceptedStartup | None = None
+        self.identity = config.workload
 
     @abstractmethod
     def _break(self, text: str) -> None:
@@ -87,19 +87,19 @@ class Beginning(ABC):
 
     def _accept(self, packet: startup.Startup) -> None:
         flow = self._flow
-        opened = self._encryption.missing or opening.accept(packet, self._terms)
+        opened = self._encryption.missing or opening.accept(packet, self._config)
         if isinstance(opened, ErrorFields):
             self._end(opened, opened.message)
             return
         self._opened = opened
         self._ahead = self._reader.rest
-        token = self._terms.token
+        token = self._config.token
         if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
             flow.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
             flow.state = State.PROVING
             self._prove()
         else:
-            self._connect(self._terms.workload)
+            self._connect(self._config.workload)
 
     def _prove(self) -> None:
         """Read the PasswordMessage that holds the token."""

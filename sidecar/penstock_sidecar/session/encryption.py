@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
@@ -38,8 +38,8 @@ class Answer:
 class Encryption:
     """What one client and the gate have come to."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, config: ProxyConfig) -> None:
+        self._config = config
         self._requests = 0
         self._direct = False
         self._established = False
@@ -55,12 +55,12 @@ class Encryption:
             return Answer(problem="a client that asks for encryption again and again")
         if rest:
             return Answer(error=fatal("08P01", _INJECTED), problem=_INJECTED)
-        if isinstance(packet, SslRequest) and self._terms.tls != "off":
+        if isinstance(packet, SslRequest) and self._config.tls != "off":
             return Answer(b"S", begins=True)
         return Answer(b"N")
 
     def _begin_at_once(self) -> Answer:
-        if self._terms.tls == "off":
+        if self._config.tls == "off":
             words = "a client that begins with TLS; this listener speaks none (sslmode=disable)"
             return Answer(messages.TLS_REFUSED, problem=words)
         if self._established or self._requests:
@@ -78,4 +78,4 @@ class Encryption:
     @property
     def missing(self) -> ErrorFields | None:
         """Why no session may begin on the connection as it is."""
-        return _REQUIRED if self._terms.tls == "required" and not self._established else None
+        return _REQUIRED if self._config.tls == "required" and not self._established else None

@@ -12,7 +12,7 @@ from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.beginning import Beginning
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.commands import Close, Command, Particulars, Rules, Terms, Trail
+from penstock_sidecar.session.commands import Close, Command, ProxyConfig, SessionInfo, SessionRules, Trail
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -33,11 +33,11 @@ class Session(Beginning):
     """One session, from the client's first byte to its end."""
 
     def __init__(
-        self, terms: Terms, particulars: Particulars, trail: Trail, clock: Callable[[], int], door: Door | None = None
+        self, config: ProxyConfig, info: SessionInfo, trail: Trail, clock: Callable[[], int], door: Door | None = None
     ) -> None:  # fmt: skip
-        super().__init__(terms, Flow(trail, clock, door))
-        self._own = particulars
-        self._client = ClientSide(self._flow, particulars.nobody, terms.statement_limit)
+        super().__init__(config, Flow(trail, clock, door))
+        self._own = info
+        self._client = ClientSide(self._flow, info.nobody, config.statement_limit)
         self._server: ServerSide | None = None
 
     @property
@@ -152,7 +152,7 @@ class Session(Beginning):
         """The token is not good; `reason` is for the client and the log."""
         return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
 
-    def connected(self, rules: Rules, greeting: Greeting, longest: int | None = None) -> list[Command]:
+    def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
         return self._step(Event.CONNECTED, self._run, rules, greeting, longest)
 
@@ -192,7 +192,7 @@ class Session(Beginning):
             self._client.flush()
         return self._flow.take()
 
-    def rules_replaced(self, rules: Rules) -> list[Command]:
+    def rules_replaced(self, rules: SessionRules) -> list[Command]:
         """The policy or the catalog changed."""
         return self._step(Event.RULES_REPLACED, self._replace_rules, rules)
 
@@ -244,7 +244,7 @@ class Session(Beginning):
             if len(self._ahead) > _MOST_AHEAD:
                 self._break("too much was sent before the session was ready")
 
-    def _run(self, rules: Rules, said: Greeting, longest: int | None) -> None:
+    def _run(self, rules: SessionRules, said: Greeting, longest: int | None) -> None:
         flow, opened, own = self._flow, self._opened, self._own
         if opened is None:
             raise IllegalEventError("connected before the client opened")
@@ -256,9 +256,10 @@ class Session(Beginning):
         login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
         flow.path.begin(rules.search_path, opened.search_path, login, initial)
         client = {
-            "addr": own.address, "application": opened.application, "user": opened.user, "database": self._terms.dbname,
+            "addr": own.address, "application": opened.application,
+            "user": opened.user, "database": self._config.dbname,
         }  # fmt: skip
-        flow.evidence = Evidence(own.session, self._terms.database, self.identity, client, rules.hmac_key)
+        flow.evidence = Evidence(own.session, self._config.database, self.identity, client, rules.hmac_key)
         flow.record(flow.evidence.start())
         greeting = [opened.negotiation, messages.AUTHENTICATION_OK]
         greeting += [messages.parameter_status(name, value) for name, value in said.parameters.items()]
@@ -281,7 +282,7 @@ class Session(Beginning):
             self._server.release()
         flow.note_answers()
         self._go_on()
-        if client.held is not None and client.held.ticket <= flow.durable:
+        if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
             client.release()
         self._part()
 
@@ -293,7 +294,7 @@ class Session(Beginning):
                 severity="FATAL", message=f"penstock: the audit trail can't be written ({reason})"
             )
             self._end(error, f"the audit trail can't be written: {reason}")
-        elif client.held is not None and client.held.ticket == ticket:
+        elif client.awaiting_durability is not None and client.awaiting_durability.ticket == ticket:
             client.release(reason)
 
     def _doubt_ended(self, fresh: bool) -> None:
@@ -335,7 +336,7 @@ class Session(Beginning):
     def _client_effect(self, alone: bool) -> None:
         self._client.take_effect(alone)
 
-    def _replace_rules(self, rules: Rules) -> None:
+    def _replace_rules(self, rules: SessionRules) -> None:
         flow = self._flow
         if flow.unvetted and flow.rules.observing and not rules.observing:
             self._end(refusals.NOW_ENFORCED, "")
@@ -386,7 +387,7 @@ class Session(Beginning):
             if pending.running is not None:
                 pending.running.sqlstate = pending.running.sqlstate or "57014"
             flow.skip(pending, recorded=True)
-        self._client.held = None
+        self._client.awaiting_durability = None
         flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:

@@ -1,7 +1,7 @@
 """The states of one client session and the events that are legal in each: the one table of the machine.
 
 `machine.py` obeys it, `diagram.py` draws it. What happens at an event stands in the machine; the statements in flight
-within RUNNING are `pending.py`'s.
+within RUNNING are `in_flight.py`'s.
 """
 
 from __future__ import annotations

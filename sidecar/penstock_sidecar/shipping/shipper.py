@@ -42,7 +42,7 @@ class _Unavailable(Exception):
         self.retry_after = retry_after
 
 
-class _Refused(Exception):
+class _PostRefused(Exception):
     """This batch or this stream was refused; others may not be."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -187,7 +187,7 @@ class Shipper:
         lane.sent = max(lane.sent, last)
         try:
             acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
-        except _Refused as refusal:
+        except _PostRefused as refusal:
             return self._step_around(state, lane, batch, refusal)
         # Whatever is claimed over there: what was never sent is not forgotten here.
         acknowledged = min(acknowledged, lane.sent)
@@ -208,7 +208,9 @@ class Shipper:
         # What came meanwhile is waited for a moment, so that a busy gate posts large batches and not many.
         return lane.cursor < state.head.seq
 
-    def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> bool:
+    def _step_around(
+        self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _PostRefused
+    ) -> bool:
         """Keep one refused event, or a stream that is refused as a whole, from holding up the others.
 
         Whether it is worth going on at once.
@@ -251,14 +253,14 @@ class Shipper:
         if status == 401:
             raise _Unavailable(f"collector {self._url} does not accept the token in {self._token_file}")
         if status == 403:
-            raise _Refused(403, f"collector {self._url} does not let this token write this stream")
+            raise _PostRefused(403, f"collector {self._url} does not let this token write this stream")
         if status == 429 or status >= 500:
             wait = response.headers.get("retry-after", "")
             raise _Unavailable(
                 f"collector {self._url} answers {status}: {_reason(response)}", float(wait) if wait.isdecimal() else 0.0
             )
         if 400 <= status < 500:
-            raise _Refused(status, f"collector {self._url} refuses events with {status}: {_reason(response)}")
+            raise _PostRefused(status, f"collector {self._url} refuses events with {status}: {_reason(response)}")
         try:
             acknowledged = response.json()["acknowledged"]
         except (ValueError, LookupError, TypeError):

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from penstock_core.audit.chain import ChainError, Head, written
 from penstock_core.audit.event import Event
-from penstock_core.audit.form import Body
+from penstock_core.audit.form import EventBody
 from penstock_core.audit.size import MAX_BODY, fit
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 
@@ -262,7 +262,7 @@ def seal(head: Head, entry: Entry) -> tuple[Head, list[tuple[int, bytes]]]:
     time = timestamp(entry.when)
     sealed = []
     for body in entry.bodies:
-        if isinstance(body, Body):
+        if isinstance(body, EventBody):
             line, hash_ = body.form.seal(body, head, time)
             after = Head(head.stream, head.seq + 1, hash_)
         else:

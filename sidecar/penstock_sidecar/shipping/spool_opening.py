@@ -44,7 +44,7 @@ class _Damaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSpool:
     """An open spool, the lock that keeps other processes out, and what was found on the way."""
 
     file: SpoolFile
@@ -55,7 +55,7 @@ class Opened:
     loss: Event | None
 
 
-def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> Opened:
+def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> OpenedSpool:
     """Open or make the file and begin `stream` in it. Raises SpoolBroken with one line."""
     lock = _lock(path)
     try:
@@ -65,7 +65,7 @@ def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> Opened
         raise
 
 
-def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: int) -> Opened:
+def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: int) -> OpenedSpool:
     kept_aside, loss = None, None
     try:
         connection = _connect(path)
@@ -89,7 +89,7 @@ def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: i
         connection.execute("COMMIT")
         current = StreamState(int(cursor.lastrowid or 0), Head(stream), 0, closed=False)
         reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        return Opened(SpoolFile(connection, current, max_bytes), reader, lock, kept_aside, loss)
+        return OpenedSpool(SpoolFile(connection, current, max_bytes), reader, lock, kept_aside, loss)
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):

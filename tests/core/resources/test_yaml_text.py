@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_core.resources.yaml_text import DEEPEST, LONGEST, Document, Fault, documents
+from penstock_core.resources.yaml_text import DEEPEST, LONGEST, Document, YamlFault, documents
 
 TAB = "while scanning for the next token found character '\\t' that cannot start any token"
 
@@ -20,9 +20,9 @@ def only(text: str) -> Document:
 
 
 def faults(text: str) -> list[tuple[int, str]]:
-    found: list[Fault] = []
+    found: list[YamlFault] = []
     for one in documents(text):
-        found += [one] if isinstance(one, Fault) else one.faults
+        found += [one] if isinstance(one, YamlFault) else one.faults
     return [(fault.line, fault.message) for fault in found]
 
 
@@ -117,7 +117,7 @@ def test_what_stands_before_an_error_of_syntax_is_still_read() -> None:
 
     assert isinstance(first, Document)
     assert first.value == {"a": 1}
-    assert isinstance(second, Fault)
+    assert isinstance(second, YamlFault)
 
 
 def test_a_bomb_of_aliases_is_refused_before_it_grows() -> None:

@@ -16,7 +16,7 @@ from tests.sidecar.proxy.conftest import write_resources
 
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.proxy import sources
-from penstock_sidecar.proxy.sources import ControlSource, FileSource, Wanted
+from penstock_sidecar.proxy.sources import BundleKey, ControlSource, FileSource
 
 LOST = """
 apiVersion: penstock.dev/v1alpha1
@@ -27,7 +27,7 @@ spec:
   subjects: [{serviceAccount: {name: web}}]
   masks: [{tags: [pii.emial], with: {redact: {}}}]
 """
-WANTED = Wanted("shop", "shop", bytes(32))
+WANTED = BundleKey("shop", "shop", bytes(32))
 
 
 def bundle(generation: int, host: str = "h", policies: tuple[str, ...] = ()) -> Bundle:

@@ -298,7 +298,7 @@ def test_a_trigger_that_fails_before_the_data_is_read_honours_the_early_sync() -
 
 
 def test_a_statement_too_long_to_decide_about_is_denied_and_dropped() -> None:
-    talk = Conversation(terms=commands.Terms("shop", "shop", statement_limit=1000))
+    talk = Conversation(config=commands.ProxyConfig("shop", "shop", statement_limit=1000))
     long = query("SELECT '" + "x" * 5000 + "'")
     talk.client(long[:2000]).reaches_server(FAILING_QUERY)
     talk.client(long[2000:], query("SELECT 1")).reaches_server(query("SELECT 1"))

@@ -8,7 +8,7 @@ import pytest
 from tests.sidecar.session.conversation import WEB, Conversation
 
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 
@@ -19,7 +19,7 @@ HELLO = b"\x16\x03\x01\x02\x00 a client hello"
 
 
 def arriving(tls: Any) -> Conversation:
-    return Conversation(open_=False, terms=Terms("shop", "shop", tls=tls, workload=WEB))
+    return Conversation(open_=False, config=ProxyConfig("shop", "shop", tls=tls, workload=WEB))
 
 
 def test_tls_is_offered_where_it_is_configured() -> None:

@@ -18,7 +18,7 @@ from penstock_core.audit.event import Event
 from penstock_core.policy.effective import Limit, Rule
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -109,11 +109,13 @@ class Play:
 
     def __init__(self, number: int) -> None:
         self.dice = dice = Random(number)
-        terms = Terms("shop", "shop", dice.choice(["never", "asked"]), dice.choice(["off", "optional"]), WEB, 300)
+        config = ProxyConfig(
+            "shop", "shop", dice.choice(["never", "asked"]), dice.choice(["off", "optional"]), WEB, 300
+        )
         self.door = Door()
         self.neighbour = Neighbour(dice.random() < 0.9)
         self.talk = Conversation(
-            on_failure=dice.choice(["block", "continue"]), terms=terms, open_=False, masked=dice.random() < 0.5,
+            on_failure=dice.choice(["block", "continue"]), config=config, open_=False, masked=dice.random() < 0.5,
             door=self.door,
         )  # fmt: skip
         if dice.random() < 0.7:
