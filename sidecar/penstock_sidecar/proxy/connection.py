@@ -17,7 +17,7 @@ from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
-from penstock_sidecar.session.commands import Command, SessionInfo
+from penstock_sidecar.session.commands import Command
 from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
@@ -40,12 +40,22 @@ def _microseconds() -> int:
     return time.monotonic_ns() // 1000
 
 
-class Connection(asyncio.Protocol):
-    """A client, and the session it has."""
+class Accepted(asyncio.Protocol):
+    """A connection at the moment when it is accepted."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.set_protocol(Connection(self._gateway, cast("asyncio.Transport", transport)))
+
+
+class Connection(asyncio.Protocol):
+    """A client, and the session it has."""
+
+    def __init__(self, gateway: Gateway, transport: asyncio.Transport) -> None:
+        self._gateway = gateway
+        self._transport = transport
         self._server: _ServerEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
@@ -56,23 +66,17 @@ class Connection(asyncio.Protocol):
         # The client's or the server's buffer is full.
         self.client_full = False
         self.server_full = False
-        self.session: Session = None  # type: ignore[assignment]  # made when the connection is
-        self.info: SessionInfo = None  # type: ignore[assignment]  # likewise
         # The session at the server, for cancelling.
         self.upstream: Upstream | None = None
-
-    # What asyncio reports.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
-        self.info = self._gateway.register(self, address)
-        gateway = self._gateway
+        self.info = gateway.register(self, address)
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
+
+    # What asyncio reports.
 
     def data_received(self, data: bytes) -> None:
         began = time.perf_counter()
@@ -200,7 +204,7 @@ class Connection(asyncio.Protocol):
         if isinstance(command, commands.AwaitCatalog):
             self._spawn(self._await_catalog())
         elif isinstance(command, commands.CloseDoor):
-            self._spawn(self._close_door(command.alone))
+            self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.Interrupt):
             self._interrupt()
         elif isinstance(command, commands.Abandon):
@@ -330,11 +334,11 @@ class Connection(asyncio.Protocol):
     async def _await_catalog(self) -> None:
         self.perform(self.session.catalog_read(fresh=await self._gateway.rules_provider.open()))
 
-    async def _close_door(self, alone: bool) -> None:
+    async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0
-        closed = await self._gateway.rules_provider.closed(self.session.door_key, process, alone=alone)
+        closed = await self._gateway.rules_provider.closed(who, process, alone=alone)
         if self.session.state is State.CLOSED:
-            self._gateway.rules_provider.door.give_up(self.session.door_key)
+            self._gateway.rules_provider.door.give_up(who)
         self.perform(self.session.door_closed(alone=closed))
 
     def _interrupt(self) -> None:

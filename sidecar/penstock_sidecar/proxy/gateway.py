@@ -15,7 +15,7 @@ import structlog
 
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
-from penstock_sidecar.proxy.connection import Connection
+from penstock_sidecar.proxy.connection import Accepted, Connection
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -72,7 +72,7 @@ class Gateway:
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port that it came to. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        self._server = await loop.create_server(lambda: Accepted(self), host, port, backlog=_BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, seconds: float) -> None:
@@ -166,8 +166,9 @@ class Gateway:
         door = self.rules_provider.door
         for connection in tuple(self.connections):
             # One that goes on may itself change the catalog.
-            if connection.session.door_key in door.in_doubt and (door.open or not fresh):
-                door.in_doubt.discard(connection.session.door_key)
+            key = connection.session.door_key
+            if key is not None and key in door.in_doubt and (door.open or not fresh):
+                door.in_doubt.discard(key)
                 connection.doubt_ended(fresh=fresh)
 
     def _process_of(self, who: Inside) -> int | None:

@@ -46,7 +46,8 @@ class CatalogChanges(ClientPipeline):
         flow.to_server.append(sent)
         if query.decision is not None and unsettles(query.decision):
             # It succeeded, and may yet be undone.
-            flow.settling, flow.state = due[-1], State.SETTLING
+            flow.settling = due[-1]
+            flow.enter(State.SETTLING)
 
     def _fail_query(self, query: Pending) -> None:
         self._fail_implicit()
@@ -151,14 +152,15 @@ class CatalogChanges(ClientPipeline):
         self._forward(spot.start)
         flow.to_server.append(messages.FLUSH)
         self._change = CatalogChange(then, then, waits=True, spot=spot, pending=pending)
-        flow.state = State.CHANGING
+        flow.enter(State.CHANGING)
 
     def answered(self) -> None:
         """Nothing is in flight any more. Raises as `receive`."""
         change, flow = self._change, self._flow
         if change is None or not change.waits:
             return
-        self._change, flow.state = None, State.RUNNING
+        self._change = None
+        flow.enter(State.RUNNING)
         pending, spot = change.pending, change.spot
         if flow.skipping and pending is not None and spot is not None and pending.kind is not AnswerKind.SYNC:
             # What was sent before it failed: the server would skip it.
@@ -175,15 +177,17 @@ class CatalogChanges(ClientPipeline):
         if flow.door.close(flow, alone=change.alone):
             change.send()
         else:
-            self._change, flow.state = change, State.CHANGING
-            flow.commands.append(CloseDoor(change.alone))
+            self._change = change
+            flow.enter(State.CHANGING)
+            flow.commands.append(CloseDoor(change.alone, flow))
 
     def take_effect(self, alone: bool) -> None:
         """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""
         change, flow = self._change, self._flow
         if change is None:
             return
-        self._change, flow.state = None, State.RUNNING
+        self._change = None
+        flow.enter(State.RUNNING)
         if alone:
             change.send()
         else:

@@ -156,7 +156,7 @@ class ClientPipeline(ABC):
             flow.commands.append(RefreshCatalog())
             return None
         if flow.door.open:
-            flow.enter()
+            flow.go_inside()
             return decision
         if self._shut_out:
             self._shut_out = False
@@ -181,7 +181,7 @@ class ClientPipeline(ABC):
         """Deal with that message again later."""
         self._forward(spot.start)
         self._next -= 1
-        self._flow.state = state
+        self._flow.enter(state)
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""
@@ -228,7 +228,7 @@ class ClientPipeline(ABC):
             if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
                 self._forward(spot.start)
                 self.awaiting_durability = AwaitingDurability(flow.ticket, spot, pending, replacement, decision)
-                flow.state = State.RECORDING
+                flow.enter(State.RECORDING)
                 return
             flow.awaited = flow.ticket
         self._send(spot, pending, replacement, decision)
@@ -290,11 +290,12 @@ class ClientPipeline(ABC):
         if pending.kind is AnswerKind.EXECUTE:
             # Without it, the server would keep the answer until the client's next Sync.
             flow.to_server.append(messages.FLUSH)
-        flow.settling, flow.state = pending, State.SETTLING
+        flow.settling = pending
+        flow.enter(State.SETTLING)
 
     def settled(self) -> None:
         """What was waited for is answered, or needs what the client sends. Raises as `receive`."""
-        self._flow.state = State.RUNNING
+        self._flow.enter(State.RUNNING)
         self.resume()
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit | None) -> None:
@@ -314,12 +315,13 @@ class ClientPipeline(ABC):
         flow.counted = counted
         flow.push(counted.pending, decision)
         self._replace(spot, before + counted.start())
-        flow.state = State.COUNTING
+        flow.enter(State.COUNTING)
 
     def go_on(self) -> None:
         """The statement whose rows were counted is answered. Raises as `receive`."""
         flow = self._flow
-        counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
+        counted, flow.counted = flow.counted, None
+        flow.enter(State.RUNNING)
         if counted is not None and counted.query and not counted.skipped:
             self._end_query(counted.pending)
         if flow.state is State.RUNNING:
@@ -363,7 +365,7 @@ class ClientPipeline(ABC):
         if held is None:
             return
         self.awaiting_durability = None
-        self._flow.state = State.RUNNING
+        self._flow.enter(State.RUNNING)
         if self._flow.skipping:
             # What was sent before it failed meanwhile: the server would skip it.
             self._replace(held.spot, b"")

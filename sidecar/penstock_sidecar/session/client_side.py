@@ -265,14 +265,14 @@ class ClientSide(CatalogChanges):
             flow.copying_in = False
             if not flow.settled:
                 self._forward(spot.end)
-                flow.state = State.SETTLING
+                flow.enter(State.SETTLING)
         elif flow.queue:
             flow.push(Pending(AnswerKind.COPY_END))
 
     def _terminate(self, spot: Spot) -> None:
         self._forward(spot.end)
         self._flow.commands.append(Close(""))
-        self._flow.state = State.CLOSED
+        self._flow.enter(State.CLOSED)
 
     def _password(self, spot: Spot) -> None:
         raise BrokenStreamError("a password where none was asked for")

@@ -93,6 +93,7 @@ class CloseDoor(NamedTuple):
     """
 
     alone: bool
+    who: Inside
 
 
 class EndWithin(NamedTuple):

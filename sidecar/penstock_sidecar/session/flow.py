@@ -16,6 +16,7 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
@@ -29,16 +30,14 @@ CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "comm
 _RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
 
 
-class Flow:
-    """The shared state of one session."""
+class Flow(Progress):
+    """The shared state of one session that runs."""
 
-    def __init__(self, trail: Trail, clock: Callable[[], int], door: Door | None = None) -> None:
-        self.state = State.OPENING
+    def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
+        super().__init__(State.CONNECTING)
+        self.rules = rules
         self.trail = trail
         self.clock = clock
-        # What the next answer of the machine will hold.
-        self.commands: list[Command] = []
-        self.to_client: list[bytes] = []
         self.to_server: list[bytes] = []
         self.bodies: list[Event] = []
         # Whether the current batch of bodies is waited for.
@@ -47,8 +46,6 @@ class Flow:
         # The last ticket that is durable, and the last that a statement's results wait for.
         self.durable = 0
         self.awaited = 0
-        # Set once the session runs.
-        self.rules: SessionRules = None  # type: ignore[assignment]  # replaced before the first statement
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
@@ -73,7 +70,7 @@ class Flow:
         self.undone = False
         # A governed statement left something for the transaction's end, whose errors may tell of its data.
         self.left_for_commit = False
-        self._begin_unchanged(door or Door())
+        self._begin_unchanged(door)
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
@@ -282,7 +279,7 @@ class Flow:
             self.committing = pending
             self.door.commits(self)
 
-    def enter(self) -> None:
+    def go_inside(self) -> None:
         """A statement is decided by the present catalog."""
         if not self.inside:
             self.inside = True

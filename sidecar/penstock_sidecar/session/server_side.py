@@ -110,7 +110,7 @@ class ServerSide:
         flow.to_server.append(messages.TERMINATE)
         flow.to_client.append(messages.error_response(self.farewell))
         flow.commands.append(Close(""))
-        flow.state = State.CLOSED
+        flow.enter(State.CLOSED)
 
     # The messages.
 

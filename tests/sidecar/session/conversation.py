@@ -11,6 +11,7 @@ from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules
 from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import Greeting
@@ -120,6 +121,12 @@ class Conversation:
         return SessionRules(
             self.book, self.on_failure, ("public",), b"key", policy, self.observing, statement_timeout, self.masked
         )
+
+    @property
+    def flow(self) -> Flow:
+        """What a session that runs keeps."""
+        assert self.session._running is not None
+        return self.session._running.flow
 
     def did(self, answer: list[Command]) -> Conversation:
         self.to_server = self.to_client = b""

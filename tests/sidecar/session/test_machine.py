@@ -42,7 +42,7 @@ def test_encryption_is_declined_and_then_the_session_opens() -> None:
     talk.client(messages.ssl_request()).reaches_client(b"N")
     talk.client(b"\x00\x00\x00\x08\x04\xd2\x16\x30").reaches_client(b"N")
     talk.client(STARTUP)
-    assert talk.rest == [commands.Connect(talk.session._opened.parameters)]  # type: ignore[union-attr]  # opened
+    assert talk.rest == [commands.Connect(talk.session._beginning.accepted.parameters)]  # type: ignore[union-attr]  # opened
     talk.did(talk.session.connected(talk.rules(), greeting(server_version="18.0")))
     assert talk.to_client == (
         messages.AUTHENTICATION_OK
