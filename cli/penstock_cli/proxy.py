@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -23,7 +22,7 @@ def command(directory: Path | None) -> None:
     from penstock_sidecar.settings import SettingsError, read  # noqa: PLC0415
 
     try:
-        run(read(os.environ, directory))
+        run(read(directory))
     except (SettingsError, StartError) as error:
         for line in str(error).splitlines():
             click.echo(f"penstock proxy: {line}", err=True)

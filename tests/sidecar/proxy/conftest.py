@@ -191,7 +191,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         values |= options
         (directory / "proxy.yaml.json").write_text(json.dumps(values))
         (directory / "proxy.yaml.json").rename(directory / "proxy.yaml")
-        settings = read({}, directory).model_copy(update={"resources": ("shop.yaml",)})
+        settings = read(directory).model_copy(update={"resources": ("shop.yaml",)})
         script = Script()
         made: list[EffectivePolicy] = []
 
