@@ -113,7 +113,7 @@ class Control:
         topic = self.policies.topic(namespace, database)
         if topic is None:
             return _problem(404, f"there is no usable Database {database} in {namespace}")
-        _log.info("following", pod=f"{namespace}/{caller.pod}", database=database)
+        _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
         lines = self._lines((namespace, database), topic, _seconds_left(token.strip()))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
