@@ -60,9 +60,15 @@ def ndjson(events: list[Event]) -> bytes:
 class Client:
     """Talks to a running collector as a sidecar and as a viewer would."""
 
-    def __init__(self, running: RunningCollector, http: httpx2.AsyncClient) -> None:
+    def __init__(self, running: RunningCollector, task: asyncio.Task[None], http: httpx2.AsyncClient) -> None:
         self.running = running
+        self.task = task
         self.http = http
+
+    async def ended(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.running.stop()
+        await self.task
 
     async def post(
         self,
@@ -131,7 +137,7 @@ async def start() -> AsyncIterator[StartCollector]:
             task.result()
         http = httpx2.AsyncClient(base_url=ready.result().url, timeout=20, trust_env=False, verify=False)
         running.append((ready.result(), task, http))
-        return Client(ready.result(), http)
+        return Client(ready.result(), task, http)
 
     yield begin
     for one, task, http in running:

@@ -135,8 +135,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(
 ) -> None:
     first = await start(settings)
     await first.send(sender.seal(OPEN) + sender.statement(1))
-    first.running.stop()
-    await asyncio.sleep(0.5)
+    await first.ended()
     second = await start(settings)
     assert await second.send([]) == 3
     assert await second.send(sender.statement(2)) == 5

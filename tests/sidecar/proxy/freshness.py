@@ -66,7 +66,8 @@ class House:
         writer.write(messages.startup({"user": "app", "database": "shop"}))
         await raw.until(b"R")
         writer.write(messages.message(b"p", token(groups=[group]).encode() + b"\x00"))
-        await raw.until(b"Z")
+        told = await raw.until(b"Z")
+        raw.pid = next(int.from_bytes(body[:4], "big") for kind, body in told if kind == b"K")
         return raw
 
     async def owner(self) -> Raw:

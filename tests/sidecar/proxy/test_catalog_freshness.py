@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.freshness import RAW, SCHEMA, House, done, make_house
 from tests.sidecar.proxy.raw import Raw, bind, run
 
@@ -58,7 +59,7 @@ async def test_an_open_transaction_that_holds_a_lock_goes_on_while_a_change_wait
     await done(clerk, query("BEGIN"))
     await done(clerk, ASKS)
     change = asyncio.create_task(done(owner, MASK))
-    await asyncio.sleep(0.3)
+    await runs(house.server, owner.pid, "Lock")
     assert not change.done()
     assert b"plain" in await done(clerk, ASKS)
     await done(clerk, query("COMMIT"))
@@ -70,7 +71,7 @@ async def test_a_long_read_is_no_reason_to_wait(house: House) -> None:
     """Its results are held back until the catalog was read, and are the same."""
     owner, clerk = await house.owner(), await house.clerk()
     reading = asyncio.create_task(done(clerk, query("SELECT count(*) FROM plain, generate_series(1, 10000000)")))
-    await asyncio.sleep(0.2)
+    await runs(house.server, clerk.pid)
     assert b"ERROR" not in await done(owner, MASK)
     assert not reading.done()
     got = await reading
@@ -82,8 +83,10 @@ async def test_what_waits_for_the_change_itself_and_would_be_decided_otherwise_f
     await done(owner, query("BEGIN"))
     await done(owner, MASK)
     reading = asyncio.create_task(done(clerk, ASKS))
-    writing = asyncio.create_task(done(await house.clerk(), query("INSERT INTO plain SELECT 2, txt FROM v")))
-    await asyncio.sleep(0.2)
+    other = await house.clerk()
+    writing = asyncio.create_task(done(other, query("INSERT INTO plain SELECT 2, txt FROM v")))
+    for one in (clerk, other):
+        await runs(house.server, one.pid, "Lock")
     assert not reading.done()
     assert not writing.done()
     assert b"ERROR" not in await done(owner, query("COMMIT"))
@@ -106,7 +109,7 @@ async def test_a_change_that_others_would_have_to_be_taken_back_for_is_refused(
 
 async def _refused(house: House, owner: Raw, clerk: Raw, way: str) -> None:
     writing = asyncio.create_task(done(clerk, query("UPDATE plain SET code = 'x'")))
-    await asyncio.sleep(0.2)
+    await runs(house.server, clerk.pid, "Lock")
     change = "CREATE VIEW public.w AS SELECT email AS txt FROM people"
     if way == "COMMIT":
         await done(owner, query("BEGIN"))
@@ -132,7 +135,7 @@ async def test_a_statement_waits_for_a_change_for_a_time_and_is_refused(
     # It commits whenever it likes.
     slow = "DO $$BEGIN PERFORM pg_sleep(2); EXECUTE 'CREATE TABLE t ()'; END$$"
     change = asyncio.create_task(done(owner, query(slow)))
-    await asyncio.sleep(0.2)
+    await runs(house.server, owner.pid, "PgSleep")
     for asks in (ASKS, run("SELECT txt FROM v"), bind("", "kept") + messages.execute("") + SYNC):
         got = await done(clerk, asks)
         assert b"C55P03" in got
@@ -160,7 +163,7 @@ async def test_a_query_amid_what_a_sync_is_to_end_is_no_transaction_block(house:
 async def test_a_session_that_ends_during_its_change_leaves_nobody_behind(house: House) -> None:
     owner, clerk = await house.owner(), await house.clerk()
     owner.writer.write(query("DO $$BEGIN PERFORM pg_sleep(1); EXECUTE 'CREATE TABLE gone ()'; END$$"))
-    await asyncio.sleep(0.3)
+    await runs(house.server, owner.pid, "PgSleep")
     owner.writer.transport.abort()
     assert b"plain" in await done(clerk, ASKS)
     assert house.gate.proxy.rules_provider.door.open

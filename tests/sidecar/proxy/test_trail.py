@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 
 from penstock_core.audit.event import Event
 from penstock_sidecar.shipping.spool import SpoolFull
@@ -186,7 +187,7 @@ async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: 
     cursor = await client.execute("SELECT pg_backend_pid()")
     (pid,) = await cursor.fetchone()
     sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
-    await asyncio.sleep(0.2)
+    await runs(shop, pid, "PgSleep")
     shop.psql(f"SELECT pg_terminate_backend({pid})")
     with pytest.raises(psycopg.errors.AdminShutdown):
         await sleeping
