@@ -201,4 +201,6 @@ def _heads(file: IO[str]) -> dict[str, Head]:
             if row["hash"] not in (None, GENESIS)
         }
     except (ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(f"{file.name} is no answer of /v1/streams ({type(error).__name__}: {error})") from None
+        raise click.UsageError(
+            f"{file.name} is not an answer of /v1/streams ({type(error).__name__}: {error})"
+        ) from None

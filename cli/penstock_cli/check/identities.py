@@ -38,7 +38,7 @@ def identity(names: Iterable[str]) -> Identity:
                 raise IdentityError(f"{name}: there is one {principal.kind} already")
             principal = _principal(name, known, rest)
         else:
-            raise IdentityError(f"{name or 'an empty name'}: is no identity; write {FORMS}")
+            raise IdentityError(f"{name or 'an empty name'}: is not an identity; write {FORMS}")
     return Identity(workload, principal)
 
 

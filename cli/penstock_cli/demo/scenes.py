@@ -115,7 +115,7 @@ SCENES: tuple[Scene, ...] = (
         "The officer tries to write",
         OFFICER,
         "UPDATE orders SET status = 'closed' WHERE id = 1;",
-        _shows("ERROR", "UPDATE is not allowed", "data-protection-officer"),
+        _shows("ERROR", "UPDATE needs the verb update", "data-protection-officer"),
         "Reading everything does not mean changing anything.",
     ),
     Scene(

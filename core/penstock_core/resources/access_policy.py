@@ -90,7 +90,7 @@ class Guardrails(Model):
     )
 
     require_where: Annotated[Many[Literal["update", "delete"]], Field(max_length=2), Distinct()] = ()
-    """Verbs that need a WHERE; one that is always true is none."""
+    """Verbs that need a WHERE; one that is always true does not count."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
     max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None

@@ -84,7 +84,7 @@ def _in_words(kind: str, location: Location, ctx: Mapping[str, Any], given: obje
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "twice":
-        return f"{shown(ctx['item'])} stands in the list twice"
+        return f"{shown(ctx['item'])} is in the list twice"
     words = _WORDS.get(kind, "this value is not possible here")
     return words(ctx) if callable(words) else words
 

@@ -68,9 +68,9 @@ class _Composer(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
         if isinstance(event, yaml.AliasEvent):
-            raise _ForbiddenYaml(f"*{event.anchor}: aliases are not taken; write it out", event)
+            raise _ForbiddenYaml(f"*{event.anchor}: aliases are not allowed; repeat the value", event)
         if (tag := getattr(event, "tag", None)) is not None:
-            raise _ForbiddenYaml(f"{tag}: tags are not taken; leave it out", event)
+            raise _ForbiddenYaml(f"{tag}: tags are not allowed; remove it", event)
         self.depth += 1
         if self.depth > DEEPEST:
             raise _ForbiddenYaml(f"nested deeper than {DEEPEST} levels", event)
@@ -107,7 +107,7 @@ def _fault(text: str, error: yaml.YAMLError) -> YamlFault:
         return YamlFault(f"not valid YAML: {words}", mark.line + 1 if mark else 1)
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return YamlFault(f"not valid YAML: the character U+{error.character:04X} may not stand in it", line)
+        return YamlFault(f"not valid YAML: the character U+{error.character:04X} is not allowed in it", line)
     return YamlFault("not valid YAML", 1)
 
 
@@ -152,7 +152,7 @@ def _scalar(node: ScalarNode, line: int, location: Location, document: Document)
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     if text == "<<":
-        document.faults.append(YamlFault("<< (merging) is not taken; write it out", line, location))
+        document.faults.append(YamlFault("<< (merging) is not allowed; write the keys themselves", line, location))
         return text
     if _INT.fullmatch(text):
         return int(text)

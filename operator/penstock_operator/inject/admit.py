@@ -136,7 +136,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     patch = Patch(pod)
     kept = _add_sidecar(patch, wanted, shape, upstream)
     if not kept and _injected(pod):
-        warnings.append(f"container {sidecar.CONTAINER} was not as Penstock makes it; it was made anew")
+        warnings.append(f"container {sidecar.CONTAINER} was not the one that Penstock makes; it was replaced")
     variables = environment.variables(
         port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
     )

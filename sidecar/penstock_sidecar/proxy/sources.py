@@ -64,7 +64,7 @@ class BundleSource:
         self.trouble = trouble
 
     def _kept(self) -> str:
-        return "the last good policy" if self._confirmed else "none, so nothing is let through"
+        return "the last good policy" if self._confirmed else "none, so every statement is refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,9 @@ class ControlSource(BundleSource):
             self._receive(self._last)
 
     def _kept(self) -> str:
-        return super()._kept() if self._last is None or self._last.policies else "no policy, so nothing is let through"
+        return (
+            super()._kept() if self._last is None or self._last.policies else "no policy, so every statement is refused"
+        )
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

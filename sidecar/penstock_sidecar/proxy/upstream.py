@@ -200,7 +200,7 @@ async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
             )
         if answer != b"S":
             # More than the one byte would be read as if it came encrypted.
-            raise UpstreamError(fatal("08001", f"what answers at {server.place} is no PostgreSQL server"))
+            raise UpstreamError(fatal("08001", f"what answers at {server.place} is not a PostgreSQL server"))
         return await _encrypt(transport, context, server), True
     except BaseException:
         transport.abort()
@@ -249,7 +249,7 @@ def _refusal(fields: ErrorFields) -> ErrorFields:
             "the Secret of the Database's credentialsSecretRef has to hold a valid username and password",
         )  # fmt: skip
     if fields.sqlstate == UNSAFE:
-        return fatal(UNSAFE, f"the login at the database can't be gone on with: {fields.message}")
+        return fatal(UNSAFE, f"the gate does not log in to this database: {fields.message}")
     return fatal(fields.sqlstate, f"the database refused the connection: {fields.message}")
 
 

@@ -17,10 +17,10 @@ from penstock_sidecar.wire.startup import DirectTls, GssEncRequest, SslRequest
 # The protocol that a client has to name when it begins with TLS at once, so that no other's bytes are taken for it.
 ALPN = "postgresql"
 _MOST_REQUESTS = 2
-_REQUIRED = fatal("28000", "only encrypted connections are let through", "set sslmode=require, or verify-full")
+_REQUIRED = fatal("28000", "this gate requires an encrypted connection", "set sslmode=require, or verify-full")
 # What comes between the request and the handshake was sent by whom? It would be read as if it had come encrypted.
-_INJECTED = "unencrypted data came after a request for encryption"
-_WITHIN = "a request for encryption, and the connection is encrypted already"
+_INJECTED = "unencrypted data followed a request for encryption"
+_WITHIN = "encryption was requested, but the connection is encrypted already"
 
 
 @dataclass(frozen=True, slots=True)

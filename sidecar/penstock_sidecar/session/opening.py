@@ -69,7 +69,7 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
         return fatal("0A000", "replication connections are not supported")
     dbname = asked.pop("database", user)
     if config.dbname and dbname not in (config.dbname, config.database):
-        return fatal("3D000", f'this gate leads to database "{config.dbname}", not to "{dbname}"', "set PGDATABASE")
+        return fatal("3D000", f'this gate serves database "{config.dbname}", not "{dbname}"', "set PGDATABASE")
     options = _options(asked.pop("options", ""))
     if isinstance(options, ErrorFields):
         return options
@@ -121,7 +121,7 @@ def _options(text: str) -> dict[str, str] | ErrorFields:
     while at < len(text):
         match = _OPTION.match(text, at)
         if match is None:
-            return fatal("42501", "the startup packet's options may hold settings only", "write -c name=value")
+            return fatal("42501", "the startup parameter options may contain settings only", "write -c name=value")
         found[match[1].replace("-", "_")] = re.sub(r"\\(.)", r"\1", match[2])
         at = match.end()
     return found

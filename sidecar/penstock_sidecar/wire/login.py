@@ -76,7 +76,7 @@ class Login:
         while self.greeting is None and len(self._buffer) >= 5:
             kind, length = self._buffer[0], int.from_bytes(self._buffer[1:5], "big")
             if length < 4 or length > _LONGEST or FROM_SERVER[kind] == Look.UNKNOWN:
-                raise _refusal("08P01", "what answers there is no PostgreSQL server")
+                raise _refusal("08P01", "what answers there is not a PostgreSQL server")
             if len(self._buffer) < length + 1:
                 break
             body, self._buffer = self._buffer[5 : length + 1], self._buffer[length + 1 :]

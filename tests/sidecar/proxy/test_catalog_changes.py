@@ -182,7 +182,7 @@ class Clerk:
                 return got
             case 3:
                 got = await done(session, query("EXECUTE kept"))
-                if b"made in SQL" in got:
+                if b"created in SQL" in got:
                     await done(session, query("DEALLOCATE kept"))
                     got += await done(session, query(f"PREPARE kept AS {asks}"))
                 return got

@@ -95,8 +95,8 @@ async def test_the_audience_tells_agents_from_people(verify: Callable[..., Any])
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (lambda: "not a token", "no OIDC token"),
-        (lambda: "", "no OIDC token"),
+        (lambda: "not a token", "not an OIDC token"),
+        (lambda: "", "not an OIDC token"),
         (lambda: token(exp=int(time.time()) - 60), "has expired"),
         (lambda: token(nbf=int(time.time()) + 600), "not valid yet"),
         (lambda: token(aud="someone-else"), "not for this gate"),

@@ -112,7 +112,7 @@ def test_once_it_is_enforced_a_session_that_ran_what_is_refused_ends() -> None:
     talk.new_rules({}, "still observed")
     assert talk.session.state is State.RUNNING
     talk.observing = False
-    talk.new_rules({"SELECT 1": deny()}).client_reads_error("57P01", "enforced from now on")
+    talk.new_rules({"SELECT 1": deny()}).client_reads_error("57P01", "enforced now")
     assert talk.session.state is State.CLOSED
 
 

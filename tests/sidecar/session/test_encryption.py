@@ -47,7 +47,7 @@ def test_gssapi_is_never_spoken_and_tls_may_follow() -> None:
 @pytest.mark.parametrize("request_", [SSL, GSSENC], ids=["ssl", "gssapi"])
 def test_nothing_may_come_between_the_request_and_the_handshake(tls: Any, request_: bytes) -> None:
     one = arriving(tls).client(request_, STARTUP)
-    one.client_reads_error("08P01", "unencrypted data came after a request for encryption")
+    one.client_reads_error("08P01", "unencrypted data followed a request for encryption")
     assert one.session.state is State.CLOSED
     assert not any(isinstance(command, commands.Connect | commands.StartTls) for command in one.rest)
 
@@ -58,7 +58,7 @@ def test_a_request_may_come_in_pieces() -> None:
 
 
 def test_plain_text_is_refused_where_tls_is_required() -> None:
-    arriving("required").client(STARTUP).client_reads_error("28000", "only encrypted connections")
+    arriving("required").client(STARTUP).client_reads_error("28000", "requires an encrypted connection")
     one = arriving("optional").client(STARTUP)
     assert isinstance(one.rest[0], commands.Connect)
 
