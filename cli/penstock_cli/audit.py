@@ -181,7 +181,7 @@ def verify_command(
 
 
 def _events(source: IO[str] | Iterator[str]) -> Iterator[object]:
-    """Each line as JSON; what is none is a finding of its own and not an error."""
+    """Each line as JSON; anything else is a finding of its own and not an error."""
     for line in source:
         if not line.strip():
             continue

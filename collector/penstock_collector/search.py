@@ -326,7 +326,7 @@ def streams(connection: sqlite3.Connection, limit: int = 500) -> list[StreamRow]
     return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
 
 
-# Where an event or line stands in an export: stream, seq, and a number that tells those of one seq apart.
+# Where an event or line is in an export: stream, seq, and a number that tells those of one seq apart.
 Place: TypeAlias = tuple[str, int, int]
 _QUARANTINED = 1 << 62
 

@@ -24,7 +24,7 @@ class IdentityError(ValueError):
 
 
 def identity(names: Iterable[str]) -> Identity:
-    """The identity that one or two names come to: a workload, a principal, or a principal in a workload."""
+    """The identity that one or two names make: a workload, a principal, or a principal in a workload."""
     workload: Workload | None = None
     principal: Principal | None = None
     for name in names:

@@ -1,4 +1,4 @@
-"""What several policies come to for one identity: the combined policy that decisions are made by.
+"""The combined policy of one identity, by which decisions are made.
 
 How the resources are matched and combined is in `combine.py`; what a mask does to SQL in
 `penstock_core.sql.masking.masks`.

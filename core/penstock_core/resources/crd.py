@@ -131,7 +131,7 @@ def definitions(unsupported: Iterable[Unsupported] = UNSUPPORTED) -> dict[str, s
 
 def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
     schema = copy.deepcopy(structural(model))
-    # The API server knows what stands in the first three.
+    # The API server knows what is in the first three.
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
@@ -143,7 +143,7 @@ def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
         steps, rules = _refusal(row)
         field, holder = at(schema, steps), at(schema, steps[:-1])
         if field is None or holder is None:
-            raise LookupError(f"{row.kind} has no field {row.path}, which stands in the table of unsupported fields")
+            raise LookupError(f"{row.kind} has no field {row.path}, which is in the table of unsupported fields")
         field["description"] = f"{field['description']} Not supported yet."
         (holder if steps else field).setdefault("x-kubernetes-validations", []).extend(rules)
     complete: Schema = _without_empty_defaults(schema)

@@ -38,7 +38,7 @@ class ValidationRule:
     message: str
 
     def document(self) -> dict[str, str]:
-        """The rule as it stands in `x-kubernetes-validations`."""
+        """The rule as in `x-kubernetes-validations`."""
         return {"rule": self.cel, "message": self.message}
 
 

@@ -37,7 +37,7 @@ class Problem:
 
 
 class ResourceError(ValueError):
-    """Resources cannot be used as they are; `problems` says all that is wrong, in the order it stands in the file."""
+    """Resources cannot be used as they are; `problems` says all that is wrong, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

@@ -97,7 +97,7 @@ class Reconciler:
         return leaf
 
     async def _once(self, secret: str, make: Callable[[], dict[str, bytes]]) -> None:
-        """Make a Secret that is never made anew, also if another operator does the same at this moment."""
+        """Make a Secret once and for all, also if another operator does the same at this moment."""
         if await self._read(secret) is not None:
             return
         try:

@@ -47,7 +47,7 @@ class ResourceStatus:
     # One word for programs, and a sentence for people.
     reason: str
     message: str
-    # What else stands in the status: `pods` of a policy, `policies` of a Database.
+    # What else is in the status: `pods` of a policy, `policies` of a Database.
     counts: tuple[tuple[str, int], ...] = ()
     # Of a Database: what is in effect, to be numbered.
     digest: str = ""

@@ -70,7 +70,7 @@ def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
 def admit_intrusion(review: object, lookup: Lookup) -> Json:
     """The same for what is done to a running pod that has a sidecar: `kubectl debug`, `exec`, `attach`.
 
-    The webhook's conditions let through only what concerns the sidecar. Raises BadReview.
+    The webhook's conditions select only what concerns the sidecar. Raises BadReview.
     """
     uid, namespace, given = _opened(review)
     response: Json = {"uid": uid, "allowed": True}

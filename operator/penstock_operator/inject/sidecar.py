@@ -66,7 +66,7 @@ class DatabaseSecrets:
 
 
 def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets) -> Json:
-    """The container, to stand in initContainers."""
+    """The container, for initContainers."""
     resources = _resources(shape, wanted)
     probe = {"port": wanted.health_port, "scheme": "HTTP"}
     return {

@@ -76,7 +76,7 @@ class CatalogReader:
         self.documents: dict[str, str] = {}
         self._generation = 0
         self._last: Enquiry | None = None
-        # Of a new session with the same login, in milliseconds; 0 is none.
+        # Of a new session with the same login, in milliseconds; 0: no limit.
         self.statement_timeout = 0
         self.catalog: Catalog | None = None
 

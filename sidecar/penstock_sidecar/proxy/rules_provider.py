@@ -102,7 +102,7 @@ class RulesProvider:
 
     @property
     def default_timeout(self) -> int:
-        """The server's own statement_timeout for the gate's login, in milliseconds; 0 is none."""
+        """The server's own statement_timeout for the gate's login, in milliseconds; 0: no limit."""
         return self._reader.statement_timeout if self._reader is not None else 0
 
     def start(self) -> None:

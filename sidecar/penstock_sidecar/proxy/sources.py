@@ -77,7 +77,7 @@ class BundleKey:
 
 
 class FileSource(BundleSource):
-    """Resources in YAML files, read anew when one of them changes."""
+    """Resources in YAML files, read again when one of them changes."""
 
     def __init__(self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive) -> None:
         super().__init__(receive)

@@ -1,6 +1,6 @@
 """Connecting to the server: TCP, TLS by mode, logging in with Penstock's own credentials; and cancelling.
 
-The login's messages are `penstock_sidecar.wire.login`'s. No credential ever stands in an error or a log.
+The login's messages are `penstock_sidecar.wire.login`'s. No error or log holds a credential.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Server:
     host: str
     port: int
     tls: TlsMode
-    # A directory with the files `username` and `password`, read anew at each connect since they may be rotated; or what
+    # A directory with the files `username` and `password`, read again at each connect, as they may be rotated; or what
     # a person gave for one connection.
     credentials: Path | Credentials
     ca_file: Path | None = None

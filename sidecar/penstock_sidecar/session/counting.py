@@ -30,7 +30,7 @@ class Counted:
     name: str = ""
     # How many rows the client asked for; 0: all.
     asked: int = 0
-    # If it came as a Query: what else is due for the messages that stand in its place.
+    # If it came as a Query: what else is due for the messages that replace it.
     query: tuple[Pending, ...] = ()
     # Something that the client sent before failed, so that the server skips it.
     skipped: bool = False

@@ -36,7 +36,7 @@ class Answer:
 
 
 class Encryption:
-    """What one client and the gate have come to."""
+    """What one client and the gate have agreed on."""
 
     def __init__(self, config: ProxyConfig) -> None:
         self._config = config

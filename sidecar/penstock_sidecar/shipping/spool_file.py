@@ -29,7 +29,7 @@ _ROOM_PER_STATEMENT = 4 * 1024
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 _ENDINGS = frozenset({"outcome", "loss", "close"})
 
-# Where an event stands in a group's bytes, as one number: the lower bits are its length (far more than it may have).
+# Where an event is in a group's bytes, as one number: the lower bits are its length (far more than it may have).
 _LENGTH_BITS = 24
 
 # A statement by its session and its number in it.
@@ -282,7 +282,7 @@ def timestamp(when: datetime) -> str:
 
 
 def row_id(stream: int, seq: int) -> int:
-    """Where an event stands in the table of events."""
+    """Where an event is in the table of events."""
     return (stream << _SEQ_BITS) | seq
 
 

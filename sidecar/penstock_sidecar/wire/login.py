@@ -1,6 +1,6 @@
 """Logging in to a server, sans-I/O: its bytes in, our answers out, until it is ready for queries or refuses.
 
-Connecting and TLS come before and belong to `penstock_sidecar.proxy`. No credential ever stands in an error here.
+Connecting and TLS come before and belong to `penstock_sidecar.proxy`. No error here holds a credential.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from penstock_sidecar.wire.framing import FROM_SERVER, BrokenStreamError, Look
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.scram import MECHANISM, MECHANISM_PLUS, ScramClient, ScramError
 
-# No message of a login is long; a server that sends more is none.
+# No message of a login is long; what sends more is not a server.
 _LONGEST = 65536
 # Not the server refuses us (class 28) but we will not go on with it.
 UNSAFE = "08004"
