@@ -14,7 +14,7 @@ from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
-from penstock_sidecar.session.states import State
+from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -56,7 +56,7 @@ class ClientPipeline(ABC):
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client, at any time. Raises BrokenStreamError and MalformedError."""
-        if self._flow.state is not State.RUNNING:
+        if self._flow.state is not RUNNING:
             self._waiting.append(data)
             self.waiting += len(data)
             return
@@ -67,7 +67,7 @@ class ClientPipeline(ABC):
     def resume(self) -> None:
         """Go on after a wait, with what came meanwhile. Raises as `receive`."""
         self._work()
-        while self._waiting and self._flow.state is State.RUNNING:
+        while self._waiting and self._flow.state is RUNNING:
             data = self._waiting.pop(0)
             self.waiting -= len(data)
             self.receive(data)
@@ -83,7 +83,7 @@ class ClientPipeline(ABC):
             if flow.copying_in and spot.kind not in _WHILE_COPYING:
                 raise BrokenStreamError("a statement where COPY data is due")
             self._handle(spot)
-            if flow.state is not State.RUNNING:
+            if flow.state is not RUNNING:
                 break
         else:
             self._forward(len(self._chunk))
@@ -94,7 +94,7 @@ class ClientPipeline(ABC):
     def flush(self) -> None:
         """Have the server answer what was sent: now, or when the message that is passing has gone through."""
         # Where messages wait, what was sent ends with one.
-        self._flush_due = self._flow.state is State.RUNNING and self._scanner.passing
+        self._flush_due = self._flow.state is RUNNING and self._scanner.passing
         if not self._flush_due:
             self._flow.to_server.append(messages.FLUSH)
 
@@ -324,7 +324,7 @@ class ClientPipeline(ABC):
         flow.enter(State.RUNNING)
         if counted is not None and counted.query and not counted.skipped:
             self._end_query(counted.pending)
-        if flow.state is State.RUNNING:
+        if flow.state is RUNNING:
             self.resume()
 
     # Changes of the catalog: `changes.py`.
@@ -375,9 +375,9 @@ class ClientPipeline(ABC):
             self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
-        if self._flow.state is State.RUNNING:
+        if self._flow.state is RUNNING:
             self.resume()
-        if self._flow.state is State.RUNNING:
+        if self._flow.state is RUNNING:
             self._flush_for_others()
 
 

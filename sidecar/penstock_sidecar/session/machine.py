@@ -8,7 +8,7 @@ are arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import TypeVarTuple
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import refusals
@@ -20,13 +20,14 @@ from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.running import Running
-from penstock_sidecar.session.states import TABLE, Event, IllegalEventError, State
+from penstock_sidecar.session.states import CLOSED, TABLE, Event, IllegalEventError, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.login import Greeting
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
-_P = ParamSpec("_P")
+_Arguments = TypeVarTuple("_Arguments")
+_CLIENT_BYTES, _SERVER_BYTES = Event.CLIENT_BYTES, Event.SERVER_BYTES
 
 
 class Session:
@@ -93,13 +94,11 @@ class Session:
     def client_bytes(self, data: bytes) -> list[Command]:
         """The client sent something."""
         running = self._running
-        return self._step(
-            Event.CLIENT_BYTES, self._beginning.receive if running is None else running.client_bytes, data
-        )
+        return self._step(_CLIENT_BYTES, self._beginning.receive if running is None else running.receive, data)
 
     def server_bytes(self, data: bytes) -> list[Command]:
         """The server sent something."""
-        return self._at_server(Event.SERVER_BYTES, Running.server_bytes, data)
+        return self._at_server(_SERVER_BYTES, Running.server_bytes, data)
 
     def client_closed(self) -> list[Command]:
         """The client is gone; so is the server's side at once, and with it any open transaction."""
@@ -180,27 +179,27 @@ class Session:
 
     # Obeying the table.
 
-    def _step(self, event: Event, action: Callable[_P, None], *arguments: _P.args, **named: _P.kwargs) -> list[Command]:
+    def _step(self, event: Event, action: Callable[[*_Arguments], None], *arguments: *_Arguments) -> list[Command]:
         progress = self._progress
         progress.happens(event)
-        if progress.state is State.CLOSED:
+        if progress.state is CLOSED:
             return []
         try:
-            action(*arguments, **named)
+            action(*arguments)
         except (BrokenStreamError, MalformedError) as error:
             self._end(refusals.fatal("08P01", f"protocol violation: {error}"), f"protocol violation: {error}")
         progress = self._progress
-        if progress.state is State.CLOSED and self._running is not None:
+        if progress.state is CLOSED and self._running is not None:
             self._running.wind_up()
         progress.check()
         return progress.take()
 
     def _at_server(
-        self, event: Event, action: Callable[Concatenate[Running, _P], None], *arguments: _P.args, **named: _P.kwargs
+        self, event: Event, action: Callable[[Running, *_Arguments], None], *arguments: *_Arguments
     ) -> list[Command]:
         """An event of a session that has a server, or had one."""
         if self._running is not None:
-            return self._step(event, action, self._running, *arguments, **named)
+            return self._step(event, action, self._running, *arguments)
         self._progress.happens(event)
         return []
 

@@ -14,8 +14,9 @@ class Progress:
     """The state of one session, changed by `enter` alone."""
 
     def __init__(self, state: State = State.OPENING) -> None:
-        # For others to read.
+        # For others to read; and what may happen in it.
         self.state = state
+        self._events = TABLE[state]
         self._event: Event | None = None
         self._before = state
         self._followers: set[State] = set()
@@ -25,7 +26,7 @@ class Progress:
 
     def happens(self, event: Event) -> None:
         """It is reported by the runtime. Raises IllegalEventError where it can't happen in this state."""
-        followers = TABLE[self.state].get(event)
+        followers = self._events.get(event)
         if followers is None:
             raise IllegalEventError(f"{event} can't happen while {self.state}")
         self._event, self._before, self._followers = event, self.state, followers
@@ -34,7 +35,7 @@ class Progress:
         """Take a step, to another state or back. Raises IllegalEventError where the table lacks it."""
         if self.state is State.CLOSED and state is not State.CLOSED:
             raise IllegalEventError(f"{self._event} leads from the end to {state}")
-        self.state = state
+        self.state, self._events = state, TABLE[state]
         self.check()
 
     def check(self) -> None:

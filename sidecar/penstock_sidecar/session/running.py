@@ -10,7 +10,7 @@ from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, SessionRules
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.server_side import ServerSide
-from penstock_sidecar.session.states import State
+from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -27,13 +27,15 @@ class Running:
     def __init__(self, flow: Flow, nobody: str, statement_limit: int) -> None:
         self.flow = flow
         self.client = ClientSide(flow, nobody, statement_limit)
+        # What the client sends.
+        self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
 
     @property
     def client_waits(self) -> bool:
         """Whether the client's bytes can't be dealt with now, so that no more should be read."""
         flow = self.flow
-        if flow.state is State.RUNNING:
+        if flow.state is RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
         if flow.state in (State.COUNTING, State.SETTLING, State.CHANGING):
             # That may take long, and a client that goes must be noticed.
@@ -44,13 +46,9 @@ class Running:
     def flows(self) -> bool:
         """Whether whatever comes from either side can be dealt with at once, as it nearly always can."""
         flow = self.flow
-        return flow.state is State.RUNNING and len(flow.queue) <= _MOST_IN_FLIGHT and not self.server.holding
+        return flow.state is RUNNING and len(flow.queue) <= _MOST_IN_FLIGHT and not self.server.holding
 
     # Events; each method is one, as the runtime reports it. Those of the client raise as `ClientSide.receive`.
-
-    def client_bytes(self, data: bytes) -> None:
-        """The client sent something."""
-        self.client.receive(data)
 
     def server_bytes(self, data: bytes) -> None:
         """The server sent something."""
@@ -143,6 +141,8 @@ class Running:
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""
         flow, client = self.flow, self.client
+        if flow.state is RUNNING:
+            return
         counted = flow.state is State.COUNTING and not flow.counting
         try:
             if counted or (flow.state is State.SETTLING and flow.settled):

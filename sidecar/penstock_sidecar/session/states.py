@@ -40,6 +40,10 @@ class State(StrEnum):
     __hash__ = str.__hash__
 
 
+# For what is asked for each message: a look-up in an enumeration takes ten times as long as one in a module.
+RUNNING, CLOSED = State.RUNNING, State.CLOSED
+
+
 class Event(StrEnum):
     """What can happen to a session."""
 
