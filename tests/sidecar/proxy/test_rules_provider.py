@@ -81,8 +81,8 @@ async def test_a_change_of_the_schema_through_the_gate_is_seen(start: Start, sho
 async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
     start: Start, shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = (await start(shop)).proxy.gate
-    await gate.refresh_catalog()
+    provider = (await start(shop)).proxy.rules_provider
+    await provider.refresh_catalog()
     readings = 0
 
     async def read() -> bool:
@@ -90,10 +90,10 @@ async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
         readings += 1
         return False
 
-    monkeypatch.setattr(gate._reader, "read", read)
+    monkeypatch.setattr(provider._reader, "read", read)
     # The task is done when the next one begins; that it is has not been told yet.
-    gate._begin_reading()
-    asking = asyncio.create_task(gate.refresh_catalog())
+    provider._begin_reading()
+    asking = asyncio.create_task(provider.refresh_catalog())
     await asyncio.wait_for(asking, 5)
     assert readings == 2
 
