@@ -13,7 +13,7 @@ import click
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="PENSTOCK_CONFIG",
-    help="A directory with proxy.yaml; without it, environment variables PENSTOCK_… say everything.",
+    help="A directory with proxy.yaml; without it, all settings come from environment variables PENSTOCK_…",
 )
 def command(directory: Path | None) -> None:
     """Run the gate in front of PostgreSQL, as a sidecar or stand-alone, until SIGTERM."""
