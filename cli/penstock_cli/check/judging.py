@@ -1,4 +1,4 @@
-"""What would become of statements by one identity: the gate's own decision, with the masks' rules and plain verdicts.
+"""How statements by one identity would be handled: the gate's own decision, with the masks' rules and plain verdicts.
 
 Deciding is `penstock_core.sql.governor`'s, showing `view.py`'s.
 """
