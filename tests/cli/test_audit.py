@@ -271,7 +271,7 @@ def test_a_token_file_or_url_that_cannot_be_used(name: str, desk: Desk) -> None:
 
 def test_no_url_is_a_usage_error() -> None:
     result = CliRunner().invoke(command, ["search"], env={"PENSTOCK_COLLECTOR_URL": ""})
-    assert (result.exit_code, "say where the collector is" in result.output) == (2, True)
+    assert (result.exit_code, "give the collector's URL" in result.output) == (2, True)
 
 
 def test_a_bad_filter_is_said_by_the_collector(desk: Desk) -> None:
