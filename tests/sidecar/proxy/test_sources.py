@@ -138,7 +138,7 @@ class Control:
 
 @pytest.fixture
 async def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Control]:
-    monkeypatch.setattr(sources, "_LONGEST_DELAY", 0.2)
+    monkeypatch.setattr(sources, "_FIRST_DELAY", 0.02)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
