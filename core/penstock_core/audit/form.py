@@ -31,9 +31,9 @@ class Form:
         self._stream: str | None = None
         self._texts = ("", "")
 
-    def body(self, **varying: int | str) -> Body:
+    def body(self, **varying: int | str) -> EventBody:
         """A body of this form. Give all fields that vary."""
-        body = Body(self._constant)
+        body = EventBody(self._constant)
         body.update(varying)
         body.form = self
         return body
@@ -81,7 +81,7 @@ class Form:
         return "{" + "".join(f"{text}," for text in before), ",".join(after) + "}"
 
 
-class Body(dict[str, Any]):
+class EventBody(dict[str, Any]):
     """The body of an event as any other, which knows its form. Not to be changed."""
 
     __slots__ = ("form",)
