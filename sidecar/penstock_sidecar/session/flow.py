@@ -120,7 +120,8 @@ class Flow:
         """Record a statement's intent."""
         self._numbers += 1
         if self.evidence is not None:
-            self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
+            recorded = self.kept.recorded(decision, self)
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
         return Running(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: Running, result: Result, size: int = 0) -> None:
