@@ -199,10 +199,10 @@ class ClientSide(CatalogChanges):
         self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     def _execute(self, spot: Spot) -> None:
-        name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
+        name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
         portal = flow.portals.get(name)
-        pending = Pending(AnswerKind.EXECUTE)
+        pending = Pending(AnswerKind.EXECUTE, asked=asked)
         if portal is None:
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))

@@ -117,7 +117,8 @@ class Flow(Progress):
         """Record a statement's intent."""
         self._numbers += 1
         if self.evidence is not None:
-            self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
+            recorded = self.sql_prepared.recorded(decision, self)
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:

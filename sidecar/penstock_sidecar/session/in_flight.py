@@ -75,6 +75,8 @@ class Pending:
     drops: StatementRun | None = None
     # It may change the search_path.
     moves_path: bool = False
+    # How many rows an Execute asks for; 0: all.
+    asked: int = 0
 
 
 @dataclass(slots=True)

@@ -337,14 +337,18 @@ class ServerSide:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
         if flow.queue and flow.queue[0].kind is AnswerKind.EXECUTE:
-            counted = flow.counted
-            if spot.kind == ord("s") and counted is not None and flow.queue[0] is counted.pending:
+            counted, suspended = flow.counted, spot.kind == ord("s")
+            if suspended and counted is not None and flow.queue[0] is counted.pending:
                 asks = counted.suspended(self._nobody)
                 if asks:
                     flow.to_server.append(asks)
                     return b""
+                suspended = False
             head = flow.pop()
             if head.running is not None:
+                if suspended:
+                    # It stops at as many rows as were asked for, and does not say how many that were.
+                    head.running.rows += head.asked
                 flow.finish(head.running, "ok", self._size(spot.end))
         return None
 

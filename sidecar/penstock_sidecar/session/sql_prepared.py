@@ -8,7 +8,7 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
@@ -16,6 +16,8 @@ from penstock_sidecar.session.in_flight import Portal, PreparedStatement
 
 # Texts that were sent under one name, of which it is not known which the server took.
 _MOST_TEXTS = 8
+# The verbs of what makes them.
+_MAKING = frozenset({"prepare", "declare"})
 
 
 class Deciding(Protocol):
@@ -63,6 +65,8 @@ class SqlPrepared:
         self._cursors: dict[str, list[_Made]] = {}
         # Cursors that outlive their transaction.
         self._holding: set[str] = set()
+        # What was put on record last: the decision about a text, those about what it ran, and what both came to.
+        self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
     def prepared(self, name: str) -> bool:
         """Whether there may be a prepared statement of that name."""
@@ -104,6 +108,23 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def recorded(self, decision: Decision, session: Deciding) -> Decision:
+        """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs."""
+        if not (decision.executes or decision.fetches):
+            return decision
+        ran = tuple(one.decision for found in self._run(decision, session) for one in found or ())
+        last = self._recorded
+        if last is None or last[0] is not decision or list(map(id, last[1])) != list(map(id, ran)):
+            verbs = (verb for one in ran for verb in one.verbs if verb not in _MAKING)
+            told = replace(
+                decision,
+                verbs=(*decision.verbs, *verbs),
+                relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
+                masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+            )
+            last = self._recorded = decision, ran, told
+        return last[2]
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""

@@ -85,6 +85,10 @@ CREATE TABLE nested (id int, who staff, tags text[], doc jsonb, email text);
 CREATE SCHEMA other;
 CREATE TABLE other.users (id int PRIMARY KEY, email text, plain text);
 CREATE SEQUENCE counter;
+-- A masked column that a sequence numbers, which stands at its latest value.
+CREATE TABLE numbered (id int PRIMARY KEY, salary int GENERATED ALWAYS AS IDENTITY, note text);
+CREATE FUNCTION number() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.numbered_salary_seq') $$;
+CREATE FUNCTION number_of(text) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval($1::regclass) $$;
 
 -- Code of the database's own.
 CREATE FUNCTION peek(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM public.users WHERE id = $1';

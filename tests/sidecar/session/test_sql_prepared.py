@@ -157,3 +157,30 @@ def test_names_of_temporary_tables_are_handed_to_the_decider() -> None:
     does(one, drop.text, "DISCARD TEMP")
     does(one, "SELECT 1", "SELECT 1")
     assert one.book.temporary == frozenset()
+
+
+def test_what_is_run_by_its_name_is_on_record_with_what_it_reads_and_does() -> None:
+    about = {"relations": ("public.people",), "masked": ("public.people.email",)}
+    kept = {
+        one.text: replace(one, verbs=verbs, **about)  # type: ignore[arg-type]  # they are of these types
+        for one, verbs in ((PREPARE, ("prepare", "delete")), (DECLARE, ("declare", "select")))
+    }
+    runs = {one.text: replace(one, verbs=verbs) for one, verbs in ((EXECUTE, ("execute",)), (FETCH, ("fetch",)))}
+    parsed = replace(allow("SELECT email"), verbs=("select",), relations=("public.letters",))
+    one = Conversation(KNOWN | kept | runs | {parsed.text: parsed})
+    one.client(parse("q", parsed.text), sync()).server(PARSED, READY)
+    one.book.entries['EXECUTE "q"'] = replace(allow('EXECUTE "q"', executes=("q",)), verbs=("execute",))
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    for text, tag in (
+        (PREPARE.text, "PREPARE"), (DECLARE.text, "DECLARE CURSOR"),
+        (EXECUTE.text, "DELETE 1"), (EXECUTE.text, "DELETE 1"), (FETCH.text, "FETCH 1"), ('EXECUTE "q"', "SELECT 1"),
+    ):  # fmt: skip
+        does(one, text, tag, READY_IN)
+    found = [(event["verbs"], event["relations"], event["masked"]) for event in one.events if event["kind"] == "intent"]
+    executed = (["execute", "delete"], ["public.people"], ["public.people.email"])
+    assert found[-4:] == [
+        executed,
+        executed,
+        (["fetch", "select"], ["public.people"], ["public.people.email"]),
+        (["execute", "select"], ["public.letters"], []),
+    ]

@@ -20,6 +20,7 @@ from penstock_core.sql.allowlists.functions import (
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
+from penstock_core.sql.authorize.sequences import unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
@@ -61,6 +62,8 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.form != "definition":
         _verb_of(authorizer, names)
+    if names[-1] in NUMBERING:
+        unmasked_sequence(authorizer, use)
     pinned = _qualified(authorizer, names)
     if use.node is not None and pinned != names:
         authorizer.found.edits.set(use.node, "funcname", strings(*pinned))

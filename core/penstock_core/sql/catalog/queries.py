@@ -291,8 +291,9 @@ WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
 """
 
 # Functions whose code may change the catalog: by its own words, by naming such a function, or because nothing is known
-# of its language. Of those in C, an extension's are taken for harmless. Whether one runs without being named (views,
-# operators, defaults, other functions' parsed bodies), and whether it does as a trigger.
+# of its language. Of those in C, an extension's are taken for harmless, and those that the server makes with a range
+# type. Whether one runs without being named (views, operators, defaults, other functions' parsed bodies), and whether
+# it does as a trigger.
 _CHANGING = """
 WITH RECURSIVE code AS (
     SELECT p.oid, p.proname, p.prosrc,
@@ -301,7 +302,8 @@ WITH RECURSIVE code AS (
                WHEN 'sql' THEN p.prosrc ~* 'WORDS'
                    OR regexp_replace(p.prosrc, '\\m(insert|merge)\\s+into\\M', '', 'gi') ~* '\\minto\\M'
                ELSE NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-                                                          AND m.deptype = 'e') END AS direct
+                                AND (m.deptype = 'e' OR (m.deptype = 'i' AND m.refclassid = 'pg_type'::regclass)))
+           END AS direct
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.oid >= 16384 AND p.prokind <> 'a'
 ), mention AS (

@@ -90,6 +90,11 @@ class Governed:
         return frozenset((schema, name) for schema, name, _ in self.columns)
 
     @cached_property
+    def sequences(self) -> frozenset[RelationName]:
+        """The sequences that number masked columns."""
+        return frozenset(key for key in self._relations if self.catalog.relations[key].kind == "S")
+
+    @cached_property
     def named(self) -> dict[str, tuple[Relation, ...]]:
         """Every relation by its bare name."""
         found: dict[str, tuple[Relation, ...]] = {}

@@ -101,6 +101,9 @@ OWN = {
     "emptied": "CREATE TEMP TABLE own AS SELECT 1 AS x; TRUNCATE own; SELECT count(*) FROM own",
     "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email);"
     " ANALYZE own; TABLE own",
+    "given another column": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; ALTER TABLE own ADD COLUMN x int"
+    " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
+    " USING x || '!'; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",

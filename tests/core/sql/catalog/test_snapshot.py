@@ -26,6 +26,7 @@ CREATE FUNCTION public.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE VIEW public.w AS SELECT public.f(id) AS one FROM sales.o;
 CREATE FUNCTION public.tg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER t BEFORE INSERT ON sales.o FOR EACH ROW EXECUTE FUNCTION public.tg();
+CREATE TYPE public.span AS RANGE (subtype = int);
 CREATE OPERATOR public.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
 """
 
@@ -105,10 +106,16 @@ def test_a_views_reads_and_sources_are_known(catalog: Catalog) -> None:
 def test_code_of_the_users_own_is_known(catalog: Catalog) -> None:
     assert catalog.relations["public", "w"].calls == ("public.f",)
     assert catalog.relations["sales", "o"].has_triggers
-    assert catalog.user_functions == {"f": ("public",), "tg": ("public",)}
+    assert catalog.user_functions == dict.fromkeys(("f", "tg", "span", "span_multirange"), ("public",))
     assert catalog.user_operators == {"==="}
     assert catalog.user_types["mood"] == ("public",)
     assert ("public", "mood") in catalog.safe_types
     assert catalog.search_path == ("public",)
     assert catalog.server_version >= 160000
     assert catalog.generation == 7
+
+
+def test_the_functions_of_a_range_type_change_no_catalog(catalog: Catalog) -> None:
+    assert not catalog.changing_functions
+    assert not catalog.reads_change
+    assert not catalog.writes_change
