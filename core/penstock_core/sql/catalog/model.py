@@ -117,6 +117,10 @@ class Cascade:
     changes: frozenset[str] = frozenset()
 
 
+# The language of the functions that the server makes with each range type.
+RANGE_CONSTRUCTOR = "range constructor"
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One parameter of a function: in, out or both (pg_proc.proargmodes), its name (may be empty) and type."""
