@@ -34,7 +34,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|create|drop|alter|truncate|refresh|cluster|reindex|vacuum|analyze|copy\s+\S+\s+from"
-    r"|copy\s+\S+\s*\([^)]*\)\s+from|grant|revoke|comment|reassign|setval|nextval|into)\b",
+    r"|copy\s+\S+\s*\([^)]*\)\s+from|grant|revoke|comment|reassign|setval|nextval|into|lock)\b",
     re.IGNORECASE,
 )
 _TRANSACTION = re.compile(

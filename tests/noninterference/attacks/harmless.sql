@@ -58,6 +58,7 @@ SET LOCAL work_mem = '8MB';
 
 SET work_mem = '8MB';
 
+-- as: maker
 ANALYZE plain;
 
 LISTEN jobs;
@@ -120,6 +121,9 @@ REFRESH MATERIALIZED VIEW fresh;
 SELECT * FROM fresh ORDER BY tenant;
 
 SELECT d + 1, m, s FROM with_domain ORDER BY id;
+
+-- a range type of the database's own, its constructor and its multirange
+SELECT id, span(1, 3) && s, span_multirange(s) @> 2, '{[1,4)}'::span_multirange FROM with_domain ORDER BY id;
 
 SELECT id, note FROM own_rows ORDER BY id;
 
