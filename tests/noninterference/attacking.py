@@ -83,8 +83,8 @@ def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
     if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
         twins.reset()
     tally.count(PART, twins.version, "leaked" if unrecorded else verdict.outcome)
-    if verdict.outcome in ("leaked", "unstable"):
-        # The attacks themselves leave nothing to chance.
+    if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.varies):
+        # The attacks themselves leave nothing to chance, unless they say so.
         tally.find(Finding("leaked", PART, scene.title, verdict.said, verdict.why, twins.version, mode))
     if scene.kind == WIRE and (unlike := _unlike_the_server(twins, scene, verdict.steps)):
         tally.find(Finding("useless", PART, scene.title, *unlike, twins.version, mode))
