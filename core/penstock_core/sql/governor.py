@@ -105,6 +105,11 @@ class Governor:
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
+    def hears(self, channel: str) -> bool:
+        """Whether the identity may be told what is sent to a channel, whenever and by whatever it began to listen."""
+        judge = self._enforced
+        return judge is None or not judge.governed.masked or channel in judge.governed.policies.allow_channels
+
     def _decide(self, question: _Question) -> Decision:
         text = question[0]
         if self._enforced is None and self._observed is None:

@@ -140,6 +140,10 @@ class Decider(Protocol):
         """Whether an error may name these: nothing of them is masked."""
         ...
 
+    def hears(self, channel: str) -> bool:
+        """Whether what is sent to a channel may pass."""
+        ...
+
 
 class Trail(Protocol):
     """What a session may know of the audit trail at any moment."""

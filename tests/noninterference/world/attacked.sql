@@ -124,6 +124,12 @@ CREATE TABLE with_pair (id int, p pair);
 CREATE TABLE with_domain (id int, d positive, m mood, s span);
 CREATE FUNCTION users_of(int) RETURNS SETOF users LANGUAGE sql STABLE AS 'SELECT * FROM public.users WHERE tenant = $1';
 
+CREATE TABLE told (id int PRIMARY KEY, email text, note text);
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_notify('changes', NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON told FOR EACH ROW EXECUTE FUNCTION tell();
+CREATE FUNCTION overhear() RETURNS void LANGUAGE plpgsql AS 'BEGIN LISTEN changes; END';
+
 ALTER TABLE walled ENABLE ROW LEVEL SECURITY;
 ALTER TABLE walled FORCE ROW LEVEL SECURITY;
 CREATE POLICY wall ON walled USING (id IN (SELECT id FROM staff WHERE salary > 500)) WITH CHECK (true);

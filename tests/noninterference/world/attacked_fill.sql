@@ -43,6 +43,7 @@ INSERT INTO dropped SELECT i, substr(md5('{seed}d' || i), 1, {length}), 'n' FROM
 INSERT INTO nested SELECT i, (i, 1, 500, 'ssn', 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO other.users SELECT i, substr(md5('{seed}o' || i), 1, {length}), 'plain' FROM generate_series(1, 5) i;
 INSERT INTO stamped SELECT i, 's', i FROM generate_series(1, 5) i;
+INSERT INTO told SELECT i, substr(md5('{seed}t' || i), 1, {length}), 'n' FROM generate_series(1, 5) i;
 INSERT INTO spied SELECT i, 's' FROM generate_series(1, 5) i;
 INSERT INTO with_pair VALUES (1, (1, 'x')), (2, (2, 'y'));
 INSERT INTO with_domain VALUES (1, 1, 'calm', '[1,3)'), (2, 2, 'cross', '[2,5)');

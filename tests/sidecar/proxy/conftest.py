@@ -76,6 +76,9 @@ class Script:
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return "governed" not in table
 
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
+
 
 def _returns(text: str, verb: str) -> bool:
     silent = ("begin", "commit", "rollback", "savepoint", "set", "deallocate", "discard", "declare", "copy", "")

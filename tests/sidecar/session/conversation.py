@@ -81,6 +81,9 @@ class Book:
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return table == "open"
 
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
+
 
 @dataclass
 class Trail:

@@ -160,6 +160,16 @@ def _reads_masked(authorizer: Authorizer, statement: ast.Node) -> None:
     authorizer.found.touched = True
 
 
+def _masked_listen(authorizer: Authorizer, statement: ast.ListenStmt) -> None:
+    """Messages of others' come as they were sent, those of triggers about rows of masked columns included."""
+    channel = statement.conditionname or ""
+    if channel not in authorizer.governed.policies.allow_channels:
+        raise refused(
+            f"LISTEN {channel} is not allowed where columns are masked: what is sent there may hold what is masked",
+            "have a policy list the channel in allowChannels, or poll a table",
+        )
+
+
 def _masked_explain(authorizer: Authorizer, statement: ast.ExplainStmt) -> None:
     if authorizer.found.touched:
         raise refused(
@@ -207,6 +217,7 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.TruncateStmt: _masked_truncate,
     ast.LockStmt: _lock,
     ast.NotifyStmt: _nothing_more,
+    ast.ListenStmt: _masked_listen,
     ast.IndexStmt: plain_changes.masked_index,
     ast.AlterTableStmt: plain_changes.masked_alter,
     ast.VacuumStmt: plain_changes.masked_analyze,
