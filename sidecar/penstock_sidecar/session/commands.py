@@ -133,7 +133,12 @@ class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
     ) -> Decision: ...
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:

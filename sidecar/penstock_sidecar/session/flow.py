@@ -52,7 +52,7 @@ class Flow:
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
-        self.temporary = TemporaryTables()
+        self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
         self.statements: dict[str, Statement] = {}
         self.portals: dict[str, Portal] = {}
@@ -160,8 +160,9 @@ class Flow:
         decision = head.decision if head.kind in (Kind.QUERY, Kind.EXECUTE) else None
         if head.moves_path:
             self.path.answered(decision)
+            self.temporary.path_changed()
         if decision is not None:
-            if decision.temporary:
+            if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
             if _lasts(decision):
                 self.left_for_commit = True
@@ -243,7 +244,9 @@ class Flow:
         """What becomes of a text in this session, as it stands, with parameters of these types."""
         # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
         path = None if self.altered and self.rules.masked else self.path.now
-        return self.rules.decider.decide(text, path, self.temporary.names, types)
+        own = self.temporary
+        made = own.made_by_schema if self.path.moving else own.made_here
+        return self.rules.decider.decide(text, path, own.names, types, made)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
@@ -272,9 +275,12 @@ class Flow:
     def alter(self) -> None:
         """What may change the catalog is being sent."""
         if not self.altered and self.rules.masked:
-            # What was decided before is decided again.
-            self.epoch += 1
+            self._renew()
         self.altered = True
+
+    def _renew(self) -> None:
+        """What was decided before is decided again."""
+        self.epoch += 1
 
     def commits(self, pending: Pending) -> None:
         """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""

@@ -120,6 +120,21 @@ CREATE MATERIALIZED VIEW fresh AS SELECT tenant, count(*) AS n FROM plain GROUP 
 REFRESH MATERIALIZED VIEW fresh;
 SELECT * FROM fresh ORDER BY tenant;
 
+-- a migration, in one text
+-- as: maker
+-- simple
+CREATE TABLE public.fresh (id bigserial PRIMARY KEY, note text NOT NULL); CREATE INDEX fresh_note ON public.fresh (note); INSERT INTO public.fresh (note) SELECT note FROM plain; CREATE VIEW notes AS SELECT note FROM public.fresh; SELECT count(*) FROM notes;
+
+-- dbt's model: filled from a masked table, renamed, indexed, looked at
+-- as: maker
+CREATE TABLE public.fresh__tmp AS SELECT id, email, tenant FROM users WHERE id < 5;
+ALTER TABLE public.fresh__tmp RENAME TO fresh;
+CREATE INDEX ON public.fresh (tenant);
+COMMENT ON TABLE public.fresh IS 'x';
+ANALYZE public.fresh;
+SELECT id, email FROM public.fresh ORDER BY id;
+DROP TABLE public.fresh;
+
 SELECT d + 1, m, s FROM with_domain ORDER BY id;
 
 -- a range type of the database's own, its constructor and its multirange

@@ -57,8 +57,9 @@ class Script:
     limit: Limit | None = None
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]

@@ -73,9 +73,10 @@ class Book:
     entries: dict[str, Decision] = field(default_factory=dict)
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
-        self.path, self.temporary, self.types = search_path, temporary, types
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
+        self.path, self.temporary, self.types, self.made = search_path, temporary, types, made
         return self.entries.get(text) or allow(text)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:

@@ -155,6 +155,60 @@ def test_a_rollback_brings_back_what_its_transaction_dropped() -> None:
         assert now(one) == frozenset()
 
 
+MADE = allow("CREATE TABLE n (a int)", makes=frozenset({("", "n"), ("app", "m")}), writes=True)
+UNMADE = allow("DROP TABLE n", unmakes=frozenset({("", "n")}), writes=True)
+NEITHER: frozenset[tuple[str, str]] = frozenset()
+
+
+def making() -> Conversation:
+    """A session whose open transaction made something."""
+    one = Conversation(KNOWN | {one.text: one for one in (MADE, UNMADE)})
+    settled(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(query(MADE.text), query("SELECT 1")).reaches_server(query(MADE.text))
+    one.server(complete("CREATE TABLE"), READY_IN).reaches_server(query("SELECT 1"))
+    assert one.book.made == MADE.makes
+    one.server(complete("SELECT 1"), READY_IN)
+    return one
+
+
+def made(one: Conversation) -> frozenset[tuple[str, str]]:
+    now(one)
+    return one.book.made
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_what_a_transaction_made_is_its_own_until_it_ends(end: str) -> None:
+    one = making()
+    before = one.session._flow.epoch
+    settled(one, end, end)
+    assert made(one) == NEITHER
+    assert one.session._flow.epoch > before, "what was decided by it is decided again"
+
+
+def test_what_a_transaction_made_is_forgotten_where_it_may_be_gone() -> None:
+    one = making()
+    settled(one, UNMADE.text, "DROP TABLE", READY_IN)
+    assert made(one) == {("app", "m")}
+    one = making()
+    settled(one, "ROLLBACK TO s", "ROLLBACK", READY_IN)
+    assert made(one) == NEITHER
+
+
+def test_what_was_not_made_is_not_there() -> None:
+    one = Conversation({MADE.text: MADE})
+    settled(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(query(MADE.text)).server(error("42P07"), READY_FAILED)
+    assert made(one) == NEITHER
+
+
+def test_under_another_path_only_names_with_schemas_mean_what_was_made() -> None:
+    one = making()
+    one.client(query(PATH.text), query("SELECT 1"))
+    assert one.book.made == {("app", "m")}
+    one.server(complete("SET"), path_is("b"), READY_IN, complete("SELECT 1"), READY_IN)
+    assert made(one) == {("app", "m")}
+
+
 def test_a_discard_that_fails_drops_nothing() -> None:
     one = talk()
     settled(one, TEMPORARY.text, "CREATE TABLE")

@@ -254,6 +254,8 @@ def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """The same; and no code of the database's own runs by it."""
     without_event_triggers(authorizer)
     unmasked_table(authorizer, created)
+    if created.certainly and created.item is not None:
+        authorizer.made.add((created.item.schemaname or "", created.item.relname or ""))
 
 
 def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
