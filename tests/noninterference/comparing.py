@@ -17,8 +17,9 @@ from tests.noninterference.twins import Twin, Twins
 from penstock_sidecar.wire import messages
 
 Outcome = Literal["equal", "refused", "leaked", "unstable"]
-# How often twins are asked that differ from themselves.
+# How often twins are asked that differ from themselves, and where it may be chance that they never meet.
 _ROUNDS = 5
+_MANY_ROUNDS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,17 @@ def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[
             if words := refused(step.answer):
                 return Verdict("refused", words, step.said, steps)
         return Verdict("equal", steps=steps)
-    rounds = _rounds(compared, lambda: _compared(again(), unordered=unordered))
+
+    def ask() -> list[list[Step]]:
+        return _compared(again(), unordered=unordered)
+
+    rounds = _rounds(compared, ask)
     if len(rounds) < 2:
         return Verdict("unstable", "ran out of time", steps=steps)
-    found = _first_difference(noise.still(rounds)) or noise.parted(rounds)
+    found = _first_difference(noise.still(rounds))
+    if not found and noise.parted(rounds):
+        rounds += [one for one in (ask() for _ in range(_MANY_ROUNDS - len(rounds))) if not _ran_out(one)]
+        found = noise.parted(rounds)
     if found:
         return Verdict("leaked", found[1], found[0], steps)
     return Verdict("unstable", "differs from itself", steps=steps)

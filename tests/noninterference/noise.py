@@ -93,8 +93,8 @@ def _value(step: Step, at: int, column: int) -> object:
 
 
 def _never_meet(seen: Sequence[Sequence[object]]) -> bool:
-    """Whether one of them repeats itself, and yet has nothing in common with another."""
-    repeats = any(len(set(values)) < len(values) for values in seen)
+    """Whether one of them mostly repeats itself, and yet has nothing in common with another."""
+    repeats = any(2 * len(set(values)) <= len(values) for values in seen)
     return repeats and any(set(seen[0]).isdisjoint(values) for values in seen[1:])
 
 

@@ -86,6 +86,10 @@ def test_noise_on_one_twin_does_not_hide_what_the_other_always_says() -> None:
     one, two, three = ([row("1")] * n for n in (1, 2, 3))
     assert verdict([one, three], [two, three]).outcome == "leaked"
     assert verdict([[error("a")], [row("1")]], [[row("1")], [error("a")]]).outcome == "unstable"
+    # A die that by chance showed others to one than to the other at first.
+    dice = [[[row(mine)], [row(theirs)]] for mine, theirs in zip("1121133", "4545446", strict=True)]
+    dice += [[[row(str(1 + n % 6))], [row(str(1 + n % 5))]] for n in range(33)]
+    assert verdict(*dice).outcome == "unstable"
 
 
 def test_a_statement_that_ran_out_of_time_proves_nothing() -> None:

@@ -93,7 +93,7 @@ class ClientSide(Changes):
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
         replaced = flow.statements.get(name)
-        made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
+        made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
         flow.statements[name] = made
         pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
         pending.makes = made
@@ -150,7 +150,7 @@ class ClientSide(Changes):
             pending.expected = refusals.UNDEFINED_STATEMENT
             self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
             return
-        statement.decision, statement.epoch = decision, flow.epoch
+        statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
         portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
         flow.portals[head.portal] = pending.opens = portal
@@ -165,7 +165,7 @@ class ClientSide(Changes):
             return None
         text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
-        return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text, path=flow.path.now)
 
     def _decide_bound(self, spot: Spot, statement: Statement) -> Decision | None:
         """What becomes of a statement that is to be bound; None: that has to wait for a fresh catalog."""
@@ -173,7 +173,8 @@ class ClientSide(Changes):
         admitted = self._admit(spot, decision)
         if admitted is not decision:
             return admitted
-        if statement.epoch != flow.epoch or decision.executes:
+        # The server finds anew what names mean, under the path of now.
+        if (statement.epoch, statement.path) != (flow.epoch, flow.path.now) or decision.executes:
             decision = flow.decide(statement.text, statement.types)
             if flow.runs_stale_object(decision):
                 return refusals.STALE_SQL_OBJECT

@@ -150,7 +150,7 @@ class Flow:
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
-            self.kept.made(decision, self.epoch, pending.types)
+            self.kept.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
 

@@ -94,6 +94,8 @@ class Statement:
     types: tuple[int, ...] = ()
     # What had the name before, and has it again if the Parse fails.
     replaced: Statement | None = None
+    # The search_path that it was decided by.
+    path: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)

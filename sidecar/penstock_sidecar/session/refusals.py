@@ -77,8 +77,8 @@ NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessi
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(
-    "the policy or the catalog changed since this cursor or prepared statement was made in SQL", "make it again",
-    "42501",
+    "the policy, the catalog or search_path changed since this cursor or prepared statement was made in SQL",
+    "make it again", "42501",
 )  # fmt: skip
 CATALOG_CHANGING = gate_denial(
     "the catalog is being changed by another session, or could not be read since", "run the statement again", "55P03"

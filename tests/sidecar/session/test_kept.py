@@ -57,7 +57,7 @@ def does(one: Conversation, text: str, tag: str, after: bytes = READY) -> None:
 def is_refused(one: Conversation, text: str) -> None:
     one.client(query(text)).reaches_server(refusals.FAILING_QUERY)
     one.server(error(refusals.UNDEFINED_COLUMN), READY)
-    one.client_reads_error("42501", "the policy or the catalog changed since", READY)
+    one.client_reads_error("42501", "the policy, the catalog or search_path changed since", READY)
 
 
 def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_prepared_anew() -> None:
