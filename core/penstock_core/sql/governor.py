@@ -107,6 +107,17 @@ class Governor:
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether what the same text reads under two search paths has the same columns, by the names of relations."""
+        return self._shape(one) == self._shape(other)
+
+    def _shape(self, decision: Decision) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+        names = [tuple(name.split(".", 1)) for name in decision.relations]
+        found = [self.catalog.relations.get((schema, name)) for schema, name in names]
+        return sorted(
+            (one.name, tuple((column.name, column.type_sql) for column in one.columns)) for one in found if one
+        )
+
     def hears(self, channel: str) -> bool:
         """Whether the identity may be told what is sent to a channel, whenever and by whatever it began to listen."""
         judge = self._enforced

@@ -178,7 +178,21 @@ class ClientSide(Changes):
             decision = flow.decide(statement.text, statement.types)
             if flow.runs_stale_object(decision):
                 return refusals.STALE_SQL_OBJECT
+            moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
+            if moved and not flow.rules.decider.alike(statement.decision, decision):
+                return refusals.OTHER_COLUMNS
         return decision
+
+    def _declared_in_sql(self, name: str) -> Portal | None:
+        """What DECLARE made is a portal, too: to execute it is decided about as its FETCH."""
+        flow = self._flow
+        if not name or not flow.kept.declared(name):
+            return None
+        text = 'FETCH ALL FROM "{}"'.format(name.replace('"', '""'))
+        decision = flow.decide(text)
+        statement = Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True)
+        return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
         """What becomes of a portal that is to be executed; None: that has to wait for a fresh catalog."""
@@ -202,7 +216,7 @@ class ClientSide(Changes):
     def _execute(self, spot: Spot) -> None:
         name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
-        portal = flow.portals.get(name)
+        portal = flow.portals.get(name) or self._declared_in_sql(name)
         pending = Pending(Kind.EXECUTE)
         if portal is None:
             missing = f'portal "{name}" does not exist'

@@ -145,6 +145,10 @@ class Decider(Protocol):
         """Whether an error may name these: nothing of them is masked."""
         ...
 
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether the same text, decided under two search paths, reads what has the same columns."""
+        ...
+
     def hears(self, channel: str) -> bool:
         """Whether what is sent to a channel may pass."""
         ...

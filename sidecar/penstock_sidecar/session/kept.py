@@ -73,6 +73,10 @@ class Kept:
         """Whether there may be a prepared statement of that name."""
         return name in self._statements
 
+    def declared(self, name: str) -> bool:
+        """Whether there may be a cursor of that name."""
+        return name in self._cursors
+
     def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
         """A text that makes some is being sent, under that search_path."""
         for name in decision.prepares:

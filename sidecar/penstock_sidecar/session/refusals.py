@@ -80,6 +80,10 @@ STALE_SQL_OBJECT = gate_denial(
     "the policy, the catalog or search_path changed since this cursor or prepared statement was made in SQL",
     "make it again", "42501",
 )  # fmt: skip
+# With the server's own code for it, by which drivers know to prepare the statement again.
+OTHER_COLUMNS = gate_denial(
+    "under the search_path of now, this prepared statement reads what has other columns", "prepare it again", "0A000"
+)
 CATALOG_CHANGING = gate_denial(
     "the catalog is being changed by another session, or could not be read since", "run the statement again", "55P03"
 )  # fmt: skip

@@ -84,6 +84,8 @@ ALTER TABLE dropped DROP COLUMN junk;
 CREATE TABLE nested (id int, who staff, tags text[], doc jsonb, email text);
 CREATE SCHEMA other;
 CREATE TABLE other.users (id int PRIMARY KEY, email text, plain text);
+CREATE TABLE tenanted (id int PRIMARY KEY, email text, note text);
+CREATE TABLE other.tenanted (id int PRIMARY KEY, email text, note text);
 CREATE SEQUENCE counter;
 
 -- Code of the database's own.

@@ -42,6 +42,8 @@ INSERT INTO changing_base SELECT i, 'text ' || i, substr(md5('{seed}' || i), 1, 
 INSERT INTO dropped SELECT i, substr(md5('{seed}d' || i), 1, {length}), 'n' FROM generate_series(1, 10) i;
 INSERT INTO nested SELECT i, (i, 1, 500, 'ssn', 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO other.users SELECT i, substr(md5('{seed}o' || i), 1, {length}), 'plain' FROM generate_series(1, 5) i;
+INSERT INTO tenanted SELECT id, email, 'here' FROM users WHERE id < 5;
+INSERT INTO other.tenanted SELECT id, email, 'there' FROM users WHERE id < 3;
 INSERT INTO stamped SELECT i, 's', i FROM generate_series(1, 5) i;
 INSERT INTO told SELECT i, substr(md5('{seed}t' || i), 1, {length}), 'n' FROM generate_series(1, 5) i;
 INSERT INTO spied SELECT i, 's' FROM generate_series(1, 5) i;

@@ -328,6 +328,15 @@ def test_what_was_parsed_under_another_path_is_parsed_again_before_it_is_bound()
     assert b"public.t" in one.to_server
 
 
+def test_what_would_have_other_columns_has_to_be_prepared_again() -> None:
+    one = by_path()
+    one.client(parse("s", "SELECT * FROM t"), sync()).server(PARSED, READY)
+    moved(one, "other")
+    one.client(bind("", "s"), sync()).server(error("26000"), READY).client_reads_error("0A000", "other columns", READY)
+    moved(one, "public")
+    one.client(bind("", "s"), sync()).reaches_server(bind("", "s"), sync())
+
+
 def test_what_sql_prepared_under_another_path_is_refused_and_a_cursor_is_not() -> None:
     one = by_path()
     settled(one, "PREPARE p AS SELECT 1 FROM t", "PREPARE")

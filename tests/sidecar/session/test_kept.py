@@ -157,3 +157,24 @@ def test_names_of_temporary_tables_are_handed_to_the_decider() -> None:
     does(one, drop.text, "DISCARD TEMP")
     does(one, "SELECT 1", "SELECT 1")
     assert one.book.temporary == frozenset()
+
+
+def test_a_cursor_of_sql_is_executed_as_it_is_fetched_from() -> None:
+    fetch = allow('FETCH ALL FROM "c"', fetches=("c",), redact_errors=True)
+    one = Conversation(KNOWN | {fetch.text: fetch})
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(execute("c"), sync()).server(error("34000"), READY_FAILED)
+    one.client_reads_error("34000", 'portal "c" does not exist', READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.events.clear()
+    one.client(execute("c", 1), sync()).reaches_server(execute("c", 1), sync())
+    assert one.kinds() == ["intent allow"]
+    one.server(error("22012"), READY_FAILED).client_reads_error("22012", "text withheld", READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.new_rules(OTHERWISE | {fetch.text: fetch})
+    one.client(execute("c"), sync()).server(error(refusals.UNDEFINED_PORTAL), READY_FAILED)
+    one.client_reads_error("42501", "changed since", READY_FAILED)
