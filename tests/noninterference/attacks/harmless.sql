@@ -152,6 +152,13 @@ UPDATE users SET note = 'x', name = 'y' WHERE id = 1 RETURNING id, email, name;
 
 UPDATE staff SET note = 'x' WHERE id = 1;
 
+-- new rows that can't collide with masked values
+INSERT INTO only_unique (id, note) VALUES (900, 'x'), (901, 'y') RETURNING id, email;
+INSERT INTO only_unique (id, email) VALUES (902, NULL), (903, DEFAULT);
+INSERT INTO only_unique (id, note) SELECT 904, 'x' ON CONFLICT DO NOTHING;
+INSERT INTO unique_users (id, tenant, note) VALUES (9000, 1, 'x');
+INSERT INTO copies (id, note) VALUES (900, 'x');
+
 DELETE FROM plain WHERE id = 1;
 
 INSERT INTO orders (id, user_id, amount) VALUES (9999, 1, 2.5) RETURNING *;

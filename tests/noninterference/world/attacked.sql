@@ -70,6 +70,10 @@ CREATE TABLE measured (id int PRIMARY KEY, pay float8, at timestamptz, raw bytea
 CREATE INDEX measured_text ON measured (((pay + id)::text));
 CREATE TABLE checked (id int PRIMARY KEY, salary int, cap int, floor int, note text, CHECK (salary < cap), CHECK (floor > 0));
 CREATE TABLE only_unique (id int PRIMARY KEY, email text UNIQUE, note text);
+CREATE TABLE strictly_unique (id int PRIMARY KEY, email text UNIQUE NULLS NOT DISTINCT, note text);
+CREATE TABLE unique_by_default (id int PRIMARY KEY, email text DEFAULT 'a' UNIQUE, note text);
+CREATE TABLE unique_or_none (id int PRIMARY KEY, email text, note text);
+CREATE UNIQUE INDEX unique_or_none_email ON unique_or_none (coalesce(email, 'a'));
 CREATE TABLE partial_unique (id int PRIMARY KEY, room int, ssn text, note text);
 CREATE UNIQUE INDEX partial_unique_room ON partial_unique (room) WHERE ssn < '5';
 CREATE TABLE copies (id int PRIMARY KEY, email text REFERENCES only_unique (email) ON UPDATE CASCADE ON DELETE CASCADE, note text);

@@ -28,6 +28,9 @@ INSERT INTO robot SELECT i, i % 500, 'r', 'm' FROM generate_series(2001, 2100) i
 INSERT INTO measured SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1 + 0.2 * i ELSE 0.3 * i END, '2030-01-01', '\xff', 'n' FROM generate_series(1, 20) i;
 INSERT INTO checked SELECT id, salary, 1100, 1, 'n' FROM staff;
 INSERT INTO only_unique SELECT id, ssn || '@x.example', 'n' FROM staff;
+INSERT INTO strictly_unique VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' END, 'n');
+INSERT INTO unique_by_default VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' ELSE 'b' END, 'n');
+INSERT INTO unique_or_none VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' ELSE 'b' END, 'n');
 INSERT INTO partial_unique SELECT id, id, ssn, 'n' FROM staff;
 INSERT INTO copies SELECT id, email, 'n' FROM only_unique WHERE id <= 20;
 INSERT INTO plain SELECT i, i % 5, 'p' || i, i FROM generate_series(1, 100) i;

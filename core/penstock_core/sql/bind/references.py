@@ -58,6 +58,8 @@ class Effect:
     actions: frozenset[str]
     # The columns that it sets in rows that are there.
     sets: frozenset[str] = frozenset()
+    # The columns that it gives new rows, where that is known.
+    gives: frozenset[str] | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -79,6 +79,8 @@ class Constraint:
     validated: bool = True
     # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
     name: str = ""
+    # Any of these, left out of a new row, is NULL and keeps the row from being compared with others.
+    spared_without: frozenset[str] = frozenset()
 
     @property
     def compares_rows(self) -> bool:

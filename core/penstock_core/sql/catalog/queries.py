@@ -360,7 +360,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(CONSTRAINTS, 9)),
+    ("constraints", _document(CONSTRAINTS, 10)),
     ("indexes", _document(_INDEXES, 4)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
