@@ -128,7 +128,7 @@ def test_each_statement_is_told_with_its_line_its_reason_and_what_to_do(desk: De
     )
     # What no statement here tells: that this identity, which may insert, can't insert customers.
     assert insertion.startswith(
-        "warning: rows can't be inserted into public.customers: a unique constraint or index is"
+        "warning: rows with a value for email can't be inserted into public.customers: a unique"
     )
 
 
