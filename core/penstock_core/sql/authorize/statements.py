@@ -29,7 +29,7 @@ from penstock_core.sql.bind.references import (
 from penstock_core.sql.bind.statements import is_temporary
 from penstock_core.sql.bind.writes import target_name
 from penstock_core.sql.guardrails.require_where import Target, chooses
-from penstock_core.sql.refusal import not_supported, refused
+from penstock_core.sql.refusal import Refused, not_supported, refused
 
 StatementRule = Callable[[Authorizer, Any], None]
 
@@ -133,7 +133,7 @@ def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     """By the policy's verbs, where nothing is masked."""
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     if type(statement) in CODE:
         authorizer.allow_code(kind)
     elif isinstance(statement, ast.LockStmt):
@@ -192,7 +192,7 @@ def _masked_truncate(authorizer: Authorizer, statement: ast.TruncateStmt) -> Non
 def _masked_schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     raise refused(
         f"{kind.name} is not allowed where columns are masked: it could show them, or take the masks off", kind.remedy
     )
@@ -286,7 +286,10 @@ def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     if _is_own(authorizer, dropped):
         return
     if dropped.node.removeType not in _DROPPED:
-        raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
+        raise refused(
+            "DROP of that kind of object is not allowed where columns are masked: others may be checked by it",
+            "ask the database's owner to do it",
+        )
     if dropped.node.behavior == enums.DropBehavior.DROP_CASCADE:
         raise refused("DROP … CASCADE removes what is not named", "name it all")
     for name in dropped.names:
@@ -314,6 +317,14 @@ def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
             "read it itself, or make the view of what is DISTINCT",
         )
     unmasked_view(authorizer, resolved.relation)
+
+
+def _servers_business(statement: ast.Node) -> Refused:
+    """What nobody may send through the gate: roles, databases, replication, foreign servers, the server's settings."""
+    return refused(
+        f"{_in_words(type(statement))} does not go through the gate: it is the business of whoever runs the server",
+        "have it done on a connection of the server's administrator",
+    )
 
 
 def _in_words(kind: type[ast.Node]) -> str:

@@ -143,7 +143,7 @@ def test_what_others_run_is_shown_to_those_who_may_run_code_alone() -> None:
 @pytest.mark.parametrize("text", NOBODY)
 def test_the_servers_own_affairs_are_nobodys(text: str) -> None:
     said = reason(decide(text, enforced=OWNER))
-    assert "is not supported yet" in said
+    assert "is the business of whoever runs the server" in said
     assert "DATABASE" not in text or text.split(" other", maxsplit=1)[0] in said
 
 
