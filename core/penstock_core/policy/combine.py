@@ -30,7 +30,7 @@ from penstock_core.resources.masks import MaskKinds, MaskSpec
 from penstock_core.resources.vocabulary import column_parts, milliseconds
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
-_ROW_ORDER: tuple[RowOrder, ...] = ("complete", "unspecified")
+_ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
 _ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
-RowOrder = Literal["complete", "unspecified"]
+RowOrder = Literal["always", "complete", "unspecified"]
 
 # Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = (

@@ -167,11 +167,12 @@ class DatabaseAccessPolicySpec(Model):
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
     constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""
-    row_order: Literal["complete", "unspecified"] = "complete"
+    row_order: Literal["always", "complete", "unspecified"] = "complete"
     """What becomes of the order of rows where an index, partition or view could let masked values decide it: complete
     (the primary key, or all unmasked columns, are added behind what a statement sorts by), or unspecified: statements
-    keep the order that the server happens to read in, which can tell how masked values compare. Where several policies
-    match, one complete is enough."""
+    keep the order that the server happens to read in, which can tell how masked values compare. always completes the
+    order of every relation with masked columns: also of those that were written in the order of masked values, which no
+    catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()

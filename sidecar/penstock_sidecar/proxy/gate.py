@@ -310,9 +310,12 @@ class Gate:
             pause = self._read_began + PAUSE_SECONDS - loop.time()
             if self._reading is None and pause > 0:
                 await asyncio.sleep(pause)
+            elif (reading := self._begin_reading()).done():
+                # To wait for what is done does not let others run, its own end among them.
+                await asyncio.sleep(0)
             else:
                 # One that began before may have missed what is asked for; then another follows.
-                await asyncio.shield(self._begin_reading())
+                await asyncio.shield(reading)
 
     def _begin_reading(self) -> asyncio.Task[None]:
         if self._reading is None:

@@ -269,7 +269,7 @@ def seal(head: Head, entry: Entry) -> tuple[Head, list[tuple[int, bytes]]]:
             event, after = head.seal(body, time)
             line = written(event)
         if len(line) > MAX_BODY:
-            event, after = head.seal(fit(body), time)
+            event, after = head.seal(fit(dict(body)), time)
             line = written(event)
         head = after
         sealed.append((head.seq, line))

@@ -77,6 +77,27 @@ async def test_a_change_of_the_schema_through_the_gate_is_seen(start: Start, sho
             await client.execute("DROP TABLE through_the_gate")
 
 
+@pytest.mark.timeout(20)
+async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
+    start: Start, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = (await start(shop)).proxy.gate
+    await gate.refresh_catalog()
+    readings = 0
+
+    async def read() -> bool:
+        nonlocal readings
+        readings += 1
+        return False
+
+    monkeypatch.setattr(gate._reader, "read", read)
+    # The task is done when the next one begins; that it is has not been told yet.
+    gate._begin_reading()
+    asking = asyncio.create_task(gate.refresh_catalog())
+    await asyncio.wait_for(asking, 5)
+    assert readings == 2
+
+
 async def test_the_fingerprint_sees_each_change_and_nothing_else(start: Start, shop: Any) -> None:
     gate = await start(shop)
     reader = gate.proxy.gate._reader

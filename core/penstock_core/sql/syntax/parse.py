@@ -14,7 +14,10 @@ from pglast.parser import ParseError
 
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.syntax import quick_nodes
 from penstock_core.sql.syntax.tokens import lookups, most_lookups, words_of
+
+quick_nodes.install()
 
 MAX_TEXT = 1024 * 1024
 MAX_DEPTH = 3000
