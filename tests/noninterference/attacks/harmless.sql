@@ -186,3 +186,11 @@ DISCARD ALL;
 SELECT 1;
 
 SELECT id, tableoid::regclass FROM plain ORDER BY id LIMIT 1;
+
+-- the information schema's own types, and what is only about names
+SELECT table_name::text, '5'::information_schema.cardinal_number, NULL::information_schema.sql_identifier FROM information_schema.tables WHERE table_name = 'plain';
+SELECT count(*) FROM information_schema.foreign_servers;
+SELECT count(*) FROM information_schema.routine_table_usage WHERE routine_name = 'slugify';
+
+-- since: 17
+SELECT type, name FROM pg_wait_events WHERE name = 'ClientRead';
