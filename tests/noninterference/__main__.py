@@ -35,7 +35,7 @@ GOALS = {**useful.GOALS, **regression.GOALS}
 # between two that are played.
 _SLICE_VERSIONS = (18, 15)
 _EXTENDED = 15
-_SLICE_SECONDS = 40.0
+_SLICE_SECONDS = 30.0
 _SLICE_STEP = 4
 _TWO = (LEFT, RIGHT)
 
