@@ -179,6 +179,13 @@ def test_what_is_only_observed_passes_and_says_what_it_would_be(desk: Desk) -> N
     assert ":1: allowed (would be refused if its observing policies were enforced)" in result.stdout
 
 
+def test_what_a_migration_makes_is_known_to_its_later_statements(desk: Desk) -> None:
+    more = desk.policy("  subjects: [{identity: {kind: agent}}]\n  allow: [select, insert, create, drop]\n")
+    text = "CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1); SELECT id FROM fresh; DROP TABLE fresh;"
+    told = desk.check(f"{text} SELECT id FROM fresh", "--json", resources=more).stdout.splitlines()
+    assert [json.loads(line)["decision"] for line in told] == ["allow"] * 4 + ["deny"]
+
+
 def test_refused_only_shows_what_a_review_has_to_look_at(desk: Desk) -> None:
     shown = desk.check(REPORT, "--refused-only").stdout
     assert "customers" not in shown
