@@ -1,6 +1,6 @@
 """From a bundle and an identity to what that identity may do: matching subjects, and combining what matches.
 
-The rules of combining (design section 2) are all here and nowhere else: a refusal wins, the stricter mask wins, what is
+The rules of combining are all here and nowhere else: a refusal wins, the stricter mask wins, what is
 allowed adds up. What the result means for a statement is `penstock_core.sql`.
 """
 

@@ -1,10 +1,10 @@
 """The names of what only a session has, in the order of the messages: its temporary tables, and what its open
 transaction made and no catalog outside of it has yet.
 
-A name comes and goes when the server has said so, for which later messages wait (`passage.py`). Where a text does not
-tell which of its parts came to pass, a temporary table's name stays: taking a table for temporary that is none refuses
-too much, the other way round it would be read as another. What the transaction made is forgotten instead: then its name
-is one that nobody knows. What a name means in a statement is `penstock_core.sql`'s.
+A name comes and goes when the server has said so, for which later messages wait (`client_pipeline.py`). Where a text
+does not tell which of its parts came to pass, a temporary table's name stays: taking a table for temporary that is not
+refuses too much; the other way round it would be read as another. What the transaction made is forgotten instead: then
+its name is one that nobody knows. What a name means in a statement is `penstock_core.sql`'s.
 """
 
 from __future__ import annotations
