@@ -96,6 +96,8 @@ class PreparedStatement:
     types: tuple[int, ...] = ()
     # What had the name before, and has it again if the Parse fails.
     replaced: PreparedStatement | None = None
+    # The search_path that it was decided by.
+    path: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)

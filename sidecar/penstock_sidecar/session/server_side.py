@@ -45,7 +45,7 @@ class ServerSide:
             ord("S"): self._parameter, ord("1"): self._parsed, ord("2"): self._bound, ord("3"): self._closed,
             ord("T"): self._described, ord("n"): self._described, ord("s"): self._executed, ord("I"): self._executed,
             ord("D"): self._row, ord("G"): self._copy_in, ord("H"): self._copy_out, ord("W"): self._copy_out,
-            ord("t"): self._untouched,
+            ord("A"): self._notification, ord("t"): self._untouched,
         }  # fmt: skip
 
     @property
@@ -260,6 +260,12 @@ class ServerSide:
             fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
             return messages.notice_response(self._readable(fields, queue[0]))
         return None
+
+    def _notification(self, spot: Spot) -> bytes | None:
+        """What was sent to a channel; a session may have begun to listen by another policy, or by code of its own."""
+        # Behind the number of the process that sent it.
+        channel = self._chunk[spot.start + 9 : spot.end].partition(b"\x00")[0]
+        return None if self._flow.rules.decider.hears(channel.decode(errors="replace")) else b""
 
     def _withholds(self, head: Pending | None) -> bool:
         """Whether what the server says now may be about governed data: the head's, or what waited for the commit.

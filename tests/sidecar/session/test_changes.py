@@ -151,7 +151,7 @@ def test_copy_data_comes_though_the_copy_may_change_the_catalog_and_a_sync_stand
         owner.server(complete("COPY 1")).reaches_server(SYNC)
         owner.server(READY)
         assert owner.session.state is State.RUNNING
-        assert not owner.session._flow.queue
+        assert not owner.flow.queue
         assert outcomes(owner) == ["ok"]
 
 

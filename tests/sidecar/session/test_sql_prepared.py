@@ -57,7 +57,7 @@ def does(one: Conversation, text: str, tag: str, after: bytes = READY) -> None:
 def is_refused(one: Conversation, text: str) -> None:
     one.client(query(text)).reaches_server(refusals.FAILING_QUERY)
     one.server(error(refusals.UNDEFINED_COLUMN), READY)
-    one.client_reads_error("42501", "the policy or the catalog changed since", READY)
+    one.client_reads_error("42501", "the policy, the catalog or search_path changed since", READY)
 
 
 def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_prepared_anew() -> None:
@@ -184,3 +184,24 @@ def test_what_is_run_by_its_name_is_on_record_with_what_it_reads_and_does() -> N
         (["fetch", "select"], ["public.people"], ["public.people.email"]),
         (["execute", "select"], ["public.letters"], []),
     ]
+
+
+def test_a_cursor_of_sql_is_executed_as_it_is_fetched_from() -> None:
+    fetch = allow('FETCH ALL FROM "c"', fetches=("c",), redact_errors=True)
+    one = Conversation(KNOWN | {fetch.text: fetch})
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(execute("c"), sync()).server(error("34000"), READY_FAILED)
+    one.client_reads_error("34000", 'portal "c" does not exist', READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.events.clear()
+    one.client(execute("c", 1), sync()).reaches_server(execute("c", 1), sync())
+    assert one.kinds() == ["intent allow"]
+    one.server(error("22012"), READY_FAILED).client_reads_error("22012", "text withheld", READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.new_rules(OTHERWISE | {fetch.text: fetch})
+    one.client(execute("c"), sync()).server(error(refusals.UNDEFINED_PORTAL), READY_FAILED)
+    one.client_reads_error("42501", "changed since", READY_FAILED)

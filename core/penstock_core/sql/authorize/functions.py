@@ -18,6 +18,7 @@ from penstock_core.sql.allowlists.functions import (
     WRITING_FUNCTIONS,
 )
 from penstock_core.sql.allowlists.statement_kinds import Kind
+from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA_TYPES
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
 from penstock_core.sql.authorize.sequences import unmasked_sequence
@@ -258,6 +259,8 @@ def masked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
 def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> None:
     if schema == "pg_catalog" and not is_builtin_type(name):
         raise refused(f"type {name} may not be used", remedy)
+    if schema == "information_schema" and name.removeprefix("_") in INFORMATION_SCHEMA_TYPES:
+        return
     if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
         raise unknown(f'type "{schema}.{name}" does not exist', "42704")
     if authorizer.governed.runs_code((schema, name)):
