@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from penstock_core.policy.effective import SqlTextMode
+from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.syntax.literals import fill, reading
 from penstock_core.sql.syntax.shapes import Shape, is_sound, shape_of, slots_of
@@ -22,8 +23,8 @@ CACHE_TEXT = 8192
 _MOST_SETS = 4
 _MOST_VALUES = 32
 
-# A text, and what else decides about it.
-Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+# A text, the search_path, temporary tables, the types of parameters that call for a look, what the transaction made.
+Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...], frozenset[MadeName]]
 _Pins = tuple[int, ...]
 
 
@@ -138,5 +139,5 @@ class SharedDecisions:
         if written:
             written = text if kept.parts is None else fill(kept.parts, shape.literals)
         if self._sql_text != "full":
-            return replace(decision, text=written, alike=decision)
+            return replace(decision, text=written, same_but_text=decision)
         return replace(decision, text=written, audit_text=text)

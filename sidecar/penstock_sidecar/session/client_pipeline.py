@@ -389,4 +389,6 @@ def unsettles(decision: Decision) -> bool:
         or decision.temporary
         or decision.drops_temporary
         or decision.drops_tables
+        or decision.makes
+        or decision.unmakes
     )

@@ -134,11 +134,24 @@ class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
     ) -> Decision: ...
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these: nothing of them is masked."""
+        ...
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether the same text, decided under two search paths, reads what has the same columns."""
+        ...
+
+    def hears(self, channel: str) -> bool:
+        """Whether what is sent to a channel may pass."""
         ...
 
 

@@ -48,7 +48,7 @@ class Evidence:
 
     def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
         """What is about to run, or was refused."""
-        shared = decision.alike or decision
+        shared = decision.same_but_text or decision
         key = (id(shared), protocol, bool(parameters))
         known = self._intents.get(key)
         if known is None:

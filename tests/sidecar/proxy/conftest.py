@@ -57,8 +57,9 @@ class Script:
     limit: Limit | None = None
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]
@@ -75,6 +76,12 @@ class Script:
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return "governed" not in table
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        return "other" not in other.text
+
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
 
 
 def _returns(text: str, verb: str) -> bool:

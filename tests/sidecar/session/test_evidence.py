@@ -25,7 +25,7 @@ def sealed(text: str) -> str:
 def test_an_intent_tells_its_own_text_whatever_decision_it_shares() -> None:
     one = evidence()
     texts = [f"SELECT {number} AS a" for number in range(3)]
-    decisions = [FIRST, *(replace(FIRST, text=text, alike=FIRST) for text in texts[1:])]
+    decisions = [FIRST, *(replace(FIRST, text=text, same_but_text=FIRST) for text in texts[1:])]
     told: list[dict[str, Any]] = [
         dict(one.intent(decision, text, number, "simple", None))
         for number, (decision, text) in enumerate(zip(decisions, texts, strict=True))

@@ -55,8 +55,9 @@ class Moody(Book):
     """Decides by the text alone, as any decider, and is made anew with each policy."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
         if word == "denied":
             return deny()

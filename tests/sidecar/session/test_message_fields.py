@@ -89,8 +89,9 @@ class Typed(Conversation):
         decide = self.book.decide
 
         def by_type(
-            text: str, path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-        ) -> Decision:
+            text: str, path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+            made: frozenset[tuple[str, str]] = frozenset(),
+        ) -> Decision:  # fmt: skip
             plain = decide(text, path, temporary, types)
             return deny("type app.coded runs code", **more) if 4711 in types else plain
 

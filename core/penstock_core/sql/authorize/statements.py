@@ -29,7 +29,7 @@ from penstock_core.sql.bind.references import (
 from penstock_core.sql.bind.statements import is_temporary
 from penstock_core.sql.bind.writes import target_name
 from penstock_core.sql.guardrails.require_where import Target, chooses
-from penstock_core.sql.refusal import not_supported, refused
+from penstock_core.sql.refusal import Refused, not_supported, refused
 
 StatementRule = Callable[[Authorizer, Any], None]
 
@@ -133,7 +133,7 @@ def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     """By the policy's verbs, where nothing is masked."""
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     if type(statement) in CODE:
         authorizer.allow_code(kind)
     elif isinstance(statement, ast.LockStmt):
@@ -160,6 +160,16 @@ def _reads_masked(authorizer: Authorizer, statement: ast.Node) -> None:
     authorizer.found.touched = True
 
 
+def _masked_listen(authorizer: Authorizer, statement: ast.ListenStmt) -> None:
+    """Messages of others' come as they were sent, those of triggers about rows of masked columns included."""
+    channel = statement.conditionname or ""
+    if channel not in authorizer.governed.policies.allow_channels:
+        raise refused(
+            f"LISTEN {channel} is not allowed where columns are masked: what is sent there may hold what is masked",
+            "have a policy list the channel in allowChannels, or poll a table",
+        )
+
+
 def _masked_explain(authorizer: Authorizer, statement: ast.ExplainStmt) -> None:
     if authorizer.found.touched:
         raise refused(
@@ -182,7 +192,7 @@ def _masked_truncate(authorizer: Authorizer, statement: ast.TruncateStmt) -> Non
 def _masked_schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     raise refused(
         f"{kind.name} is not allowed where columns are masked: it could show them, or take the masks off", kind.remedy
     )
@@ -207,6 +217,7 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.TruncateStmt: _masked_truncate,
     ast.LockStmt: _lock,
     ast.NotifyStmt: _nothing_more,
+    ast.ListenStmt: _masked_listen,
     ast.IndexStmt: plain_changes.masked_index,
     ast.AlterTableStmt: plain_changes.masked_alter,
     ast.VacuumStmt: plain_changes.masked_analyze,
@@ -243,6 +254,8 @@ def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """The same; and no code of the database's own runs by it."""
     without_event_triggers(authorizer)
     unmasked_table(authorizer, created)
+    if created.certainly and created.item is not None:
+        authorizer.made.add((created.item.schemaname or "", created.item.relname or ""))
 
 
 def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
@@ -273,7 +286,10 @@ def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     if _is_own(authorizer, dropped):
         return
     if dropped.node.removeType not in _DROPPED:
-        raise not_supported("DROP of this kind of object", "ask the database's owner to do it")
+        raise refused(
+            "DROP of that kind of object is not allowed where columns are masked: others may be checked by it",
+            "ask the database's owner to do it",
+        )
     if dropped.node.behavior == enums.DropBehavior.DROP_CASCADE:
         raise refused("DROP … CASCADE removes what is not named", "name it all")
     for name in dropped.names:
@@ -302,6 +318,14 @@ def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
             "read the relation itself, or use SELECT DISTINCT in the view",
         )
     unmasked_view(authorizer, resolved.relation)
+
+
+def _servers_business(statement: ast.Node) -> Refused:
+    """What nobody may send through the gate: roles, databases, replication, foreign servers, the server's settings."""
+    return refused(
+        f"{_in_words(type(statement))} does not go through the gate: it is the business of whoever runs the server",
+        "have it done on a connection of the server's administrator",
+    )
 
 
 def _in_words(kind: type[ast.Node]) -> str:

@@ -115,6 +115,7 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
     note_relations(binder, names)
+    binder.unmakes(name[-1] for name in names)
 
 
 def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
@@ -182,14 +183,32 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
             _claim(binder, node)
             named_in(binder, (node.view, node.options))
             _view(binder, node.query)
-            binder.add(QueryKept(node.query))
+            binder.add(QueryKept(node.query, node.view))
+            binder.makes(node.view)
         case ast.CreateTableAsStmt():
             _claim(binder, node)
             named_in(binder, node.into)
             binder.statement(node.query)
-            binder.add(QueryKept(node.query))
+            made = node.into.rel if node.into is not None and not node.if_not_exists else None
+            binder.add(QueryKept(node.query, made))
+            binder.makes(made)
+        case ast.RenameStmt():
+            named_in(binder, node)
+            _rename(binder, node)
         case _:
             named_in(binder, node)
+
+
+def _rename(binder: Binder, node: ast.RenameStmt) -> None:
+    """What the transaction made has another name; what it did not make is none of its own under a new one."""
+    item = node.relation
+    if item is None or node.renameType == enums.ObjectType.OBJECT_COLUMN:
+        return
+    place = item.schemaname or ""
+    own = (place, item.relname) in binder.names.made
+    binder.unmakes([item.relname or "", node.newname or ""])
+    if own:
+        binder.makes(ast.RangeVar(schemaname=item.schemaname, relname=node.newname, relpersistence="p"))
 
 
 def _changed(binder: Binder, node: ast.Node) -> None:

@@ -8,9 +8,10 @@ import pytest
 from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, decide, governor, reason, table
 
 from penstock_core.policy.effective import EffectivePolicy
-from penstock_core.sql.decision import Action
+from penstock_core.sql.decision import Action, Denial
 from penstock_core.sql.governor import Governor
 
+NO_DENIAL = Denial("", "")
 EVERYTHING = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 # Whoever may do all, with nothing masked and nothing to guard.
 OWNER = replace(PLAIN, allow=EVERYTHING, require_where=(), deny_functions=())
@@ -142,7 +143,7 @@ def test_what_others_run_is_shown_to_those_who_may_run_code_alone() -> None:
 @pytest.mark.parametrize("text", NOBODY)
 def test_the_servers_own_affairs_are_nobodys(text: str) -> None:
     said = reason(decide(text, enforced=OWNER))
-    assert "is not supported" in said
+    assert "is the business of whoever runs the server" in said
     assert "DATABASE" not in text or text.split(" other", maxsplit=1)[0] in said
 
 
@@ -305,3 +306,16 @@ def test_event_triggers_are_code_of_the_databases_own(text: str) -> None:
         decision = Governor(EffectivePolicy("shop", enforced, None), watched, KEY).decide(text, ("public",))
         assert (decision.denial is not None and "public.watch" in decision.denial.reason) == refused
         assert decide(text, enforced=enforced).denial is None
+
+
+def test_channels_are_listened_to_where_a_policy_vouches_for_them_or_nothing_is_masked() -> None:
+    listed = replace(MASKING, allow_channels=frozenset({"jobs", "Odd One"}))
+    for text, channel in (("LISTEN jobs", "jobs"), ("LISTEN JOBS", "jobs"), ('LISTEN "Odd One"', "Odd One")):
+        assert decide(text, enforced=listed).denial is None
+        assert "allowChannels" in (decide(text, enforced=MASKING).denial or NO_DENIAL).remedy
+        assert decide(text, enforced=PLAIN).denial is None
+        for enforced, hears in ((listed, True), (MASKING, False), (PLAIN, True)):
+            assert governor(enforced=enforced).hears(channel) is hears
+    assert "LISTEN Jobs" in reason(decide('LISTEN "Jobs"', enforced=listed))
+    assert governor(enforced=None, observed=MASKING).hears("jobs")
+    assert decide("UNLISTEN jobs; UNLISTEN *", enforced=MASKING).denial is None

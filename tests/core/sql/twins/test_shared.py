@@ -63,7 +63,7 @@ def check(governor: Governor, text: str) -> None:
     for first in (text, *others(text, shape)[:1]):
         shared = SharedDecisions(governor._decide, governor.policy.sql_text)
         for other in (first, *others(text, shape), text):
-            question: Question = (other, ("public",), frozenset(), ())
+            question: Question = (other, ("public",), frozenset(), (), frozenset())
             decision = shared.decision(question)
             assert decision == SharedDecisions(governor._decide, governor.policy.sql_text).decision(question)
             assert meaning(decision) == meaning(governor._decide(question))
