@@ -12,7 +12,7 @@ from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.masks import MaskWriter
-from penstock_core.sql.masking.order_hazards import OrderHazards, order_hazards, undecided_views
+from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
 from penstock_core.sql.syntax.type_names import name_parts
@@ -196,7 +196,7 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
         if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
     )
     functions = Functions(catalog, attested(policies))
-    undecided = undecided_views(hazards, catalog, OwnCalls(functions))
+    hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
     unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
     return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
 

@@ -5,14 +5,17 @@ Rows that are equal in what is found here are the same row, so an order by it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.allowlists.total import ALIKE, ALIKE_TEXTS, COMPARISONS, GIVING_ALIKE, TEXTS
 from penstock_core.sql.bind.scopes import Columns
-from penstock_core.sql.masking.order_nodes import by, by_image, column
+from penstock_core.sql.catalog.model import Column
+from penstock_core.sql.masking.order_nodes import by, by_image, column, own_nodes
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, SUMS, function_name
 
 # With more sources it is not found out which rows are told apart by what, so that nobody keeps the gate busy by that.
@@ -21,6 +24,15 @@ _FEW_SOURCES = 8
 _EQUALS = (("=",), ("pg_catalog", "="))
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 _ALIKE = frozenset({"abs", "ceil", "ceiling", "floor", "max", "min", "mod", "round", "trunc"}) | SUMS
+# Functions that give values of their arguments, or texts of the same letters.
+_THROUGH = frozenset(
+    {"btrim", "first_value", "lag", "last_value", "lead", "lower", "ltrim", "max", "min", "rtrim", "upper"}
+)
+
+
+# What a floating point number can hold, in digits.
+_MOST_DIGITS = 300
+_BOUND = re.compile(r"pg_catalog\.numeric\((\d+)")
 
 
 class NotTold(Exception):
@@ -42,6 +54,13 @@ class Rows:
     single: bool = False
     # The base type's bare name of each column whose type is known.
     types: Mapping[str, str] = field(default_factory=dict)
+    # Columns of which no two values are equal and look different.
+    alike: frozenset[str] = frozenset()
+    # Columns that are computed when they are read, and may fail then; whether reading any row may.
+    failing: frozenset[str] = frozenset()
+    fails: bool = False
+    # The FROM item, by identity, where it is a relation.
+    item: int = 0
 
 
 # One column of one source.
@@ -62,6 +81,12 @@ class Level:
     joined_hazard: bool = False
     # Whether a query inside this one has an aggregate of this one's rows.
     aggregated: bool = False
+    # Whether what its sources or their joins compute may fail for some rows.
+    fails: bool = False
+    # Sources of which a join may give NULL in place of rows, by identity.
+    nullable: set[int] = field(default_factory=set)
+    # Conditions on one source alone that all of its rows that count keep to, and that can't fail.
+    selecting: list[tuple[Rows, Any]] = field(default_factory=list)
 
     def owner(self, node: Any) -> tuple[Rows, str] | None:
         """The source of this level whose column that is, and the column; None if it is none, or not surely."""
@@ -162,7 +187,49 @@ class Level:
                 order.append(by_image(one.name))
         return order
 
+    def holding(self, node: Any) -> Rows | None:
+        """The source that an expression without subqueries reads, if it surely reads that one alone."""
+        parts = list(own_nodes(node))
+        if any(isinstance(one, (ast.SubLink, ast.CurrentOfExpr)) for one in parts):
+            return None
+        owners = [self.owner(one) for one in parts if isinstance(one, ast.ColumnRef)]
+        sources = {id(one[0]) if one is not None else 0 for one in owners}
+        return owners[0][0] if owners and owners[0] is not None and len(sources) == 1 else None
+
+    def take(self, other: Level) -> None:
+        """What is known of a join of this level's."""
+        self.fixed |= other.fixed
+        self.ties += other.ties
+        self.nullable |= other.nullable
+        self.selecting += other.selecting
+        self.joined_hazard |= other.joined_hazard
+        self.fails |= other.fails
+
     # ---- types
+
+    def is_alike(self, node: Any) -> bool:
+        """Whether no two values of that expression are surely equal and look different."""
+        match node:
+            case ast.ColumnRef():
+                owner = self.owner(node)
+                return owner is not None and owner[1] in owner[0].alike
+            case ast.A_Const() | ast.ParamRef() | ast.BoolExpr() | ast.NullTest() | ast.BooleanTest():
+                return True
+            case ast.FuncCall():
+                name, parts = function_name(node), node.args or ()
+                through = name in _THROUGH and bool(parts)
+                return name in GIVING_ALIKE or (through and all(self.is_alike(one) for one in parts))
+            case ast.CoalesceExpr(args=parts) | ast.MinMaxExpr(args=parts):
+                return all(self.is_alike(one) for one in parts or ())
+            case ast.CaseExpr():
+                results = (*(when.result for when in node.args or ()), node.defresult)
+                return all(one is None or self.is_alike(one) for one in results)
+            case ast.TypeCast(arg=argument) if self.type_of(node) in TEXTS:
+                return self.type_of(node) in ALIKE_TEXTS and self.type_of(argument) in ALIKE
+            case ast.A_Expr(name=names) if names and names[-1].sval in COMPARISONS:
+                return True
+            case _:
+                return self.type_of(node) in ALIKE
 
     def type_of(self, node: Any) -> str | None:
         """The bare name of an expression's type, as far as it matters here: None for what is not known."""
@@ -202,6 +269,17 @@ class Level:
         if not kinds or any(kind not in EXACT for kind in kinds):
             return None
         return kinds[0] if len(set(kinds)) == 1 else "numeric"
+
+
+def is_alike(column: Column) -> bool:
+    """Whether no two values of a column are equal and look different."""
+    kind = column.base_type.rpartition(".")[2]
+    if kind == "numeric":
+        # With the same number of decimals all along.
+        bound = _BOUND.match(column.cast_type)
+        return bound is not None and int(bound[1]) <= _MOST_DIGITS
+    letters = kind in ALIKE_TEXTS and not column.citext and column.collation in (None, 'pg_catalog."C"', "pg_catalog.C")
+    return kind in ALIKE or letters or column.category == "E"
 
 
 def _is_equality(node: ast.A_Expr) -> bool:
