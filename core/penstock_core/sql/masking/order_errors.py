@@ -101,15 +101,18 @@ class ErrorOrder:
         """Only what is computed of the rows may fail."""
         keys = node.groupClause or ()
         if single or keys:
-            windows = node.windowClause or node.distinctClause
-            if windows or (len(keys) > 1 and self.failures.may_fail(node.groupClause, level)):
+            if (
+                _has_windows(node)
+                or node.distinctClause
+                or (len(keys) > 1 and self.failures.may_fail(node.groupClause, level))
+            ):
                 self._fence(node, level)
             elif self.judging:
                 self.fails = True
             else:
                 self.mixed = True
         elif self.judging:
-            self.fails |= bool(node.distinctClause or node.windowClause or node.sortClause)
+            self.fails |= bool(node.distinctClause or _has_windows(node) or node.sortClause)
         elif not (complete and self._put_late(node, level)):
             self._fence(node, level)
 
@@ -119,7 +122,7 @@ class ErrorOrder:
         """Have what may fail computed behind the sort; whether that is possible."""
         targets: list[Any] = list(node.targetList or ())
         keys = [one.node for one in node.sortClause or ()]
-        if not keys or node.distinctClause or node.windowClause or multiplies(node.targetList):
+        if not keys or node.distinctClause or _has_windows(node) or multiplies(node.targetList):
             return False
         if self.failures.may_fail(tuple(keys), level):
             return False
@@ -177,6 +180,12 @@ def select(level: Level, condition: Any, failures: Failures, held: Sequence[Rows
 def _seeks_first(node: ast.SelectStmt) -> bool:
     """Whether the server may stop at the first row by an index."""
     return any(isinstance(one, ast.FuncCall) and function_name(one) in _FIRSTS for one in own_nodes(node.targetList))
+
+
+def _has_windows(node: ast.SelectStmt) -> bool:
+    """Whether windows are computed of the rows, which comes before the sort."""
+    parts = own_nodes((node.targetList, node.sortClause))
+    return any(isinstance(one, ast.FuncCall) and one.over is not None for one in parts)
 
 
 def _is_key(target: ast.ResTarget, targets: list[Any], keys: list[Any]) -> bool:

@@ -220,16 +220,27 @@ class Level:
                 through = name in _THROUGH and bool(parts)
                 return name in GIVING_ALIKE or (through and all(self.is_alike(one) for one in parts))
             case ast.CoalesceExpr(args=parts) | ast.MinMaxExpr(args=parts):
-                return all(self.is_alike(one) for one in parts or ())
+                return self._are_alike(node, parts or ())
             case ast.CaseExpr():
-                results = (*(when.result for when in node.args or ()), node.defresult)
-                return all(one is None or self.is_alike(one) for one in results)
+                return self._are_alike(node, (*(when.result for when in node.args or ()), node.defresult))
             case ast.TypeCast(arg=argument) if self.type_of(node) in TEXTS:
                 return self.type_of(node) in ALIKE_TEXTS and self.type_of(argument) in ALIKE
             case ast.A_Expr(name=names) if names and names[-1].sval in COMPARISONS:
                 return True
             case _:
                 return self.type_of(node) in ALIKE
+
+    def _are_alike(self, node: ast.Node, parts: Iterable[Any]) -> bool:
+        """Of one of several: each may be alike, and all of them not, as 1.0 and 1.00 are."""
+        if self.type_of(node) in ALIKE:
+            return True
+        values = [one for one in parts if one is not None and not (isinstance(one, ast.A_Const) and one.isnull)]
+        return all(
+            isinstance(one.val, ast.String)
+            if isinstance(one, ast.A_Const)
+            else not isinstance(one, ast.ParamRef) and self.is_alike(one)
+            for one in values
+        )
 
     def type_of(self, node: Any) -> str | None:
         """The bare name of an expression's type, as far as it matters here: None for what is not known."""

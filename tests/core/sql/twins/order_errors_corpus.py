@@ -19,6 +19,7 @@ TELLING: dict[str, str] = {
     "two kinds of cast": f"SELECT (CASE id WHEN 58 THEN 'x' ELSE '1' END)::int, ln(id - 1) {_HERE}",
     "two kinds, locked": f"SELECT {_TWO} {_HERE} FOR UPDATE",
     "two kinds in an order": f"SELECT id {_HERE} ORDER BY {_TWO}",
+    "two kinds in an output that is sorted by": f"SELECT {_TWO} AS x {_HERE} ORDER BY x",
     "rows before it": f"SELECT id, {_ONE} {_HERE}",
     "rows before it, all the same": f"SELECT 1 {_HERE} AND {_ONE} < 9",
     "rows before it, copied": f"COPY (SELECT id, {_ONE} {_HERE}) TO STDOUT",
@@ -26,6 +27,8 @@ TELLING: dict[str, str] = {
     "two kinds, by ties": f"SELECT id, {_TWO} {_HERE} ORDER BY tenant, note",
     "rows before it, of a union": f"SELECT {_ONE} {_HERE} UNION ALL SELECT 0",
     "limit": f"SELECT 1 {_HERE} AND {_FIRST} LIMIT 1",
+    "limit of what is the same for all, asked of some": f"SELECT 1 {_HERE} AND (id = 58 OR"
+    " 1 / (extract(year FROM now())::int * 0) > 0) LIMIT 1",
     "limit of an output": f"SELECT {_ONE} {_HERE} LIMIT 5",
     "limit by ties": f"SELECT {_TWO} {_HERE} ORDER BY note LIMIT 2",
     "limit of WITH": f"WITH c AS (SELECT {_ONE} AS x {_HERE}) SELECT x FROM c LIMIT 4",
@@ -52,6 +55,8 @@ TELLING: dict[str, str] = {
     "lowest by an index": f"SELECT min(tenant) FROM person WHERE tenant > 4 AND {_FIRST}",
     "filter": f"SELECT count(*) FILTER (WHERE {_TWO} < 9) {_HERE}",
     "window": f"SELECT id, sum({_TWO}) OVER (PARTITION BY tenant) {_HERE} ORDER BY id",
+    "window of what fails": f"SELECT id, row_number() OVER (ORDER BY {_TWO}) {_HERE} ORDER BY id",
+    "window beside what fails": f"SELECT id, rank() OVER (PARTITION BY tenant), {_TWO} {_HERE}",
     "distinct": f"SELECT DISTINCT {_TWO} {_HERE}",
     "distinct on": f"SELECT DISTINCT ON (tenant) tenant, id FROM person WHERE tenant = 5 AND {_TWO} < 9",
     "prepared": f"PREPARE p (int) AS SELECT count(*) FROM person WHERE tenant = $1 AND {_TWO} < 9; EXECUTE p (5)",
@@ -117,6 +122,34 @@ LOOKING |= {
     "sum of different ones": "SELECT sum(DISTINCT word) FROM odd WHERE tenant = 5",
     "recursive": "WITH RECURSIVE r AS (SELECT word FROM odd WHERE tenant = 5 UNION SELECT word FROM r) SELECT * FROM r",
     "groups of a subquery": "SELECT w, count(*) FROM (SELECT word AS w FROM odd WHERE tenant = 5) s GROUP BY w",
+}
+
+# Whatever fails of some rows does not of these, so that they give what they gave.
+SAME: dict[str, str] = {
+    "late": "SELECT id, 10 / id AS part, note || id, made::date FROM person WHERE tenant = 5 ORDER BY id LIMIT 7",
+    "late, of types with modifiers": "SELECT id, (id + 0.5)::numeric(9, 3), lpad(note, id)::varchar(7) FROM person",
+    "late, with subqueries": "SELECT id, (SELECT sum(10 / i.id) FROM item i WHERE i.person = person.id) FROM person",
+    "late, by name": "SELECT p.id AS made, -p.id AS id, 10 / p.id FROM person p ORDER BY made, id LIMIT 4",
+    "late, without names": "SELECT 10 / id, id::float8 / 3, row(10 / id, 'x'), coalesce(10 / id, 0) FROM person",
+    "fenced": "SELECT id FROM person WHERE tenant = 5 AND 10 / id >= 0 AND note = 'note' ORDER BY id DESC LIMIT 3",
+    "fenced, in an outer join": "SELECT i.id, p.id FROM item i LEFT JOIN person p ON p.id = i.person AND p.tenant = 5"
+    " WHERE p.tenant IS NULL AND 10 / i.id >= 0",
+    "fenced, in a full join": "SELECT p.id, a.id FROM person p FULL JOIN account a ON p.id = a.id + 1 AND p.tenant = 5"
+    " WHERE 10 / coalesce(p.id, a.id) >= 0",
+    "fenced, in joins of joins": "SELECT i.id, p.id FROM item i JOIN (account a LEFT JOIN person p ON p.id = a.id AND"
+    " p.tenant = 5) ON i.person = a.id AND p.id IS NULL WHERE 10 / i.id >= 0",
+    "fenced, renamed": "SELECT x.a FROM person x (a, b) WHERE 10 / x.a >= 0 AND b = 5",
+    "fenced, grouped": "SELECT tenant, 10 / id AS part, count(*) FROM person GROUP BY tenant, part",
+    "fenced, in a subquery": "SELECT t FROM generate_series(4, 7) t WHERE EXISTS (SELECT FROM person WHERE"
+    " tenant = t AND 10 / id >= 0)",
+    "fenced, in each": "SELECT t, s.id FROM generate_series(4, 7) t LEFT JOIN LATERAL (SELECT id FROM person WHERE"
+    " tenant = t AND 10 / id >= 0 ORDER BY id DESC LIMIT 2) s ON true",
+    "fenced, of a view": "SELECT id FROM people WHERE tenant = 5 AND 10 / id >= 0",
+    "fenced, locked": "SELECT id FROM person WHERE tenant = 5 AND 10 / id >= 0 ORDER BY id LIMIT 3 FOR UPDATE",
+    "fenced, for others": "UPDATE bare SET line = 10 / p.id FROM person p WHERE p.id = bare.n AND p.tenant = 5"
+    " RETURNING n, line",
+    "sorted, grouped": "SELECT word, count(*), min(size), sum(DISTINCT word) FROM odd WHERE tenant <> 5 AND"
+    " id % 2 = 0 GROUP BY word",
 }
 
 # They end well, or fail in one way for whatever order, so they are sent as if there were no hazard.

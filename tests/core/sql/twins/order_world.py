@@ -73,7 +73,7 @@ CREATE VIEW numbered AS SELECT id, row_number() OVER (PARTITION BY tenant) AS n 
 CREATE VIEW gathered AS SELECT tenant, array_agg(id) AS ids FROM person GROUP BY tenant;
 CREATE VIEW newest AS SELECT DISTINCT ON (tenant) tenant, id FROM person ORDER BY tenant;
 CREATE VIEW decided AS SELECT DISTINCT ON (tenant) tenant, id FROM person ORDER BY tenant, id;
-CREATE VIEW computed AS SELECT id, tenant, 1 / (id - 28) AS part FROM person;
+CREATE VIEW computed AS SELECT id, tenant, 1 / (id - 58) + ln(id - 1) AS part FROM person;
 CREATE VIEW checked AS SELECT id, tenant FROM person WHERE 1 / (id - 58) + ln(id - 1) < 9;
 CREATE VIEW checked_join AS SELECT p.id, p.tenant FROM person p JOIN item i ON i.person = p.id
     WHERE 1 / (p.id - 58) < 9;
