@@ -65,7 +65,8 @@ _STATEMENTS: dict[str, str] = {
     "whole table": "SELECT id, tenant, created FROM users",
     "newest ten of a tenant, computed": "SELECT id, 1000 / id, tenant * id FROM users WHERE tenant = 5 ORDER BY"
     " created DESC LIMIT 10",
-    "newest ten of all, computed": "SELECT id, 1000 / id, created::date AS day FROM users ORDER BY created DESC LIMIT 10",
+    "newest ten of all, computed": "SELECT id, 1000 / id, created::date AS day FROM users ORDER BY created DESC"
+    " LIMIT 10",
     "newest ten of all, by a condition": "SELECT id FROM users WHERE 1000 / id >= 0 ORDER BY created DESC LIMIT 10",
     "one of a tenant, by a condition": "SELECT id FROM users WHERE tenant = 5 AND 1000 / id >= 0 LIMIT 1",
     "all of a tenant, by a condition": "SELECT id FROM users WHERE tenant = 5 AND 1000 / id >= 0",

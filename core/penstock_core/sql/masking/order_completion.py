@@ -302,6 +302,8 @@ class QueryOrder:
         here.nullable |= beside.nullable
         here.condition(item.quals, held)
         select(here, item.quals, self.errors.failures, held)
+        if len(right) == 1 and held and right[0] in held:
+            self.errors.look_up(right[0], [*level.sources, *left], here, item.quals)
         for name in item.usingClause or ():
             _tie_using(here, left, right, getattr(name, "sval", "") or "", held)
         self.inside(item.quals, here, joins=True)

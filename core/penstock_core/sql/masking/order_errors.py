@@ -24,7 +24,7 @@ from penstock_core.sql.bind.column_names import own_name, select_columns, star_o
 from penstock_core.sql.bind.scopes import Scope
 from penstock_core.sql.catalog.pull_up import VOLATILE
 from penstock_core.sql.masking.order_failures import Failures, conjuncts
-from penstock_core.sql.masking.order_keys import Level, Rows
+from penstock_core.sql.masking.order_keys import Level, Rows, is_equality
 from penstock_core.sql.masking.order_nodes import by, by_image, column, copied, own_nodes, postponed
 from penstock_core.sql.masking.order_outputs import counted, multiplies
 from penstock_core.sql.masking.order_sensitivity import function_name
@@ -55,6 +55,8 @@ class ErrorOrder:
     # which order its rows come.
     conditions: dict[int, list[Any]] = field(default_factory=dict)
     orders: dict[int, tuple[ast.SortBy, ...]] = field(default_factory=dict)
+    # Of those that each row to their left finds one row of by the key: the conditions by which it does.
+    lookups: dict[int, list[Any]] = field(default_factory=dict)
     # How often the statement names each parameter.
     parameters: Counter[int] = field(default_factory=Counter)
 
@@ -85,6 +87,21 @@ class ErrorOrder:
         select(level, condition, self.failures)
         for rows, one in level.selecting:
             self.conditions.setdefault(rows.item, []).append(one)
+
+    def look_up(self, source: Rows, left: list[Rows], level: Level, condition: Any) -> None:
+        """Note by what a join finds one row at most of a relation for each row of those to its left, so that the fence
+        need not hold all of it.
+        """
+        found: dict[str, Any] = {}
+        for part in conjuncts(condition):
+            if is_equality(part) and not self.failures.may_fail(part, level):
+                owners = [one for one in map(level.owner, (part.lexpr, part.rexpr)) if one is not None]
+                mine = next((name for one, name in owners if one is source), None)
+                known = len(owners) == 2 and any(one is other for one, _ in owners for other in left)
+                if mine and known and level.ties_alike(*owners):
+                    found[mine] = part
+        if source.item and source.key and all(name in found for name in source.key):
+            self.lookups[source.item] = [found[name] for name in source.key]
 
     def _conditions(self, node: ast.SelectStmt, level: Level, *, single: bool) -> None:
         """Something that decides which rows there are may fail."""
@@ -152,6 +169,7 @@ class ErrorOrder:
     def inside_fence(self, item: int) -> ast.Node | None:
         """The conditions that hold inside of the fence of that relation."""
         conditions = [one for one in self.conditions.get(item, ()) if self._is_single_use(one)]
+        conditions += self.lookups.get(item, ())
         if not conditions:
             return None
         return conditions[0] if len(conditions) == 1 else ast.BoolExpr(boolop=0, args=tuple(conditions))

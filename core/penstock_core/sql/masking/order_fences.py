@@ -58,4 +58,6 @@ class Fences:
             order = tuple(by(column(name, one)) for one in key) or (by_image(name),)
             order = (self.errors.orders.get(id(item)) or order) if self.fenced else order
         where = self.errors.inside_fence(id(item)) if self.fenced else None
-        return sorted_source(item, name, order, fenced=self.fenced, where=where)
+        source = sorted_source(item, name, order, fenced=self.fenced, where=where)
+        source.lateral = self.fenced and id(item) in self.errors.lookups
+        return source

@@ -110,9 +110,13 @@ class Level:
             yield level
             level = level.outer
 
+    def ties_alike(self, source: tuple[Rows, str], target: tuple[Rows, str]) -> bool:
+        """Whether the two columns are compared as both of their types are."""
+        return _compare_alike(source[0].types.get(source[1]), target[0].types.get(target[1]))
+
     def tie(self, source: tuple[Rows, str], target: tuple[Rows, str]) -> None:
         """What is in the one column is in the other, where that is compared as both types are."""
-        if _compare_alike(source[0].types.get(source[1]), target[0].types.get(target[1])):
+        if self.ties_alike(source, target):
             self.ties.append(((id(source[0]), source[1]), (id(target[0]), target[1])))
 
     # ---- conditions
@@ -126,7 +130,7 @@ class Level:
         elif isinstance(node, ast.CurrentOfExpr):
             # The target, which stands first; what is joined to it is not chosen by that.
             self.sources[0].single = True
-        elif isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP and _is_equality(node):
+        elif is_equality(node):
             self._equal(node.lexpr, node.rexpr, held)
             self._equal(node.rexpr, node.lexpr, held)
 
@@ -293,7 +297,10 @@ def is_alike(column: Column) -> bool:
     return kind in ALIKE or letters or column.category == "E"
 
 
-def _is_equality(node: ast.A_Expr) -> bool:
+def is_equality(node: Any) -> bool:
+    """Whether it compares two values by `=`."""
+    if not isinstance(node, ast.A_Expr) or node.kind != enums.A_Expr_Kind.AEXPR_OP:
+        return False
     return tuple(one.sval or "" for one in node.name or () if isinstance(one, ast.String)) in _EQUALS
 
 

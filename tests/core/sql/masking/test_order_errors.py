@@ -85,8 +85,8 @@ def test_what_goes_into_the_fence(text: str, inside: str) -> None:
 @pytest.mark.parametrize(
     ("join", "inside"),
     [
-        ("item i JOIN person ON person.id = i.person AND tenant = 5", " WHERE tenant = 5"),
-        ("item i LEFT JOIN person ON person.id = i.person AND tenant = 5", " WHERE tenant = 5"),
+        ("item i JOIN person ON person.tenant = i.person AND tenant = 5", " WHERE tenant = 5"),
+        ("item i LEFT JOIN person ON person.tenant = i.person AND tenant = 5", " WHERE tenant = 5"),
         ("person LEFT JOIN item i ON person.id = i.person AND tenant = 5", ""),
         ("person FULL JOIN item i ON person.id = i.person AND tenant = 5", ""),
     ],
@@ -96,9 +96,26 @@ def test_conditions_of_joins_go_into_it_where_they_choose_its_rows(join: str, in
     assert FENCE.format(inside) in text
 
 
+@pytest.mark.parametrize(
+    ("text", "looked_up"),
+    [
+        ("item i JOIN person ON person.id = i.person", True),
+        ("item i LEFT JOIN person ON i.person = person.id AND tenant = 5", True),
+        ("item i JOIN person ON person.id = i.person + 0", False),
+        ("item i JOIN person ON person.tenant = i.person", False),
+        ("item i FULL JOIN person ON person.id = i.person", False),
+        ("person JOIN item i ON person.id = i.person", False),
+    ],
+)
+def test_rows_that_a_join_finds_by_the_key_are_looked_up(text: str, looked_up: bool) -> None:
+    written = rewritten(f"SELECT i.id FROM {text} WHERE 1 / i.id > 0")
+    assert "OFFSET 0" in written
+    assert ("LATERAL (SELECT * FROM person WHERE" in written) is looked_up
+
+
 def test_conditions_behind_an_outer_join_stay_outside() -> None:
     text = rewritten(
-        "SELECT i.id FROM item i LEFT JOIN person ON person.id = i.person WHERE tenant IS NULL AND 1 / i.id > 0"
+        "SELECT i.id FROM item i LEFT JOIN person ON person.tenant = i.person WHERE tenant IS NULL AND 1 / i.id > 0"
     )
     assert FENCE.format("") in text
 

@@ -34,7 +34,7 @@ def test_relations_come_sorted(text: str, part: str) -> None:
 
 
 def test_relations_without_a_hazard_and_targets_stay() -> None:
-    text = rewritten("SELECT i.id FROM item i JOIN person ON person.id = i.person AND 1 / i.id > 0")
+    text = rewritten("SELECT i.id FROM item i JOIN person ON person.tenant = i.person AND 1 / i.id > 0")
     assert "FROM public.item AS i JOIN (SELECT * FROM" in text
     assert rewritten("UPDATE item SET person = 1 / p.id FROM person p WHERE p.id = item.id").startswith(
         "UPDATE public.item"

@@ -46,6 +46,10 @@ TELLING: dict[str, str] = {
     "join": "SELECT i.id, 1 / (p.id - 28) FROM item i JOIN person p ON p.id = i.person WHERE p.tenant = 5",
     "join by a condition": "SELECT 1 FROM person p JOIN item i ON i.person = p.id WHERE p.tenant = 5 AND"
     " 1 / (p.id - 58) < 9 LIMIT 1",
+    "join by a lookup": "SELECT i.id FROM item i JOIN person p ON i.person = p.id AND p.tenant = 5 WHERE"
+    " 1 / (i.id - 82) < 9 LIMIT 5",
+    "join by a lookup, two kinds": "SELECT i.id FROM item i JOIN person p ON i.person = p.id WHERE p.tenant = 5 AND"
+    " 1 / (p.id - 58) + ln(p.id - 1) < 9",
     "join of another's error": "SELECT i.id FROM person p JOIN item i ON i.person = p.id AND 1 / (i.id - 82) < 9 WHERE"
     " p.tenant = 5 LIMIT 5",
     "sum": f"SELECT sum({_TWO}) {_HERE}",
@@ -138,6 +142,10 @@ SAME: dict[str, str] = {
     " WHERE 10 / coalesce(p.id, a.id) >= 0",
     "fenced, in joins of joins": "SELECT i.id, p.id FROM item i JOIN (account a LEFT JOIN person p ON p.id = a.id AND"
     " p.tenant = 5) ON i.person = a.id AND p.id IS NULL WHERE 10 / i.id >= 0",
+    "fenced, looked up": "SELECT i.id, p.id FROM item i LEFT JOIN person p ON i.person = p.id AND p.tenant = 5"
+    " WHERE 10 / i.id >= 0 AND (p.id IS NULL OR 10 / p.id >= 0)",
+    "fenced, looked up twice": "SELECT i.id, p.id, a.id FROM item i JOIN person p ON i.person = p.id JOIN account a ON"
+    " a.id = p.id WHERE 10 / i.id >= 0 AND a.tenant = 5",
     "fenced, renamed": "SELECT x.a FROM person x (a, b) WHERE 10 / x.a >= 0 AND b = 5",
     "fenced, grouped": "SELECT tenant, 10 / id AS part, count(*) FROM person GROUP BY tenant, part",
     "fenced, in a subquery": "SELECT t FROM generate_series(4, 7) t WHERE EXISTS (SELECT FROM person WHERE"
