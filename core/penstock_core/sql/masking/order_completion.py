@@ -2,7 +2,8 @@
 
 Behind what the client sorts by goes what tells the remaining rows apart, wherever their order could show: at the top,
 beside LIMIT and its kin, in windows and aggregates. Where only rows that come sorted would do, the hazardous relations
-themselves are sorted (`order_fallback.py`). Which relations have a hazard is `order_hazards.py`'s.
+themselves are sorted (`order_fences.py`). Which relations have a hazard is `order_hazards.py`'s, errors, which tell an
+order too, are `order_errors.py`'s.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class QueryOrder:
         if node.valuesLists:
             self.inside(node.valuesLists, level)
             self.inside((node.sortClause, node.limitCount, node.limitOffset), level)
-            return Rows("", tuple(f"column{place + 1}" for place in range(len(node.valuesLists[0]))))
+            columns = tuple(f"column{place + 1}" for place in range(len(node.valuesLists[0])))
+            return Rows("", columns, fails=self.errors.failures.may_fail(node.valuesLists, level))
         return self._select(node, level, visible=visible, exists=exists)
 
     def writing(self, node: Any, outer: Level | None, ctes: Mapping[str, Rows]) -> Rows:

@@ -116,13 +116,8 @@ class ErrorOrder:
 
     def _results(self, node: ast.SelectStmt, level: Level, *, complete: bool, single: bool) -> None:
         """Only what is computed of the rows may fail."""
-        keys = node.groupClause or ()
-        if single or keys:
-            if (
-                _has_windows(node)
-                or node.distinctClause
-                or (len(keys) > 1 and self.failures.may_fail(node.groupClause, level))
-            ):
+        if single or node.groupClause:
+            if _has_windows(node) or node.distinctClause or self._groups_fail(node, level):
                 self._fence(node, level)
             elif self.judging:
                 self.fails = True
@@ -132,6 +127,21 @@ class ErrorOrder:
             self.fails |= bool(node.distinctClause or _has_windows(node) or node.sortClause)
         elif not (complete and self._put_late(node, level)):
             self._fence(node, level)
+
+    def _groups_fail(self, node: ast.SelectStmt, level: Level) -> bool:
+        """Whether what groups are made of may fail, where they may be put together while rows are read: by one of
+        several keys they come sorted by an index.
+        """
+        keys = node.groupClause or ()
+        if len(keys) < 2 and not any(isinstance(one, ast.GroupingSet) for one in keys):
+            return False
+        own = self.failures.own
+        targets: list[Any] = list(node.targetList or ())
+        plain = [
+            one for one in targets
+            if not any(isinstance(part, ast.FuncCall) and own.is_aggregate(part) for part in own_nodes(one.val))
+        ]  # fmt: skip
+        return self.failures.may_fail((*keys, *plain), level)
 
     # ---- late
 

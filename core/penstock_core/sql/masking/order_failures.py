@@ -1,7 +1,7 @@
 """What a query computes that may fail for some of its rows and not for others.
 
 An error tells which row it met, and so in which order rows were read. What is known to give a value for any row is
-data, in `allowlists/total.py`; all else may fail. What is done about it is in `order_completion.py`.
+data, in `allowlists/total.py`; all else may fail. What is done about it is in `order_errors.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from penstock_core.sql.allowlists.total import (
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.masking.order_keys import Level
 from penstock_core.sql.masking.order_nodes import CONSTANTS, own_nodes
-from penstock_core.sql.masking.order_sensitivity import EXACT, OwnCalls, function_name
+from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, OwnCalls, function_name
 
 _Kind = enums.A_Expr_Kind
 _LISTS = frozenset({_Kind.AEXPR_IN, _Kind.AEXPR_BETWEEN, _Kind.AEXPR_NOT_BETWEEN, _Kind.AEXPR_BETWEEN_SYM,
@@ -171,6 +171,9 @@ class _Expression:
         if name == "||":
             known = [one for one in (left, right) if self._is_text(one) and not isinstance(one, ast.A_Const)]
             return not known
+        if name in ("/", "%"):
+            # Of whole numbers only, and not by -1, which the smallest one can't be divided by.
+            return self.level.type_of(left) not in INTEGERS or not _is_whole_number(right, least=1)
         return not (name in ("+", "-") and _is_now(left) and _is_short_time(right))
 
     def meet_badly(self, parts: Iterable[Any]) -> bool:
@@ -319,8 +322,8 @@ def _text(node: Any) -> str | None:
     return None
 
 
-def _is_whole_number(node: Any) -> bool:
-    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer) and (node.val.ival or 0) >= 0
+def _is_whole_number(node: Any, least: int = 0) -> bool:
+    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer) and (node.val.ival or 0) >= least
 
 
 def _is_truth(node: Any) -> bool:

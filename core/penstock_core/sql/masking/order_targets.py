@@ -29,7 +29,7 @@ def refuse_early_ends(node: _Changing, relation: Relation, level: Level, read: l
     condition = node.joinCondition if isinstance(node, ast.MergeStmt) else node.whereClause
     subqueries = (one for one in own_nodes(condition) if isinstance(one, ast.SubLink))
     joined = bool(read) or any(one.subLinkType in _JOINED for one in subqueries)
-    if joined and (level.fails or failures.may_fail(condition, level, deep=False)):
+    if joined and failures.may_fail(condition, level, deep=False):
         raise refused(
             f"whether the condition fails for a row of {relation.schema}.{relation.name} would depend on the order in"
             " which they are changed, which depends on masked columns",
@@ -58,6 +58,8 @@ def refuse_collisions(node: _Changing, leaf: Leaf, failures: Failures, level: Le
 def fails_in_ways(node: _Changing, relation: Relation, failures: Failures, level: Level) -> bool:
     """Whether changing several rows may fail in more than one way."""
     if relation.kind != "r" or relation.has_triggers or relation.has_rules or isinstance(node, ast.MergeStmt):
+        return True
+    if level.fails:
         return True
     if failures.may_fail(node.whereClause, level) or failures.may_fail(node.returningClause, level):
         return True

@@ -38,6 +38,20 @@ FENCE = "(SELECT * FROM person{} ORDER BY person.id OFFSET 0) AS person"
             "SELECT EXISTS (SELECT FROM person WHERE 1 / id > 0)",
             f"SELECT EXISTS (SELECT  FROM {FENCE.format('')} WHERE (1 / id) > 0)",
         ),
+        (
+            "SELECT tenant, 1 / id, count(*) FROM person GROUP BY 1, 2",
+            f"SELECT tenant, 1 / id, pg_catalog.count(*) FROM {FENCE.format('')} GROUP BY 1, 2 ORDER BY 1, 2",
+        ),
+        (
+            "SELECT tenant, sum(1 / id) FROM person GROUP BY tenant, made",
+            "SELECT tenant, pg_catalog.sum(1 / id) FROM person GROUP BY tenant, made"
+            " ORDER BY person.tenant, person.made",
+        ),
+        (
+            "SELECT v.x FROM person, LATERAL (VALUES (1 / person.id)) v (x)",
+            f"SELECT v.x FROM {FENCE.format('')}, LATERAL (VALUES (1 / person.id)) AS v (x) ORDER BY person.id,"
+            " ROW(v.*) USING OPERATOR(pg_catalog.*<)",
+        ),
         # The order that the client wants.
         (
             "SELECT id FROM person WHERE 1 / id > 0 ORDER BY made DESC LIMIT 3",

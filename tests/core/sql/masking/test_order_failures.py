@@ -45,6 +45,7 @@ def may_fail(text: str, catalog: Catalog | None = None) -> bool:
         "left(name, 3)", "substring(name, 1, 3)", "count(*)", "sum(n)", "avg(price)", "min(size)", "array_agg(n)",
         "row_number() OVER (PARTITION BY n ORDER BY big)", "EXISTS (SELECT)", "ARRAY[n, big]", "tags[1]",
         "bound = size", "price = bound", "price > 1.5", "size > 1.5", "name COLLATE \"C\"", "(n, name) = (1, 'x')",
+        "n % 3 = 1", "big / 1000",
     ],
 )  # fmt: skip
 def test_these_give_a_value_for_any_row(text: str) -> None:
@@ -54,7 +55,8 @@ def test_these_give_a_value_for_any_row(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1 / n", "n + 1", "-n", "n * 2", "name::int", "big::int", "price::float8", "price::numeric(3, 1)", "name::date",
+        "1 / n", "n % 0", "n / -1", "size / 2", "n / 2.5", "n + 1", "-n", "n * 2", "name::int", "big::int",
+        "price::float8", "price::numeric(3, 1)", "name::date",
         "sqrt(n)", "ln(n)", "substring(name, 1, n)", "substring(name, 1, -1)", "left(name, n)", "repeat(name, n)",
         "chr(n)", "name ~ name", "name ~ '['", "name LIKE name", r"name LIKE 'a\'", "raw ->> 'a'", "doc || doc",
         "to_char(made, name)", "date_trunc(name, made)", "sum(n / 0)",
