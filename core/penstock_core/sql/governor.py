@@ -218,7 +218,8 @@ class _Judge:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
-            completed = [complete_order(statement, leaves, governed.own_calls) for statement in statements]
+            own, masks = governed.own_calls, found.edits.values
+            completed = [complete_order(statement, leaves, own, masks) for statement in statements]
             statements = tuple(one.statement for one in completed)
             found.mixed_errors = max(one.mixes for one in completed)
             text = deparse(statements, found.substituted)

@@ -59,6 +59,8 @@ class Failures:
     # The queries that may fail, and those that give one row at most, by identity.
     queries: set[int] = field(default_factory=set)
     single: set[int] = field(default_factory=set)
+    # Expressions of the gate's own, which never fail, by identity.
+    masks: frozenset[int] = frozenset()
 
     def may_fail(self, node: Any, level: Level, *, deep: bool = True) -> bool:
         """Whether what is computed there may fail for some of the rows of that query; not `deep`: but for what its
@@ -83,7 +85,7 @@ class _Expression:
             return False
         if isinstance(node, tuple):
             return any(self.fails(part, guarded=guarded) for part in node)
-        if isinstance(node, _LEAVES):
+        if isinstance(node, _LEAVES) or id(node) in self.failures.masks:
             return False
         if not guarded and self.is_steady(node):
             return False

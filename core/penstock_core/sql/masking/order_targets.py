@@ -43,7 +43,7 @@ def refuse_collisions(node: _Changing, leaf: Leaf, failures: Failures, level: Le
     """
     relation = leaf.relation
     for column, value in _assignments(node):
-        if failures.is_steady(value, level):
+        if failures.is_steady(value, level) or _stays(value, column, level):
             continue
         for constraint in relation.constraints:
             alone = constraint.kind not in _UNIQUE or not constraint.columns.isdisjoint(leaf.masked)
@@ -76,6 +76,20 @@ def fails_in_ways(node: _Changing, relation: Relation, failures: Failures, level
             return True
         ways += column.not_null
     return ways > 1
+
+
+def _stays(value: Any, column: str, level: Level) -> bool:
+    """Whether it is the target's own value in that column."""
+    if isinstance(value, ast.MultiAssignRef):
+        source: Any = value.source
+        query: Any = source.subselect if isinstance(source, ast.SubLink) else None
+        parts: list[Any] = list(source.args or ()) if isinstance(source, ast.RowExpr) else []
+        if query is not None and not query.fromClause:
+            parts = [one.val for one in query.targetList or ()]
+        place = value.colno or 0
+        return 0 < place <= len(parts) and _stays(parts[place - 1], column, level)
+    owner = level.owner(value)
+    return owner is not None and owner[0] is level.sources[0] and owner[1] == column
 
 
 def _assignments(node: _Changing) -> Iterator[tuple[str, Any]]:

@@ -50,14 +50,18 @@ class ViewOrder:
     fails_openly: bool = False
 
 
-def complete_order(statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> Completed:
+def complete_order(
+    statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls, masks: frozenset[int] = frozenset()
+) -> Completed:
     """The statement with its orders completed in place, or what has to stand in its place. Raises Refused.
 
-    `leaves` are its FROM items and targets that are relations, by their identity.
+    `leaves` are its FROM items and targets that are relations, by their identity; `masks` are expressions of the gate's
+    own, which never fail.
     """
     if not any(leaf.hazard for leaf in leaves.values()):
         return Completed(statement)
     order = _StatementOrder(leaves, own)
+    order.errors.failures.masks = masks
     written = order.statement(statement)
     return Completed(written, order.mixes)
 

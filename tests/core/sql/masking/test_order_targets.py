@@ -31,6 +31,7 @@ def decide(text: str, person: object = CHECKED) -> Decision:
     [
         "UPDATE person SET made = made + 1",
         "UPDATE person SET made = tenant WHERE tenant = 5",
+        "UPDATE person SET made = p.made FROM person p WHERE p.id = person.tenant",
         "UPDATE person SET made = (SELECT max(id) FROM item)",
         "MERGE INTO person USING item ON item.id = person.tenant WHEN MATCHED THEN UPDATE SET made = item.person",
     ],
@@ -47,6 +48,9 @@ def test_a_unique_value_that_moves_is_refused(text: str) -> None:
         "UPDATE person SET made = made + 1 WHERE id = 7",
         "UPDATE person SET made = 5 WHERE tenant = 5",
         "UPDATE person SET tenant = tenant + 1",
+        "UPDATE person SET made = made, tenant = 1",
+        "UPDATE person SET (tenant, made) = (tenant + 1, made)",
+        "UPDATE person SET (tenant, made) = (SELECT 1, made)",
     ],
 )
 def test_what_can_collide_in_one_way_alone_is_not(text: str) -> None:
