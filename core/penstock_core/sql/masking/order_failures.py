@@ -47,7 +47,7 @@ _LEAVES = (ast.A_Const, ast.ParamRef, ast.SQLValueFunction, ast.SetToDefault, *C
 # What computes its parts for some rows only.
 _CONDITIONAL = (ast.CaseExpr, ast.CoalesceExpr)
 # A regular expression of these is one, and a short time is within the calendar.
-_PLAIN_PATTERN = re.compile(r"\^?(?:[\w @#%&,:;<>=~!'\"/-]|\.\*?)*\$?")
+_PLAIN_PATTERN = re.compile(r"\^?(?:(?:[\w @#%&,:;<>=~!'\"/.-]|\[\^?[\w @.,:]+\])[*+]?)*\$?")
 _SHORT_TIME = re.compile(r"\d{1,4} ?(?:second|minute|hour|day|week|month|year)s?", re.IGNORECASE)
 
 
@@ -204,7 +204,18 @@ class _Expression:
             case ast.A_Const(val=ast.String()):
                 return True
             case ast.FuncCall():
-                return function_name(node) in ("lower", "upper", "btrim", "ltrim", "rtrim", "replace", "concat", "md5")
+                return function_name(node) in (
+                    "lower",
+                    "upper",
+                    "btrim",
+                    "ltrim",
+                    "rtrim",
+                    "replace",
+                    "concat",
+                    "md5",
+                    "left",
+                    "substr",
+                )
             case ast.A_Expr(name=names) if names and names[-1].sval == "||":
                 return self._is_text(node.lexpr) or self._is_text(node.rexpr)
             case ast.CoalesceExpr(args=parts):
@@ -233,7 +244,8 @@ class _Expression:
             return True
         name = names[-1]
         if name in TEXTS:
-            return bool(self.failures.own.converting) and self.level.type_of(node.arg) is None
+            known = self.level.type_of(node.arg) is not None or id(node.arg) in self.failures.masks
+            return self.failures.own.converting and not known
         kind = self.level.type_of(node.arg)
         return bool(target.typmods) or name not in WIDER.get(kind or "", frozenset())
 
@@ -250,7 +262,9 @@ class _Expression:
         if name in TOTAL_BY_FIRST:
             return not arguments or not isinstance(arguments[0], ast.A_Const)
         if name in TOTAL_BY_NUMBERS:
-            return not all(_is_whole_number(one) for one in arguments[1:])
+            # A place alone may be any.
+            places = len(arguments) == 2 and _is_place(arguments[1])
+            return not places and not all(_is_whole_number(one) for one in arguments[1:])
         return name not in TOTAL_FUNCTIONS
 
     def _case(self, node: ast.CaseExpr) -> bool:
@@ -326,6 +340,10 @@ def _text(node: Any) -> str | None:
 
 def _is_whole_number(node: Any, least: int = 0) -> bool:
     return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer) and (node.val.ival or 0) >= least
+
+
+def _is_place(node: Any) -> bool:
+    return isinstance(node, ast.FuncCall) and function_name(node) in ("position", "strpos")
 
 
 def _is_truth(node: Any) -> bool:

@@ -45,7 +45,8 @@ def may_fail(text: str, catalog: Catalog | None = None) -> bool:
         "left(name, 3)", "substring(name, 1, 3)", "count(*)", "sum(n)", "avg(price)", "min(size)", "array_agg(n)",
         "row_number() OVER (PARTITION BY n ORDER BY big)", "EXISTS (SELECT)", "ARRAY[n, big]", "tags[1]",
         "bound = size", "price = bound", "price > 1.5", "size > 1.5", "name COLLATE \"C\"", "(n, name) = (1, 'x')",
-        "n % 3 = 1", "big / 1000",
+        "n % 3 = 1", "big / 1000", "substr(name, strpos(name, '@'))", "left(name, 1) || '***'",
+        "name ~ '^[^@]+@[^@]+$'",
     ],
 )  # fmt: skip
 def test_these_give_a_value_for_any_row(text: str) -> None:
