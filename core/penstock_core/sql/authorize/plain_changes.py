@@ -14,10 +14,19 @@ from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
+from penstock_core.sql.bind.binder import idents, strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
-from penstock_core.sql.bind.references import QueryKept, Reference, RelationChanged, RelationMade, RelationRead
+from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
+    QueryKept,
+    Reference,
+    RelationChanged,
+    RelationMade,
+    RelationRead,
+)
 from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
 
 _INDEX_METHODS = words("brin btree gin gist hash spgist")
@@ -74,6 +83,51 @@ def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
     known = relation.relation if relation is not None else None
     if known is not None and not _is_plain(authorizer, known):
         raise _refused(f"a change of {known.schema}.{known.name}", "it has masked columns", "use another name")
+
+
+def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
+    """To columns without masks: whether a row with some key is there, a query would tell as well."""
+    authorizer.allow_verb("select")
+    item, resolved, governed = key.item, certain(key.resolved), authorizer.governed
+    if resolved is None:
+        raise unknown_relation(item)
+    if resolved.temporary:
+        temporary(authorizer, item, resolved)
+        return
+    relation = resolved.relation
+    named = f"{resolved.schema}.{resolved.name}"
+    if relation is None:
+        raise _refused(f"a foreign key to {named}", "it is the system's own", "refer to a table of your own")
+    if relation.key in governed.unreadable:
+        raise _refused(f"a foreign key to {named}", "it cannot be read", "leave the foreign key out")
+    columns = tuple(idents(key.constraint.pk_attrs)) or relation.primary_key
+    if not columns:
+        raise _refused(f"a foreign key to {named}", "its primary key is not known", "name the columns it refers to")
+    for name in columns:
+        _referred(authorizer, relation, name)
+    # As they are known here, whatever the primary key is by then.
+    authorizer.found.edits.set(key.constraint, "pk_attrs", strings(*columns))
+    authorizer.found.pinned = True
+    # Which of several rows an error names could depend on how wide masked values are.
+    authorizer.found.touched |= governed.governs(relation)
+    qualify(authorizer, item, resolved)
+
+
+def _referred(authorizer: Authorizer, relation: Relation, name: str) -> None:
+    column, governed = relation.column(name), authorizer.governed
+    named = f"{relation.schema}.{relation.name}.{name}"
+    if column is None:
+        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703")
+    if governed.mask(relation, column) is not None:
+        raise _refused(
+            f"a foreign key to {named}", "the column is masked, and rows would show which values it holds",
+            "refer to a column without a mask",
+        )  # fmt: skip
+    schema, kind = name_parts(column.type_name)[:2]
+    if governed.runs_code((schema, kind)):
+        raise _refused(
+            f"a foreign key to {named}", "its type may run code of the database's own", "leave the foreign key out"
+        )
 
 
 def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:

@@ -263,6 +263,15 @@ class RelationMade(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class ForeignKeyMade(Reference):
+    """A foreign key that comes to be, and the relation that it points to."""
+
+    constraint: ast.Constraint
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
 class QueryKept(Reference):
     """The query of a view, behind all that is in it, and what it makes: nothing where the view may be there already."""
 

@@ -12,6 +12,7 @@ from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
 from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
     FunctionCall,
     ObjectsDropped,
     QueryKept,
@@ -69,18 +70,22 @@ def create_table(binder: Binder, node: ast.CreateStmt) -> None:
     scope = Scope([Source(node.relation.relname or "" if node.relation else "", columns)])
     defining, binder.defining = binder.defining, True
     for element in (*(node.tableElts or ()), *(node.constraints or ()), *(node.nnconstraints or ())):
-        _table_element(binder, element, scope)
+        _table_element(binder, element, scope, new=node.relation)
     binder.defining = defining
 
 
-def _table_element(binder: Binder, element: Any, scope: Scope) -> None:
+def _table_element(binder: Binder, element: Any, scope: Scope, new: ast.RangeVar | None = None) -> None:
+    """A column or constraint. `new` is the table that it comes to be with, which a foreign key can point to."""
     _claim(binder, element)
     if isinstance(element, ast.Constraint):
         if element.contype in _OWN_CONSTRAINTS:
             named_in(binder, (element.options, element.exclusions, element.where_clause))
             binder.expression(element.raw_expr, scope)
             return
-        binder.add(TablePart("CREATE TABLE with FOREIGN KEY or EXCLUDE", "leave the constraint out"))
+        if element.contype == enums.ConstrType.CONSTR_FOREIGN and element.pktable is not None:
+            _foreign_key(binder, element, element.pktable, new)
+        else:
+            binder.add(TablePart("CREATE TABLE with EXCLUDE", "leave the constraint out"))
     elif isinstance(element, ast.ColumnDef):
         if not _is_serial(element.typeName):
             binder.expression(element.typeName, scope)
@@ -88,11 +93,18 @@ def _table_element(binder: Binder, element: Any, scope: Scope) -> None:
         binder.expression(element.raw_default, scope)
         named_in(binder, element.fdwoptions)
         for constraint in element.constraints or ():
-            _table_element(binder, constraint, scope)
+            _table_element(binder, constraint, scope, new)
         return
     else:
         binder.add(TablePart("CREATE TABLE … LIKE", "name the columns themselves"))
     named_in(binder, element)
+
+
+def _foreign_key(binder: Binder, constraint: ast.Constraint, item: ast.RangeVar, new: ast.RangeVar | None) -> None:
+    if new is not None and (item.relname, item.schemaname) == (new.relname, new.schemaname):
+        return
+    note_relations(binder, [tuple(filter(None, (item.schemaname, item.relname)))])
+    binder.add(ForeignKeyMade(constraint, item, binder.names.relation(item)))
 
 
 def _is_serial(node: ast.TypeName | None) -> bool:

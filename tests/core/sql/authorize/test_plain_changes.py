@@ -22,6 +22,10 @@ ALLOWED = {
     " ALTER line SET DEFAULT 'x'",
     "column, dropped": "ALTER TABLE log DROP COLUMN n",
     "constraint": "ALTER TABLE log ADD CONSTRAINT positive CHECK (n > 0), ADD UNIQUE (n)",
+    "foreign key": "ALTER TABLE log ADD CONSTRAINT who FOREIGN KEY (n) REFERENCES u (id) ON DELETE SET NULL NOT VALID",
+    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u ON UPDATE CASCADE ON DELETE CASCADE",
+    "foreign keys of a new table": "CREATE TABLE more (id int PRIMARY KEY, over int REFERENCES more, who int REFERENCES"
+    " public.u (id) DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (over) REFERENCES more (id) MATCH FULL)",
     "renamed": "ALTER TABLE log RENAME TO diary",
     "renamed column": "ALTER TABLE log RENAME n TO number",
     "analyzed": "ANALYZE log",
@@ -46,8 +50,14 @@ REFUSED = {
     "type that runs code": "ALTER TABLE log ADD x public.leaky",
     "default that runs code": "ALTER TABLE log ALTER line SET DEFAULT peek(1)",
     "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
-    "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
-    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "foreign key to a masked column": "ALTER TABLE log ADD FOREIGN KEY (line) REFERENCES u (email)",
+    "foreign key of a column to a masked one": "ALTER TABLE log ADD x text REFERENCES public.u (email)",
+    "foreign key of a new table to a masked column": "CREATE TABLE more (mail varchar(40) REFERENCES u (email))",
+    "foreign key to a pair": "CREATE TABLE more (a int, b text, FOREIGN KEY (a, b) REFERENCES u (id, ssn))",
+    "foreign key to the system's own": "CREATE TABLE more (a oid REFERENCES pg_catalog.pg_class (oid))",
+    "foreign key to nothing": "CREATE TABLE more (a int REFERENCES not_there_at_all)",
+    "foreign key to a column that is not there": "CREATE TABLE more (a int REFERENCES u (not_there_at_all))",
+    "foreign key of a governed table": "ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES log",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -130,6 +140,15 @@ def test_what_holds_no_masks_may_be_changed_by_who_has_the_verbs(twins: Twins, n
     assert left.ok, left.message
     assert view(left, ordered=False) == view(right, ordered=False)
     assert twins.governor(READING).decide(ALLOWED[name], ("public",)).action is Action.DENY
+
+
+def test_errors_of_a_foreign_key_to_a_governed_table_keep_no_words(twins: Twins) -> None:
+    text = "INSERT INTO log (n) VALUES (-7); ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u"
+    decision = twins.governor(EVERYTHING).decide(text, ("public",))
+    assert decision.redact_errors
+    assert "REFERENCES public.u (id)" in decision.text
+    left, right = twins.run(decision)
+    assert (left.sqlstate, right.sqlstate) == ("23503", "23503")
 
 
 @pytest.mark.parametrize("name", REFUSED)
