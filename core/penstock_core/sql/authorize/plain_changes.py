@@ -70,7 +70,9 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         raise _refused(f"a change of {named}", "it is of another kind", "name a table")
     if not _is_plain(authorizer, relation):
         raise _refused(
-            f"a change of {named}", "it has masked columns, or runs code of the database's own", "leave it as it is"
+            f"a change of {named}",
+            "it has masked columns, or runs code of the database's own",
+            "let an identity without masks make the change",
         )
     qualify(authorizer, changed.item, resolved)
 
@@ -169,9 +171,9 @@ def _name(item: ast.RangeVar) -> MadeName:
 
 
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
-    """Whether nothing is masked in the relation or in what inherits from it, and using it runs no code."""
+    """Whether nothing is masked in the relation or in what inherits from it, and changing it runs no code."""
     governed = authorizer.governed
-    return all(governed.harmless(one) for one in family_of(governed, relation).values())
+    return all(governed.may_change(one) for one in family_of(governed, relation).values())
 
 
 # ---- statements

@@ -26,6 +26,8 @@ ALLOWED = {
     "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u ON UPDATE CASCADE ON DELETE CASCADE",
     "foreign keys of a new table": "CREATE TABLE more (id int PRIMARY KEY, over int REFERENCES more, who int REFERENCES"
     " public.u (id) DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (over) REFERENCES more (id) MATCH FULL)",
+    "column of a table with a trigger": "ALTER TABLE watched ADD more int DEFAULT 1, ADD CHECK (more > 0)",
+    "index of a table with a trigger": "CREATE INDEX ON watched (id)",
     "renamed": "ALTER TABLE log RENAME TO diary",
     "renamed column": "ALTER TABLE log RENAME n TO number",
     "analyzed": "ANALYZE log",
