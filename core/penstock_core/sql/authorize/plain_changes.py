@@ -30,6 +30,7 @@ from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
 
 _INDEX_METHODS = words("brin btree gin gist hash spgist")
+_OPERATOR_CLASSES = words("bpchar_pattern_ops inet_ops jsonb_path_ops text_pattern_ops varchar_pattern_ops")
 _AT = enums.AlterTableType
 _OBJECTS = enums.ObjectType
 _COMMENTED = frozenset(
@@ -195,8 +196,18 @@ def masked_index(authorizer: Authorizer, node: ast.IndexStmt) -> None:
     if (node.accessMethod or "btree") not in _INDEX_METHODS or node.tableSpace or node.excludeOpNames:
         raise _refused("that index", "its method or place is not known", "use one of the system's own methods")
     for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
-        if element.opclass or element.opclassopts:
-            raise _refused("an index with an operator class", "its functions are not known", "leave it out")
+        _operator_class(authorizer, element)
+
+
+def _operator_class(authorizer: Authorizer, element: ast.IndexElem) -> None:
+    """One of the system's own, by its full name: another schema may have one of the same."""
+    if not element.opclass and not element.opclassopts:
+        return
+    *schema, name = idents(element.opclass) or [""]
+    if name not in _OPERATOR_CLASSES or schema not in ([], ["pg_catalog"]) or element.opclassopts:
+        raise _refused("an index with that operator class", "its functions are not known", "leave it out")
+    authorizer.found.edits.set(element, "opclass", strings("pg_catalog", name))
+    authorizer.found.pinned = True
 
 
 def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:

@@ -26,6 +26,10 @@ ALLOWED = {
     "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u ON UPDATE CASCADE ON DELETE CASCADE",
     "foreign keys of a new table": "CREATE TABLE more (id int PRIMARY KEY, over int REFERENCES more, who int REFERENCES"
     " public.u (id) DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (over) REFERENCES more (id) MATCH FULL)",
+    "made with foreign keys": "CREATE TABLE public.mart (id int PRIMARY KEY); CREATE TABLE public.stall (id int"
+    " REFERENCES public.mart); ALTER TABLE public.mart ADD FOREIGN KEY (id) REFERENCES public.u;"
+    " INSERT INTO public.stall VALUES (NULL)",
+    "index by operator classes": "CREATE INDEX ON log (line varchar_pattern_ops, line pg_catalog.text_pattern_ops DESC)",
     "column of a table with a trigger": "ALTER TABLE watched ADD more int DEFAULT 1, ADD CHECK (more > 0)",
     "index of a table with a trigger": "CREATE INDEX ON watched (id)",
     "renamed": "ALTER TABLE log RENAME TO diary",
@@ -46,6 +50,7 @@ REFUSED = {
     "index of governed": "CREATE INDEX ON u (id)",
     "index by the user's function": "CREATE INDEX ON log (peek(n))",
     "index by the user's operators": "CREATE INDEX ON log (line fair_ops)",
+    "index by the user's operators of a known name": "CREATE INDEX ON log (line public.text_pattern_ops)",
     "index by a method of somebody's": "CREATE INDEX ON log USING mine (line)",
     "column of governed": "ALTER TABLE u ADD more text",
     "column of a whole whose part is governed": "ALTER TABLE family ADD more text",
