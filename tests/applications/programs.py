@@ -100,7 +100,34 @@ def _python(name: str, module: str, **rest: Any) -> Application:
     return Application(name, Environment("python", name), ("{python}", "-m", module), **rest)
 
 
+def _django(driver: str) -> Application:
+    customers = "public.django_shop_customer"
+    return _python(
+        f"django-{driver}",
+        "django_shop",
+        masks=(
+            Mask("public.auth_user", "email", "email", choices=_KEPT_BY_SERVICE),
+            Mask(customers, "email", "email", choices=_KEPT_BY_SERVICE),
+            Mask(customers, "phone", "partial", {"keepLast": 2}, _KEPT_BY_SERVICE),
+            Mask(customers, "card", "partial", {"keepLast": 4}, _KEPT_BY_SERVICE),
+        ),
+        secrets=("anna@north.example", "berta@south.example", "+49 30 5550101", "4111-0000-0000-1881", "sam.sales@"),
+    )
+
+
 APPLICATIONS: tuple[Application, ...] = (
+    _django("psycopg3"),
+    _django("psycopg2"),
+    _python(
+        "wagtail",
+        "wagtail_site",
+        masks=(
+            Mask("public.auth_user", "email", "email", choices=_KEPT_BY_SERVICE),
+            Mask("public.wagtail_site_author", "email", "email", choices=_KEPT_BY_SERVICE),
+            Mask("public.wagtailforms_formsubmission", "form_data", "constant", {"value": '{"your_name": "(hidden)"}'}),
+        ),
+        secrets=("edith.editor@", "rosa.field@", "nora.night@", "Greetings from", "vera.vine@"),
+    ),
     _python(
         "alembic",
         "alembic_shop",

@@ -33,6 +33,7 @@ _USED = "use: "
 _PHASES: tuple[Phase, ...] = get_args(Phase)
 # To a step's error, what the program said last adds little beyond that.
 _MOST_SAID = 300
+_MOST_NAMED = 12
 DBNAME = "shop"
 LOGIN = "application"
 _PASSWORD = "made-up-for-applications"
@@ -104,7 +105,7 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
         run = result.runs[arm] = _arm(plan, arm)
         if arm == "direct":
             if failing := steps.failed(run.found):
-                raise StageError("".join(f"\n    fails direct: {name}: {error}" for name, error in failing.items()))
+                raise StageError(_named(failing))
             if not run.found:
                 raise StageError(f"it reports no step; see {plan.directory / arm}")
             result.toothless = steps.toothless(run.found, application.secrets)
@@ -113,6 +114,12 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
         else:
             judge_masked(result, application.secrets, exemptions)
     return result
+
+
+def _named(failing: dict[str, str]) -> str:
+    lines = [f"\n    fails direct: {name}: {error}" for name, error in failing.items()]
+    more = [f"\n    and {len(lines) - _MOST_NAMED} more"] if len(lines) > _MOST_NAMED else []
+    return "".join(lines[:_MOST_NAMED] + more)
 
 
 def judge_masked(result: Comparison, secrets: Sequence[str], exemptions: Sequence[Exemption]) -> None:
