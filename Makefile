@@ -87,8 +87,9 @@ crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md
 
-messages: $(VENV)/ready ## write docs/messages.md from the code
+messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write
+	$(RUN) python -m tests.applications.page --write
 
 lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock

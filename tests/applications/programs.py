@@ -85,7 +85,9 @@ class Application:
     secrets: tuple[str, ...]
     # Other fields of the masked arm's policy: allowFunctions, rowOrder.
     policy: Mapping[str, object] = field(default_factory=dict)
-    minutes: float = 5
+    minutes: float = 10
+    # What it is, with the versions that count, for docs/applications.md.
+    what: str = ""
 
     def words(self, installed: Installed, phase: str) -> list[str]:
         """The command of that phase."""
@@ -100,11 +102,12 @@ def _python(name: str, module: str, **rest: Any) -> Application:
     return Application(name, Environment("python", name), ("{python}", "-m", module), **rest)
 
 
-def _django(driver: str) -> Application:
+def _django(driver: str, driver_version: str) -> Application:
     customers = "public.django_shop_customer"
     return _python(
         f"django-{driver}",
         "django_shop",
+        what=f"Django 5.2.19 by {driver_version}: the admin's pages, the mapper, commands, database cache and sessions",
         masks=(
             Mask("public.auth_user", "email", "email", choices=_KEPT_BY_SERVICE),
             Mask(customers, "email", "email", choices=_KEPT_BY_SERVICE),
@@ -116,11 +119,12 @@ def _django(driver: str) -> Application:
 
 
 APPLICATIONS: tuple[Application, ...] = (
-    _django("psycopg3"),
-    _django("psycopg2"),
+    _django("psycopg3", "psycopg 3.3.9"),
+    _django("psycopg2", "psycopg 2.9.13"),
     _python(
         "wagtail",
         "wagtail_site",
+        what="Wagtail 8.0.1: editing, revisions, moderation, search in the database, images, forms, users",
         masks=(
             Mask("public.auth_user", "email", "email", choices=_KEPT_BY_SERVICE),
             Mask("public.wagtail_site_author", "email", "email", choices=_KEPT_BY_SERVICE),
@@ -129,8 +133,16 @@ APPLICATIONS: tuple[Application, ...] = (
         secrets=("edith.editor@", "rosa.field@", "nora.night@", "Greetings from", "vera.vine@"),
     ),
     _python(
+        "dbt",
+        "dbt_shop",
+        what="dbt-core 1.11.16 with dbt-postgres 1.10.2: seeds, models of every kind, snapshots, tests, documents",
+        masks=(Mask("shop.customers", "email", "email"), Mask("shop.customers", "phone", "partial", {"keepLast": 2})),
+        secrets=("anna@north.example", "berta@south.example", "+49 30 5550101"),
+    ),
+    _python(
         "alembic",
         "alembic_shop",
+        what="Alembic 1.20.1 with SQLAlchemy 2.1.9, psycopg 3.3.9: migrations both ways, autogenerate, the mapper",
         masks=(
             Mask("public.customers", "email", "email", choices=_KEPT_BY_SERVICE),
             Mask("public.customers", "phone", "partial", {"keepLast": 2}, _KEPT_BY_SERVICE),
