@@ -20,7 +20,7 @@ from penstock_core.sql.bind.name_resolution import is_builtin_type
 from penstock_core.sql.bind.references import Bound, ParameterType
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.decision import Action, Decision, Denial, Made
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
@@ -38,8 +38,9 @@ _SHORTEST_KEY = 16
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
-# A text, the search_path, temporary tables and the types of parameters that call for a look.
-_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+_NOTHING: Made = frozenset()
+# A text, the search_path, temporary tables, the types of parameters that call for a look, and what was made.
+_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...], Made]
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
 
@@ -69,16 +70,17 @@ class Governor:
         search_path: tuple[str, ...] | None = None,
         temporary: frozenset[str] = _NONE,
         types: tuple[int, ...] = (),
+        made: Made = _NOTHING,
     ) -> Decision:
         """What becomes of a text; `search_path` is the session's, None if the session may have changed it.
 
         `temporary` are the names of its temporary tables, `types` the OIDs that the client declares for the
         parameters: all that they can change is which of the functions and operators of a name is meant, of which
-        none that may be named reads what is masked.
+        none that may be named reads what is masked. `made` is what the session's open transaction has made.
         """
         if types:
             types = tuple(oid for oid in types if oid not in self._plain_types)
-        key = (text, search_path, temporary, types)
+        key = (text, search_path, temporary, types, made)
         decision = self._decided.get(key)
         if decision is not None:
             self._decided.move_to_end(key)
@@ -190,7 +192,12 @@ class _Judge:
             return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
 
     def _analyse(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...]
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...],
+        made: Made,
     ) -> Decision:
         """Bind, authorize, edit, prove."""
         governed, catalog = self.governed, self.governed.catalog
@@ -202,7 +209,7 @@ class _Judge:
         if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
             # Behind such a statement, which of several relations a bare name means may be another.
             search_path = None
-        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
+        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary, made)
         for oid in types:
             bound.add(ParameterType(oid, catalog.type_names.get(oid)))
         authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED)
@@ -261,6 +268,7 @@ class _Judge:
             closes=tuple(bound.closes),
             temporary=frozenset(bound.temporary),
             drops_temporary=bound.drops_temporary,
+            makes=frozenset((*name, kind) for name, kind in bound.makes.items()) if self.governed.masked else _NOTHING,
             drops_tables=frozenset(bound.drops_tables),
             row_limit=limit,
         )

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Made
 from penstock_sidecar.session.door import Inside
 
 
@@ -133,7 +133,12 @@ class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: Made = frozenset(),
     ) -> Decision: ...
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:

@@ -16,6 +16,7 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.kept import Kept
+from penstock_sidecar.session.made_relations import MadeRelations
 from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.states import State
@@ -87,6 +88,7 @@ class Flow:
         """What is known of changes of the catalog, by this session and by others."""
         # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
         self.door = door
+        self.made = MadeRelations()
         # Whether what the server answers is held back; whether it was told to cancel a statement for a change's sake.
         self.doubted = False
         self.recalled = False
@@ -163,6 +165,8 @@ class Flow:
         if decision is not None:
             if decision.temporary:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
+            if decision.makes and self.rules.masked:
+                self.made.answered(decision, failed=head.running is None or bool(head.running.sqlstate))
             if _lasts(decision):
                 self.left_for_commit = True
         while self.queue and self.queue[0].kind is Kind.COPY_END:
@@ -232,6 +236,7 @@ class Flow:
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit = False
         self.temporary.transaction_ended(self.undone)
+        self.epoch += self.made.ended()
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()
@@ -243,7 +248,7 @@ class Flow:
         """What becomes of a text in this session, as it stands, with parameters of these types."""
         # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
         path = None if self.altered and self.rules.masked else self.path.now
-        return self.rules.decider.decide(text, path, self.temporary.names, types)
+        return self.rules.decider.decide(text, path, self.temporary.names, types, self.made.names)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""

@@ -196,6 +196,8 @@ class ServerSide:
             flow.temporary.committed()
         elif tag == b"ROLLBACK":
             flow.temporary.rolled_back()
+        if tag != b"BEGIN":
+            flow.epoch += flow.made.ended()
 
     def _given_up(self, tag: bytes, running: Running | None) -> None:
         """Prepared statements, cursors or temporary tables are gone, in the order of the text."""

@@ -17,7 +17,7 @@ from tests.sidecar.proxy.raw import Pair
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Limit
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.decision import Action, Decision, Denial, Made
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy
 from penstock_sidecar.settings import Settings, read
@@ -57,7 +57,12 @@ class Script:
     limit: Limit | None = None
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: Made = frozenset(),
     ) -> Decision:
         self.asked.append(text)
         if text in self.answers:

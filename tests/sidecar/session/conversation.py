@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity, Workload
-from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.decision import Action, Decision, Denial, Made
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, Particulars, Rules, Terms
 from penstock_sidecar.session.door import Door
@@ -73,9 +73,14 @@ class Book:
     entries: dict[str, Decision] = field(default_factory=dict)
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: Made = frozenset(),
     ) -> Decision:
-        self.path, self.temporary, self.types = search_path, temporary, types
+        self.path, self.temporary, self.types, self.made = search_path, temporary, types, made
         return self.entries.get(text) or allow(text)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:

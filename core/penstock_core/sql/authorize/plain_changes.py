@@ -36,7 +36,10 @@ _COMMANDS = frozenset(
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
-_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
+_KINDS: dict[type[ast.Node], str] = {
+    ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+}  # fmt: skip
+_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
 
 # ---- relations
@@ -45,10 +48,14 @@ _KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm"
 def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
     """Refuses a relation unless it is the session's own, or holds nothing to mask, nor what inherits from it."""
     resolved, kind = certain(changed.resolved), type(changed.node)
-    if resolved is not None and resolved.temporary:
+    if resolved is not None and resolved.temporary and not resolved.made:
         temporary(authorizer, changed.item, resolved)
         return
     authorizer.allow_verb(VERB_OF[kind])
+    if resolved is not None and resolved.made:
+        if not (resolved.made == "v" and kind is ast.RenameStmt):
+            temporary(authorizer, changed.item, resolved)
+        return
     if resolved is None:
         raise unknown_relation(changed.item)
     relation = resolved.relation
@@ -83,7 +90,8 @@ def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:
         if not isinstance(read, RelationRead) or id(read.item) not in inside:
             continue
         if read.resolved is not None and not isinstance(read.resolved, Ambiguous) and read.resolved.temporary:
-            raise _refused("a view of a temporary table", "masks could not follow it", "make a temporary table")
+            remedy = "commit first" if read.resolved.made else "make a temporary table"
+            raise _refused("a view of a table of this session's own", "masks could not follow it", remedy)
 
 
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
@@ -178,10 +186,10 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables and their columns."""
+    """Tables, views, and columns of tables."""
     without_event_triggers(authorizer)
-    table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
-    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
+    column = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
+    if node.renameType not in _RENAMED and not column:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
 
 

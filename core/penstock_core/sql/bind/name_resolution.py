@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pglast import ast
 
@@ -27,6 +27,8 @@ class ResolvedRelation:
     candidates: tuple[Relation, ...] = ()
     # Whether it is one of the session's own temporary tables: it holds what passed through here.
     temporary: bool = False
+    # What the open transaction itself made of that name: `r` a table, `v` a view. A table counts as temporary, too.
+    made: str = ""
     # Of such a one: what else has that name and would be meant if the table were gone.
     rival: str = ""
 
@@ -62,6 +64,8 @@ class Names:
     search_path: tuple[str, ...] | None
     # Bare names of the session's own temporary tables.
     temporary: frozenset[str] = frozenset()
+    # What the session's open transaction made, and no other session sees, with its kind.
+    made: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def relation(self, reference: ast.RangeVar) -> ResolvedRelation | Ambiguous | None:
         """What a FROM clause's or target's name means; None if only the server can know."""
@@ -74,8 +78,12 @@ class Names:
             return self._temporary(name)
         if schema:
             found = self.catalog.relations.get((schema, name))
-            return ResolvedRelation(schema, name, found) if found else None
+            return ResolvedRelation(schema, name, found) if found else self._made(schema, name)
         candidates = self.named.get(name, ())
+        made = [place for place, known in self.made if known == name]
+        if len(made) == 1 and not candidates and not self._is_system("pg_catalog", name):
+            # Nothing else has that name, whatever the path is by now.
+            return self._made(made[0], name)
         if self.search_path is None:
             return self._without_path(name, candidates)
         for place in self._path(self.search_path):
@@ -86,16 +94,30 @@ class Names:
                 return self._shadowing(place, name) or ResolvedRelation(place, name, found, candidates=candidates)
         return None
 
+    def _made(self, schema: str, name: str) -> ResolvedRelation | None:
+        """What the transaction made. Its name is nobody else's: who would make another waits for the transaction."""
+        kind = self.made.get((schema, name), "")
+        return ResolvedRelation(schema, name, temporary=True, made=kind) if kind else None
+
+    def place_of_new(self, table: ast.RangeVar) -> str:
+        """The schema that a new table comes to be in, where that is known."""
+        if table.schemaname:
+            return "" if table.schemaname in (*SYSTEM_SCHEMAS, TEMPORARY) else str(table.schemaname)
+        place = self.search_path[0] if self.search_path else ""
+        known = place in self.catalog.search_path or any(place == schema for schema, _ in self.catalog.relations)
+        return place if known and place not in (*SYSTEM_SCHEMAS, TEMPORARY) else ""
+
     def is_own(self, schema: str, name: str) -> bool:
         """Whether that is a temporary table of the session's own, and no other relation."""
         if schema:
             return schema == TEMPORARY
-        return name in self.temporary and name not in self.named
+        return name in self.temporary and name not in self.named and not any(name == known for _, known in self.made)
 
     def _temporary(self, name: str) -> ResolvedRelation | Ambiguous:
         """A bare name that is a temporary table's, if that is still there, and nothing else's."""
-        others = self.named.get(name, ())
-        rival = f"{others[0].schema}.{name}" if others else ""
+        others = [relation.schema for relation in self.named.get(name, ())]
+        others += [place for place, known in self.made if known == name]
+        rival = f"{others[0]}.{name}" if others else ""
         if not rival and self._is_system("pg_catalog", name):
             rival = f"pg_catalog.{name}"
         return self._shadowing(TEMPORARY, name) or ResolvedRelation(TEMPORARY, name, temporary=True, rival=rival)

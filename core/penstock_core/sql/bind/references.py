@@ -285,13 +285,14 @@ class TablePart(Reference):
 @dataclass(slots=True, eq=False)
 class ObjectsDropped(Reference):
     """DROP. `temporary` if they are all temporary tables of the session's own; `nowhere` if it is IF EXISTS of names
-    that nothing has.
+    that nothing has; `unknown` if nothing is known to have one of the names.
     """
 
     node: ast.DropStmt
     names: tuple[tuple[str, ...], ...]
     temporary: bool
     nowhere: bool = False
+    unknown: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -340,6 +341,8 @@ class Bound:
     # Tables that came to be for this session alone; and whether it gave up all that it had.
     temporary: set[str] = field(default_factory=set)
     drops_temporary: bool = False
+    # Tables and views that came to be and last, by schema and name, with their kinds.
+    makes: dict[tuple[str, str], str] = field(default_factory=dict)
     # Temporary tables that it drops one by one.
     drops_tables: set[str] = field(default_factory=set)
     changes_search_path: bool = False

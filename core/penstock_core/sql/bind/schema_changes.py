@@ -11,6 +11,7 @@ from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
 from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
+from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
 from penstock_core.sql.bind.references import (
     FunctionCall,
     ObjectsDropped,
@@ -110,7 +111,9 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
+    unknown = [name for name in names if not _is_known(binder, name)]
+    nowhere = bool(names) and len(unknown) == len(names) and bool(node.missing_ok) and node.removeType in _KNOWN
+    binder.add(ObjectsDropped(node, names, temporary, nowhere, bool(unknown)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
@@ -121,18 +124,11 @@ def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
     return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
 
 
-def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
-    """Whether DROP … IF EXISTS names nothing that there is."""
-    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
-    return (
-        bool(node.missing_ok)
-        and known
-        and not any(
-            name[-2:-1] in ((), (relation.schema,))
-            for name in names
-            for relation in binder.names.named.get(name[-1], ())
-        )
-    )
+def _is_known(binder: Binder, name: tuple[str, ...]) -> bool:
+    """Whether some relation has that name, or, without a schema, could have it."""
+    known = {relation.schema for relation in binder.names.named.get(name[-1], ())}
+    known |= {schema for schema, made in binder.names.made if made == name[-1]}
+    return bool(known if len(name) < 2 else known & {name[-2]})
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
@@ -203,7 +199,14 @@ def _changed(binder: Binder, node: ast.Node) -> None:
             changed = []
     for item in changed:
         if item is not None:
-            binder.add(RelationChanged(node, item, binder.names.relation(item)))
+            resolved = binder.names.relation(item)
+            binder.add(RelationChanged(node, item, resolved))
+            if (
+                isinstance(node, ast.RenameStmt)
+                and node.renameType in _KNOWN
+                and isinstance(resolved, ResolvedRelation)
+            ):
+                _renamed(binder, node, resolved)
     made: ast.RangeVar | None = None
     match node:
         case ast.ViewStmt():
@@ -214,6 +217,19 @@ def _changed(binder: Binder, node: ast.Node) -> None:
             made = node.sequence
     if made is not None:
         binder.add(RelationMade(made, binder.names.relation(made)))
+    if (
+        isinstance(node, ast.ViewStmt)
+        and made is not None
+        and made.schemaname not in (None, "", TEMPORARY)
+        and not node.replace
+    ):
+        binder.bound.makes[made.schemaname, made.relname or ""] = "v"
+
+
+def _renamed(binder: Binder, node: ast.RenameStmt, resolved: ResolvedRelation) -> None:
+    """What the transaction made is its own under the new name, too."""
+    if resolved.made:
+        binder.bound.makes[resolved.schema, node.newname or ""] = resolved.made
 
 
 def _scope_of(item: ast.RangeVar | None) -> Scope:

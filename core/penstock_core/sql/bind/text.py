@@ -15,6 +15,7 @@ from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.bind.statements import statement, text_statement
 from penstock_core.sql.bind.writes import Writing, write
 from penstock_core.sql.catalog.model import Catalog, Relation
+from penstock_core.sql.decision import Made
 
 
 def _any_query(binder: Binder, node: ast.Node | None, around: Scope) -> Columns:
@@ -23,6 +24,7 @@ def _any_query(binder: Binder, node: ast.Node | None, around: Scope) -> Columns:
 
 RULES = Rules(EXPRESSION_RULES, _any_query, statement)
 _NONE: frozenset[str] = frozenset()
+_NOTHING: Made = frozenset()
 
 
 def bind(
@@ -31,13 +33,18 @@ def bind(
     named: Mapping[str, tuple[Relation, ...]],
     search_path: tuple[str, ...] | None,
     temporary: frozenset[str] = _NONE,
+    made: Made = _NOTHING,
 ) -> Bound:
     """The text's references, in order; `search_path` None if the session may have changed it.
 
-    `named` are the catalog's relations by bare name, `temporary` the names of the session's temporary tables. Raises
-    RecursionError for what is nested too deeply.
+    `named` are the catalog's relations by bare name, `temporary` the names of the session's temporary tables,
+    `made` what its open transaction made. Raises RecursionError for what is nested too deeply.
     """
-    binder = Binder(catalog, Names(catalog, named, search_path, temporary), RULES)
+    binder = Binder(
+        catalog,
+        Names(catalog, named, search_path, temporary, {(schema, name): kind for schema, name, kind in made}),
+        RULES,
+    )
     try:
         for one in statements:
             text_statement(binder, one)

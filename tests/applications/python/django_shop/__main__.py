@@ -17,9 +17,11 @@ from django_shop import commands, first_data, pages, querying  # noqa: E402 (Dja
 
 
 def _hang_up() -> None:
-    from django.db import connection
+    """As the end of a process would: an error amid a migration leaves Django's connection of no use."""
+    from django.db import connections
 
-    connection.close()
+    connections["default"].close()
+    del connections["default"]
 
 
 programme = Programme(afterwards=_hang_up)

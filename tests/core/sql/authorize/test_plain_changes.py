@@ -32,6 +32,25 @@ ALLOWED = {
     "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
     "schema": "CREATE SCHEMA IF NOT EXISTS mart",
     "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
+    "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
+    " CASCADE",
+    "made and filled": "CREATE TABLE public.mart AS SELECT id, email, ssn FROM public.u; INSERT INTO public.mart"
+    " SELECT id + 10, email FROM public.u; SELECT * FROM public.mart ORDER BY id",
+    "made and changed": "CREATE TABLE public.mart (id int PRIMARY KEY, note text); INSERT INTO public.mart VALUES"
+    " (1, 'a'), (2, 'b') ON CONFLICT (id) DO NOTHING; UPDATE public.mart SET note = 'c' WHERE id = 1;"
+    " CREATE INDEX ON public.mart (note); ALTER TABLE public.mart ADD more int DEFAULT 3; ANALYZE public.mart;"
+    " DELETE FROM public.mart WHERE id = 2 RETURNING note; SELECT * FROM mart",
+    "made and renamed": "CREATE TABLE public.mart_new AS SELECT id, email FROM public.u; ALTER TABLE public.mart_new"
+    " RENAME TO mart; SELECT * FROM public.mart ORDER BY id",
+    "made in place of another": "CREATE TABLE public.log_new AS SELECT line, n FROM public.log; ALTER TABLE public.log"
+    " RENAME TO log_old; ALTER TABLE public.log_new RENAME TO log",
+    "made and joined to governed": "CREATE TABLE public.mart AS SELECT id FROM public.u; SELECT m.id, u.email FROM"
+    " public.mart m JOIN public.u ON u.id = m.id ORDER BY 1",
+    "view made and renamed": "CREATE VIEW public.lines_new AS SELECT line FROM log; ALTER VIEW public.lines_new RENAME"
+    " TO lines",
+    "made, emptied and dropped": "SELECT id, note INTO public.mart FROM public.u; TRUNCATE public.mart;"
+    " DROP TABLE public.mart CASCADE",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -48,6 +67,25 @@ REFUSED = {
     "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
     "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
     "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "cascade of foreign keys": "DROP TABLE firm CASCADE",
+    "cascade of children": "DROP TABLE family CASCADE",
+    "cascade of functions": "DROP TABLE log CASCADE",
+    "cascade of what is not known": "DROP TABLE public.not_there_at_all CASCADE",
+    "made if it is not there": "CREATE TABLE IF NOT EXISTS public.mart (id int); SELECT * FROM public.mart",
+    "made of a query if it is not there": "CREATE TABLE IF NOT EXISTS public.mart AS SELECT 1 AS id; TABLE public.mart",
+    "only explained": "EXPLAIN CREATE TABLE public.mart AS SELECT 1 AS id; SELECT * FROM public.mart",
+    "made and undone": "CREATE TABLE public.mart (id int); ROLLBACK; SELECT * FROM public.mart",
+    "made, undone to a savepoint": "CREATE TABLE public.mart (id int); ROLLBACK TO SAVEPOINT a; TABLE public.mart",
+    "made and committed": "CREATE TABLE public.mart (id int); COMMIT; SELECT * FROM public.mart",
+    "made in another schema": "CREATE TABLE attic.mart (id int); SELECT * FROM public.mart",
+    "made with a foreign key": "CREATE TABLE public.mart (id int); ALTER TABLE public.mart ADD FOREIGN KEY (id)"
+    " REFERENCES public.u (id)",
+    "made and read by a view": "CREATE TABLE public.mart (id int); CREATE VIEW public.lines AS TABLE public.mart",
+    "view made and read": "CREATE VIEW public.lines AS SELECT line FROM log; SELECT * FROM public.lines",
+    "view made and written to": "CREATE VIEW public.lines AS SELECT line FROM log; DELETE FROM public.lines",
+    "view perhaps in place of another": "CREATE OR REPLACE VIEW public.lines AS SELECT line FROM log; ALTER VIEW"
+    " public.lines RENAME TO rows_of_log",
+    "made with the name of a governed one": "CREATE TABLE attic.secret (id int); ALTER TABLE public.secret RENAME TO s",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -102,6 +140,7 @@ OWN = {
     "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email);"
     " ANALYZE own; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
 }
@@ -156,3 +195,89 @@ def test_what_is_said_not_to_exist_is_not_dropped(twins18: Twins) -> None:
     """Even if it has come to be since the catalog was read."""
     decision = twins18.governor(READING).decide("DROP TABLE IF EXISTS public.fresh, other", ("public",))
     assert decision.text == "DROP TABLE IF EXISTS pg_temp.fresh, pg_temp.other"
+
+
+# What a transaction that is still open has made, as a session remembers it.
+MADE = frozenset(
+    {("public", "mart", "r"), ("attic", "cellar", "r"), ("public", "lines", "v"), ("attic", "secret", "r")}
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("SELECT * FROM public.mart", "SELECT * FROM public.mart"),
+        ("SELECT * FROM mart", "SELECT * FROM mart"),
+        ("INSERT INTO cellar VALUES (1)", "INSERT INTO cellar VALUES (1)"),
+        ("CREATE INDEX ON cellar (id)", "CREATE INDEX ON cellar (id)"),
+        ("ALTER TABLE mart ADD x int", "ALTER TABLE mart ADD x int"),
+        ("INSERT INTO mart SELECT line FROM log", "INSERT INTO mart SELECT line FROM log"),
+        ("ALTER TABLE attic.cellar RENAME TO board", "ALTER TABLE attic.cellar RENAME TO board"),
+        ("ALTER VIEW public.lines RENAME TO more", "ALTER VIEW public.lines RENAME TO more"),
+        ("SELECT plain FROM attic.u, mart", "SELECT plain FROM attic.u, mart"),
+    ],
+)
+@pytest.mark.parametrize("path", [("public",), None])
+def test_what_the_open_transaction_made_is_its_own(
+    twins18: Twins, text: str, wanted: str, path: tuple[str, ...] | None
+) -> None:
+    decision = twins18.governor(EVERYTHING).decide(text, path, made=MADE)
+    assert decision.text == wanted, decision.denial
+    assert twins18.governor(EVERYTHING).decide(text, path).action is Action.DENY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM public.cellar",
+        "SELECT * FROM public.lines",
+        "INSERT INTO public.lines VALUES (1)",
+        "DELETE FROM lines",
+        "CREATE INDEX ON public.lines (line)",
+        "CREATE TEMP TABLE mart (id int); SELECT * FROM mart",
+        "ROLLBACK; SELECT * FROM public.mart",
+        "COMMIT; SELECT * FROM mart",
+    ],
+)
+def test_other_names_are_not(twins18: Twins, text: str) -> None:
+    assert twins18.governor(EVERYTHING).decide(text, ("public",), made=MADE).action is Action.DENY
+
+
+@pytest.mark.parametrize("path", [("public",), ("attic", "public"), None])
+def test_a_name_that_something_governed_has_means_that(twins18: Twins, path: tuple[str, ...] | None) -> None:
+    decision = twins18.governor(EVERYTHING).decide("SELECT body FROM secret", path, made=MADE)
+    assert decision.masked == ("public.secret.body",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT * FROM mart", "INSERT INTO public.mart VALUES (1)", "DROP TABLE public.mart", "CREATE INDEX ON mart (id)"],
+)
+def test_what_was_made_needs_verbs_like_any_other(twins18: Twins, text: str) -> None:
+    nothing = replace(POLICY, enforced=replace(POLICIES, allow=frozenset({"truncate"})))
+    assert twins18.governor(nothing).decide(text, ("public",), made=MADE).action is Action.DENY
+
+
+def test_a_decision_tells_what_it_makes(twins18: Twins) -> None:
+    governor = twins18.governor(EVERYTHING)
+    for text, makes in (
+        ("CREATE TABLE public.mart (id int)", {("public", "mart", "r")}),
+        ("CREATE TABLE mart (id int)", {("public", "mart", "r")}),
+        ("CREATE TEMP TABLE mart (id int)", set()),
+        ("CREATE TABLE IF NOT EXISTS public.mart (id int)", set()),
+        ("SELECT 1 AS x INTO attic.mart", {("attic", "mart", "r")}),
+        ("CREATE VIEW public.lines AS SELECT line FROM log", {("public", "lines", "v")}),
+        ("EXPLAIN CREATE TABLE public.mart AS SELECT 1 AS x", set()),
+    ):
+        assert governor.decide(text, ("public",)).makes == makes, text
+    assert governor.decide("CREATE TABLE mart (id int)", None).makes == frozenset()
+    renamed = governor.decide("ALTER TABLE public.mart RENAME TO fair", ("public",), made=MADE)
+    assert renamed.makes == {("public", "fair", "r")}
+
+
+def test_where_a_bare_new_table_comes_to_be_must_be_known(twins18: Twins) -> None:
+    governor = twins18.governor(EVERYTHING)
+    text = "CREATE TABLE mart (id int)"
+    assert governor.decide(text, ("attic", "public")).makes == {("attic", "mart", "r")}
+    for path in (("nowhere", "public"), ("pg_catalog", "public"), (), None):
+        assert governor.decide(text, path).makes == frozenset()
