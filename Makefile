@@ -84,8 +84,8 @@ e2e-down: $(VENV)/ready ## stop the cluster that `make e2e` started
 crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
 	$(RUN) python -m penstock_core.resources.crd crds charts/penstock/files/crds
 
-diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md from the code
-	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md
+diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
+	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
 
 messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write

@@ -405,7 +405,7 @@ def test_which_database_is_meant(desk: Desk) -> None:
 
 def test_catalogs_that_are_no_good(desk: Desk) -> None:
     line = refused_in_one_line(desk.check("SELECT 1", "--url", desk.url))
-    assert line == "say what the database holds: --catalog FILE or --url URL, one of them"
+    assert line == "give the database's catalog: either --catalog FILE or --url URL"
     catalog = desk.directory / "catalog.json"
     catalog.write_text(catalog.read_text()[:-100])
     assert refused_in_one_line(desk.check("SELECT 1")) == f"{catalog}: is not a JSON document"

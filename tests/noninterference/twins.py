@@ -22,7 +22,7 @@ from tests.conformance import stage
 from tests.noninterference.client import Client
 
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
-from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
+from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
 
 WORLD = Path(__file__).with_name("world")
 VERSIONS = (15, 16, 18)
@@ -80,7 +80,7 @@ class Twin:
 
     filling: Filling
     server: EmbeddedPostgres
-    issuer: Issuer
+    issuer: DemoIssuer
     gate: int = 0
     gate_directory: Path = Path()
     _opened: list[Client] = field(default_factory=list)
@@ -190,7 +190,7 @@ def twins(directory: Path, version: int, world: World) -> Iterator[Twins]:
             shutil.copy(base / "password", own)
             _copy(base / "data", own / "data")
             server = running.enter_context(stage.server(own, version, _SETTINGS))
-            members.append(Twin(filling, server, Issuer()))
+            members.append(Twin(filling, server, DemoIssuer()))
         workers = running.enter_context(ThreadPoolExecutor(len(members)))
         both = Twins(version, world, members, workers)
         both.each(lambda twin: _build(twin, world, version))

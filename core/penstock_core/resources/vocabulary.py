@@ -34,7 +34,7 @@ class Distinct:
 def _distinct(items: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
     for place, item in enumerate(items):
         if item in items[:place]:
-            raise PydanticCustomError("twice", "{item} stands in the list twice", {"item": str(item)})
+            raise PydanticCustomError("twice", "{item} is in the list twice", {"item": str(item)})
     return items
 
 
@@ -76,10 +76,10 @@ WORDS: Final[dict[str, str]] = {
     TAG: "must be a tag of lower-case letters, digits, . _ and - such as pii.email",
     COLUMN_PATTERN: (
         "must be schema.table.column, each part a name or *; a name that is not all lower-case letters, digits and _ "
-        'stands in double quotes, as in public."Users".email'
+        'must be in double quotes, as in public."Users".email'
     ),
     TABLE_NAME: (
-        "must be schema.table; a name that is not all lower-case letters, digits and _ stands in double quotes, "
+        "must be schema.table; a name that is not all lower-case letters, digits and _ must be in double quotes, "
         'as in public."Users"'
     ),
     FUNCTION_NAME: "must be a function's name in lower case, such as pg_sleep or public.report, without parentheses",

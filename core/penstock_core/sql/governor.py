@@ -189,7 +189,7 @@ class _Judge:
             return self._refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
         except Exception as error:  # whatever the analysis does not foresee is refused, not let through
             reason = f"the statement was not understood ({type(error).__name__})"
-            return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
+            return self._refuse(Denial(reason, "simplify it, and report it to the Penstock project"))
 
     def _analyse(
         self,
@@ -204,8 +204,8 @@ class _Judge:
         statements = parse(text)
         spread_forms(text, statements)
         if governed.masked and catalog.implicit_cast:
-            reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
-            raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
+            reason = f"the database's own cast of {catalog.implicit_cast} runs code implicitly"
+            raise Refused(Denial(reason, "recreate the cast without AS IMPLICIT or AS ASSIGNMENT, or WITH INOUT"))
         if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
             # Behind such a statement, which of several relations a bare name means may be another.
             search_path = None

@@ -93,6 +93,7 @@ class CloseDoor(NamedTuple):
     """
 
     alone: bool
+    who: Inside
 
 
 class EndWithin(NamedTuple):
@@ -156,7 +157,7 @@ class Trail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SessionRules:
     """By what a session's statements are decided from some moment on."""
 
     decider: Decider
@@ -176,7 +177,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProxyConfig:
     """What all sessions of one proxy have in common."""
 
     # The Database resource's name, and the name of the database on the server.
@@ -194,7 +195,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class SessionInfo:
     """What tells one session from the others; all of it chosen by the runtime."""
 
     session: str

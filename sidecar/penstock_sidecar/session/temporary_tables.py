@@ -1,8 +1,8 @@
 """The names of a session's temporary tables, in the order of the messages: such a name means the session's own table.
 
-A name comes and goes when the server has said so, for which later messages wait (`passage.py`). Where a text does not
-tell which of its parts came to pass, a name stays: taking a table for temporary that is none refuses too much, the
-other way round it would be read as another. What a name means in a statement is `penstock_core.sql`'s.
+A name comes and goes when the server has said so, for which later messages wait (`client_pipeline.py`). Where a text
+does not tell which of its parts came to pass, a name stays: taking a table for temporary that is not refuses too much;
+the other way round it would be read as another. What a name means in a statement is `penstock_core.sql`'s.
 """
 
 from __future__ import annotations

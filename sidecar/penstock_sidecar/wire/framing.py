@@ -113,7 +113,7 @@ class Scanner:
 
     @property
     def inside(self) -> bool:
-        """Whether the stream stands in the middle of a message."""
+        """Whether the stream is in the middle of a message."""
         return bool(self._passing or self._parts)
 
     def scan(self, data: bytes) -> tuple[bytes, list[Spot]]:

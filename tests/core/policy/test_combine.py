@@ -372,6 +372,24 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "the strictest order of rows holds": (
+        [policy("a", rowOrder="unspecified"), policy("b", rowOrder="always"), policy("c")],
+        WEB,
+        only("a", "b", "c", row_order="always"),
+        None,
+    ),
+    "one policy that completes the order of rows is enough": (
+        [policy("a", rowOrder="unspecified"), policy("b")],
+        WEB,
+        only("a", "b"),
+        None,
+    ),
+    "the order of rows is left open where every policy says so": (
+        [policy("a", rowOrder="unspecified"), policy("b", rowOrder="unspecified")],
+        WEB,
+        only("a", "b", row_order="unspecified"),
+        None,
+    ),
     "and what another policy allows stays allowed": (
         [policy("typo", allow=ALLOW_ALL, masks=[mask(NULL, tags=["pii.emial", "pii.email"])]), policy("other")],
         WEB,
@@ -413,6 +431,7 @@ _specs = st.fixed_dictionaries(
         "allow": _verbs,
         "allowFunctions": st.lists(st.sampled_from(["app.f", "public.f"]), unique=True),
         "masks": st.lists(_masks, max_size=3),
+        "rowOrder": st.sampled_from(["always", "complete", "unspecified"]),
         "guardrails": st.fixed_dictionaries(
             {
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),

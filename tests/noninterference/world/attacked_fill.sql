@@ -40,7 +40,7 @@ INSERT INTO partly SELECT i, substr('abcdef', 1 + i % 6, 1) || substr(md5('{seed
     FROM generate_series(1, 40) i;
 INSERT INTO changing_base SELECT i, 'text ' || i, substr(md5('{seed}' || i), 1, {length}) || '@x.example' FROM generate_series(1, 10) i;
 INSERT INTO dropped SELECT i, substr(md5('{seed}d' || i), 1, {length}), 'n' FROM generate_series(1, 10) i;
-INSERT INTO nested SELECT i, (i, 1, 500, 'ssn', 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
+INSERT INTO nested SELECT i, (i, 1, 100 + i + {length} + ascii('{seed}'), substr(md5('{seed}w' || i), 1, {length}), 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO other.users SELECT i, substr(md5('{seed}o' || i), 1, {length}), 'plain' FROM generate_series(1, 5) i;
 INSERT INTO stamped SELECT i, 's', i FROM generate_series(1, 5) i;
 INSERT INTO spied SELECT i, 's' FROM generate_series(1, 5) i;

@@ -20,7 +20,7 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial, Made
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy
-from penstock_sidecar.settings import Settings, read
+from penstock_sidecar.settings import ProxySettings, read
 
 PASSWORD = "made-up for the tests"
 RESOURCES = """
@@ -99,7 +99,7 @@ class Running:
     proxy: Proxy
     script: Script
     directory: Path
-    settings: Settings
+    settings: ProxySettings
 
     @property
     def url(self) -> str:
@@ -196,7 +196,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         values |= options
         (directory / "proxy.yaml.json").write_text(json.dumps(values))
         (directory / "proxy.yaml.json").rename(directory / "proxy.yaml")
-        settings = read({}, directory).model_copy(update={"resources": ("shop.yaml",)})
+        settings = read(directory).model_copy(update={"resources": ("shop.yaml",)})
         script = Script()
         made: list[EffectivePolicy] = []
 

@@ -54,7 +54,7 @@ def test_a_change_commits_when_it_has_done_its_work_and_nobody_who_writes_is_ins
     clerk.client(query(INSERT.text))
     owner.client(query(VIEW.text)).reaches_server(parse("", VIEW.text) + IN_PORTAL)
     owner.server(PARSED, BOUND, message(b"n", b""), complete("CREATE VIEW"))
-    assert owner.rest == [commands.CloseDoor(alone=False)]
+    assert owner.rest == [commands.CloseDoor(alone=False, who=owner.flow)]
     assert owner.session.state is State.CHANGING
     clerk.server(complete("INSERT 0 1"), READY)
     door.force(owner.session.door_key)
@@ -135,7 +135,7 @@ def test_planning_may_change_the_catalog_and_the_sync_commits_that() -> None:
     door, owner, clerk = pair()
     clerk.client(query(INSERT.text))
     owner.client(parse("", CALLED.text), bind("", ""), SYNC).server(PARSED, BOUND)
-    assert owner.rest == [commands.CloseDoor(alone=False)]
+    assert owner.rest == [commands.CloseDoor(alone=False, who=owner.flow)]
     clerk.server(complete("INSERT 0 1"), READY)
     door.force(owner.session.door_key)
     owner.did(owner.session.door_closed(alone=True)).reaches_server(SYNC)

@@ -81,7 +81,7 @@ def test_of_several_statements_those_that_were_done_count() -> None:
     one.client(parse("s1", "SELECT 1"), parse("s2", "SELECT 2"), sync()).server(PARSED, PARSED, READY)
     one.client(query(both.text)).server(complete("DEALLOCATE"), error("26000"), READY)
     one.client(bind("", "s2")).reaches_server(bind("", "s2"))
-    assert "s1" not in one.session._flow.statements
+    assert "s1" not in one.flow.statements
 
 
 def test_what_is_skipped_waits_for_nothing() -> None:
@@ -129,7 +129,7 @@ def settled(one: Conversation, text: str, tag: str, after: bytes = READY) -> Non
 
 
 def now(one: Conversation) -> frozenset[str]:
-    one.client(query("SELECT 1")).server(complete("SELECT 1"), READY_IN if one.session._flow.in_block else READY)
+    one.client(query("SELECT 1")).server(complete("SELECT 1"), READY_IN if one.flow.in_block else READY)
     return one.book.temporary
 
 
@@ -159,7 +159,7 @@ def test_a_discard_that_fails_drops_nothing() -> None:
     one = talk()
     settled(one, TEMPORARY.text, "CREATE TABLE")
     one.client(query(DISCARD.text)).server(error("25001"), READY_FAILED)
-    assert one.session._flow.temporary.names == {"t"}
+    assert one.flow.temporary.names == {"t"}
 
 
 def test_a_path_is_known_again_only_when_nothing_in_flight_may_change_it() -> None:
@@ -226,15 +226,15 @@ def test_a_name_that_sql_prepares_is_no_longer_what_parse_made() -> None:
     one = talk()
     one.client(parse("p", "SELECT secret"), sync()).server(PARSED, READY)
     one.client(query(PREPARE.text)).server(complete("PREPARE"), READY)
-    assert "p" not in one.session._flow.statements
+    assert "p" not in one.flow.statements
     # It is bound as what it is.
     one.client(bind("", "p"), sync()).reaches_server(bind("", "p"), sync())
     assert one.events[-1]["kind"] == "intent"
-    assert one.session._flow.portals[""].statement.text == 'EXECUTE "p"'
+    assert one.flow.portals[""].statement.text == 'EXECUTE "p"'
 
 
 def test_a_close_in_the_same_write_as_what_it_closes() -> None:
     one = talk()
     one.client(parse("s1", "SELECT 1"), close_statement("s1"), parse("s1", "SELECT 2"), bind("", "s1"), sync())
     one.server(PARSED, CLOSED, PARSED, BOUND, READY)
-    assert one.session._flow.statements["s1"].text == "SELECT 2"
+    assert one.flow.statements["s1"].text == "SELECT 2"

@@ -59,7 +59,7 @@ def settled(one: Conversation, text: str, tag: str, after: bytes = READY_IN) -> 
 
 def now(one: Conversation) -> Made:
     """What the next statement is decided by."""
-    settled(one, "SELECT 1", "SELECT 1", READY_IN if one.session._flow.in_block else READY)
+    settled(one, "SELECT 1", "SELECT 1", READY_IN if one.flow.in_block else READY)
     return one.book.made
 
 
@@ -84,7 +84,7 @@ def test_likewise_in_the_extended_protocol() -> None:
 def test_what_was_not_made_is_none() -> None:
     one = talk()
     one.client(query(MAKE)).server(error("42P07"), READY_FAILED)
-    assert one.session._flow.made.names == frozenset()
+    assert one.flow.made.names == frozenset()
 
 
 def test_without_masks_nobody_asks() -> None:
@@ -102,10 +102,10 @@ def test_without_masks_nobody_asks() -> None:
 )
 def test_with_the_transaction_or_a_part_of_it_ends_what_it_made(text: str, tag: str, after: bytes) -> None:
     one = settled(talk(), MAKE, "CREATE TABLE")
-    epoch = one.session._flow.epoch
+    epoch = one.flow.epoch
     settled(one, text, tag, after)
-    assert one.session._flow.made.names == frozenset()
-    assert one.session._flow.epoch > epoch, "what was prepared before is decided again"
+    assert one.flow.made.names == frozenset()
+    assert one.flow.epoch > epoch, "what was prepared before is decided again"
 
 
 def test_a_statement_that_reads_it_is_decided_again_when_it_is_gone() -> None:
@@ -125,7 +125,7 @@ def test_a_savepoint_keeps_it() -> None:
 def test_outside_a_transaction_it_is_everybodys_at_once() -> None:
     one = Conversation(dict(KNOWN), masked=True)
     settled(one, MAKE, "CREATE TABLE", READY)
-    assert one.session._flow.made.names == frozenset()
+    assert one.flow.made.names == frozenset()
 
 
 def test_of_a_text_that_ends_transactions_nothing_is_sure() -> None:

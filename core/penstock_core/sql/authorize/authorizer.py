@@ -90,13 +90,13 @@ class Authorizer:
             self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout, self.catalog.login
         )
 
-    def allow_verb(self, verb: str) -> None:
-        """Refuse a verb that no policy allows."""
+    def allow_verb(self, verb: str, statement: str = "") -> None:
+        """Refuse a verb that no policy allows; with what people call the statement, if that is another name."""
         policies = self.governed.policies
         if verb not in policies.allow:
             may = ", ".join(sorted(policies.allow)) or "nothing"
             raise refused(
-                f"{verb.upper()} is not allowed (what is: {may})",
+                f"{statement or verb.upper()} needs the verb {verb}; your policies allow: {may}",
                 "ask for a policy that allows it",
                 Rule(", ".join(policies.policies), "allow"),
             )
@@ -118,7 +118,7 @@ class Authorizer:
         for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
             rule = denied_functions.get(denied)
             if rule is not None:
-                raise refused(f"function {denied} is denied", "write the statement without it", rule)
+                raise refused(f"function {denied} is denied", "remove it from the statement", rule)
 
     def allow_code(self, kind: Kind) -> None:
         """Code of the identity's own can do anything, unseen: only where anything may be done."""
@@ -131,7 +131,7 @@ class Authorizer:
                 kind.remedy,
             )
         for rule in policies.guards:
-            raise refused(f"{kind.name} is not allowed: the code in it could pass by", kind.remedy, rule)
+            raise refused(f"{kind.name} is not allowed: the code in it could bypass a guardrail", kind.remedy, rule)
 
 
 def certain(resolved: ResolvedRelation | Ambiguous | None) -> ResolvedRelation | None:

@@ -119,11 +119,11 @@ def _side_effect(authorizer: Authorizer, use: FunctionCall, node: ast.FuncCall) 
         authorizer.found.side_effect = name
     elif name not in STEADY_OR_ONCE or use.scope is None or not is_made_once(node, use.scope):
         raise refused(
-            f"function {name} may be called with constants and parameters alone where columns are masked",
+            f"function {name} accepts only constants and parameters where columns are masked",
             "read the value first, and send it as a parameter",
         )
     if name in STEADY_OR_ONCE:
-        authorizer.allow_verb(STEADY_OR_ONCE[name])
+        authorizer.allow_verb(STEADY_OR_ONCE[name], f"function {name}")
     authorizer.found.writes = True
     return True
 
@@ -177,7 +177,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         found.writes = True
         if WRITING_FUNCTIONS[name] and name not in NUMBERING:
             # Numbers for new rows are taken by defaults, too, by whoever inserts them.
-            authorizer.allow_verb(WRITING_FUNCTIONS[name])
+            authorizer.allow_verb(WRITING_FUNCTIONS[name], f"function {name}")
     elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
         found.changes_catalog = found.commits_itself = True
@@ -194,7 +194,7 @@ def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
     """A function that is called here and now, and needs a verb for what it changes."""
     verb = WRITING_FUNCTIONS.get(names[-1])
     if verb and names[:-1] in ((), ("pg_catalog",)):
-        authorizer.allow_verb(verb)
+        authorizer.allow_verb(verb, f"function {names[-1]}")
 
 
 def _refused_function(authorizer: Authorizer, name: str) -> Refused:

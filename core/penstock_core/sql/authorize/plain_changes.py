@@ -161,7 +161,7 @@ def masked_materialized_view(authorizer: Authorizer, node: ast.CreateTableAsStmt
     authorizer.allow_verb("create")
     into = node.into
     if into is None or into.accessMethod or into.tableSpaceName or into.options:
-        raise _refused("a materialized view with a method or place", "it is not looked at", "leave it out")
+        raise _refused("a materialized view with a method or place", "the gate does not examine it", "leave it out")
 
 
 def masked_refresh(authorizer: Authorizer, node: ast.RefreshMatViewStmt) -> None:
@@ -182,7 +182,7 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
     without_event_triggers(authorizer)
     authorizer.allow_verb(VERB_OF[type(node)])
     if any(option.defname in ("owned_by", "as") for option in node.options or ()):
-        raise _refused("CREATE SEQUENCE with a type or an owner", "it is not looked at", "leave it out")
+        raise _refused("CREATE SEQUENCE with a type or an owner", "the gate does not examine it", "leave it out")
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:

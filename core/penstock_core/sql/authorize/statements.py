@@ -115,12 +115,12 @@ def copy(authorizer: Authorizer, statement: ast.CopyStmt) -> None:
         raise refused("COPY with a file or program of the server is not allowed", "use STDIN or STDOUT")
     for option in statement.options or ():
         if option.defname not in _COPY_OPTIONS:
-            raise refused(f"COPY with the option {option.defname} is not allowed", "leave the option out")
+            raise refused(f"COPY with the option {option.defname} is not allowed", "remove the option")
 
 
 def _unmasked_transaction(authorizer: Authorizer, statement: ast.TransactionStmt) -> None:
     if statement.kind not in _TRANSACTIONS | _TWO_PHASE:
-        raise refused("this kind of transaction statement is not known", "use COMMIT")
+        raise refused("this transaction statement is not supported", "use COMMIT")
 
 
 def _unmasked_fetch(authorizer: Authorizer, statement: ast.FetchStmt) -> None:
@@ -141,12 +141,12 @@ def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     elif isinstance(statement, ast.LockStmt):
         _lock(authorizer, statement)
     elif type(statement) not in OWN:
-        authorizer.allow_verb(VERB_OF[type(statement)])
+        authorizer.allow_verb(VERB_OF[type(statement)], kind.name)
 
 
 def _lock(authorizer: Authorizer, statement: ast.LockStmt) -> None:
     """The weakest lock is for readers; all others are for those who change rows."""
-    authorizer.allow_verb("select" if statement.mode == _ACCESS_SHARE else "update")
+    authorizer.allow_verb("select" if statement.mode == _ACCESS_SHARE else "update", "LOCK")
 
 
 # ---- rules where something is masked
@@ -238,7 +238,7 @@ def masked_statement(authorizer: Authorizer, use: StatementUse) -> None:
 def unmasked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """A temporary table is the session's own, any other needs the verb."""
     if created.item is None or not is_temporary(created.item):
-        authorizer.allow_verb("create")
+        authorizer.allow_verb("create", "CREATE TABLE")
 
 
 def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
@@ -279,7 +279,7 @@ def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     if _is_own(authorizer, dropped):
         return
     if dropped.node.removeType not in _DROPPED:
-        raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
+        raise not_supported("DROP of this kind of object", "ask the database's owner to do it")
     cascade = dropped.node.behavior == enums.DropBehavior.DROP_CASCADE
     if cascade and dropped.nowhere:
         _leave_alone(authorizer, dropped)
@@ -297,8 +297,9 @@ def _droppable(authorizer: Authorizer, name: tuple[str, ...], *, cascade: bool) 
             continue
         if authorizer.governed.governs(relation):
             raise refused(
-                f"{relation.schema}.{relation.name} has masked columns, and others may be masked because of it",
-                "have it dropped by somebody for whom nothing is masked",
+                f"{relation.schema}.{relation.name} cannot be dropped: it has masked columns, and masks of others may "
+                "depend on it",
+                "ask someone for whom nothing is masked to drop it",
             )
         if cascade and (held := _held_by(authorizer, relation)):
             raise refused(
@@ -355,7 +356,7 @@ def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
     if resolved.relation is None:
         raise refused(
             f"a view of {resolved.schema}.{resolved.name} could be used to change it",
-            "read it itself, or make the view of what is DISTINCT",
+            "read the relation itself, or use SELECT DISTINCT in the view",
         )
     unmasked_view(authorizer, resolved.relation)
 

@@ -54,9 +54,9 @@ def _unclaimed(authorizer: Authorizer, unclaimed: Unclaimed) -> None:
     kind = type(unclaimed.node).__name__
     name = _CONSTRUCTS.get(kind, kind)
     raise refused(
-        f"{name}.{unclaimed.field} is not known to be harmless"
+        f"the gate does not know {name}.{unclaimed.field}"
         if unclaimed.field
-        else f"{name} is not understood here",
+        else f"the gate does not know {name} in this place",
         "write the statement without it",
     )
 

@@ -126,8 +126,8 @@ class Names:
         system = self._is_system("pg_catalog", name)
         if len(candidates) + system > 1:
             return Ambiguous(
-                f"it cannot be told which relation {name} means after search_path was changed",
-                f"write it with its schema, as in {candidates[0].schema}.{name}",
+                f"relation {name} is ambiguous: search_path was changed",
+                f"qualify it with its schema, as in {candidates[0].schema}.{name}",
             )
         if system:
             return self._system("pg_catalog", name)
@@ -169,8 +169,8 @@ class Names:
         if self.search_path is None:
             if builtin or len(schemas) > 1:
                 return Ambiguous(
-                    f"it cannot be told which type {name} means after search_path was changed",
-                    "write it with its schema",
+                    f"type {name} is ambiguous: search_path was changed",
+                    "qualify it with its schema",
                 )
             return ResolvedType(schemas[0], ambiguous=True)
         for place in self._path(self.search_path):

@@ -8,6 +8,7 @@ one connection, as the role whose sessions are governed and with that role's def
 from __future__ import annotations
 
 from penstock_core.sql.allowlists.statement_kinds import CHANGING_WORDS
+from penstock_core.sql.catalog.row_types import ROW_TYPES
 from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
 
 # The user's own relations: not the system's, not those of sessions' temporary schemas.
@@ -350,6 +351,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("columns", _document(_COLUMNS, 11)),
     ("constraints", _document(CONSTRAINTS, 9)),
     ("indexes", _document(_INDEXES, 4)),
+    ("row_types", _document(ROW_TYPES, 3)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

@@ -189,7 +189,7 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     columns = close(_named(policies, catalog), catalog)
     if not columns:
         return Governed(policies, catalog, columns, {})
-    hazards = order_hazards(columns, catalog) if policies.row_order == "complete" else OrderHazards()
+    hazards = OrderHazards() if policies.row_order == "unspecified" else _hazards(policies, columns, catalog)
     disarmed = frozenset(
         relation.key
         for relation in catalog.relations.values()
@@ -199,6 +199,10 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     undecided = undecided_views(hazards, catalog, OwnCalls(functions))
     unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
     return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
+
+
+def _hazards(policies: PolicySet, columns: Mapping[ColumnName, Mask], catalog: Catalog) -> OrderHazards:
+    return order_hazards(columns, catalog, always=policies.row_order == "always")
 
 
 def attested(policies: PolicySet) -> frozenset[RelationName]:
@@ -270,7 +274,7 @@ def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, 
             if open_order
             else "statements that read it are sorted further"
         )
-        hazards = order_hazards(close(_named(policies, catalog), catalog), catalog)
+        hazards = _hazards(policies, close(_named(policies, catalog), catalog), catalog)
         found.update(f"{why}; {what}" for why in hazards.own)
     return tuple(sorted(found))
 

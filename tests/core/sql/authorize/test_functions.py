@@ -101,7 +101,7 @@ def test_an_implicit_cast_between_the_systems_types_stops_everything(postgres: E
     )
     catalog = read_catalog(postgres.url("implicit"))
     assert reason(decide("SELECT length(5)", catalog)) == (
-        "the database's own cast of int4 to text runs code wherever such values meet"
+        "the database's own cast of int4 to text runs code implicitly"
     )
     assert decide("SELECT length(5)", catalog, policies=replace(MASKING, masks=())).denial is None
 

@@ -142,7 +142,7 @@ def test_a_kind_of_reference_without_a_rule_is_refused(monkeypatch: pytest.Monke
     monkeypatch.delitem(rules, kinds.OperatorUse)
     denial = decided((ALL if rules is MASKED else PLAIN, "SELECT 1 + 1")).denial
     assert denial is not None
-    assert denial.reason == "OperatorUse is not supported yet"
+    assert denial.reason == "OperatorUse is not supported"
 
 
 def test_each_row_has_its_example() -> None:

@@ -1,6 +1,6 @@
 """What clients send: statements that pass and must show the same of both twins, and statements that must be refused.
 
-The numbers are those of the corpus that the design was measured by.
+The numbers are those of the corpus that the rewriting was measured by first.
 """
 
 from __future__ import annotations

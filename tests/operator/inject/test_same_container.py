@@ -54,7 +54,7 @@ def test_what_only_calls_itself_the_sidecar_is_made_anew(desk: Desk, change: Jso
     forged["metadata"]["annotations"]["penstock.dev/injected-version"] = "0"
     assert desk.admitted(forged) == good
     assert desk.answer(forged)["warnings"] == [
-        "penstock: container penstock-proxy was not as Penstock makes it; it was made anew"
+        "penstock: container penstock-proxy was not the one that Penstock makes; it was replaced"
     ]
 
 

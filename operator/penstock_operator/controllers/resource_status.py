@@ -38,7 +38,7 @@ def ready_condition(status: Json) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ResourceStatus:
     """On one resource."""
 
     plural: str
@@ -47,7 +47,7 @@ class Verdict:
     # One word for programs, and a sentence for people.
     reason: str
     message: str
-    # What else stands in the status: `pods` of a policy, `policies` of a Database.
+    # What else is in the status: `pods` of a policy, `policies` of a Database.
     counts: tuple[tuple[str, int], ...] = ()
     # Of a Database: what is in effect, to be numbered.
     digest: str = ""
@@ -91,7 +91,7 @@ class _Read:
     broken: dict[tuple[str, str], ResourceError]
 
 
-def verdicts(holdings: Holdings, version: str) -> list[Verdict]:
+def resource_statuses(holdings: Holdings, version: str) -> list[ResourceStatus]:
     """One for each resource; `version` is that of the sidecars that pods get now."""
     read = _read(holdings)
     found = [_of_database(raw, holdings, read, version) for raw in holdings.databases]
@@ -113,59 +113,59 @@ def _read(holdings: Holdings) -> _Read:
     return read
 
 
-def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Verdict:
+def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> ResourceStatus:
     name = _name(raw)
     mine = sorted(_name(policy) for policy in holdings.policies if database_of(policy) == name)
     counts = (("policies", len(mine)),)
     error = read.broken.get((DATABASES, name))
     digest = in_effect(raw, holdings.policies).digest if error is None else ""
 
-    def verdict(ready: bool, reason: str, message: str) -> Verdict:
-        return Verdict(DATABASES, name, ready, reason, message, counts, digest)
+    def status_of(ready: bool, reason: str, message: str) -> ResourceStatus:
+        return ResourceStatus(DATABASES, name, ready, reason, message, counts, digest)
 
     if error is not None:
-        return verdict(False, "Invalid", _words(error.problems))
+        return status_of(False, "Invalid", _words(error.problems))
     broken = [policy for policy in mine if (POLICIES, policy) in read.broken]
     if broken:
-        return verdict(False, "PolicyInvalid", _nobody(broken))
+        return status_of(False, "PolicyInvalid", _nobody(broken))
     if not mine:
-        return verdict(True, "NoPolicy", "nobody has access: no DatabaseAccessPolicy is for this Database")
+        return status_of(True, "NoPolicy", "nobody has access: no DatabaseAccessPolicy is for this Database")
     pods = [pod for pod in holdings.pods if _annotations(pod).get(PREFIX + "database") == name]
     parts = [f"governed by {_listed(mine)}", f"{_counted(len(pods), 'pod')} with a sidecar for it"]
     old = sorted(_name(pod) for pod in pods if _annotations(pod).get(INJECTED_VERSION) != version)
     if old:
         parts.append(f"with a sidecar of another version than {version} (restart their workload): {_listed(old)}")
-    return verdict(True, "Accepted", "; ".join(parts))
+    return status_of(True, "Accepted", "; ".join(parts))
 
 
-def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> Verdict:
+def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> ResourceStatus:
     name, database = _name(raw), database_of(raw)
     policy = read.policies.get(name)
     pods = [pod for pod in holdings.pods if policy is not None and _governs(policy, pod)]
     counts = (("pods", len(pods)),)
 
-    def verdict(ready: bool, reason: str, message: str) -> Verdict:
-        return Verdict(POLICIES, name, ready, reason, message, counts)
+    def status_of(ready: bool, reason: str, message: str) -> ResourceStatus:
+        return ResourceStatus(POLICIES, name, ready, reason, message, counts)
 
     if policy is None:
-        return verdict(False, "Invalid", _words(read.broken[POLICIES, name].problems))
+        return status_of(False, "Invalid", _words(read.broken[POLICIES, name].problems))
     if (DATABASES, database) in read.broken:
-        return verdict(False, "DatabaseInvalid", f"the Database {database} is not valid; its own status says why")
+        return status_of(False, "DatabaseInvalid", f"the Database {database} is not valid; its own status says why")
     problems = check([*read.databases.values(), policy])
     if problems:
         missing = any(problem.field == "spec.databaseRef.name" for problem in problems)
-        return verdict(False, "DatabaseNotFound" if missing else "DoesNotFit", _words(problems))
+        return status_of(False, "DatabaseNotFound" if missing else "DoesNotFit", _words(problems))
     others = sorted(
         other for kind, other in read.broken if kind == POLICIES and database_of(_raw(holdings, other)) == database
     )
     if others:
-        return verdict(False, "Withheld", _nobody(others))
+        return status_of(False, "Withheld", _nobody(others))
     governs = f"governs {_counted(len(pods), 'pod')}"
     if policy.spec.row_order == "unspecified":
         governs += "; rowOrder is unspecified: the order of rows may show how masked values compare with one another"
     if policy.spec.mode == "observe":
-        return verdict(True, "Observing", f"records what it would do and changes nothing; {governs}")
-    return verdict(True, "Accepted", governs)
+        return status_of(True, "Observing", f"records what it would do and changes nothing; {governs}")
+    return status_of(True, "Accepted", governs)
 
 
 def _governs(policy: DatabaseAccessPolicy, pod: Json) -> bool:

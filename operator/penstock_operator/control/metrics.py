@@ -11,8 +11,8 @@ from penstock_operator.control.certificate import ServedCertificate
 from penstock_operator.control.policies import Policies
 
 
-class Measures:
-    """The measures of one process, in a registry of their own."""
+class ControlMetrics:
+    """The metrics of one process, in a registry of their own."""
 
     def __init__(self, policies: Policies, certificate: ServedCertificate) -> None:
         self.registry = CollectorRegistry()

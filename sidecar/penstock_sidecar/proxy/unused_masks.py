@@ -12,7 +12,7 @@ from penstock_core.policy.effective import EffectivePolicy, MaskRule
 from penstock_core.sql.catalog.model import Catalog
 
 
-def idle_masks(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
+def unused_masks(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
     """In words, each pattern without `*` that no column answers to, and each mask none of whose patterns does."""
     columns = {
         (relation.schema, relation.name, column.name)

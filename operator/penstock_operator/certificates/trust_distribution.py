@@ -17,7 +17,7 @@ _NOT_FOUND = 404
 _log = structlog.get_logger(__name__)
 
 
-async def spread(api: Api, namespace: str, bundle: bytes) -> None:
+async def distribute_trust(api: Api, namespace: str, bundle: bytes) -> None:
     """Write the bundle into the namespace's ConfigMap if it isn't there. Raises ApiError."""
     if not bundle:
         raise ApiError(0, "there is no certificate authority yet")

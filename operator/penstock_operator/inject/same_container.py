@@ -20,13 +20,13 @@ _PROBE_KINDS = frozenset({"exec", "grpc", "tcpSocket"})
 _API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 
 
-def is_container(there: Json, made: Json) -> bool:
+def is_same_container(there: Json, made: Json) -> bool:
     """Whether the container is the one made."""
     names = there.keys() | made.keys()
     return all(_is_field(name, there.get(name), made.get(name)) for name in names - _OTHERS_MAY_CHANGE)
 
 
-def is_volume(there: Json, made: Json) -> bool:
+def is_same_volume(there: Json, made: Json) -> bool:
     """Whether the volume is the one made."""
     return _plain_volume(there) == _plain_volume(made)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session.pending import Portal, Statement
+from penstock_sidecar.session.in_flight import Portal, PreparedStatement
 
 # Texts that were sent under one name, of which it is not known which the server took.
 _MOST_TEXTS = 8
@@ -22,7 +22,7 @@ class Deciding(Protocol):
     """What is needed of the session: `flow.Flow`."""
 
     epoch: int
-    statements: dict[str, Statement]
+    statements: dict[str, PreparedStatement]
     portals: dict[str, Portal]
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
@@ -53,7 +53,7 @@ class _Made:
         return True
 
 
-class Kept:
+class SqlPrepared:
     """What the session made in SQL and has not given up."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ def _note(texts: list[_Made], made: _Made) -> None:
 
 
 def _found(
-    name: str, made: Mapping[str, list[_Made]], others: Mapping[str, Statement | Portal], session: Deciding
+    name: str, made: Mapping[str, list[_Made]], others: Mapping[str, PreparedStatement | Portal], session: Deciding
 ) -> list[_Made] | None:
     """What has that name; None: nobody knows. Code on the server may have made it."""
     if name in made:
@@ -136,5 +136,5 @@ def _found(
     other = others.get(name)
     if other is None:
         return None
-    statement = other if isinstance(other, Statement) else other.statement
+    statement = other if isinstance(other, PreparedStatement) else other.statement
     return [_Made(statement.text, other.decision, other.epoch, statement.types)]

@@ -20,7 +20,7 @@ _MOST_KINDS = 200
 _NAMED = 5
 
 
-class Complaints:
+class LogThrottle:
     """The log's share of one gate's bad connections."""
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class Complaints:
         self._left_out: Counter[str] = Counter()
         self._span: asyncio.TimerHandle | None = None
 
-    def tell(self, problem: str, **particulars: str) -> None:
+    def warn(self, problem: str, **details: str) -> None:
         """A connection ended with this problem."""
         if self._span is None:
             self._span = asyncio.get_running_loop().call_later(SECONDS, self.sum_up)
         self._told += 1
         if self._told <= MOST_LINES:
-            _log.warning(problem, **particulars)
+            _log.warning(problem, **details)
         elif problem in self._left_out or len(self._left_out) < _MOST_KINDS:
             self._left_out[problem] += 1
         else:

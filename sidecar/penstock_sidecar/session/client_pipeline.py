@@ -13,8 +13,8 @@ from penstock_sidecar.session import counting, refusals
 from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.pending import Held, Kind, Pending, Statement
-from penstock_sidecar.session.states import State
+from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
+from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -25,7 +25,7 @@ _NEVER_SKIPPED = frozenset(b"SXcf")
 _WHILE_COPYING = frozenset(b"SXcfH")
 
 
-class Passage(ABC):
+class ClientPipeline(ABC):
     """Takes the client's bytes apart, and each message to where it goes."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -42,7 +42,7 @@ class Passage(ABC):
         self._waiting: list[bytes] = []
         # How much of it there is.
         self.waiting = 0
-        self.held: Held | None = None
+        self.awaiting_durability: AwaitingDurability | None = None
         # What waited for the catalog waited in vain.
         self._shut_out = False
         # The text that is decided again once the catalog was read.
@@ -56,7 +56,7 @@ class Passage(ABC):
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client, at any time. Raises BrokenStreamError and MalformedError."""
-        if self._flow.state is not State.RUNNING:
+        if self._flow.state is not RUNNING:
             self._waiting.append(data)
             self.waiting += len(data)
             return
@@ -67,7 +67,7 @@ class Passage(ABC):
     def resume(self) -> None:
         """Go on after a wait, with what came meanwhile. Raises as `receive`."""
         self._work()
-        while self._waiting and self._flow.state is State.RUNNING:
+        while self._waiting and self._flow.state is RUNNING:
             data = self._waiting.pop(0)
             self.waiting -= len(data)
             self.receive(data)
@@ -83,7 +83,7 @@ class Passage(ABC):
             if flow.copying_in and spot.kind not in _WHILE_COPYING:
                 raise BrokenStreamError("a statement where COPY data is due")
             self._handle(spot)
-            if flow.state is not State.RUNNING:
+            if flow.state is not RUNNING:
                 break
         else:
             self._forward(len(self._chunk))
@@ -94,7 +94,7 @@ class Passage(ABC):
     def flush(self) -> None:
         """Have the server answer what was sent: now, or when the message that is passing has gone through."""
         # Where messages wait, what was sent ends with one.
-        self._flush_due = self._flow.state is State.RUNNING and self._scanner.passing
+        self._flush_due = self._flow.state is RUNNING and self._scanner.passing
         if not self._flush_due:
             self._flow.to_server.append(messages.FLUSH)
 
@@ -156,7 +156,7 @@ class Passage(ABC):
             flow.commands.append(RefreshCatalog())
             return None
         if flow.door.open:
-            flow.enter()
+            flow.go_inside()
             return decision
         if self._shut_out:
             self._shut_out = False
@@ -181,7 +181,7 @@ class Passage(ABC):
         """Deal with that message again later."""
         self._forward(spot.start)
         self._next -= 1
-        self._flow.state = state
+        self._flow.enter(state)
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""
@@ -196,7 +196,7 @@ class Passage(ABC):
         if denial is None:
             raise MalformedError("a denial without a reason")
         pending.denial = refusals.denied(denial)
-        protocol = "simple" if pending.kind is Kind.QUERY else "extended"
+        protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = self._flow.begin(decision, text, protocol, None)
         pending.running.denied = True
         self._flow.push(pending)
@@ -220,22 +220,22 @@ class Passage(ABC):
         if running is not None:
             # Nothing that has to be recorded durably waited for the intent of the Bind.
             flow.finish(running, "unexecuted")
-        protocol = "simple" if pending.kind is Kind.QUERY else "extended"
+        protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = flow.begin(decision, text, protocol, parameters)
         if blocks:
             flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
             if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
                 self._forward(spot.start)
-                self.held = Held(flow.ticket, spot, pending, replacement, decision)
-                flow.state = State.RECORDING
+                self.awaiting_durability = AwaitingDurability(flow.ticket, spot, pending, replacement, decision)
+                flow.enter(State.RECORDING)
                 return
             flow.awaited = flow.ticket
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
         flow = self._flow
-        if pending.kind not in (Kind.QUERY, Kind.EXECUTE):
+        if pending.kind not in (AnswerKind.QUERY, AnswerKind.EXECUTE):
             self._send_ahead(spot, pending, replacement, decision)
             return
         running = pending.running
@@ -267,7 +267,7 @@ class Passage(ABC):
         if spot.complete and unsettles(decision):
             self._settle(spot, pending)
 
-    def _parse_again(self, spot: Spot, statement: Statement) -> None:
+    def _parse_again(self, spot: Spot, statement: PreparedStatement) -> None:
         """Before a Bind: prepare the statement anew as it is decided now, without the client noticing."""
         flow = self._flow
 
@@ -276,9 +276,9 @@ class Passage(ABC):
 
         self._forward(spot.start)
         if statement.name and statement.on_server is not None:
-            flow.push(Pending(Kind.CLOSE, swallow=True, undo=undo))
+            flow.push(Pending(AnswerKind.CLOSE, swallow=True, undo=undo))
             flow.to_server.append(messages.close_statement(statement.name))
-        flow.push(Pending(Kind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
+        flow.push(Pending(AnswerKind.PARSE, swallow=True, redact=statement.decision.redact_errors, undo=undo))
         flow.to_server.append(messages.parse(statement.name, statement.decision.text, statement.oids))
         statement.on_server = statement.decision.text
 
@@ -287,21 +287,22 @@ class Passage(ABC):
         flow = self._flow
         if self._start < spot.end:
             self._forward(spot.end)
-        if pending.kind is Kind.EXECUTE:
+        if pending.kind is AnswerKind.EXECUTE:
             # Without it, the server would keep the answer until the client's next Sync.
             flow.to_server.append(messages.FLUSH)
-        flow.settling, flow.state = pending, State.SETTLING
+        flow.settling = pending
+        flow.enter(State.SETTLING)
 
     def settled(self) -> None:
         """What was waited for is answered, or needs what the client sends. Raises as `receive`."""
-        self._flow.state = State.RUNNING
+        self._flow.enter(State.RUNNING)
         self.resume()
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit | None) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
         flow = self._flow
         before = b""
-        if pending.kind is Kind.QUERY:
+        if pending.kind is AnswerKind.QUERY:
             # To a Query, too, the server forgets the unnamed statement and portal.
             flow.statements.pop("", None)
             former = flow.portals.pop("", None)
@@ -314,15 +315,16 @@ class Passage(ABC):
         flow.counted = counted
         flow.push(counted.pending, decision)
         self._replace(spot, before + counted.start())
-        flow.state = State.COUNTING
+        flow.enter(State.COUNTING)
 
     def go_on(self) -> None:
         """The statement whose rows were counted is answered. Raises as `receive`."""
         flow = self._flow
-        counted, flow.counted, flow.state = flow.counted, None, State.RUNNING
+        counted, flow.counted = flow.counted, None
+        flow.enter(State.RUNNING)
         if counted is not None and counted.query and not counted.skipped:
             self._end_query(counted.pending)
-        if flow.state is State.RUNNING:
+        if flow.state is RUNNING:
             self.resume()
 
     # Changes of the catalog: `changes.py`.
@@ -343,14 +345,14 @@ class Passage(ABC):
         if pending.opens is not None:
             self._flow.forget(pending.opens)
         match pending.kind:
-            case Kind.QUERY:
+            case AnswerKind.QUERY:
                 pending.expected, failing = refusals.UNDEFINED_COLUMN, refusals.FAILING_QUERY
-            case Kind.PARSE:
+            case AnswerKind.PARSE:
                 name, _ = messages.read_text(self._chunk[spot.start + 5 : spot.end], 0)
                 pending.expected, failing = refusals.UNDEFINED_COLUMN, messages.parse(name, refusals.FAILING_TEXT)
-            case Kind.DESCRIBE:
+            case AnswerKind.DESCRIBE:
                 pending.expected, failing = refusals.UNDEFINED_STATEMENT, messages.describe_statement(self._nobody)
-            case Kind.BIND:
+            case AnswerKind.BIND:
                 pending.expected, failing = refusals.UNDEFINED_STATEMENT, messages.bind("", self._nobody)
             case _:
                 pending.expected, failing = refusals.UNDEFINED_PORTAL, messages.execute(self._nobody)
@@ -359,11 +361,11 @@ class Passage(ABC):
 
     def release(self, refusal: str = "") -> None:
         """The held statement's intent is durable; or it could not be written, and the statement fails."""
-        held = self.held
+        held = self.awaiting_durability
         if held is None:
             return
-        self.held = None
-        self._flow.state = State.RUNNING
+        self.awaiting_durability = None
+        self._flow.enter(State.RUNNING)
         if self._flow.skipping:
             # What was sent before it failed meanwhile: the server would skip it.
             self._replace(held.spot, b"")
@@ -373,9 +375,9 @@ class Passage(ABC):
             self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
-        if self._flow.state is State.RUNNING:
+        if self._flow.state is RUNNING:
             self.resume()
-        if self._flow.state is State.RUNNING:
+        if self._flow.state is RUNNING:
             self._flush_for_others()
 
 

@@ -14,7 +14,7 @@ from penstock_sidecar.wire.framing import Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 
-class Kind(IntEnum):
+class AnswerKind(IntEnum):
     """What kind of answer is awaited."""
 
     QUERY = 1
@@ -30,7 +30,7 @@ class Kind(IntEnum):
 
 
 @dataclass(slots=True)
-class Running:
+class StatementRun:
     """A statement whose intent was recorded and whose outcome is due."""
 
     number: int
@@ -53,7 +53,7 @@ class Running:
 class Pending:
     """One answer that is due."""
 
-    kind: Kind
+    kind: AnswerKind
     # The statement sent was one that must fail: the error to give in place of the one with SQLSTATE `expected`.
     denial: ErrorFields | None = None
     expected: str = ""
@@ -61,7 +61,7 @@ class Pending:
     swallow: bool = False
     # Errors and notices are reduced to what can hold no value.
     redact: bool = False
-    running: Running | None = None
+    running: StatementRun | None = None
     # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
     undo: Callable[[bool], None] | None = None
     # The client's text that it is about, the types declared for its parameters, and what was decided about both.
@@ -69,16 +69,16 @@ class Pending:
     types: tuple[int, ...] = ()
     decision: Decision | None = None
     # The statement that a Parse makes; the portal that a Bind opens.
-    makes: Statement | None = None
+    makes: PreparedStatement | None = None
     opens: Portal | None = None
     # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
-    drops: Running | None = None
+    drops: StatementRun | None = None
     # It may change the search_path.
     moves_path: bool = False
 
 
 @dataclass(slots=True)
-class Statement:
+class PreparedStatement:
     """A prepared statement of the client's, made by Parse."""
 
     name: str
@@ -93,33 +93,33 @@ class Statement:
     # The types of its parameters as numbers; empty where none is declared.
     types: tuple[int, ...] = ()
     # What had the name before, and has it again if the Parse fails.
-    replaced: Statement | None = None
+    replaced: PreparedStatement | None = None
 
 
 @dataclass(slots=True)
 class Portal:
     """A portal of the client's, made by Bind."""
 
-    statement: Statement
+    statement: PreparedStatement
     decision: Decision
     epoch: int
     parameters: int | None
     name: str = ""
     # The statement as it was recorded for the Bind, until an Execute runs it.
-    running: Running | None = None
+    running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
     # How many rows its Executes have returned, where they are counted.
     returned: int = 0
 
-    def take(self) -> Running | None:
+    def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""
         running, self.running = self.running, None
         return running
 
 
 @dataclass(slots=True)
-class Held:
+class AwaitingDurability:
     """A statement that waits for its intent to become durable."""
 
     ticket: int
@@ -131,7 +131,7 @@ class Held:
 
 
 @dataclass(slots=True)
-class Change:
+class CatalogChange:
     """A change of the catalog that waits until it may be committed, and what comes of it then."""
 
     send: Callable[[], None]

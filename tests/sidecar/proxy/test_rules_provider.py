@@ -43,13 +43,13 @@ async def test_unknown_names_have_the_catalog_read_and_are_decided_again(start: 
         gate.script.answers[text] = Decision(Action.DENY, "", denial=unknown)
         with pytest.raises(psycopg.errors.UndefinedTable):
             await client.execute(text)
-        generation = gate.proxy.gate.catalog.generation
+        generation = gate.proxy.rules_provider.catalog.generation
         shop.psql("CREATE TABLE brand_new (id int); ALTER TABLE brand_new OWNER TO penstock;", dbname="shop")
         try:
             # The script can't know the catalog; that it changed is told by a new decider being made.
-            gate.proxy.gate._make = lambda policy, catalog, key: Knowing(catalog)
+            gate.proxy.rules_provider._make = lambda policy, catalog, key: Knowing(catalog)
             assert await (await client.execute(text)).fetchone() == (0,)
-            assert gate.proxy.gate.catalog.generation == generation + 1
+            assert gate.proxy.rules_provider.catalog.generation == generation + 1
         finally:
             shop.psql("DROP TABLE brand_new", dbname="shop")
 
@@ -69,18 +69,39 @@ async def test_a_change_of_the_schema_through_the_gate_is_seen(start: Start, sho
         await client.execute("CREATE TABLE through_the_gate (id int)")
         try:
             for _ in range(100):
-                if gate.proxy.gate.catalog.named("through_the_gate"):
+                if gate.proxy.rules_provider.catalog.named("through_the_gate"):
                     break
                 await asyncio.sleep(0.02)
-            assert gate.proxy.gate.catalog.named("through_the_gate")
+            assert gate.proxy.rules_provider.catalog.named("through_the_gate")
         finally:
             await client.execute("DROP TABLE through_the_gate")
 
 
+@pytest.mark.timeout(20)
+async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
+    start: Start, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = (await start(shop)).proxy.rules_provider
+    await provider.refresh_catalog()
+    readings = 0
+
+    async def read() -> bool:
+        nonlocal readings
+        readings += 1
+        return False
+
+    monkeypatch.setattr(provider._reader, "read", read)
+    # The task is done when the next one begins; that it is has not been told yet.
+    provider._begin_reading()
+    asking = asyncio.create_task(provider.refresh_catalog())
+    await asyncio.wait_for(asking, 5)
+    assert readings == 2
+
+
 async def test_the_fingerprint_sees_each_change_and_nothing_else(start: Start, shop: Any) -> None:
     gate = await start(shop)
-    reader = gate.proxy.gate._reader
-    await gate.proxy.gate.refresh_catalog()
+    reader = gate.proxy.rules_provider._reader
+    await gate.proxy.rules_provider.refresh_catalog()
     assert not await reader.read()
     for statement in (
         "ALTER TABLE things ADD COLUMN extra text", "ALTER TABLE things DROP COLUMN extra",
@@ -140,7 +161,7 @@ async def test_a_changed_classification_leaves_sessions_where_they_are(start: St
         tagged = "  credentialsSecretRef: {name: shop-db}\n  classification: [{columns: ['*.*.name'], tag: pii}]"
         path.write_text(path.read_text().replace("  credentialsSecretRef: {name: shop-db}", tagged))
         gate.proxy.source.poll()
-        assert gate.proxy.gate.bundle.database.tags == ("pii",)
+        assert gate.proxy.rules_provider.bundle.database.tags == ("pii",)
         assert await (await client.execute("SELECT 1")).fetchone() == (1,)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog.model import Catalog, Column, Relation
-from penstock_sidecar.proxy.coverage import idle_masks
+from penstock_sidecar.proxy.unused_masks import unused_masks
 
 TEXT = Column("email", "pg_catalog.text", "pg_catalog.text", "pg_catalog.text", "S")
 CATALOG = Catalog(relations={("public", "customers"): Relation("public", "customers", "r", (TEXT,))})
@@ -29,7 +29,7 @@ def policy(*columns: str) -> EffectivePolicy:
     ],
 )
 def test_a_pattern_that_no_column_answers_to(columns: tuple[str, ...], idle: list[str]) -> None:
-    told = idle_masks(policy(*columns), CATALOG)
+    told = unused_masks(policy(*columns), CATALOG)
     assert sorted(told) == sorted(
         f"no column of the database is {pattern}, which policy web (masks[0]) is to mask; check the spelling"
         for pattern in idle
@@ -37,4 +37,4 @@ def test_a_pattern_that_no_column_answers_to(columns: tuple[str, ...], idle: lis
 
 
 def test_no_policy_has_no_masks() -> None:
-    assert idle_masks(EffectivePolicy("shop", None, None), CATALOG) == ()
+    assert unused_masks(EffectivePolicy("shop", None, None), CATALOG) == ()

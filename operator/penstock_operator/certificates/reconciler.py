@@ -16,7 +16,7 @@ import structlog
 
 from penstock_operator.certificates.authority import KeyPair, service_names
 from penstock_operator.certificates.rotation import Authorities, advanced, leaf_from_data, renewed_leaf
-from penstock_operator.certificates.spread import LABELS, MANAGER, spread
+from penstock_operator.certificates.trust_distribution import LABELS, MANAGER, distribute_trust
 from penstock_operator.cluster.api import Api, ApiError, Json
 from penstock_operator.settings import OperatorSettings
 
@@ -30,7 +30,7 @@ _NOT_FOUND, _CONFLICT = 404, 409
 _log = structlog.get_logger(__name__)
 
 
-class Keeper:
+class Reconciler:
     """One release. `keep` is called every few seconds; `bundle` is what must be trusted, once it was."""
 
     def __init__(self, api: Api, settings: OperatorSettings, clock: Callable[[], datetime]) -> None:
@@ -41,7 +41,7 @@ class Keeper:
         # Certificate → when it ends, in seconds since 1970.
         self.not_after: dict[str, float] = {}
 
-    async def keep(self) -> None:
+    async def reconcile(self) -> None:
         """Look at everything once and write what is not as it should be. Raises ApiError."""
         now = self._clock()
         authorities = await self._authorities(now)
@@ -53,7 +53,7 @@ class Keeper:
             ("validatingwebhookconfigurations", self._settings.validating_webhook),
         ):
             await self._trust(kind, name)
-        await spread(self._api, self._settings.namespace, self.bundle)
+        await distribute_trust(self._api, self._settings.namespace, self.bundle)
         for secret, service in (
             (CONTROL_TLS_SECRET, self._settings.control_service),
             (COLLECTOR_TLS_SECRET, self._settings.collector_service),
@@ -97,7 +97,7 @@ class Keeper:
         return leaf
 
     async def _once(self, secret: str, make: Callable[[], dict[str, bytes]]) -> None:
-        """Make a Secret that is never made anew, also if another operator does the same at this moment."""
+        """Make a Secret once and for all, also if another operator does the same at this moment."""
         if await self._read(secret) is not None:
             return
         try:

@@ -21,9 +21,9 @@ from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.masking.masked_columns import misfits, row_order_findings
 from penstock_sidecar.proxy.catalog import CatalogReader
-from penstock_sidecar.proxy.coverage import idle_masks
+from penstock_sidecar.proxy.unused_masks import unused_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
-from penstock_sidecar.session.commands import Decider, Rules
+from penstock_sidecar.session.commands import Decider, SessionRules
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.refusals import fatal
 
@@ -50,13 +50,13 @@ _MOST_DECIDERS = 64
 MakeDecider = Callable[[EffectivePolicy, Catalog, bytes], Decider]
 
 
-class Gate:
+class RulesProvider:
     """Bundle and catalog, and the deciders made from them."""
 
     def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server]) -> None:
         self._make = make_decider
         self._server_of = server
-        self._rules: OrderedDict[EffectivePolicy, Rules] = OrderedDict()
+        self._rules: OrderedDict[EffectivePolicy, SessionRules] = OrderedDict()
         # Of which masks it was said that they don't fit.
         self._told: set[str] = set()
         self._reader: CatalogReader | None = None
@@ -102,7 +102,7 @@ class Gate:
 
     @property
     def default_timeout(self) -> int:
-        """The server's own statement_timeout for the gate's login, in milliseconds; 0 is none."""
+        """The server's own statement_timeout for the gate's login, in milliseconds; 0: no limit."""
         return self._reader.statement_timeout if self._reader is not None else 0
 
     def start(self) -> None:
@@ -131,7 +131,7 @@ class Gate:
             self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
 
-    async def rules(self, identity: Identity) -> Rules:
+    async def rules(self, identity: Identity) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         if self.bundle is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
@@ -144,7 +144,7 @@ class Gate:
             raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
         return self.rules_now(identity)
 
-    def rules_now(self, identity: Identity) -> Rules:
+    def rules_now(self, identity: Identity) -> SessionRules:
         """The same, where bundle and catalog are known to be there."""
         catalog = self.catalog or self._former
         if self.bundle is None or catalog is None:
@@ -154,7 +154,7 @@ class Gate:
         if rules is None:
             self._tell_misfits(policy, catalog)
             key = self.bundle.mask_key_bytes
-            rules = self._rules[policy] = Rules(
+            rules = self._rules[policy] = SessionRules(
                 decider=self._make(policy, catalog, key),
                 on_failure=policy.on_failure,
                 search_path=catalog.search_path,
@@ -174,7 +174,7 @@ class Gate:
         """Say once of each masked column that its mask does not fit its type, of each mask that masks nothing, and of
         each index by which masked values may decide the order of rows.
         """
-        for words in {*misfits(policy, catalog), *idle_masks(policy, catalog)} - self._told:
+        for words in {*misfits(policy, catalog), *unused_masks(policy, catalog)} - self._told:
             self._told.add(words)
             _log.warning(words)
         for words in set(row_order_findings(policy, catalog)) - self._told:
@@ -310,9 +310,12 @@ class Gate:
             pause = self._read_began + PAUSE_SECONDS - loop.time()
             if self._reading is None and pause > 0:
                 await asyncio.sleep(pause)
+            elif (reading := self._begin_reading()).done():
+                # To wait for what is done does not let others run, its own end among them.
+                await asyncio.sleep(0)
             else:
                 # One that began before may have missed what is asked for; then another follows.
-                await asyncio.shield(self._begin_reading())
+                await asyncio.shield(reading)
 
     def _begin_reading(self) -> asyncio.Task[None]:
         if self._reading is None:

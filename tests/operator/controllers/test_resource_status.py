@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock_operator.controllers.verdicts import Holdings, Verdict, verdicts
+from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, resource_statuses
 
 Json = dict[str, Any]
 
@@ -20,7 +20,7 @@ def pod(name: str, account: str = "web", database: str = "shop", version: str = 
 def judged(
     databases: list[Json], policies: list[Json], pods: list[Json] | None = None
 ) -> dict[str, tuple[bool, str, str]]:
-    found = verdicts(Holdings(databases, policies, pods or []), "1")
+    found = resource_statuses(Holdings(databases, policies, pods or []), "1")
     return {f"{one.plural}/{one.name}": (one.ready, one.reason, one.message) for one in found}
 
 
@@ -39,7 +39,9 @@ def test_all_is_well(shop: Any) -> None:
 
 
 def test_counts_stand_in_the_status(shop: Any) -> None:
-    found = {one.plural: one.counts for one in verdicts(Holdings([shop.database], [shop.policy], [pod("a")]), "1")}
+    found = {
+        one.plural: one.counts for one in resource_statuses(Holdings([shop.database], [shop.policy], [pod("a")]), "1")
+    }
     assert found == {"databases": (("policies", 1),), "databaseaccesspolicies": (("pods", 1),)}
 
 
@@ -109,8 +111,8 @@ def test_nonsense_is_invalid_and_nothing_worse(shop: Any, broken: Json) -> None:
 
 
 def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
-    verdict = Verdict("databases", "shop", True, "Accepted", "fine", (("policies", 1),))
-    first = verdict.status({}, 3, "2026-01-01T00:00:00Z")
+    new = ResourceStatus("databases", "shop", True, "Accepted", "fine", (("policies", 1),))
+    first = new.status({}, 3, "2026-01-01T00:00:00Z")
     assert first == {
         "observedGeneration": 3,
         "policies": 1,
@@ -125,14 +127,14 @@ def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
             }
         ],
     }
-    assert verdict.status(first, 3, "2026-01-02T00:00:00Z") == first
-    later = Verdict("databases", "shop", False, "Invalid", "no").status(first, 4, "2026-01-03T00:00:00Z")
+    assert new.status(first, 3, "2026-01-02T00:00:00Z") == first
+    later = ResourceStatus("databases", "shop", False, "Invalid", "no").status(first, 4, "2026-01-03T00:00:00Z")
     assert later["conditions"][0]["lastTransitionTime"] == "2026-01-03T00:00:00Z"
 
 
 def test_what_is_in_effect_is_numbered(shop: Any) -> None:
     def status(before: Json) -> Json:
-        (found, _) = verdicts(Holdings([shop.database], [shop.policy], []), "1")
+        (found, _) = resource_statuses(Holdings([shop.database], [shop.policy], []), "1")
         return found.status(before, 1, "2026-01-01T00:00:00Z")
 
     first = status({})
