@@ -147,9 +147,13 @@ class Twins:
         return list(self._workers.map(work, self.compared))
 
     def extensions(self) -> frozenset[str]:
-        """What is installed in the databases."""
+        """What is installed in the databases, and `libxml` where the server was built with it."""
         with psycopg.connect(self.members[0].server.url(DBNAME), autocommit=True) as connection:
-            return frozenset(row[0] for row in connection.execute("SELECT extname FROM pg_extension"))
+            found = {row[0] for row in connection.execute("SELECT extname FROM pg_extension")}
+            with contextlib.suppress(psycopg.errors.FeatureNotSupported):
+                connection.execute("SELECT xmlelement(name a)")
+                found.add("libxml")
+        return frozenset(found)
 
     def reset(self) -> None:
         """Make the databases new, and let the gates see it."""

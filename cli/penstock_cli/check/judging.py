@@ -93,8 +93,10 @@ class Judge:
         """Each statement as if they were sent one after the other over one connection that begins with that path."""
         path: tuple[str, ...] | None = search_path
         temporary: frozenset[str] = frozenset()
+        made: frozenset[tuple[str, str]] = frozenset()
         for statement in statements:
-            decision = self._governor.decide(statement.text, path, temporary)
+            decision = self._governor.decide(statement.text, path, temporary, (), made)
+            made = (made - decision.unmakes) | decision.makes
             temporary = decision.temporary if decision.drops_temporary else temporary | decision.temporary
             if decision.resets_search_path:
                 path = search_path

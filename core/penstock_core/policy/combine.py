@@ -94,6 +94,9 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             if _grants(policy, database)
             for function in policy.spec.allow_functions
         ),
+        allow_channels=frozenset(
+            channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
+        ),
         statement_timeout=_least(
             Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
             for policy in policies

@@ -108,6 +108,8 @@ class PolicySet:
     deny_functions: tuple[tuple[str, Rule], ...] = ()
     # Functions of the database's own (`schema.name`) that policies vouch for, triggers' among them → the rule.
     allow_functions: tuple[tuple[str, Rule], ...] = ()
+    # Channels whose messages may be read where columns are masked.
+    allow_channels: frozenset[str] = frozenset()
     # How long one statement may run, in milliseconds.
     statement_timeout: Limit | None = None
     # How many rows one statement may return.

@@ -13,6 +13,7 @@ from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
 from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
 from penstock_core.resources.vocabulary import (
+    Channel,
     Claim,
     Distinct,
     Duration,
@@ -160,6 +161,9 @@ class DatabaseAccessPolicySpec(Model):
     """Functions, procedures and trigger functions of the database's own that may run whatever they do: app.slugify. You
     vouch for them: that they show nothing of masked columns, and write nothing that the policy forbids. Needed only for
     those whose bodies can't be analysed or do more than the policy allows. denyFunctions wins."""
+    allow_channels: Annotated[Many[Channel], Field(max_length=256), Distinct()] = ()
+    """Channels that may be LISTENed to where columns are masked: jobs. You vouch for them: that no trigger, function or
+    application sends masked values there, nor messages that depend on them. Where nothing is masked, all may be."""
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
     constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""

@@ -104,6 +104,8 @@ Tag = Annotated[str, Field(min_length=1, max_length=63, pattern=TAG)]
 ColumnPattern = Annotated[str, Field(max_length=200, pattern=COLUMN_PATTERN)]
 TableName = Annotated[str, Field(max_length=131, pattern=TABLE_NAME)]
 FunctionName = Annotated[str, Field(min_length=1, max_length=127, pattern=FUNCTION_NAME)]
+# As pg_notify() takes it: the letters of `LISTEN Jobs` are folded before.
+Channel = Annotated[str, Field(min_length=1, max_length=63, pattern=LINE)]
 QualifiedFunction = Annotated[str, Field(min_length=3, max_length=127, pattern=QUALIFIED_FUNCTION)]
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION)]
 Timestamp = Annotated[str, Field(max_length=40, pattern=TIMESTAMP, json_schema_extra={"format": "date-time"})]

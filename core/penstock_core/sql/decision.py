@@ -10,9 +10,6 @@ from enum import StrEnum
 
 from penstock_core.policy.effective import Limit
 
-# What a transaction made, and no other session sees yet: schema, name and kind (`r` a table, `v` a view).
-Made = frozenset[tuple[str, str, str]]
-
 
 class Action(StrEnum):
     """What becomes of a statement."""
@@ -101,10 +98,12 @@ class Decision:
     # Names of temporary tables that the session has from then on; and whether it gives up all that it had.
     temporary: frozenset[str] = frozenset()
     drops_temporary: bool = False
-    # Tables and views that it makes, and that are the session's alone until its transaction has ended.
-    makes: Made = frozenset()
     # Names of temporary tables that it drops one by one.
     drops_tables: frozenset[str] = frozenset()
+    # What the transaction has made by it, by schema (empty where none was written) and name, that no catalog outside
+    # has and that holds only what came through here; and what had been made and is gone, or gone by that name.
+    makes: frozenset[tuple[str, str]] = frozenset()
+    unmakes: frozenset[tuple[str, str]] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.

@@ -17,7 +17,7 @@ from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 
 # It is answered by no row, so that it can't run in a portal.
 _FUNCTION_CALL = ord("F")
@@ -155,13 +155,19 @@ class CatalogChanges(ClientPipeline):
         flow.enter(State.CHANGING)
 
     def answered(self) -> None:
-        """Nothing is in flight any more. Raises as `receive`."""
+        """Nothing is in flight any more, but perhaps a COPY that waits for data. Raises as `receive`."""
         change, flow = self._change, self._flow
         if change is None or not change.waits:
             return
+        pending, spot = change.pending, change.spot
+        if flow.copying_in and (pending is None or pending.kind is not AnswerKind.SYNC):
+            raise BrokenStreamError("a statement where COPY data is due")
         self._change = None
         flow.enter(State.RUNNING)
-        pending, spot = change.pending, change.spot
+        if flow.copying_in:
+            # The server ignores a Sync then, and the data comes behind it. If the COPY fails, it commits nothing.
+            self.resume()
+            return
         if flow.skipping and pending is not None and spot is not None and pending.kind is not AnswerKind.SYNC:
             # What was sent before it failed: the server would skip it.
             self._replace(spot, b"")

@@ -387,7 +387,8 @@ def unsettles(decision: Decision) -> bool:
         decision.deallocates
         or decision.closes
         or decision.temporary
-        or decision.makes
         or decision.drops_temporary
         or decision.drops_tables
+        or decision.makes
+        or decision.unmakes
     )

@@ -93,7 +93,7 @@ class ClientSide(CatalogChanges):
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
         replaced = flow.statements.get(name)
-        made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
+        made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
         flow.statements[name] = made
         pending = Pending(AnswerKind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
         pending.makes = made
@@ -150,7 +150,7 @@ class ClientSide(CatalogChanges):
             pending.expected = refusals.UNDEFINED_STATEMENT
             self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
             return
-        statement.decision, statement.epoch = decision, flow.epoch
+        statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
         portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
         flow.portals[head.portal] = pending.opens = portal
@@ -165,7 +165,7 @@ class ClientSide(CatalogChanges):
             return None
         text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
-        return PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        return PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text, path=flow.path.now)
 
     def _decide_bound(self, spot: Spot, statement: PreparedStatement) -> Decision | None:
         """What becomes of a statement that is to be bound; None: that has to wait for a fresh catalog."""
@@ -173,11 +173,26 @@ class ClientSide(CatalogChanges):
         admitted = self._admit(spot, decision)
         if admitted is not decision:
             return admitted
-        if statement.epoch != flow.epoch or decision.executes:
+        # The server finds anew what names mean, under the path of now.
+        if (statement.epoch, statement.path) != (flow.epoch, flow.path.now) or decision.executes:
             decision = flow.decide(statement.text, statement.types)
             if flow.runs_stale_object(decision):
                 return refusals.STALE_SQL_OBJECT
+            moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
+            if moved and not flow.rules.decider.alike(statement.decision, decision):
+                return refusals.OTHER_COLUMNS
         return decision
+
+    def _declared_in_sql(self, name: str) -> Portal | None:
+        """What DECLARE made is a portal, too: to execute it is decided about as its FETCH."""
+        flow = self._flow
+        if not name or not flow.sql_prepared.declared(name):
+            return None
+        text = 'FETCH ALL FROM "{}"'.format(name.replace('"', '""'))
+        decision = flow.decide(text)
+        statement = PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True)
+        return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
         """What becomes of a portal that is to be executed; None: that has to wait for a fresh catalog."""
@@ -199,10 +214,10 @@ class ClientSide(CatalogChanges):
         self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     def _execute(self, spot: Spot) -> None:
-        name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
+        name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
-        portal = flow.portals.get(name)
-        pending = Pending(AnswerKind.EXECUTE)
+        portal = flow.portals.get(name) or self._declared_in_sql(name)
+        pending = Pending(AnswerKind.EXECUTE, asked=asked)
         if portal is None:
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))

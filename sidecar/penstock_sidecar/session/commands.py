@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
-from penstock_core.sql.decision import Decision, Made
+from penstock_core.sql.decision import Decision
 from penstock_sidecar.session.door import Inside
 
 
@@ -139,11 +139,19 @@ class Decider(Protocol):
         search_path: tuple[str, ...] | None,
         temporary: frozenset[str],
         types: tuple[int, ...] = (),
-        made: Made = frozenset(),
+        made: frozenset[tuple[str, str]] = frozenset(),
     ) -> Decision: ...
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these: nothing of them is masked."""
+        ...
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether the same text, decided under two search paths, reads what has the same columns."""
+        ...
+
+    def hears(self, channel: str) -> bool:
+        """Whether what is sent to a channel may pass."""
         ...
 
 

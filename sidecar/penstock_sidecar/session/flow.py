@@ -16,7 +16,6 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
-from penstock_sidecar.session.made_relations import MadeRelations
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
@@ -50,7 +49,7 @@ class Flow(Progress):
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
-        self.temporary = TemporaryTables()
+        self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
@@ -85,7 +84,6 @@ class Flow(Progress):
         """What is known of changes of the catalog, by this session and by others."""
         # What all sessions of the gate share, so that none decides by an older catalog than another has committed.
         self.door = door
-        self.made = MadeRelations()
         # Whether what the server answers is held back; whether it was told to cancel a statement for a change's sake.
         self.doubted = False
         self.recalled = False
@@ -119,7 +117,8 @@ class Flow(Progress):
         """Record a statement's intent."""
         self._numbers += 1
         if self.evidence is not None:
-            self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
+            recorded = self.sql_prepared.recorded(decision, self)
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
@@ -149,7 +148,7 @@ class Flow(Progress):
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
-            self.sql_prepared.made(decision, self.epoch, pending.types)
+            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
 
@@ -159,11 +158,10 @@ class Flow(Progress):
         decision = head.decision if head.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE) else None
         if head.moves_path:
             self.path.answered(decision)
+            self.temporary.path_changed()
         if decision is not None:
-            if decision.temporary:
+            if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
-            if decision.makes and self.rules.masked:
-                self.made.answered(decision, failed=head.running is None or bool(head.running.sqlstate))
             if _lasts(decision):
                 self.left_for_commit = True
         while self.queue and self.queue[0].kind is AnswerKind.COPY_END:
@@ -233,7 +231,6 @@ class Flow(Progress):
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit = False
         self.temporary.transaction_ended(self.undone)
-        self.epoch += self.made.ended()
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()
@@ -245,7 +242,9 @@ class Flow(Progress):
         """What becomes of a text in this session, as it stands, with parameters of these types."""
         # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
         path = None if self.altered and self.rules.masked else self.path.now
-        return self.rules.decider.decide(text, path, self.temporary.names, types, self.made.names)
+        own = self.temporary
+        made = own.made_by_schema if self.path.moving else own.made_here
+        return self.rules.decider.decide(text, path, own.names, types, made)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
@@ -274,9 +273,12 @@ class Flow(Progress):
     def alter(self) -> None:
         """What may change the catalog is being sent."""
         if not self.altered and self.rules.masked:
-            # What was decided before is decided again.
-            self.epoch += 1
+            self._renew()
         self.altered = True
+
+    def _renew(self) -> None:
+        """What was decided before is decided again."""
+        self.epoch += 1
 
     def commits(self, pending: Pending) -> None:
         """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""

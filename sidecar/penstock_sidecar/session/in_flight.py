@@ -75,6 +75,8 @@ class Pending:
     drops: StatementRun | None = None
     # It may change the search_path.
     moves_path: bool = False
+    # How many rows an Execute asks for; 0: all.
+    asked: int = 0
 
 
 @dataclass(slots=True)
@@ -94,6 +96,8 @@ class PreparedStatement:
     types: tuple[int, ...] = ()
     # What had the name before, and has it again if the Parse fails.
     replaced: PreparedStatement | None = None
+    # The search_path that it was decided by.
+    path: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)

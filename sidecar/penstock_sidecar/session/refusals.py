@@ -77,9 +77,13 @@ NOW_ENFORCED = fatal("57P01", "the policy is enforced now, for new sessions only
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(
-    "the policy or the catalog changed since this cursor or prepared statement was created in SQL", "create it again",
-    "42501",
+    "the policy, the catalog or search_path changed since this cursor or prepared statement was created in SQL",
+    "create it again", "42501",
 )  # fmt: skip
+# With the server's own code for it, by which drivers know to prepare the statement again.
+OTHER_COLUMNS = gate_denial(
+    "under the search_path of now, this prepared statement reads what has other columns", "prepare it again", "0A000"
+)
 CATALOG_CHANGING = gate_denial(
     "another session is changing the catalog, or the catalog could not be read since", "run the statement again",
     "55P03",

@@ -148,7 +148,7 @@ class Running:
             if counted or (flow.state is State.SETTLING and flow.settled):
                 self.server.hop_rows()
                 client.go_on() if counted else client.settled()
-            elif flow.state is State.CHANGING and not flow.queue:
+            elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
                 client.answered()
         except (BrokenStreamError, MalformedError) as error:
             self.broken(error)

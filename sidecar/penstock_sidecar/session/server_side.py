@@ -45,7 +45,7 @@ class ServerSide:
             ord("S"): self._parameter, ord("1"): self._parsed, ord("2"): self._bound, ord("3"): self._closed,
             ord("T"): self._described, ord("n"): self._described, ord("s"): self._executed, ord("I"): self._executed,
             ord("D"): self._row, ord("G"): self._copy_in, ord("H"): self._copy_out, ord("W"): self._copy_out,
-            ord("t"): self._untouched,
+            ord("A"): self._notification, ord("t"): self._untouched,
         }  # fmt: skip
 
     @property
@@ -196,8 +196,6 @@ class ServerSide:
             flow.temporary.committed()
         elif tag == b"ROLLBACK":
             flow.temporary.rolled_back()
-        if tag != b"BEGIN":
-            flow.epoch += flow.made.ended()
 
     def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
         """Prepared statements, cursors or temporary tables are gone, in the order of the text."""
@@ -262,6 +260,12 @@ class ServerSide:
             fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
             return messages.notice_response(self._readable(fields, queue[0]))
         return None
+
+    def _notification(self, spot: Spot) -> bytes | None:
+        """What was sent to a channel; a session may have begun to listen by another policy, or by code of its own."""
+        # Behind the number of the process that sent it.
+        channel = self._chunk[spot.start + 9 : spot.end].partition(b"\x00")[0]
+        return None if self._flow.rules.decider.hears(channel.decode(errors="replace")) else b""
 
     def _withholds(self, head: Pending | None) -> bool:
         """Whether what the server says now may be about governed data: the head's, or what waited for the commit.
@@ -339,14 +343,18 @@ class ServerSide:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
         if flow.queue and flow.queue[0].kind is AnswerKind.EXECUTE:
-            counted = flow.counted
-            if spot.kind == ord("s") and counted is not None and flow.queue[0] is counted.pending:
+            counted, suspended = flow.counted, spot.kind == ord("s")
+            if suspended and counted is not None and flow.queue[0] is counted.pending:
                 asks = counted.suspended(self._nobody)
                 if asks:
                     flow.to_server.append(asks)
                     return b""
+                suspended = False
             head = flow.pop()
             if head.running is not None:
+                if suspended:
+                    # It stops at as many rows as were asked for, and does not say how many that were.
+                    head.running.rows += head.asked
                 flow.finish(head.running, "ok", self._size(spot.end))
         return None
 

@@ -8,14 +8,17 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement
+from penstock_sidecar.session.search_path import Path, SearchPath
 
 # Texts that were sent under one name, of which it is not known which the server took.
 _MOST_TEXTS = 8
+# The verbs of what makes them.
+_MAKING = frozenset({"prepare", "declare"})
 
 
 class Deciding(Protocol):
@@ -24,6 +27,7 @@ class Deciding(Protocol):
     epoch: int
     statements: dict[str, PreparedStatement]
     portals: dict[str, Portal]
+    path: SearchPath
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
 
@@ -40,16 +44,19 @@ class _Made:
     epoch: int
     # The types that the client declared for its parameters.
     types: tuple[int, ...] = ()
+    # The search_path that it was decided by, and whether it is run by that of the moment: a cursor is not.
+    path: Path = None
+    follows_path: bool = True
 
     def holds(self, session: Deciding) -> bool:
         """Whether the decision would be the same now."""
-        if self.epoch == session.epoch:
+        if self.epoch == session.epoch and (not self.follows_path or self.path == session.path.now):
             return True
         now = session.decide(self.text, self.types)
         then = self.decision
         if now.action is Action.DENY or (now.text, now.redact_errors) != (then.text, then.redact_errors):
             return False
-        self.epoch = session.epoch
+        self.epoch, self.path = session.epoch, session.path.now
         return True
 
 
@@ -63,17 +70,24 @@ class SqlPrepared:
         self._cursors: dict[str, list[_Made]] = {}
         # Cursors that outlive their transaction.
         self._holding: set[str] = set()
+        # What was put on record last: the decision about a text, those about what it ran, and what both came to.
+        self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
     def prepared(self, name: str) -> bool:
         """Whether there may be a prepared statement of that name."""
         return name in self._statements
 
-    def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = ()) -> None:
-        """A text that makes some is being sent."""
-        made = _Made(decision.made_from, decision, epoch, types)
+    def declared(self, name: str) -> bool:
+        """Whether there may be a cursor of that name."""
+        return name in self._cursors
+
+    def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
+        """A text that makes some is being sent, under that search_path."""
         for name in decision.prepares:
+            made = _Made(decision.made_from, decision, epoch, types, path)
             _note(self._statements.setdefault(name, []), made)
         for name, holds in decision.declares:
+            made = _Made(decision.made_from, decision, epoch, types, follows_path=False)
             _note(self._cursors.setdefault(name, []), made)
             if holds:
                 self._holding.add(name)
@@ -104,6 +118,23 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def recorded(self, decision: Decision, session: Deciding) -> Decision:
+        """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs."""
+        if not (decision.executes or decision.fetches):
+            return decision
+        ran = tuple(one.decision for found in self._run(decision, session) for one in found or ())
+        last = self._recorded
+        if last is None or last[0] is not decision or list(map(id, last[1])) != list(map(id, ran)):
+            verbs = (verb for one in ran for verb in one.verbs if verb not in _MAKING)
+            told = replace(
+                decision,
+                verbs=(*decision.verbs, *verbs),
+                relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
+                masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+            )
+            last = self._recorded = decision, ran, told
+        return last[2]
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
@@ -136,5 +167,7 @@ def _found(
     other = others.get(name)
     if other is None:
         return None
-    statement = other if isinstance(other, PreparedStatement) else other.statement
-    return [_Made(statement.text, other.decision, other.epoch, statement.types)]
+    if isinstance(other, Portal):
+        statement = other.statement
+        return [_Made(statement.text, other.decision, other.epoch, statement.types, follows_path=False)]
+    return [_Made(other.text, other.decision, other.epoch, other.types, other.path)]

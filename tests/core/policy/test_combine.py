@@ -283,6 +283,16 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "channels add up, but for a policy that grants nothing": (
+        [
+            policy("a", allowChannels=["jobs", "Odd One"]),
+            policy("b", allowChannels=["cache"]),
+            policy("c", allowChannels=["salaries"], masks=[{"tags": ["typing.mistake"], "with": NULL}]),
+        ],
+        WEB,
+        only("a", "b", "c", allow_channels=frozenset({"jobs", "Odd One", "cache"})),
+        None,
+    ),
     "the smallest limit holds for all": (
         [
             policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50}),
@@ -430,6 +440,7 @@ _specs = st.fixed_dictionaries(
         "mode": st.sampled_from(["enforce", "observe"]),
         "allow": _verbs,
         "allowFunctions": st.lists(st.sampled_from(["app.f", "public.f"]), unique=True),
+        "allowChannels": st.lists(st.sampled_from(["jobs", "cache"]), unique=True),
         "masks": st.lists(_masks, max_size=3),
         "rowOrder": st.sampled_from(["always", "complete", "unspecified"]),
         "guardrails": st.fixed_dictionaries(

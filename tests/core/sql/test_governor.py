@@ -458,3 +458,13 @@ def test_what_clients_name_is_not_kept_without_end() -> None:
     columns = ("id, email", "email, id", "email", "id")
     assert all(judge.decide(f"COPY public.people ({names}) TO STDOUT").denial is None for names in columns)
     assert judge._enforced.substitutions._made == {}
+
+
+def test_the_same_text_under_another_path_reads_what_has_the_same_columns_or_not() -> None:
+    twin = replace(table("archive", "orders", "id", "person", "note"))
+    catalog = replace(CATALOG, relations={**CATALOG.relations, twin.key: twin})
+    judge = Governor(EffectivePolicy("shop", MASKING, None, 7), catalog, KEY)
+    orders = [judge.decide("SELECT * FROM orders", (path,)) for path in ("public", "archive", "sales")]
+    assert judge.alike(orders[0], orders[1])
+    assert not judge.alike(orders[0], orders[2])
+    assert not judge.alike(orders[0], judge.decide("SELECT * FROM people, orders", ("public",)))

@@ -17,7 +17,7 @@ from tests.sidecar.proxy.raw import Pair
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import EffectivePolicy, Limit
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.decision import Action, Decision, Denial, Made
+from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy
 from penstock_sidecar.settings import ProxySettings, read
@@ -57,13 +57,9 @@ class Script:
     limit: Limit | None = None
 
     def decide(
-        self,
-        text: str,
-        search_path: tuple[str, ...] | None,
-        temporary: frozenset[str],
-        types: tuple[int, ...] = (),
-        made: Made = frozenset(),
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         self.asked.append(text)
         if text in self.answers:
             return self.answers[text]
@@ -80,6 +76,12 @@ class Script:
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return "governed" not in table
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        return "other" not in other.text
+
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
 
 
 def _returns(text: str, verb: str) -> bool:

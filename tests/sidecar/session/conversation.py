@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity, Workload
-from penstock_core.sql.decision import Action, Decision, Denial, Made
+from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules
 from penstock_sidecar.session.door import Door
@@ -74,18 +74,20 @@ class Book:
     entries: dict[str, Decision] = field(default_factory=dict)
 
     def decide(
-        self,
-        text: str,
-        search_path: tuple[str, ...] | None,
-        temporary: frozenset[str],
-        types: tuple[int, ...] = (),
-        made: Made = frozenset(),
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         self.path, self.temporary, self.types, self.made = search_path, temporary, types, made
         return self.entries.get(text) or allow(text)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return table == "open"
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        return "other" not in other.text
+
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
 
 
 @dataclass

@@ -183,6 +183,13 @@ def test_a_portal_that_is_decided_alike_goes_on() -> None:
     talk.client(execute("p", 1), sync()).reaches_server(execute("p", 1), sync())
 
 
+def test_what_a_portal_returns_in_portions_is_on_record_portion_by_portion() -> None:
+    talk = Conversation()
+    talk.client(parse("s", "SELECT 1"), bind("p", "s"), execute("p", 2), execute("p", 3), execute("p", 0), sync())
+    talk.server(PARSED, BOUND, ROW, ROW, SUSPENDED, ROW, ROW, ROW, SUSPENDED, ROW, complete("SELECT 1"), READY)
+    assert [event["rows"] for event in talk.events if event["kind"] == "outcome"] == [2, 3, 1]
+
+
 def test_one_unknown_name_behind_the_other_has_the_catalog_read_each_time() -> None:
     talk = Conversation({text: deny("unknown", unknown_names=True) for text in ("SELECT a", "SELECT b")})
     talk.client(query("SELECT a"), query("SELECT b"), query("SELECT 1"))

@@ -322,3 +322,19 @@ def test_after_the_end_nothing_happens_any_more() -> None:
     ]
     assert late == [[]] * len(late)
     assert {Event.CONNECTED, Event.IDENTIFIED} < set(Event)
+
+
+def test_what_is_sent_to_a_channel_passes_where_the_rules_of_now_let_it_be_heard() -> None:
+    one = Conversation()
+    heard = messages.message(b"A", b"\0\0\0\1news\0its payload\0")
+    unheard = messages.message(b"A", b"\0\0\0\1governed news\0" + b"x" * 7999 + b"\0")
+    one.server(unheard, heard).reaches_client(heard)
+    # In pieces, too, and between the messages of an answer.
+    whole = unheard + heard + unheard
+    for at in (3, 9, 20, 8000):
+        one.server(whole[:at])
+        told = one.to_client
+        one.server(whole[at:])
+        assert told + one.to_client == heard
+    one.client(messages.query("SELECT 1")).server(ROW, unheard, complete("SELECT 1"), unheard, READY)
+    one.reaches_client(ROW, complete("SELECT 1"), READY)

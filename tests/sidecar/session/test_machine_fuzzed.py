@@ -16,7 +16,7 @@ from tests.sidecar.session.server import Server
 
 from penstock_core.audit.event import Event
 from penstock_core.policy.effective import Limit, Rule
-from penstock_core.sql.decision import Decision, Made
+from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.door import Door
@@ -55,13 +55,9 @@ class Moody(Book):
     """Decides by the text alone, as any decider, and is made anew with each policy."""
 
     def decide(
-        self,
-        text: str,
-        search_path: tuple[str, ...] | None,
-        temporary: frozenset[str],
-        types: tuple[int, ...] = (),
-        made: Made = frozenset(),
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
         if word == "denied":
             return deny()

@@ -8,7 +8,7 @@ import struct
 import pytest
 from tests.sidecar.session.conversation import PARSED, READY, Conversation, deny, error, run, sync
 
-from penstock_core.sql.decision import Decision, Made
+from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.message_fields import EMPTY, MESSAGES, OPENING
@@ -89,13 +89,10 @@ class Typed(Conversation):
         decide = self.book.decide
 
         def by_type(
-            text: str,
-            path: tuple[str, ...] | None,
-            temporary: frozenset[str],
-            types: tuple[int, ...] = (),
-            made: Made = frozenset(),
-        ) -> Decision:
-            plain = decide(text, path, temporary, types, made)
+            text: str, path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+            made: frozenset[tuple[str, str]] = frozenset(),
+        ) -> Decision:  # fmt: skip
+            plain = decide(text, path, temporary, types)
             return deny("type app.coded runs code", **more) if 4711 in types else plain
 
         self.book.decide = by_type  # type: ignore[method-assign,assignment]

@@ -105,8 +105,9 @@ PEOPLE = Relation("app", "people", "r", (EMAIL,))
 CATALOG = Catalog({PEOPLE.key: PEOPLE}, setting_prefixes=frozenset({"loaded"}))
 # By the settings that a session of that name and value may not be opened with: whom it is refused to.
 DEPENDING = [
-    ("geqo", "off", "masked"), ("enable_seqscan", "off", "masked"), ("plan_cache_mode", "force_custom_plan", "masked"),
-    ("row_security", "off", "nobody"), ("array_nulls", "off", "masked"),
+    ("geqo", "off", "nobody"), ("geqo_threshold", "2", "masked"), ("enable_seqscan", "off", "masked"),
+    ("plan_cache_mode", "force_custom_plan", "masked"), ("row_security", "off", "nobody"),
+    ("array_nulls", "off", "masked"),
     # The server would tell of the rewritten statement, and with it of the key of its hash masks.
     ("client_min_messages", "debug5", "masked"), ("client_min_messages", "log", "masked"),
     ("client_min_messages", "Info", "masked"), ("client_min_messages", "Warning", "nobody"),

@@ -57,7 +57,7 @@ def does(one: Conversation, text: str, tag: str, after: bytes = READY) -> None:
 def is_refused(one: Conversation, text: str) -> None:
     one.client(query(text)).reaches_server(refusals.FAILING_QUERY)
     one.server(error(refusals.UNDEFINED_COLUMN), READY)
-    one.client_reads_error("42501", "the policy or the catalog changed since", READY)
+    one.client_reads_error("42501", "the policy, the catalog or search_path changed since", READY)
 
 
 def test_what_was_prepared_runs_until_the_policy_changes_and_again_when_it_is_prepared_anew() -> None:
@@ -157,3 +157,51 @@ def test_names_of_temporary_tables_are_handed_to_the_decider() -> None:
     does(one, drop.text, "DISCARD TEMP")
     does(one, "SELECT 1", "SELECT 1")
     assert one.book.temporary == frozenset()
+
+
+def test_what_is_run_by_its_name_is_on_record_with_what_it_reads_and_does() -> None:
+    about = {"relations": ("public.people",), "masked": ("public.people.email",)}
+    kept = {
+        one.text: replace(one, verbs=verbs, **about)  # type: ignore[arg-type]  # they are of these types
+        for one, verbs in ((PREPARE, ("prepare", "delete")), (DECLARE, ("declare", "select")))
+    }
+    runs = {one.text: replace(one, verbs=verbs) for one, verbs in ((EXECUTE, ("execute",)), (FETCH, ("fetch",)))}
+    parsed = replace(allow("SELECT email"), verbs=("select",), relations=("public.letters",))
+    one = Conversation(KNOWN | kept | runs | {parsed.text: parsed})
+    one.client(parse("q", parsed.text), sync()).server(PARSED, READY)
+    one.book.entries['EXECUTE "q"'] = replace(allow('EXECUTE "q"', executes=("q",)), verbs=("execute",))
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    for text, tag in (
+        (PREPARE.text, "PREPARE"), (DECLARE.text, "DECLARE CURSOR"),
+        (EXECUTE.text, "DELETE 1"), (EXECUTE.text, "DELETE 1"), (FETCH.text, "FETCH 1"), ('EXECUTE "q"', "SELECT 1"),
+    ):  # fmt: skip
+        does(one, text, tag, READY_IN)
+    found = [(event["verbs"], event["relations"], event["masked"]) for event in one.events if event["kind"] == "intent"]
+    executed = (["execute", "delete"], ["public.people"], ["public.people.email"])
+    assert found[-4:] == [
+        executed,
+        executed,
+        (["fetch", "select"], ["public.people"], ["public.people.email"]),
+        (["execute", "select"], ["public.letters"], []),
+    ]
+
+
+def test_a_cursor_of_sql_is_executed_as_it_is_fetched_from() -> None:
+    fetch = allow('FETCH ALL FROM "c"', fetches=("c",), redact_errors=True)
+    one = Conversation(KNOWN | {fetch.text: fetch})
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(execute("c"), sync()).server(error("34000"), READY_FAILED)
+    one.client_reads_error("34000", 'portal "c" does not exist', READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.events.clear()
+    one.client(execute("c", 1), sync()).reaches_server(execute("c", 1), sync())
+    assert one.kinds() == ["intent allow"]
+    one.server(error("22012"), READY_FAILED).client_reads_error("22012", "text withheld", READY_FAILED)
+    does(one, "ROLLBACK", "ROLLBACK")
+    does(one, "BEGIN", "BEGIN", READY_IN)
+    does(one, DECLARE.text, "DECLARE CURSOR", READY_IN)
+    one.new_rules(OTHERWISE | {fetch.text: fetch})
+    one.client(execute("c"), sync()).server(error(refusals.UNDEFINED_PORTAL), READY_FAILED)
+    one.client_reads_error("42501", "changed since", READY_FAILED)

@@ -9,7 +9,7 @@ from pglast import ast
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.settings import Bounds
-from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
+from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
 from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
@@ -48,6 +48,9 @@ class Findings:
     unknown_column: str = ""
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
+    # What the open transaction has by the text's end that it had not, and had and has no more.
+    makes: frozenset[MadeName] = frozenset()
+    unmakes: frozenset[MadeName] = frozenset()
 
     @property
     def rewrites(self) -> bool:
@@ -63,6 +66,8 @@ class Authorizer:
     substitutions: Substitutions
     bound: Bound
     found: Findings = field(default_factory=Findings)
+    # What the open transaction made that may be used as the session's own.
+    made: set[MadeName] = field(default_factory=set)
     # The sources that a query was put in place of.
     substituted: set[Source] = field(default_factory=set)
     # Of system relations of which something must not show: the query that goes in their place once it is asked for.

@@ -18,8 +18,10 @@ from penstock_core.sql.allowlists.functions import (
     WRITING_FUNCTIONS,
 )
 from penstock_core.sql.allowlists.statement_kinds import Kind
+from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA_TYPES
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
+from penstock_core.sql.authorize.sequences import unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
@@ -61,6 +63,8 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.form != "definition":
         _verb_of(authorizer, names)
+    if names[-1] in NUMBERING:
+        unmasked_sequence(authorizer, use)
     pinned = _qualified(authorizer, names)
     if use.node is not None and pinned != names:
         authorizer.found.edits.set(use.node, "funcname", strings(*pinned))
@@ -255,6 +259,8 @@ def masked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
 def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> None:
     if schema == "pg_catalog" and not is_builtin_type(name):
         raise refused(f"type {name} may not be used", remedy)
+    if schema == "information_schema" and name.removeprefix("_") in INFORMATION_SCHEMA_TYPES:
+        return
     if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
         raise unknown(f'type "{schema}.{name}" does not exist', "42704")
     if authorizer.governed.runs_code((schema, name)):

@@ -14,8 +14,8 @@ from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
-from penstock_core.sql.bind.name_resolution import Ambiguous
-from penstock_core.sql.bind.references import QueryKept, RelationChanged, RelationMade, RelationRead
+from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
+from penstock_core.sql.bind.references import QueryKept, Reference, RelationChanged, RelationMade, RelationRead
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.walk import below
@@ -36,10 +36,7 @@ _COMMANDS = frozenset(
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
-_KINDS: dict[type[ast.Node], str] = {
-    ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
-}  # fmt: skip
-_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
+_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
 
 
 # ---- relations
@@ -48,14 +45,12 @@ _RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJE
 def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
     """Refuses a relation unless it is the session's own, or holds nothing to mask, nor what inherits from it."""
     resolved, kind = certain(changed.resolved), type(changed.node)
-    if resolved is not None and resolved.temporary and not resolved.made:
+    if resolved is not None and resolved.temporary:
+        if resolved.made:
+            authorizer.allow_verb(VERB_OF[kind])
         temporary(authorizer, changed.item, resolved)
         return
     authorizer.allow_verb(VERB_OF[kind])
-    if resolved is not None and resolved.made:
-        if not (resolved.made == "v" and kind is ast.RenameStmt):
-            temporary(authorizer, changed.item, resolved)
-        return
     if resolved is None:
         raise unknown_relation(changed.item)
     relation = resolved.relation
@@ -86,12 +81,37 @@ def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:
     if authorizer.found.touched:
         raise _refused("a view of masked columns", "it would keep the masks as they are now", "read the tables")
     inside = {id(one) for one in below(kept.query)}
+    plain = True
     for read in authorizer.bound.references:
         if not isinstance(read, RelationRead) or id(read.item) not in inside:
             continue
-        if read.resolved is not None and not isinstance(read.resolved, Ambiguous) and read.resolved.temporary:
-            remedy = "commit first" if read.resolved.made else "make a temporary table"
-            raise _refused("a view of a table of this session's own", "masks could not follow it", remedy)
+        resolved = None if isinstance(read.resolved, Ambiguous) else read.resolved
+        if resolved is not None and resolved.temporary and not resolved.made:
+            raise _refused("a view of a temporary table", "masks could not follow it", "make a temporary table")
+        plain &= resolved is not None and (resolved.made or _shows_nothing_hidden(authorizer, resolved.relation))
+    if plain and kept.made is not None:
+        authorizer.made.add(_name(kept.made))
+
+
+def _shows_nothing_hidden(authorizer: Authorizer, relation: Relation | None) -> bool:
+    """Whether a view of it needs no more rules than it does itself, before the catalog knows the view."""
+    return relation is not None and not authorizer.governed.is_laid_out(relation) and _is_plain(authorizer, relation)
+
+
+def known_as_made(authorizer: Authorizer, reference: Reference) -> None:
+    """Refuses what the transaction made and is not known to hold only what came through here."""
+    resolved = getattr(reference, "resolved", None)
+    if not isinstance(resolved, ResolvedRelation) or not resolved.made:
+        return
+    if (resolved.schema, resolved.name) not in authorizer.made:
+        name = ".".join(filter(None, (resolved.schema, resolved.name)))
+        raise refused(
+            f"{name} was made by this transaction, and what it shows is not known before that has ended", "commit first"
+        )
+
+
+def _name(item: ast.RangeVar) -> MadeName:
+    return (item.schemaname or "", item.relname or "")
 
 
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
@@ -186,10 +206,12 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables, views, and columns of tables."""
+    """Tables and their columns."""
     without_event_triggers(authorizer)
-    column = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
-    if node.renameType not in _RENAMED and not column:
+    table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
+    if node.relation is not None and _name(node.relation) in authorizer.made:
+        authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
+    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
 
 

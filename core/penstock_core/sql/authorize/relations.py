@@ -102,9 +102,10 @@ def substitute(authorizer: Authorizer, source: Source, relation: Relation, syste
 
 
 def temporary(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
-    """A table of the session's own. Its bare name could come to mean another's."""
+    """A table of the session's own. Its bare name could come to mean another's; that of what the transaction made is
+    given up as soon as it could.
+    """
     if resolved.made:
-        _made(authorizer, item, resolved)
         return
     if resolved.rival:
         raise refused(
@@ -114,18 +115,6 @@ def temporary(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRela
     if not item.schemaname:
         authorizer.found.edits.set(item, "schemaname", TEMPORARY)
         authorizer.found.pinned = True
-
-
-def _made(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
-    """A table that the open transaction made: it holds what passed through here, until others see it."""
-    if resolved.made != "r":
-        raise refused(
-            f"{resolved.schema}.{resolved.name} is a view that this transaction made: what it shows is not known yet",
-            "commit first",
-        )
-    if not item.schemaname:
-        # Nothing else has that name.
-        authorizer.found.edits.set(item, "schemaname", resolved.schema)
 
 
 def qualify(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:

@@ -19,6 +19,7 @@ from penstock_core.sql.authorize import (
 )
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.bind import references as kinds
+from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.substitution import Substitutions
@@ -138,13 +139,24 @@ MASKED: Rules = {
 }
 
 
-def authorize(bound: Bound, governed: Governed, substitutions: Substitutions, rules: Rules) -> Authorizer:
-    """Authorize a bound text by `MASKED` or `UNMASKED`; the answer holds the edits. Raises Refused."""
-    authorizer = Authorizer(governed, substitutions, bound)
+def authorize(
+    bound: Bound,
+    governed: Governed,
+    substitutions: Substitutions,
+    rules: Rules,
+    made: frozenset[MadeName] = frozenset(),
+) -> Authorizer:
+    """Authorize a bound text by `MASKED` or `UNMASKED`; the answer holds the edits. Raises Refused.
+
+    `made` is what the open transaction made that may be used as the session's own.
+    """
+    authorizer = Authorizer(governed, substitutions, bound, made=set(made))
     for reference in bound.references:
         rule = rules.get(type(reference))
         if rule is None:
             raise not_supported(type(reference).__name__, "write the statement without it")
+        if rules is MASKED:
+            plain_changes.known_as_made(authorizer, reference)
         rule(authorizer, reference)
     settling.settle(authorizer)
     if rules is MASKED or authorizer.found.rewrites:

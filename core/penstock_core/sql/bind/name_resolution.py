@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pglast import ast
 
@@ -11,6 +11,8 @@ from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA, SY
 from penstock_core.sql.catalog.model import Catalog, Relation
 
 TEMPORARY = "pg_temp"
+# Of a relation that the open transaction made: the schema that it was made with, empty for none, and its name.
+MadeName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,10 @@ class ResolvedRelation:
     candidates: tuple[Relation, ...] = ()
     # Whether it is one of the session's own temporary tables: it holds what passed through here.
     temporary: bool = False
-    # What the open transaction itself made of that name: `r` a table, `v` a view. A table counts as temporary, too.
-    made: str = ""
     # Of such a one: what else has that name and would be meant if the table were gone.
     rival: str = ""
+    # Whether it is as good as one: the open transaction made it, and no catalog that is read outside has it yet.
+    made: bool = False
 
     @property
     def system(self) -> bool:
@@ -64,12 +66,30 @@ class Names:
     search_path: tuple[str, ...] | None
     # Bare names of the session's own temporary tables.
     temporary: frozenset[str] = frozenset()
-    # What the session's open transaction made, and no other session sees, with its kind.
-    made: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # What the open transaction made, by schema (empty where none was written) and name.
+    made: frozenset[MadeName] = frozenset()
 
     def relation(self, reference: ast.RangeVar) -> ResolvedRelation | Ambiguous | None:
         """What a FROM clause's or target's name means; None if only the server can know."""
         schema, name = reference.schemaname or "", reference.relname or ""
+        if (schema, name) in self.made and not (schema or name in self.temporary):
+            return self._made(name)
+        known = self._known(schema, name)
+        if known is None and (schema, name) in self.made:
+            return ResolvedRelation(schema, name, temporary=True, made=True)
+        return known
+
+    def _made(self, name: str) -> ResolvedRelation | Ambiguous:
+        """A bare name that the transaction gave to something, if nothing else has it."""
+        others = self.named.get(name, ())
+        if others or self._is_system("pg_catalog", name):
+            schema = others[0].schema if others else "pg_catalog"
+            return Ambiguous(
+                f"{name} is the name of {schema}.{name} and of what this transaction made", "write it with its schema"
+            )
+        return ResolvedRelation("", name, temporary=True, made=True)
+
+    def _known(self, schema: str, name: str) -> ResolvedRelation | Ambiguous | None:
         if schema in SYSTEM_SCHEMAS:
             return self._system(schema, name)
         if schema == TEMPORARY:
@@ -78,12 +98,8 @@ class Names:
             return self._temporary(name)
         if schema:
             found = self.catalog.relations.get((schema, name))
-            return ResolvedRelation(schema, name, found) if found else self._made(schema, name)
+            return ResolvedRelation(schema, name, found) if found else None
         candidates = self.named.get(name, ())
-        made = [place for place, known in self.made if known == name]
-        if len(made) == 1 and not candidates and not self._is_system("pg_catalog", name):
-            # Nothing else has that name, whatever the path is by now.
-            return self._made(made[0], name)
         if self.search_path is None:
             return self._without_path(name, candidates)
         for place in self._path(self.search_path):
@@ -94,30 +110,16 @@ class Names:
                 return self._shadowing(place, name) or ResolvedRelation(place, name, found, candidates=candidates)
         return None
 
-    def _made(self, schema: str, name: str) -> ResolvedRelation | None:
-        """What the transaction made. Its name is nobody else's: who would make another waits for the transaction."""
-        kind = self.made.get((schema, name), "")
-        return ResolvedRelation(schema, name, temporary=True, made=kind) if kind else None
-
-    def place_of_new(self, table: ast.RangeVar) -> str:
-        """The schema that a new table comes to be in, where that is known."""
-        if table.schemaname:
-            return "" if table.schemaname in (*SYSTEM_SCHEMAS, TEMPORARY) else str(table.schemaname)
-        place = self.search_path[0] if self.search_path else ""
-        known = place in self.catalog.search_path or any(place == schema for schema, _ in self.catalog.relations)
-        return place if known and place not in (*SYSTEM_SCHEMAS, TEMPORARY) else ""
-
     def is_own(self, schema: str, name: str) -> bool:
         """Whether that is a temporary table of the session's own, and no other relation."""
         if schema:
             return schema == TEMPORARY
-        return name in self.temporary and name not in self.named and not any(name == known for _, known in self.made)
+        return name in self.temporary and name not in self.named
 
     def _temporary(self, name: str) -> ResolvedRelation | Ambiguous:
         """A bare name that is a temporary table's, if that is still there, and nothing else's."""
-        others = [relation.schema for relation in self.named.get(name, ())]
-        others += [place for place, known in self.made if known == name]
-        rival = f"{others[0]}.{name}" if others else ""
+        others = self.named.get(name, ())
+        rival = f"{others[0].schema}.{name}" if others else ""
         if not rival and self._is_system("pg_catalog", name):
             rival = f"pg_catalog.{name}"
         return self._shadowing(TEMPORARY, name) or ResolvedRelation(TEMPORARY, name, temporary=True, rival=rival)

@@ -11,7 +11,6 @@ from penstock_core.sql.allowlists.schema_nodes import SCHEMA_NODES
 from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
-from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
 from penstock_core.sql.bind.references import (
     FunctionCall,
     ObjectsDropped,
@@ -111,24 +110,30 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    unknown = [name for name in names if not _is_known(binder, name)]
-    nowhere = bool(names) and len(unknown) == len(names) and bool(node.missing_ok) and node.removeType in _KNOWN
-    binder.add(ObjectsDropped(node, names, temporary, nowhere, bool(unknown)))
+    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
     note_relations(binder, names)
+    binder.unmakes(name[-1] for name in names)
 
 
 def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
     return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
 
 
-def _is_known(binder: Binder, name: tuple[str, ...]) -> bool:
-    """Whether some relation has that name, or, without a schema, could have it."""
-    known = {relation.schema for relation in binder.names.named.get(name[-1], ())}
-    known |= {schema for schema, made in binder.names.made if made == name[-1]}
-    return bool(known if len(name) < 2 else known & {name[-2]})
+def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
+    """Whether DROP … IF EXISTS names nothing that there is."""
+    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
+    return (
+        bool(node.missing_ok)
+        and known
+        and not any(
+            name[-2:-1] in ((), (relation.schema,))
+            for name in names
+            for relation in binder.names.named.get(name[-1], ())
+        )
+    )
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:
@@ -178,14 +183,32 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
             _claim(binder, node)
             named_in(binder, (node.view, node.options))
             _view(binder, node.query)
-            binder.add(QueryKept(node.query))
+            binder.add(QueryKept(node.query, node.view))
+            binder.makes(node.view)
         case ast.CreateTableAsStmt():
             _claim(binder, node)
             named_in(binder, node.into)
             binder.statement(node.query)
-            binder.add(QueryKept(node.query))
+            made = node.into.rel if node.into is not None and not node.if_not_exists else None
+            binder.add(QueryKept(node.query, made))
+            binder.makes(made)
+        case ast.RenameStmt():
+            named_in(binder, node)
+            _rename(binder, node)
         case _:
             named_in(binder, node)
+
+
+def _rename(binder: Binder, node: ast.RenameStmt) -> None:
+    """What the transaction made has another name; what it did not make is none of its own under a new one."""
+    item = node.relation
+    if item is None or node.renameType == enums.ObjectType.OBJECT_COLUMN:
+        return
+    place = item.schemaname or ""
+    own = (place, item.relname) in binder.names.made
+    binder.unmakes([item.relname or "", node.newname or ""])
+    if own:
+        binder.makes(ast.RangeVar(schemaname=item.schemaname, relname=node.newname, relpersistence="p"))
 
 
 def _changed(binder: Binder, node: ast.Node) -> None:
@@ -199,14 +222,7 @@ def _changed(binder: Binder, node: ast.Node) -> None:
             changed = []
     for item in changed:
         if item is not None:
-            resolved = binder.names.relation(item)
-            binder.add(RelationChanged(node, item, resolved))
-            if (
-                isinstance(node, ast.RenameStmt)
-                and node.renameType in _KNOWN
-                and isinstance(resolved, ResolvedRelation)
-            ):
-                _renamed(binder, node, resolved)
+            binder.add(RelationChanged(node, item, binder.names.relation(item)))
     made: ast.RangeVar | None = None
     match node:
         case ast.ViewStmt():
@@ -217,19 +233,6 @@ def _changed(binder: Binder, node: ast.Node) -> None:
             made = node.sequence
     if made is not None:
         binder.add(RelationMade(made, binder.names.relation(made)))
-    if (
-        isinstance(node, ast.ViewStmt)
-        and made is not None
-        and made.schemaname not in (None, "", TEMPORARY)
-        and not node.replace
-    ):
-        binder.bound.makes[made.schemaname, made.relname or ""] = "v"
-
-
-def _renamed(binder: Binder, node: ast.RenameStmt, resolved: ResolvedRelation) -> None:
-    """What the transaction made is its own under the new name, too."""
-    if resolved.made:
-        binder.bound.makes[resolved.schema, node.newname or ""] = resolved.made
 
 
 def _scope_of(item: ast.RangeVar | None) -> Scope:

@@ -193,13 +193,14 @@ class _Reader:
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
         for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
-            validated, name = rest
+            validated, name, *spared = rest
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name))
+            spares = frozenset(attributes[number] for number in (spared[0] if spared else None) or ())
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name, spares))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred

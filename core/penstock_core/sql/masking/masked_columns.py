@@ -90,6 +90,11 @@ class Governed:
         return frozenset((schema, name) for schema, name, _ in self.columns)
 
     @cached_property
+    def sequences(self) -> frozenset[RelationName]:
+        """The sequences that number masked columns."""
+        return frozenset(key for key in self._relations if self.catalog.relations[key].kind == "S")
+
+    @cached_property
     def named(self) -> dict[str, tuple[Relation, ...]]:
         """Every relation by its bare name."""
         found: dict[str, tuple[Relation, ...]] = {}
@@ -256,9 +261,9 @@ def _uninsertable(relation: Relation, column: Column, mask: Mask) -> Iterator[st
     unique = any(one.kind in ("p", "u", "i") and column.name in one.columns for one in relation.constraints)
     if relation.kind in ("r", "p") and unique:
         yield (
-            f"rows can't be inserted into {relation.schema}.{relation.name}: a unique constraint or index is on its "
-            f"masked column {column.name}; uniqueness: reveal in {mask.rule.path} of policy {mask.rule.policy} would "
-            "allow it, and tell which values are there"
+            f"rows with a value for {column.name} can't be inserted into {relation.schema}.{relation.name}: a unique "
+            f"constraint or index is on its masked column {column.name}; uniqueness: reveal in {mask.rule.path} of "
+            f"policy {mask.rule.policy} would allow it, and tell which values are there"
         )
 
 

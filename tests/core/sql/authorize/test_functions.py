@@ -140,3 +140,9 @@ def test_what_an_older_server_reads_as_another_name_is_refused_there() -> None:
     assert decide(row, newer).denial is None
     assert reason(decide(row, older)) == "function system_user does not exist"
     assert decide("SELECT json '{}'", older).text == "SELECT CAST('{}' AS pg_catalog.\"json\")"
+
+
+def test_the_information_schemas_own_domains_are_the_systems() -> None:
+    assert decide("SELECT id::information_schema.cardinal_number FROM public.people", CATALOG).denial is None
+    assert decide("SELECT '{a}'::information_schema._sql_identifier", CATALOG).denial is None
+    assert "does not exist" in reason(decide("SELECT 1::information_schema.odd", CATALOG))

@@ -47,6 +47,8 @@ ALLOWED = [
     "RESET ALL",
     "RESET statement_timeout",
     "SET jit = off",
+    "SET geqo = off",
+    "SET geqo TO 'on'",
     "SET bytea_output = 'hex'",
     "RESET standard_conforming_strings",
     "SET statement_timeout TO DEFAULT",

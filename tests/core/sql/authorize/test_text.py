@@ -92,6 +92,7 @@ MASKED_STATEMENT_EXAMPLES: Examples = {
     ast.FetchStmt: (ALL, "FETCH 1 FROM c"),
     ast.ExplainStmt: (ALL, "EXPLAIN SELECT email FROM people"),
     ast.TruncateStmt: (ALL, "TRUNCATE letters CASCADE"),
+    ast.ListenStmt: (ALL, "LISTEN jobs"),
     ast.LockStmt: (replace(ALL, allow=frozenset({"select"})), "LOCK people"),
     ast.IndexStmt: (ALL, "CREATE INDEX ON letters USING mine (id)"),
     ast.AlterTableStmt: (ALL, "ALTER TABLE letters DISABLE TRIGGER ALL"),

@@ -300,3 +300,35 @@ def test_numbers_of_sequences_are_for_who_may_insert() -> None:
     text = "SELECT nextval('people_id_seq')"
     assert (decide(text).denial, decide(text).writes) == (None, True)
     assert "needs the verb insert;" in reason(decide(text, enforced=replace(WRITING, allow=frozenset({"select"}))))
+
+
+UNIQUE = Constraint("u", frozenset({"email"}), True, "people_email", frozenset({"email"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("INSERT INTO people (id, name) VALUES ('1', 'x')", False),
+        ("INSERT INTO people (id, email) VALUES ('1', NULL), ('2', DEFAULT)", False),
+        ("INSERT INTO people (id) SELECT id FROM letters ON CONFLICT DO NOTHING", False),
+        ("INSERT INTO people DEFAULT VALUES", False),
+        ("INSERT INTO people (id, email) VALUES ('1', NULL), ('2', 'x')", True),
+        ("INSERT INTO people (id, email) VALUES ('1', NULL::text)", True),
+        ("INSERT INTO people (id, email) SELECT id, NULL FROM letters", True),
+        ("INSERT INTO people VALUES ('1')", True),
+        ("COPY people (id) FROM STDIN", True),
+    ],
+)
+def test_a_new_row_without_a_value_collides_with_nothing(text: str, told: bool) -> None:
+    decision = decide(text, replace(PEOPLE, constraints=(UNIQUE,)))
+    assert (decision.action is Action.DENY) == told
+    if told:
+        assert "people_email" in reason(decision)
+    # Where NULLs collide, or a trigger may set a value, or a partition's rows have the defaults of the whole.
+    for people in (
+        replace(PEOPLE, constraints=(replace(UNIQUE, spared_without=frozenset()),)),
+        replace(PEOPLE, constraints=(UNIQUE,), has_triggers=True),
+    ):
+        assert decide(text, people).action is Action.DENY
+    part = replace(PEOPLE, name="part", parents=(PEOPLE.key,))
+    assert decide(text, replace(PEOPLE, constraints=(UNIQUE,)), part).action is Action.DENY

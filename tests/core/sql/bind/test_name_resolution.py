@@ -97,34 +97,3 @@ def test_arrays_of_types_that_may_be_used_may_be_used() -> None:
     assert [is_builtin_type(one) for one in ("text", "_text", "pg_node_tree", "_pg_node_tree", "_")] == [
         True, True, False, False, False,
     ]  # fmt: skip
-
-
-def test_what_the_transaction_made_is_found_where_nothing_else_has_its_name() -> None:
-    made = {("public", "fresh"): "r", ("archive", "lines"): "v", ("archive", "twice"): "r", ("public", "twice"): "r"}
-    made |= {("sales", "people"): "r", ("public", "pg_mine"): "r"}
-
-    def found(name: str, path: tuple[str, ...] | None, schema: str = "") -> str:
-        one = replace(names(path), made=made).relation(ast.RangeVar(schemaname=schema or None, relname=name))
-        return f"{one.schema}.{one.name} {one.made}" if isinstance(one, ResolvedRelation) else repr(one)
-
-    for path in (("public",), ("nowhere",), None):
-        assert found("fresh", path) == "public.fresh r"
-        assert found("lines", path) == "archive.lines v"
-        assert found("fresh", path, "public") == "public.fresh r"
-        assert found("fresh", path, "archive") == "None"
-        assert found("twice", path, "archive") == "archive.twice r"
-        assert found("people", path, "sales") == "sales.people r"
-        assert found("people", path, "public") == "public.people "
-    assert found("twice", None) == "None"
-    assert found("people", ("public",)) == "public.people "
-    assert found("people", None).startswith("Ambiguous")
-    assert found("pg_mine", None) == "pg_catalog.pg_mine "
-
-
-def test_a_temporary_table_of_the_same_name_has_a_rival() -> None:
-    both = replace(names(("public",), "fresh"), made={("public", "fresh"): "r"})
-    one = both.relation(ast.RangeVar(relname="fresh"))
-    assert isinstance(one, ResolvedRelation)
-    assert (one.schema, one.rival) == ("pg_temp", "public.fresh")
-    assert both.is_own("pg_temp", "fresh")
-    assert not both.is_own("", "fresh")
