@@ -32,6 +32,9 @@ ALLOWED = {
     "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
     "schema": "CREATE SCHEMA IF NOT EXISTS mart",
     "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
+    "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
+    " CASCADE",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -48,6 +51,10 @@ REFUSED = {
     "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
     "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
     "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "cascade of foreign keys": "DROP TABLE firm CASCADE",
+    "cascade of children": "DROP TABLE family CASCADE",
+    "cascade of functions": "DROP TABLE log CASCADE",
+    "cascade of what is not known": "DROP TABLE public.not_there_at_all CASCADE",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -105,6 +112,7 @@ OWN = {
     " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
     " USING x || '!'; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
 }
