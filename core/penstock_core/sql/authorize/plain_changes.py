@@ -46,7 +46,10 @@ _COMMANDS = frozenset(
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
-_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
+_KINDS: dict[type[ast.Node], str] = {
+    ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+}  # fmt: skip
+_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
 
 # ---- relations
@@ -273,12 +276,12 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables and their columns."""
+    """Tables, views, and columns of tables."""
     without_event_triggers(authorizer)
     table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
     if node.relation is not None and _name(node.relation) in authorizer.made:
         authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
-    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
+    if node.renameType not in _RENAMED and not table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
 
 

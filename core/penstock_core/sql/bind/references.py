@@ -298,13 +298,14 @@ class TablePart(Reference):
 @dataclass(slots=True, eq=False)
 class ObjectsDropped(Reference):
     """DROP. `temporary` if they are all temporary tables of the session's own; `nowhere` if it is IF EXISTS of names
-    that nothing has.
+    that nothing has; `unknown` if nothing is known to have one of the names.
     """
 
     node: ast.DropStmt
     names: tuple[tuple[str, ...], ...]
     temporary: bool
     nowhere: bool = False
+    unknown: bool = False
 
 
 @dataclass(slots=True, eq=False)

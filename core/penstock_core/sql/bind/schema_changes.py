@@ -122,7 +122,9 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
+    unknown = [name for name in names if not _is_known(binder, name)]
+    nowhere = bool(names) and len(unknown) == len(names) and bool(node.missing_ok) and node.removeType in _KNOWN
+    binder.add(ObjectsDropped(node, names, temporary, nowhere, bool(unknown)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
@@ -134,18 +136,12 @@ def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
     return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
 
 
-def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
-    """Whether DROP … IF EXISTS names nothing that there is."""
-    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
-    return (
-        bool(node.missing_ok)
-        and known
-        and not any(
-            name[-2:-1] in ((), (relation.schema,))
-            for name in names
-            for relation in binder.names.named.get(name[-1], ())
-        )
-    )
+def _is_known(binder: Binder, name: tuple[str, ...]) -> bool:
+    """Whether some relation has that name, or, without a schema, could have it."""
+    known = {relation.schema for relation in binder.names.named.get(name[-1], ())}
+    # What the transaction made, perhaps by its bare name.
+    made = any(known == name[-1] for _, known in binder.names.made)
+    return made or bool(known if len(name) < 2 else known & {name[-2]})
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:

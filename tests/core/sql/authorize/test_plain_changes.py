@@ -42,6 +42,9 @@ ALLOWED = {
     "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
     "schema": "CREATE SCHEMA IF NOT EXISTS mart",
     "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
+    "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
+    " CASCADE",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -65,6 +68,10 @@ REFUSED = {
     "foreign key to nothing": "CREATE TABLE more (a int REFERENCES not_there_at_all)",
     "foreign key to a column that is not there": "CREATE TABLE more (a int REFERENCES u (not_there_at_all))",
     "foreign key of a governed table": "ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES log",
+    "cascade of foreign keys": "DROP TABLE firm CASCADE",
+    "cascade of children": "DROP TABLE family CASCADE",
+    "cascade of functions": "DROP TABLE log CASCADE",
+    "cascade of what is not known": "DROP TABLE public.not_there_at_all CASCADE",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -122,6 +129,7 @@ OWN = {
     " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
     " USING x || '!'; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
 }
