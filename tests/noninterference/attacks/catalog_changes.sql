@@ -227,7 +227,6 @@ COMMIT;
 @b(dba): CREATE VIEW changing AS SELECT id, email AS txt FROM changing_base;
 SELECT txt FROM changing ORDER BY id LIMIT 1;
 
-<<<<<<< HEAD
 -- what a transaction made and undid, and another made under its name
 -- as: maker
 BEGIN;
@@ -289,7 +288,7 @@ ROLLBACK;
 -- as: maker
 -- simple
 CREATE VIEW fresh AS SELECT id FROM user_ids WHERE tenant = 5; SELECT id FROM fresh LIMIT 1;
-=======
+
 -- what a transaction made, filled from masked columns, read before its commit
 -- as: maker
 -- allowed
@@ -327,4 +326,3 @@ SELECT note FROM public.mart ORDER BY id LIMIT 1;
 ROLLBACK;
 CREATE TABLE public.mart (id int, note text); SELECT note FROM public.mart ORDER BY id LIMIT 1;
 @b(dba): DROP VIEW public.mart;
->>>>>>> 611af19 (Attacks on names that an open transaction made; Django's connection is given up after an error)

@@ -29,7 +29,8 @@ ALLOWED = {
     "made with foreign keys": "CREATE TABLE public.mart (id int PRIMARY KEY); CREATE TABLE public.stall (id int"
     " REFERENCES public.mart); ALTER TABLE public.mart ADD FOREIGN KEY (id) REFERENCES public.u;"
     " INSERT INTO public.stall VALUES (NULL)",
-    "index by operator classes": "CREATE INDEX ON log (line varchar_pattern_ops, line pg_catalog.text_pattern_ops DESC)",
+    "index by operator classes": "CREATE INDEX ON log"
+    " (line varchar_pattern_ops, line pg_catalog.text_pattern_ops DESC)",
     "column of a table with a trigger": "ALTER TABLE watched ADD more int DEFAULT 1, ADD CHECK (more > 0)",
     "index of a table with a trigger": "CREATE INDEX ON watched (id)",
     "renamed": "ALTER TABLE log RENAME TO diary",
