@@ -1,8 +1,8 @@
-"""Draws the diagrams of ARCHITECTURE.md from the code, between its `<!-- diagram: NAME -->` marks.
+"""Draws the diagrams of documents from the code, between their `<!-- diagram: NAME -->` marks.
 
-    python docs/diagrams.py --write ARCHITECTURE.md      python docs/diagrams.py --check ARCHITECTURE.md
+    python docs/diagrams.py --write FILE…      python docs/diagrams.py --check FILE…
 
-`imports`: who imports whom, a node for each package and each module that others beside it stand on.
+`parts`: which part imports which. `imports`: the same for each package and each module that others beside it stand on.
 `session`: the states of the session's machine.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import grimp
@@ -18,18 +19,42 @@ import grimp
 from penstock_sidecar.session.diagram import mermaid as session_states
 
 PARTS = ("penstock_cli", "penstock_operator", "penstock_sidecar", "penstock_collector", "penstock_core")
+# The half of the sidecar that does no I/O.
+_PURE = ("penstock_sidecar.session", "penstock_sidecar.wire")
+_BOXES = {
+    "penstock_cli": "cli: the command",
+    "penstock_operator": "operator: admission, policies, status, certificates",
+    "penstock_sidecar": "sidecar: connections, catalog, spool",
+    "penstock_sidecar.session": "sidecar.session, sidecar.wire: a session as a machine, no I/O",
+    "penstock_collector": "collector: the audit trail, its pages",
+    "penstock_core": "core: policies, SQL, the form of the trail, no I/O",
+}
 _MARK = re.compile(r"(<!-- diagram: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def part_arrows() -> str:
+    """A Mermaid graph with a box for each part."""
+    graph = grimp.build_graph(*PARTS)
+    arrows = _arrows(graph, lambda module: _PURE[0] if module.startswith(_PURE) else module.split(".")[0])
+    lines = ["flowchart TD", *(f'    {_id(box)}["{text}"]' for box, text in _BOXES.items())]
+    lines += [f"    {_id(one)} --> {_id(other)}" for one, other in sorted(arrows)]
+    return "\n".join(lines) + "\n"
+
+
+def _arrows(graph: grimp.ImportGraph, box: Callable[[str], str]) -> set[tuple[str, str]]:
+    """Which box imports from which other."""
+    found = {
+        (box(module), box(imported))
+        for module in graph.modules
+        for imported in graph.find_modules_directly_imported_by(module)
+    }
+    return {(one, other) for one, other in found if one != other}
 
 
 def import_arrows() -> str:
     """A Mermaid graph: an arrow for each pair of packages of which one imports from the other."""
     graph = grimp.build_graph(*PARTS)
-    arrows: set[tuple[str, str]] = set()
-    for module in graph.modules:
-        for imported in graph.find_modules_directly_imported_by(module):
-            arrow = (_node(graph, module), _node(graph, imported))
-            if arrow[0] != arrow[1]:
-                arrows.add(arrow)
+    arrows = _arrows(graph, lambda module: _node(graph, module))
     nodes = sorted({node for arrow in arrows for node in arrow})
     lines = ["flowchart TD"]
     for part in PARTS:
@@ -60,7 +85,7 @@ def _label(node: str) -> str:
     return name if "." in name else f"{name}: other modules"
 
 
-DIAGRAMS = {"imports": import_arrows, "session": session_states}
+DIAGRAMS = {"parts": part_arrows, "imports": import_arrows, "session": session_states}
 
 
 def drawn(text: str) -> str:
@@ -72,18 +97,17 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", type=Path, metavar="FILE")
-    action.add_argument("--check", type=Path, metavar="FILE")
+    action.add_argument("--write", type=Path, metavar="FILE", nargs="+")
+    action.add_argument("--check", type=Path, metavar="FILE", nargs="+")
     arguments = parser.parse_args()
-    path: Path = arguments.write or arguments.check
-    before = path.read_text()
-    after = drawn(before)
-    if arguments.write:
-        path.write_text(after)
-    elif before != after:
-        sys.stderr.write(f"{path}: a diagram is not as the code is; run `make diagrams`\n")
-        return 1
-    return 0
+    paths: list[Path] = arguments.write or arguments.check
+    stale = [path for path in paths if drawn(path.read_text()) != path.read_text()]
+    for path in stale:
+        if arguments.write:
+            path.write_text(drawn(path.read_text()))
+        else:
+            sys.stderr.write(f"{path}: a diagram is not as the code is; run `make diagrams`\n")
+    return 1 if stale and arguments.check else 0
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def _message(module: str, call: ast.Call, known: dict[str, str], when: str) -> M
     given = [keyword.value for keyword in call.keywords if keyword.arg == "sqlstate"]
     given += [call.args[place]] if place is not None and len(call.args) > place else []
     state = _text(given[0], known) if given else sqlstate
-    suffix = " is not supported yet" if name == "not_supported" else ""
+    suffix = " is not supported" if name == "not_supported" else ""
     return Message(module, text + suffix, remedy, state, when)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl
-from penstock_operator.certificates import keeper
+from penstock_operator.certificates import reconciler
 from penstock_operator.inject.sidecar import CA_CONFIG_MAP
 from penstock_operator.settings import ControlSettings, OperatorSettings
 
@@ -143,20 +143,20 @@ def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     objects = rendered()
     secrets = objects["Role", "penstock-operator"]["rules"][0]["resourceNames"]
     assert set(secrets) == {
-        keeper.AUTHORITY_SECRET,
-        keeper.CONTROL_TLS_SECRET,
-        keeper.COLLECTOR_TLS_SECRET,
-        keeper.MASK_KEY_SECRET,
-        keeper.VIEWER_SECRET,
+        reconciler.AUTHORITY_SECRET,
+        reconciler.CONTROL_TLS_SECRET,
+        reconciler.COLLECTOR_TLS_SECRET,
+        reconciler.MASK_KEY_SECRET,
+        reconciler.VIEWER_SECRET,
     }
     readable = objects["Role", "penstock-control"]["rules"][0]["resourceNames"]
     defaults = {name: field.default for name, field in ControlSettings.model_fields.items()}
     assert readable == [defaults["tls_secret"], defaults["mask_key_secret"]]
-    assert readable == [keeper.CONTROL_TLS_SECRET, keeper.MASK_KEY_SECRET]
+    assert readable == [reconciler.CONTROL_TLS_SECRET, reconciler.MASK_KEY_SECRET]
     volumes = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["volumes"]
     named = {volume["name"]: volume.get("secret") for volume in volumes}
-    assert named["tls"]["secretName"] == keeper.COLLECTOR_TLS_SECRET
-    assert named["viewer"] == {"secretName": keeper.VIEWER_SECRET, "items": [{"key": "tokens", "path": "tokens"}]}
+    assert named["tls"]["secretName"] == reconciler.COLLECTOR_TLS_SECRET
+    assert named["viewer"] == {"secretName": reconciler.VIEWER_SECRET, "items": [{"key": "tokens", "path": "tokens"}]}
     maps = [rule for rule in objects["ClusterRole", "penstock-operator"]["rules"] if "configmaps" in rule["resources"]]
     assert maps[0]["resourceNames"] == [CA_CONFIG_MAP]
     operator = {name: field.default for name, field in OperatorSettings.model_fields.items()}
@@ -167,10 +167,10 @@ def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
 
 
 def test_definitions_stay_when_the_release_goes(rendered: Render) -> None:
-    keep = "helm.sh/resource-policy"
+    reconcile = "helm.sh/resource-policy"
     definition = ("CustomResourceDefinition", "databases.penstock.dev")
-    assert rendered()[definition]["metadata"]["annotations"][keep] == "keep"
-    assert keep not in rendered("--set", "crds.keep=false")[definition]["metadata"].get("annotations", {})
+    assert rendered()[definition]["metadata"]["annotations"][reconcile] == "keep"
+    assert reconcile not in rendered("--set", "crds.keep=false")[definition]["metadata"].get("annotations", {})
     assert definition not in rendered("--set", "crds.install=false")
 
 

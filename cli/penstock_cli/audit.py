@@ -45,7 +45,7 @@ def _connection(command: F) -> F:
             "--ca-file",
             envvar="PENSTOCK_COLLECTOR_CA_FILE",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Whom to trust instead of the system's CAs.  [env: PENSTOCK_COLLECTOR_CA_FILE]",
+            help="The CAs to trust instead of the system's.  [env: PENSTOCK_COLLECTOR_CA_FILE]",
         ),
     ]
     for option in reversed(options):
@@ -68,7 +68,7 @@ def _client(url: str | None, token_file: Path | None, ca_file: Path | None) -> C
     from penstock_cli.collector_client import CollectorClient  # noqa: PLC0415 # an HTTP client is slow to import
 
     if not url:
-        raise click.UsageError("say where the collector is: --url, or PENSTOCK_COLLECTOR_URL")
+        raise click.UsageError("give the collector's URL: --url or PENSTOCK_COLLECTOR_URL")
     return CollectorClient(url, token_file, ca_file)
 
 
@@ -89,7 +89,7 @@ def tail(
     as_json: bool,
     **filters: str,
 ) -> None:
-    """Show statements while they happen. WORDS must all be in one, or begin a word in it."""
+    """Show statements as they run. Each of WORDS must begin a word of the statement."""
     from penstock_cli import statement_view  # noqa: PLC0415 # rich is slow to import
 
     with _client(url, token_file, ca_file) as client:
@@ -98,13 +98,13 @@ def tail(
             if event == "statement":
                 click.echo(json.dumps(data, ensure_ascii=False)) if view is None else view.show(data)
             elif event == "gap":
-                click.echo(f"… {data.get('skipped')} more statements came faster than they are shown", err=True)
+                click.echo(f"… {data.get('skipped')} more statements came faster than they can be shown", err=True)
 
 
 @command.command
 @_connection
 @_filtered
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 def search(
     url: str | None,
@@ -115,7 +115,7 @@ def search(
     as_json: bool,
     **filters: str,
 ) -> None:
-    """Show statements that were, latest first. WORDS must all be in one, or begin a word in it."""
+    """Show past statements, latest first. Each of WORDS must begin a word of the statement."""
     with _client(url, token_file, ca_file) as client:
         found = list(client.search(_query(words, filters), limit))
     if as_json:
@@ -129,7 +129,7 @@ def search(
 
 @command.command
 @_connection
-@click.option("--stream", default="", help="This stream alone.")
+@click.option("--stream", default="", help="Only this stream.")
 @click.option(
     "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"
 )
@@ -143,11 +143,11 @@ def export(url: str | None, token_file: Path | None, ca_file: Path | None, strea
 @command.command("verify")
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), required=False)
 @_connection
-@click.option("--stream", default="", help="With --url: this stream alone.")
+@click.option("--stream", default="", help="With --url: only this stream.")
 @click.option(
     "--heads",
     type=click.File("r"),
-    help="Where the streams stood once: an answer of the collector's /v1/streams, kept elsewhere.",
+    help="Where the streams ended before: a saved answer of the collector's /v1/streams.",
 )
 @click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
 def verify_command(
@@ -181,7 +181,7 @@ def verify_command(
 
 
 def _events(source: IO[str] | Iterator[str]) -> Iterator[object]:
-    """Each line as JSON; what is none is a finding of its own and not an error."""
+    """Each line as JSON; anything else is a finding of its own and not an error."""
     for line in source:
         if not line.strip():
             continue
@@ -201,4 +201,6 @@ def _heads(file: IO[str]) -> dict[str, Head]:
             if row["hash"] not in (None, GENESIS)
         }
     except (ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(f"{file.name} is no answer of /v1/streams ({type(error).__name__}: {error})") from None
+        raise click.UsageError(
+            f"{file.name} is not an answer of /v1/streams ({type(error).__name__}: {error})"
+        ) from None

@@ -68,7 +68,7 @@ def address(url: str, password_file: Path | None, environment: Mapping[str, str]
         raise Unusable(f"--url: is no URL such as {_EXAMPLE}") from None
     dbname = unquote(parts.path.removeprefix("/"))
     if parts.scheme not in ("postgresql", "postgres") or not host or not parts.username or not dbname:
-        # Not shown: a password may stand in it.
+        # Not shown: it may hold a password.
         raise Unusable(f"--url: must be {_EXAMPLE}, no part of it left out")
     mode, ca_file = _tls(dict(parse_qsl(parts.query, keep_blank_values=True)))
     credentials = Credentials(unquote(parts.username), _password(parts.password, password_file, environment))

@@ -19,7 +19,9 @@ from pydantic import ValidationError
 )
 @click.option("--stream-tokens-file", type=click.Path(path_type=Path), help="Who may write: lines `<sha256> <owner>`.")
 @click.option("--viewer-tokens-file", type=click.Path(path_type=Path), help="Who may read: lines `<sha256> <name>`.")
-@click.option("--kubernetes", is_flag=True, default=None, help="Pods may write their own streams, by their tokens.")
+@click.option(
+    "--kubernetes", is_flag=True, default=None, help="Let pods write their own streams, authenticated by their tokens."
+)
 @click.option("--audience", help="The audience of those tokens.  [default: penstock-collector]")
 @click.option("--tls-cert-file", type=click.Path(path_type=Path), help="Serve TLS with this certificate…")
 @click.option("--tls-key-file", type=click.Path(path_type=Path), help="…and this key.")
@@ -27,15 +29,15 @@ from pydantic import ValidationError
 @click.option("--retention-days", type=int, help="Delete events that are older.  [default: never]")
 @click.option("--heartbeat-seconds", type=float, help="How often idle streams beat.  [default: 30]")
 def command(**options: Any) -> None:
-    """Run the collector: take in audit events, keep them, show and search them.
+    """Run the collector: receive audit events, store them, show and search them.
 
     Each option may be given as an environment variable too: PENSTOCK_COLLECTOR_LISTEN and so on.
     """
     from penstock_collector.main import StartError, run  # noqa: PLC0415 # only this command needs it
-    from penstock_collector.settings import Settings  # noqa: PLC0415 # as above
+    from penstock_collector.settings import CollectorSettings  # noqa: PLC0415 # as above
 
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = CollectorSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -91,7 +91,7 @@ class CollectorClient:
                 elif field == "data":
                     data = json.loads(value)
                     if name in ("problem", "ended"):
-                        raise click.ClickException(f"the collector ends the tail: {data['error']}")
+                        raise click.ClickException(f"the collector ended the tail: {data['error']}")
                     yield name, data
         raise click.ClickException(f"collector {self._url} has closed the connection")
 

@@ -16,8 +16,8 @@ from penstock_cli import logs
 # Subcommand → (module of penstock_cli, one line of help). The line is repeated here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Follow, search and verify the audit trail."),
-    "catalog": ("catalog", "Write what a database holds to a file, for check."),
-    "check": ("check.command", "Say what would become of SQL, and why, without running it."),
+    "catalog": ("catalog", "Write a database's catalog to a file, for check."),
+    "check": ("check.command", "Show how SQL would be handled, and why, without running it."),
     "collector": ("collector", "Run the collector: ingest, store, search and live pages of the audit trail."),
     "control": ("control", "Run the control service: sidecar injection and the policy stream."),
     "demo": ("demo.command", "Run a gate, a collector and a small shop on this machine, and play a session."),
@@ -54,7 +54,7 @@ class Commands(click.Group):
     default="info",
     envvar="PENSTOCK_LOG_LEVEL",
     show_default=True,
-    help="How much the long-running programs say on standard error.",
+    help="How much the long-running programs log to standard error.",
 )
 @click.option(
     "--log-format",

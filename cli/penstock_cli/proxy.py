@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ import click
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="PENSTOCK_CONFIG",
-    help="A directory with proxy.yaml; without it, environment variables PENSTOCK_… say everything.",
+    help="A directory with proxy.yaml; without it, all settings come from environment variables PENSTOCK_…",
 )
 def command(directory: Path | None) -> None:
     """Run the gate in front of PostgreSQL, as a sidecar or stand-alone, until SIGTERM."""
@@ -23,7 +22,7 @@ def command(directory: Path | None) -> None:
     from penstock_sidecar.settings import SettingsError, read  # noqa: PLC0415
 
     try:
-        run(read(os.environ, directory))
+        run(read(directory))
     except (SettingsError, StartError) as error:
         for line in str(error).splitlines():
             click.echo(f"penstock proxy: {line}", err=True)

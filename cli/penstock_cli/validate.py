@@ -15,7 +15,7 @@ from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolic
 
 @click.command(name="validate")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--namespace", default="default", show_default=True, help="For documents that name none.")
+@click.option("--namespace", default="default", show_default=True, help="For documents that do not name one.")
 def command(files: tuple[Path, ...], namespace: str) -> None:
     """Check Database and DatabaseAccessPolicy FILES (`-`: standard input), alone and together.
 

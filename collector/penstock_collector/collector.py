@@ -11,8 +11,8 @@ from starlette.requests import HTTPConnection
 
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
-from penstock_collector.metrics import Metrics
-from penstock_collector.settings import Settings
+from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.settings import CollectorSettings
 from penstock_collector.store.database import Readers
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
@@ -22,13 +22,13 @@ from penstock_collector.tail import Tail
 class Collector:
     """What request handlers work with."""
 
-    settings: Settings
+    settings: CollectorSettings
     writer: Writer
     readers: Readers
     tail: Tail
     authority: StreamAuthority
     viewers: Viewers
-    metrics: Metrics
+    metrics: CollectorMetrics
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

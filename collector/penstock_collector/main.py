@@ -26,8 +26,8 @@ from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.collector import Collector
-from penstock_collector.metrics import Metrics
-from penstock_collector.settings import Settings
+from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.settings import CollectorSettings
 from penstock_collector.store import watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
@@ -47,7 +47,7 @@ class StartError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningCollector:
     """A collector that answers requests."""
 
     url: str
@@ -56,12 +56,12 @@ class Running:
     stop: Callable[[], None]
 
 
-def run(settings: Settings) -> None:
+def run(settings: CollectorSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartError."""
     asyncio.run(serve(settings))
 
 
-async def serve(settings: Settings, started: Callable[[Running], None] | None = None) -> None:
+async def serve(settings: CollectorSettings, started: Callable[[RunningCollector], None] | None = None) -> None:
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
@@ -81,7 +81,7 @@ async def serve(settings: Settings, started: Callable[[Running], None] | None = 
 
 
 @contextlib.asynccontextmanager
-async def _collector(settings: Settings) -> AsyncIterator[Collector]:
+async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     try:
         file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
         viewers = Viewers(TokenFile(settings.viewer_tokens_file) if settings.viewer_tokens_file else None)
@@ -98,14 +98,14 @@ async def _collector(settings: Settings) -> AsyncIterator[Collector]:
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
     try:
-        yield Collector(settings, writer, readers, Tail(readers), authority, viewers, Metrics())
+        yield Collector(settings, writer, readers, Tail(readers), authority, viewers, CollectorMetrics())
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: CollectorSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # The protocol is named because asyncio switches Nagle's algorithm off only then: it costs 40 ms an answer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -120,7 +120,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _config(settings: Settings, app: object) -> uvicorn.Config:
+def _config(settings: CollectorSettings, app: object) -> uvicorn.Config:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type] # uvicorn's types want a narrower ASGI than Starlette's
         log_config=None,
@@ -179,7 +179,7 @@ def _announce(
     collector: Collector,
     listener: socket.socket,
     server: uvicorn.Server,
-    started: Callable[[Running], None] | None,
+    started: Callable[[RunningCollector], None] | None,
 ) -> None:
     settings = collector.settings
     host, port = listener.getsockname()[:2]
@@ -193,7 +193,7 @@ def _announce(
         server.should_exit = True
 
     if started is not None:
-        started(Running(url, collector, stop))
+        started(RunningCollector(url, collector, stop))
 
 
 async def _watch(collector: Collector) -> None:

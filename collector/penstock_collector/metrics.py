@@ -14,7 +14,7 @@ from penstock_core.audit.event import KINDS
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
-class Metrics:
+class CollectorMetrics:
     """The collector's metrics, in a registry of their own."""
 
     def __init__(self) -> None:

@@ -107,7 +107,7 @@ def place_path(stream: str, seq: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatementRecord:
     """A statement as it is shown: its intent, and its outcome if there is one yet."""
 
     id: int
@@ -151,16 +151,16 @@ _COLUMNS = """s.id, s.changed, t.name, s.seq, s.session, s.statement, s.time, s.
 _LISTS = (11, 12, 13)
 
 
-def _statement(row: sqlite3.Row) -> Statement:
+def _statement(row: sqlite3.Row) -> StatementRecord:
     values: list[Any] = [split(value) if index in _LISTS else value for index, value in enumerate(row)]
-    return Statement(*values)
+    return StatementRecord(*values)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some statements, latest first."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[StatementRecord, ...]
     # For the next older page; None at the end.
     before: int | None
     # The state of the trail that this page shows: follow it from here.
@@ -194,16 +194,16 @@ def history(connection: sqlite3.Connection, filters: Filters, before: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class NewRecords:
     """What happened behind a cursor, oldest first."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[StatementRecord, ...]
     # How many more there were than are given here (the oldest are left out).
     skipped: int
     cursor: int
 
 
-def changes(connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200) -> Changes:
+def changes(connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200) -> NewRecords:
     """Statements that came or got their outcome behind `after`; at most `limit`, the latest."""
     conditions, values = filters.conditions()
     if values["match"]:
@@ -222,7 +222,7 @@ def changes(connection: sqlite3.Connection, filters: Filters, after: int, limit:
             values,
         ).fetchone()[0]
         skipped = counted - limit
-    return Changes(tuple(_statement(row) for row in reversed(rows)), skipped, cursor(connection))
+    return NewRecords(tuple(_statement(row) for row in reversed(rows)), skipped, cursor(connection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +236,9 @@ class Detail:
     related: tuple[str, ...]
     broken: bool
     session: str | None
-    statement: Statement | None
-    previous: Statement | None
-    next: Statement | None
+    statement: StatementRecord | None
+    previous: StatementRecord | None
+    next: StatementRecord | None
     # Why a line at this place is in quarantine, if one is.
     quarantined: tuple[str, ...]
 
@@ -289,7 +289,9 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
     )
 
 
-def _one(connection: sqlite3.Connection, where: str, values: tuple[Any, ...], order: str = "ASC") -> Statement | None:
+def _one(
+    connection: sqlite3.Connection, where: str, values: tuple[Any, ...], order: str = "ASC"
+) -> StatementRecord | None:
     row = connection.execute(
         f"""SELECT {_COLUMNS} FROM statements s JOIN streams t ON t.id = s.stream
             WHERE {where} ORDER BY s.seq {order} LIMIT 1""",  # noqa: S608 # both are literals of this file
@@ -324,7 +326,7 @@ def streams(connection: sqlite3.Connection, limit: int = 500) -> list[StreamRow]
     return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
 
 
-# Where an event or line stands in an export: stream, seq, and a number that tells those of one seq apart.
+# Where an event or line is in an export: stream, seq, and a number that tells those of one seq apart.
 Place: TypeAlias = tuple[str, int, int]
 _QUARANTINED = 1 << 62
 

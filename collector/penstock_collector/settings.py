@@ -22,7 +22,7 @@ def _listen(value: str) -> str:
     return value
 
 
-class Settings(BaseSettings):
+class CollectorSettings(BaseSettings):
     """The settings; each is an option of `penstock collector` or an environment variable."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     @model_validator(mode="after")
-    def _tls_needs_both(self) -> Settings:
+    def _tls_needs_both(self) -> CollectorSettings:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file and tls_key_file come together or not at all")
         return self

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
-from penstock_collector.search import Changes, Filters, changes
+from penstock_collector.search import Filters, NewRecords, changes
 from penstock_collector.store.database import Readers
 
 # Between two reads of a follower, so that a flood arrives in portions and not one by one.
@@ -49,7 +49,7 @@ class Tail:
 
     async def follow(
         self, filters: Filters, after: int, allowed: Callable[[], bool], ping: float = PING_SECONDS
-    ) -> AsyncGenerator[Changes | None]:
+    ) -> AsyncGenerator[NewRecords | None]:
         """What happens behind `after`; None every so often while nothing does, so that a dead connection shows.
 
         Ends when `allowed` says no, or the collector stops. Raises StoreError.

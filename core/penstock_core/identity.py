@@ -49,7 +49,7 @@ class Identity:
         return "nobody"
 
     def document(self) -> dict[str, object]:
-        """The identity as it stands in audit events: plain JSON types, keys only where there is a value."""
+        """The identity as audit events have it: plain JSON types, keys only where there is a value."""
         parts: dict[str, object] = {"name": self.name}
         if self.workload is not None:
             workload = self.workload

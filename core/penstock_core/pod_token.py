@@ -1,7 +1,7 @@
 """What a projected service account token says of itself, which proves nothing: only the API server can tell who it is.
 
-It keeps guesses off the API server, and tells when what was opened with a token should end. What doesn't belong: asking
-for a review (`penstock_operator.control.tokens`, `penstock_collector.auth.kubernetes`).
+It keeps guesses off the API server, and tells when what was opened with a token should end. What doesn't belong: what
+a review says (`token_review.py`).
 """
 
 from __future__ import annotations

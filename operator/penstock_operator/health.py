@@ -1,6 +1,6 @@
 """What the kubelet and Prometheus ask of a program, in plain HTTP on a port of its own.
 
-What doesn't belong: what makes a program ready, and which measures there are.
+What doesn't belong: what makes a program ready, and which metrics there are.
 """
 
 from __future__ import annotations

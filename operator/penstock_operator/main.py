@@ -15,7 +15,7 @@ from importlib.metadata import version
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from penstock_operator.certificates.keeper import Keeper
+from penstock_operator.certificates.reconciler import Reconciler
 from penstock_operator.cluster.access import Access, find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers import handlers
@@ -37,9 +37,9 @@ class Operator:
 
     def __init__(self, api: Api, access: Access, settings: OperatorSettings) -> None:
         self._loop = asyncio.get_running_loop()
-        self.keeper = Keeper(api, settings, lambda: datetime.now(UTC))
+        self.reconciler = Reconciler(api, settings, lambda: datetime.now(UTC))
         instance = os.environ.get("HOSTNAME") or socket.gethostname()
-        self.namespaces = Namespaces(api, version("penstock"), lambda: self.keeper.bundle, instance)
+        self.namespaces = Namespaces(api, version("penstock"), lambda: self.reconciler.bundle, instance)
         self.watch = handlers.Watch(handlers.registry(access, self._touch))
         self.registry = CollectorRegistry()
         self._not_after = Gauge(
@@ -56,21 +56,21 @@ class Operator:
 
     def lacking(self) -> list[str]:
         """What must be there before we are ready."""
-        missing = [] if self.keeper.not_after else ["certificates"]
+        missing = [] if self.reconciler.not_after else ["certificates"]
         return missing + ([] if self.watch.ready.is_set() else ["the watch"])
 
-    async def keep(self) -> None:
+    async def reconcile(self) -> None:
         """Keep certificates and webhooks, and tell all namespaces when trust changed."""
         while True:
-            before = self.keeper.bundle
+            before = self.reconciler.bundle
             try:
-                await self.keeper.keep()
+                await self.reconciler.reconcile()
                 self._kept.set_to_current_time()
             except ApiError as problem:
                 _log.warning("certificates could not be looked after", problem=str(problem))
-            for name, seconds in self.keeper.not_after.items():
+            for name, seconds in self.reconciler.not_after.items():
                 self._not_after.labels(name).set(seconds)
-            if self.keeper.bundle != before:
+            if self.reconciler.bundle != before:
                 self.namespaces.touch(*self.namespaces.known)
             await asyncio.sleep(_KEEP_SECONDS)
 
@@ -101,7 +101,12 @@ async def run(settings: OperatorSettings) -> None:
     async with Api(access) as api:
         operator = Operator(api, access, settings)
         endpoint = Endpoint(health(operator.lacking, operator.registry), settings.host, settings.health_port)
-        tasks = [operator.keep(), operator.look(), operator.namespaces.run(), asyncio.to_thread(operator.watch.run)]
+        tasks = [
+            operator.reconcile(),
+            operator.look(),
+            operator.namespaces.run(),
+            asyncio.to_thread(operator.watch.run),
+        ]
         try:
             await alongside(serve([endpoint], stop), tasks)
         finally:

@@ -19,15 +19,15 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
-from penstock_sidecar.proxy.gate import Gate, MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.metrics import ProxyCollector
-from penstock_sidecar.proxy.sources import BundleSource, ControlSource, FileSource, Wanted
+from penstock_sidecar.proxy.rules_provider import MakeDecider, RulesProvider
+from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
 from penstock_sidecar.proxy.tokens import Issuer, TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Server
-from penstock_sidecar.session.commands import Terms
-from penstock_sidecar.settings import Settings, SettingsError
+from penstock_sidecar.session.commands import ProxyConfig
+from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
 from penstock_sidecar.shipping.spool import Spool, SpoolError
 
@@ -41,7 +41,7 @@ class StartError(RuntimeError):
 class Proxy:
     """All parts of one running proxy."""
 
-    def __init__(self, settings: Settings, make_decider: MakeDecider) -> None:
+    def __init__(self, settings: ProxySettings, make_decider: MakeDecider) -> None:
         self._settings = settings
         self._make_decider = make_decider
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,9 +68,9 @@ class Proxy:
     async def _start(self) -> None:
         settings = self._settings
         self.trail = AuditTrail(self.spool)
-        self.gate = Gate(self._make_decider, self._server)
+        self.rules_provider = RulesProvider(self._make_decider, self._server)
         certificate = _certificate(settings)
-        self.gateway = Gateway(_terms(settings), self.gate, self.trail, _verifier(settings), certificate)
+        self.gateway = Gateway(_config(settings), self.rules_provider, self.trail, _verifier(settings), certificate)
         self.source = self._source()
         opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
         if isinstance(self.source, FileSource):
@@ -78,8 +78,8 @@ class Proxy:
                 self.source.start()
             except (ResourceError, OSError) as error:
                 raise StartError(str(error)) from None
-        if self.gate.bundle is not None:
-            opening["policyGeneration"] = self.gate.bundle.generation
+        if self.rules_provider.bundle is not None:
+            opening["policyGeneration"] = self.rules_provider.bundle.generation
         self.spool.append([opening])
         registry = CollectorRegistry()
         registry.register(ProxyCollector(self.gateway, self.source, self.spool))
@@ -89,7 +89,7 @@ class Proxy:
             self.port = await self.gateway.listen(settings.listen.host, settings.listen.port)
         except OSError as error:
             raise StartError(f"can't listen: {error.strerror or error}") from None
-        self.gate.start()
+        self.rules_provider.start()
         self._tasks.append(asyncio.create_task(self.source.run(), name="policies"))
         self.shipper: Shipper | None = None
         if settings.collector is not None:
@@ -122,7 +122,7 @@ class Proxy:
             owned = getattr(self, part, None)
             if isinstance(owned, HealthServer):
                 await owned.close()
-            elif isinstance(owned, Gate):
+            elif isinstance(owned, RulesProvider):
                 await owned.stop()
         await asyncio.to_thread(self.spool.close)
 
@@ -139,21 +139,21 @@ class Proxy:
             control = settings.control
             return ControlSource(
                 control.url, settings.at(control.token_file), _at(settings, control.ca_file), settings.database,
-                settings.namespace, self.gate.replace_bundle, max_age=control.max_age_seconds,
+                settings.namespace, self.rules_provider.replace_bundle, max_age=control.max_age_seconds,
             )  # fmt: skip
-        wanted = Wanted(settings.database, settings.namespace, _mask_key(settings))
-        return FileSource(settings.resources or (), settings.directory, wanted, self.gate.replace_bundle)
+        wanted = BundleKey(settings.database, settings.namespace, _mask_key(settings))
+        return FileSource(settings.resources or (), settings.directory, wanted, self.rules_provider.replace_bundle)
 
     def _ready(self) -> tuple[bool, str]:
-        gate = self.gate
-        if gate.bundle is None:
+        rules_provider = self.rules_provider
+        if rules_provider.bundle is None:
             return False, f"no policy has been loaded yet{_because(self.source.trouble)}"
-        words = [f"policy generation {gate.bundle.generation}"]
+        words = [f"policy generation {rules_provider.bundle.generation}"]
         if self.source.trouble:
             words.append(f"policy is {self.source.age:.0f} s old: {self.source.trouble}")
-        if gate.catalog is None or gate.catalog_trouble:
+        if rules_provider.catalog is None or rules_provider.catalog_trouble:
             # Reported, and ready all the same: clients get to know by a clear error what is the matter.
-            words.append(f"database: {gate.catalog_trouble or 'its catalog has not been read yet'}")
+            words.append(f"database: {rules_provider.catalog_trouble or 'its catalog has not been read yet'}")
         if self.trail.refusal:
             words.append(self.trail.refusal)
         return True, "; ".join(words)
@@ -163,11 +163,11 @@ def _because(trouble: str) -> str:
     return f": {trouble}" if trouble else ""
 
 
-def _at(settings: Settings, path: Path | None) -> Path | None:
+def _at(settings: ProxySettings, path: Path | None) -> Path | None:
     return None if path is None else settings.at(path)
 
 
-def _mask_key(settings: Settings) -> bytes:
+def _mask_key(settings: ProxySettings) -> bytes:
     if settings.mask_key_file is None:
         raise SettingsError("maskKeyFile: is missing")
     path = settings.at(settings.mask_key_file)
@@ -182,14 +182,14 @@ def _mask_key(settings: Settings) -> bytes:
     return key
 
 
-def _workload(settings: Settings) -> Workload | None:
+def _workload(settings: ProxySettings) -> Workload | None:
     one = settings.identity.workload
     return None if one is None else Workload(one.namespace, one.service_account, one.pod, one.pod_uid)
 
 
-def _terms(settings: Settings) -> Terms:
+def _config(settings: ProxySettings) -> ProxyConfig:
     identity = settings.identity
-    return Terms(
+    return ProxyConfig(
         database=settings.database,
         token="always" if identity.required else "asked" if identity.issuers else "never",
         tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
@@ -197,7 +197,7 @@ def _terms(settings: Settings) -> Terms:
     )
 
 
-def _certificate(settings: Settings) -> Certificate | None:
+def _certificate(settings: ProxySettings) -> Certificate | None:
     """What clients are shown, found to be good. Raises StartError."""
     tls = settings.tls
     if tls is None:
@@ -216,7 +216,7 @@ def _certificate(settings: Settings) -> Certificate | None:
     return certificate
 
 
-def _verifier(settings: Settings) -> TokenVerifier | None:
+def _verifier(settings: ProxySettings) -> TokenVerifier | None:
     issuers = [
         Issuer(one.issuer, one.audience, one.kind, _at(settings, one.jwks_file), one.jwks_url, one.groups_claim)
         for one in settings.identity.issuers

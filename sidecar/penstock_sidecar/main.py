@@ -17,7 +17,7 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy, StartError
 from penstock_sidecar.session.commands import Decider
-from penstock_sidecar.settings import Settings
+from penstock_sidecar.settings import ProxySettings
 
 __all__ = ["StartError", "run"]
 
@@ -27,12 +27,12 @@ _log = structlog.get_logger(__name__)
 _GARBAGE = 20_000
 
 
-def run(settings: Settings) -> None:
+def run(settings: ProxySettings) -> None:
     """Run the proxy until SIGTERM or SIGINT. Raises StartError."""
     uvloop.run(_run(settings))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: ProxySettings) -> None:
     proxy = Proxy(settings, govern)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,23 +1,26 @@
 """What the proxy is configured by: `proxy.yaml` in a directory, and environment variables `PENSTOCK_…` above it.
 
-The names are the same: `control.tokenFile` is PENSTOCK_CONTROL__TOKENFILE (underscores inside a word are allowed);
-lists are JSON in a variable. Paths are relative to the directory. What the values set in motion is `main.py`'s.
+A variable has the setting's words in capitals: `control.tokenFile` is PENSTOCK_CONTROL__TOKEN_FILE; lists are JSON in a
+variable. Paths are relative to the directory. What the values set in motion is `main.py`'s.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
-from collections.abc import Mapping
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 PREFIX = "PENSTOCK_"
 FILE = "proxy.yaml"
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class SettingsError(ValueError):
@@ -25,9 +28,7 @@ class SettingsError(ValueError):
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Address(_Model):
@@ -55,7 +56,7 @@ class Address(_Model):
             return self.host == "localhost"
 
 
-class Control(_Model):
+class ControlConnection(_Model):
     """Where policies are streamed from."""
 
     url: str
@@ -65,13 +66,13 @@ class Control(_Model):
     max_age_seconds: Annotated[float, Field(ge=60)] | None = None
 
     @model_validator(mode="after")
-    def _encrypted(self) -> Control:
+    def _encrypted(self) -> ControlConnection:
         if not self.url.startswith("https://"):
             raise ValueError("url must be an https:// URL: policies come with the key of the hash masks")
         return self
 
 
-class Collector(_Model):
+class CollectorConnection(_Model):
     """Where the audit trail goes."""
 
     url: str
@@ -79,14 +80,14 @@ class Collector(_Model):
     ca_file: Path | None = None
 
 
-class Spool(_Model):
+class SpoolLimits(_Model):
     """Where the audit trail is kept until the collector has it."""
 
     path: Path
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
 
 
-class Tls(_Model):
+class ClientTls(_Model):
     """TLS with clients: with a certificate from files, or one that the gate makes for itself."""
 
     cert_file: Path | None = None
@@ -98,7 +99,7 @@ class Tls(_Model):
     required: bool = True
 
     @model_validator(mode="after")
-    def _one_certificate(self) -> Tls:
+    def _one_certificate(self) -> ClientTls:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("certFile and keyFile belong together")
         if self.self_signed == (self.cert_file is not None):
@@ -161,31 +162,54 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-class Settings(_Model):
+class ProxySettings(BaseSettings):
     """All of it."""
 
-    listen: Address = Address(host="127.0.0.1", port=5432)
-    tls: Tls | None = None
-    health: Address = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    listen: Annotated[Address, NoDecode] = Address(host="127.0.0.1", port=5432)
+    tls: ClientTls | None = None
+    health: Annotated[Address, NoDecode] = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
     database: str
     namespace: str = "default"
     # A stand-alone proxy's own name in the audit trail; in a pod it is the pod's uid.
     name: str = ""
     resources: Annotated[tuple[str, ...], AfterValidator(_patterns)] | None = None
     mask_key_file: Path | None = None
-    control: Control | None = None
+    control: ControlConnection | None = None
     credentials_dir: Path
     upstream_ca_file: Path | None = None
     identity: IdentitySettings
-    spool: Spool
-    collector: Collector | None = None
+    spool: SpoolLimits
+    collector: CollectorConnection | None = None
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
-    # What relative paths are relative to.
-    directory: Path = Path()
+    # What relative paths are relative to: where the file is, and not to be set in it.
+    _directory: Path = PrivateAttr(default=Path())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment above the file, whose values are the arguments; no others."""
+        return env_settings, init_settings
+
+    @classmethod
+    def of(cls, values: dict[str, Any], directory: Path) -> ProxySettings:
+        """Those of a file in that directory, and the environment's."""
+        settings = cls(**values)
+        settings._directory = directory
+        return settings
 
     @model_validator(mode="after")
-    def _consistent(self) -> Settings:
+    def _consistent(self) -> ProxySettings:
         if (self.control is None) == (self.resources is None):
             raise ValueError("give control (policies are streamed) or resources (files), one of them")
         if self.resources is not None and self.mask_key_file is None:
@@ -218,22 +242,25 @@ class Settings(_Model):
         workload = self.identity.workload
         return workload.pod_uid if workload is not None and workload.pod_uid else self.name
 
+    @property
+    def directory(self) -> Path:
+        """What relative paths are relative to."""
+        return self._directory
+
     def at(self, path: Path) -> Path:
         """A configured path, found from the configuration's directory."""
-        return self.directory / path
+        return self._directory / path
 
 
-def read(environment: Mapping[str, str], directory: Path | None = None) -> Settings:
-    """The settings that file and environment come to. Raises SettingsError."""
-    values: dict[str, Any] = {}
-    if directory is not None:
-        values = _file(directory / FILE)
-        values["directory"] = directory
-    sources = _overlay(values, environment)
+def read(directory: Path | None = None) -> ProxySettings:
+    """The settings of the file and the environment. Raises SettingsError."""
+    values = {} if directory is None else _file(directory / FILE)
     try:
-        return Settings.model_validate(values)
+        return ProxySettings.of(values, directory or Path())
+    except UnreadableVariable as error:
+        raise SettingsError(f"{' '.join(str(error).split())}: it must be JSON") from None
     except ValidationError as error:
-        raise SettingsError("\n".join(_line(one, sources) for one in error.errors())) from None
+        raise SettingsError("\n".join(_line(one) for one in error.errors())) from None
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -245,63 +272,23 @@ def _file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise SettingsError(f"{path}: must be a mapping of settings")
-    return values
+    named: dict[str, Any] = _fields(values)
+    return named
 
 
-def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Lay the environment's settings over the file's; which variable each came from."""
-    sources: dict[str, str] = {}
-    for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX):
-            continue
-        path = _path(variable.removeprefix(PREFIX).split("__"))
-        if path is None:
-            continue
-        target = values
-        for part in path[:-1]:
-            inner = target.get(part)
-            target[part] = target = dict(inner) if isinstance(inner, dict) else {}
-        target[path[-1]] = _value(text)
-        sources[".".join(path)] = variable
-    return sources
+def _fields(value: Any) -> Any:
+    """The same with the fields' names, which the file has in camelCase."""
+    if isinstance(value, dict):
+        return {_WORD.sub("_", str(key)).lower(): _fields(inner) for key, inner in value.items()}
+    return [_fields(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _path(words: list[str]) -> list[str] | None:
-    """The setting that a variable's words name; None where it is no setting of ours."""
-    model: type[BaseModel] | None = Settings
-    path: list[str] = []
-    for word in words:
-        if model is None:
-            return None
-        names = {to_camel(name).lower(): (to_camel(name), field) for name, field in model.model_fields.items()}
-        found = names.get(word.replace("_", "").lower())
-        if found is None or found[0] == "directory":
-            return None
-        path.append(found[0])
-        model = _inner(found[1].annotation)
-    return path
-
-
-def _inner(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, if it holds one."""
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _value(text: str) -> Any:
-    if text[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
-
-
-def _line(error: Any, sources: Mapping[str, str]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+def _line(error: Any) -> str:
+    """One error, by the names that the file has, and the variable that it comes from."""
+    path = [str(part) for part in error["loc"]]
     message = error["msg"].removeprefix("Value error, ")
-    variable = sources.get(place)
+    place = ".".join(to_camel(part) for part in path)
+    variables = (PREFIX + "__".join(path[:count]).upper() for count in range(len(path), 0, -1))
+    variable = next((name for name in variables if name in os.environ), None)
     name = f"{place} ({variable})" if variable else place or "settings"
     return f"{name}: {message[:1].lower()}{message[1:]}"

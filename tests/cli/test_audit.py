@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from penstock_cli.audit import command
 from penstock_cli.statement_view import printable
-from penstock_collector.main import Running, serve
-from penstock_collector.settings import Settings
+from penstock_collector.main import RunningCollector, serve
+from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 
@@ -30,7 +30,7 @@ class Desk:
         for name, token, owner in [("streams", "w", "gw1"), ("viewers", "reader", "ada")]:
             (directory / name).write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {owner}\n")
         (directory / "token").write_text("reader\n")
-        settings = Settings(
+        settings = CollectorSettings(
             listen="127.0.0.1:0",
             database=directory / "audit.db",
             stream_tokens_file=directory / "streams",
@@ -38,7 +38,7 @@ class Desk:
         )
         ready = threading.Event()
 
-        def started(running: Running) -> None:
+        def started(running: RunningCollector) -> None:
             self.running = running
             self.loop = asyncio.get_running_loop()
             ready.set()
@@ -271,7 +271,7 @@ def test_a_token_file_or_url_that_cannot_be_used(name: str, desk: Desk) -> None:
 
 def test_no_url_is_a_usage_error() -> None:
     result = CliRunner().invoke(command, ["search"], env={"PENSTOCK_COLLECTOR_URL": ""})
-    assert (result.exit_code, "say where the collector is" in result.output) == (2, True)
+    assert (result.exit_code, "give the collector's URL" in result.output) == (2, True)
 
 
 def test_a_bad_filter_is_said_by_the_collector(desk: Desk) -> None:

@@ -128,7 +128,7 @@ def test_each_statement_is_told_with_its_line_its_reason_and_what_to_do(desk: De
     )
     # What no statement here tells: that this identity, which may insert, can't insert customers.
     assert insertion.startswith(
-        "warning: rows can't be inserted into public.customers: a unique constraint or index is"
+        "warning: rows with a value for email can't be inserted into public.customers: a unique"
     )
 
 
@@ -177,6 +177,13 @@ def test_what_is_only_observed_passes_and_says_what_it_would_be(desk: Desk) -> N
     assert ":1: allowed (would be rewritten if its observing policies were enforced)" in result.stdout
     assert "would be masked public.customers.email by null (more: masks[0])" in result.stdout
     assert ":1: allowed (would be refused if its observing policies were enforced)" in result.stdout
+
+
+def test_what_a_migration_makes_is_known_to_its_later_statements(desk: Desk) -> None:
+    more = desk.policy("  subjects: [{identity: {kind: agent}}]\n  allow: [select, insert, create, drop]\n")
+    text = "CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1); SELECT id FROM fresh; DROP TABLE fresh;"
+    told = desk.check(f"{text} SELECT id FROM fresh", "--json", resources=more).stdout.splitlines()
+    assert [json.loads(line)["decision"] for line in told] == ["allow"] * 4 + ["deny"]
 
 
 def test_refused_only_shows_what_a_review_has_to_look_at(desk: Desk) -> None:
@@ -405,7 +412,7 @@ def test_which_database_is_meant(desk: Desk) -> None:
 
 def test_catalogs_that_are_no_good(desk: Desk) -> None:
     line = refused_in_one_line(desk.check("SELECT 1", "--url", desk.url))
-    assert line == "say what the database holds: --catalog FILE or --url URL, one of them"
+    assert line == "give the database's catalog: either --catalog FILE or --url URL"
     catalog = desk.directory / "catalog.json"
     catalog.write_text(catalog.read_text()[:-100])
     assert refused_in_one_line(desk.check("SELECT 1")) == f"{catalog}: is not a JSON document"

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from penstock_collector.main import Running, serve
-from penstock_collector.settings import Settings
+from penstock_collector.main import RunningCollector, serve
+from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 
@@ -60,9 +60,15 @@ def ndjson(events: list[Event]) -> bytes:
 class Client:
     """Talks to a running collector as a sidecar and as a viewer would."""
 
-    def __init__(self, running: Running, http: httpx2.AsyncClient) -> None:
+    def __init__(self, running: RunningCollector, task: asyncio.Task[None], http: httpx2.AsyncClient) -> None:
         self.running = running
+        self.task = task
         self.http = http
+
+    async def ended(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.running.stop()
+        await self.task
 
     async def post(
         self,
@@ -105,33 +111,33 @@ def token_line(token: str, name: str) -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> CollectorSettings:
     """A collector that gw1 and gw2 may write to, and ada may read."""
     streams, viewers = tmp_path / "stream-tokens", tmp_path / "viewer-tokens"
     streams.write_text("# who may write\n" + token_line(WRITER, "gw1") + token_line(OTHER_WRITER, "gw2"))
     viewers.write_text(token_line(READER, "ada"))
-    return Settings(
+    return CollectorSettings(
         listen="127.0.0.1:0", database=tmp_path / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
     )
 
 
-StartCollector = Callable[[Settings], Any]
+StartCollector = Callable[[CollectorSettings], Any]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[StartCollector]:
     """Starts collectors, and stops them at the end of the test."""
-    running: list[tuple[Running, asyncio.Task[None], httpx2.AsyncClient]] = []
+    running: list[tuple[RunningCollector, asyncio.Task[None], httpx2.AsyncClient]] = []
 
-    async def begin(settings: Settings) -> Client:
-        ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+    async def begin(settings: CollectorSettings) -> Client:
+        ready: asyncio.Future[RunningCollector] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(serve(settings, ready.set_result))
         await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
         http = httpx2.AsyncClient(base_url=ready.result().url, timeout=20, trust_env=False, verify=False)
         running.append((ready.result(), task, http))
-        return Client(ready.result(), http)
+        return Client(ready.result(), task, http)
 
     yield begin
     for one, task, http in running:
@@ -143,7 +149,7 @@ async def start() -> AsyncIterator[StartCollector]:
 
 
 @pytest.fixture
-async def client(start: StartCollector, settings: Settings) -> Client:
+async def client(start: StartCollector, settings: CollectorSettings) -> Client:
     started: Client = await start(settings)
     return started
 

@@ -21,7 +21,7 @@ import pytest
 import trustme
 
 from penstock_collector.main import StartError, serve
-from penstock_collector.settings import Settings
+from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.chain import canonical
 from penstock_core.audit.verify import verify
 
@@ -49,7 +49,7 @@ def newer(path: Path) -> None:
         (newer, "has schema version 99; this program knows 1"),
     ],
 )
-async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: Settings) -> None:
+async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: CollectorSettings) -> None:
     spoil(settings.database)
     with pytest.raises(StartError) as error:
         await serve(settings)
@@ -58,18 +58,18 @@ async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settin
     assert "\n" not in str(error.value)
 
 
-async def test_a_place_where_no_database_can_be(settings: Settings, tmp_path: Path) -> None:
+async def test_a_place_where_no_database_can_be(settings: CollectorSettings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="cannot be opened: File exists"):
         await serve(settings.model_copy(update={"database": tmp_path / "file" / "audit.db"}))
 
 
-async def test_one_collector_at_a_time(client: Any, settings: Settings) -> None:
+async def test_one_collector_at_a_time(client: Any, settings: CollectorSettings) -> None:
     with pytest.raises(StartError, match="is in use by another collector"):
         await serve(settings)
 
 
-async def test_a_port_that_is_taken(settings: Settings) -> None:
+async def test_a_port_that_is_taken(settings: CollectorSettings) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -78,13 +78,13 @@ async def test_a_port_that_is_taken(settings: Settings) -> None:
             await serve(settings.model_copy(update={"listen": listen}))
 
 
-async def test_kubernetes_outside_a_pod(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_kubernetes_outside_a_pod(settings: CollectorSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(StartError, match="not in a Kubernetes pod"):
         await serve(settings.model_copy(update={"kubernetes": True}))
 
 
-async def test_tls_files_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
+async def test_tls_files_that_cannot_be_used(settings: CollectorSettings, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no certificate")
     for file in (tmp_path / "x", tmp_path / "none"):
         with pytest.raises(StartError, match="TLS files cannot be used"):
@@ -92,7 +92,7 @@ async def test_tls_files_that_cannot_be_used(settings: Settings, tmp_path: Path)
 
 
 async def test_tls_with_a_certificate_that_is_renewed(
-    start: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Any, settings: CollectorSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("penstock_collector.main._TLS_CHECK_SECONDS", 0.05)
     authority = trustme.CA()
@@ -130,11 +130,12 @@ async def test_tls_with_a_certificate_that_is_renewed(
     raise AssertionError("the renewed certificate is not used")
 
 
-async def test_what_was_acknowledged_is_there_after_a_restart(start: Any, settings: Settings, sender: Any) -> None:
+async def test_what_was_acknowledged_is_there_after_a_restart(
+    start: Any, settings: CollectorSettings, sender: Any
+) -> None:
     first = await start(settings)
     await first.send(sender.seal(OPEN) + sender.statement(1))
-    first.running.stop()
-    await asyncio.sleep(0.5)
+    await first.ended()
     second = await start(settings)
     assert await second.send([]) == 3
     assert await second.send(sender.statement(2)) == 5
@@ -142,7 +143,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(start: Any, settin
 
 
 async def test_a_silent_stream_raises_an_alarm_until_it_is_heard_of(
-    start: Any, settings: Settings, sender: Any
+    start: Any, settings: CollectorSettings, sender: Any
 ) -> None:
     client = await start(settings.model_copy(update={"heartbeat_seconds": 0.1}))
     await client.send(sender.seal(OPEN))
@@ -159,7 +160,9 @@ async def test_a_silent_stream_raises_an_alarm_until_it_is_heard_of(
     assert await client.alarms() == {}
 
 
-async def test_the_record_is_readable_by_the_program_alone(client: Any, sender: Any, settings: Settings) -> None:
+async def test_the_record_is_readable_by_the_program_alone(
+    client: Any, sender: Any, settings: CollectorSettings
+) -> None:
     await client.send(sender.seal(OPEN))
     files = list(settings.database.parent.glob(settings.database.name + "*"))
     assert len(files) >= 3
@@ -173,7 +176,7 @@ async def test_whoever_asks_for_readiness_again_and_again_does_not_hold_up_the_r
     assert acknowledged == 1
 
 
-async def test_a_record_that_is_taken_away_is_noticed(client: Any, sender: Any, settings: Settings) -> None:
+async def test_a_record_that_is_taken_away_is_noticed(client: Any, sender: Any, settings: CollectorSettings) -> None:
     await client.send(sender.seal(OPEN))
     away = settings.database.rename(settings.database.with_name("away.db"))
     events = sender.statement(1)
@@ -198,7 +201,7 @@ async def test_a_full_disk_is_told_to_the_sender(client: Any, sender: Any) -> No
     assert await client.send(events) == 401
 
 
-def test_a_process_that_gets_sigterm_ends_well(settings: Settings) -> None:
+def test_a_process_that_gets_sigterm_ends_well(settings: CollectorSettings) -> None:
     environment = {
         **os.environ,
         "PENSTOCK_COLLECTOR_LISTEN": "127.0.0.1:0",
@@ -224,7 +227,7 @@ def test_a_process_that_gets_sigterm_ends_well(settings: Settings) -> None:
     process.stderr.close()
 
 
-def test_kill_9_loses_nothing_that_was_acknowledged(settings: Settings, sender: Any) -> None:
+def test_kill_9_loses_nothing_that_was_acknowledged(settings: CollectorSettings, sender: Any) -> None:
     code = "import sys; from penstock_cli.main import main; sys.argv = ['penstock', 'collector']; main()"
     names = ("stream_tokens_file", "viewer_tokens_file", "database")
     environment = {

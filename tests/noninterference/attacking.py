@@ -83,15 +83,23 @@ def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
     if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
         twins.reset()
     tally.count(PART, twins.version, "leaked" if unrecorded else verdict.outcome)
-    if verdict.outcome in ("leaked", "unstable"):
-        # The attacks themselves leave nothing to chance.
+    if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.varies):
+        # The attacks themselves leave nothing to chance, unless they say so.
         tally.find(Finding("leaked", PART, scene.title, verdict.said, verdict.why, twins.version, mode))
     if scene.kind == WIRE and (unlike := _unlike_the_server(twins, scene, verdict.steps)):
         tally.find(Finding("useless", PART, scene.title, *unlike, twins.version, mode))
     if scene.allowed:
-        tally.judge(HARMLESS, twins.version, works=verdict.outcome == "equal")
-        if verdict.outcome == "refused":
-            tally.find(Finding("useless", PART, scene.title, verdict.said, verdict.why, twins.version, mode))
+        said, why = _fails(verdict)
+        tally.judge(HARMLESS, twins.version, works=verdict.outcome == "equal" and not why)
+        if why:
+            tally.find(Finding("useless", PART, scene.title, said, why, twins.version, mode))
+
+
+def _fails(verdict: Verdict) -> tuple[str, str]:
+    """The statement of a scene that is refused, or fails on the server, and why; two empty texts if none does."""
+    if verdict.outcome == "refused":
+        return verdict.said, verdict.why
+    return next(((one.said, words) for one in verdict.steps if (words := failed(one.answer))), ("", ""))
 
 
 def _unlike_the_server(twins: Twins, scene: Scene, through: Sequence[Step]) -> tuple[str, str] | None:

@@ -1,23 +1,25 @@
 """Plays a scene on every twin, and says how their answers differ, if they do.
 
-Answers are compared byte for byte and in order. What differs from itself when it is played again (a clock, a random
-number) is unstable and proves nothing.
+Answers are compared byte for byte and in order. What is only chance in them is `noise.py`'s to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.noninterference import noise
 from tests.noninterference.client import Message
 from tests.noninterference.scenes import Mode, Scene, Step, Talk
 from tests.noninterference.twins import Twin, Twins
-from tests.sidecar.proxy.raw import columns
 
 from penstock_sidecar.wire import messages
 
 Outcome = Literal["equal", "refused", "leaked", "unstable"]
+# How often twins are asked that differ from themselves, and where it may be chance that they never meet.
+_ROUNDS = 5
+_MANY_ROUNDS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,61 +50,44 @@ def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Ve
 
 
 def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool) -> Verdict:
-    """What the twins' answers come to; where they differ, they are asked again to see what differs from itself."""
+    """What the twins' answers come to; where they differ, they are asked again, to see what differs from itself."""
     answers = play()
     steps = tuple(answers[0])
-    if _first_difference(answers, unordered=unordered) is None:
+    compared = _compared(answers, unordered=unordered)
+    if _first_difference(compared) is None:
         for step in steps:
             if words := refused(step.answer):
                 return Verdict("refused", words, step.said, steps)
         return Verdict("equal", steps=steps)
-    if any(_ran_out(step.answer) for one in answers for step in one):
+
+    def ask() -> list[list[Step]]:
+        return _compared(again(), unordered=unordered)
+
+    rounds = _rounds(compared, ask)
+    if len(rounds) < 2:
         return Verdict("unstable", "ran out of time", steps=steps)
-    if found := _first_difference(_steady(answers, again()), unordered=unordered):
+    found = _first_difference(noise.still(rounds))
+    if not found and noise.parted(rounds):
+        rounds += [one for one in (ask() for _ in range(_MANY_ROUNDS - len(rounds))) if not _ran_out(one)]
+        found = noise.parted(rounds)
+    if found:
         return Verdict("leaked", found[1], found[0], steps)
     return Verdict("unstable", "differs from itself", steps=steps)
 
 
-def _steady(first: Sequence[list[Step]], again: Sequence[list[Step]]) -> list[list[Step]]:
-    """The first answers without what any twin answers otherwise when it is asked twice: whole answers where the kinds
-    of messages change, else the values of rows.
-    """
-    both = [list(zip(mine, theirs, strict=False)) for mine, theirs in zip(first, again, strict=True)]
-    kept = []
-    for steps in zip(*both, strict=False):
-        restless = any(_kinds(one) != _kinds(other) for one, other in steps)
-        moving = set() if restless else {place for pair in steps for place in _moving(*pair)}
-        kept.append([_still(one, moving, restless=restless) for one, _ in steps])
-    return [list(twin) for twin in zip(*kept, strict=True)]
+def _compared(answers: list[list[Step]], *, unordered: bool) -> list[list[Step]]:
+    return [[Step(one.said, view(one.answer, unordered=unordered)) for one in steps] for steps in answers]
 
 
-def _kinds(step: Step) -> list[bytes]:
-    return [kind for kind, _ in step.answer]
-
-
-def _moving(mine: Step, again: Step) -> Iterator[tuple[int, int]]:
-    """The messages, and of rows the columns, that are others the second time; -1: the message as a whole."""
-    for at, (one, other) in enumerate(zip(view(mine.answer), view(again.answer), strict=True)):
-        if one == other:
-            continue
-        if one[0] == b"D" and len(values := columns(one[1])) == len(others := columns(other[1])):
-            yield from ((at, n) for n, pair in enumerate(zip(values, others, strict=True)) if pair[0] != pair[1])
-        else:
-            yield at, -1
-
-
-def _still(step: Step, moving: set[tuple[int, int]], *, restless: bool) -> Step:
-    if restless:
-        return Step(step.said, [])
-    shown: list[Message] = []
-    for at, (kind, body) in enumerate(view(step.answer)):
-        gone = {column for place, column in moving if place == at}
-        if not gone:
-            shown.append((kind, body))
-        elif -1 not in gone:
-            values = [b"*" if n in gone else value for n, value in enumerate(columns(body))]
-            shown.append((kind, repr(values).encode()))
-    return Step(step.said, shown)
+def _rounds(answers: list[list[Step]], again: Callable[[], list[list[Step]]]) -> list[list[list[Step]]]:
+    """All that was answered in time: twice what does not move, and what does several times."""
+    rounds = [] if _ran_out(answers) else [answers]
+    for asked in range(1, _ROUNDS):
+        if not _ran_out(once_more := again()):
+            rounds.append(once_more)
+        if asked > len(rounds) or (len(rounds) == 2 and not noise.moves(rounds)):
+            break
+    return rounds
 
 
 def played(twin: Twin, scene: Scene, mode: Mode, direct: bool) -> list[Step]:
@@ -125,9 +110,10 @@ def refused(answer: Sequence[Message]) -> str:
     return ""
 
 
-def _ran_out(answer: Sequence[Message]) -> bool:
-    """Whether it was ended by the servers' statement_timeout, which does not come to the same moment twice."""
-    return any(kind == b"E" and messages.read_error(body).sqlstate == "57014" for kind, body in answer)
+def _ran_out(answers: Sequence[list[Step]]) -> bool:
+    """Whether one was ended by the servers' statement_timeout, which does not come to the same moment twice."""
+    said = (message for steps in answers for step in steps for message in step.answer)
+    return any(kind == b"E" and messages.read_error(body).sqlstate == "57014" for kind, body in said)
 
 
 def failed(answer: Sequence[Message]) -> str:
@@ -141,15 +127,15 @@ def failed(answer: Sequence[Message]) -> str:
     return ""
 
 
-def _first_difference(answers: Sequence[list[Step]], *, unordered: bool) -> tuple[str, str] | None:
+def _first_difference(answers: Sequence[list[Step]]) -> tuple[str, str] | None:
     """The statement at which some twin answers otherwise than the first, and how."""
     first, *others = answers
     for other in others:
         for mine, theirs in zip(first, other, strict=False):
             if mine.said != theirs.said:
                 return mine.said, f"the scene goes on otherwise: {theirs.said}"
-            if view(mine.answer, unordered=unordered) != view(theirs.answer, unordered=unordered):
-                return mine.said, _how(mine.answer, theirs.answer, unordered=unordered)
+            if mine.answer != theirs.answer:
+                return mine.said, _how(mine.answer, theirs.answer)
         if len(first) != len(other):
             return first[-1].said, f"{len(first)} answers, and {len(other)}"
     return None
@@ -172,8 +158,7 @@ def _anonymous(one: Message) -> Message:
     return (kind, body[4:]) if kind == b"A" else one
 
 
-def _how(mine: Sequence[Message], theirs: Sequence[Message], *, unordered: bool) -> str:
-    left, right = view(mine, unordered=unordered), view(theirs, unordered=unordered)
+def _how(left: Sequence[Message], right: Sequence[Message]) -> str:
     for at, (one, other) in enumerate(zip(left, right, strict=False)):
         if one != other:
             return f"message {at}: {_words(one)} | {_words(other)}"

@@ -7,9 +7,10 @@ A block of a file is one scene; blank lines part them. Its leading comments name
     SELECT id FROM users WHERE tenant = 5 LIMIT 1;
 
 `as: IDENTITY` says who speaks (default: writer), `since: VERSION` which servers know it, `needs: EXTENSION` what they
-must have, `unordered: WHY` that rows may come in any order, `allowed` that nothing of it may be refused,
-`commits` that it does not run inside a transaction that is rolled back. A first block of comments with `---` holds for
-all scenes of the file. `@b(dba):` before a statement lets session b, of that identity, say it.
+must have (libxml, too), `unordered: WHY` that rows may come in any order, `varies: WHY` that some of it is chance,
+`allowed` that nothing of it may be refused or fail, `commits` that it does not run inside a transaction that is rolled
+back. A first block of comments with `---` holds for all scenes of the file. `@b(dba):` before a statement lets session
+b, of that identity, say it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|create|drop|alter|truncate|refresh|cluster|reindex|vacuum|analyze|copy\s+\S+\s+from"
-    r"|copy\s+\S+\s*\([^)]*\)\s+from|grant|revoke|comment|reassign|setval|nextval|into)\b",
+    r"|copy\s+\S+\s*\([^)]*\)\s+from|grant|revoke|comment|reassign|setval|nextval|into|lock)\b",
     re.IGNORECASE,
 )
 _TRANSACTION = re.compile(
@@ -138,6 +139,7 @@ class Scene:
     since: int = 0
     needs: str = ""
     unordered: str = ""
+    varies: str = ""
     allowed: bool = False
     # The databases are made new after it.
     changes: bool = False
@@ -181,7 +183,7 @@ def read(path: Path) -> list[Scene]:
     return scenes
 
 
-_KNOWN = ("as", "since", "needs", "unordered", "allowed", "commits", "simple")
+_KNOWN = ("as", "since", "needs", "unordered", "varies", "allowed", "commits", "simple")
 
 
 def _directives(lines: list[str]) -> dict[str, str]:
@@ -234,7 +236,7 @@ def _scene(kind: str, said: dict[str, str], statements: list[Statement]) -> Scen
     name = said.get("name") or " ".join("; ".join(texts).split())[:100]
     return Scene(
         kind, name, play, ";\n".join(texts), said.get("as", "writer"), int(said.get("since", "0")),
-        said.get("needs", ""), said.get("unordered", ""), "allowed" in said, writes and commits,
+        said.get("needs", ""), said.get("unordered", ""), said.get("varies", ""), "allowed" in said, writes and commits,
         ("simple",) if "simple" in said else MODES, tuple(statements),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ def error(message: str, sqlstate: str = "22012") -> Message:
 
 
 def verdict(*rounds: list[list[Message]], unordered: bool = False) -> Verdict:
-    """Of twins that answer so at first, and so when they are asked again."""
-    answers = [[[Step("SELECT", [*answer, DONE])] for answer in one] for one in rounds]
-    return compare(lambda: answers[0], lambda: answers[-1], unordered=unordered)
+    """Of twins that answer so at first, and so each time that they are asked again."""
+    answers = cycle([[Step("SELECT", [*answer, DONE])] for answer in one] for one in rounds)
+    return compare(lambda: next(answers), lambda: next(answers), unordered=unordered)
 
 
 def test_twins_that_answer_alike_are_equal_and_a_refusal_is_named() -> None:
@@ -70,27 +71,43 @@ def test_rows_in_any_order_are_only_compared_as_a_whole_where_a_scene_says_so() 
 
 
 def test_what_differs_from_itself_is_noise_but_what_stands_beside_it_is_not() -> None:
-    assert verdict([[row("0.1")], [row("0.2")]], [[row("0.3")], [row("0.4")]]).outcome == "unstable"
+    clocks = [[[row(f"{n}.1")], [row(f"{n}.2")]] for n in range(5)]
+    assert verdict(*clocks).outcome == "unstable"
     # As many rows as chance has it.
-    assert verdict([[row("1")], [row("1"), row("2")]], [[row("1")], []]).outcome == "unstable"
-    first, again = [[row("0.1", "a")], [row("0.2", "b")]], [[row("0.3", "a")], [row("0.4", "b")]]
-    assert verdict(first, again).outcome == "leaked"
+    one, two = [row("1")], [row("1"), row("1")]
+    assert verdict([one, two], [two, one]).outcome == "unstable"
+    beside = [[[row(f"{n}.1", "a")], [row(f"{n}.2", "b")]] for n in range(5)]
+    assert verdict(*beside).outcome == "leaked"
+
+
+def test_noise_on_one_twin_does_not_hide_what_the_other_always_says() -> None:
+    assert verdict([[row("1")], [row("3")]], [[row("2")], [row("3")]]).outcome == "leaked"
+    assert verdict([[row("1")], [row("2")]], [[row("2")], [row("2")]]).outcome == "unstable"
+    one, two, three = ([row("1")] * n for n in (1, 2, 3))
+    assert verdict([one, three], [two, three]).outcome == "leaked"
+    assert verdict([[error("a")], [row("1")]], [[row("1")], [error("a")]]).outcome == "unstable"
+    # A die that by chance showed others to one than to the other at first.
+    dice = [[[row(mine)], [row(theirs)]] for mine, theirs in zip("1121133", "4545446", strict=True)]
+    dice += [[[row(str(1 + n % 6))], [row(str(1 + n % 5))]] for n in range(33)]
+    assert verdict(*dice).outcome == "unstable"
 
 
 def test_a_statement_that_ran_out_of_time_proves_nothing() -> None:
-    assert verdict([[error("canceling", "57014")], [row("1")]]).outcome == "unstable"
+    out_of_time = [[error("canceling", "57014")], [row("1")]]
+    assert verdict(out_of_time).outcome == "unstable"
+    assert verdict(out_of_time, [[row("1")], [row("2")]], [[row("1")], [row("2")]]).outcome == "leaked"
 
 
 def test_a_block_is_a_scene(tmp_path: Path) -> None:
     path = tmp_path / "some.sql"
     path.write_text(
         "--- A heading.\n--- as: reader\n\n"
-        "-- two of them\n-- since: 18\nSELECT 1;\n@b(dba): DROP TABLE x;\n\n"
+        "-- two of them\n-- since: 18\n-- varies: a clock\nSELECT 1;\n@b(dba): DROP TABLE x;\n\n"
         "-- as: writer\nCOPY t FROM STDIN;\n1\tx\nSELECT $1, $2; -- $ a | NULL\n\n"
         "SELECT\n  2;\n"
     )
     two, copy, last = read(path)
-    assert (two.title, two.identity, two.since) == ("some: two of them", "reader", 18)
+    assert (two.title, two.identity, two.since, two.varies) == ("some: two of them", "reader", 18, "a clock")
     assert [(one.text, one.session, one.identity) for one in two.statements] == [
         ("SELECT 1", "", ""),
         ("DROP TABLE x", "b", "dba"),

@@ -22,7 +22,7 @@ from tests.conformance import stage
 from tests.noninterference.client import Client
 
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
-from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
+from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
 
 WORLD = Path(__file__).with_name("world")
 VERSIONS = (15, 16, 18)
@@ -80,7 +80,7 @@ class Twin:
 
     filling: Filling
     server: EmbeddedPostgres
-    issuer: Issuer
+    issuer: DemoIssuer
     gate: int = 0
     gate_directory: Path = Path()
     _opened: list[Client] = field(default_factory=list)
@@ -147,9 +147,13 @@ class Twins:
         return list(self._workers.map(work, self.compared))
 
     def extensions(self) -> frozenset[str]:
-        """What is installed in the databases."""
+        """What is installed in the databases, and `libxml` where the server was built with it."""
         with psycopg.connect(self.members[0].server.url(DBNAME), autocommit=True) as connection:
-            return frozenset(row[0] for row in connection.execute("SELECT extname FROM pg_extension"))
+            found = {row[0] for row in connection.execute("SELECT extname FROM pg_extension")}
+            with contextlib.suppress(psycopg.errors.FeatureNotSupported):
+                connection.execute("SELECT xmlelement(name a)")
+                found.add("libxml")
+        return frozenset(found)
 
     def reset(self) -> None:
         """Make the databases new, and let the gates see it."""
@@ -190,7 +194,7 @@ def twins(directory: Path, version: int, world: World) -> Iterator[Twins]:
             shutil.copy(base / "password", own)
             _copy(base / "data", own / "data")
             server = running.enter_context(stage.server(own, version, _SETTINGS))
-            members.append(Twin(filling, server, Issuer()))
+            members.append(Twin(filling, server, DemoIssuer()))
         workers = running.enter_context(ThreadPoolExecutor(len(members)))
         both = Twins(version, world, members, workers)
         both.each(lambda twin: _build(twin, world, version))

@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx2
 
+from penstock_core.token_review import Pod
 from penstock_operator.cluster.access import Access
 from penstock_operator.cluster.api import Api
-from penstock_operator.cluster.watch import Change
+from penstock_operator.cluster.watch import ObjectChange
 from penstock_operator.control.policies import MASK_KEY, Policies
-from penstock_operator.control.tokens import Caller, Tokens
+from penstock_operator.control.tokens import Tokens
 from penstock_operator.objects import DATABASES, POLICIES
 
 Json = dict[str, Any]
@@ -31,7 +32,7 @@ def synced(shop: Any) -> Policies:
 
 
 def change(policies: Policies, kind: str, key: tuple[str, str], subject: Json | None, revision: int) -> None:
-    policies.follower(kind).change(Change(key, copy.deepcopy(subject), revision))
+    policies.follower(kind).change(ObjectChange(key, copy.deepcopy(subject), revision))
 
 
 GOOD: dict[str, Any] = {
@@ -45,7 +46,7 @@ GOOD: dict[str, Any] = {
         },
     },
 }
-WEB_POD = Caller("shop", "web", "web-1", "u-1")
+WEB_POD = Pod("shop", "web", "web-1", "u-1")
 
 
 def token(audience: str = "penstock-control", life: float = 3600, subject: str = "web") -> str:
@@ -64,6 +65,8 @@ class Reviewer:
         self.asked: list[str] = []
         self.good = {GOOD_TOKEN}
         self.down = False
+        # What it answers in place of a review.
+        self.status: object = None
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
@@ -71,6 +74,8 @@ class Reviewer:
         spec = json.loads(request.content)["spec"]
         assert spec["audiences"] == ["penstock-control"]
         self.asked.append(spec["token"])
+        if self.status is not None:
+            return httpx2.Response(201, json={"status": self.status})
         return httpx2.Response(201, json={"status": GOOD if spec["token"] in self.good else {"authenticated": False}})
 
 

@@ -184,7 +184,7 @@ def test_limits_of_what_one_statement_may_take(program: Program, till: EmbeddedP
                 client.execute("SELECT email FROM customers, generate_series(1, 6)")
             assert refused.value.diag.message_detail == "Refused by policy web, rule guardrails.maxRowsReturned."
             for text in ("COPY customers TO STDOUT", "SELECT 1; SELECT 2"):
-                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="held to a number of rows"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="be limited to a number of rows"):
                     client.execute(text)
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not be more than 2000 ms"):
                 client.execute("SET statement_timeout = 0")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from penstock_sidecar.settings import Settings, SettingsError, read
+from penstock_sidecar.settings import ProxySettings, SettingsError, read
 
 POD = {
     "PENSTOCK_LISTEN": "127.0.0.1:5432",
@@ -16,17 +17,17 @@ POD = {
     "PENSTOCK_DATABASE": "shop",
     "PENSTOCK_NAMESPACE": "shop",
     "PENSTOCK_CONTROL__URL": "https://control:8443",
-    "PENSTOCK_CONTROL__TOKENFILE": "/identity/control-token",
-    "PENSTOCK_CONTROL__CAFILE": "/identity/ca.crt",
+    "PENSTOCK_CONTROL__TOKEN_FILE": "/identity/control-token",
+    "PENSTOCK_CONTROL__CA_FILE": "/identity/ca.crt",
     "PENSTOCK_COLLECTOR__URL": "https://collector:8080",
-    "PENSTOCK_COLLECTOR__TOKENFILE": "/identity/collector-token",
-    "PENSTOCK_CREDENTIALSDIR": "/credentials",
+    "PENSTOCK_COLLECTOR__TOKEN_FILE": "/identity/collector-token",
+    "PENSTOCK_CREDENTIALS_DIR": "/credentials",
     "PENSTOCK_SPOOL__PATH": "/spool/spool.db",
-    "PENSTOCK_SPOOL__MAXBYTES": "67108864",
+    "PENSTOCK_SPOOL__MAX_BYTES": "67108864",
     "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "shop",
-    "PENSTOCK_IDENTITY__WORKLOAD__SERVICEACCOUNT": "web",
+    "PENSTOCK_IDENTITY__WORKLOAD__SERVICE_ACCOUNT": "web",
     "PENSTOCK_IDENTITY__WORKLOAD__POD": "web-1",
-    "PENSTOCK_IDENTITY__WORKLOAD__PODUID": "u-1",
+    "PENSTOCK_IDENTITY__WORKLOAD__POD_UID": "u-1",
     # Not ours.
     "PENSTOCK_LOG_LEVEL": "info",
     "PENSTOCK_CONTROL_ADDRESS": "x",
@@ -40,14 +41,26 @@ ALONE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def alone(directory: Path, environment: dict[str, str] | None = None, **changes: Any) -> Settings:
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+        monkeypatch.delenv(name)
+
+
+def within(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def alone(directory: Path, **changes: Any) -> ProxySettings:
     values = {name: value for name, value in (ALONE | changes).items() if value is not None}
     (directory / "proxy.yaml").write_text(yaml.safe_dump(values))
-    return read(environment or {}, directory)
+    return read(directory)
 
 
-def test_a_pods_environment_says_it_all() -> None:
-    settings = read(POD)
+def test_a_pods_environment_says_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    within(monkeypatch, POD)
+    settings = read()
     assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 5432)
     assert settings.control is not None
     assert settings.control.token_file == Path("/identity/control-token")
@@ -57,14 +70,20 @@ def test_a_pods_environment_says_it_all() -> None:
     assert settings.stream_owner == "u-1"
 
 
-def test_underscores_inside_words_are_allowed() -> None:
-    environment = {**POD, "PENSTOCK_CREDENTIALS_DIR": "/elsewhere"}
-    del environment["PENSTOCK_CREDENTIALSDIR"]
-    assert read(environment).credentials_dir == Path("/elsewhere")
+def test_a_variable_of_a_group_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    within(monkeypatch, POD | {"PENSTOCK_CONTROL__TOKENFILE": "/elsewhere"})
+    with pytest.raises(SettingsError, match=r"control.tokenfile \(PENSTOCK_CONTROL__TOKENFILE\): extra inputs"):
+        read()
 
 
-def test_a_file_with_the_environment_above_it(tmp_path: Path) -> None:
-    settings = alone(tmp_path, {"PENSTOCK_SPOOL__MAXBYTES": "2000000", "PENSTOCK_RESOURCES": '["a.yaml", "b.yaml"]'})
+def test_a_variable_can_not_move_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    within(monkeypatch, {"PENSTOCK_DIRECTORY": "/elsewhere", "PENSTOCK__DIRECTORY": "/elsewhere"})
+    assert alone(tmp_path).directory == tmp_path
+
+
+def test_a_file_with_the_environment_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    within(monkeypatch, {"PENSTOCK_SPOOL__MAX_BYTES": "2000000", "PENSTOCK_RESOURCES": '["a.yaml", "b.yaml"]'})
+    settings = alone(tmp_path)
     assert settings.spool.path == Path("spool.db")
     assert settings.spool.max_bytes == 2_000_000
     assert settings.resources == ("a.yaml", "b.yaml")
@@ -123,23 +142,33 @@ def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], words: 
     assert words in str(wrong.value)
 
 
-def test_others_may_connect_where_tokens_and_tls_are_required(tmp_path: Path) -> None:
+def test_others_may_connect_where_tokens_and_tls_are_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = alone(tmp_path, listen="0.0.0.0:5432", tls={"certFile": "gate.crt", "keyFile": "gate.key"})
     assert not settings.listen.loopback
     assert settings.tls is not None
     assert settings.tls.required
-    by_variables = read({**POD, "PENSTOCK_TLS__SELFSIGNED": "true", "PENSTOCK_TLS__REQUIRED": "false"})
+    within(monkeypatch, {**POD, "PENSTOCK_TLS__SELF_SIGNED": "true", "PENSTOCK_TLS__REQUIRED": "false"})
+    by_variables = read()
     assert by_variables.tls is not None
     assert (by_variables.tls.self_signed, by_variables.tls.required) == (True, False)
 
 
-def test_a_wrong_variable_is_named_by_its_own_name() -> None:
+def test_a_wrong_variable_is_named_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong_ones = {"PENSTOCK_SPOOL__MAX_BYTES": "much", "PENSTOCK_CREDENTIALS_DIR": "", "PENSTOCK_LISTEN": "x"}
+    within(monkeypatch, POD | wrong_ones)
     with pytest.raises(SettingsError) as wrong:
-        read({**POD, "PENSTOCK_SPOOL__MAXBYTES": "much", "PENSTOCK_CREDENTIALSDIR": ""} | {"PENSTOCK_LISTEN": "x"})
+        read()
     lines = str(wrong.value).splitlines()
     assert len(lines) == 2
     assert "listen (PENSTOCK_LISTEN): must be an address and a port, such as 127.0.0.1:5432" in lines
-    assert any(line.startswith("spool.maxBytes (PENSTOCK_SPOOL__MAXBYTES): ") for line in lines)
+    assert any(line.startswith("spool.maxBytes (PENSTOCK_SPOOL__MAX_BYTES): ") for line in lines)
+
+
+@pytest.mark.parametrize("value", ["{", "[1"])
+def test_a_group_in_one_variable_is_json(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    within(monkeypatch, POD | {"PENSTOCK_SPOOL": value})
+    with pytest.raises(SettingsError, match=r'"spool".*must be JSON'):
+        read()
 
 
 @pytest.mark.parametrize(
@@ -159,6 +188,6 @@ def test_an_issuer_has_keys_from_one_trustworthy_place(tmp_path: Path, issuer: d
 def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "proxy.yaml").write_text(text)
     with pytest.raises(SettingsError, match=words):
-        read({}, tmp_path)
+        read(tmp_path)
     with pytest.raises(SettingsError, match="No such file"):
-        read({}, tmp_path / "nowhere")
+        read(tmp_path / "nowhere")

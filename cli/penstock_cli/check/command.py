@@ -17,7 +17,7 @@ from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolic
 from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
-    from penstock_cli.check.statements import Statement
+    from penstock_cli.check.statements import SourceStatement
     from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
@@ -31,14 +31,14 @@ AnyResource = Database | DatabaseAccessPolicy | AccessRequest
     "--policies", multiple=True, required=True, envvar="PENSTOCK_POLICIES", type=click.Path(path_type=Path),
     help="A file of resources, or a directory of such (*.yaml, *.yml); may be given again.  [env: PENSTOCK_POLICIES]",
 )  # fmt: skip
-@click.option("--catalog", type=click.Path(path_type=Path), help="What the database holds, by `penstock catalog`.")
+@click.option("--catalog", type=click.Path(path_type=Path), help="A file that `penstock catalog` wrote.")
 @click.option(
     "--url", metavar="URL",
     help="Or the server itself: postgresql://USER@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…]",
 )  # fmt: skip
 @click.option("--password-file", type=click.Path(path_type=Path), help="For --url.  [default: PGPASSWORD]")
-@click.option("--database", metavar="[NAMESPACE/]NAME", default="", help="Which one, where there are several.")
-@click.option("--namespace", default="default", show_default=True, help="For documents that name none.")
+@click.option("--database", metavar="[NAMESPACE/]NAME", default="", help="Which Database, if there are several.")
+@click.option("--namespace", default="default", show_default=True, help="For documents that do not name one.")
 @click.option("--search-path", metavar="SCHEMA[,…]", help="That sessions begin with.  [default: the catalog's]")
 @click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each statement.")
@@ -55,15 +55,15 @@ def command(
     refused_only: bool,
     as_json: bool,
 ) -> None:
-    """Say what would become of the SQL in FILES (`-`: standard input), and why. Nothing is run.
+    """Show how the SQL in FILES (`-`: standard input) would be handled, and why, without running it.
 
     IDENTITY is sa:NAMESPACE/NAME for a pod's service account, or person:SUBJECT[,GROUP…][@ISSUER], agent:…,
-    service:… for whom a token names; give one of each where a token is used within a pod.
+    service:… for the subject of a token; give one of each if a pod uses a token.
 
     \b
     Status 0: all would run, rewritten or not
            1: some would be refused
-           2: something can't be read or makes no sense
+           2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
     from penstock_cli.check.identities import IdentityError, identity  # noqa: PLC0415
@@ -93,7 +93,7 @@ def command(
     sys.exit(1 if refused else 0)
 
 
-def _statements(file: Path) -> Iterable[Statement]:
+def _statements(file: Path) -> Iterable[SourceStatement]:
     from penstock_cli.check.statements import statements  # noqa: PLC0415 # as in the command
 
     if file.suffix in _RESOURCE_FILES:
@@ -160,7 +160,7 @@ def _catalog(file: Path | None, url: str | None, password_file: Path | None) -> 
         return from_file(file)
     if url is not None and file is None:
         return from_server(url, password_file)[0]
-    raise Unusable("say what the database holds: --catalog FILE or --url URL, one of them")
+    raise Unusable("give the database's catalog: either --catalog FILE or --url URL")
 
 
 def _search_path(written: str | None, catalog: Catalog) -> tuple[str, ...]:

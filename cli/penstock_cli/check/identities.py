@@ -24,7 +24,7 @@ class IdentityError(ValueError):
 
 
 def identity(names: Iterable[str]) -> Identity:
-    """The identity that one or two names come to: a workload, a principal, or a principal in a workload."""
+    """The identity that one or two names make: a workload, a principal, or a principal in a workload."""
     workload: Workload | None = None
     principal: Principal | None = None
     for name in names:
@@ -38,7 +38,7 @@ def identity(names: Iterable[str]) -> Identity:
                 raise IdentityError(f"{name}: there is one {principal.kind} already")
             principal = _principal(name, known, rest)
         else:
-            raise IdentityError(f"{name or 'an empty name'}: is no identity; write {FORMS}")
+            raise IdentityError(f"{name or 'an empty name'}: is not an identity; write {FORMS}")
     return Identity(workload, principal)
 
 

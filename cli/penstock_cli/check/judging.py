@@ -1,4 +1,4 @@
-"""What would become of statements by one identity: the gate's own decision, with the masks' rules and plain verdicts.
+"""How statements by one identity would be handled: the gate's own decision, with the masks' rules and plain verdicts.
 
 Deciding is `penstock_core.sql.governor`'s, showing `view.py`'s.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from penstock_cli.check.statements import Statement
+from penstock_cli.check.statements import SourceStatement
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import Mask
@@ -19,14 +19,14 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 from penstock_core.sql.masking.masked_columns import govern, misfits, row_order_findings
-from penstock_sidecar.proxy.coverage import idle_masks
+from penstock_sidecar.proxy.unused_masks import unused_masks
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgedStatement:
     """One statement, what was decided about it, and by which mask each masked column shows."""
 
-    statement: Statement
+    statement: SourceStatement
     decision: Decision
     masks: tuple[tuple[str, Mask], ...]
 
@@ -86,22 +86,24 @@ class Judge:
             yield f"no policy for {self._bundle.database.title} is for {self._name}; they are for: {listed}"
         yield from map(str, check([self._bundle.database, *self._bundle.policies]))
         yield from misfits(self._policy, self._catalog)
-        yield from idle_masks(self._policy, self._catalog)
+        yield from unused_masks(self._policy, self._catalog)
         yield from row_order_findings(self._policy, self._catalog)
 
-    def session(self, statements: Iterable[Statement], search_path: tuple[str, ...]) -> Iterator[Verdict]:
+    def session(self, statements: Iterable[SourceStatement], search_path: tuple[str, ...]) -> Iterator[JudgedStatement]:
         """Each statement as if they were sent one after the other over one connection that begins with that path."""
         path: tuple[str, ...] | None = search_path
         temporary: frozenset[str] = frozenset()
+        made: frozenset[tuple[str, str]] = frozenset()
         for statement in statements:
-            decision = self._governor.decide(statement.text, path, temporary)
+            decision = self._governor.decide(statement.text, path, temporary, (), made)
+            made = (made - decision.unmakes) | decision.makes
             temporary = decision.temporary if decision.drops_temporary else temporary | decision.temporary
             if decision.resets_search_path:
                 path = search_path
             elif decision.changes_search_path:
                 path = None
             masks = [(column, self._masks[column]) for column in decision.masked if column in self._masks]
-            yield Verdict(statement, decision, tuple(masks))
+            yield JudgedStatement(statement, decision, tuple(masks))
 
 
 def _named(subject: Subject, namespace: str) -> str:

@@ -25,7 +25,7 @@ _OWN_TAG = re.compile(r"\$\w*[^\x00-\x7f]\w*\$")
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SourceStatement:
     """One statement, without the semicolon behind it."""
 
     file: str
@@ -33,13 +33,13 @@ class Statement:
     text: str
 
 
-def statements(text: str, file: str) -> Iterator[Statement]:
+def statements(text: str, file: str) -> Iterator[SourceStatement]:
     """Each statement of the text; where it can't be told where one ends, the rest is one."""
     breaks = [place for place, letter in enumerate(text) if letter == "\n"]
     for part in _parts(text):
         start = part.start + _comments(text[part])
         if text[start : part.stop].strip():
-            yield Statement(file, bisect.bisect_left(breaks, start) + 1, text[start : part.stop].rstrip())
+            yield SourceStatement(file, bisect.bisect_left(breaks, start) + 1, text[start : part.stop].rstrip())
 
 
 def _parts(text: str) -> tuple[slice, ...]:

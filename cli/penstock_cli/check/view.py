@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from penstock_cli.check.judging import Verdict
+from penstock_cli.check.judging import JudgedStatement
 from penstock_cli.statement_view import printable
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.syntax.equivalence import means
@@ -40,7 +40,7 @@ class View:
         self._console = Console(soft_wrap=True, highlight=False)
         self._counts: Counter[Action] = Counter()
 
-    def show(self, verdict: Verdict) -> None:
+    def show(self, verdict: JudgedStatement) -> None:
         decision = verdict.decision
         self._counts[decision.action] += 1
         if self._only_refused and not verdict.refused:
@@ -78,7 +78,7 @@ class JsonLines:
     def __init__(self, *, only_refused: bool) -> None:
         self._only_refused = only_refused
 
-    def show(self, verdict: Verdict) -> None:
+    def show(self, verdict: JudgedStatement) -> None:
         if verdict.refused or not self._only_refused:
             click.echo(json.dumps(verdict.document(), ensure_ascii=False))
 
@@ -102,7 +102,7 @@ def _would_be(decision: Decision) -> list[tuple[str, str]]:
     return [(f" (would be {_WORDS[decision.observed][0]} if its observing policies were enforced)", "yellow")]
 
 
-def _facts(verdict: Verdict) -> list[tuple[str, str]]:
+def _facts(verdict: JudgedStatement) -> list[tuple[str, str]]:
     denial = verdict.decision.denial
     name = "masked" if verdict.decision.action is Action.REWRITE else "would be masked"
     facts = [

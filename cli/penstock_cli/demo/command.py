@@ -31,7 +31,7 @@ _WHY_PARAMETERS = "$1: the agent's policy keeps SQL normalized, the officer's in
 
 
 @click.command(name="demo")
-@click.option("--once", is_flag=True, help="Play, check, end; status 1 if anything is not as it should be.")
+@click.option("--once", is_flag=True, help="Play the scenes, check them and end; status 1 if a check fails.")
 @click.option("--database-url", metavar="URL", help="A PostgreSQL superuser's URL, in place of the embedded server.")
 @click.option(
     "--dir",

@@ -95,7 +95,7 @@ SCENES: tuple[Scene, ...] = (
         AGENT,
         "UPDATE customers SET email = lower(email) WHERE id = 1;",
         _shows_no_raw_value("ERROR", "customers.email", "masked"),
-        "Written back, a mask would take the place of what it hides.",
+        "Writing a mask back would overwrite the value that it hides.",
     ),
     Scene(
         "A DELETE that forgot its WHERE",
@@ -115,7 +115,7 @@ SCENES: tuple[Scene, ...] = (
         "The officer tries to write",
         OFFICER,
         "UPDATE orders SET status = 'closed' WHERE id = 1;",
-        _shows("ERROR", "UPDATE is not allowed", "data-protection-officer"),
+        _shows("ERROR", "UPDATE needs the verb update", "data-protection-officer"),
         "Reading everything does not mean changing anything.",
     ),
     Scene(
@@ -123,6 +123,6 @@ SCENES: tuple[Scene, ...] = (
         AGENT,
         "SELECT query_to_xml('select email from customers', true, false, '');",
         _shows_no_raw_value("ERROR", "query_to_xml"),
-        "What the gate does not know to be harmless, it refuses and names.",
+        "The gate refuses what it does not know, and names it.",
     ),
 )

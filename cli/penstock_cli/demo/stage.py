@@ -25,7 +25,7 @@ import yaml
 
 from penstock_cli.demo import programs
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
-from penstock_cli.demo.tokens import AUDIENCE, Actor, Issuer
+from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
@@ -60,7 +60,7 @@ class Stage:
     # Logs in once, within ten minutes.
     login_link: str
     viewer_token_file: Path
-    issuer: Issuer
+    issuer: DemoIssuer
 
     def gate_url(self, actor: Actor) -> str:
         """A libpq URL without the password, which is the actor's token."""
@@ -110,7 +110,7 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) 
         superuser_url, psql = _server(directory, database_url, running)
         direct_url = _fill(psql, superuser_url, directory, running)
         collector_url, link = _collector(directory, running)
-        issuer = Issuer()
+        issuer = DemoIssuer()
         port = _gate(directory, direct_url, collector_url, issuer, running)
         stage = Stage(
             directory, psql, direct_url, port, collector_url, link, directory / "viewer.token", issuer
@@ -230,7 +230,9 @@ def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str
     return link.partition("/login")[0], link
 
 
-def _gate(directory: Path, direct_url: str, collector_url: str, issuer: Issuer, running: contextlib.ExitStack) -> int:
+def _gate(
+    directory: Path, direct_url: str, collector_url: str, issuer: DemoIssuer, running: contextlib.ExitStack
+) -> int:
     """A running gate's port."""
     address = urlsplit(direct_url)
     shop = yaml.safe_load(_shop("resources/database.yaml"))

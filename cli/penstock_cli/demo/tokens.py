@@ -31,7 +31,7 @@ class Actor:
         return f"https://{self.kind}s.demo.example"
 
 
-class Issuer:
+class DemoIssuer:
     """Signs tokens with a key that lives as long as the demo."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made here with narrow permissions, since SQLite would make it readable by all.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection = _connect(path)
     except OSError as error:
         raise StoreError(f"audit database {path} cannot be made: {error.strerror}") from None
     except sqlite3.Error as error:
@@ -52,6 +52,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Transactions are begun by hand, and each connection is used by one thread at a time."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -111,7 +116,7 @@ class Readers:
 
     def _connection(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+            connection = _connect(self._path)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA query_only = ON")
             self._local.connection = connection

@@ -1,6 +1,6 @@
 """Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive.
 
-What doesn't belong: the record itself (`intake.py`); everything here could be made anew from it.
+What doesn't belong: the record itself (`intake.py`); everything here can be rebuilt from it.
 """
 
 from __future__ import annotations

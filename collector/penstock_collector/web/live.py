@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
-from penstock_collector.search import BadFilter, Changes, Filters, Statement, cursor
+from penstock_collector.search import BadFilter, Filters, NewRecords, StatementRecord, cursor
 from penstock_collector.store.database import StoreError
 from penstock_collector.tail import TooManyFollowers
 from penstock_collector.web.pages import whole_number
@@ -70,7 +70,7 @@ async def _events(request: Request, filters: Filters, after: int, *, as_html: bo
         yield _event("ended", json.dumps({"error": "the session has ended"}))
 
 
-def _portion(changes: Changes, *, as_html: bool) -> str:
+def _portion(changes: NewRecords, *, as_html: bool) -> str:
     parts = []
     if changes.skipped:
         parts.append(_event("gap", json.dumps({"skipped": changes.skipped})))
@@ -81,7 +81,7 @@ def _portion(changes: Changes, *, as_html: bool) -> str:
     return "".join(parts)
 
 
-def _row(one: Statement) -> dict[str, object]:
+def _row(one: StatementRecord) -> dict[str, object]:
     return {"id": one.id, "html": fragment("row.html", one=one, fresh=True)}
 
 

@@ -28,9 +28,9 @@ class Form:
         self._stream: str | None = None
         self._texts = ("", "")
 
-    def body(self, **varying: int) -> Body:
+    def body(self, **varying: int) -> EventBody:
         """A body of this form. Give all fields that vary."""
-        body = Body(self._constant)
+        body = EventBody(self._constant)
         body.update(varying)
         body.form = self
         return body
@@ -72,7 +72,7 @@ class Form:
         return "{" + "".join(f"{text}," for text in before), ",".join(after) + "}"
 
 
-class Body(dict[str, Any]):
+class EventBody(dict[str, Any]):
     """The body of an event as any other, which knows its form. Not to be changed."""
 
     __slots__ = ("form",)

@@ -1,7 +1,7 @@
 """Checks an export of the audit trail offline, with nothing but the events themselves.
 
 What it proves: no event inside a stream was altered, removed, added or moved after it was sealed. What no chain can
-prove alone: that the end was not cut off, or the whole stream written anew. For that, give `heads` that were noted
+prove alone: that the end was not cut off, or the whole stream rewritten. For that, give `heads` that were noted
 elsewhere (the collector's `/v1/streams`, a checkpoint). Reading files and fetching exports belongs elsewhere.
 """
 

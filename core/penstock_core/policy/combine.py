@@ -1,6 +1,6 @@
 """From a bundle and an identity to what that identity may do: matching subjects, and combining what matches.
 
-The rules of combining (design section 2) are all here and nowhere else: a refusal wins, the stricter mask wins, what is
+The rules of combining are all here and nowhere else: a refusal wins, the stricter mask wins, what is
 allowed adds up. What the result means for a statement is `penstock_core.sql`.
 """
 
@@ -30,7 +30,7 @@ from penstock_core.resources.masks import MaskKinds, MaskSpec
 from penstock_core.resources.vocabulary import column_parts, milliseconds
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
-_ROW_ORDER: tuple[RowOrder, ...] = ("complete", "unspecified")
+_ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
 _ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
 
 
@@ -93,6 +93,9 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             if _grants(policy, database)
             for function in policy.spec.allow_functions
+        ),
+        allow_channels=frozenset(
+            channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
         statement_timeout=_least(
             Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))

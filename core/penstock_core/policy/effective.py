@@ -1,4 +1,4 @@
-"""What several policies come to for one identity: the combined policy that decisions are made by.
+"""The combined policy of one identity, by which decisions are made.
 
 How the resources are matched and combined is in `combine.py`; what a mask does to SQL in
 `penstock_core.sql.masking.masks`.
@@ -12,9 +12,9 @@ from typing import Literal
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
-RowOrder = Literal["complete", "unspecified"]
+RowOrder = Literal["always", "complete", "unspecified"]
 
-# Strictest first (design section 2): where two masks meet on one column, the kind that stands earlier wins.
+# Strictest first: where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = (
     "null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket",
 )  # fmt: skip
@@ -98,7 +98,7 @@ class PolicySet:
 
     # The policies' names, sorted.
     policies: tuple[str, ...]
-    # Verbs allowed: select, insert, update, delete, … (design section 2, `allow`).
+    # Verbs allowed: select, insert, update, delete, …; `allow` of the policies.
     allow: frozenset[str]
     # The strictest first: where several match one column, the one with the smallest `Mask.strictness` holds.
     masks: tuple[MaskRule, ...] = ()
@@ -108,6 +108,8 @@ class PolicySet:
     deny_functions: tuple[tuple[str, Rule], ...] = ()
     # Functions of the database's own (`schema.name`) that policies vouch for, triggers' among them → the rule.
     allow_functions: tuple[tuple[str, Rule], ...] = ()
+    # Channels whose messages may be read where columns are masked.
+    allow_channels: frozenset[str] = frozenset()
     # How long one statement may run, in milliseconds.
     statement_timeout: Limit | None = None
     # How many rows one statement may return.

@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
-from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
+from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
 from penstock_core.resources.vocabulary import (
+    Channel,
     Claim,
     Distinct,
     Duration,
@@ -37,8 +38,8 @@ _TIMEOUT = "statementTimeout must be between 1ms and 576h"
 class IdentitySubject(Model):
     """People, agents or services who proved who they are with a token. All that is given must hold."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("has(self.kind) || has(self.groups) || has(self.subject) || has(self.issuer)", _SOMETHING),
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule("has(self.kind) || has(self.groups) || has(self.subject) || has(self.issuer)", _SOMETHING),
     )
 
     kind: Literal["person", "agent", "service"] | None = None
@@ -63,7 +64,7 @@ class Subject(Model):
 
     one_of: ClassVar[tuple[str, ...]] = ("serviceAccount", "identity")
 
-    service_account: Reference | None = None
+    service_account: NameReference | None = None
     """The pods that run as this service account of the same namespace."""
     identity: IdentitySubject | None = None
     """People, agents or services who proved who they are with a token."""
@@ -81,8 +82,8 @@ class RowFilter(Model):
 class Guardrails(Model):
     """What is refused whatever the statement's verb is allowed to do."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule(
             "!has(self.statementTimeout) || (duration(self.statementTimeout) >= duration('1ms') && "
             "duration(self.statementTimeout) <= duration('576h'))",
             _TIMEOUT,
@@ -90,7 +91,7 @@ class Guardrails(Model):
     )
 
     require_where: Annotated[Many[Literal["update", "delete"]], Field(max_length=2), Distinct()] = ()
-    """Verbs that need a WHERE; one that is always true is none."""
+    """Verbs that need a WHERE; one that is always true does not count."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
     max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
@@ -147,7 +148,7 @@ class Audit(Model):
 class DatabaseAccessPolicySpec(Model):
     """Who may do what with the database, and what they see of it."""
 
-    database_ref: Reference
+    database_ref: NameReference
     """The Database, in the same namespace."""
     subjects: Annotated[Many[Subject], Field(min_length=1, max_length=64)]
     """Whom the policy is for: any one of them. Nothing stands for everybody."""
@@ -160,14 +161,18 @@ class DatabaseAccessPolicySpec(Model):
     """Functions, procedures and trigger functions of the database's own that may run whatever they do: app.slugify. You
     vouch for them: that they show nothing of masked columns, and write nothing that the policy forbids. Needed only for
     those whose bodies can't be analysed or do more than the policy allows. denyFunctions wins."""
+    allow_channels: Annotated[Many[Channel], Field(max_length=256), Distinct()] = ()
+    """Channels that may be LISTENed to where columns are masked: jobs. You vouch for them: that no trigger, function or
+    application sends masked values there, nor messages that depend on them. Where nothing is masked, all may be."""
     masks: Annotated[Many[MaskSpec], Field(max_length=128)] = ()
     """What is put in place of sensitive columns. Where several match one column, the strictest wins: null, redact,
     constant, hash, partial, email, year, month, bucket (and of buckets, the widest)."""
-    row_order: Literal["complete", "unspecified"] = "complete"
+    row_order: Literal["always", "complete", "unspecified"] = "complete"
     """What becomes of the order of rows where an index, partition or view could let masked values decide it: complete
     (the primary key, or all unmasked columns, are added behind what a statement sorts by), or unspecified: statements
-    keep the order that the server happens to read in, which can tell how masked values compare. Where several policies
-    match, one complete is enough."""
+    keep the order that the server happens to read in, which can tell how masked values compare. always completes the
+    order of every relation with masked columns: also of those that were written in the order of masked values, which no
+    catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows there are at all."""
     guardrails: Guardrails = Guardrails()

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
+from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
 from penstock_core.resources.vocabulary import (
     HEX,
     Claim,
@@ -104,11 +104,11 @@ class BreakGlass(Model):
 class AccessRequestSpec(Model):
     """What is asked for, by whom and until when."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self == oldSelf", "a request cannot be changed; what is approved is what was asked for"),
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule("self == oldSelf", "a request cannot be changed; what is approved is what was asked for"),
     )
 
-    database_ref: Reference
+    database_ref: NameReference
     """The Database, in the same namespace."""
     held_by: HeldBy
     """The rule that holds the statement."""
@@ -129,16 +129,16 @@ class AccessRequestSpec(Model):
 class AccessRequestStatus(Status):
     """What became of the request. Only its approvers may write it."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule(
             "!has(oldSelf.decision) || (has(self.decision) && self.decision == oldSelf.decision)",
             "a decision cannot be changed; make a new request",
         ),
-        Rule(
+        ValidationRule(
             "!has(oldSelf.consumedAt) || (has(self.consumedAt) && self.consumedAt == oldSelf.consumedAt)",
             "an approval that was used stays used",
         ),
-        Rule(
+        ValidationRule(
             "!has(self.consumedAt) || (has(self.decision) && self.decision == 'approved')",
             _NOT_APPROVED,
         ),
@@ -165,8 +165,8 @@ class AccessRequestStatus(Status):
 class AccessRequest(Resource):
     """One statement that waits for approval. Penstock makes it; approvers write its status."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("!has(oldSelf.status) || has(self.status)", "a status stays; make a new request"),
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule("!has(oldSelf.status) || has(self.status)", "a status stays; make a new request"),
     )
 
     api_version: Literal["penstock.dev/v1alpha1"] = "penstock.dev/v1alpha1"

@@ -1,6 +1,6 @@
 """All that decides about one database: what `control` streams to a sidecar, or stand-alone mode builds from files.
 
-What the policies come to for an identity is `penstock_core.policy`; whether they fit the Database is `checks.py`.
+Combining the policies of an identity is `penstock_core.policy`; whether they fit the Database is `checks.py`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import yaml
 from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.access_request import AccessRequest
 from penstock_core.resources.database import Database
-from penstock_core.resources.model import API_VERSION, GROUP, Resource, Rule, cel_name
+from penstock_core.resources.model import API_VERSION, GROUP, Resource, ValidationRule, cel_name
 from penstock_core.resources.schema import Schema, at, structural
 from penstock_core.resources.unsupported import UNSUPPORTED, Unsupported
 
@@ -27,7 +27,7 @@ _READY = '.status.conditions[?(@.type=="Ready")]'
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PrinterColumn:
     """A column of `kubectl get`."""
 
     name: str
@@ -41,8 +41,8 @@ class Column:
         return shown | ({"priority": self.priority} if self.priority else {})
 
 
-_AGE = Column("Age", ".metadata.creationTimestamp", "date")
-_STATE = (Column("Ready", f"{_READY}.status"), Column("Reason", f"{_READY}.reason"))
+_AGE = PrinterColumn("Age", ".metadata.creationTimestamp", "date")
+_STATE = (PrinterColumn("Ready", f"{_READY}.status"), PrinterColumn("Reason", f"{_READY}.reason"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Definition:
     model: type[Resource]
     plural: str
     short_names: tuple[str, ...]
-    columns: tuple[Column, ...] = field(default=())
+    columns: tuple[PrinterColumn, ...] = field(default=())
 
     def document(self, unsupported: Iterable[Unsupported]) -> dict[str, Any]:
         """The CRD as an object for the API server."""
@@ -88,10 +88,10 @@ DEFINITIONS = (
         ("pgdb",),
         (
             *_STATE,
-            Column("Host", ".spec.host"),
-            Column("Database", ".spec.dbname"),
-            Column("TLS", ".spec.tls.mode", priority=1),
-            Column("Policies", ".status.policies", "integer", priority=1),
+            PrinterColumn("Host", ".spec.host"),
+            PrinterColumn("Database", ".spec.dbname"),
+            PrinterColumn("TLS", ".spec.tls.mode", priority=1),
+            PrinterColumn("Policies", ".status.policies", "integer", priority=1),
         ),
     ),
     Definition(
@@ -100,10 +100,10 @@ DEFINITIONS = (
         ("dap",),
         (
             *_STATE,
-            Column("Database", ".spec.databaseRef.name"),
-            Column("Mode", ".spec.mode"),
-            Column("Pods", ".status.pods", "integer"),
-            Column("Allow", ".spec.allow", priority=1),
+            PrinterColumn("Database", ".spec.databaseRef.name"),
+            PrinterColumn("Mode", ".spec.mode"),
+            PrinterColumn("Pods", ".status.pods", "integer"),
+            PrinterColumn("Allow", ".spec.allow", priority=1),
         ),
     ),
     Definition(
@@ -111,13 +111,13 @@ DEFINITIONS = (
         "accessrequests",
         ("areq",),
         (
-            Column("Decision", ".status.decision"),
-            Column("By", ".status.decidedBy"),
-            Column("Database", ".spec.databaseRef.name"),
-            Column("Policy", ".spec.heldBy.policy"),
+            PrinterColumn("Decision", ".status.decision"),
+            PrinterColumn("By", ".status.decidedBy"),
+            PrinterColumn("Database", ".spec.databaseRef.name"),
+            PrinterColumn("Policy", ".spec.heldBy.policy"),
             # As text: kubectl shows dates as ages, and this one lies ahead.
-            Column("Expires", ".spec.expiresAt"),
-            Column("Used", ".status.consumedAt", "date", priority=1),
+            PrinterColumn("Expires", ".spec.expiresAt"),
+            PrinterColumn("Used", ".status.consumedAt", "date", priority=1),
         ),
     ),
 )
@@ -131,7 +131,7 @@ def definitions(unsupported: Iterable[Unsupported] = UNSUPPORTED) -> dict[str, s
 
 def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
     schema = copy.deepcopy(structural(model))
-    # The API server knows what stands in the first three.
+    # The API server knows what is in the first three.
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
@@ -143,7 +143,7 @@ def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
         steps, rules = _refusal(row)
         field, holder = at(schema, steps), at(schema, steps[:-1])
         if field is None or holder is None:
-            raise LookupError(f"{row.kind} has no field {row.path}, which stands in the table of unsupported fields")
+            raise LookupError(f"{row.kind} has no field {row.path}, which is in the table of unsupported fields")
         field["description"] = f"{field['description']} Not supported yet."
         (holder if steps else field).setdefault("x-kubernetes-validations", []).extend(rules)
     complete: Schema = _without_empty_defaults(schema)
@@ -156,8 +156,8 @@ def _refusal(row: Unsupported) -> tuple[tuple[str | int, ...], list[dict[str, st
     for step in row.path.split(".") if row.path else ():
         steps += [step.removesuffix("[]"), 0] if step.endswith("[]") else [step]
     if not steps:
-        return (), [Rule("false", row.message).document()]
-    rule = Rule(f"!has(self.{cel_name(row.field)})", row.message).document()
+        return (), [ValidationRule("false", row.message).document()]
+    rule = ValidationRule(f"!has(self.{cel_name(row.field)})", row.message).document()
     return tuple(steps), [rule | {"fieldPath": f".{row.field}"}]
 
 

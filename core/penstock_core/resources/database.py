@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from penstock_core.resources.model import Model, Reference, Resource, Rule, Status
+from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
 from penstock_core.resources.vocabulary import (
     HEX,
     ColumnPattern,
@@ -40,8 +40,8 @@ class CertificateReference(Model):
 class Tls(Model):
     """How the connection to PostgreSQL is protected."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("!has(self.caSecretRef) || self.mode in ['verify-ca', 'verify-full']", _CA_WITHOUT_CHECK),
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule("!has(self.caSecretRef) || self.mode in ['verify-ca', 'verify-full']", _CA_WITHOUT_CHECK),
     )
 
     mode: TlsMode = "verify-full"
@@ -78,7 +78,7 @@ class DatabaseSpec(Model):
     """The database's name within the server."""
     tls: Tls = Tls()
     """How the connection to the server is protected; left out, the server's certificate must be for this host."""
-    credentials_secret_ref: Reference
+    credentials_secret_ref: NameReference
     """The Secret with the keys username and password that the proxy logs in with. Only the proxy mounts it."""
     classification: Annotated[Many[Classification], Field(max_length=256)] = ()
     """What in the database is sensitive."""

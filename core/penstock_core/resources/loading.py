@@ -16,7 +16,7 @@ from penstock_core.resources.model import API_VERSION
 from penstock_core.resources.problems import Location, Problem, ResourceError, findings, path, shown, suggestion
 from penstock_core.resources.schema import structural
 from penstock_core.resources.unsupported import unsupported_in
-from penstock_core.resources.yaml_text import Fault, documents
+from penstock_core.resources.yaml_text import YamlFault, documents
 
 AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 
@@ -35,7 +35,7 @@ def load(text: str, file: str, namespace: str = "default") -> list[AnyResource]:
     resources: list[AnyResource] = []
     problems: list[Problem] = []
     for document in documents(text):
-        if isinstance(document, Fault):
+        if isinstance(document, YamlFault):
             problems.append(Problem(document.message, path(document.location), file, document.line))
             continue
         found, wrong = _read(document.value, namespace)

@@ -24,7 +24,7 @@ class PartialMask(Model):
     keep_last: Annotated[int, Field(ge=0, le=64)] = 0
     """How many characters stay at the end."""
     fill: Annotated[str, Field(min_length=1, max_length=1, pattern=ONE_CHARACTER)] = "*"
-    """What stands in place of each other character."""
+    """The character that replaces each of the others."""
 
 
 class ConstantMask(Model):

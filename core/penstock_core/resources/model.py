@@ -31,14 +31,14 @@ _SERVERS_OWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ValidationRule:
     """A rule across fields, as the API server evaluates it (CEL), and what it says when the rule is broken."""
 
     cel: str
     message: str
 
     def document(self) -> dict[str, str]:
-        """The rule as it stands in `x-kubernetes-validations`."""
+        """The rule as in `x-kubernetes-validations`."""
         return {"rule": self.cel, "message": self.message}
 
 
@@ -58,7 +58,7 @@ class Model(BaseModel):
     # Names (as in YAML) of the fields of which exactly one must be given.
     one_of: ClassVar[tuple[str, ...]] = ()
     # Further rules for the API server; a validator of the same class says the same in Python, with the same message.
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    rules: ClassVar[tuple[ValidationRule, ...]] = ()
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -81,7 +81,9 @@ class Model(BaseModel):
         rules = [rule.document() for rule in cls.rules]
         if cls.one_of:
             given = ", ".join(f"has(self.{cel_name(name)})" for name in cls.one_of)
-            rules.insert(0, Rule(f"[{given}].exists_one(given, given)", _one_of_message(cls.one_of)).document())
+            rules.insert(
+                0, ValidationRule(f"[{given}].exists_one(given, given)", _one_of_message(cls.one_of)).document()
+            )
         if rules:
             handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = rules
         return schema
@@ -159,7 +161,7 @@ class Status(Model):
     """Conditions, Ready among them."""
 
 
-class Reference(Model):
+class NameReference(Model):
     """Another resource of the same namespace."""
 
     name: ResourceName

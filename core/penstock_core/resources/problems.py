@@ -37,7 +37,7 @@ class Problem:
 
 
 class ResourceError(ValueError):
-    """Resources cannot be used as they are; `problems` says all that is wrong, in the order it stands in the file."""
+    """Resources cannot be used as they are; `problems` says all that is wrong, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -84,7 +84,7 @@ def _in_words(kind: str, location: Location, ctx: Mapping[str, Any], given: obje
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "twice":
-        return f"{shown(ctx['item'])} stands in the list twice"
+        return f"{shown(ctx['item'])} is in the list twice"
     words = _WORDS.get(kind, "this value is not possible here")
     return words(ctx) if callable(words) else words
 

@@ -34,7 +34,7 @@ class Distinct:
 def _distinct(items: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
     for place, item in enumerate(items):
         if item in items[:place]:
-            raise PydanticCustomError("twice", "{item} stands in the list twice", {"item": str(item)})
+            raise PydanticCustomError("twice", "{item} is in the list twice", {"item": str(item)})
     return items
 
 
@@ -76,10 +76,10 @@ WORDS: Final[dict[str, str]] = {
     TAG: "must be a tag of lower-case letters, digits, . _ and - such as pii.email",
     COLUMN_PATTERN: (
         "must be schema.table.column, each part a name or *; a name that is not all lower-case letters, digits and _ "
-        'stands in double quotes, as in public."Users".email'
+        'must be in double quotes, as in public."Users".email'
     ),
     TABLE_NAME: (
-        "must be schema.table; a name that is not all lower-case letters, digits and _ stands in double quotes, "
+        "must be schema.table; a name that is not all lower-case letters, digits and _ must be in double quotes, "
         'as in public."Users"'
     ),
     FUNCTION_NAME: "must be a function's name in lower case, such as pg_sleep or public.report, without parentheses",
@@ -104,6 +104,8 @@ Tag = Annotated[str, Field(min_length=1, max_length=63, pattern=TAG)]
 ColumnPattern = Annotated[str, Field(max_length=200, pattern=COLUMN_PATTERN)]
 TableName = Annotated[str, Field(max_length=131, pattern=TABLE_NAME)]
 FunctionName = Annotated[str, Field(min_length=1, max_length=127, pattern=FUNCTION_NAME)]
+# As pg_notify() takes it: the letters of `LISTEN Jobs` are folded before.
+Channel = Annotated[str, Field(min_length=1, max_length=63, pattern=LINE)]
 QualifiedFunction = Annotated[str, Field(min_length=3, max_length=127, pattern=QUALIFIED_FUNCTION)]
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION)]
 Timestamp = Annotated[str, Field(max_length=40, pattern=TIMESTAMP, json_schema_extra={"format": "date-time"})]

@@ -29,7 +29,7 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class YamlFault:
     """Something that is not YAML, or not the YAML that is taken here."""
 
     message: str
@@ -43,7 +43,7 @@ class Document:
 
     value: object = None
     lines: dict[Location, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[YamlFault] = field(default_factory=list)
 
     def line_of(self, location: Location) -> int:
         """The line of that place, or of the nearest one around it that is there."""
@@ -52,7 +52,7 @@ class Document:
         return self.lines.get(location, 1)
 
 
-class _Refused(yaml.YAMLError):
+class _ForbiddenYaml(yaml.YAMLError):
     """Something that YAML allows and Penstock does not."""
 
     def __init__(self, message: str, event: yaml.Event) -> None:
@@ -68,22 +68,22 @@ class _Composer(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
         if isinstance(event, yaml.AliasEvent):
-            raise _Refused(f"*{event.anchor}: aliases are not taken; write it out", event)
+            raise _ForbiddenYaml(f"*{event.anchor}: aliases are not allowed; repeat the value", event)
         if (tag := getattr(event, "tag", None)) is not None:
-            raise _Refused(f"{tag}: tags are not taken; leave it out", event)
+            raise _ForbiddenYaml(f"{tag}: tags are not allowed; remove it", event)
         self.depth += 1
         if self.depth > DEEPEST:
-            raise _Refused(f"nested deeper than {DEEPEST} levels", event)
+            raise _ForbiddenYaml(f"nested deeper than {DEEPEST} levels", event)
         try:
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
 
 
-def documents(text: str) -> Iterator[Document | Fault]:
+def documents(text: str) -> Iterator[Document | YamlFault]:
     """Each document that is not empty; ends with a Fault at the first error of syntax."""
     if len(text) > LONGEST:
-        yield Fault(f"more than {LONGEST} characters; split the file", 1)
+        yield YamlFault(f"more than {LONGEST} characters; split the file", 1)
         return
     try:
         composer = _Composer(text)
@@ -98,17 +98,17 @@ def documents(text: str) -> Iterator[Document | Fault]:
         yield _fault(text, error)
 
 
-def _fault(text: str, error: yaml.YAMLError) -> Fault:
-    if isinstance(error, _Refused):
-        return Fault(str(error), error.line)
+def _fault(text: str, error: yaml.YAMLError) -> YamlFault:
+    if isinstance(error, _ForbiddenYaml):
+        return YamlFault(str(error), error.line)
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         words = " ".join(filter(None, (error.context, error.problem)))
-        return Fault(f"not valid YAML: {words}", mark.line + 1 if mark else 1)
+        return YamlFault(f"not valid YAML: {words}", mark.line + 1 if mark else 1)
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Fault(f"not valid YAML: the character U+{error.character:04X} may not stand in it", line)
-    return Fault("not valid YAML", 1)
+        return YamlFault(f"not valid YAML: the character U+{error.character:04X} is not allowed in it", line)
+    return YamlFault("not valid YAML", 1)
 
 
 def _value(node: Node, location: Location, document: Document) -> object:
@@ -130,12 +130,12 @@ def _mapping(node: MappingNode, location: Location, document: Document) -> dict[
             written = str(key_node.value) if isinstance(key_node, ScalarNode) else ""
             hint = f'; write "{written}" in quotes' if written else ""
             document.faults.append(
-                Fault(f"the key {written or '(empty or not a word)'} is not text{hint}", line, location)
+                YamlFault(f"the key {written or '(empty or not a word)'} is not text{hint}", line, location)
             )
             continue
         here = (*location, key)
         if key in result:
-            document.faults.append(Fault(f"stands here twice, first in line {document.lines[here]}", line, here))
+            document.faults.append(YamlFault(f"stands here twice, first in line {document.lines[here]}", line, here))
             continue
         document.lines[here] = line
         result[key] = _value(value_node, here, document)
@@ -152,7 +152,7 @@ def _scalar(node: ScalarNode, line: int, location: Location, document: Document)
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     if text == "<<":
-        document.faults.append(Fault("<< (merging) is not taken; write it out", line, location))
+        document.faults.append(YamlFault("<< (merging) is not allowed; write the keys themselves", line, location))
         return text
     if _INT.fullmatch(text):
         return int(text)

@@ -103,6 +103,10 @@ class Decision:
     drops_temporary: bool = False
     # Names of temporary tables that it drops one by one.
     drops_tables: frozenset[str] = frozenset()
+    # What the transaction has made by it, by schema (empty where none was written) and name, that no catalog outside
+    # has and that holds only what came through here; and what had been made and is gone, or gone by that name.
+    makes: frozenset[tuple[str, str]] = frozenset()
+    unmakes: frozenset[tuple[str, str]] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.

@@ -16,7 +16,7 @@ from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
-from penstock_core.sql.bind.name_resolution import is_builtin_type
+from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
 from penstock_core.sql.bind.references import Bound, ParameterType
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
@@ -38,8 +38,9 @@ _SHORTEST_KEY = 16
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
-# A text, the search_path, temporary tables and the types of parameters that call for a look.
-_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...]]
+_NOTHING: frozenset[MadeName] = frozenset()
+# A text, the search_path, temporary tables, the types of parameters that call for a look, what the transaction made.
+_Question = tuple[str, tuple[str, ...] | None, frozenset[str], tuple[int, ...], frozenset[MadeName]]
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
 
@@ -69,16 +70,17 @@ class Governor:
         search_path: tuple[str, ...] | None = None,
         temporary: frozenset[str] = _NONE,
         types: tuple[int, ...] = (),
+        made: frozenset[MadeName] = _NOTHING,
     ) -> Decision:
         """What becomes of a text; `search_path` is the session's, None if the session may have changed it.
 
-        `temporary` are the names of its temporary tables, `types` the OIDs that the client declares for the
-        parameters: all that they can change is which of the functions and operators of a name is meant, of which
-        none that may be named reads what is masked.
+        `temporary` are the names of its temporary tables, `made` what its open transaction made. `types` are the OIDs
+        that the client declares for the parameters: all that they can change is which of the functions and operators
+        of a name is meant, of which none that may be named reads what is masked.
         """
         if types:
             types = tuple(oid for oid in types if oid not in self._plain_types)
-        key = (text, search_path, temporary, types)
+        key = (text, search_path, temporary, types, made)
         decision = self._decided.get(key)
         if decision is not None:
             self._decided.move_to_end(key)
@@ -104,6 +106,22 @@ class Governor:
         judges = (self._enforced, self._observed)
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether what the same text reads under two search paths has the same columns, by the names of relations."""
+        return self._shape(one) == self._shape(other)
+
+    def _shape(self, decision: Decision) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+        names = [tuple(name.split(".", 1)) for name in decision.relations]
+        found = [self.catalog.relations.get((schema, name)) for schema, name in names]
+        return sorted(
+            (one.name, tuple((column.name, column.type_sql) for column in one.columns)) for one in found if one
+        )
+
+    def hears(self, channel: str) -> bool:
+        """Whether the identity may be told what is sent to a channel, whenever and by whatever it began to listen."""
+        judge = self._enforced
+        return judge is None or not judge.governed.masked or channel in judge.governed.policies.allow_channels
 
     def _decide(self, question: _Question) -> Decision:
         text = question[0]
@@ -188,26 +206,35 @@ class _Judge:
             return self._refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
         except Exception as error:  # whatever the analysis does not foresee is refused, not let through
             reason = f"the statement was not understood ({type(error).__name__})"
-            return self._refuse(Denial(reason, "write it more plainly, and tell the gate's makers"))
+            return self._refuse(Denial(reason, "simplify it, and report it to the Penstock project"))
 
     def _analyse(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...]
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...],
+        made: frozenset[MadeName],
     ) -> Decision:
         """Bind, authorize, edit, prove."""
         governed, catalog = self.governed, self.governed.catalog
         statements = parse(text)
         spread_forms(text, statements)
         if governed.masked and catalog.implicit_cast:
-            reason = f"the database's own cast of {catalog.implicit_cast} runs code wherever such values meet"
-            raise Refused(Denial(reason, "have the cast made AS EXPLICIT, or WITH INOUT"))
+            reason = f"the database's own cast of {catalog.implicit_cast} runs code implicitly"
+            raise Refused(Denial(reason, "recreate the cast without AS IMPLICIT or AS ASSIGNMENT, or WITH INOUT"))
         if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
             # Behind such a statement, which of several relations a bare name means may be another.
             search_path = None
-        bound = self.bound = bind(statements, catalog, governed.named, search_path, temporary)
+        bound = self.bound = bind(
+            statements, catalog, governed.named, search_path, temporary, made if governed.masked else None
+        )
         for oid in types:
             bound.add(ParameterType(oid, catalog.type_names.get(oid)))
-        authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED)
+        authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED, made)
         found = authorizer.found
+        if governed.masked:
+            found.makes, found.unmakes = (bound.made - made) & authorizer.made, made - bound.made
         if governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
             found.pinned = True
@@ -267,6 +294,8 @@ class _Judge:
             temporary=frozenset(bound.temporary),
             drops_temporary=bound.drops_temporary,
             drops_tables=frozenset(bound.drops_tables),
+            makes=frozenset(found.makes),
+            unmakes=found.unmakes,
             row_limit=limit,
         )
 

@@ -27,5 +27,5 @@ def unknown(reason: str, sqlstate: str) -> Refused:
 
 
 def not_supported(construct: str, remedy: str) -> Refused:
-    """A kind of statement or clause that the gate does not let through (yet)."""
-    return Refused(Denial(f"{construct} is not supported yet", remedy))
+    """A kind of statement or clause that nobody may use through the gate."""
+    return Refused(Denial(f"{construct} is not supported", remedy))

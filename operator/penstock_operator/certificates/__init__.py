@@ -1,5 +1,5 @@
 """Our own certificate authority: making it, renewing with overlap, and bringing certificates to where they are needed.
 
-`authority.py` and `rotation.py` are pure; `keeper.py` reads and writes the cluster. What doesn't belong: serving with
-a certificate (`penstock_operator.control`).
+`authority.py` and `rotation.py` are pure; `reconciler.py` reads and writes the cluster. What doesn't belong: serving
+with a certificate (`penstock_operator.control`).
 """

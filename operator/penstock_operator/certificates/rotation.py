@@ -1,7 +1,7 @@
 """In which order authorities and certificates replace each other, so that at no moment anybody is not trusted.
 
-A new authority is announced first: it stands in every bundle for an hour before it signs. The old one stays in the
-bundle until it ends. Pure; the clock, the cluster and the logging are `keeper.py`'s.
+A new authority is announced first: it is in every bundle for an hour before it signs. The old one stays in the
+bundle until it ends. Pure; the clock, the cluster and the logging are `reconciler.py`'s.
 """
 
 from __future__ import annotations

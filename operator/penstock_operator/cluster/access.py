@@ -26,7 +26,7 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The API server's address, its CA, and our credentials. A token is read anew each time, as it is rotated."""
+    """The API server's address, its CA, and our credentials. A token is read again each time, as it is rotated."""
 
     server: str
     ca: str

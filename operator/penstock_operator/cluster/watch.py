@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from penstock_core.backoff import Backoff
 from penstock_operator.cluster.api import Api, ApiError
 
 Json = dict[str, Any]
@@ -25,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObjectChange:
     """One object as it is now, or None where it is gone; `revision` is the cluster's when it became so."""
 
     key: Key
@@ -39,7 +40,7 @@ class Follower(Protocol):
     def replace(self, objects: dict[Key, Json], revision: int) -> None:
         """All objects, as of that revision."""
 
-    def change(self, change: Change) -> None:
+    def change(self, change: ObjectChange) -> None:
         """One object changed."""
 
 
@@ -50,22 +51,22 @@ class Relist(Exception):
 async def follow(api: Api, path: str, follower: Follower, *, fields: str = "") -> None:
     """Follow `path` (a collection) until cancelled. `fields` is a field selector."""
     query = {"fieldSelector": fields} if fields else {}
-    failures = 0
+    backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
     revision: int | None = None
     while True:
         try:
             if revision is None:
                 revision = await _list(api, path, query, follower)
             async for reached in _watch(api, path, query, follower, revision):
-                revision, failures = reached, 0
+                revision = reached
+                backoff.reset()
             # A server that ends each watch at once must not be asked in a tight loop.
             await asyncio.sleep(_SHORTEST_PAUSE * random.random())  # noqa: S311 - jitter
         except Relist:
             revision = None
         except ApiError as problem:
             revision = None if problem.status == _GONE else revision
-            failures += 1
-            pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            pause = backoff.next()
             _log.warning("following was interrupted", path=path, problem=str(problem), retry_in=round(pause, 1))
             await asyncio.sleep(pause)
 
@@ -90,7 +91,7 @@ async def _watch(api: Api, path: str, query: dict[str, str], follower: Follower,
                 raise Relist
             revision = _revision(subject)
             if kind != "BOOKMARK":
-                follower.change(Change(_key(subject), None if kind == "DELETED" else subject, revision))
+                follower.change(ObjectChange(_key(subject), None if kind == "DELETED" else subject, revision))
             yield revision
 
 

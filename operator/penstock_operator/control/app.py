@@ -20,7 +20,7 @@ from starlette.routing import Route
 from penstock_core.pod_token import claims
 from penstock_operator.cluster.watch import Json
 from penstock_operator.control import reviews
-from penstock_operator.control.measures import Measures
+from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
 from penstock_operator.control.tokens import Tokens, Unverifiable
 from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
@@ -36,11 +36,11 @@ _log = structlog.get_logger(__name__)
 class Control:
     """What answers need, and whether they can be given."""
 
-    def __init__(self, policies: Policies, tokens: Tokens, shape: Shape, measures: Measures) -> None:
+    def __init__(self, policies: Policies, tokens: Tokens, shape: Shape, metrics: ControlMetrics) -> None:
         self.policies = policies
         self.tokens = tokens
         self.shape = shape
-        self.measures = measures
+        self.metrics = metrics
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = asyncio.Event()
 
@@ -89,7 +89,7 @@ class Control:
             )
             return _problem(400, "the object in the review is not one of its kind")
         response = document["response"]
-        self.measures.reviews.labels(kind, "allowed" if response["allowed"] else "denied").inc()
+        self.metrics.reviews.labels(kind, "allowed" if response["allowed"] else "denied").inc()
         if not response["allowed"]:
             _log.info("refused", review=kind, message=response["status"]["message"])
         return JSONResponse(document)
@@ -113,7 +113,7 @@ class Control:
         topic = self.policies.topic(namespace, database)
         if topic is None:
             return _problem(404, f"there is no usable Database {database} in {namespace}")
-        _log.info("following", pod=f"{namespace}/{caller.pod}", database=database)
+        _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
         lines = self._lines((namespace, database), topic, _seconds_left(token.strip()))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
@@ -121,7 +121,7 @@ class Control:
         """For so long: whoever goes on listening has to show that the pod is still there."""
         end = time.monotonic() + seconds
         stopping = asyncio.create_task(self.stopping.wait())
-        with self.measures.streams.track_inprogress():
+        with self.metrics.streams.track_inprogress():
             try:
                 yield topic.line
                 while not self.stopping.is_set() and (left := end - time.monotonic()) > 0:

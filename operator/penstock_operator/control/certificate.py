@@ -12,7 +12,7 @@ import tempfile
 import structlog
 from cryptography import x509
 
-from penstock_operator.cluster.watch import Change, Json, Key
+from penstock_operator.cluster.watch import Json, Key, ObjectChange
 
 _log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class ServedCertificate:
         for secret in objects.values():
             self._take(secret)
 
-    def change(self, change: Change) -> None:
+    def change(self, change: ObjectChange) -> None:
         if change.object is not None:
             self._take(change.object)
 

@@ -16,7 +16,7 @@ from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
 from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
-from penstock_operator.control.measures import Measures
+from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.health import health
@@ -34,8 +34,8 @@ async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
         policies, certificate = Policies(), ServedCertificate()
-        measures = Measures(policies, certificate)
-        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), await _shape(settings, api), measures)
+        metrics = ControlMetrics(policies, certificate)
+        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), await _shape(settings, api), metrics)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:
@@ -52,7 +52,7 @@ async def run(settings: ControlSettings) -> None:
         stop = asyncio.Event()
         endpoints = [
             Endpoint(secured(control), settings.host, settings.port, certificate.context),
-            Endpoint(health(lacking, measures.registry), settings.host, settings.health_port),
+            Endpoint(health(lacking, metrics.registry), settings.host, settings.health_port),
         ]
         following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
         await alongside(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from penstock_core.resources import Bundle, Database, ResourceError
-from penstock_operator.cluster.watch import Change, Follower, Json, Key
+from penstock_operator.cluster.watch import Follower, Json, Key, ObjectChange
 from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect
 
 MASK_KEY = "secrets"
@@ -156,7 +156,7 @@ class _Feed:
         self._policies._synced.add(self._kind)
         self._policies.received(self._kind, set())
 
-    def change(self, change: Change) -> None:
+    def change(self, change: ObjectChange) -> None:
         objects = self._policies._objects[self._kind]
         if change.object is None:
             objects.pop(change.key, None)

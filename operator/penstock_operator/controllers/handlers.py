@@ -21,7 +21,7 @@ from penstock_operator.inject.annotations import INJECTED_LABEL
 from penstock_operator.objects import DATABASES, POLICIES
 
 _GROUP = ("penstock.dev", "v1alpha1")
-# A watch that stays silent this long is made anew, whatever the network hides.
+# A watch that stays silent this long is begun again, whatever the network hides.
 _WATCH_SECONDS = 290
 
 

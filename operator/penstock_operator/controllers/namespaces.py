@@ -1,7 +1,7 @@
 """Brings each namespace to what it should be, whatever happened in it: reads all that is there, writes what differs.
 
 Level-triggered: an event only says that a namespace is worth another look. What doesn't belong: judging
-(`verdicts.py`), and how events come (`handlers.py`).
+(`resource_status.py`), and how events come (`handlers.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import structlog
 
-from penstock_operator.certificates.spread import spread
+from penstock_operator.certificates.trust_distribution import distribute_trust
 from penstock_operator.cluster.api import Api, ApiError
-from penstock_operator.controllers.verdicts import Holdings, Verdict, ready_condition, verdicts
+from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, ready_condition, resource_statuses
 from penstock_operator.inject.annotations import INJECTED_LABEL
 from penstock_operator.inject.sidecar import is_ours
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
@@ -106,20 +106,20 @@ class Namespaces:
         pods = await self._items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{INJECTED_LABEL}=true")
         running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED and _has_sidecar(pod)]
         if databases:
-            await spread(self._api, namespace, self._bundle())
+            await distribute_trust(self._api, namespace, self._bundle())
         raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
         raw |= {(POLICIES, one["metadata"]["name"]): one for one in policies}
-        for verdict in verdicts(Holdings(databases, policies, running), self._version):
-            await self._say(verdict, raw[verdict.plural, verdict.name])
+        for new in resource_statuses(Holdings(databases, policies, running), self._version):
+            await self._say(new, raw[new.plural, new.name])
 
-    async def _say(self, verdict: Verdict, resource: Json) -> None:
+    async def _say(self, new: ResourceStatus, resource: Json) -> None:
         metadata = resource["metadata"]
         before: Json = resource.get("status") or {}
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = verdict.status(before, metadata.get("generation", 0), now)
+        status = new.status(before, metadata.get("generation", 0), now)
         if status == before:
             return
-        path = f"{GROUP_PATH}/namespaces/{metadata['namespace']}/{verdict.plural}/{verdict.name}/status"
+        path = f"{GROUP_PATH}/namespaces/{metadata['namespace']}/{new.plural}/{new.name}/status"
         try:
             await self._api.merge(path, {"status": status})
         except ApiError as problem:
@@ -127,41 +127,41 @@ class Namespaces:
                 return
             raise
         known = ready_condition(before)
-        if (known.get("reason"), known.get("status")) != (verdict.reason, status["conditions"][0]["status"]):
+        if (known.get("reason"), known.get("status")) != (new.reason, status["conditions"][0]["status"]):
             _log.info(
                 "status",
-                resource=f"{_KINDS[verdict.plural]} {metadata['namespace']}/{verdict.name}",
-                ready=verdict.ready,
-                reason=verdict.reason,
-                message=verdict.message,
+                resource=f"{_KINDS[new.plural]} {metadata['namespace']}/{new.name}",
+                ready=new.ready,
+                reason=new.reason,
+                message=new.message,
             )
-            await self._tell(verdict, metadata)
+            await self._tell(new, metadata)
 
-    async def _tell(self, verdict: Verdict, metadata: Json) -> None:
+    async def _tell(self, new: ResourceStatus, metadata: Json) -> None:
         """An Event, which `kubectl describe` shows. One that can't be written is no reason to try all again."""
         event: Json = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{verdict.name[:200]}-", "namespace": metadata["namespace"]},
+            "metadata": {"generateName": f"{new.name[:200]}-", "namespace": metadata["namespace"]},
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "type": "Normal" if verdict.ready else "Warning",
-            "reason": verdict.reason,
+            "type": "Normal" if new.ready else "Warning",
+            "reason": new.reason,
             "action": "Check",
-            "note": verdict.message[:1000],
+            "note": new.message[:1000],
             "reportingController": "penstock.dev/operator",
             "reportingInstance": self._instance,
             "regarding": {
                 "apiVersion": "penstock.dev/v1alpha1",
-                "kind": _KINDS[verdict.plural],
+                "kind": _KINDS[new.plural],
                 "namespace": metadata["namespace"],
-                "name": verdict.name,
+                "name": new.name,
                 "uid": metadata["uid"],
             },
         }
         try:
             await self._api.create(f"/apis/events.k8s.io/v1/namespaces/{metadata['namespace']}/events", event)
         except ApiError as problem:
-            _log.warning("an event could not be written", resource=verdict.name, problem=str(problem))
+            _log.warning("an event could not be written", resource=new.name, problem=str(problem))
 
     async def _items(self, path: str, **query: str) -> list[Json]:
         return (await self._api.get(path, **query)).get("items") or []

@@ -16,10 +16,11 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.policy.combine import matches
 from penstock_core.resources import Bundle, Database
 from penstock_operator.inject import annotations as wishes
-from penstock_operator.inject import environment, isolation, likeness, sidecar
-from penstock_operator.inject.annotations import Refusal, Wanted
+from penstock_operator.inject import environment, isolation, sidecar
+from penstock_operator.inject.annotations import InjectionRequest, Refusal
 from penstock_operator.inject.patch import Json, Patch
-from penstock_operator.inject.sidecar import Shape, Upstream
+from penstock_operator.inject.same_container import is_same_container, is_same_volume
+from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
 
 # Their containers set the pod's network up, so the sidecar comes after them; all others may need the database.
 MESH_CONTAINERS = frozenset({"istio-init", "istio-validation", "istio-proxy", "linkerd-init", "linkerd-proxy"})
@@ -69,7 +70,7 @@ def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
 def admit_intrusion(review: object, lookup: Lookup) -> Json:
     """The same for what is done to a running pod that has a sidecar: `kubectl debug`, `exec`, `attach`.
 
-    The webhook's conditions let through only what concerns the sidecar. Raises BadReview.
+    The webhook's conditions select only what concerns the sidecar. Raises BadReview.
     """
     uid, namespace, given = _opened(review)
     response: Json = {"uid": uid, "allowed": True}
@@ -135,7 +136,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     patch = Patch(pod)
     kept = _add_sidecar(patch, wanted, shape, upstream)
     if not kept and _injected(pod):
-        warnings.append(f"container {sidecar.CONTAINER} was not as Penstock makes it; it was made anew")
+        warnings.append(f"container {sidecar.CONTAINER} was not the one that Penstock makes; it was replaced")
     variables = environment.variables(
         port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
     )
@@ -144,7 +145,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     return patch.operations, warnings
 
 
-def _bundle(namespace: str, wanted: Wanted, lookup: Lookup) -> Bundle:
+def _bundle(namespace: str, wanted: InjectionRequest, lookup: Lookup) -> Bundle:
     names = lookup.databases(namespace)
     there = f"Databases in the namespace {namespace}: {', '.join(names) or 'none'}"
     if not wanted.database:
@@ -157,12 +158,12 @@ def _bundle(namespace: str, wanted: Wanted, lookup: Lookup) -> Bundle:
     return bundle
 
 
-def _upstream(database: Database) -> Upstream:
+def _upstream(database: Database) -> DatabaseSecrets:
     ca = database.spec.tls.ca_secret_ref
     credentials = database.spec.credentials_secret_ref.name
     if ca is None:
-        return Upstream(database.name, credentials)
-    return Upstream(database.name, credentials, ca.name, ca.key)
+        return DatabaseSecrets(database.name, credentials)
+    return DatabaseSecrets(database.name, credentials, ca.name, ca.key)
 
 
 def _hosts(database: Database, shape: Shape) -> set[str]:
@@ -187,7 +188,7 @@ def _injected(pod: Json) -> bool:
     return stamped and any(map(sidecar.is_ours, pod["spec"].get("initContainers") or []))
 
 
-def _refuse_taken(pod: Json, wanted: Wanted, shape: Shape, upstream: Upstream) -> None:
+def _refuse_taken(pod: Json, wanted: InjectionRequest, shape: Shape, upstream: DatabaseSecrets) -> None:
     """Names and ports that the sidecar needs must be free."""
     if wanted.port == wanted.health_port:
         raise Refusal(f"the annotations ask for port {wanted.port} twice; choose another {wishes.PREFIX}health-port")
@@ -207,7 +208,7 @@ def _refuse_taken(pod: Json, wanted: Wanted, shape: Shape, upstream: Upstream) -
     ours = {volume["name"]: volume for volume in sidecar.volumes(shape, upstream)}
     for volume in pod["spec"].get("volumes") or []:
         name = volume.get("name")
-        if name in ours and not injected and not likeness.is_volume(volume, ours[name]):
+        if name in ours and not injected and not is_same_volume(volume, ours[name]):
             raise Refusal(f"the volume name {name} is reserved for the sidecar; rename that volume")
 
 
@@ -223,7 +224,7 @@ def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
     ]
 
 
-def _add_sidecar(patch: Patch, wanted: Wanted, shape: Shape, upstream: Upstream) -> bool:
+def _add_sidecar(patch: Patch, wanted: InjectionRequest, shape: Shape, upstream: DatabaseSecrets) -> bool:
     """Give the pod the sidecar and its volumes; whether it had this very sidecar. What only looks like it is taken out.
 
     A container under our name with another image, other arguments or other mounts would hold the credentials in our
@@ -234,14 +235,14 @@ def _add_sidecar(patch: Patch, wanted: Wanted, shape: Shape, upstream: Upstream)
         there = [volume.get("name") for volume in spec.get("volumes") or []]
         if made["name"] in there:
             place = there.index(made["name"])
-            if likeness.is_volume(spec["volumes"][place], made):
+            if is_same_volume(spec["volumes"][place], made):
                 continue
             patch.remove(place, "spec", "volumes")
         patch.insert(made, len(spec.get("volumes") or []), "spec", "volumes")
     container = sidecar.container(shape, wanted, upstream)
     for place, there in enumerate(spec.get("initContainers") or []):
         if sidecar.is_ours(there):
-            if likeness.is_container(there, container):
+            if is_same_container(there, container):
                 return True
             patch.remove(place, "spec", "initContainers")
             break

@@ -37,7 +37,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InjectionRequest:
     """What a pod asked for; defaults stand for what it didn't say."""
 
     database: str = ""
@@ -56,7 +56,7 @@ class Wish:
     form: str
 
 
-def read(annotations: Mapping[str, str]) -> Wanted:
+def read(annotations: Mapping[str, str]) -> InjectionRequest:
     """The pod's wishes. Raises Refusal naming the annotation and what it may hold."""
     found: dict[str, Any] = {}
     for name, wish in WISHES.items():
@@ -67,7 +67,7 @@ def read(annotations: Mapping[str, str]) -> Wanted:
             found[wish.field] = wish.read(text.strip())
         except ValueError:
             raise Refusal(f"the annotation {PREFIX}{name} is {text!r}; it takes {wish.form}") from None
-    return replace(Wanted(), **found)
+    return replace(InjectionRequest(), **found)
 
 
 def wants_sidecar(annotations: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock_operator.inject.annotations import Resources, Wanted
+from penstock_operator.inject.annotations import InjectionRequest, Resources
 from penstock_operator.inject.patch import Json
 
 CONTAINER = "penstock-proxy"
@@ -56,7 +56,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class DatabaseSecrets:
     """What the sidecar must know of the Database before it has a policy: where its Secrets are."""
 
     name: str
@@ -65,8 +65,8 @@ class Upstream:
     ca_key: str = "ca.crt"
 
 
-def container(shape: Shape, wanted: Wanted, upstream: Upstream) -> Json:
-    """The container, to stand in initContainers."""
+def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets) -> Json:
+    """The container, for initContainers."""
     resources = _resources(shape, wanted)
     probe = {"port": wanted.health_port, "scheme": "HTTP"}
     return {
@@ -94,7 +94,7 @@ def container(shape: Shape, wanted: Wanted, upstream: Upstream) -> Json:
     }
 
 
-def volumes(shape: Shape, upstream: Upstream) -> list[Json]:
+def volumes(shape: Shape, upstream: DatabaseSecrets) -> list[Json]:
     """The pod's volumes that only the sidecar mounts. No mode is set: what a non-root user may read depends on it."""
     identity = [
         _token("control-token", CONTROL_AUDIENCE),
@@ -129,7 +129,7 @@ def security_context(run_as_user: int | None) -> Json:
     return context if run_as_user is None else context | {"runAsUser": run_as_user}
 
 
-def _environment(shape: Shape, wanted: Wanted, upstream: Upstream) -> list[Json]:
+def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets) -> list[Json]:
     identity, credentials = _MOUNTS[_IDENTITY], _MOUNTS[_CREDENTIALS]
     values: dict[str, str] = {
         "PENSTOCK_LISTEN": f"127.0.0.1:{wanted.port}",
@@ -169,7 +169,7 @@ def _token(path: str, audience: str) -> Json:
     return {"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": 3600}}
 
 
-def _resources(shape: Shape, wanted: Wanted) -> Resources:
+def _resources(shape: Shape, wanted: InjectionRequest) -> Resources:
     if wanted.resources is None:
         return shape.resources
     return Resources(

@@ -1,6 +1,6 @@
 """Reads the catalog from the server over connections of its own, with Penstock's credentials.
 
-What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when it is read is `gate.py`'s.
+What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when, is `rules_provider.py`'s.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class CatalogReader:
         self.documents: dict[str, str] = {}
         self._generation = 0
         self._last: Enquiry | None = None
-        # Of a new session with the same login, in milliseconds; 0 is none.
+        # Of a new session with the same login, in milliseconds; 0: no limit.
         self.statement_timeout = 0
         self.catalog: Catalog | None = None
 

@@ -1,4 +1,4 @@
-"""The certificate that the gate shows to its clients: from files, read anew when they change, or made by itself.
+"""The certificate that the gate shows to its clients: from files, read again when they change, or made by itself.
 
 What is spoken with it is `channel.py`'s; TLS towards the database is `tls.py`'s.
 """

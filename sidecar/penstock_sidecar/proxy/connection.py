@@ -17,7 +17,7 @@ from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
-from penstock_sidecar.session.commands import Command, Particulars
+from penstock_sidecar.session.commands import Command
 from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
@@ -40,12 +40,22 @@ def _microseconds() -> int:
     return time.monotonic_ns() // 1000
 
 
-class Connection(asyncio.Protocol):
-    """A client, and the session it has."""
+class Accepted(asyncio.Protocol):
+    """A connection at the moment when it is accepted."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.set_protocol(Connection(self._gateway, cast("asyncio.Transport", transport)))
+
+
+class Connection(asyncio.Protocol):
+    """A client, and the session it has."""
+
+    def __init__(self, gateway: Gateway, transport: asyncio.Transport) -> None:
+        self._gateway = gateway
+        self._transport = transport
         self._server: _ServerEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
@@ -56,23 +66,17 @@ class Connection(asyncio.Protocol):
         # The client's or the server's buffer is full.
         self.client_full = False
         self.server_full = False
-        self.session: Session = None  # type: ignore[assignment]  # made when the connection is
-        self.particulars: Particulars = None  # type: ignore[assignment]  # likewise
         # The session at the server, for cancelling.
         self.upstream: Upstream | None = None
-
-    # What asyncio reports.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
-        self.particulars = self._gateway.register(self, address)
-        gateway = self._gateway
-        self.session = Session(gateway.terms, self.particulars, gateway.trail, _microseconds, gateway.gate.door)
+        self.info = gateway.register(self, address)
+        self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
+
+    # What asyncio reports.
 
     def data_received(self, data: bytes) -> None:
         began = time.perf_counter()
@@ -119,8 +123,8 @@ class Connection(asyncio.Protocol):
 
     def make_way(self) -> None:
         """Others want to begin, and this one takes its time."""
-        own = self.particulars
-        self._gateway.complaints.tell(
+        own = self.info
+        self._gateway.log_throttle.warn(
             "too many connections wait to begin, so the oldest was closed", session=own.session, client=own.address
         )
         self._transport.abort()
@@ -128,7 +132,7 @@ class Connection(asyncio.Protocol):
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(self._gateway.gate.rules_now(self.session.identity)))
+            self.perform(self.session.rules_replaced(self._gateway.rules_provider.rules_now(self.session.identity)))
 
     def doubt_ended(self, *, fresh: bool) -> None:
         """The catalog was read after a change, or could not be."""
@@ -200,13 +204,13 @@ class Connection(asyncio.Protocol):
         if isinstance(command, commands.AwaitCatalog):
             self._spawn(self._await_catalog())
         elif isinstance(command, commands.CloseDoor):
-            self._spawn(self._close_door(command.alone))
+            self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.Interrupt):
             self._interrupt()
         elif isinstance(command, commands.Abandon):
             self._abandon(command.who)
         elif isinstance(command, commands.CatalogStale):
-            self._gateway.gate.catalog_stale()
+            self._gateway.rules_provider.catalog_stale()
 
     def _end_now(self, reason: str) -> None:
         """The time is up, whatever runs: the server would not notice soon that nobody waits for it."""
@@ -216,8 +220,8 @@ class Connection(asyncio.Protocol):
 
     def _close(self, problem: str) -> None:
         if problem:
-            own = self.particulars
-            self._gateway.complaints.tell(
+            own = self.info
+            self._gateway.log_throttle.warn(
                 problem, session=own.session, client=own.address, identity=self.session.identity.name
             )
         self._closing = True
@@ -280,10 +284,10 @@ class Connection(asyncio.Protocol):
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
         try:
-            rules = await gateway.gate.rules(self.session.identity)
+            rules = await gateway.rules_provider.rules(self.session.identity)
             longest = rules.statement_timeout
             limited = opening.permitted(parameters, rules.decider) or opening.limited(
-                parameters, longest, gateway.gate.default_timeout
+                parameters, longest, gateway.rules_provider.default_timeout
             )
             if isinstance(limited, ErrorFields):
                 self.perform(self.session.connect_failed(limited))
@@ -295,14 +299,14 @@ class Connection(asyncio.Protocol):
             return
         # Rules may have been replaced while the login went on; even the server may.
         try:
-            rules = gateway.gate.rules_now(self.session.identity)
+            rules = gateway.rules_provider.rules_now(self.session.identity)
         except UpstreamError as error:
             connected.transport.abort()
             self.perform(self.session.connect_failed(error.fields))
             return
         self.upstream = connected
         self._server = _ServerEnd(self, connected.transport)
-        gateway.gate.session_begins()
+        gateway.rules_provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
 
@@ -328,13 +332,13 @@ class Connection(asyncio.Protocol):
         self._close("")
 
     async def _await_catalog(self) -> None:
-        self.perform(self.session.catalog_read(fresh=await self._gateway.gate.open()))
+        self.perform(self.session.catalog_read(fresh=await self._gateway.rules_provider.open()))
 
-    async def _close_door(self, alone: bool) -> None:
+    async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0
-        closed = await self._gateway.gate.closed(self.session.door_key, process, alone=alone)
+        closed = await self._gateway.rules_provider.closed(who, process, alone=alone)
         if self.session.state is State.CLOSED:
-            self._gateway.gate.door.give_up(self.session.door_key)
+            self._gateway.rules_provider.door.give_up(who)
         self.perform(self.session.door_closed(alone=closed))
 
     def _interrupt(self) -> None:
@@ -345,10 +349,10 @@ class Connection(asyncio.Protocol):
         """What the session has on its way is of no use to anybody."""
         if self.upstream is not None:
             self._gateway.interrupt(self.upstream)
-            self._gateway.gate.abandoned(who, self.upstream.greeting.pid)
+            self._gateway.rules_provider.abandoned(who, self.upstream.greeting.pid)
 
     async def _refresh(self) -> None:
-        await self._gateway.gate.refresh_catalog()
+        await self._gateway.rules_provider.refresh_catalog()
         self.perform(self.session.catalog_read())
 
 

@@ -1,6 +1,6 @@
 """The proxy as a whole: its listener, its connections and what they share; cancelling and draining.
 
-One connection is `connection.py`'s; what decides is `gate.py`'s.
+One connection is `connection.py`'s; what decides is `rules_provider.py`'s.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import structlog
 
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
-from penstock_sidecar.proxy.complaints import Complaints
-from penstock_sidecar.proxy.connection import Connection
-from penstock_sidecar.proxy.gate import Gate
-from penstock_sidecar.proxy.metrics import Metrics
+from penstock_sidecar.proxy.connection import Accepted, Connection
+from penstock_sidecar.proxy.log_throttle import LogThrottle
+from penstock_sidecar.proxy.metrics import ProxyMetrics
+from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
-from penstock_sidecar.session.commands import Particulars, Terms
+from penstock_sidecar.session.commands import ProxyConfig, SessionInfo
 from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.refusals import fatal
 
@@ -39,40 +39,40 @@ class Gateway:
     """Listens, and knows every connection."""
 
     def __init__(
-        self, terms: Terms, gate: Gate, trail: AuditTrail, tokens: TokenVerifier | None,
+        self, config: ProxyConfig, rules_provider: RulesProvider, trail: AuditTrail, tokens: TokenVerifier | None,
         certificate: Certificate | None = None,
     ) -> None:  # fmt: skip
-        self._terms = terms
-        self.gate = gate
+        self._config = config
+        self.rules_provider = rules_provider
         self.trail = trail
         self.tokens = tokens
         self.certificate = certificate
-        self.metrics = Metrics()
-        self.complaints = Complaints()
+        self.metrics = ProxyMetrics()
+        self.log_throttle = LogThrottle()
         self.connections: set[Connection] = set()
         self._opening: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
         self._empty.set()
-        gate.on_change = self._rules_changed
-        gate.on_move = lambda: self._leave("the database moved to another server; connect again")
-        gate.on_wait = self._flush
-        gate.on_fresh = self._doubt_ended
-        gate.on_blocked = self._recall
-        gate.process_of = self._process_of
-        gate.in_use = lambda: bool(self.connections)
+        rules_provider.on_change = self._rules_changed
+        rules_provider.on_move = lambda: self._leave("the database moved to another server; connect again")
+        rules_provider.on_wait = self._flush
+        rules_provider.on_fresh = self._doubt_ended
+        rules_provider.on_blocked = self._recall
+        rules_provider.process_of = self._process_of
+        rules_provider.in_use = lambda: bool(self.connections)
 
     @property
-    def terms(self) -> Terms:
+    def config(self) -> ProxyConfig:
         """What a session that begins now is held to."""
-        bundle = self.gate.bundle
-        return self._terms if bundle is None else replace(self._terms, dbname=bundle.database.spec.dbname)
+        bundle = self.rules_provider.bundle
+        return self._config if bundle is None else replace(self._config, dbname=bundle.database.spec.dbname)
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port that it came to. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        self._server = await loop.create_server(lambda: Accepted(self), host, port, backlog=_BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def drain(self, seconds: float) -> None:
@@ -92,21 +92,21 @@ class Gateway:
                     await self._empty.wait()
             except TimeoutError:
                 _log.warning("connections are still closing", sessions=len(self.connections))
-        self.complaints.sum_up()
+        self.log_throttle.sum_up()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def connect(self, parameters: dict[str, str]) -> Upstream:
         """A session with the server. Raises UpstreamError."""
-        server, bundle = self.gate.server, self.gate.bundle
+        server, bundle = self.rules_provider.server, self.rules_provider.bundle
         if server is None or bundle is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
         return await upstream.connect(server, {**parameters, "database": bundle.database.spec.dbname})
 
     # What connections report.
 
-    def register(self, connection: Connection, address: str) -> Particulars:
+    def register(self, connection: Connection, address: str) -> SessionInfo:
         """A new connection; what tells it from the others."""
         self.connections.add(connection)
         self._empty.clear()
@@ -116,7 +116,7 @@ class Gateway:
             oldest = next(iter(self._opening))
             self.opened(oldest)
             oldest.make_way()
-        return Particulars(secrets.token_hex(8), address, secrets.token_bytes(32), secrets.token_hex(16))
+        return SessionInfo(secrets.token_hex(8), address, secrets.token_bytes(32), secrets.token_hex(16))
 
     def opened(self, connection: Connection) -> None:
         """It has said who it is and what it wants."""
@@ -131,7 +131,7 @@ class Gateway:
 
     def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
         """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""
-        server = self.gate.server
+        server = self.rules_provider.server
         for connection in self.connections:
             session = connection.upstream
             if session is None or server is None or session.greeting.pid != pid:
@@ -143,7 +143,7 @@ class Gateway:
 
     def interrupt(self, session: Upstream) -> asyncio.Task[None] | None:
         """Cancel what runs in that session with the server: the task that does."""
-        server = self.gate.server
+        server = self.rules_provider.server
         if server is None:
             return None
         return self._spawn(upstream.cancel(server, session.greeting.pid, session.greeting.key))
@@ -163,11 +163,12 @@ class Gateway:
             connection.flush()
 
     def _doubt_ended(self, fresh: bool) -> None:
-        door = self.gate.door
+        door = self.rules_provider.door
         for connection in tuple(self.connections):
             # One that goes on may itself change the catalog.
-            if connection.session.door_key in door.in_doubt and (door.open or not fresh):
-                door.in_doubt.discard(connection.session.door_key)
+            key = connection.session.door_key
+            if key is not None and key in door.in_doubt and (door.open or not fresh):
+                door.in_doubt.discard(key)
                 connection.doubt_ended(fresh=fresh)
 
     def _process_of(self, who: Inside) -> int | None:

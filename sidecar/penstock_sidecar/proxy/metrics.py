@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 
 
-class Metrics:
+class ProxyMetrics:
     """The numbers that connections count."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class ProxyCollector(Collector):
 
     def _families(self) -> Iterator[Metric]:
         gateway = self._gateway
-        metrics, trail, gate = gateway.metrics, gateway.trail, gateway.gate
+        metrics, trail, rules_provider = gateway.metrics, gateway.trail, gateway.rules_provider
         statements = CounterMetricFamily(
             "penstock_statements", "Statements by what became of them.", labels=["decision"]
         )
@@ -82,12 +82,12 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
-        generation = -1 if gate.bundle is None else gate.bundle.generation
+        generation = -1 if rules_provider.bundle is None else rules_provider.bundle.generation
         yield GaugeMetricFamily("penstock_policy_generation", "Generation of the policy in force.", generation)
         yield GaugeMetricFamily(
             "penstock_policy_age_seconds", "Since the policy was last known to be current.", self._source.age
         )
-        catalog = gate.catalog
+        catalog = rules_provider.catalog
         yield GaugeMetricFamily(
             "penstock_catalog_generation",
             "How often the catalog changed.",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import httpx2
 import structlog
 
+from penstock_core.backoff import Backoff
 from penstock_core.resources import Bundle, Problem, ResourceError, check, load
 from penstock_core.resources.loading import AnyResource
 
@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 # `control` sends a blank line each 15 s; a stream silent for three of them is dead.
 _SILENCE_SECONDS = 45.0
+_FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 # No bundle is anywhere near as large.
 _LONGEST_LINE = 8 << 20
@@ -63,11 +64,11 @@ class BundleSource:
         self.trouble = trouble
 
     def _kept(self) -> str:
-        return "the last good policy" if self._confirmed else "none, so nothing is let through"
+        return "the last good policy" if self._confirmed else "none, so every statement is refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BundleKey:
     """Which bundle it is: a Database by name and namespace, and the key of its hash masks."""
 
     database: str
@@ -76,9 +77,9 @@ class Wanted:
 
 
 class FileSource(BundleSource):
-    """Resources in YAML files, read anew when one of them changes."""
+    """Resources in YAML files, read again when one of them changes."""
 
-    def __init__(self, patterns: Sequence[str], directory: Path, wanted: Wanted, receive: Receive) -> None:
+    def __init__(self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive) -> None:
         super().__init__(receive)
         self._patterns = patterns
         self._directory = directory
@@ -174,7 +175,7 @@ class ControlSource(BundleSource):
         self._usable = True
 
     async def run(self) -> None:
-        delay = 0.2
+        backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         while True:
             began = time.monotonic()
             try:
@@ -190,8 +191,9 @@ class ControlSource(BundleSource):
                     self._say(f"control {self._url}: the stream ended")
             self._expire()
             # A stream that lived a while is begun again at once, but not by all sidecars in the same moment.
-            delay = 0.2 if time.monotonic() - began > 2 * _LONGEST_DELAY else min(delay * 2, _LONGEST_DELAY)
-            await asyncio.sleep(random.uniform(0.05, delay))  # noqa: S311 - no secret
+            if time.monotonic() - began > 2 * _LONGEST_DELAY:
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
 
     async def _follow(self) -> None:
         # Read anew at each connect: both files are rotated.
@@ -219,7 +221,9 @@ class ControlSource(BundleSource):
             self._receive(self._last)
 
     def _kept(self) -> str:
-        return super()._kept() if self._last is None or self._last.policies else "no policy, so nothing is let through"
+        return (
+            super()._kept() if self._last is None or self._last.policies else "no policy, so every statement is refused"
+        )
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

@@ -1,6 +1,6 @@
 """TLS towards the server: contexts by mode, and the channel binding that a certificate gives.
 
-Which mode a database wants stands in its Database resource. TLS towards clients is `channel.py`'s.
+Which mode a database wants is in its Database resource. TLS towards clients is `channel.py`'s.
 """
 
 from __future__ import annotations

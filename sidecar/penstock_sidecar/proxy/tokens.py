@@ -68,7 +68,9 @@ class _Keys:
         except TokenError:
             raise
         except (OSError, ValueError, jwt.PyJWTError):
-            raise TokenError(f"the keys of {self.issuer.issuer} can't be had, or none of them is the token's") from None
+            raise TokenError(
+                f"cannot fetch the signing keys of {self.issuer.issuer}, or none matches the token"
+            ) from None
 
     def _from_file(self, path: Path, key_id: str) -> jwt.PyJWK:
         status = path.stat()
@@ -100,7 +102,7 @@ class TokenVerifier:
             header = jwt.get_unverified_header(token)
             unverified: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
         except (jwt.PyJWTError, UnicodeError, RecursionError):
-            raise TokenError("the password is no OIDC token (a JWT)") from None
+            raise TokenError("the password is not an OIDC token (JWT)") from None
         named = [keys for keys in self._keys if keys.issuer.issuer == unverified.get("iss")]
         if not named:
             raise TokenError("the token's issuer is not one that is accepted here")
@@ -133,7 +135,7 @@ def _claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, Any]:
     except jwt.PyJWTError:
         raise TokenError("the token's signature or claims are not valid") from None
     if "act" in claims:
-        raise TokenError("the token is a delegated one (act), which is not supported yet")
+        raise TokenError("delegated tokens (claim act) are not supported yet")
     return claims
 
 

@@ -1,6 +1,6 @@
 """Connecting to the server: TCP, TLS by mode, logging in with Penstock's own credentials; and cancelling.
 
-The login's messages are `penstock_sidecar.wire.login`'s. No credential ever stands in an error or a log.
+The login's messages are `penstock_sidecar.wire.login`'s. No error or log holds a credential.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Server:
     host: str
     port: int
     tls: TlsMode
-    # A directory with the files `username` and `password`, read anew at each connect since they may be rotated; or what
+    # A directory with the files `username` and `password`, read again at each connect, as they may be rotated; or what
     # a person gave for one connection.
     credentials: Path | Credentials
     ca_file: Path | None = None
@@ -200,7 +200,7 @@ async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
             )
         if answer != b"S":
             # More than the one byte would be read as if it came encrypted.
-            raise UpstreamError(fatal("08001", f"what answers at {server.place} is no PostgreSQL server"))
+            raise UpstreamError(fatal("08001", f"what answers at {server.place} is not a PostgreSQL server"))
         return await _encrypt(transport, context, server), True
     except BaseException:
         transport.abort()
@@ -249,7 +249,7 @@ def _refusal(fields: ErrorFields) -> ErrorFields:
             "the Secret of the Database's credentialsSecretRef has to hold a valid username and password",
         )  # fmt: skip
     if fields.sqlstate == UNSAFE:
-        return fatal(UNSAFE, f"the login at the database can't be gone on with: {fields.message}")
+        return fatal(UNSAFE, f"the gate does not log in to this database: {fields.message}")
     return fatal(fields.sqlstate, f"the database refused the connection: {fields.message}")
 
 

@@ -1,54 +1,69 @@
 """A session before it has a server: encryption, the startup packet, the token.
 
-What a startup packet may say is `opening.py`'s; the events and the session that runs are `machine.py`'s.
+What a startup packet may say is `opening.py`'s, a session that has a server `running.py`'s.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import Close, ProxyConfig
 from penstock_sidecar.session.encryption import Encryption
-from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import Opened
+from penstock_sidecar.session.opening import AcceptedStartup
+from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.messages import ErrorFields
 
 # The largest token that is read: far more than any issuer makes.
 _LONGEST_TOKEN = 32_768
+# How much a client may send ahead while it is being logged in.
+_MOST_AHEAD = 1 << 20
 
 
-class Beginning(ABC):
+class Beginning:
     """Reads what a client says first."""
 
-    def __init__(self, terms: Terms, flow: Flow) -> None:
-        self._terms = terms
-        self._flow = flow
+    def __init__(self, config: ProxyConfig) -> None:
+        self._config = config
+        self.progress = Progress()
         self._reader = startup.StartupReader()
-        self._encryption = Encryption(terms)
+        self._encryption = Encryption(config)
         # What the client sent before it can be dealt with.
-        self._ahead = b""
-        self._opened: Opened | None = None
-        self.identity = terms.workload
+        self.ahead = b""
+        self.accepted: AcceptedStartup | None = None
+        self.identity = config.workload
 
-    @abstractmethod
-    def _break(self, text: str) -> None:
+    def receive(self, data: bytes) -> None:
+        """Bytes from the client."""
+        state = self.progress.state
+        if state is State.OPENING:
+            self._open(data)
+            return
+        self.ahead += data
+        if state is State.PROVING:
+            self._prove()
+        elif len(self.ahead) > _MOST_AHEAD:
+            self.violated("too much was sent before the session was ready")
+
+    def violated(self, text: str) -> None:
         """End a session whose client keeps to no protocol."""
+        self.end(refusals.fatal("08P01", text), text)
 
-    @abstractmethod
-    def _end(self, error: ErrorFields | None, problem: str = "") -> None:
-        """Close; the client reads `error`."""
+    def end(self, error: ErrorFields | None, problem: str = "") -> None:
+        """Close; the client reads `error`, unless it takes everything for the handshake's."""
+        if error is not None and self.progress.state is not State.ENCRYPTING:
+            self.progress.to_client.append(messages.error_response(error))
+        self.close(problem)
 
-    @abstractmethod
-    def _close(self, problem: str) -> None:
+    def close(self, problem: str) -> None:
         """Close without a word."""
+        self.progress.commands.append(Close(problem))
+        self.progress.enter(State.CLOSED)
 
     def _open(self, data: bytes) -> None:
-        flow = self._flow
-        while flow.state is State.OPENING:
+        progress = self.progress
+        while progress.state is State.OPENING:
             packet = self._reader.feed(data)
             data = b""
             if packet is None:
@@ -58,67 +73,69 @@ class Beginning(ABC):
             elif isinstance(packet, startup.SslRequest | startup.GssEncRequest | startup.DirectTls):
                 self._negotiate(packet)
             elif isinstance(packet, startup.CancelRequest):
-                flow.commands.append(commands.Cancel(packet.pid, packet.key))
-                flow.state = State.CLOSED
+                progress.commands.append(commands.Cancel(packet.pid, packet.key))
+                progress.enter(State.CLOSED)
             else:
                 if packet.http:
-                    flow.to_client.append(refusals.HTTP_ANSWER)
-                    self._close(packet.reason)
+                    progress.to_client.append(refusals.HTTP_ANSWER)
+                    self.close(packet.reason)
                 else:
-                    self._end(refusals.fatal("08P01", packet.reason), packet.reason)
+                    self.end(refusals.fatal("08P01", packet.reason), packet.reason)
 
     def _negotiate(self, packet: startup.SslRequest | startup.GssEncRequest | startup.DirectTls) -> None:
-        flow = self._flow
+        progress = self.progress
         answer = self._encryption.answer(packet, self._reader.rest)
         if answer.data:
-            flow.to_client.append(answer.data)
+            progress.to_client.append(answer.data)
         if answer.begins:
-            flow.state = State.ENCRYPTING
-            flow.commands.append(commands.StartTls(self._reader.take_rest()))
+            progress.enter(State.ENCRYPTING)
+            progress.commands.append(commands.StartTls(self._reader.take_rest()))
         elif answer.problem:
-            self._end(answer.error, answer.problem)
+            self.end(answer.error, answer.problem)
 
-    def _go_on_encrypted(self, protocol: str | None) -> None:
+    def encrypted(self, protocol: str | None) -> None:
+        """The TLS handshake is done."""
         problem = self._encryption.establish(protocol)
         if problem:
-            self._close(problem)
+            self.close(problem)
         else:
-            self._flow.state = State.OPENING
+            self.progress.enter(State.OPENING)
 
     def _accept(self, packet: startup.Startup) -> None:
-        flow = self._flow
-        opened = self._encryption.missing or opening.accept(packet, self._terms)
+        progress = self.progress
+        opened = self._encryption.missing or opening.accept(packet, self._config)
         if isinstance(opened, ErrorFields):
-            self._end(opened, opened.message)
+            self.end(opened, opened.message)
             return
-        self._opened = opened
-        self._ahead = self._reader.rest
-        token = self._terms.token
+        self.accepted = opened
+        self.ahead = self._reader.rest
+        token = self._config.token
         if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
-            flow.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
-            flow.state = State.PROVING
+            progress.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
+            progress.enter(State.PROVING)
             self._prove()
         else:
-            self._connect(self._terms.workload)
+            self.connect(self._config.workload)
 
     def _prove(self) -> None:
         """Read the PasswordMessage that holds the token."""
-        data = self._ahead
+        data = self.ahead
         if len(data) < 5:
             return
         length = int.from_bytes(data[1:5], "big")
         if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
-            self._break("a token was asked for, and something else came")
+            self.violated("a token was asked for, and something else came")
             return
         if len(data) <= length:
             return
-        self._ahead = data[length + 1 :]
+        self.ahead = data[length + 1 :]
         token = data[5:length].decode(errors="replace")
-        self._flow.state = State.VERIFYING
-        self._flow.commands.append(commands.Verify(token))
+        self.progress.enter(State.VERIFYING)
+        self.progress.commands.append(commands.Verify(token))
 
-    def _connect(self, identity: Identity) -> None:
+    def connect(self, identity: Identity) -> None:
+        """It is known who the client is."""
         self.identity = identity
-        if self._opened is not None:
-            self._flow.state = State.CONNECTING
-            self._flow.commands.append(commands.Connect(self._opened.parameters))
+        if self.accepted is not None:
+            self.progress.enter(State.CONNECTING)
+            self.progress.commands.append(commands.Connect(self.accepted.parameters))

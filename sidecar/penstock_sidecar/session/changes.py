@@ -2,7 +2,7 @@
 
 A change is sent alone, and what commits it only when no other session has something on its way that must not meet it
 (`door.py`). A single statement outside a transaction block runs in a portal, so that it has done its work, and waited
-for its locks, before others have to wait for its commit. Other statements are `passage.py`'s.
+for its locks, before others have to wait for its commit. Other statements are `client_pipeline.py`'s.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
+from penstock_sidecar.session.client_pipeline import ClientPipeline, unsettles
 from penstock_sidecar.session.commands import CloseDoor
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.passage import Passage, unsettles
-from penstock_sidecar.session.pending import Change, Kind, Pending
+from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 
 # It is answered by no row, so that it can't run in a portal.
 _FUNCTION_CALL = ord("F")
 
 
-class Changes(Passage):
+class CatalogChanges(ClientPipeline):
     """Adds to the way to the server what changes of the catalog need."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
         super().__init__(flow, nobody, limit)
-        self._change: Change | None = None
+        self._change: CatalogChange | None = None
 
     def _end_query(self, query: Pending) -> None:
         flow = self._flow
         failed, flow.skipping = flow.skipping, False
         if flow.altered and not failed and not flow.stays_in_block:
-            self._commit(Change(lambda: self._send_end(query), lambda: self._fail_query(query)))
+            self._commit(CatalogChange(lambda: self._send_end(query), lambda: self._fail_query(query)))
         else:
             self._send_end(query)
 
@@ -46,7 +46,8 @@ class Changes(Passage):
         flow.to_server.append(sent)
         if query.decision is not None and unsettles(query.decision):
             # It succeeded, and may yet be undone.
-            flow.settling, flow.state = due[-1], State.SETTLING
+            flow.settling = due[-1]
+            flow.enter(State.SETTLING)
 
     def _fail_query(self, query: Pending) -> None:
         self._fail_implicit()
@@ -60,7 +61,7 @@ class Changes(Passage):
 
     def unsent(self) -> list[Pending]:
         """What waits to be sent, and was recorded already."""
-        waiting = (self.held, self._change)
+        waiting = (self.awaiting_durability, self._change)
         return [one.pending for one in waiting if one is not None and one.pending is not None]
 
     def _changes(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> bool:
@@ -68,7 +69,7 @@ class Changes(Passage):
         flow = self._flow
         alters, verbs = flow.may_change(decision), decision.verbs
         commits = "commit" in verbs or decision.observed is Action.DENY
-        simple = pending.kind is Kind.QUERY
+        simple = pending.kind is AnswerKind.QUERY
         if flow.stays_in_block and CONTROL.isdisjoint(verbs) and not commits:
             flow.alter()
             return False
@@ -90,7 +91,7 @@ class Changes(Passage):
             return True
         self._forward(spot.start)
         self._commit(
-            Change(
+            CatalogChange(
                 lambda: self._send_commit(spot, pending, replacement, decision),
                 lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
                 alone=alters or len(verbs) != 1,
@@ -107,7 +108,7 @@ class Changes(Passage):
             flow.commits(flow.counted.pending if flow.counted is not None else pending)
         else:
             flow.commits(pending)
-            if pending.kind is not Kind.QUERY and replacement is None:
+            if pending.kind is not AnswerKind.QUERY and replacement is None:
                 replacement = self._chunk[spot.start : spot.end] + messages.FLUSH
             self._send_now(spot, pending, replacement, decision)
         if flow.may_change(decision):
@@ -117,7 +118,7 @@ class Changes(Passage):
     def sync(self, spot: Spot) -> None:
         """A Sync, which commits what was not begun by BEGIN."""
         flow = self._flow
-        pending = Pending(Kind.SYNC)
+        pending = Pending(AnswerKind.SYNC)
         if flow.queue:
             self._await_answers(spot, lambda: self.sync(spot), pending)
             return
@@ -136,13 +137,13 @@ class Changes(Passage):
             flow.skipping = False
             flow.queue.append(pending)
         else:
-            self._commit(Change(send, fail))
+            self._commit(CatalogChange(send, fail))
 
     def _fail_implicit(self) -> None:
         """Send what fails, so that a Sync commits nothing."""
         flow = self._flow
         error = refusals.denied(refusals.CATALOG_IN_USE)
-        flow.push(Pending(Kind.EXECUTE, error, refusals.UNDEFINED_PORTAL))
+        flow.push(Pending(AnswerKind.EXECUTE, error, refusals.UNDEFINED_PORTAL))
         flow.to_server.append(messages.execute(self._nobody))
 
     def _await_answers(self, spot: Spot, then: Callable[[], None], pending: Pending) -> None:
@@ -150,17 +151,24 @@ class Changes(Passage):
         flow = self._flow
         self._forward(spot.start)
         flow.to_server.append(messages.FLUSH)
-        self._change = Change(then, then, waits=True, spot=spot, pending=pending)
-        flow.state = State.CHANGING
+        self._change = CatalogChange(then, then, waits=True, spot=spot, pending=pending)
+        flow.enter(State.CHANGING)
 
     def answered(self) -> None:
-        """Nothing is in flight any more. Raises as `receive`."""
+        """Nothing is in flight any more, but perhaps a COPY that waits for data. Raises as `receive`."""
         change, flow = self._change, self._flow
         if change is None or not change.waits:
             return
-        self._change, flow.state = None, State.RUNNING
         pending, spot = change.pending, change.spot
-        if flow.skipping and pending is not None and spot is not None and pending.kind is not Kind.SYNC:
+        if flow.copying_in and (pending is None or pending.kind is not AnswerKind.SYNC):
+            raise BrokenStreamError("a statement where COPY data is due")
+        self._change = None
+        flow.enter(State.RUNNING)
+        if flow.copying_in:
+            # The server ignores a Sync then, and the data comes behind it. If the COPY fails, it commits nothing.
+            self.resume()
+            return
+        if flow.skipping and pending is not None and spot is not None and pending.kind is not AnswerKind.SYNC:
             # What was sent before it failed: the server would skip it.
             self._replace(spot, b"")
             flow.skip(pending, recorded=True)
@@ -169,21 +177,23 @@ class Changes(Passage):
         if flow.state is State.RUNNING:
             self.resume()
 
-    def _commit(self, change: Change) -> None:
+    def _commit(self, change: CatalogChange) -> None:
         """Commit once no other session has a statement on its way that the present catalog decided."""
         flow = self._flow
         if flow.door.close(flow, alone=change.alone):
             change.send()
         else:
-            self._change, flow.state = change, State.CHANGING
-            flow.commands.append(CloseDoor(change.alone))
+            self._change = change
+            flow.enter(State.CHANGING)
+            flow.commands.append(CloseDoor(change.alone, flow))
 
     def take_effect(self, alone: bool) -> None:
         """Nobody else is inside; or somebody stays there for too long. Raises as `receive`."""
         change, flow = self._change, self._flow
         if change is None:
             return
-        self._change, flow.state = None, State.RUNNING
+        self._change = None
+        flow.enter(State.RUNNING)
         if alone:
             change.send()
         else:

@@ -1,6 +1,6 @@
 """Each kind of message from the client while a session runs, and what it means for statements and portals.
 
-How one is decided about, recorded and sent is `passage.py`'s; the server's answers are `server_side.py`'s.
+How one is decided about, recorded and sent is `client_pipeline.py`'s; the server's answers are `server_side.py`'s.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
-from penstock_sidecar.session.changes import Changes
+from penstock_sidecar.session.changes import CatalogChanges
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
-from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Of these nothing is ever noted, so that one entry serves all.
-_DESCRIBE, _SYNC = Pending(Kind.DESCRIBE), Pending(Kind.SYNC)
+_DESCRIBE, _SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 
 # The type byte and the length of a message, and nothing else.
 _NO_BODY = 5
 
 
-class ClientSide(Changes):
+class ClientSide(CatalogChanges):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -52,7 +52,7 @@ class ClientSide(Changes):
         text, decision = self._decide(spot, self._chunk[spot.start + 5 : end])
         if decision is None:
             return
-        pending = Pending(Kind.QUERY)
+        pending = Pending(AnswerKind.QUERY)
         if decision.action is Action.DENY:
             pending.expected = refusals.UNDEFINED_COLUMN
             self._refuse(spot, decision, text, pending, refusals.FAILING_QUERY)
@@ -61,7 +61,7 @@ class ClientSide(Changes):
         self._start_statement(spot, pending, decision, text, replacement=replacement)
 
     def _function_call(self, spot: Spot) -> None:
-        pending = Pending(Kind.QUERY, expected=refusals.UNDEFINED_COLUMN)
+        pending = Pending(AnswerKind.QUERY, expected=refusals.UNDEFINED_COLUMN)
         text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
         decided = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
         decision = self._admit(spot, decided)
@@ -88,14 +88,14 @@ class ClientSide(Changes):
         if decision.action is Action.DENY:
             # To fail, it leaves a named statement that is there; the unnamed one is gone then.
             former = None if name else flow.statements.pop("", None)
-            pending = Pending(Kind.PARSE, expected=refusals.UNDEFINED_COLUMN)
+            pending = Pending(AnswerKind.PARSE, expected=refusals.UNDEFINED_COLUMN)
             pending.undo = lambda skipped: self._left(former, skipped)
             self._refuse(spot, decision, text, pending, messages.parse(name, refusals.FAILING_TEXT))
             return
         replaced = flow.statements.get(name)
-        made = Statement(name, text, oids, decision, flow.epoch, decision.text, types, replaced)
+        made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
         flow.statements[name] = made
-        pending = Pending(Kind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
+        pending = Pending(AnswerKind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
         pending.makes = made
         pending.undo = lambda skipped: self._unmade(made, skipped)
         replacement = messages.parse(name, decision.text, oids) if decision.action is Action.REWRITE else None
@@ -107,12 +107,12 @@ class ClientSide(Changes):
         if replacement is not None:
             self._replace(spot, replacement)
 
-    def _left(self, former: Statement | None, skipped: bool) -> None:
+    def _left(self, former: PreparedStatement | None, skipped: bool) -> None:
         """A Parse under no name was refused; if the server skipped even that, it has the former one still."""
         if former is not None and skipped:
             self._flow.statements.setdefault("", former)
 
-    def _unmade(self, made: Statement, skipped: bool) -> None:
+    def _unmade(self, made: PreparedStatement, skipped: bool) -> None:
         """A Parse failed, or was skipped: what was there before is there again, if no later one has taken its place.
 
         The server forgets the unnamed statement before it tries to parse another.
@@ -139,7 +139,7 @@ class ClientSide(Changes):
         if flow.state is not State.RUNNING:
             return
         former = flow.portals.pop(head.portal, None)
-        pending = Pending(Kind.BIND, drops=former.take() if former is not None else None)
+        pending = Pending(AnswerKind.BIND, drops=former.take() if former is not None else None)
         if statement is None or decision is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
@@ -150,7 +150,7 @@ class ClientSide(Changes):
             pending.expected = refusals.UNDEFINED_STATEMENT
             self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
             return
-        statement.decision, statement.epoch = decision, flow.epoch
+        statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
         portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
         flow.portals[head.portal] = pending.opens = portal
@@ -158,26 +158,41 @@ class ClientSide(Changes):
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
         portal.running = pending.running
 
-    def _prepared_in_sql(self, name: str) -> Statement | None:
+    def _prepared_in_sql(self, name: str) -> PreparedStatement | None:
         """What PREPARE made may be bound, too: that is decided about as its EXECUTE."""
         flow = self._flow
-        if not name or not flow.kept.prepared(name):
+        if not name or not flow.sql_prepared.prepared(name):
             return None
         text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
-        return Statement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        return PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text, path=flow.path.now)
 
-    def _decide_bound(self, spot: Spot, statement: Statement) -> Decision | None:
+    def _decide_bound(self, spot: Spot, statement: PreparedStatement) -> Decision | None:
         """What becomes of a statement that is to be bound; None: that has to wait for a fresh catalog."""
         flow, decision = self._flow, statement.decision
         admitted = self._admit(spot, decision)
         if admitted is not decision:
             return admitted
-        if statement.epoch != flow.epoch or decision.executes:
+        # The server finds anew what names mean, under the path of now.
+        if (statement.epoch, statement.path) != (flow.epoch, flow.path.now) or decision.executes:
             decision = flow.decide(statement.text, statement.types)
             if flow.runs_stale_object(decision):
                 return refusals.STALE_SQL_OBJECT
+            moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
+            if moved and not flow.rules.decider.alike(statement.decision, decision):
+                return refusals.OTHER_COLUMNS
         return decision
+
+    def _declared_in_sql(self, name: str) -> Portal | None:
+        """What DECLARE made is a portal, too: to execute it is decided about as its FETCH."""
+        flow = self._flow
+        if not name or not flow.sql_prepared.declared(name):
+            return None
+        text = 'FETCH ALL FROM "{}"'.format(name.replace('"', '""'))
+        decision = flow.decide(text)
+        statement = PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
+        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True)
+        return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
         """What becomes of a portal that is to be executed; None: that has to wait for a fresh catalog."""
@@ -194,15 +209,15 @@ class ClientSide(Changes):
     def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
         pending.denial, pending.expected = error, error.sqlstate
-        bind = pending.kind is Kind.BIND
+        bind = pending.kind is AnswerKind.BIND
         self._flow.push(pending)
         self._replace(spot, messages.bind("", self._nobody) if bind else messages.execute(self._nobody))
 
     def _execute(self, spot: Spot) -> None:
-        name, _ = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
+        name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
-        portal = flow.portals.get(name)
-        pending = Pending(Kind.EXECUTE)
+        portal = flow.portals.get(name) or self._declared_in_sql(name)
+        pending = Pending(AnswerKind.EXECUTE, asked=asked)
         if portal is None:
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
@@ -224,7 +239,7 @@ class ClientSide(Changes):
         statement = flow.statements.get(name) if kind == b"S" else None
         if statement is not None and statement.decision.runs_code_when_parsed:
             # The server parses it once more, if anything that it depends on has changed.
-            pending = Pending(Kind.DESCRIBE, redact=statement.decision.redact_errors, types=statement.types)
+            pending = Pending(AnswerKind.DESCRIBE, redact=statement.decision.redact_errors, types=statement.types)
             self._run_on_the_way(statement.decision)
             self._start_statement(spot, pending, statement.decision, statement.text)
             return
@@ -233,7 +248,7 @@ class ClientSide(Changes):
     def _close(self, spot: Spot) -> None:
         kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])
         flow = self._flow
-        pending = Pending(Kind.CLOSE)
+        pending = Pending(AnswerKind.CLOSE)
         if kind == b"S":
             gone = flow.statements.pop(name, None)
             if gone is not None:
@@ -265,14 +280,14 @@ class ClientSide(Changes):
             flow.copying_in = False
             if not flow.settled:
                 self._forward(spot.end)
-                flow.state = State.SETTLING
+                flow.enter(State.SETTLING)
         elif flow.queue:
-            flow.push(Pending(Kind.COPY_END))
+            flow.push(Pending(AnswerKind.COPY_END))
 
     def _terminate(self, spot: Spot) -> None:
         self._forward(spot.end)
         self._flow.commands.append(Close(""))
-        self._flow.state = State.CLOSED
+        self._flow.enter(State.CLOSED)
 
     def _password(self, spot: Spot) -> None:
         raise BrokenStreamError("a password where none was asked for")

@@ -93,6 +93,7 @@ class CloseDoor(NamedTuple):
     """
 
     alone: bool
+    who: Inside
 
 
 class EndWithin(NamedTuple):
@@ -133,11 +134,24 @@ class Decider(Protocol):
     """Decides about SQL texts, by one policy and one catalog: `penstock_core.sql.governor.Governor`."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
     ) -> Decision: ...
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these: nothing of them is masked."""
+        ...
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Whether the same text, decided under two search paths, reads what has the same columns."""
+        ...
+
+    def hears(self, channel: str) -> bool:
+        """Whether what is sent to a channel may pass."""
         ...
 
 
@@ -151,7 +165,7 @@ class Trail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SessionRules:
     """By what a session's statements are decided from some moment on."""
 
     decider: Decider
@@ -171,7 +185,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProxyConfig:
     """What all sessions of one proxy have in common."""
 
     # The Database resource's name, and the name of the database on the server.
@@ -189,7 +203,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class SessionInfo:
     """What tells one session from the others; all of it chosen by the runtime."""
 
     session: str

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import refusals
-from penstock_sidecar.session.pending import Kind, Pending, Portal, Statement
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.wire import messages
 
 
@@ -30,7 +30,7 @@ class Counted:
     name: str = ""
     # How many rows the client asked for; 0: all.
     asked: int = 0
-    # If it came as a Query: what else is due for the messages that stand in its place.
+    # If it came as a Query: what else is due for the messages that replace it.
     query: tuple[Pending, ...] = ()
     # Something that the client sent before failed, so that the server skips it.
     skipped: bool = False
@@ -88,18 +88,22 @@ def of_query(limit: Limit | None, query: Pending, decision: Decision, epoch: int
     the Query is to follow.
     """
     sent = messages.parse("", decision.text) + messages.bind("", "") + messages.describe_portal("")
-    kinds = (Kind.PARSE, Kind.BIND, Kind.DESCRIBE)
+    kinds = (AnswerKind.PARSE, AnswerKind.BIND, AnswerKind.DESCRIBE)
     due = tuple(
         Pending(kind, swallow=True, redact=decision.redact_errors, text=query.text, decision=decision) for kind in kinds
     )
-    portal = Portal(Statement("", "", b"", decision, epoch, None), decision, epoch, None)
-    return sent, Counted(limit, replace(query, kind=Kind.EXECUTE), portal, query=due)
+    portal = Portal(PreparedStatement("", "", b"", decision, epoch, None), decision, epoch, None)
+    return sent, Counted(limit, replace(query, kind=AnswerKind.EXECUTE), portal, query=due)
 
 
 def end_of_query() -> tuple[bytes, list[Pending]]:
     """What follows, and what is due for it: nothing is left of a Query, neither a statement nor a portal."""
     sent = messages.SYNC + messages.close_statement("") + messages.close_portal("") + messages.FLUSH
-    return sent, [Pending(Kind.SYNC), Pending(Kind.CLOSE, swallow=True), Pending(Kind.CLOSE, swallow=True)]
+    return sent, [
+        Pending(AnswerKind.SYNC),
+        Pending(AnswerKind.CLOSE, swallow=True),
+        Pending(AnswerKind.CLOSE, swallow=True),
+    ]
 
 
 def _too_many(limit: Limit) -> Denial:

@@ -8,7 +8,7 @@ What was inside already may reach the server after the change. What writes is wa
 is *in doubt*: its results are held back, and once the catalog has been read, the statement is decided again; the client
 gets them if the decision is the same. A change that commits at a time of its own choosing waits for reads, too.
 
-Waiting is the runtime's business (`proxy/gate.py`); this keeps the count. No I/O.
+Waiting is the runtime's business (`proxy/rules_provider.py`); this keeps the count. No I/O.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
@@ -17,10 +17,10 @@ from penstock_sidecar.wire.startup import DirectTls, GssEncRequest, SslRequest
 # The protocol that a client has to name when it begins with TLS at once, so that no other's bytes are taken for it.
 ALPN = "postgresql"
 _MOST_REQUESTS = 2
-_REQUIRED = fatal("28000", "only encrypted connections are let through", "set sslmode=require, or verify-full")
+_REQUIRED = fatal("28000", "this gate requires an encrypted connection", "set sslmode=require, or verify-full")
 # What comes between the request and the handshake was sent by whom? It would be read as if it had come encrypted.
-_INJECTED = "unencrypted data came after a request for encryption"
-_WITHIN = "a request for encryption, and the connection is encrypted already"
+_INJECTED = "unencrypted data followed a request for encryption"
+_WITHIN = "encryption was requested, but the connection is encrypted already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Answer:
 
 
 class Encryption:
-    """What one client and the gate have come to."""
+    """What one client and the gate have agreed on."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, config: ProxyConfig) -> None:
+        self._config = config
         self._requests = 0
         self._direct = False
         self._established = False
@@ -55,12 +55,12 @@ class Encryption:
             return Answer(problem="a client that asks for encryption again and again")
         if rest:
             return Answer(error=fatal("08P01", _INJECTED), problem=_INJECTED)
-        if isinstance(packet, SslRequest) and self._terms.tls != "off":
+        if isinstance(packet, SslRequest) and self._config.tls != "off":
             return Answer(b"S", begins=True)
         return Answer(b"N")
 
     def _begin_at_once(self) -> Answer:
-        if self._terms.tls == "off":
+        if self._config.tls == "off":
             words = "a client that begins with TLS; this listener speaks none (sslmode=disable)"
             return Answer(messages.TLS_REFUSED, problem=words)
         if self._established or self._requests:
@@ -78,4 +78,4 @@ class Encryption:
     @property
     def missing(self) -> ErrorFields | None:
         """Why no session may begin on the connection as it is."""
-        return _REQUIRED if self._terms.tls == "required" and not self._established else None
+        return _REQUIRED if self._config.tls == "required" and not self._established else None

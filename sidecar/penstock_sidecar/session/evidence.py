@@ -13,7 +13,7 @@ from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
 from penstock_core.identity import Identity
 from penstock_core.sql.decision import Decision
-from penstock_sidecar.session.pending import Running
+from penstock_sidecar.session.in_flight import StatementRun
 
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
@@ -83,7 +83,7 @@ class Evidence:
                 body |= {"policy": denial.policy, "rule": denial.rule}
         return body
 
-    def outcome(self, running: Running, result: Result, size: int, now: int) -> Event:
+    def outcome(self, running: StatementRun, result: Result, size: int, now: int) -> Event:
         """What came of a statement, as far as it is known."""
         key = (result, running.sqlstate)
         form = self._outcomes.get(key)

@@ -1,6 +1,6 @@
 """Fast-path function calls, as statements that can be decided about: libpq and pgjdbc reach large objects by these.
 
-A call names a function by its number. Those of large objects are the same on every server; no other is let through.
+A call names a function by its number. Those of large objects are the same on every server; no other is allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NUMBER = struct.Struct(">I")
 
 
 def statement(body: bytes) -> str:
-    """What a call would be as a statement, its arguments left out; empty for what is not let through."""
+    """What a call would be as a statement, its arguments left out; empty for what is not allowed."""
     if len(body) < _NUMBER.size:
         return ""
     name = _FUNCTIONS.get(_NUMBER.unpack_from(body)[0])

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Command, Rules, Trail
+from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
-from penstock_sidecar.session.kept import Kept
-from penstock_sidecar.session.pending import Kind, Pending, Portal, Running, Statement
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
+from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.temporary_tables import TemporaryTables
 from penstock_sidecar.wire.messages import ErrorFields
@@ -26,19 +27,17 @@ from penstock_sidecar.wire.messages import ErrorFields
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
 
 # Messages by which a statement runs, if only its planning does.
-_RUNS = frozenset({Kind.QUERY, Kind.BIND, Kind.EXECUTE})
+_RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
 
 
-class Flow:
-    """The shared state of one session."""
+class Flow(Progress):
+    """The shared state of one session that runs."""
 
-    def __init__(self, trail: Trail, clock: Callable[[], int], door: Door | None = None) -> None:
-        self.state = State.OPENING
+    def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
+        super().__init__(State.CONNECTING)
+        self.rules = rules
         self.trail = trail
         self.clock = clock
-        # What the next answer of the machine will hold.
-        self.commands: list[Command] = []
-        self.to_client: list[bytes] = []
         self.to_server: list[bytes] = []
         self.bodies: list[Event] = []
         # Whether the current batch of bodies is waited for.
@@ -47,16 +46,14 @@ class Flow:
         # The last ticket that is durable, and the last that a statement's results wait for.
         self.durable = 0
         self.awaited = 0
-        # Set once the session runs.
-        self.rules: Rules = None  # type: ignore[assignment]  # replaced before the first statement
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
-        self.temporary = TemporaryTables()
+        self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
-        self.statements: dict[str, Statement] = {}
+        self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
-        self.kept = Kept()
+        self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
         # The statement whose rows are counted, while the client's messages wait for its end.
@@ -73,7 +70,7 @@ class Flow:
         self.undone = False
         # A governed statement left something for the transaction's end, whose errors may tell (or do as one SQLSTATE).
         self.left_for_commit, self.mixed_for_commit = False, ""
-        self._begin_unchanged(door or Door())
+        self._begin_unchanged(door)
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
@@ -116,14 +113,15 @@ class Flow:
     def record(self, body: Event) -> None:
         self.bodies.append(body)
 
-    def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> Running:
+    def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
         """Record a statement's intent."""
         self._numbers += 1
         if self.evidence is not None:
-            self.bodies.append(self.evidence.intent(decision, text, self._numbers, protocol, parameters))
-        return Running(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
+            recorded = self.sql_prepared.recorded(decision, self)
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
+        return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
-    def finish(self, running: Running, result: Result, size: int = 0) -> None:
+    def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
         """Record a statement's outcome, once."""
         if running.ended:
             return
@@ -146,27 +144,28 @@ class Flow:
         if decision is None:
             return
         pending.redact = pending.redact or decision.redact_errors
-        pending.mixed = decision.mixed_errors or self.kept.mixed(decision, self)
+        pending.mixed = decision.mixed_errors or self.sql_prepared.mixed(decision, self)
         pending.moves_path = self.path.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
         if decision.prepares or decision.declares:
-            self.kept.made(decision, self.epoch, pending.types)
+            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
 
     def pop(self) -> Pending:
         """The head's answer is complete."""
         head = self.queue.popleft()
-        decision = head.decision if head.kind in (Kind.QUERY, Kind.EXECUTE) else None
+        decision = head.decision if head.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE) else None
         if head.moves_path:
             self.path.answered(decision)
+            self.temporary.path_changed()
         if decision is not None:
-            if decision.temporary:
+            if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
             if _lasts(decision):
                 self.left_for_commit, self.mixed_for_commit = True, self.mixed_for_commit or head.mixed
-        while self.queue and self.queue[0].kind is Kind.COPY_END:
+        while self.queue and self.queue[0].kind is AnswerKind.COPY_END:
             self.queue.popleft()
         return head
 
@@ -174,7 +173,7 @@ class Flow:
         """The head failed in the extended protocol: it and all up to the next Sync are done with."""
         self.copying_in = False
         failed: list[Pending] = []
-        while self.queue and self.queue[0].kind is not Kind.SYNC:
+        while self.queue and self.queue[0].kind is not AnswerKind.SYNC:
             failed.append(self.queue.popleft())
         self.skipping = not self.queue
         if self.counted is not None and not self.counting:
@@ -244,13 +243,15 @@ class Flow:
         """What becomes of a text in this session, as it stands, with parameters of these types."""
         # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
         path = None if self.altered and self.rules.masked else self.path.now
-        return self.rules.decider.decide(text, path, self.temporary.names, types)
+        own = self.temporary
+        made = own.made_by_schema if self.path.moving else own.made_here
+        return self.rules.decider.decide(text, path, own.names, types, made)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
         if not (decision.executes or decision.fetches):
             return False
-        return self.kept.runs_stale(decision, self)
+        return self.sql_prepared.runs_stale(decision, self)
 
     @property
     def unknown_is_stale(self) -> bool:
@@ -267,15 +268,18 @@ class Flow:
     def may_change(self, decision: Decision) -> bool:
         """Whether the statement may change the catalog, itself or by what it runs."""
         return decision.changes_catalog or (
-            bool(decision.executes or decision.fetches) and self.kept.runs_changing(decision, self)
+            bool(decision.executes or decision.fetches) and self.sql_prepared.runs_changing(decision, self)
         )
 
     def alter(self) -> None:
         """What may change the catalog is being sent."""
         if not self.altered and self.rules.masked:
-            # What was decided before is decided again.
-            self.epoch += 1
+            self._renew()
         self.altered = True
+
+    def _renew(self) -> None:
+        """What was decided before is decided again."""
+        self.epoch += 1
 
     def commits(self, pending: Pending) -> None:
         """What commits a change, if this session closed the door for one, is being sent; its answer is due for that."""
@@ -283,7 +287,7 @@ class Flow:
             self.committing = pending
             self.door.commits(self)
 
-    def enter(self) -> None:
+    def go_inside(self) -> None:
         """A statement is decided by the present catalog."""
         if not self.inside:
             self.inside = True
@@ -317,8 +321,8 @@ class Flow:
     @property
     def withholdable(self) -> bool:
         """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
-        return self.queue[-1].kind in (Kind.SYNC, Kind.QUERY) and all(
-            pending.kind is not Kind.COPY_END
+        return self.queue[-1].kind in (AnswerKind.SYNC, AnswerKind.QUERY) and all(
+            pending.kind is not AnswerKind.COPY_END
             and (pending.decision is None or pending.kind not in _RUNS or CONTROL.isdisjoint(pending.decision.verbs))
             for pending in self.queue
         )
@@ -331,7 +335,7 @@ class Flow:
     def withhold(self, error: ErrorFields) -> None:
         """Answer what is on its way with that error alone."""
         self.withheld = error
-        self.withheld_up_to = sum(pending.kind in (Kind.SYNC, Kind.QUERY) for pending in self.queue)
+        self.withheld_up_to = sum(pending.kind in (AnswerKind.SYNC, AnswerKind.QUERY) for pending in self.queue)
         for pending in self.queue:
             if pending.running is not None:
                 pending.running.sqlstate = error.sqlstate
@@ -351,7 +355,7 @@ class Flow:
             self.inside = False
             self.door.leave(self)
 
-    def replace_rules(self, rules: Rules) -> None:
+    def replace_rules(self, rules: SessionRules) -> None:
         """Decide by these rules from now on."""
         self._policy_changed |= rules.policy != self.rules.policy
         self.rules = rules

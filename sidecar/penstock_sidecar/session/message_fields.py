@@ -43,7 +43,7 @@ _FORMATS = "text or binary (the server knows no other): input and output functio
 OPENING: dict[str, tuple[Field, ...]] = {
     "SSLRequest": (_checked("code", "encryption:Encryption.answer"),),
     "GSSENCRequest": (_checked("code", "encryption:Encryption.answer"),),
-    "CancelRequest": (_checked("process and key", "machine:Session._open"),),
+    "CancelRequest": (_checked("process and key", "beginning:Beginning._open"),),
     "StartupMessage": (
         _checked("version", "opening:accept"),
         _checked("user", "opening:accept"),
@@ -52,7 +52,7 @@ OPENING: dict[str, tuple[Field, ...]] = {
         _checked("options", "opening:_options"),
         _checked("_pq_.*", "opening:accept"),
         _checked("any other: a setting", "opening:permitted"),
-        _checked("bytes behind the last", "machine:Session._open"),
+        _checked("bytes behind the last", "beginning:Beginning._open"),
     ),
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from penstock_core.sql.authorize.settings import may_begin_with, timeout_milliseconds
 from penstock_core.sql.decision import Action
-from penstock_sidecar.session.commands import Decider, Terms
+from penstock_sidecar.session.commands import Decider, ProxyConfig
 from penstock_sidecar.session.refusals import denied, fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
@@ -35,7 +35,7 @@ _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|\S)*)(?:\s+|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class AcceptedStartup:
     """A startup packet that was accepted."""
 
     user: str
@@ -49,7 +49,7 @@ class Opened:
     negotiation: bytes
 
 
-def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
+def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFields:
     """The session as it may be opened, or the error that the client gets."""
     asked = dict(startup.parameters)
     if startup.version >> 16 != 3:
@@ -68,15 +68,15 @@ def accept(startup: Startup, terms: Terms) -> Opened | ErrorFields:
     if asked.pop("replication", "").lower() not in _OFF:
         return fatal("0A000", "replication connections are not supported")
     dbname = asked.pop("database", user)
-    if terms.dbname and dbname not in (terms.dbname, terms.database):
-        return fatal("3D000", f'this gate leads to database "{terms.dbname}", not to "{dbname}"', "set PGDATABASE")
+    if config.dbname and dbname not in (config.dbname, config.database):
+        return fatal("3D000", f'this gate serves database "{config.dbname}", not "{dbname}"', "set PGDATABASE")
     options = _options(asked.pop("options", ""))
     if isinstance(options, ErrorFields):
         return options
     parameters = _settings({**options, **asked})
     if isinstance(parameters, ErrorFields):
         return parameters
-    return Opened(
+    return AcceptedStartup(
         user=user,
         application=parameters.get("application_name", ""),
         parameters={**_DEFAULTS, **PINNED, **parameters},
@@ -121,7 +121,7 @@ def _options(text: str) -> dict[str, str] | ErrorFields:
     while at < len(text):
         match = _OPTION.match(text, at)
         if match is None:
-            return fatal("42501", "the startup packet's options may hold settings only", "write -c name=value")
+            return fatal("42501", "the startup parameter options may contain settings only", "write -c name=value")
         found[match[1].replace("-", "_")] = re.sub(r"\\(.)", r"\1", match[2])
         at = match.end()
     return found

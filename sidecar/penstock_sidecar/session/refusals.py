@@ -44,7 +44,7 @@ def gate_denial(reason: str, remedy: str, sqlstate: str) -> Decision:
 
 NOT_UTF8 = gate_denial("the statement is not valid UTF-8", "send it encoded as UTF-8", "22021")
 FUNCTION_CALL = gate_denial(
-    "the fast-path function call is not let through", "call the function by SELECT", "0A000"
+    "fast-path function calls are not allowed", "call the function by SELECT", "0A000"
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def observed(decision: Decision, text: str) -> Decision:
 def too_long(limit: int) -> Decision:
     """The denial of a statement that was not even read."""
     return gate_denial(
-        f"the statement is longer than {limit} bytes, too long to decide about",
+        f"the statement is longer than {limit} bytes, more than the gate analyses",
         "send data as parameters or by COPY", "54000",
     )  # fmt: skip
 
@@ -73,15 +73,20 @@ def unrecorded(reason: str) -> ErrorFields:
 
 
 # For sessions that ran, while it was not enforced, what no policy lets through: nothing in them can be relied on.
-NOW_ENFORCED = fatal("57P01", "the policy is enforced from now on, for new sessions", "connect again")
+NOW_ENFORCED = fatal("57P01", "the policy is enforced now, for new sessions only", "connect again")
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(
-    "the policy or the catalog changed since this cursor or prepared statement was made in SQL", "make it again",
-    "42501",
+    "the policy, the catalog or search_path changed since this cursor or prepared statement was created in SQL",
+    "create it again", "42501",
 )  # fmt: skip
+# With the server's own code for it, by which drivers know to prepare the statement again.
+OTHER_COLUMNS = gate_denial(
+    "under the search_path of now, this prepared statement reads what has other columns", "prepare it again", "0A000"
+)
 CATALOG_CHANGING = gate_denial(
-    "the catalog is being changed by another session, or could not be read since", "run the statement again", "55P03"
+    "another session is changing the catalog, or the catalog could not be read since", "run the statement again",
+    "55P03",
 )  # fmt: skip
 RECALLED = ErrorFields(
     "ERROR", "40001", "penstock: another session changed the catalog while this statement waited for it",

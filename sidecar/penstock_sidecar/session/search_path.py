@@ -62,6 +62,11 @@ class SearchPath:
         """The path that a message sent now is run with; None where that is not known."""
         return None if self._moving else self._path
 
+    @property
+    def moving(self) -> bool:
+        """Whether it may be another by the time that a message sent now is run."""
+        return self._moving > 0
+
     def sent(self, decision: Decision) -> bool:
         """A message is being sent; whether it may change the path, so that `answered` has to be told."""
         moves = (

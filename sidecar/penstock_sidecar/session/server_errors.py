@@ -15,7 +15,7 @@ that by default an error is reduced to its class. Let through is what is proven 
 
 The text that the server analysed is the rewritten one: positions are found again in the client's, or left out;
 `pg_catalog.` that the gate put before names is taken out; what names anything else of the gate's own is withheld.
-Literals, among them the key of hash masks, stand in no such message but those of class 22, which quote the literal that
+Literals, among them the key of hash masks, are in no such message but those of class 22, which quote the literal that
 is wrong: the gate's own are right.
 """
 

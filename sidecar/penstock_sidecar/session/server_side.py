@@ -10,7 +10,7 @@ from collections.abc import Callable
 from penstock_sidecar.session import refusals, server_errors
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.pending import Kind, Pending, Running
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
@@ -22,7 +22,7 @@ _COMMITTING = CONTROL | {"set", "call", "do"}
 _TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK")
 # Of a name that the catalog knows: it was changed behind the gate.
 _UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
-_EXTENDED = frozenset({Kind.PARSE, Kind.BIND, Kind.DESCRIBE, Kind.EXECUTE, Kind.CLOSE})
+_EXTENDED = frozenset({AnswerKind.PARSE, AnswerKind.BIND, AnswerKind.DESCRIBE, AnswerKind.EXECUTE, AnswerKind.CLOSE})
 
 
 class ServerSide:
@@ -45,7 +45,7 @@ class ServerSide:
             ord("S"): self._parameter, ord("1"): self._parsed, ord("2"): self._bound, ord("3"): self._closed,
             ord("T"): self._described, ord("n"): self._described, ord("s"): self._executed, ord("I"): self._executed,
             ord("D"): self._row, ord("G"): self._copy_in, ord("H"): self._copy_out, ord("W"): self._copy_out,
-            ord("t"): self._untouched,
+            ord("A"): self._notification, ord("t"): self._untouched,
         }  # fmt: skip
 
     @property
@@ -110,11 +110,11 @@ class ServerSide:
         flow.to_server.append(messages.TERMINATE)
         flow.to_client.append(messages.error_response(self.farewell))
         flow.commands.append(Close(""))
-        flow.state = State.CLOSED
+        flow.enter(State.CLOSED)
 
     # The messages.
 
-    def _head(self, kind: Kind, spot: Spot) -> Pending:
+    def _head(self, kind: AnswerKind, spot: Spot) -> Pending:
         """Take off the head, which must be of that kind."""
         queue = self._flow.queue
         if not queue or queue[0].kind is not kind:
@@ -136,9 +136,9 @@ class ServerSide:
         flow.copying_in = False
         queue = flow.queue
         # Without such a head: a Sync that we thought the server ignores while it takes COPY data.
-        if queue and queue[0].kind in (Kind.QUERY, Kind.SYNC):
+        if queue and queue[0].kind in (AnswerKind.QUERY, AnswerKind.SYNC):
             head = flow.pop()
-            if head.kind is Kind.SYNC:
+            if head.kind is AnswerKind.SYNC:
                 flow.unsynced = False
             running = head.running
             if running is not None:
@@ -151,8 +151,8 @@ class ServerSide:
             flow.transaction_ended()
         flow.undone = False
         if flow.status == b"I" and not queue:
-            flow.kept.transaction_ended()
-        if flow.altered and flow.status == b"I" and all(pending.kind is Kind.CLOSE for pending in queue):
+            flow.sql_prepared.transaction_ended()
+        if flow.altered and flow.status == b"I" and all(pending.kind is AnswerKind.CLOSE for pending in queue):
             flow.altered = False
         if not queue:
             # A Query amid what a Sync is to end leaves that as it is, and is answered like one in a block.
@@ -182,7 +182,7 @@ class ServerSide:
             self._transaction(tag)
         elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE")):
             self._given_up(tag, running)
-        if head.kind is Kind.EXECUTE:
+        if head.kind is AnswerKind.EXECUTE:
             flow.pop()
             flow.copying_in = False
             if running is not None:
@@ -197,7 +197,7 @@ class ServerSide:
         elif tag == b"ROLLBACK":
             flow.temporary.rolled_back()
 
-    def _given_up(self, tag: bytes, running: Running | None) -> None:
+    def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
         """Prepared statements, cursors or temporary tables are gone, in the order of the text."""
         flow = self._flow
         if tag.startswith(b"PREPARE"):
@@ -206,20 +206,20 @@ class ServerSide:
                 flow.statements.pop(running.prepares.pop(0), None)
             return
         if tag.startswith(b"CLOSE"):
-            flow.kept.closed(running.closes.pop(0) if running is not None and running.closes else "*")
+            flow.sql_prepared.closed(running.closes.pop(0) if running is not None and running.closes else "*")
             return
         if tag in (b"DISCARD ALL", b"DISCARD TEMP"):
             flow.temporary.dropped()
         if tag == b"DISCARD ALL":
-            flow.kept.closed("*")
+            flow.sql_prepared.closed("*")
         elif not tag.startswith(b"DEALLOCATE"):
             return
         elif running is None or not running.deallocates:
             # Of a text that was not analysed. The server has the last word on what is there.
-            flow.kept.deallocated("*")
+            flow.sql_prepared.deallocated("*")
             return
         name = "*" if tag == b"DISCARD ALL" or running is None else running.deallocates.pop(0)
-        flow.kept.deallocated(name)
+        flow.sql_prepared.deallocated(name)
         if name == "*":
             # But the unnamed one.
             flow.statements = {"": unnamed} if (unnamed := flow.statements.get("")) is not None else {}
@@ -264,6 +264,12 @@ class ServerSide:
             return messages.notice_response(self._readable(fields, queue[0]))
         return None
 
+    def _notification(self, spot: Spot) -> bytes | None:
+        """What was sent to a channel; a session may have begun to listen by another policy, or by code of its own."""
+        # Behind the number of the process that sent it.
+        channel = self._chunk[spot.start + 9 : spot.end].partition(b"\x00")[0]
+        return None if self._flow.rules.decider.hears(channel.decode(errors="replace")) else b""
+
     def _withholds(self, head: Pending | None) -> bool:
         """Whether what the server says now may be about governed data: the head's, or what waited for the commit.
 
@@ -275,10 +281,10 @@ class ServerSide:
             return flow.left_for_commit
         if head.redact or not flow.left_for_commit:
             return head.redact
-        if head.kind in (Kind.SYNC, Kind.COPY_END) or (head.kind is Kind.QUERY and not flow.in_block):
+        if head.kind in (AnswerKind.SYNC, AnswerKind.COPY_END) or (head.kind is AnswerKind.QUERY and not flow.in_block):
             return True
         decision = head.decision
-        if head.kind not in (Kind.QUERY, Kind.EXECUTE):
+        if head.kind not in (AnswerKind.QUERY, AnswerKind.EXECUTE):
             return False
         return decision is None or not _COMMITTING.isdisjoint(decision.verbs) or decision.observed is not None
 
@@ -293,7 +299,7 @@ class ServerSide:
         flow, decision = self._flow, head.decision
         if head.mixed or not flow.mixed_for_commit:
             return head.mixed
-        commits = head.kind is not Kind.EXECUTE and not (head.kind is Kind.QUERY and flow.in_block)
+        commits = head.kind is not AnswerKind.EXECUTE and not (head.kind is AnswerKind.QUERY and flow.in_block)
         if not commits and decision is not None:
             commits = not _COMMITTING.isdisjoint(decision.verbs)
         return flow.mixed_for_commit if commits else ""
@@ -305,7 +311,7 @@ class ServerSide:
         return None
 
     def _parsed(self, spot: Spot) -> bytes | None:
-        head = self._head(Kind.PARSE, spot)
+        head = self._head(AnswerKind.PARSE, spot)
         if head.makes is not None:
             head.makes.replaced = None
         for running in (head.running, head.drops):
@@ -314,13 +320,13 @@ class ServerSide:
         return b"" if head.swallow else None
 
     def _closed(self, spot: Spot) -> bytes | None:
-        head = self._head(Kind.CLOSE, spot)
+        head = self._head(AnswerKind.CLOSE, spot)
         if head.drops is not None:
             self._flow.finish(head.drops, "unexecuted")
         return b"" if head.swallow else None
 
     def _bound(self, spot: Spot) -> bytes | None:
-        head = self._head(Kind.BIND, spot)
+        head = self._head(AnswerKind.BIND, spot)
         if head.drops is not None:
             self._flow.finish(head.drops, "unexecuted")
         if head.opens is not None:
@@ -329,7 +335,7 @@ class ServerSide:
 
     def _described(self, spot: Spot) -> bytes | None:
         queue = self._flow.queue
-        if queue and queue[0].kind is Kind.DESCRIBE:
+        if queue and queue[0].kind is AnswerKind.DESCRIBE:
             head = self._flow.pop()
             if head.running is not None:
                 self._flow.finish(head.running, "unexecuted")
@@ -349,15 +355,19 @@ class ServerSide:
     def _executed(self, spot: Spot) -> bytes | None:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
-        if flow.queue and flow.queue[0].kind is Kind.EXECUTE:
-            counted = flow.counted
-            if spot.kind == ord("s") and counted is not None and flow.queue[0] is counted.pending:
+        if flow.queue and flow.queue[0].kind is AnswerKind.EXECUTE:
+            counted, suspended = flow.counted, spot.kind == ord("s")
+            if suspended and counted is not None and flow.queue[0] is counted.pending:
                 asks = counted.suspended(self._nobody)
                 if asks:
                     flow.to_server.append(asks)
                     return b""
+                suspended = False
             head = flow.pop()
             if head.running is not None:
+                if suspended:
+                    # It stops at as many rows as were asked for, and does not say how many that were.
+                    head.running.rows += head.asked
                 flow.finish(head.running, "ok", self._size(spot.end))
         return None
 
@@ -374,17 +384,17 @@ class ServerSide:
         """Take out the Syncs before the client's end of the data; whether that end is still to come."""
         queue = self._flow.queue
         ended = False
-        kept: list[Pending] = [queue[0]]
+        sql_prepared: list[Pending] = [queue[0]]
         for pending in list(queue)[1:]:
-            if not ended and pending.kind is Kind.COPY_END:
+            if not ended and pending.kind is AnswerKind.COPY_END:
                 ended = True
-            elif ended or pending.kind is not Kind.SYNC:
-                if not ended and queue[0].kind is Kind.QUERY:
+            elif ended or pending.kind is not AnswerKind.SYNC:
+                if not ended and queue[0].kind is AnswerKind.QUERY:
                     # The server will take it for data that is wrong, or run it, and does not tell which.
                     raise BrokenStreamError("the client sent a statement where COPY data was due")
-                kept.append(pending)
+                sql_prepared.append(pending)
         queue.clear()
-        queue.extend(kept)
+        queue.extend(sql_prepared)
         return not ended
 
     def _copy_out(self, spot: Spot) -> bytes | None:

@@ -7,16 +7,16 @@ what is not acknowledged stays in the spool. What doesn't belong: making events 
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
 import structlog
 
+from penstock_core.backoff import Backoff
 from penstock_sidecar.shipping.spool import Spool, SpoolError, StreamState
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class _Unavailable(Exception):
         self.retry_after = retry_after
 
 
-class _Refused(Exception):
+class _PostRefused(Exception):
     """This batch or this stream was refused; others may not be."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -65,6 +65,7 @@ class _Lane:
     # Why this stream, or an event of it, was refused; None if it was not. And how many events in a row were.
     refusal: str | None = None
     refused: int = 0
+    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_DELAY, _LONGEST_DELAY))
 
 
 class Shipper:
@@ -86,7 +87,7 @@ class Shipper:
         self._linger = linger
         self._client: httpx2.AsyncClient | None = None
         self._lanes: dict[str, _Lane] = {}
-        self._delay = _FIRST_DELAY
+        self._backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._all_shipped = asyncio.Event()
@@ -106,7 +107,7 @@ class Shipper:
                 self._wake.clear()
                 try:
                     progress = await self._round()
-                    self._delay = _FIRST_DELAY
+                    self._backoff.reset()
                 except _Unavailable as trouble:
                     await self._give_up_for_now(trouble)
                     continue
@@ -152,9 +153,7 @@ class Shipper:
 
     async def _give_up_for_now(self, trouble: _Unavailable) -> None:
         self._say(str(trouble))
-        # Full jitter, so that the sidecars of a cluster do not come back all at once.
-        pause = max(min(trouble.retry_after, _LONGEST_DELAY), random.uniform(0.05, self._delay))  # noqa: S311 # no secret
-        self._delay = min(self._delay * 2, _LONGEST_DELAY)
+        pause = max(min(trouble.retry_after, _LONGEST_DELAY), self._backoff.next())
         if self._hurry.is_set():
             await asyncio.sleep(min(pause, 0.2))
             return
@@ -188,13 +187,14 @@ class Shipper:
         lane.sent = max(lane.sent, last)
         try:
             acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
-        except _Refused as refusal:
+        except _PostRefused as refusal:
             return self._step_around(state, lane, batch, refusal)
         # Whatever is claimed over there: what was never sent is not forgotten here.
         acknowledged = min(acknowledged, lane.sent)
         self._say(None)
         lane.most_events = min(BATCH_EVENTS, lane.most_events * 2)
         lane.refused = 0
+        lane.backoff.reset()
         if not lane.recheck_at:
             lane.refusal = None
         if acknowledged >= first:
@@ -208,14 +208,16 @@ class Shipper:
         # What came meanwhile is waited for a moment, so that a busy gate posts large batches and not many.
         return lane.cursor < state.head.seq
 
-    def _step_around(self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _Refused) -> bool:
+    def _step_around(
+        self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _PostRefused
+    ) -> bool:
         """Keep one refused event, or a stream that is refused as a whole, from holding up the others.
 
         Whether it is worth going on at once.
         """
         now = time.monotonic()
         if refusal.status == 403:
-            lane.resume_at = now + random.uniform(_FIRST_DELAY, _LONGEST_DELAY)  # noqa: S311 # no secret
+            lane.resume_at = now + lane.backoff.next()
         elif len(batch) > 1:
             lane.most_events = len(batch) // 2
             return True
@@ -225,7 +227,7 @@ class Shipper:
             lane.refused += 1
             if lane.refused > 1:
                 # Where one after the other is refused, it is not the events that are wrong.
-                lane.resume_at = now + min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(lane.refused, 10))
+                lane.resume_at = now + lane.backoff.next()
         if lane.refusal != str(refusal):
             _log.warning(str(refusal), stream=state.name, seq=batch[0][0], waiting=self._spool.depth)
         lane.refusal = str(refusal)
@@ -251,14 +253,14 @@ class Shipper:
         if status == 401:
             raise _Unavailable(f"collector {self._url} does not accept the token in {self._token_file}")
         if status == 403:
-            raise _Refused(403, f"collector {self._url} does not let this token write this stream")
+            raise _PostRefused(403, f"collector {self._url} does not let this token write this stream")
         if status == 429 or status >= 500:
             wait = response.headers.get("retry-after", "")
             raise _Unavailable(
                 f"collector {self._url} answers {status}: {_reason(response)}", float(wait) if wait.isdecimal() else 0.0
             )
         if 400 <= status < 500:
-            raise _Refused(status, f"collector {self._url} refuses events with {status}: {_reason(response)}")
+            raise _PostRefused(status, f"collector {self._url} refuses events with {status}: {_reason(response)}")
         try:
             acknowledged = response.json()["acknowledged"]
         except (ValueError, LookupError, TypeError):

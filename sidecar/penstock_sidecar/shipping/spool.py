@@ -27,7 +27,7 @@ from penstock_core.audit.event import Event
 from penstock_sidecar.shipping import spool_file
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 from penstock_sidecar.shipping.spool_file import Entry, SpoolFile, StreamState
-from penstock_sidecar.shipping.spool_opening import Opened, open_spool
+from penstock_sidecar.shipping.spool_opening import OpenedSpool, open_spool
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -85,7 +85,7 @@ class _Group:
 class Spool:
     """One stream of events of this process, and what earlier processes left unshipped in the same file."""
 
-    def __init__(self, opened: Opened, max_bytes: int, clock: Clock, heartbeat: float) -> None:
+    def __init__(self, opened: OpenedSpool, max_bytes: int, clock: Clock, heartbeat: float) -> None:
         self._file: SpoolFile = opened.file
         self._reader: sqlite3.Connection = opened.reader
         self._reading = threading.Lock()

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from penstock_core.audit.chain import ChainError, Head, written
 from penstock_core.audit.event import Event
-from penstock_core.audit.form import Body
+from penstock_core.audit.form import EventBody
 from penstock_core.audit.size import MAX_BODY, fit
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
 
@@ -29,7 +29,7 @@ _ROOM_PER_STATEMENT = 4 * 1024
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 _ENDINGS = frozenset({"outcome", "loss", "close"})
 
-# Where an event stands in a group's bytes, as one number: the lower bits are its length (far more than it may have).
+# Where an event is in a group's bytes, as one number: the lower bits are its length (far more than it may have).
 _LENGTH_BITS = 24
 
 # A statement by its session and its number in it.
@@ -262,14 +262,14 @@ def seal(head: Head, entry: Entry) -> tuple[Head, list[tuple[int, bytes]]]:
     time = timestamp(entry.when)
     sealed = []
     for body in entry.bodies:
-        if isinstance(body, Body):
+        if isinstance(body, EventBody):
             line, hash_ = body.form.seal(body, head, time)
             after = Head(head.stream, head.seq + 1, hash_)
         else:
             event, after = head.seal(body, time)
             line = written(event)
         if len(line) > MAX_BODY:
-            event, after = head.seal(fit(body), time)
+            event, after = head.seal(fit(dict(body)), time)
             line = written(event)
         head = after
         sealed.append((head.seq, line))
@@ -282,7 +282,7 @@ def timestamp(when: datetime) -> str:
 
 
 def row_id(stream: int, seq: int) -> int:
-    """Where an event stands in the table of events."""
+    """Where an event is in the table of events."""
     return (stream << _SEQ_BITS) | seq
 
 

@@ -44,7 +44,7 @@ class _Damaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSpool:
     """An open spool, the lock that keeps other processes out, and what was found on the way."""
 
     file: SpoolFile
@@ -55,7 +55,7 @@ class Opened:
     loss: Event | None
 
 
-def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> Opened:
+def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> OpenedSpool:
     """Open or make the file and begin `stream` in it. Raises SpoolBroken with one line."""
     lock = _lock(path)
     try:
@@ -65,10 +65,10 @@ def open_spool(path: Path, stream: str, max_bytes: int, now: datetime) -> Opened
         raise
 
 
-def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: int) -> Opened:
+def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: int) -> OpenedSpool:
     kept_aside, loss = None, None
     try:
-        connection = _connect(path)
+        connection = _connect_for_writing(path)
     except _Damaged as damage:
         kept_aside = _keep_aside(path, now)
         loss = {
@@ -76,7 +76,7 @@ def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: i
             "toTime": timestamp(now),
             "cause": f"spool damaged ({damage}), kept as {kept_aside.name}",
         }
-        connection = _connect(path)
+        connection = _connect_for_writing(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
         for state in load_streams(connection):
@@ -88,8 +88,8 @@ def _open_locked(path: Path, stream: str, max_bytes: int, now: datetime, lock: i
         cursor = connection.execute("INSERT INTO streams (name, seq, hash) VALUES (?, 0, ?)", (stream, GENESIS))
         connection.execute("COMMIT")
         current = StreamState(int(cursor.lastrowid or 0), Head(stream), 0, closed=False)
-        reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        return Opened(SpoolFile(connection, current, max_bytes), reader, lock, kept_aside, loss)
+        reader = _connection(path)
+        return OpenedSpool(SpoolFile(connection, current, max_bytes), reader, lock, kept_aside, loss)
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):
@@ -112,12 +112,17 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connection(path: Path) -> sqlite3.Connection:
+    """Transactions are begun by hand, and each connection is used by one thread at a time."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+
+
+def _connect_for_writing(path: Path) -> sqlite3.Connection:
     """The file, checked and ready to be written. Raises _Damaged, SpoolBroken."""
     try:
         # Made here with narrow permissions, since SQLite would make it readable by all.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        connection = _connection(path)
     except OSError as error:
         raise SpoolBroken(f"audit spool {path} cannot be written: {error.strerror}") from None
     except sqlite3.Error as error:

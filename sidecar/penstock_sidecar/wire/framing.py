@@ -65,16 +65,16 @@ FROM_CLIENT = _table({
     Look.SMALL: b"DECSHXcfp",
 })  # fmt: skip
 FROM_SERVER = _table({
-    Look.HOP: b"DdcAKRVv",
+    Look.HOP: b"DdcKRVv",
     Look.NOTICE: b"TtnGHW123sI",
-    Look.PREFIX: b"ENS",
+    Look.PREFIX: b"AENS",
     Look.SMALL: b"CZ",
 })  # fmt: skip
 # The same, with a look at each row.
 FROM_SERVER_BY_ROW = _table({
-    Look.HOP: b"dcAKRVv",
+    Look.HOP: b"dcKRVv",
     Look.NOTICE: b"DTtnGHW123sI",
-    Look.PREFIX: b"ENS",
+    Look.PREFIX: b"AENS",
     Look.SMALL: b"CZ",
 })  # fmt: skip
 
@@ -113,7 +113,7 @@ class Scanner:
 
     @property
     def inside(self) -> bool:
-        """Whether the stream stands in the middle of a message."""
+        """Whether the stream is in the middle of a message."""
         return bool(self._passing or self._parts)
 
     def scan(self, data: bytes) -> tuple[bytes, list[Spot]]:

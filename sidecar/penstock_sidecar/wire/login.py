@@ -1,6 +1,6 @@
 """Logging in to a server, sans-I/O: its bytes in, our answers out, until it is ready for queries or refuses.
 
-Connecting and TLS come before and belong to `penstock_sidecar.proxy`. No credential ever stands in an error here.
+Connecting and TLS come before and belong to `penstock_sidecar.proxy`. No error here holds a credential.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from penstock_sidecar.wire.framing import FROM_SERVER, BrokenStreamError, Look
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.scram import MECHANISM, MECHANISM_PLUS, ScramClient, ScramError
 
-# No message of a login is long; a server that sends more is none.
+# No message of a login is long; what sends more is not a server.
 _LONGEST = 65536
 # Not the server refuses us (class 28) but we will not go on with it.
 UNSAFE = "08004"
@@ -76,7 +76,7 @@ class Login:
         while self.greeting is None and len(self._buffer) >= 5:
             kind, length = self._buffer[0], int.from_bytes(self._buffer[1:5], "big")
             if length < 4 or length > _LONGEST or FROM_SERVER[kind] == Look.UNKNOWN:
-                raise _refusal("08P01", "what answers there is no PostgreSQL server")
+                raise _refusal("08P01", "what answers there is not a PostgreSQL server")
             if len(self._buffer) < length + 1:
                 break
             body, self._buffer = self._buffer[5 : length + 1], self._buffer[length + 1 :]

@@ -1,4 +1,4 @@
-"""The untyped packets a client may open with: startup, cancel, requests for TLS or GSSAPI; and what is none of them.
+"""The untyped packets a client may open with: startup, cancel, requests for TLS or GSSAPI; and anything else.
 
 Answering them belongs to `session`.
 """

@@ -50,7 +50,8 @@ class Api:
         return JSONResponse({**body, "status": status}, 201)
 
     def knows(self, given: str, uids: Any = (UID,), audiences: Any = ("penstock-collector",), **more: Any) -> None:
-        extra = {"authentication.kubernetes.io/pod-uid": list(uids)} if uids is not None else None
+        bound = {"authentication.kubernetes.io/pod-name": ["web-1"]}
+        extra = bound | {"authentication.kubernetes.io/pod-uid": list(uids)} if uids is not None else None
         user = {"username": "system:serviceaccount:shop:web", "extra": extra}
         self.pods[given] = {"authenticated": True, "audiences": list(audiences), "user": user, **more}
 

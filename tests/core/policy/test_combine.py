@@ -283,6 +283,16 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "channels add up, but for a policy that grants nothing": (
+        [
+            policy("a", allowChannels=["jobs", "Odd One"]),
+            policy("b", allowChannels=["cache"]),
+            policy("c", allowChannels=["salaries"], masks=[{"tags": ["typing.mistake"], "with": NULL}]),
+        ],
+        WEB,
+        only("a", "b", "c", allow_channels=frozenset({"jobs", "Odd One", "cache"})),
+        None,
+    ),
     "the smallest limit holds for all": (
         [
             policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50}),
@@ -372,6 +382,24 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "the strictest order of rows holds": (
+        [policy("a", rowOrder="unspecified"), policy("b", rowOrder="always"), policy("c")],
+        WEB,
+        only("a", "b", "c", row_order="always"),
+        None,
+    ),
+    "one policy that completes the order of rows is enough": (
+        [policy("a", rowOrder="unspecified"), policy("b")],
+        WEB,
+        only("a", "b"),
+        None,
+    ),
+    "the order of rows is left open where every policy says so": (
+        [policy("a", rowOrder="unspecified"), policy("b", rowOrder="unspecified")],
+        WEB,
+        only("a", "b", row_order="unspecified"),
+        None,
+    ),
     "and what another policy allows stays allowed": (
         [policy("typo", allow=ALLOW_ALL, masks=[mask(NULL, tags=["pii.emial", "pii.email"])]), policy("other")],
         WEB,
@@ -412,7 +440,9 @@ _specs = st.fixed_dictionaries(
         "mode": st.sampled_from(["enforce", "observe"]),
         "allow": _verbs,
         "allowFunctions": st.lists(st.sampled_from(["app.f", "public.f"]), unique=True),
+        "allowChannels": st.lists(st.sampled_from(["jobs", "cache"]), unique=True),
         "masks": st.lists(_masks, max_size=3),
+        "rowOrder": st.sampled_from(["always", "complete", "unspecified"]),
         "guardrails": st.fixed_dictionaries(
             {
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),

@@ -100,3 +100,10 @@ def test_functions_are_vouched_for_with_their_schemas_alone() -> None:
     assert policy(allowFunctions=["app.slugify"]).spec.allow_functions == ("app.slugify",)
     with pytest.raises(ValidationError):
         policy(allowFunctions=["slugify"])
+
+
+@pytest.mark.parametrize("name", ["", "a" * 64, "two\nlines"])
+def test_channels_have_names_as_the_server_takes_them(name: str) -> None:
+    assert policy(allowChannels=["jobs", "Odd One"]).spec.allow_channels == ("jobs", "Odd One")
+    with pytest.raises(ValidationError):
+        policy(allowChannels=[name])

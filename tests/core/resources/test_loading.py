@@ -219,14 +219,14 @@ POLICY_MISTAKES = [
         '["public.Customers.ssn"]',
         [
             "14: spec.masks[2].columns[0]: must be schema.table.column, each part a name or *; a name that is not all "
-            'lower-case letters, digits and _ stands in double quotes, as in public."Users".email'
+            'lower-case letters, digits and _ must be in double quotes, as in public."Users".email'
         ],
     ),
     ('["public.customers.ssn"]', "[]", ["14: spec.masks[2].columns: must not be an empty list"]),
     (
         "allow: [select, insert, update]",
         "allow: [select, insert, select]",
-        ["10: spec.allow: select stands in the list twice"],
+        ["10: spec.allow: select is in the list twice"],
     ),
     (
         "allow: [select, insert, update]",

@@ -7,7 +7,16 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from penstock_core.resources.model import Condition, Metadata, Model, Reference, Resource, Rule, Status, cel_name
+from penstock_core.resources.model import (
+    Condition,
+    Metadata,
+    Model,
+    NameReference,
+    Resource,
+    Status,
+    ValidationRule,
+    cel_name,
+)
 
 
 class Choice(Model):
@@ -57,7 +66,7 @@ def test_the_api_server_is_told_the_same_rule() -> None:
     }
     assert Choice.model_validate({"null": "a"}).chosen() == ("null",)
     assert [cel_name(name) for name in ("namespace", "name")] == ["__namespace__", "name"]
-    assert Rule("true", "x").document() == {"rule": "true", "message": "x"}
+    assert ValidationRule("true", "x").document() == {"rule": "true", "message": "x"}
 
 
 def test_what_the_api_server_adds_to_metadata_is_left_out_and_nothing_else() -> None:
@@ -88,4 +97,4 @@ def test_bare_is_what_a_person_wrote() -> None:
 
 def test_a_reference_cannot_leave_its_namespace() -> None:
     with pytest.raises(ValidationError):
-        Reference.model_validate({"name": "shop", "namespace": "other"})
+        NameReference.model_validate({"name": "shop", "namespace": "other"})

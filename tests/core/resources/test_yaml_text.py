@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_core.resources.yaml_text import DEEPEST, LONGEST, Document, Fault, documents
+from penstock_core.resources.yaml_text import DEEPEST, LONGEST, Document, YamlFault, documents
 
 TAB = "while scanning for the next token found character '\\t' that cannot start any token"
 
@@ -20,9 +20,9 @@ def only(text: str) -> Document:
 
 
 def faults(text: str) -> list[tuple[int, str]]:
-    found: list[Fault] = []
+    found: list[YamlFault] = []
     for one in documents(text):
-        found += [one] if isinstance(one, Fault) else one.faults
+        found += [one] if isinstance(one, YamlFault) else one.faults
     return [(fault.line, fault.message) for fault in found]
 
 
@@ -86,14 +86,14 @@ def test_documents_without_content_are_no_documents() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &x 1\nb: *x\n", [(2, "*x: aliases are not taken; write it out")]),
+        ("a: &x 1\nb: *x\n", [(2, "*x: aliases are not allowed; repeat the value")]),
         (
             "a: 1\nb: !!python/name:os.system x\n",
-            [(2, "tag:yaml.org,2002:python/name:os.system: tags are not taken; leave it out")],
+            [(2, "tag:yaml.org,2002:python/name:os.system: tags are not allowed; remove it")],
         ),
-        ("a: !!str 1\n", [(1, "tag:yaml.org,2002:str: tags are not taken; leave it out")]),
-        ("a: ! 1\n", [(1, "!: tags are not taken; leave it out")]),
-        ("<<: {a: 1}\nb: 2\n", [(1, "<< (merging) is not taken; write it out")]),
+        ("a: !!str 1\n", [(1, "tag:yaml.org,2002:str: tags are not allowed; remove it")]),
+        ("a: ! 1\n", [(1, "!: tags are not allowed; remove it")]),
+        ("<<: {a: 1}\nb: 2\n", [(1, "<< (merging) is not allowed; write the keys themselves")]),
         ("a: 1\nb: 2\na: 3\n", [(3, "stands here twice, first in line 1")]),
         ("on: 1\n", [(1, 'the key on is not text; write "on" in quotes')]),
         ("null: 1\n", [(1, 'the key null is not text; write "null" in quotes')]),
@@ -101,7 +101,7 @@ def test_documents_without_content_are_no_documents() -> None:
         ("? [a]\n: 1\n", [(1, "the key (empty or not a word) is not text")]),
         ("a: [1\nb: 2\n", [(2, "not valid YAML: while parsing a flow sequence expected ',' or ']', but got ':'")]),
         ("a: 1\n\tb: 2\n", [(2, f"not valid YAML: {TAB}")]),
-        ("a: 1\nb: \x07\n", [(2, "not valid YAML: the character U+0007 may not stand in it")]),
+        ("a: 1\nb: \x07\n", [(2, "not valid YAML: the character U+0007 is not allowed in it")]),
         ("[" * (DEEPEST + 1), [(1, f"nested deeper than {DEEPEST} levels")]),
         ("[" * 100_000, [(1, f"nested deeper than {DEEPEST} levels")]),
         ("x" * (LONGEST + 1), [(1, f"more than {LONGEST} characters; split the file")]),
@@ -117,14 +117,14 @@ def test_what_stands_before_an_error_of_syntax_is_still_read() -> None:
 
     assert isinstance(first, Document)
     assert first.value == {"a": 1}
-    assert isinstance(second, Fault)
+    assert isinstance(second, YamlFault)
 
 
 def test_a_bomb_of_aliases_is_refused_before_it_grows() -> None:
     bomb = "a: &a [x, x]\n" + "".join(
         f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    assert faults(bomb) == [(2, "*a: aliases are not taken; write it out")]
+    assert faults(bomb) == [(2, "*a: aliases are not allowed; repeat the value")]
 
 
 @given(

@@ -226,3 +226,103 @@ COMMIT;
 @b(dba): ALTER VIEW changing RENAME TO changed;
 @b(dba): CREATE VIEW changing AS SELECT id, email AS txt FROM changing_base;
 SELECT txt FROM changing ORDER BY id LIMIT 1;
+
+-- what a transaction made and undid, and another made under its name
+-- as: maker
+BEGIN;
+SAVEPOINT s;
+CREATE TABLE fresh (id int, email text);
+SELECT * FROM fresh;
+ROLLBACK TO s;
+@b(superuser): CREATE VIEW public.fresh AS SELECT id, email AS txt FROM public.users;
+@b(superuser): GRANT SELECT ON public.fresh TO app;
+SELECT * FROM fresh ORDER BY id LIMIT 1;
+COMMIT;
+
+-- the same, prepared
+-- as: maker
+BEGIN;
+CREATE TABLE fresh (id int, txt text);
+PREPARE p AS SELECT * FROM fresh ORDER BY id LIMIT 1;
+EXECUTE p;
+ROLLBACK;
+@b(superuser): CREATE VIEW public.fresh AS SELECT id, email AS txt FROM public.users;
+@b(superuser): GRANT SELECT ON public.fresh TO app;
+EXECUTE p;
+
+-- a table that was there already, unknown to the gate
+-- as: maker
+@b(superuser): CREATE VIEW public.fresh AS SELECT id, email AS txt FROM public.users;
+@b(superuser): GRANT SELECT ON public.fresh TO app;
+BEGIN;
+CREATE TABLE IF NOT EXISTS fresh (id int);
+SELECT * FROM fresh ORDER BY id LIMIT 1;
+COMMIT;
+
+-- another of its name in another schema of the path
+-- as: maker
+@b(superuser): CREATE VIEW other.fresh AS SELECT id, email AS txt FROM public.users;
+@b(superuser): GRANT SELECT ON other.fresh TO app;
+BEGIN;
+CREATE TABLE fresh (id int);
+SET LOCAL search_path = other, public;
+SELECT * FROM fresh ORDER BY id LIMIT 1;
+COMMIT;
+
+-- a view of what is in the order of masked values, in the transaction that makes it
+-- as: maker
+BEGIN;
+CREATE VIEW fresh AS SELECT id FROM user_ids WHERE tenant = 5;
+SELECT id FROM fresh LIMIT 1;
+EXPLAIN (COSTS) SELECT id FROM fresh;
+ROLLBACK;
+
+-- a materialized view of that
+-- as: maker
+BEGIN;
+CREATE MATERIALIZED VIEW fresh AS SELECT id FROM user_ids WHERE tenant = 5;
+SELECT id FROM fresh LIMIT 1;
+ROLLBACK;
+
+-- in one text
+-- as: maker
+-- simple
+CREATE VIEW fresh AS SELECT id FROM user_ids WHERE tenant = 5; SELECT id FROM fresh LIMIT 1;
+
+-- what a transaction made, filled from masked columns, read before its commit
+-- as: maker
+-- allowed
+BEGIN;
+CREATE TABLE public.mart AS SELECT id, ssn, salary FROM staff;
+SELECT * FROM public.mart ORDER BY id;
+INSERT INTO public.mart SELECT id + 1000000, note FROM staff;
+CREATE INDEX ON public.mart (ssn);
+SELECT ssn FROM public.mart ORDER BY id LIMIT 3;
+ALTER TABLE public.mart RENAME TO mart2;
+SELECT max(salary) FROM public.mart2;
+ROLLBACK;
+
+-- what a transaction made is undone, and another has its name before the statement that read it runs again
+-- as: maker
+BEGIN;
+SAVEPOINT a;
+CREATE TABLE public.mart (id int, note text);
+PREPARE p AS SELECT note FROM public.mart;
+EXECUTE p;
+ROLLBACK TO a;
+@b(dba): CREATE VIEW public.mart AS SELECT id, ssn AS note FROM public.staff;
+SELECT note FROM public.mart ORDER BY id LIMIT 1;
+EXECUTE p;
+COMMIT;
+EXECUTE p;
+@b(dba): DROP VIEW public.mart;
+
+-- what a transaction would have made is another's, already there
+-- as: maker
+@b(dba): CREATE VIEW public.mart AS SELECT id, ssn AS note FROM public.staff;
+BEGIN;
+CREATE TABLE IF NOT EXISTS public.mart (id int, note text);
+SELECT note FROM public.mart ORDER BY id LIMIT 1;
+ROLLBACK;
+CREATE TABLE public.mart (id int, note text); SELECT note FROM public.mart ORDER BY id LIMIT 1;
+@b(dba): DROP VIEW public.mart;

@@ -35,7 +35,10 @@ SELECT statement FROM pg_prepared_statements;
 
 SELECT * FROM pg_cursors;
 
+-- varies: numbers of processes and transactions
 SELECT * FROM pg_locks;
+
+SELECT locktype, relation::regclass::text, page, tuple, transactionid IS NULL, classid, objid, objsubid, mode, granted, fastpath, waitstart FROM pg_locks ORDER BY 1, 2, 9;
 
 SELECT rolname, rolpassword FROM pg_authid;
 

@@ -58,6 +58,7 @@ SET LOCAL work_mem = '8MB';
 
 SET work_mem = '8MB';
 
+-- as: maker
 ANALYZE plain;
 
 LISTEN jobs;
@@ -119,7 +120,25 @@ CREATE MATERIALIZED VIEW fresh AS SELECT tenant, count(*) AS n FROM plain GROUP 
 REFRESH MATERIALIZED VIEW fresh;
 SELECT * FROM fresh ORDER BY tenant;
 
+-- a migration, in one text
+-- as: maker
+-- simple
+CREATE TABLE public.fresh (id bigserial PRIMARY KEY, note text NOT NULL); CREATE INDEX fresh_note ON public.fresh (note); INSERT INTO public.fresh (note) SELECT note FROM plain; CREATE VIEW notes AS SELECT note FROM public.fresh; SELECT count(*) FROM notes;
+
+-- dbt's model: filled from a masked table, renamed, indexed, looked at
+-- as: maker
+CREATE TABLE public.fresh__tmp AS SELECT id, email, tenant FROM users WHERE id < 5;
+ALTER TABLE public.fresh__tmp RENAME TO fresh;
+CREATE INDEX ON public.fresh (tenant);
+COMMENT ON TABLE public.fresh IS 'x';
+ANALYZE public.fresh;
+SELECT id, email FROM public.fresh ORDER BY id;
+DROP TABLE public.fresh;
+
 SELECT d + 1, m, s FROM with_domain ORDER BY id;
+
+-- a range type of the database's own, its constructor and its multirange
+SELECT id, span(1, 3) && s, span_multirange(s) @> 2, '{[1,4)}'::span_multirange FROM with_domain ORDER BY id;
 
 SELECT id, note FROM own_rows ORDER BY id;
 
@@ -132,6 +151,13 @@ SELECT * FROM counted ORDER BY tenant;
 UPDATE users SET note = 'x', name = 'y' WHERE id = 1 RETURNING id, email, name;
 
 UPDATE staff SET note = 'x' WHERE id = 1;
+
+-- new rows that can't collide with masked values
+INSERT INTO only_unique (id, note) VALUES (900, 'x'), (901, 'y') RETURNING id, email;
+INSERT INTO only_unique (id, email) VALUES (902, NULL), (903, DEFAULT);
+INSERT INTO only_unique (id, note) SELECT 904, 'x' ON CONFLICT DO NOTHING;
+INSERT INTO unique_users (id, tenant, note) VALUES (9000, 1, 'x');
+INSERT INTO copies (id, note) VALUES (900, 'x');
 
 DELETE FROM plain WHERE id = 1;
 
@@ -160,3 +186,11 @@ DISCARD ALL;
 SELECT 1;
 
 SELECT id, tableoid::regclass FROM plain ORDER BY id LIMIT 1;
+
+-- the information schema's own types, and what is only about names
+SELECT table_name::text, '5'::information_schema.cardinal_number, NULL::information_schema.sql_identifier FROM information_schema.tables WHERE table_name = 'plain';
+SELECT count(*) FROM information_schema.foreign_servers;
+SELECT count(*) FROM information_schema.routine_table_usage WHERE routine_name = 'slugify';
+
+-- since: 17
+SELECT type, name FROM pg_wait_events WHERE name = 'ClientRead';

@@ -55,6 +55,11 @@ SELECT setval('counter', 5);
 
 SELECT id FROM plain WHERE id = 1 FOR UPDATE;
 
+SELECT id FROM staff WHERE id = 1 FOR KEY SHARE;
+
+-- statistics are rewritten by who may alter
+ANALYZE plain;
+
 SELECT lo_create(0);
 
 SELECT pg_advisory_lock(1);

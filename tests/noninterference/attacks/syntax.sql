@@ -75,7 +75,7 @@ SELECT s.id, l.n FROM staff s CROSS JOIN LATERAL (SELECT count(*) AS n FROM orde
 
 SELECT s.id FROM staff s LEFT JOIN plain p ON p.id = s.id RIGHT JOIN orders o ON o.id = s.id FULL JOIN users u ON u.id = s.id WHERE u.id < 3 ORDER BY 1;
 
-SELECT doc -> 'a', doc ->> 'a', doc #> '{a}', doc @> '{"a": 1}', doc ? 'a', doc['a'], tags[1], tags || 'c' FROM nested ORDER BY id LIMIT 1;
+SELECT doc -> 'a', doc ->> 'a', doc #> '{a}', doc @> '{"a": 1}', doc ? 'a', doc['a'], tags[1], tags || 'c'::text FROM nested ORDER BY id LIMIT 1;
 
 SELECT jsonb_path_exists(doc, '$.a'), jsonb_set(doc, '{b}', '2'), doc - 'a' FROM nested ORDER BY id LIMIT 1;
 
@@ -88,8 +88,11 @@ SELECT JSON_VALUE(doc, '$.a'), JSON_EXISTS(doc, '$.a'), JSON_QUERY(doc, '$'), JS
 -- since: 17
 SELECT s.id, j.a FROM staff s, JSON_TABLE('[{"a": 1}]', '$[*]' COLUMNS (a int PATH '$.a')) j WHERE s.id = j.a;
 
+-- needs: libxml
 SELECT xmlelement(name a, note), xmlforest(id AS i) FROM staff WHERE id = 1;
 
+-- locks on rows are for those who change rows, as on the server
+-- as: writer
 SELECT id FROM staff WHERE id = 1 FOR KEY SHARE;
 
 SELECT E'a\nb' || note, U&'\0061', $$x$$, B'101', X'1F', 1e3, 0.5, 'it''s' FROM staff WHERE id = 1;
@@ -100,7 +103,7 @@ SELECT note ~ '^n', note !~ 'x', note ~* 'N', note ^@ 'no', to_tsvector('simple'
 
 SELECT "id" AS "Select", note AS "from", tenant "order" FROM staff AS "table" WHERE "id" = 1;
 
-SELECT $1::int + id FROM staff WHERE id = 1;
+SELECT $1::int + id FROM staff WHERE id = 1; -- $ 5
 
 SELECT EXISTS (SELECT FROM staff WHERE id = 1), NOT EXISTS (SELECT 1 FROM staff WHERE id = 0);
 

@@ -89,6 +89,12 @@ TALKS: dict[str, tuple[bytes, ...]] = {
     "search_path between Parse and Bind": (
         parse("s", "SELECT * FROM users ORDER BY id LIMIT 1") + SYNC, query("SET search_path = other"), bind("", "s") + E + SYNC, query("RESET search_path"), bind("", "s") + E + SYNC,
     ),
+    "search_path between Parse and Bind of the same columns": (
+        parse("s", "SELECT * FROM tenanted ORDER BY id") + SYNC, query("SET search_path = other"), bind("", "s") + E + SYNC, query("RESET search_path"), bind("", "s") + E + SYNC,
+    ),
+    "search_path between PREPARE and EXECUTE": (
+        query("PREPARE p AS SELECT * FROM tenanted ORDER BY id"), query("SET search_path = other"), query("EXECUTE p"), query("RESET search_path"), query("EXECUTE p"),
+    ),
     "search_path in a Query of several": (query("SET search_path = other; SELECT id, email FROM users ORDER BY id LIMIT 1"), query("RESET search_path")),
     "a temporary table hides another": (
         query("BEGIN"), query("CREATE TEMP TABLE plain (id int, email text)"), query("SELECT * FROM plain"), query("ROLLBACK"), query("SELECT id FROM plain ORDER BY id LIMIT 1"),

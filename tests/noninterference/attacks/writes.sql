@@ -312,3 +312,15 @@ COMMENT ON COLUMN staff.salary IS 'x';
 
 -- as: maker
 CREATE INDEX ON plain (n);
+
+INSERT INTO only_unique (id, email) SELECT 900, 'a';
+
+INSERT INTO strictly_unique (id, note) VALUES (900, 'x');
+
+INSERT INTO unique_by_default (id, note) VALUES (900, 'x');
+
+INSERT INTO unique_by_default (id, email) VALUES (900, DEFAULT);
+
+INSERT INTO unique_or_none (id, email) VALUES (900, NULL);
+
+INSERT INTO only_unique (id, email) VALUES (900, NULL), (901, 'x@x.example');

@@ -70,6 +70,10 @@ CREATE TABLE measured (id int PRIMARY KEY, pay float8, at timestamptz, raw bytea
 CREATE INDEX measured_text ON measured (((pay + id)::text));
 CREATE TABLE checked (id int PRIMARY KEY, salary int, cap int, floor int, note text, CHECK (salary < cap), CHECK (floor > 0));
 CREATE TABLE only_unique (id int PRIMARY KEY, email text UNIQUE, note text);
+CREATE TABLE strictly_unique (id int PRIMARY KEY, email text UNIQUE NULLS NOT DISTINCT, note text);
+CREATE TABLE unique_by_default (id int PRIMARY KEY, email text DEFAULT 'a' UNIQUE, note text);
+CREATE TABLE unique_or_none (id int PRIMARY KEY, email text, note text);
+CREATE UNIQUE INDEX unique_or_none_email ON unique_or_none (coalesce(email, 'a'));
 CREATE TABLE partial_unique (id int PRIMARY KEY, room int, ssn text, note text);
 CREATE UNIQUE INDEX partial_unique_room ON partial_unique (room) WHERE ssn < '5';
 CREATE TABLE copies (id int PRIMARY KEY, email text REFERENCES only_unique (email) ON UPDATE CASCADE ON DELETE CASCADE, note text);
@@ -84,7 +88,13 @@ ALTER TABLE dropped DROP COLUMN junk;
 CREATE TABLE nested (id int, who staff, tags text[], doc jsonb, email text);
 CREATE SCHEMA other;
 CREATE TABLE other.users (id int PRIMARY KEY, email text, plain text);
+CREATE TABLE tenanted (id int PRIMARY KEY, email text, note text);
+CREATE TABLE other.tenanted (id int PRIMARY KEY, email text, note text);
 CREATE SEQUENCE counter;
+-- A masked column that a sequence numbers, which stands at its latest value.
+CREATE TABLE numbered (id int PRIMARY KEY, salary int GENERATED ALWAYS AS IDENTITY, note text);
+CREATE FUNCTION number() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.numbered_salary_seq') $$;
+CREATE FUNCTION number_of(text) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval($1::regclass) $$;
 
 -- Code of the database's own.
 CREATE FUNCTION peek(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM public.users WHERE id = $1';
@@ -123,6 +133,12 @@ CREATE AGGREGATE mail_agg (int) (SFUNC = last_mail, STYPE = text);
 CREATE TABLE with_pair (id int, p pair);
 CREATE TABLE with_domain (id int, d positive, m mood, s span);
 CREATE FUNCTION users_of(int) RETURNS SETOF users LANGUAGE sql STABLE AS 'SELECT * FROM public.users WHERE tenant = $1';
+
+CREATE TABLE told (id int PRIMARY KEY, email text, note text);
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_notify('changes', NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON told FOR EACH ROW EXECUTE FUNCTION tell();
+CREATE FUNCTION overhear() RETURNS void LANGUAGE plpgsql AS 'BEGIN LISTEN changes; END';
 
 ALTER TABLE walled ENABLE ROW LEVEL SECURITY;
 ALTER TABLE walled FORCE ROW LEVEL SECURITY;

@@ -28,6 +28,9 @@ INSERT INTO robot SELECT i, i % 500, 'r', 'm' FROM generate_series(2001, 2100) i
 INSERT INTO measured SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1 + 0.2 * i ELSE 0.3 * i END, '2030-01-01', '\xff', 'n' FROM generate_series(1, 20) i;
 INSERT INTO checked SELECT id, salary, 1100, 1, 'n' FROM staff;
 INSERT INTO only_unique SELECT id, ssn || '@x.example', 'n' FROM staff;
+INSERT INTO strictly_unique VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' END, 'n');
+INSERT INTO unique_by_default VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' ELSE 'b' END, 'n');
+INSERT INTO unique_or_none VALUES (1, CASE '{seed}' WHEN 'left' THEN 'a' ELSE 'b' END, 'n');
 INSERT INTO partial_unique SELECT id, id, ssn, 'n' FROM staff;
 INSERT INTO copies SELECT id, email, 'n' FROM only_unique WHERE id <= 20;
 INSERT INTO plain SELECT i, i % 5, 'p' || i, i FROM generate_series(1, 100) i;
@@ -40,9 +43,14 @@ INSERT INTO partly SELECT i, substr('abcdef', 1 + i % 6, 1) || substr(md5('{seed
     FROM generate_series(1, 40) i;
 INSERT INTO changing_base SELECT i, 'text ' || i, substr(md5('{seed}' || i), 1, {length}) || '@x.example' FROM generate_series(1, 10) i;
 INSERT INTO dropped SELECT i, substr(md5('{seed}d' || i), 1, {length}), 'n' FROM generate_series(1, 10) i;
-INSERT INTO nested SELECT i, (i, 1, 500, 'ssn', 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
+INSERT INTO nested SELECT i, (i, 1, 100 + i + {length} + ascii('{seed}'), substr(md5('{seed}w' || i), 1, {length}), 'note', 5000)::staff, ARRAY['a', 'b'], '{"a": 1}', substr(md5('{seed}' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO other.users SELECT i, substr(md5('{seed}o' || i), 1, {length}), 'plain' FROM generate_series(1, 5) i;
+SELECT setval('numbered_salary_seq', 100 * ascii('{seed}'));
+INSERT INTO numbered (id, note) SELECT i, 'n' FROM generate_series(1, 5) i;
+INSERT INTO tenanted SELECT id, email, 'here' FROM users WHERE id < 5;
+INSERT INTO other.tenanted SELECT id, email, 'there' FROM users WHERE id < 3;
 INSERT INTO stamped SELECT i, 's', i FROM generate_series(1, 5) i;
+INSERT INTO told SELECT i, substr(md5('{seed}t' || i), 1, {length}), 'n' FROM generate_series(1, 5) i;
 INSERT INTO spied SELECT i, 's' FROM generate_series(1, 5) i;
 INSERT INTO with_pair VALUES (1, (1, 'x')), (2, (2, 'y'));
 INSERT INTO with_domain VALUES (1, 1, 'calm', '[1,3)'), (2, 2, 'cross', '[2,5)');

@@ -12,7 +12,7 @@ import pytest
 from penstock_operator.cluster import watch
 from penstock_operator.cluster.access import Access
 from penstock_operator.cluster.api import Api
-from penstock_operator.cluster.watch import Change, Json, Key, follow
+from penstock_operator.cluster.watch import Json, Key, ObjectChange, follow
 
 
 def thing(name: str, revision: int) -> Json:
@@ -55,7 +55,7 @@ class Notes:
     def replace(self, objects: dict[Key, Json], revision: int) -> None:
         self.told.append((sorted(name for _, name in objects), revision))
 
-    def change(self, change: Change) -> None:
+    def change(self, change: ObjectChange) -> None:
         self.told.append((change.key[1], change.object is not None, change.revision))
 
 

@@ -18,7 +18,7 @@ from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, chang
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
 from penstock_operator.control import app
 from penstock_operator.control.certificate import ServedCertificate
-from penstock_operator.control.measures import Measures
+from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies
 from penstock_operator.health import health
 from penstock_operator.inject.sidecar import Shape
@@ -52,8 +52,8 @@ class Running:
         self.reviewer = Reviewer()
         self.certificate = ServedCertificate()
         self.certificate.replace({("penstock-system", "tls"): secret(leaf())}, 1)
-        self.measures = Measures(policies, self.certificate)
-        self.control = app.Control(policies, tokens(self.reviewer, Clock()), shape, self.measures)
+        self.metrics = ControlMetrics(policies, self.certificate)
+        self.control = app.Control(policies, tokens(self.reviewer, Clock()), shape, self.metrics)
         self.port, self.health_port = free_port(), free_port()
         self.trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
         self.client = httpx2.AsyncClient(
@@ -64,7 +64,7 @@ class Running:
     def endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(app.secured(self.control), "127.0.0.1", self.port, self.certificate.context),
-            Endpoint(health(lambda: self.policies.lacking, self.measures.registry), "127.0.0.1", self.health_port),
+            Endpoint(health(lambda: self.policies.lacking, self.metrics.registry), "127.0.0.1", self.health_port),
         ]
 
 

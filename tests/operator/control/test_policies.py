@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.operator.doubles import SECRET, SHOP, WEB, change, synced
 
-from penstock_operator.cluster.watch import Change
+from penstock_operator.cluster.watch import ObjectChange
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.objects import DATABASES, POLICIES, generation_of, in_effect
 
@@ -29,7 +29,7 @@ def test_nothing_is_handed_out_before_all_is_known(shop: Any) -> None:
     policies.follower(MASK_KEY).replace({}, 102)
     assert policies.lacking == ["the mask key"]
     assert policies.topic("shop", "shop") is None
-    policies.follower(MASK_KEY).change(Change(("penstock-system", "k"), SECRET, 103))
+    policies.follower(MASK_KEY).change(ObjectChange(("penstock-system", "k"), SECRET, 103))
     assert policies.lacking == []
     assert policies.topic("shop", "shop") is not None
 

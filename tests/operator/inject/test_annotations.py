@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_operator.inject.annotations import Refusal, Resources, Wanted, read, refuse_slips, unknown, wants_sidecar
+from penstock_operator.inject.annotations import (
+    InjectionRequest,
+    Refusal,
+    Resources,
+    read,
+    refuse_slips,
+    unknown,
+    wants_sidecar,
+)
 
 P = "penstock.dev/"
 
@@ -19,13 +27,13 @@ def test_all_wishes_are_read() -> None:
             P + "resources": "cpu=50m, memory=96Mi,limits.cpu=1",
             "other.example/port": "1",
         }
-    ) == Wanted(
+    ) == InjectionRequest(
         "shop", 6432, 9999, "DATABASE_URL", Resources({"cpu": "50m", "memory": "96Mi"}, {"cpu": "1", "memory": "96Mi"})
     )
 
 
 def test_defaults_stand_for_what_is_not_said() -> None:
-    assert read({P + "database": "shop"}) == Wanted("shop", 5432, 9187, "", None)
+    assert read({P + "database": "shop"}) == InjectionRequest("shop", 5432, 9187, "", None)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ class House:
         writer.write(messages.startup({"user": "app", "database": "shop"}))
         await raw.until(b"R")
         writer.write(messages.message(b"p", token(groups=[group]).encode() + b"\x00"))
-        await raw.until(b"Z")
+        told = await raw.until(b"Z")
+        raw.pid = next(int.from_bytes(body[:4], "big") for kind, body in told if kind == b"K")
         return raw
 
     async def owner(self) -> Raw:
@@ -85,10 +86,10 @@ class House:
 async def make_house(start: Any, server: EmbeddedPostgres, dbname: str, directory: Path) -> House:
     """The gate before that database; `start` is the fixture of that name."""
     gate = await start(server, identity=issuers(directory), name="gate")
-    gate.proxy.gate._make = Governor
+    gate.proxy.rules_provider._make = Governor
     (gate.directory / "shop.yaml").write_text(RESOURCES.format(port=server.port, dbname=dbname))
     gate.proxy.source.poll()
-    await gate.proxy.gate.refresh_catalog()
+    await gate.proxy.rules_provider.refresh_catalog()
     return House(gate, server, [])
 
 

@@ -182,7 +182,7 @@ class Clerk:
                 return got
             case 3:
                 got = await done(session, query("EXECUTE kept"))
-                if b"made in SQL" in got:
+                if b"created in SQL" in got:
                     await done(session, query("DEALLOCATE kept"))
                     got += await done(session, query(f"PREPARE kept AS {asks}"))
                 return got
@@ -203,7 +203,7 @@ async def test_whoever_asks_meanwhile_never_sees_a_masked_value(house: House, na
     for statement in change.before:
         assert b"ERROR" not in await done(owner, query(statement))
     # The gate knows what they ask for as it is before the first change, whenever it reads the catalog next.
-    await house.gate.proxy.gate.refresh_catalog()
+    await house.gate.proxy.rules_provider.refresh_catalog()
     clerks = [Clerk(house, change.asks, way) for way in range(5)]
     at_work = [asyncio.create_task(clerk.work()) for clerk in clerks]
     try:
@@ -226,7 +226,7 @@ async def _change(house: House, change: Change, owner: Any, clerks: list[Clerk],
                 # Another may hold a lock, or be at it all the time: then it is tried again, as a whole.
                 got = await done(owner, data)
                 assert b"ERROR" not in got, got
-            assert await house.gate.proxy.gate.open()
+            assert await house.gate.proxy.rules_provider.open()
             await asyncio.sleep(0.03)
             for task in at_work:
                 assert not task.done() or task.result() is None

@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.freshness import RAW, SCHEMA, House, done, make_house
 from tests.sidecar.proxy.raw import Raw, bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.proxy import gate as gates
+from penstock_sidecar.proxy import rules_provider
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, parse, query
 
@@ -58,7 +59,7 @@ async def test_an_open_transaction_that_holds_a_lock_goes_on_while_a_change_wait
     await done(clerk, query("BEGIN"))
     await done(clerk, ASKS)
     change = asyncio.create_task(done(owner, MASK))
-    await asyncio.sleep(0.3)
+    await runs(house.server, owner.pid, "Lock")
     assert not change.done()
     assert b"plain" in await done(clerk, ASKS)
     await done(clerk, query("COMMIT"))
@@ -70,7 +71,7 @@ async def test_a_long_read_is_no_reason_to_wait(house: House) -> None:
     """Its results are held back until the catalog was read, and are the same."""
     owner, clerk = await house.owner(), await house.clerk()
     reading = asyncio.create_task(done(clerk, query("SELECT count(*) FROM plain, generate_series(1, 10000000)")))
-    await asyncio.sleep(0.2)
+    await runs(house.server, clerk.pid)
     assert b"ERROR" not in await done(owner, MASK)
     assert not reading.done()
     got = await reading
@@ -82,8 +83,10 @@ async def test_what_waits_for_the_change_itself_and_would_be_decided_otherwise_f
     await done(owner, query("BEGIN"))
     await done(owner, MASK)
     reading = asyncio.create_task(done(clerk, ASKS))
-    writing = asyncio.create_task(done(await house.clerk(), query("INSERT INTO plain SELECT 2, txt FROM v")))
-    await asyncio.sleep(0.2)
+    other = await house.clerk()
+    writing = asyncio.create_task(done(other, query("INSERT INTO plain SELECT 2, txt FROM v")))
+    for one in (clerk, other):
+        await runs(house.server, one.pid, "Lock")
     assert not reading.done()
     assert not writing.done()
     assert b"ERROR" not in await done(owner, query("COMMIT"))
@@ -97,7 +100,7 @@ async def test_what_waits_for_the_change_itself_and_would_be_decided_otherwise_f
 async def test_a_change_that_others_would_have_to_be_taken_back_for_is_refused(
     house: House, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "MOST_HOLD_SECONDS", 0.3)
+    monkeypatch.setattr(rules_provider, "MOST_HOLD_SECONDS", 0.3)
     owner, clerk = await house.owner(), await house.clerk()
     async with await psycopg.AsyncConnection.connect(house.server.url("waiting")) as other:
         await other.execute("UPDATE plain SET code = code")
@@ -106,7 +109,7 @@ async def test_a_change_that_others_would_have_to_be_taken_back_for_is_refused(
 
 async def _refused(house: House, owner: Raw, clerk: Raw, way: str) -> None:
     writing = asyncio.create_task(done(clerk, query("UPDATE plain SET code = 'x'")))
-    await asyncio.sleep(0.2)
+    await runs(house.server, clerk.pid, "Lock")
     change = "CREATE VIEW public.w AS SELECT email AS txt FROM people"
     if way == "COMMIT":
         await done(owner, query("BEGIN"))
@@ -126,13 +129,13 @@ async def _refused(house: House, owner: Raw, clerk: Raw, way: str) -> None:
 async def test_a_statement_waits_for_a_change_for_a_time_and_is_refused(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "MOST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(rules_provider, "MOST_WAIT_SECONDS", 0.3)
     owner, clerk = await house.owner(), await house.clerk()
     await done(clerk, parse("kept", "SELECT txt FROM v") + SYNC)
     # It commits whenever it likes.
     slow = "DO $$BEGIN PERFORM pg_sleep(2); EXECUTE 'CREATE TABLE t ()'; END$$"
     change = asyncio.create_task(done(owner, query(slow)))
-    await asyncio.sleep(0.2)
+    await runs(house.server, owner.pid, "PgSleep")
     for asks in (ASKS, run("SELECT txt FROM v"), bind("", "kept") + messages.execute("") + SYNC):
         got = await done(clerk, asks)
         assert b"C55P03" in got
@@ -160,10 +163,10 @@ async def test_a_query_amid_what_a_sync_is_to_end_is_no_transaction_block(house:
 async def test_a_session_that_ends_during_its_change_leaves_nobody_behind(house: House) -> None:
     owner, clerk = await house.owner(), await house.clerk()
     owner.writer.write(query("DO $$BEGIN PERFORM pg_sleep(1); EXECUTE 'CREATE TABLE gone ()'; END$$"))
-    await asyncio.sleep(0.3)
+    await runs(house.server, owner.pid, "PgSleep")
     owner.writer.transport.abort()
     assert b"plain" in await done(clerk, ASKS)
-    assert house.gate.proxy.gate.door.open
+    assert house.gate.proxy.rules_provider.door.open
 
 
 async def test_what_was_prepared_or_declared_is_decided_again(house: House) -> None:
@@ -211,7 +214,7 @@ async def test_a_prepare_that_failed_is_not_taken_for_the_one_that_succeeded(hou
 async def test_its_own_change_makes_a_bare_name_unknown_until_it_is_committed(house: House) -> None:
     behind(house, "CREATE TABLE early.named AS SELECT 'plain' AS txt")
     behind(house, "CREATE VIEW public.named AS SELECT email AS txt FROM people")
-    await house.gate.proxy.gate.refresh_catalog()
+    await house.gate.proxy.rules_provider.refresh_catalog()
     clerk = await house.clerk()
     await done(clerk, parse("kept", "SELECT txt FROM named") + SYNC)
     assert b"plain" in await done(clerk, query("SELECT txt FROM named"))
@@ -231,7 +234,7 @@ async def test_a_session_that_begins_after_a_while_does_not_decide_by_an_old_cat
 ) -> None:
     assert not house.gate.proxy.gateway.connections
     behind(house, "CREATE OR REPLACE VIEW public.v AS SELECT email AS txt FROM people")
-    monkeypatch.setattr(gates, "OLDEST_SECONDS", 0.0)
+    monkeypatch.setattr(rules_provider, "OLDEST_SECONDS", 0.0)
     clerk = await house.clerk()
     assert RAW not in await done(clerk, ASKS)
 
@@ -239,15 +242,15 @@ async def test_a_session_that_begins_after_a_while_does_not_decide_by_an_old_cat
 async def test_a_catalog_that_can_not_be_read_is_not_decided_by_for_long(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = house.gate.proxy.gate
+    gate = house.gate.proxy.rules_provider
     clerk = await house.clerk()
     assert b"plain" in await done(clerk, ASKS)
 
     async def read() -> bool:
-        raise gates.UpstreamError(gates.fatal("53300", "too many clients"))
+        raise rules_provider.UpstreamError(rules_provider.fatal("53300", "too many clients"))
 
-    monkeypatch.setattr(gates, "MOST_WAIT_SECONDS", 0.5)
-    monkeypatch.setattr(gates, "OLDEST_SECONDS", 0.0)
+    monkeypatch.setattr(rules_provider, "MOST_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(rules_provider, "OLDEST_SECONDS", 0.0)
     monkeypatch.setattr(gate._reader, "read", read)
     gate._expire()
     got = await done(clerk, ASKS)
@@ -261,7 +264,7 @@ async def test_a_catalog_that_can_not_be_read_is_not_decided_by_for_long(
 async def test_an_unknown_name_on_the_server_has_the_catalog_read_before_the_next_statement(house: House) -> None:
     clerk = await house.clerk()
     behind(house, "CREATE TABLE public.wide (a text, email text, b text)")
-    await house.gate.proxy.gate.refresh_catalog()
+    await house.gate.proxy.rules_provider.refresh_catalog()
     asks = query("SELECT * FROM wide")
     assert b"SELECT 0" in await done(clerk, asks)
     behind(house, "ALTER TABLE public.wide DROP COLUMN b")
@@ -272,8 +275,8 @@ async def test_an_unknown_name_on_the_server_has_the_catalog_read_before_the_nex
 async def test_statements_that_leave_the_catalog_alone_have_it_not_read(house: House) -> None:
     owner = await house.owner()
     behind(house, "CREATE FUNCTION public.adds(int) RETURNS int LANGUAGE sql AS 'SELECT $1 + 1'")
-    await house.gate.proxy.gate.refresh_catalog()
-    door = house.gate.proxy.gate.door
+    await house.gate.proxy.rules_provider.refresh_catalog()
+    door = house.gate.proxy.rules_provider.door
     for text in ("SELECT adds(1)", "INSERT INTO plain VALUES (5)", "BEGIN", "DELETE FROM plain WHERE id = 5", "COMMIT",
                  "TRUNCATE plain", "CREATE TEMP TABLE own (a int)", "VACUUM plain"):  # fmt: skip
         assert b"ERROR" not in await done(owner, query(text)), text
@@ -281,7 +284,7 @@ async def test_statements_that_leave_the_catalog_alone_have_it_not_read(house: H
     body = "BEGIN CREATE TABLE t (); RETURN 1; END"
     behind(house, f"CREATE FUNCTION public.makes() RETURNS int LANGUAGE plpgsql AS '{body}'")
     behind(house, "CREATE FUNCTION public.calls() RETURNS int LANGUAGE sql AS 'SELECT makes()'")
-    await house.gate.proxy.gate.refresh_catalog()
+    await house.gate.proxy.rules_provider.refresh_catalog()
     await done(owner, query("SELECT adds(1)"))
     assert door.changes == 0
     await done(owner, query("SELECT calls()"))

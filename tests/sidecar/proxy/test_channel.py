@@ -12,6 +12,7 @@ import asyncpg
 import psycopg
 import pytest
 import trustme
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.test_tokens import issuers, token
 
 from penstock_sidecar.wire import messages
@@ -70,7 +71,7 @@ async def test_asyncpg_verifies_the_gate(start: Start, shop: Any, files: dict[st
 
 async def test_plain_text_is_refused_where_tls_is_required(start: Start, shop: Any, files: dict[str, str]) -> None:
     gate = await start(shop, client_tls=tls(files))
-    with pytest.raises(psycopg.OperationalError, match="only encrypted connections are let through"):
+    with pytest.raises(psycopg.OperationalError, match="this gate requires an encrypted connection"):
         await connect(gate, sslmode="disable")
     # What libpq does by default is to encrypt where it is offered.
     async with await connect(gate) as client:
@@ -108,7 +109,7 @@ async def test_tokens_from_elsewhere_come_encrypted(
             await client.execute("SELECT 1")
     assert {event["identity"]["name"] for event in await gate.settled(2, "intent")} == {"person:ada"}
     # Not even asked for in clear.
-    with pytest.raises(psycopg.OperationalError, match="only encrypted connections are let through"):
+    with pytest.raises(psycopg.OperationalError, match="this gate requires an encrypted connection"):
         await connect(gate, sslmode="disable", password=token())
 
 
@@ -116,7 +117,7 @@ async def test_cancelling_over_tls(start: Start, shop: Any, files: dict[str, str
     gate = await start(shop, client_tls=tls(files))
     async with await connect(gate, sslmode="require") as client:
         sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
-        await asyncio.sleep(0.3)
+        await runs(shop, client.info.backend_pid, "PgSleep")
         await client.cancel_safe(timeout=5)
         with pytest.raises(psycopg.errors.QueryCanceled):
             await sleeping
@@ -146,8 +147,11 @@ async def test_a_client_that_does_not_read_does_not_grow_memory(start: Start, sh
         return client
 
     client = await asyncio.to_thread(begin)
-    await asyncio.sleep(1.0)
-    (connection,) = [one for one in gate.proxy.gateway.connections if one.client_full]
+    for _ in range(1000):
+        if full := [one for one in gate.proxy.gateway.connections if one.client_full]:
+            break
+        await asyncio.sleep(0.02)
+    (connection,) = full
     assert connection._transport.get_write_buffer_size() < 2_000_000
     client.close()
 
@@ -170,7 +174,7 @@ async def test_what_is_no_handshake_ends_in_one_line(
     gate = await start(shop, client_tls=tls(files))
     port = gate.proxy.port
     # Sent with the request: whoever was in between would have it read as the client's.
-    assert b"unencrypted data came" in await talk(port, SSL + STARTUP)
+    assert b"unencrypted data followed" in await talk(port, SSL + STARTUP)
     # Plain text where the handshake is due: no session comes of it.
     answer = await talk(port, SSL, STARTUP + messages.query("SELECT 1"))
     assert answer[:1] == b"S"

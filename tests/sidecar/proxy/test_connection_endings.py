@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.conftest import PASSWORD
 from tests.sidecar.proxy.raw import Pair, Raw, errors, kinds, rows
 
@@ -32,7 +33,7 @@ async def test_a_session_that_the_server_ends_hears_why(pair: Pair, state: str) 
             await raw.ask("BEGIN")
         if state == "in a statement":
             raw.writer.write(query("SELECT pg_sleep(30)"))
-            await asyncio.sleep(0.1)
+            await runs(pair.server, raw.pid, "PgSleep")
         pair.server.psql(f"SELECT pg_terminate_backend({raw.pid})")
         heard.append(await asyncio.wait_for(raw.rest(), 10))
     assert heard[0] == heard[1]
@@ -53,9 +54,12 @@ async def test_what_a_client_had_under_way_is_rolled_back_when_it_dies(pair: Pai
 async def test_a_client_that_dies_during_a_statement_leaves_no_backend(pair: Pair) -> None:
     dying, other = await pair.gated(), await pair.direct()
     dying.writer.write(query("SELECT count(*) FROM generate_series(1, 1000000000)"))
-    await asyncio.sleep(0.2)
+    await runs(pair.server, dying.pid)
     dying.writer.transport.abort()
-    await asyncio.sleep(0.2)
+    for _ in range(500):
+        if not pair.gate.proxy.gateway.connections:
+            break
+        await asyncio.sleep(0.01)
     assert not pair.gate.proxy.gateway.connections
     # As with the server itself, the statement notices at its end; what it holds is not the gate's.
     await other.ask(f"SELECT pg_terminate_backend({dying.pid})")

@@ -9,6 +9,7 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from tests.sidecar.proxy.activity import runs
 
 Start = Any
 
@@ -189,7 +190,7 @@ async def test_cancel_reaches_the_statement(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:
         sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
-        await asyncio.sleep(0.3)
+        await runs(shop, client.info.backend_pid, "PgSleep")
         await client.cancel_safe(timeout=5)
         with pytest.raises(psycopg.errors.QueryCanceled):
             await sleeping
@@ -211,7 +212,7 @@ async def test_harmless_startup_parameters_reach_the_server(start: Start, shop: 
     [
         ({"options": "-c role=postgres"}, "role is not allowed"),
         ({"options": "-c log_statement=all"}, "log_statement is not allowed"),
-        ({"dbname": "other"}, 'leads to database "shop"'),
+        ({"dbname": "other"}, 'serves database "shop"'),
         ({"client_encoding": "LATIN1"}, "client_encoding LATIN1 is not allowed"),
         ({"replication": "database"}, "replication"),
     ],

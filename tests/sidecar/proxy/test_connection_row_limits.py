@@ -11,6 +11,7 @@ import asyncpg
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import Pair, Step, bind, describe, errors, kinds, rows, run, states
 
@@ -167,7 +168,7 @@ async def test_a_client_that_goes_while_its_rows_are_counted_is_noticed(pair: Pa
     gate = pair.gate
     gated = await pair.gated()
     gated.writer.write(query("SELECT pg_sleep(60)"))
-    await asyncio.sleep(0.2)
+    await runs(pair.server, gated.pid, "PgSleep")
     gated.writer.transport.abort()
     for _ in range(100):
         if not gate.proxy.gateway.connections:
@@ -179,7 +180,7 @@ async def test_a_client_that_goes_while_its_rows_are_counted_is_noticed(pair: Pa
 async def test_cancelling_reaches_what_is_counted(pair: Pair) -> None:
     async with await pair.gate.psycopg() as client:
         sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(60)"))
-        await asyncio.sleep(0.3)
+        await runs(pair.server, client.info.backend_pid, "PgSleep")
         await client.cancel_safe(timeout=5)
         with pytest.raises(psycopg.errors.QueryCanceled):
             await sleeping

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.conftest import Running, Start
 
 
@@ -77,7 +78,7 @@ async def test_a_shorter_limit_reaches_sessions_that_run(start: Start, shop: Any
     await busy.execute("BEGIN")
     began = time.monotonic()
     sleeping = asyncio.create_task(busy.execute("SELECT pg_sleep(30) AS outlasting"))
-    await asyncio.sleep(0.2)
+    await runs(shop, busy.info.backend_pid, "PgSleep")
     limit(gate, "500ms")
     for one in (idle, short):
         with pytest.raises(psycopg.OperationalError, match="shortened statementTimeout"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 
 from penstock_sidecar.proxy import gateway
 from penstock_sidecar.wire import messages
@@ -68,8 +69,8 @@ async def test_cancelling_nothing_is_answered_by_nothing(start: Start, shop: Any
 async def test_a_cancel_key_that_is_wrong_cancels_nothing(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:
-        sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(0.5)"))
-        await asyncio.sleep(0.1)
+        sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(2)"))
+        await runs(shop, client.info.backend_pid, "PgSleep")
         assert await say(gate.proxy.port, messages.cancel_request(client.info.backend_pid, b"none")) == b""
         await sleeping
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.raw import Pair, errors
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -106,7 +107,7 @@ async def test_libpq_speaks_either_version(pair: Pair, version: str) -> None:
     url = f"{pair.gate.url}&min_protocol_version={version}&max_protocol_version={version}"
     async with await psycopg.AsyncConnection.connect(url) as client:
         sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
-        await asyncio.sleep(0.2)
+        await runs(pair.server, client.info.backend_pid, "PgSleep")
         # The keys of 3.2 are longer.
         await client.cancel_safe(timeout=5)
         with pytest.raises(psycopg.errors.QueryCanceled):
@@ -170,8 +171,8 @@ async def test_the_key_to_cancel_is_the_gates_own(pair: Pair) -> None:
     assert len(raw.key) == 4
     assert len((await pair.gated(messages.PROTOCOL_3_2)).key) == 32
     # The gate's key means nothing to the server, the server's nothing to the gate.
-    raw.writer.write(query("SELECT pg_sleep(0.5)"))
-    await asyncio.sleep(0.1)
+    raw.writer.write(query("SELECT pg_sleep(2)"))
+    await runs(pair.server, raw.pid, "PgSleep")
     for port, key in ((pair.server.port, raw.key), (pair.gate.proxy.port, server.key)):
         await cancel(port, raw.pid, key)
     assert errors(await raw.until(b"Z")) == []
@@ -189,7 +190,7 @@ async def test_cancelling_ends_the_statement_and_nothing_else(pair: Pair) -> Non
     for raw, port in ((await pair.gated(), pair.gate.proxy.port), (await pair.direct(), pair.server.port)):
         await raw.ask("BEGIN")
         raw.writer.write(query("SELECT pg_sleep(30)"))
-        await asyncio.sleep(0.2)
+        await runs(pair.server, raw.pid, "PgSleep")
         await cancel(port, raw.pid, raw.key)
         assert errors(await raw.until(b"Z")) == ["57014"]
         await raw.ask("ROLLBACK")

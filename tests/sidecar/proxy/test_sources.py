@@ -16,7 +16,7 @@ from tests.sidecar.proxy.conftest import write_resources
 
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.proxy import sources
-from penstock_sidecar.proxy.sources import ControlSource, FileSource, Wanted
+from penstock_sidecar.proxy.sources import BundleKey, ControlSource, FileSource
 
 LOST = """
 apiVersion: penstock.dev/v1alpha1
@@ -27,7 +27,7 @@ spec:
   subjects: [{serviceAccount: {name: web}}]
   masks: [{tags: [pii.emial], with: {redact: {}}}]
 """
-WANTED = Wanted("shop", "shop", bytes(32))
+WANTED = BundleKey("shop", "shop", bytes(32))
 
 
 def bundle(generation: int, host: str = "h", policies: tuple[str, ...] = ()) -> Bundle:
@@ -138,7 +138,7 @@ class Control:
 
 @pytest.fixture
 async def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Control]:
-    monkeypatch.setattr(sources, "_LONGEST_DELAY", 0.2)
+    monkeypatch.setattr(sources, "_FIRST_DELAY", 0.02)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.activity import runs
 
 from penstock_core.audit.event import Event
 from penstock_sidecar.shipping.spool import SpoolFull
@@ -84,6 +85,9 @@ def between(gate: Any) -> SlowSpool:
     return slow
 
 
+RAN = "SELECT query FROM pg_stat_activity WHERE query LIKE 'SELECT 42%' AND state = 'idle'"
+
+
 async def test_a_read_runs_at_once_but_its_rows_wait_for_the_intent(start: Start, shop: Any) -> None:
     gate = await start(shop)
     async with await gate.psycopg() as client:
@@ -91,9 +95,10 @@ async def test_a_read_runs_at_once_but_its_rows_wait_for_the_intent(start: Start
         slow = between(gate)
         slow.open.clear()
         reading = asyncio.create_task(client.execute("SELECT 42, pg_notify('ran', '')"))
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(20):
+            while not await asyncio.to_thread(shop.psql, RAN):
+                assert not reading.done()
         assert not reading.done()
-        assert shop.psql("SELECT query FROM pg_stat_activity WHERE query LIKE 'SELECT 42%' AND state = 'idle'")
         slow.open.set()
         cursor = await asyncio.wait_for(reading, 5)
         assert (await cursor.fetchone())[0] == 42
@@ -186,7 +191,7 @@ async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: 
     cursor = await client.execute("SELECT pg_backend_pid()")
     (pid,) = await cursor.fetchone()
     sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(30)"))
-    await asyncio.sleep(0.2)
+    await runs(shop, pid, "PgSleep")
     shop.psql(f"SELECT pg_terminate_backend({pid})")
     with pytest.raises(psycopg.errors.AdminShutdown):
         await sleeping

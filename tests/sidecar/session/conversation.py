@@ -9,8 +9,9 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Identity, Workload
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Command, Particulars, Rules, Terms
+from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules
 from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import Greeting
@@ -73,13 +74,20 @@ class Book:
     entries: dict[str, Decision] = field(default_factory=dict)
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
-        self.path, self.temporary, self.types = search_path, temporary, types
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
+        self.path, self.temporary, self.types, self.made = search_path, temporary, types, made
         return self.entries.get(text) or allow(text)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         return table == "open"
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        return "other" not in other.text
+
+    def hears(self, channel: str) -> bool:
+        return not channel.startswith("governed")
 
 
 @dataclass
@@ -91,8 +99,9 @@ class Conversation:
     """One session, and what it said last."""
 
     def __init__(
-        self, entries: dict[str, Decision] | None = None, *, on_failure: Any = "continue", terms: Terms | None = None,
-        open_: bool = True, observing: bool = False, masked: bool = False, door: Door | None = None,
+        self, entries: dict[str, Decision] | None = None, *, on_failure: Any = "continue",
+        config: ProxyConfig | None = None, open_: bool = True, observing: bool = False, masked: bool = False,
+        door: Door | None = None,
     ) -> None:  # fmt: skip
         self.book = Book(entries or {})
         self.trail = Trail()
@@ -104,9 +113,9 @@ class Conversation:
         self.tickets: list[int] = []
         self.to_server = self.to_client = b""
         self.rest: list[Command] = []
-        particulars = Particulars("s-1", "10.1.2.3:4", bytes(range(32)), NONCE)
-        self.terms = terms or Terms("shop", "shop", workload=WEB)
-        self.session = Session(self.terms, particulars, self.trail, lambda: self.now, door)
+        info = SessionInfo("s-1", "10.1.2.3:4", bytes(range(32)), NONCE)
+        self.config = config or ProxyConfig("shop", "shop", workload=WEB)
+        self.session = Session(self.config, info, self.trail, lambda: self.now, door)
         if open_:
             self.client(messages.startup({"user": "app", "database": "shop"}))
             (connect,) = self.rest
@@ -115,10 +124,16 @@ class Conversation:
             assert self.to_client.endswith(READY)
             self.events.clear()
 
-    def rules(self, policy: object = "one", statement_timeout: int | None = None) -> Rules:
-        return Rules(
+    def rules(self, policy: object = "one", statement_timeout: int | None = None) -> SessionRules:
+        return SessionRules(
             self.book, self.on_failure, ("public",), b"key", policy, self.observing, statement_timeout, self.masked
         )
+
+    @property
+    def flow(self) -> Flow:
+        """What a session that runs keeps."""
+        assert self.session._running is not None
+        return self.session._running.flow
 
     def did(self, answer: list[Command]) -> Conversation:
         self.to_server = self.to_client = b""

@@ -8,11 +8,15 @@ from typing import Any
 from tests.sidecar.session.conversation import (
     BOUND,
     CLOSED,
+    COPY_DONE,
+    COPY_IN,
     PARSED,
     READY,
     Conversation,
     allow,
     complete,
+    copy_data,
+    error,
 )
 
 from penstock_core.sql.decision import Decision
@@ -30,8 +34,9 @@ VIEW = does("CREATE VIEW v AS SELECT 1", "create", changes_catalog=True)
 DROP = does("DROP TABLE t", "drop", changes_catalog=True, drops_tables=frozenset({"t"}))
 CALLED = does("SELECT f()", "select", changes_catalog=True)
 INSERT = does("INSERT INTO t VALUES ($1)", "insert")
+COPY = does("COPY t FROM STDIN", "copy", changes_catalog=True, commits_itself=True)
 BOTH = replace(VIEW, text=f"{VIEW.text}; COMMIT", verbs=("create", "commit"))
-KNOWN = {one.text: one for one in (VIEW, DROP, CALLED, INSERT, BOTH)}
+KNOWN = {one.text: one for one in (VIEW, DROP, CALLED, INSERT, COPY, BOTH)}
 IN_PORTAL = bind("", "") + describe_portal("") + execute("") + FLUSH
 END = SYNC + message(b"C", b"S\0") + message(b"C", b"P\0") + FLUSH
 
@@ -54,7 +59,7 @@ def test_a_change_commits_when_it_has_done_its_work_and_nobody_who_writes_is_ins
     clerk.client(query(INSERT.text))
     owner.client(query(VIEW.text)).reaches_server(parse("", VIEW.text) + IN_PORTAL)
     owner.server(PARSED, BOUND, message(b"n", b""), complete("CREATE VIEW"))
-    assert owner.rest == [commands.CloseDoor(alone=False)]
+    assert owner.rest == [commands.CloseDoor(alone=False, who=owner.flow)]
     assert owner.session.state is State.CHANGING
     clerk.server(complete("INSERT 0 1"), READY)
     door.force(owner.session.door_key)
@@ -131,11 +136,45 @@ def test_a_function_that_is_called_by_the_fast_path_runs_in_no_portal() -> None:
     owner.reaches_server(call)
 
 
+def test_copy_data_comes_though_the_copy_may_change_the_catalog_and_a_sync_stands_before_it() -> None:
+    # As libpq does: Sync right behind Execute, and another after the data.
+    for blindly in (False, True):
+        _, owner, _ = pair()
+        begin, data = (parse("", COPY.text), bind("", ""), execute(""), SYNC), (copy_data(b"1\n"), COPY_DONE, SYNC)
+        owner.client(*begin, *data) if blindly else owner.client(*begin)
+        # Alone: what comes before it is answered first.
+        owner.server(PARSED, BOUND).server(COPY_IN)
+        if blindly:
+            owner.reaches_server(SYNC, *data[:2], FLUSH)
+        else:
+            owner.reaches_server(SYNC).client(*data).reaches_server(*data[:2], FLUSH)
+        owner.server(complete("COPY 1")).reaches_server(SYNC)
+        owner.server(READY)
+        assert owner.session.state is State.RUNNING
+        assert not owner.flow.queue
+        assert outcomes(owner) == ["ok"]
+
+
+def test_the_early_sync_of_such_a_copy_ends_it_where_it_failed_before_its_data() -> None:
+    _, owner, _ = pair()
+    owner.client(parse("", COPY.text), bind("", ""), execute(""), SYNC)
+    owner.server(PARSED, BOUND).server(COPY_IN, error("P0001"), READY)
+    owner.client(copy_data(b"1\n"), COPY_DONE, SYNC).server(READY)
+    assert owner.session.state is State.RUNNING
+    assert outcomes(owner) == ["error"]
+
+
+def test_a_statement_that_waits_behind_copy_data_ends_the_session() -> None:
+    _, owner, _ = pair()
+    owner.client(parse("", COPY.text), bind("", ""), execute(""), execute(""))
+    owner.server(PARSED, BOUND).server(COPY_IN).client_reads_error("08P01", "where COPY data is due")
+
+
 def test_planning_may_change_the_catalog_and_the_sync_commits_that() -> None:
     door, owner, clerk = pair()
     clerk.client(query(INSERT.text))
     owner.client(parse("", CALLED.text), bind("", ""), SYNC).server(PARSED, BOUND)
-    assert owner.rest == [commands.CloseDoor(alone=False)]
+    assert owner.rest == [commands.CloseDoor(alone=False, who=owner.flow)]
     clerk.server(complete("INSERT 0 1"), READY)
     door.force(owner.session.door_key)
     owner.did(owner.session.door_closed(alone=True)).reaches_server(SYNC)

@@ -118,7 +118,7 @@ def test_a_failed_parse_leaves_the_older_statement() -> None:
     talk.client(parse("s", "SELECT 1"), sync()).server(PARSED, READY)
     talk.client(parse("s", "SELECT 2"), sync()).server(error("42P05"), READY)
     talk.client(run("s"), sync()).reaches_server(run("s"), sync())
-    assert talk.session._flow.statements["s"].text == "SELECT 1"
+    assert talk.flow.statements["s"].text == "SELECT 1"
 
 
 def test_a_close_that_is_skipped_closes_nothing() -> None:
@@ -183,6 +183,13 @@ def test_a_portal_that_is_decided_alike_goes_on() -> None:
     talk.client(execute("p", 1), sync()).reaches_server(execute("p", 1), sync())
 
 
+def test_what_a_portal_returns_in_portions_is_on_record_portion_by_portion() -> None:
+    talk = Conversation()
+    talk.client(parse("s", "SELECT 1"), bind("p", "s"), execute("p", 2), execute("p", 3), execute("p", 0), sync())
+    talk.server(PARSED, BOUND, ROW, ROW, SUSPENDED, ROW, ROW, ROW, SUSPENDED, ROW, complete("SELECT 1"), READY)
+    assert [event["rows"] for event in talk.events if event["kind"] == "outcome"] == [2, 3, 1]
+
+
 def test_one_unknown_name_behind_the_other_has_the_catalog_read_each_time() -> None:
     talk = Conversation({text: deny("unknown", unknown_names=True) for text in ("SELECT a", "SELECT b")})
     talk.client(query("SELECT a"), query("SELECT b"), query("SELECT 1"))
@@ -206,7 +213,7 @@ def test_a_named_statement_outlives_those_that_were_to_take_its_name() -> None:
     talk.client(parse("s", "SELECT 5"), sync()).server(PARSED, READY)
     talk.client(parse("s", "SELECT 6"), sync(), parse("s", "SELECT 7"), sync())
     talk.server(error("42P05"), READY).server(error("42P05"), READY)
-    assert talk.session._flow.statements["s"].text == "SELECT 5"
+    assert talk.flow.statements["s"].text == "SELECT 5"
 
 
 def test_unknown_names_are_decided_again_after_the_catalog_was_read() -> None:
@@ -237,7 +244,7 @@ def test_copy_in_by_a_query() -> None:
     talk.client(copy_data(b"1\n"), copy_data(b"2\n")).reaches_server(copy_data(b"1\n"), copy_data(b"2\n"))
     talk.client(COPY_DONE).server(complete("COPY 2"), READY)
     assert talk.events[-1]["rows"] == 2
-    assert not talk.session._flow.queue
+    assert not talk.flow.queue
 
 
 def test_copy_in_by_the_extended_protocol_with_a_sync_that_the_server_ignores() -> None:
@@ -247,7 +254,7 @@ def test_copy_in_by_the_extended_protocol_with_a_sync_that_the_server_ignores() 
     talk.server(PARSED, BOUND, NO_DATA, COPY_IN)
     talk.client(copy_data(b"1\n"), COPY_DONE, sync())
     talk.server(complete("COPY 1"), READY)
-    assert not talk.session._flow.queue
+    assert not talk.flow.queue
     talk.client(query("SELECT 1")).server(complete("SELECT 1"), READY)
     assert talk.kinds()[-2:] == ["intent allow", "outcome ok"]
 
@@ -258,7 +265,7 @@ def test_copy_in_sent_blindly_before_the_server_asked_for_it() -> None:
         parse("", "COPY t FROM STDIN"), run(), sync(), copy_data(b"1\n"), COPY_DONE, sync(), query("SELECT 1")
     )  # fmt: skip
     talk.server(PARSED, BOUND, COPY_IN, complete("COPY 1"), READY, complete("SELECT 1"), READY)
-    assert not talk.session._flow.queue
+    assert not talk.flow.queue
     assert talk.kinds() == ["intent allow", "intent allow", "outcome ok", "outcome ok"]
 
 
@@ -276,7 +283,7 @@ def test_a_sync_in_the_middle_of_a_querys_copy_is_not_answered() -> None:
     talk = Conversation()
     talk.client(query("COPY t FROM STDIN"), sync()).server(COPY_IN)
     talk.client(sync(), copy_data(b"1\n"), COPY_DONE).server(complete("COPY 1"), READY)
-    assert not talk.session._flow.queue
+    assert not talk.flow.queue
 
 
 def test_copy_in_that_fails_while_the_client_still_sends() -> None:
@@ -284,7 +291,7 @@ def test_copy_in_that_fails_while_the_client_still_sends() -> None:
     talk.client(parse("", "COPY t FROM STDIN"), run(), sync()).server(PARSED, BOUND, COPY_IN)
     talk.client(copy_data(b"x\n")).server(error("22P02"))
     talk.client(copy_data(b"y\n"), COPY_DONE, sync()).server(READY)
-    assert not talk.session._flow.queue
+    assert not talk.flow.queue
     talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
     talk.server(complete("SELECT 1"), READY).reaches_client(complete("SELECT 1"), READY)
 
@@ -298,7 +305,7 @@ def test_a_trigger_that_fails_before_the_data_is_read_honours_the_early_sync() -
 
 
 def test_a_statement_too_long_to_decide_about_is_denied_and_dropped() -> None:
-    talk = Conversation(terms=commands.Terms("shop", "shop", statement_limit=1000))
+    talk = Conversation(config=commands.ProxyConfig("shop", "shop", statement_limit=1000))
     long = query("SELECT '" + "x" * 5000 + "'")
     talk.client(long[:2000]).reaches_server(FAILING_QUERY)
     talk.client(long[2000:], query("SELECT 1")).reaches_server(query("SELECT 1"))

@@ -28,7 +28,7 @@ from penstock_sidecar.wire.messages import FLUSH, message, parse, query
 # Of a function that nobody can call so.
 CALL = message(b"F", b"\x00\x00\x00\x2a" + b"\x00" * 6)
 CALLED = message(b"V", b"\x00\x00\x00\x04\x00\x00\x40\x01")
-SHORT = commands.Terms("shop", "shop", statement_limit=1000)
+SHORT = commands.ProxyConfig("shop", "shop", statement_limit=1000)
 
 
 def test_a_fast_path_call_passes() -> None:
@@ -74,7 +74,7 @@ def test_text_that_is_not_utf8_passes() -> None:
 
 
 def test_a_statement_too_long_to_decide_about_streams() -> None:
-    talk = Conversation(terms=SHORT, observing=True)
+    talk = Conversation(config=SHORT, observing=True)
     long = query("SELECT '" + "x" * 5000 + "'")
     talk.client(long[:2000]).reaches_server(long[:2000])
     talk.client(long[2000:4000]).reaches_server(long[2000:4000])
@@ -86,7 +86,7 @@ def test_a_statement_too_long_to_decide_about_streams() -> None:
 
 def test_a_long_statement_in_one_piece_leaves_the_next_large_message_whole() -> None:
     for observing in (True, False):
-        talk = Conversation(terms=SHORT, observing=observing)
+        talk = Conversation(config=SHORT, observing=observing)
         long = query("SELECT '" + "x" * 5000 + "'")
         talk.client(long).reaches_server(long if observing else FAILING_QUERY)
         talk.server(complete("SELECT 1") if observing else error("42703"), READY)
@@ -98,7 +98,7 @@ def test_a_long_statement_in_one_piece_leaves_the_next_large_message_whole() -> 
 
 def test_a_long_statement_that_can_not_be_recorded_is_dropped() -> None:
     first = query("SELECT '" + "y" * 5000 + "'")
-    talk = Conversation(terms=SHORT, observing=True, on_failure="block")
+    talk = Conversation(config=SHORT, observing=True, on_failure="block")
     talk.trail.refusal = "full"
     talk.client(first[:2000]).reaches_server()
     talk.client(first[2000:], query("SELECT 1")).reaches_server()
@@ -112,7 +112,7 @@ def test_once_it_is_enforced_a_session_that_ran_what_is_refused_ends() -> None:
     talk.new_rules({}, "still observed")
     assert talk.session.state is State.RUNNING
     talk.observing = False
-    talk.new_rules({"SELECT 1": deny()}).client_reads_error("57P01", "enforced from now on")
+    talk.new_rules({"SELECT 1": deny()}).client_reads_error("57P01", "enforced now")
     assert talk.session.state is State.CLOSED
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.sidecar.session.conversation import WEB, Conversation
 
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 
@@ -19,7 +19,7 @@ HELLO = b"\x16\x03\x01\x02\x00 a client hello"
 
 
 def arriving(tls: Any) -> Conversation:
-    return Conversation(open_=False, terms=Terms("shop", "shop", tls=tls, workload=WEB))
+    return Conversation(open_=False, config=ProxyConfig("shop", "shop", tls=tls, workload=WEB))
 
 
 def test_tls_is_offered_where_it_is_configured() -> None:
@@ -47,7 +47,7 @@ def test_gssapi_is_never_spoken_and_tls_may_follow() -> None:
 @pytest.mark.parametrize("request_", [SSL, GSSENC], ids=["ssl", "gssapi"])
 def test_nothing_may_come_between_the_request_and_the_handshake(tls: Any, request_: bytes) -> None:
     one = arriving(tls).client(request_, STARTUP)
-    one.client_reads_error("08P01", "unencrypted data came after a request for encryption")
+    one.client_reads_error("08P01", "unencrypted data followed a request for encryption")
     assert one.session.state is State.CLOSED
     assert not any(isinstance(command, commands.Connect | commands.StartTls) for command in one.rest)
 
@@ -58,7 +58,7 @@ def test_a_request_may_come_in_pieces() -> None:
 
 
 def test_plain_text_is_refused_where_tls_is_required() -> None:
-    arriving("required").client(STARTUP).client_reads_error("28000", "only encrypted connections")
+    arriving("required").client(STARTUP).client_reads_error("28000", "requires an encrypted connection")
     one = arriving("optional").client(STARTUP)
     assert isinstance(one.rest[0], commands.Connect)
 

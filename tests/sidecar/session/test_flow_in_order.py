@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.sidecar.session.conversation import (
     BOUND,
@@ -12,6 +14,7 @@ from tests.sidecar.session.conversation import (
     READY,
     READY_FAILED,
     READY_IN,
+    Book,
     Conversation,
     allow,
     complete,
@@ -21,7 +24,9 @@ from tests.sidecar.session.conversation import (
     sync,
 )
 
+from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
+from penstock_sidecar.session.refusals import FAILING_QUERY
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import FLUSH, bind, close_statement, message, parse, query
 
@@ -81,7 +86,7 @@ def test_of_several_statements_those_that_were_done_count() -> None:
     one.client(parse("s1", "SELECT 1"), parse("s2", "SELECT 2"), sync()).server(PARSED, PARSED, READY)
     one.client(query(both.text)).server(complete("DEALLOCATE"), error("26000"), READY)
     one.client(bind("", "s2")).reaches_server(bind("", "s2"))
-    assert "s1" not in one.session._flow.statements
+    assert "s1" not in one.flow.statements
 
 
 def test_what_is_skipped_waits_for_nothing() -> None:
@@ -129,7 +134,7 @@ def settled(one: Conversation, text: str, tag: str, after: bytes = READY) -> Non
 
 
 def now(one: Conversation) -> frozenset[str]:
-    one.client(query("SELECT 1")).server(complete("SELECT 1"), READY_IN if one.session._flow.in_block else READY)
+    one.client(query("SELECT 1")).server(complete("SELECT 1"), READY_IN if one.flow.in_block else READY)
     return one.book.temporary
 
 
@@ -155,11 +160,65 @@ def test_a_rollback_brings_back_what_its_transaction_dropped() -> None:
         assert now(one) == frozenset()
 
 
+MADE = allow("CREATE TABLE n (a int)", makes=frozenset({("", "n"), ("app", "m")}), writes=True)
+UNMADE = allow("DROP TABLE n", unmakes=frozenset({("", "n")}), writes=True)
+NEITHER: frozenset[tuple[str, str]] = frozenset()
+
+
+def making() -> Conversation:
+    """A session whose open transaction made something."""
+    one = Conversation(KNOWN | {one.text: one for one in (MADE, UNMADE)})
+    settled(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(query(MADE.text), query("SELECT 1")).reaches_server(query(MADE.text))
+    one.server(complete("CREATE TABLE"), READY_IN).reaches_server(query("SELECT 1"))
+    assert one.book.made == MADE.makes
+    one.server(complete("SELECT 1"), READY_IN)
+    return one
+
+
+def made(one: Conversation) -> frozenset[tuple[str, str]]:
+    now(one)
+    return one.book.made
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_what_a_transaction_made_is_its_own_until_it_ends(end: str) -> None:
+    one = making()
+    before = one.flow.epoch
+    settled(one, end, end)
+    assert made(one) == NEITHER
+    assert one.flow.epoch > before, "what was decided by it is decided again"
+
+
+def test_what_a_transaction_made_is_forgotten_where_it_may_be_gone() -> None:
+    one = making()
+    settled(one, UNMADE.text, "DROP TABLE", READY_IN)
+    assert made(one) == {("app", "m")}
+    one = making()
+    settled(one, "ROLLBACK TO s", "ROLLBACK", READY_IN)
+    assert made(one) == NEITHER
+
+
+def test_what_was_not_made_is_not_there() -> None:
+    one = Conversation({MADE.text: MADE})
+    settled(one, "BEGIN", "BEGIN", READY_IN)
+    one.client(query(MADE.text)).server(error("42P07"), READY_FAILED)
+    assert made(one) == NEITHER
+
+
+def test_under_another_path_only_names_with_schemas_mean_what_was_made() -> None:
+    one = making()
+    one.client(query(PATH.text), query("SELECT 1"))
+    assert one.book.made == {("app", "m")}
+    one.server(complete("SET"), path_is("b"), READY_IN, complete("SELECT 1"), READY_IN)
+    assert made(one) == {("app", "m")}
+
+
 def test_a_discard_that_fails_drops_nothing() -> None:
     one = talk()
     settled(one, TEMPORARY.text, "CREATE TABLE")
     one.client(query(DISCARD.text)).server(error("25001"), READY_FAILED)
-    assert one.session._flow.temporary.names == {"t"}
+    assert one.flow.temporary.names == {"t"}
 
 
 def test_a_path_is_known_again_only_when_nothing_in_flight_may_change_it() -> None:
@@ -210,7 +269,8 @@ def test_a_reset_that_fails_later_in_its_pipeline_is_none() -> None:
 
 
 def test_what_is_prepared_in_sql_to_change_the_path_changes_it_when_it_runs() -> None:
-    sets = allow("PREPARE p AS SELECT set_config('search_path', 'b', false)", prepares=("p",), changes_search_path=True)
+    text = "PREPARE p AS SELECT set_config('search_path', 'b', false)"
+    sets = allow(text, prepares=("p",), made_from=text, changes_search_path=True)
     runs = allow("EXECUTE p", executes=("p",))
     one = Conversation({sets.text: sets, runs.text: runs, RESET.text: RESET})
     one.client(query(sets.text)).server(complete("PREPARE"), READY)
@@ -222,19 +282,89 @@ def test_what_is_prepared_in_sql_to_change_the_path_changes_it_when_it_runs() ->
     assert one.book.path is None
 
 
+class ByPath(Book):
+    """One by which a bare name means what the search_path makes of it."""
+
+    def decide(
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
+        decision = super().decide(text, search_path, temporary, types, made)
+        if "FROM t" not in text:
+            return decision
+        place = search_path[0] if search_path else "nowhere"
+        return replace(decision, action=Action.REWRITE, text=text.replace("FROM t", f"FROM {place}.t"))
+
+
+def by_path() -> Conversation:
+    prepare = "PREPARE p AS SELECT 1 FROM t"
+    declare = "DECLARE c CURSOR WITH HOLD FOR SELECT 1 FROM t"
+    one = talk()
+    one.book = ByPath(KNOWN | {
+        prepare: allow(prepare, prepares=("p",), made_from=prepare),
+        declare: allow(declare, declares=(("c", True),), made_from=declare),
+        "EXECUTE p": allow("EXECUTE p", executes=("p",)), "FETCH c": allow("FETCH c", fetches=("c",)),
+    })  # fmt: skip
+    one.did(one.session.rules_replaced(one.rules("by path")))
+    return one
+
+
+def moved(one: Conversation, value: str) -> None:
+    one.client(query(PATH.text)).server(complete("SET"), path_is(value), READY)
+
+
+def test_what_was_parsed_under_another_path_is_parsed_again_before_it_is_bound() -> None:
+    one = by_path()
+    one.client(parse("s", "SELECT 1 FROM t"), sync()).reaches_server(parse("s", "SELECT 1 FROM public.t"), sync())
+    one.server(PARSED, READY)
+    moved(one, "b")
+    again = close_statement("s") + parse("s", "SELECT 1 FROM b.t")
+    one.client(bind("", "s"), sync()).reaches_server(again, bind("", "s"), sync())
+    one.server(CLOSED, PARSED, BOUND, READY).reaches_client(BOUND, READY)
+    one.client(bind("", "s"), sync()).reaches_server(bind("", "s"), sync())
+    one.server(BOUND, READY)
+    moved(one, "public")
+    one.client(bind("", "s"))
+    assert b"public.t" in one.to_server
+
+
+def test_what_would_have_other_columns_has_to_be_prepared_again() -> None:
+    one = by_path()
+    one.client(parse("s", "SELECT * FROM t"), sync()).server(PARSED, READY)
+    moved(one, "other")
+    one.client(bind("", "s"), sync()).server(error("26000"), READY).client_reads_error("0A000", "other columns", READY)
+    moved(one, "public")
+    one.client(bind("", "s"), sync()).reaches_server(bind("", "s"), sync())
+
+
+def test_what_sql_prepared_under_another_path_is_refused_and_a_cursor_is_not() -> None:
+    one = by_path()
+    settled(one, "PREPARE p AS SELECT 1 FROM t", "PREPARE")
+    settled(one, "DECLARE c CURSOR WITH HOLD FOR SELECT 1 FROM t", "DECLARE CURSOR")
+    one.client(query("EXECUTE p")).reaches_server(query("EXECUTE p"))
+    one.server(complete("SELECT 1"), READY)
+    moved(one, "b")
+    one.client(query("EXECUTE p")).reaches_server(FAILING_QUERY)
+    one.server(error("42703"), READY).client_reads_error("42501", "search_path changed", READY)
+    one.client(query("FETCH c")).reaches_server(query("FETCH c"))
+    one.server(complete("FETCH 1"), READY)
+    moved(one, "public")
+    one.client(query("EXECUTE p")).reaches_server(query("EXECUTE p"))
+
+
 def test_a_name_that_sql_prepares_is_no_longer_what_parse_made() -> None:
     one = talk()
     one.client(parse("p", "SELECT secret"), sync()).server(PARSED, READY)
     one.client(query(PREPARE.text)).server(complete("PREPARE"), READY)
-    assert "p" not in one.session._flow.statements
+    assert "p" not in one.flow.statements
     # It is bound as what it is.
     one.client(bind("", "p"), sync()).reaches_server(bind("", "p"), sync())
     assert one.events[-1]["kind"] == "intent"
-    assert one.session._flow.portals[""].statement.text == 'EXECUTE "p"'
+    assert one.flow.portals[""].statement.text == 'EXECUTE "p"'
 
 
 def test_a_close_in_the_same_write_as_what_it_closes() -> None:
     one = talk()
     one.client(parse("s1", "SELECT 1"), close_statement("s1"), parse("s1", "SELECT 2"), bind("", "s1"), sync())
     one.server(PARSED, CLOSED, PARSED, BOUND, READY)
-    assert one.session._flow.statements["s1"].text == "SELECT 2"
+    assert one.flow.statements["s1"].text == "SELECT 2"

@@ -21,7 +21,7 @@ from tests.sidecar.session.conversation import (
 
 from penstock_core.identity import Identity, Principal
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.states import Event, IllegalEventError, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields, bind, parse, query
@@ -42,7 +42,7 @@ def test_encryption_is_declined_and_then_the_session_opens() -> None:
     talk.client(messages.ssl_request()).reaches_client(b"N")
     talk.client(b"\x00\x00\x00\x08\x04\xd2\x16\x30").reaches_client(b"N")
     talk.client(STARTUP)
-    assert talk.rest == [commands.Connect(talk.session._opened.parameters)]  # type: ignore[union-attr]  # opened
+    assert talk.rest == [commands.Connect(talk.session._beginning.accepted.parameters)]  # type: ignore[union-attr]  # opened
     talk.did(talk.session.connected(talk.rules(), greeting(server_version="18.0")))
     assert talk.to_client == (
         messages.AUTHENTICATION_OK
@@ -69,7 +69,7 @@ def test_too_much_ahead_is_too_much() -> None:
 
 
 def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
-    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
     talk.client(STARTUP).reaches_client(messages.AUTHENTICATION_CLEARTEXT)
     word = messages.password(b"a.b.c")
     talk.client(word[:3])
@@ -83,14 +83,14 @@ def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
 
 @pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x00\x10\x00\x00x", b"p\x00\x00\x00\x02"])
 def test_something_else_where_a_token_is_due(data: bytes) -> None:
-    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
     talk.client(STARTUP)
     talk.client(data).client_reads_error("08P01")
     closes(talk)
 
 
 def test_a_token_that_is_refused_says_why() -> None:
-    talk = Conversation(open_=False, terms=Terms("shop", "shop", token="always"))
+    talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
     talk.client(STARTUP, messages.password(b"x"))
     talk.did(talk.session.token_refused("the token has expired")).client_reads_error("28P01", "the token has expired")
     assert closes(talk) == "the token has expired"
@@ -322,3 +322,19 @@ def test_after_the_end_nothing_happens_any_more() -> None:
     ]
     assert late == [[]] * len(late)
     assert {Event.CONNECTED, Event.IDENTIFIED} < set(Event)
+
+
+def test_what_is_sent_to_a_channel_passes_where_the_rules_of_now_let_it_be_heard() -> None:
+    one = Conversation()
+    heard = messages.message(b"A", b"\0\0\0\1news\0its payload\0")
+    unheard = messages.message(b"A", b"\0\0\0\1governed news\0" + b"x" * 7999 + b"\0")
+    one.server(unheard, heard).reaches_client(heard)
+    # In pieces, too, and between the messages of an answer.
+    whole = unheard + heard + unheard
+    for at in (3, 9, 20, 8000):
+        one.server(whole[:at])
+        told = one.to_client
+        one.server(whole[at:])
+        assert told + one.to_client == heard
+    one.client(messages.query("SELECT 1")).server(ROW, unheard, complete("SELECT 1"), unheard, READY)
+    one.reaches_client(ROW, complete("SELECT 1"), READY)

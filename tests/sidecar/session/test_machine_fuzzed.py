@@ -17,19 +17,29 @@ from tests.sidecar.session.server import Server
 from penstock_core.audit.event import Event
 from penstock_core.policy.effective import Limit, Rule
 from penstock_core.sql.decision import Decision
-from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import Terms
+from penstock_sidecar.session import commands, refusals
+from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
 
-STARTUP = messages.startup({"user": "app", "database": "shop", "application_name": "till"})
+PASSWORD = message(b"p", b"a.token.of-the-issuer\0")
 SSL = messages.ssl_request()
+DECLARE = "DECLARE c CURSOR FOR SELECT 1"
+# What texts do to what the session has, as the governor would tell.
+EFFECTS: dict[str, dict[str, Any]] = {
+    "DEALLOCATE a": {"deallocates": ("a",)},
+    "DEALLOCATE ALL": {"deallocates": ("*",)},
+    DECLARE: {"declares": (("c", False),), "made_from": DECLARE},
+    "FETCH c": {"fetches": ("c",)},
+    "CLOSE c": {"closes": ("c",)},
+    "CREATE TEMP TABLE t": {"temporary": frozenset({"t"})},
+}
 TEXTS = [
     "SELECT 1", "SELECT limited", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t",
     "SELECT governed", "BEGIN", "COMMIT",
-    "DEALLOCATE a", "DEALLOCATE ALL", "DECLARE c CURSOR FOR SELECT 1", "FETCH c", "SET search_path = x",
+    "DEALLOCATE a", "DEALLOCATE ALL", DECLARE, "FETCH c", "CLOSE c", "CREATE TEMP TABLE t", "SET search_path = x",
     "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p",
 ]  # fmt: skip
 NAMES = ["", "a", "b"]
@@ -45,8 +55,9 @@ class Moody(Book):
     """Decides by the text alone, as any decider, and is made anew with each policy."""
 
     def decide(
-        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-    ) -> Decision:
+        self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:  # fmt: skip
         word = text.split(maxsplit=2)[1] if len(text.split()) > 1 else ""
         if word == "denied":
             return deny()
@@ -60,7 +71,11 @@ class Moody(Book):
             changes_search_path=verb == "set", row_limit=LIMIT if word == "limited" else None,
             changes_catalog=verb in ("create", "call"), commits_itself=verb == "call",
         )  # fmt: skip
-        return replace(decision, verbs=(verb,)) if verb else decision
+        return replace(decision, verbs=(verb,), **EFFECTS.get(text, {})) if verb else decision
+
+
+def startup(user: str) -> bytes:
+    return messages.startup({"user": user, "database": "shop", "application_name": "till"})
 
 
 def spoken(dice: Random) -> list[bytes]:
@@ -109,18 +124,23 @@ class Play:
 
     def __init__(self, number: int) -> None:
         self.dice = dice = Random(number)
-        terms = Terms("shop", "shop", dice.choice(["never", "asked"]), dice.choice(["off", "optional"]), WEB, 300)
+        config = ProxyConfig(
+            "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300
+        )
         self.door = Door()
         self.neighbour = Neighbour(dice.random() < 0.9)
         self.talk = Conversation(
-            on_failure=dice.choice(["block", "continue"]), terms=terms, open_=False, masked=dice.random() < 0.5,
+            on_failure=dice.choice(["block", "continue"]), config=config, open_=False, masked=dice.random() < 0.5,
             door=self.door,
         )  # fmt: skip
         if dice.random() < 0.7:
             self.door.enter(self.neighbour)
         self.talk.book = Moody({})
         self.server = Server(dice)
-        self.to_client: list[bytes] = [mutated(dice, STARTUP)]
+        user = dice.choice(["app", "token"])
+        self.to_client: list[bytes] = [mutated(dice, startup(user))]
+        if config.token == "always" or (config.token == "asked" and user == "token"):
+            self.to_client.append(mutated(dice, PASSWORD))
         if dice.random() < 0.2:
             self.to_client.insert(0, mutated(dice, SSL))
         for part in spoken(dice):
@@ -135,6 +155,8 @@ class Play:
         self.closed = False
         # What happened at the door.
         self.seen: Counter[str] = Counter()
+        # The states that it was in between two events.
+        self.rested: set[State] = {State.OPENING}
 
     def run(self) -> None:
         session, dice = self.talk.session, self.dice
@@ -218,12 +240,22 @@ class Play:
         self.seen["late"] += 1
         return self.talk.session.catalog_read(fresh=self.door.open)
 
+    def _rarely(self) -> bool:
+        return self.dice.random() < 0.05
+
+    def _connected(self) -> Any:
+        if self._rarely():
+            return self.talk.session.connect_failed(refusals.fatal("08006", "no server"))
+        said = greeting(server_version="18", search_path="public")
+        return self.talk.session.connected(self.talk.rules(), said)
+
     def _new_rules(self) -> Any:
         self.talk.book = Moody({"later": allow("x")} if self.dice.random() < 0.5 else {})
         return self.talk.session.rules_replaced(self.talk.rules(self.dice.randrange(3)))
 
     def _did(self, answer: list[commands.Command]) -> None:
         was_closed = self.closed
+        self.rested.add(self.talk.session.state)
         self.talk.did(answer)
         for command in answer:
             if isinstance(command, commands.Record) and command.report:
@@ -252,12 +284,12 @@ class Play:
         session = self.talk.session
         match command:
             case commands.Connect():
-                said = greeting(server_version="18", search_path="public")
-                self._owe(lambda: session.connected(self.talk.rules(), said))
+                self._owe(self._connected)
             case commands.StartTls():
-                self._owe(lambda: session.encrypted("postgresql"))
+                self._owe(lambda: session.handshake_failed("no") if self._rarely() else session.encrypted("postgresql"))
             case commands.Verify():
-                self._owe(lambda: session.identified(WEB))
+                self.seen["token"] += 1
+                self._owe(lambda: session.token_refused("no") if self._rarely() else session.identified(WEB))
             case commands.RefreshCatalog():
                 self._owe(session.catalog_read)
             case commands.AwaitCatalog():
@@ -284,6 +316,7 @@ class Play:
 def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
     ends: Counter[State | str] = Counter()
     seen: Counter[str] = Counter()
+    rested: Counter[State] = Counter()
     for number in range(batch * EACH, (batch + 1) * EACH):
         play = Play(number)
         try:
@@ -292,6 +325,8 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
             raise AssertionError(f"conversation {number}: {error!r}") from error
         ends["closed by the gate" if play.closed else "to the end"] += 1
         seen += play.seen
+        rested.update(play.rested)
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
-    assert min(seen[one] for one in ("doubt", "door", "late")) > EACH // 200, seen
+    assert min(seen[one] for one in ("doubt", "door", "late", "token")) > EACH // 200, seen
+    assert min(rested[state] for state in State) > EACH // 200, rested

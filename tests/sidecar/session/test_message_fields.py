@@ -11,7 +11,6 @@ from tests.sidecar.session.conversation import PARSED, READY, Conversation, deny
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.message_fields import EMPTY, MESSAGES, OPENING
 from penstock_sidecar.session.refusals import FAILING_TEXT
 from penstock_sidecar.session.states import State
@@ -26,7 +25,7 @@ def oids(*numbers: int) -> bytes:
 def test_every_message_of_the_framing_is_in_the_table_and_no_other() -> None:
     kinds = {bytes([kind]) for kind in range(256) if FROM_CLIENT[kind] != Look.UNKNOWN}
     assert kinds == MESSAGES.keys()
-    handled = {bytes([kind]) for kind in ClientSide(Flow(None, lambda: 0), "", 0)._handlers}  # type: ignore[arg-type]
+    handled = {bytes([kind]) for kind in ClientSide(Conversation().flow, "", 0)._handlers}
     # CopyData alone is never looked at.
     assert handled == kinds - {b"d"}
 
@@ -90,8 +89,9 @@ class Typed(Conversation):
         decide = self.book.decide
 
         def by_type(
-            text: str, path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = ()
-        ) -> Decision:
+            text: str, path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
+            made: frozenset[tuple[str, str]] = frozenset(),
+        ) -> Decision:  # fmt: skip
             plain = decide(text, path, temporary, types)
             return deny("type app.coded runs code", **more) if 4711 in types else plain
 

@@ -11,21 +11,21 @@ from penstock_core.sql.allowlists import settings as core_settings
 from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
-from penstock_sidecar.session.commands import Terms
-from penstock_sidecar.session.opening import PINNED, Opened, accept, limited, permitted
+from penstock_sidecar.session.commands import ProxyConfig
+from penstock_sidecar.session.opening import PINNED, AcceptedStartup, accept, limited, permitted
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.startup import Startup
 
-TERMS = Terms("shop", "shopdb")
+TERMS = ProxyConfig("shop", "shopdb")
 
 
-def opened(version: int = 3 << 16, **parameters: str) -> Opened | ErrorFields:
+def opened(version: int = 3 << 16, **parameters: str) -> AcceptedStartup | ErrorFields:
     return accept(Startup(version, {"user": "app", "database": "shop", **parameters}), TERMS)
 
 
 def test_harmless_settings_reach_the_server() -> None:
     one = opened(datestyle="ISO", TimeZone="UTC", options=r"-c statement_timeout=5s --lock-timeout=1s -cjit=off")
-    assert isinstance(one, Opened)
+    assert isinstance(one, AcceptedStartup)
     assert one.parameters == {
         "datestyle": "ISO", "timezone": "UTC", "statement_timeout": "5s", "lock_timeout": "1s", "jit": "off",
         "client_min_messages": "notice", **PINNED,
@@ -34,22 +34,22 @@ def test_harmless_settings_reach_the_server() -> None:
 
 def test_fewer_messages_may_be_asked_for_and_a_roles_own_default_never_shows_more() -> None:
     quiet, silent = opened(client_min_messages="WARNING"), opened()
-    assert isinstance(quiet, Opened)
-    assert isinstance(silent, Opened)
+    assert isinstance(quiet, AcceptedStartup)
+    assert isinstance(silent, AcceptedStartup)
     assert quiet.parameters["client_min_messages"] == "WARNING"
     assert silent.parameters["client_min_messages"] == "notice"
 
 
 def test_both_names_of_the_database_are_understood() -> None:
-    assert isinstance(opened(database="shopdb"), Opened)
-    assert isinstance(opened(database="shop"), Opened)
-    assert isinstance(accept(Startup(3 << 16, {"user": "shop"}), TERMS), Opened)
+    assert isinstance(opened(database="shopdb"), AcceptedStartup)
+    assert isinstance(opened(database="shop"), AcceptedStartup)
+    assert isinstance(accept(Startup(3 << 16, {"user": "shop"}), TERMS), AcceptedStartup)
 
 
 @pytest.mark.parametrize("encoding", ["UTF8", "utf-8", "'utf8'", "unicode", "utf_8"])
 def test_utf8_by_its_names(encoding: str) -> None:
     one = opened(client_encoding=encoding)
-    assert isinstance(one, Opened)
+    assert isinstance(one, AcceptedStartup)
     assert one.parameters["client_encoding"] == "UTF8"
 
 
@@ -80,7 +80,7 @@ def test_others_are_refused(parameters: dict[str, str], sqlstate: str) -> None:
 def test_versions() -> None:
     for version, spoken, negotiated in (((3, 0), (3, 0), False), ((3, 2), (3, 2), False), ((3, 9), (3, 2), True)):
         one = opened((version[0] << 16) | version[1])
-        assert isinstance(one, Opened)
+        assert isinstance(one, AcceptedStartup)
         assert one.version == (spoken[0] << 16) | spoken[1]
         assert bool(one.negotiation) == negotiated
     for major in (1, 2, 4):
@@ -89,11 +89,11 @@ def test_versions() -> None:
 
 def test_a_search_path_of_plain_names() -> None:
     one = opened(options=r'-c search_path=Shop,\ "Till"')
-    assert isinstance(one, Opened)
+    assert isinstance(one, AcceptedStartup)
     assert one.search_path == 'Shop, "Till"'
     assert one.parameters["search_path"] == 'Shop, "Till"'
     other = opened()
-    assert isinstance(other, Opened)
+    assert isinstance(other, AcceptedStartup)
     assert other.search_path is None
 
 
@@ -105,8 +105,9 @@ PEOPLE = Relation("app", "people", "r", (EMAIL,))
 CATALOG = Catalog({PEOPLE.key: PEOPLE}, setting_prefixes=frozenset({"loaded"}))
 # By the settings that a session of that name and value may not be opened with: whom it is refused to.
 DEPENDING = [
-    ("geqo", "off", "masked"), ("enable_seqscan", "off", "masked"), ("plan_cache_mode", "force_custom_plan", "masked"),
-    ("row_security", "off", "nobody"), ("array_nulls", "off", "masked"),
+    ("geqo", "off", "nobody"), ("geqo_threshold", "2", "masked"), ("enable_seqscan", "off", "masked"),
+    ("plan_cache_mode", "force_custom_plan", "masked"), ("row_security", "off", "nobody"),
+    ("array_nulls", "off", "masked"),
     # The server would tell of the rewritten statement, and with it of the key of its hash masks.
     ("client_min_messages", "debug5", "masked"), ("client_min_messages", "log", "masked"),
     ("client_min_messages", "Info", "masked"), ("client_min_messages", "Warning", "nobody"),
@@ -118,7 +119,7 @@ DEPENDING = [
 @pytest.mark.parametrize(("name", "value", "refused_to"), DEPENDING)
 def test_a_session_begins_with_what_it_may_set_and_with_nothing_else(name: str, value: str, refused_to: str) -> None:
     one = opened(**{name: value})
-    assert isinstance(one, Opened)
+    assert isinstance(one, AcceptedStartup)
     assert one.parameters[name] == value
     for who, policy in (("masked", MASKED), ("unmasked", UNMASKED)):
         governor = Governor(policy, CATALOG, bytes(32))
@@ -136,7 +137,7 @@ def test_every_setting_is_decided_about_by_one_list() -> None:
     names = {*core_settings.ANY, *core_settings.UNMASKED, *core_settings.ONLY}
     special = {"client_encoding", "standard_conforming_strings"}
     for name in sorted(names - special):
-        assert isinstance(opened(**{name: "1"}), Opened), name
+        assert isinstance(opened(**{name: "1"}), AcceptedStartup), name
     for name in ("role", "session_authorization", "log_statement", "local_preload_libraries", "debug_print_plan"):
         assert isinstance(opened(**{name: "1"}), ErrorFields), name
 

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from penstock_collector.main import Running, serve
-from penstock_collector.settings import Settings
+from penstock_collector.main import RunningCollector, serve
+from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 from penstock_core.audit.verify import verify
@@ -56,7 +56,7 @@ class Bench:
         digest = hashlib.sha256(b"reader").hexdigest()
         (directory / "viewers").write_text(f"{digest} ada\n")
         self.spool = Spool.open(directory / "spool.db", "gw1/boot1", max_bytes)
-        self.running: Running | None = None
+        self.running: RunningCollector | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.shipper: Shipper | None = None
 
@@ -65,8 +65,8 @@ class Bench:
 
     async def collect(self, **settings: Any) -> None:
         """Start the collector."""
-        ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
-        configured = Settings(
+        ready: asyncio.Future[RunningCollector] = asyncio.get_running_loop().create_future()
+        configured = CollectorSettings(
             listen=f"127.0.0.1:{self.port}",
             database=self.directory / "audit.db",
             stream_tokens_file=self.directory / "streams",

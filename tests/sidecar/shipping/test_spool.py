@@ -19,6 +19,7 @@ import pytest
 
 from penstock_core.audit.chain import Head
 from penstock_core.audit.event import Event
+from penstock_core.audit.form import Form
 from penstock_core.audit.verify import verify
 from penstock_sidecar.shipping.spool import EventRefused, Spool, SpoolBroken, SpoolFull
 
@@ -199,6 +200,13 @@ async def test_a_huge_statement_is_cut_not_refused(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}, intent("1", sql="x" * 5_000_000)])
     assert spool.pending()[1]["truncated"] == ["sql"]
+
+
+async def test_so_is_one_that_shares_its_form_with_others(open_spool: Opener) -> None:
+    spool = open_spool()
+    form = Form({"kind": "intent", "session": "s1", "sql": "x" * 5_000_000}, ("statement",))
+    await spool.append([{"kind": "open"}, form.body(statement=1), form.body(statement=2)])
+    assert [(event["statement"], event["truncated"]) for event in spool.pending()[1:]] == [(1, ["sql"]), (2, ["sql"])]
 
 
 async def test_an_idle_stream_beats(open_spool: Opener) -> None:

@@ -56,12 +56,12 @@ def test_a_server_that_breaks_off_the_scram_exchange_is_not_trusted() -> None:
             messages.error_response(ErrorFields("FATAL", "28P01", "password authentication failed")),
             "password authentication",
         ),
-        (b"HTTP/1.1 400 Bad Request", "no PostgreSQL server"),
+        (b"HTTP/1.1 400 Bad Request", "not a PostgreSQL server"),
         (message(b"R", b"\x00\x00\x00\x07"), "authentication method 7"),
         (message(b"R", b"\x00\x00\x00\x0aOAUTHBEARER\x00\x00"), "no SASL mechanism"),
         (messages.ready(), "before it authenticated"),
         (message(b"T", b""), "message of type 'T'"),
-        (b"R\x00\xff\xff\xff", "no PostgreSQL server"),
+        (b"R\x00\xff\xff\xff", "not a PostgreSQL server"),
     ],
 )
 def test_refusals_and_servers_that_are_none(data: bytes, words: str) -> None:

@@ -3,7 +3,7 @@
 Left out is what changes who one is (`role`, but for the login's own), how text is read (`standard_conforming_strings`)
 and what the server's log holds (`log_statement`, `debug_print_plan`); where columns are masked also what messages show
 (`client_min_messages`) and what chooses plans, for the order of rows may tell something. How much memory a plan gets
-may be set.
+may be set, and how the order of joins is searched for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNMASKED: frozenset[str] = words("""
     enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material enable_memoize enable_mergejoin
     enable_nestloop enable_parallel_append enable_parallel_hash enable_partition_pruning
     enable_partitionwise_aggregate enable_partitionwise_join enable_presorted_aggregate enable_self_join_elimination
-    enable_seqscan enable_sort enable_tidscan escape_string_warning exit_on_error from_collapse_limit geqo geqo_effort
+    enable_seqscan enable_sort enable_tidscan escape_string_warning exit_on_error from_collapse_limit geqo_effort
     geqo_generations geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold gin_fuzzy_search_limit
     gin_pending_list_limit icu_validation_level io_combine_limit jit_above_cost jit_inline_above_cost
     jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem maintenance_io_concurrency
@@ -55,6 +55,8 @@ ONLY: dict[str, frozenset[str]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
     "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
     "client_min_messages": frozenset({"notice", "warning", "error"}),
+    # Joins of a dozen tables are planned by trying all orders, or some: drivers switch between these.
+    "geqo": frozenset({"on", "true", "yes", "1", "off", "false", "no", "0"}),
     # Off, it makes an error of what would be filtered, as pg_dump wants it.
     "row_security": frozenset({"on", "true", "yes", "1", "off", "false", "no", "0"}),
     # Off, unordered rows come in the same order each time; on is the server's default, and no session's to choose.

@@ -27,6 +27,7 @@ _PLAIN = words("""
     pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_stat_gssapi
     pg_stat_ssl pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform
     pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
+    pg_wait_events
 """)
 
 # Relations of pg_catalog → their columns that masked identities see as NULL.
@@ -82,14 +83,15 @@ INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""
             administrable_role_authorizations applicable_roles attributes character_sets check_constraints
-            collation_character_set_applicability collations column_domain_usage column_privileges column_udt_usage
-            columns constraint_column_usage constraint_table_usage data_type_privileges domain_constraints
-            domain_udt_usage domains element_types enabled_roles foreign_data_wrappers foreign_tables
-            information_schema_catalog_name key_column_usage parameters referential_constraints role_column_grants
-            role_routine_grants role_table_grants role_udt_grants role_usage_grants routine_privileges schemata
-            sequences sql_features sql_implementation_info sql_parts sql_sizing table_constraints table_privileges
-            routines tables triggered_update_columns triggers udt_privileges usage_privileges user_defined_types
-            view_column_usage view_routine_usage view_table_usage views
+            collation_character_set_applicability collations column_column_usage column_domain_usage column_privileges
+            column_udt_usage columns constraint_column_usage constraint_table_usage data_type_privileges
+            domain_constraints domain_udt_usage domains element_types enabled_roles foreign_data_wrappers
+            foreign_servers foreign_tables information_schema_catalog_name key_column_usage parameters
+            referential_constraints role_column_grants role_routine_grants role_table_grants role_udt_grants
+            role_usage_grants routine_column_usage routine_privileges routine_routine_usage routine_sequence_usage
+            routine_table_usage routines schemata sequences sql_features sql_implementation_info sql_parts sql_sizing
+            table_constraints table_privileges tables triggered_update_columns triggers udt_privileges usage_privileges
+            user_defined_types view_column_usage view_routine_usage view_table_usage views
         """),
         frozenset(),
     ),
@@ -105,7 +107,6 @@ UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
             pg_stat_checkpointer pg_stat_database_conflicts pg_stat_io pg_stat_progress_analyze pg_stat_progress_cluster
             pg_stat_progress_copy pg_stat_progress_create_index pg_stat_progress_vacuum pg_stat_slru
             pg_stat_user_functions pg_stat_wal pg_stat_xact_user_functions pg_stats_ext pg_stats_ext_exprs
-            pg_wait_events
         """),
         frozenset(),
     ),
@@ -116,6 +117,9 @@ UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
     "pg_stats": words("histogram_bounds most_common_elems most_common_vals"),
     "pg_subscription": words("subconninfo"),
 }
+
+# The domains that the information schema is made of; their checks are comparisons with constants.
+INFORMATION_SCHEMA_TYPES: frozenset[str] = words("cardinal_number character_data sql_identifier time_stamp yes_or_no")
 
 # Types of pg_catalog that may be named, as the parser names them (`int` is int4).
 TYPES: frozenset[str] = words("""

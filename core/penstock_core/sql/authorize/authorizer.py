@@ -9,7 +9,7 @@ from pglast import ast
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.settings import Bounds
-from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
+from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
 from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
@@ -50,6 +50,9 @@ class Findings:
     unknown_column: str = ""
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
+    # What the open transaction has by the text's end that it had not, and had and has no more.
+    makes: frozenset[MadeName] = frozenset()
+    unmakes: frozenset[MadeName] = frozenset()
 
     @property
     def rewrites(self) -> bool:
@@ -65,6 +68,8 @@ class Authorizer:
     substitutions: Substitutions
     bound: Bound
     found: Findings = field(default_factory=Findings)
+    # What the open transaction made that may be used as the session's own.
+    made: set[MadeName] = field(default_factory=set)
     # The sources that a query was put in place of.
     substituted: set[Source] = field(default_factory=set)
     # Of system relations of which something must not show: the query that goes in their place once it is asked for.
@@ -92,13 +97,13 @@ class Authorizer:
             self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout, self.catalog.login
         )
 
-    def allow_verb(self, verb: str) -> None:
-        """Refuse a verb that no policy allows."""
+    def allow_verb(self, verb: str, statement: str = "") -> None:
+        """Refuse a verb that no policy allows; with what people call the statement, if that is another name."""
         policies = self.governed.policies
         if verb not in policies.allow:
             may = ", ".join(sorted(policies.allow)) or "nothing"
             raise refused(
-                f"{verb.upper()} is not allowed (what is: {may})",
+                f"{statement or verb.upper()} needs the verb {verb}; your policies allow: {may}",
                 "ask for a policy that allows it",
                 Rule(", ".join(policies.policies), "allow"),
             )
@@ -120,7 +125,7 @@ class Authorizer:
         for denied in (name, *(f"{schema}.{name}" for schema in schemas)):
             rule = denied_functions.get(denied)
             if rule is not None:
-                raise refused(f"function {denied} is denied", "write the statement without it", rule)
+                raise refused(f"function {denied} is denied", "remove it from the statement", rule)
 
     def allow_code(self, kind: Kind) -> None:
         """Code of the identity's own can do anything, unseen: only where anything may be done."""
@@ -133,7 +138,7 @@ class Authorizer:
                 kind.remedy,
             )
         for rule in policies.guards:
-            raise refused(f"{kind.name} is not allowed: the code in it could pass by", kind.remedy, rule)
+            raise refused(f"{kind.name} is not allowed: the code in it could bypass a guardrail", kind.remedy, rule)
 
 
 def certain(resolved: ResolvedRelation | Ambiguous | None) -> ResolvedRelation | None:

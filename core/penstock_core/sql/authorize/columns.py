@@ -36,8 +36,8 @@ def masked_column(authorizer: Authorizer, read: ColumnRead) -> None:
         return
     if read.unsure or len(read.owners) > 1:
         raise refused(
-            f"it cannot be told which column {read.name} means, and one of that name is masked",
-            f"write it with the name of its table, as in {targets[0].name}.{read.name}",
+            f"column {read.name} is ambiguous, and one of that name is masked",
+            f"qualify it with its table, as in {targets[0].name}.{read.name}",
         )
     edits = authorizer.found.edits
     edits.replace(read.node, value)

@@ -58,7 +58,7 @@ def _unlimited(policies: PolicySet, name: str, why: str) -> None:
         missing = ", ".join(policies.missing)
         raise refused(f"function {name} could do what no policy allows ({missing}), since {why}", _VOUCH)
     for rule in policies.guards:
-        raise refused(f"function {name} could pass by a guardrail, since {why}", _VOUCH, rule)
+        raise refused(f"function {name} could bypass a guardrail, since {why}", _VOUCH, rule)
 
 
 def _verbs(authorizer: Authorizer, name: str, effects: FunctionEffects) -> None:

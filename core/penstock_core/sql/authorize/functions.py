@@ -9,6 +9,7 @@ from penstock_core.sql.allowlists.functions import (
     CODE_FUNCTIONS,
     FUNCTIONS,
     INFORMATION_SCHEMA_FUNCTIONS,
+    LARGE_OBJECTS,
     MEASURES,
     NUMBERING,
     OPERATORS,
@@ -18,8 +19,10 @@ from penstock_core.sql.allowlists.functions import (
     WRITING_FUNCTIONS,
 )
 from penstock_core.sql.allowlists.statement_kinds import Kind
+from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA_TYPES
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
+from penstock_core.sql.authorize.sequences import unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
@@ -61,6 +64,8 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.form != "definition":
         _verb_of(authorizer, names)
+    if names[-1] in NUMBERING:
+        unmasked_sequence(authorizer, use)
     pinned = _qualified(authorizer, names)
     if use.node is not None and pinned != names:
         authorizer.found.edits.set(use.node, "funcname", strings(*pinned))
@@ -119,11 +124,11 @@ def _side_effect(authorizer: Authorizer, use: FunctionCall, node: ast.FuncCall) 
         authorizer.found.side_effect = name
     elif name not in STEADY_OR_ONCE or use.scope is None or not is_made_once(node, use.scope):
         raise refused(
-            f"function {name} may be called with constants and parameters alone where columns are masked",
+            f"function {name} accepts only constants and parameters where columns are masked",
             "read the value first, and send it as a parameter",
         )
     if name in STEADY_OR_ONCE:
-        authorizer.allow_verb(STEADY_OR_ONCE[name])
+        authorizer.allow_verb(STEADY_OR_ONCE[name], f"function {name}")
     authorizer.found.writes = True
     return True
 
@@ -177,7 +182,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         found.writes = True
         if WRITING_FUNCTIONS[name] and name not in NUMBERING:
             # Numbers for new rows are taken by defaults, too, by whoever inserts them.
-            authorizer.allow_verb(WRITING_FUNCTIONS[name])
+            authorizer.allow_verb(WRITING_FUNCTIONS[name], f"function {name}")
     elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
         found.changes_catalog = found.commits_itself = True
@@ -194,10 +199,15 @@ def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
     """A function that is called here and now, and needs a verb for what it changes."""
     verb = WRITING_FUNCTIONS.get(names[-1])
     if verb and names[:-1] in ((), ("pg_catalog",)):
-        authorizer.allow_verb(verb)
+        authorizer.allow_verb(verb, f"function {names[-1]}")
 
 
 def _refused_function(authorizer: Authorizer, name: str) -> Refused:
+    if name in LARGE_OBJECTS and authorizer.governed.masked:
+        return refused(
+            f"function {name} may not be called where columns are masked: no policy can say what large objects hold",
+            "keep such data in a column of type bytea, or let an identity without masks read it",
+        )
     if name in authorizer.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
         return refused(
             f"function {name} may not be called", "it can reach past the gate; write the statement without it"
@@ -255,6 +265,8 @@ def masked_parameter(authorizer: Authorizer, declared: ParameterType) -> None:
 def _check_type(authorizer: Authorizer, schema: str, name: str, remedy: str) -> None:
     if schema == "pg_catalog" and not is_builtin_type(name):
         raise refused(f"type {name} may not be used", remedy)
+    if schema == "information_schema" and name.removeprefix("_") in INFORMATION_SCHEMA_TYPES:
+        return
     if schema != "pg_catalog" and schema not in authorizer.catalog.user_types.get(name, ()):
         raise unknown(f'type "{schema}.{name}" does not exist', "42704")
     if authorizer.governed.runs_code((schema, name)):

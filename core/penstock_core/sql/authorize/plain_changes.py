@@ -14,13 +14,23 @@ from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
-from penstock_core.sql.bind.name_resolution import Ambiguous
-from penstock_core.sql.bind.references import QueryKept, RelationChanged, RelationMade, RelationRead
+from penstock_core.sql.bind.binder import idents, strings
+from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
+from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
+    QueryKept,
+    Reference,
+    RelationChanged,
+    RelationMade,
+    RelationRead,
+)
 from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
 
 _INDEX_METHODS = words("brin btree gin gist hash spgist")
+_OPERATOR_CLASSES = words("bpchar_pattern_ops inet_ops jsonb_path_ops text_pattern_ops varchar_pattern_ops")
 _AT = enums.AlterTableType
 _OBJECTS = enums.ObjectType
 _COMMENTED = frozenset(
@@ -36,7 +46,10 @@ _COMMANDS = frozenset(
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
-_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
+_KINDS: dict[type[ast.Node], str] = {
+    ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+}  # fmt: skip
+_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
 
 # ---- relations
@@ -46,6 +59,8 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
     """Refuses a relation unless it is the session's own, or holds nothing to mask, nor what inherits from it."""
     resolved, kind = certain(changed.resolved), type(changed.node)
     if resolved is not None and resolved.temporary:
+        if resolved.made:
+            authorizer.allow_verb(VERB_OF[kind])
         temporary(authorizer, changed.item, resolved)
         return
     authorizer.allow_verb(VERB_OF[kind])
@@ -59,7 +74,9 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         raise _refused(f"a change of {named}", "it is of another kind", "name a table")
     if not _is_plain(authorizer, relation):
         raise _refused(
-            f"a change of {named}", "it has masked columns, or runs code of the database's own", "leave it as it is"
+            f"a change of {named}",
+            "it has masked columns, or runs code of the database's own",
+            "let an identity without masks make the change",
         )
     qualify(authorizer, changed.item, resolved)
 
@@ -74,22 +91,93 @@ def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
         raise _refused(f"a change of {known.schema}.{known.name}", "it has masked columns", "use another name")
 
 
+def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
+    """To columns without masks: whether a row with some key is there, a query would tell as well."""
+    authorizer.allow_verb("select")
+    item, resolved, governed = key.item, certain(key.resolved), authorizer.governed
+    if resolved is None:
+        raise unknown_relation(item)
+    if resolved.temporary:
+        temporary(authorizer, item, resolved)
+        return
+    relation = resolved.relation
+    named = f"{resolved.schema}.{resolved.name}"
+    if relation is None:
+        raise _refused(f"a foreign key to {named}", "it is the system's own", "refer to a table of your own")
+    if relation.key in governed.unreadable:
+        raise _refused(f"a foreign key to {named}", "it cannot be read", "leave the foreign key out")
+    columns = tuple(idents(key.constraint.pk_attrs)) or relation.primary_key
+    if not columns:
+        raise _refused(f"a foreign key to {named}", "its primary key is not known", "name the columns it refers to")
+    for name in columns:
+        _referred(authorizer, relation, name)
+    # As they are known here, whatever the primary key is by then.
+    authorizer.found.edits.set(key.constraint, "pk_attrs", strings(*columns))
+    authorizer.found.pinned = True
+    # Which of several rows an error names could depend on how wide masked values are.
+    authorizer.found.touched |= governed.governs(relation)
+    qualify(authorizer, item, resolved)
+
+
+def _referred(authorizer: Authorizer, relation: Relation, name: str) -> None:
+    column, governed = relation.column(name), authorizer.governed
+    named = f"{relation.schema}.{relation.name}.{name}"
+    if column is None:
+        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703")
+    if governed.mask(relation, column) is not None:
+        raise _refused(
+            f"a foreign key to {named}", "the column is masked, and rows would show which values it holds",
+            "refer to a column without a mask",
+        )  # fmt: skip
+    schema, kind = name_parts(column.type_name)[:2]
+    if governed.runs_code((schema, kind)):
+        raise _refused(
+            f"a foreign key to {named}", "its type may run code of the database's own", "leave the foreign key out"
+        )
+
+
 def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:
     """A query that is kept: later it would be run as it was written, whatever is masked by then."""
     if authorizer.found.touched:
         raise _refused("a view of masked columns", "it would keep the masks as they are now", "read the tables")
     inside = {id(one) for one in below(kept.query)}
+    plain = True
     for read in authorizer.bound.references:
         if not isinstance(read, RelationRead) or id(read.item) not in inside:
             continue
-        if read.resolved is not None and not isinstance(read.resolved, Ambiguous) and read.resolved.temporary:
+        resolved = None if isinstance(read.resolved, Ambiguous) else read.resolved
+        if resolved is not None and resolved.temporary and not resolved.made:
             raise _refused("a view of a temporary table", "masks could not follow it", "make a temporary table")
+        plain &= resolved is not None and (resolved.made or _shows_nothing_hidden(authorizer, resolved.relation))
+    if plain and kept.made is not None:
+        authorizer.made.add(_name(kept.made))
+
+
+def _shows_nothing_hidden(authorizer: Authorizer, relation: Relation | None) -> bool:
+    """Whether a view of it needs no more rules than it does itself, before the catalog knows the view."""
+    return relation is not None and not authorizer.governed.is_laid_out(relation) and _is_plain(authorizer, relation)
+
+
+def known_as_made(authorizer: Authorizer, reference: Reference) -> None:
+    """Refuses what the transaction made and is not known to hold only what came through here."""
+    resolved = getattr(reference, "resolved", None)
+    if not isinstance(resolved, ResolvedRelation) or not resolved.made:
+        return
+    if (resolved.schema, resolved.name) not in authorizer.made:
+        name = ".".join(filter(None, (resolved.schema, resolved.name)))
+        raise refused(
+            f"{name} was made by this transaction, and what it shows is not known before that has ended", "commit first"
+        )
+
+
+def _name(item: ast.RangeVar) -> MadeName:
+    return (item.schemaname or "", item.relname or "")
 
 
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
-    """Whether nothing is masked in the relation or in what inherits from it, and using it runs no code."""
+    """Whether nothing is masked in the relation or in what inherits from it, and changing it runs no code."""
     governed = authorizer.governed
-    return all(governed.harmless(one) for one in family_of(governed, relation).values())
+    return all(governed.may_change(one) for one in family_of(governed, relation).values())
 
 
 # ---- statements
@@ -111,8 +199,18 @@ def masked_index(authorizer: Authorizer, node: ast.IndexStmt) -> None:
     if (node.accessMethod or "btree") not in _INDEX_METHODS or node.tableSpace or node.excludeOpNames:
         raise _refused("that index", "its method or place is not known", "use one of the system's own methods")
     for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
-        if element.opclass or element.opclassopts:
-            raise _refused("an index with an operator class", "its functions are not known", "leave it out")
+        _operator_class(authorizer, element)
+
+
+def _operator_class(authorizer: Authorizer, element: ast.IndexElem) -> None:
+    """One of the system's own, by its full name: another schema may have one of the same."""
+    if not element.opclass and not element.opclassopts:
+        return
+    *schema, name = idents(element.opclass) or [""]
+    if name not in _OPERATOR_CLASSES or schema not in ([], ["pg_catalog"]) or element.opclassopts:
+        raise _refused("an index with that operator class", "its functions are not known", "leave it out")
+    authorizer.found.edits.set(element, "opclass", strings("pg_catalog", name))
+    authorizer.found.pinned = True
 
 
 def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:
@@ -153,7 +251,7 @@ def masked_materialized_view(authorizer: Authorizer, node: ast.CreateTableAsStmt
     authorizer.allow_verb("create")
     into = node.into
     if into is None or into.accessMethod or into.tableSpaceName or into.options:
-        raise _refused("a materialized view with a method or place", "it is not looked at", "leave it out")
+        raise _refused("a materialized view with a method or place", "the gate does not examine it", "leave it out")
 
 
 def masked_refresh(authorizer: Authorizer, node: ast.RefreshMatViewStmt) -> None:
@@ -174,14 +272,16 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
     without_event_triggers(authorizer)
     authorizer.allow_verb(VERB_OF[type(node)])
     if any(option.defname in ("owned_by", "as") for option in node.options or ()):
-        raise _refused("CREATE SEQUENCE with a type or an owner", "it is not looked at", "leave it out")
+        raise _refused("CREATE SEQUENCE with a type or an owner", "the gate does not examine it", "leave it out")
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables and their columns."""
+    """Tables, views, and columns of tables."""
     without_event_triggers(authorizer)
     table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
-    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
+    if node.relation is not None and _name(node.relation) in authorizer.made:
+        authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
+    if node.renameType not in _RENAMED and not table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
 
 

@@ -102,7 +102,11 @@ def substitute(authorizer: Authorizer, source: Source, relation: Relation, syste
 
 
 def temporary(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation) -> None:
-    """A table of the session's own. Its bare name could come to mean another's."""
+    """A table of the session's own. Its bare name could come to mean another's; that of what the transaction made is
+    given up as soon as it could.
+    """
+    if resolved.made:
+        return
     if resolved.rival:
         raise refused(
             f"{item.relname} is the name of a temporary table and of {resolved.rival}",

@@ -38,9 +38,9 @@ def row_limit(limit: Limit | None, statements: Sequence[ast.Node], bound: Bound,
     if limit is None or not any(_may_return_rows(statement, bound, catalog) for statement in statements):
         return None
     if any(isinstance(statement, ast.CopyStmt) for statement in statements):
-        raise refused("COPY … TO can't be held to a number of rows", "use SELECT", limit.rule)
+        raise refused("COPY … TO cannot be limited to a number of rows", "use SELECT", limit.rule)
     if len(statements) > 1:
-        reason = "a text of several statements can't be held to a number of rows"
+        reason = "several statements in one text cannot be limited to a number of rows"
         raise refused(reason, "send the statements one by one", limit.rule)
     return limit
 

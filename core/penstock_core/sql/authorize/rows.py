@@ -127,6 +127,6 @@ def _named_apart(qualifiers: list[str], scope: Scope) -> list[Source]:
 def nearer(source: Source) -> Refused:
     """A schema that tells two sources of one name apart, where one of them is replaced by what has no schema."""
     return refused(
-        f"{source.schema}.{source.name} is named by its schema where another {source.name} is nearer",
+        f"{source.schema}.{source.name} is ambiguous: another {source.name} is nearer",
         "give one of the two an alias and name it by that",
     )

@@ -65,7 +65,7 @@ def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
         return
     if kind == kinds.VAR_SET_MULTI:
         if name not in ("transaction", "session characteristics") and (bounds.masked or name != "transaction snapshot"):
-            raise refused(f"SET {name.upper()} is not allowed", "leave it out")
+            raise refused(f"SET {name.upper()} is not allowed", "remove it")
         return
     if kind == kinds.VAR_SET_VALUE:
         values = _values(node.args)
@@ -84,7 +84,7 @@ def check_set_config(call: ast.FuncCall, written: str | None, bounds: Bounds) ->
     arguments = call.args or ()
     qualified = len(call.funcname or ()) > 1 and (call.funcname or ())[0].sval != "pg_catalog"
     if written is None or qualified or len(arguments) != 3:
-        raise refused("set_config() of a setting that is not written out is not allowed", "use SET")
+        raise refused("set_config() needs the name of the setting as a constant", "use SET")
     name, argument = written, arguments[1]
     value = constant(argument)
     _check(name, None if name in ANY else (value,), bounds)
@@ -104,7 +104,7 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
         # Names of roles are compared as they are.
         own = WHO[name] | {bounds.login} if bounds.login else frozenset[str]()
         if values is not None and not (len(values) == 1 and values[0] in own):
-            raise refused(f"setting {name} may not be changed to another role", "leave it as it is")
+            raise refused(f"setting {name} may not name another role", "keep the present role")
         return
     if name in ANY or (not bounds.masked and name in UNMASKED):
         return
@@ -113,7 +113,7 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
     if values is not None and not (len(values) == 1 and (values[0] or "").lower() in ONLY[name]):
         raise refused(
             f"setting {name} may not be set to {', '.join(value or 'that' for value in values)}",
-            f"it can be {' or '.join(sorted(ONLY[name]))}",
+            f"use {' or '.join(sorted(ONLY[name]))}",
         )
 
 
@@ -121,18 +121,18 @@ def _check_timeout(values: Sequence[str | None], longest: Limit) -> None:
     (value,) = values if len(values) == 1 else (None,)
     asked = None if value is None else timeout_milliseconds(value)
     if asked is None:
-        reason, remedy = "statement_timeout may only be set to a time that is written out", "write one such as '30s'"
+        reason, remedy = "statement_timeout accepts only a time that is a plain constant", "write it as in '30s'"
     elif not 0 < asked <= longest.value:
         # 0 is no timeout at all.
         reason = f"statement_timeout may not be more than {longest.value} ms"
-        remedy = "set it to less, or leave it as it is"
+        remedy = "set a shorter time, or keep the present one"
     else:
         return
     raise refused(reason, remedy, longest.rule)
 
 
 def _refused(name: str) -> Refused:
-    return refused(f"setting {name} may not be changed", "leave it as it is")
+    return refused(f"setting {name} may not be changed", "remove the SET")
 
 
 def _values(nodes: Sequence[Any] | None) -> list[str | None]:

@@ -28,8 +28,10 @@ from penstock_core.sql.bind.references import (
 )
 from penstock_core.sql.bind.statements import is_temporary
 from penstock_core.sql.bind.writes import target_name
+from penstock_core.sql.catalog.model import Relation, RelationName, Routine
 from penstock_core.sql.guardrails.require_where import Target, chooses
-from penstock_core.sql.refusal import not_supported, refused
+from penstock_core.sql.refusal import Refused, not_supported, refused
+from penstock_core.sql.syntax.type_names import name_parts
 
 StatementRule = Callable[[Authorizer, Any], None]
 
@@ -113,12 +115,12 @@ def copy(authorizer: Authorizer, statement: ast.CopyStmt) -> None:
         raise refused("COPY with a file or program of the server is not allowed", "use STDIN or STDOUT")
     for option in statement.options or ():
         if option.defname not in _COPY_OPTIONS:
-            raise refused(f"COPY with the option {option.defname} is not allowed", "leave the option out")
+            raise refused(f"COPY with the option {option.defname} is not allowed", "remove the option")
 
 
 def _unmasked_transaction(authorizer: Authorizer, statement: ast.TransactionStmt) -> None:
     if statement.kind not in _TRANSACTIONS | _TWO_PHASE:
-        raise refused("this kind of transaction statement is not known", "use COMMIT")
+        raise refused("this transaction statement is not supported", "use COMMIT")
 
 
 def _unmasked_fetch(authorizer: Authorizer, statement: ast.FetchStmt) -> None:
@@ -133,18 +135,18 @@ def _schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     """By the policy's verbs, where nothing is masked."""
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     if type(statement) in CODE:
         authorizer.allow_code(kind)
     elif isinstance(statement, ast.LockStmt):
         _lock(authorizer, statement)
     elif type(statement) not in OWN:
-        authorizer.allow_verb(VERB_OF[type(statement)])
+        authorizer.allow_verb(VERB_OF[type(statement)], kind.name)
 
 
 def _lock(authorizer: Authorizer, statement: ast.LockStmt) -> None:
     """The weakest lock is for readers; all others are for those who change rows."""
-    authorizer.allow_verb("select" if statement.mode == _ACCESS_SHARE else "update")
+    authorizer.allow_verb("select" if statement.mode == _ACCESS_SHARE else "update", "LOCK")
 
 
 # ---- rules where something is masked
@@ -158,6 +160,16 @@ def _masked_transaction(authorizer: Authorizer, statement: ast.TransactionStmt) 
 def _reads_masked(authorizer: Authorizer, statement: ast.Node) -> None:
     """What EXECUTE and FETCH run was decided when it was made; it may be about masked columns."""
     authorizer.found.touched = True
+
+
+def _masked_listen(authorizer: Authorizer, statement: ast.ListenStmt) -> None:
+    """Messages of others' come as they were sent, those of triggers about rows of masked columns included."""
+    channel = statement.conditionname or ""
+    if channel not in authorizer.governed.policies.allow_channels:
+        raise refused(
+            f"LISTEN {channel} is not allowed where columns are masked: what is sent there may hold what is masked",
+            "have a policy list the channel in allowChannels, or poll a table",
+        )
 
 
 def _masked_explain(authorizer: Authorizer, statement: ast.ExplainStmt) -> None:
@@ -182,7 +194,7 @@ def _masked_truncate(authorizer: Authorizer, statement: ast.TruncateStmt) -> Non
 def _masked_schema_change(authorizer: Authorizer, statement: ast.Node) -> None:
     kind = kind_of(statement)
     if kind is None:
-        raise not_supported(_in_words(type(statement)), "ask the database's owner to do it")
+        raise _servers_business(statement)
     raise refused(
         f"{kind.name} is not allowed where columns are masked: it could show them, or take the masks off", kind.remedy
     )
@@ -207,6 +219,7 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.TruncateStmt: _masked_truncate,
     ast.LockStmt: _lock,
     ast.NotifyStmt: _nothing_more,
+    ast.ListenStmt: _masked_listen,
     ast.IndexStmt: plain_changes.masked_index,
     ast.AlterTableStmt: plain_changes.masked_alter,
     ast.VacuumStmt: plain_changes.masked_analyze,
@@ -236,13 +249,15 @@ def masked_statement(authorizer: Authorizer, use: StatementUse) -> None:
 def unmasked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """A temporary table is the session's own, any other needs the verb."""
     if created.item is None or not is_temporary(created.item):
-        authorizer.allow_verb("create")
+        authorizer.allow_verb("create", "CREATE TABLE")
 
 
 def masked_table(authorizer: Authorizer, created: TableCreated) -> None:
     """The same; and no code of the database's own runs by it."""
     without_event_triggers(authorizer)
     unmasked_table(authorizer, created)
+    if created.certainly and created.item is not None:
+        authorizer.made.add((created.item.schemaname or "", created.item.relname or ""))
 
 
 def masked_table_part(authorizer: Authorizer, part: TablePart) -> None:
@@ -258,12 +273,16 @@ def _is_own(authorizer: Authorizer, dropped: ObjectsDropped) -> bool:
 def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     """The session's own temporary tables go without a verb, by names that mean no others."""
     if _is_own(authorizer, dropped):
-        # What exists by now was not meant by a name that nothing had.
-        objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
-        authorizer.found.edits.set(dropped.node, "objects", objects)
-        authorizer.found.pinned = True
+        _leave_alone(authorizer, dropped)
     else:
         authorizer.allow_verb("drop")
+
+
+def _leave_alone(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
+    """Only what is the session's own may go: what exists by now was not meant by a name that nothing had."""
+    objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
+    authorizer.found.edits.set(dropped.node, "objects", objects)
+    authorizer.found.pinned = True
 
 
 def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
@@ -273,21 +292,76 @@ def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     if _is_own(authorizer, dropped):
         return
     if dropped.node.removeType not in _DROPPED:
-        raise not_supported("DROP of that kind of object", "ask the database's owner to do it")
-    if dropped.node.behavior == enums.DropBehavior.DROP_CASCADE:
-        raise refused("DROP … CASCADE removes what is not named", "name it all")
+        raise refused(
+            "DROP of that kind of object is not allowed where columns are masked: others may be checked by it",
+            "ask the database's owner to do it",
+        )
+    cascade = dropped.node.behavior == enums.DropBehavior.DROP_CASCADE
+    if cascade and dropped.nowhere:
+        _leave_alone(authorizer, dropped)
+        return
+    if cascade and dropped.unknown:
+        raise refused("DROP … CASCADE of what is not known removes what nobody named", "check the names")
     for name in dropped.names:
-        _droppable(authorizer, name)
+        _droppable(authorizer, name, cascade=cascade)
 
 
-def _droppable(authorizer: Authorizer, name: tuple[str, ...]) -> None:
+def _droppable(authorizer: Authorizer, name: tuple[str, ...], *, cascade: bool) -> None:
     """Refuses what masks spread through: without a foreign key, say, its other end would show."""
     for relation in authorizer.governed.named.get(name[-1], ()):
-        if name[-2:-1] in ((), (relation.schema,)) and authorizer.governed.governs(relation):
+        if name[-2:-1] not in ((), (relation.schema,)):
+            continue
+        if authorizer.governed.governs(relation):
             raise refused(
-                f"{relation.schema}.{relation.name} has masked columns, and others may be masked because of it",
-                "have it dropped by somebody for whom nothing is masked",
+                f"{relation.schema}.{relation.name} cannot be dropped: it has masked columns, and masks of others may "
+                "depend on it",
+                "ask someone for whom nothing is masked to drop it",
             )
+        if cascade and (held := _held_by(authorizer, relation)):
+            raise refused(
+                f"DROP … CASCADE of {relation.schema}.{relation.name} would change {held}, which is not named",
+                "drop without CASCADE, after what depends on it",
+            )
+
+
+def _held_by(authorizer: Authorizer, relation: Relation) -> str:
+    """What CASCADE would change besides views without masks: these go with what they show."""
+    relations = authorizer.catalog.relations
+    pending, seen = [relation], {relation.key}
+    while pending:
+        gone = pending.pop()
+        row = f"{gone.schema}.{gone.name}"
+        for other in relations.values():
+            depends = gone.key in other.sources or gone.key in other.parents
+            if depends and other.kind in ("v", "m") and not authorizer.governed.governs(other):
+                pending.extend(() if other.key in seen else (other,))
+                seen.add(other.key)
+            elif depends or any(_is_of(column.type_name, gone) for column in other.columns):
+                return f"{other.schema}.{other.name}"
+        if gone.referenced:
+            return f"the foreign keys that refer to {row}"
+        for place, routines in authorizer.catalog.routines.items():
+            if any(_needs(routine, gone) for routine in routines):
+                return ".".join(place)
+    return ""
+
+
+def _needs(routine: Routine, relation: Relation) -> bool:
+    """Whether a function takes or returns rows of it, or has a body that the server keeps analysed and may read it."""
+    rows = _rows_of(relation)
+    return (
+        routine.returns in rows or any(one.type in rows for one in routine.arguments) or relation.name in routine.parsed
+    )
+
+
+def _is_of(type_name: str, relation: Relation) -> bool:
+    """Whether a column's type is the row of that relation, or an array of it."""
+    return tuple(name_parts(type_name)[:2]) in _rows_of(relation)
+
+
+def _rows_of(relation: Relation) -> tuple[RelationName, RelationName]:
+    """The types of its row and of arrays of that."""
+    return relation.key, (relation.schema, f"_{relation.name}")
 
 
 def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
@@ -298,9 +372,17 @@ def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:
     if resolved.relation is None:
         raise refused(
             f"a view of {resolved.schema}.{resolved.name} could be used to change it",
-            "read it itself, or make the view of what is DISTINCT",
+            "read the relation itself, or use SELECT DISTINCT in the view",
         )
     unmasked_view(authorizer, resolved.relation)
+
+
+def _servers_business(statement: ast.Node) -> Refused:
+    """What nobody may send through the gate: roles, databases, replication, foreign servers, the server's settings."""
+    return refused(
+        f"{_in_words(type(statement))} does not go through the gate: it is the business of whoever runs the server",
+        "have it done on a connection of the server's administrator",
+    )
 
 
 def _in_words(kind: type[ast.Node]) -> str:

@@ -19,6 +19,7 @@ from penstock_core.sql.authorize import (
 )
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.bind import references as kinds
+from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.substitution import Substitutions
@@ -54,9 +55,9 @@ def _unclaimed(authorizer: Authorizer, unclaimed: Unclaimed) -> None:
     kind = type(unclaimed.node).__name__
     name = _CONSTRUCTS.get(kind, kind)
     raise refused(
-        f"{name}.{unclaimed.field} is not known to be harmless"
+        f"the gate does not know {name}.{unclaimed.field}"
         if unclaimed.field
-        else f"{name} is not understood here",
+        else f"the gate does not know {name} in this place",
         "write the statement without it",
     )
 
@@ -100,6 +101,7 @@ UNMASKED: Rules = {
     kinds.StatementUse: statements.unmasked_statement,
     kinds.RelationChanged: _allowed,
     kinds.RelationMade: _allowed,
+    kinds.ForeignKeyMade: _allowed,
     kinds.QueryKept: _allowed,
     kinds.TableCreated: statements.unmasked_table,
     kinds.TablePart: _allowed,
@@ -130,6 +132,7 @@ MASKED: Rules = {
     kinds.StatementUse: statements.masked_statement,
     kinds.RelationChanged: plain_changes.masked_change,
     kinds.RelationMade: plain_changes.masked_new,
+    kinds.ForeignKeyMade: plain_changes.masked_foreign_key,
     kinds.QueryKept: plain_changes.masked_query,
     kinds.TableCreated: statements.masked_table,
     kinds.TablePart: statements.masked_table_part,
@@ -138,13 +141,24 @@ MASKED: Rules = {
 }
 
 
-def authorize(bound: Bound, governed: Governed, substitutions: Substitutions, rules: Rules) -> Authorizer:
-    """Authorize a bound text by `MASKED` or `UNMASKED`; the answer holds the edits. Raises Refused."""
-    authorizer = Authorizer(governed, substitutions, bound)
+def authorize(
+    bound: Bound,
+    governed: Governed,
+    substitutions: Substitutions,
+    rules: Rules,
+    made: frozenset[MadeName] = frozenset(),
+) -> Authorizer:
+    """Authorize a bound text by `MASKED` or `UNMASKED`; the answer holds the edits. Raises Refused.
+
+    `made` is what the open transaction made that may be used as the session's own.
+    """
+    authorizer = Authorizer(governed, substitutions, bound, made=set(made))
     for reference in bound.references:
         rule = rules.get(type(reference))
         if rule is None:
             raise not_supported(type(reference).__name__, "write the statement without it")
+        if rules is MASKED:
+            plain_changes.known_as_made(authorizer, reference)
         rule(authorizer, reference)
     settling.settle(authorizer)
     if rules is MASKED or authorizer.found.rewrites:

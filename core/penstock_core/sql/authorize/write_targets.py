@@ -241,16 +241,22 @@ class _Target:
         `written` is what the statement names: the target itself, or what leads there.
         """
         if "insert" in effect.actions:
-            self.inserted(target, written)
+            self.inserted(target, written, effect.gives)
         if "update" in effect.actions:
             self.assigned(target, effect.sets, written)
         if "delete" in effect.actions:
             self.deleted(target, written)
 
-    def inserted(self, target: Relation, written: Relation) -> None:
-        """A new row is held against those that are there: not where that compares masked values."""
+    def inserted(self, target: Relation, written: Relation, gives: frozenset[str] | None = None) -> None:
+        """A new row is held against those that are there: not where that compares masked values. What it `gives` values
+        to may be known; the rest is NULL but for defaults, and for what triggers may set.
+        """
+        # A partition's rows have the defaults of the whole.
+        alone = not target.has_triggers and len(self._family(target)) == 1
         for relation, masked in self._questioned(target):
             for constraint in relation.constraints:
+                if gives is not None and alone and constraint.spared_without - gives:
+                    continue
                 told = constraint.columns & masked
                 if told and constraint.compares_rows and not self._reveals(relation, constraint, told):
                     raise refused(
@@ -258,7 +264,7 @@ class _Target:
                         f"{min(told)} by {constraint.described}",
                         f"have the policy's mask of {min(told)} say uniqueness: reveal"
                         if constraint.kind in _UNIQUE
-                        else f"have the row written by somebody for whom {min(told)} is not masked",
+                        else f"ask someone for whom {min(told)} is not masked to write the row",
                     )
 
     def deleted(self, target: Relation, written: Relation) -> None:
@@ -269,7 +275,7 @@ class _Target:
                 raise refused(
                     f"whether a row of {_place(relation, written)} can be deleted depends on its masked column "
                     f"{min(told)}, since foreign keys refer to it",
-                    f"have the row deleted by somebody for whom {min(told)} is not masked",
+                    f"ask someone for whom {min(told)} is not masked to delete the row",
                 )
 
     def assigned(self, target: Relation, names: Collection[str], written: Relation) -> None:
@@ -281,8 +287,8 @@ class _Target:
             if overwritten:
                 through = "" if relation.key == written.key else f" (written to through {_name(written)})"
                 raise refused(
-                    f"UPDATE of {_name(relation)}.{overwritten}{through}, which is masked: what was read of it is not "
-                    "what is stored",
+                    f"UPDATE of {_name(relation)}.{overwritten}{through}: the column is masked for you, so you cannot "
+                    "overwrite it",
                     f"leave {overwritten} out, or have the policy's mask of it say writeBack: ignore or write: allow",
                 )
             for bound, constraint in self._bound(relation, masked, names):
@@ -291,19 +297,19 @@ class _Target:
                     raise refused(
                         f"UPDATE of {place} would be checked against its masked column {bound}: {constraint.described}"
                         f" ties {tied} to it",
-                        f"leave {tied} out, or have it written by somebody for whom {bound} is not masked",
+                        f"leave {tied} out, or ask someone for whom {bound} is not masked",
                     )
                 raise refused(
                     f"UPDATE of {place} would evaluate {constraint.described}, which reads the masked column {bound} "
                     "and may fail for rows that are there: it is not valid, or depends on settings or the time",
-                    f"have the row written by somebody for whom {bound} is not masked",
+                    f"ask someone for whom {bound} is not masked to write the row",
                 )
             referred = relation.referenced & masked & frozenset(names)
             if referred:
                 raise refused(
                     f"whether a row of {place} can be changed depends on its masked column {min(referred)}, since"
                     " foreign keys refer to it",
-                    f"have it written by somebody for whom {min(referred)} is not masked",
+                    f"ask someone for whom {min(referred)} is not masked to write it",
                 )
             moves = any(one.kind == "k" and not one.columns.isdisjoint(names) for one in relation.constraints)
             if moves:

@@ -5,15 +5,15 @@ The rules are in the modules beside this one, in tables by class of node; `text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from pglast import ast
 
 from penstock_core.sql.allowlists.syntax_nodes import EXPRESSIONS, FORMERLY_FUNCTIONS, KNOWN, Fields
-from penstock_core.sql.bind.name_resolution import Names
+from penstock_core.sql.bind.name_resolution import TEMPORARY, MadeName, Names
 from penstock_core.sql.bind.references import Bound, FormerFunction, Reference, Unclaimed
 from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.catalog.model import Catalog
@@ -52,10 +52,25 @@ class Binder:
     bound: Bound = field(default_factory=Bound)
     # Whether what is bound now runs later, by whoever uses what is defined.
     defining: bool = False
+    # Whether it matters what the transaction made before the catalog has it.
+    follows_made: bool = False
 
     def add(self, reference: Reference) -> None:
         """The next reference of the text."""
         self.bound.references.append(reference)
+
+    def makes(self, item: ast.RangeVar | None) -> None:
+        """A relation of that name comes to be, which was not there."""
+        if self.follows_made and item is not None and item.relpersistence != "t" and item.schemaname != TEMPORARY:
+            name = (item.schemaname or "", item.relname or "")
+            self.names = replace(self.names, made=self.names.made | {name})
+
+    def unmakes(self, names: Iterable[str] | None = None) -> None:
+        """Nothing that the transaction made has these names any more, whatever the schema; None: nothing is known."""
+        if self.names.made:
+            gone = None if names is None else frozenset(names)
+            left = frozenset[MadeName]() if gone is None else {one for one in self.names.made if one[1] not in gone}
+            self.names = replace(self.names, made=frozenset(left))
 
     def query(self, select: ast.Node | None, around: Scope) -> Columns:
         """A whole query whose outer scope is `around`, which may be empty; returns its output columns."""

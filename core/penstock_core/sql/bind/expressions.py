@@ -189,7 +189,7 @@ def type_name(binder: Binder, node: ast.TypeName, scope: Scope) -> None:
     name = names[-1]
     if node.pct_type or node.setof or len(names) > 2:
         dotted = ".".join(names)
-        plain = Ambiguous(f"type {dotted} is written in a way that is not understood", "name the type plainly")
+        plain = Ambiguous(f"the gate does not understand the type {dotted}", "use the type's own name")
         binder.add(TypeUse(node, name, plain))
         return
     binder.add(TypeUse(node, name, binder.names.type(names[0] if len(names) == 2 else "", name)))

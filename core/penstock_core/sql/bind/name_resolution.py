@@ -11,6 +11,8 @@ from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA, SY
 from penstock_core.sql.catalog.model import Catalog, Relation
 
 TEMPORARY = "pg_temp"
+# Of a relation that the open transaction made: the schema that it was made with, empty for none, and its name.
+MadeName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class ResolvedRelation:
     temporary: bool = False
     # Of such a one: what else has that name and would be meant if the table were gone.
     rival: str = ""
+    # Whether it is as good as one: the open transaction made it, and no catalog that is read outside has it yet.
+    made: bool = False
 
     @property
     def system(self) -> bool:
@@ -62,10 +66,30 @@ class Names:
     search_path: tuple[str, ...] | None
     # Bare names of the session's own temporary tables.
     temporary: frozenset[str] = frozenset()
+    # What the open transaction made, by schema (empty where none was written) and name.
+    made: frozenset[MadeName] = frozenset()
 
     def relation(self, reference: ast.RangeVar) -> ResolvedRelation | Ambiguous | None:
         """What a FROM clause's or target's name means; None if only the server can know."""
         schema, name = reference.schemaname or "", reference.relname or ""
+        if (schema, name) in self.made and not (schema or name in self.temporary):
+            return self._made(name)
+        known = self._known(schema, name)
+        if known is None and (schema, name) in self.made:
+            return ResolvedRelation(schema, name, temporary=True, made=True)
+        return known
+
+    def _made(self, name: str) -> ResolvedRelation | Ambiguous:
+        """A bare name that the transaction gave to something, if nothing else has it."""
+        others = self.named.get(name, ())
+        if others or self._is_system("pg_catalog", name):
+            schema = others[0].schema if others else "pg_catalog"
+            return Ambiguous(
+                f"{name} is the name of {schema}.{name} and of what this transaction made", "write it with its schema"
+            )
+        return ResolvedRelation("", name, temporary=True, made=True)
+
+    def _known(self, schema: str, name: str) -> ResolvedRelation | Ambiguous | None:
         if schema in SYSTEM_SCHEMAS:
             return self._system(schema, name)
         if schema == TEMPORARY:
@@ -104,8 +128,8 @@ class Names:
         system = self._is_system("pg_catalog", name)
         if len(candidates) + system > 1:
             return Ambiguous(
-                f"it cannot be told which relation {name} means after search_path was changed",
-                f"write it with its schema, as in {candidates[0].schema}.{name}",
+                f"relation {name} is ambiguous: search_path was changed",
+                f"qualify it with its schema, as in {candidates[0].schema}.{name}",
             )
         if system:
             return self._system("pg_catalog", name)
@@ -147,8 +171,8 @@ class Names:
         if self.search_path is None:
             if builtin or len(schemas) > 1:
                 return Ambiguous(
-                    f"it cannot be told which type {name} means after search_path was changed",
-                    "write it with its schema",
+                    f"type {name} is ambiguous: search_path was changed",
+                    "qualify it with its schema",
                 )
             return ResolvedType(schemas[0], ambiguous=True)
         for place in self._path(self.search_path):

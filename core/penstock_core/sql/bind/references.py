@@ -11,7 +11,7 @@ from typing import Literal
 
 from pglast import ast
 
-from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation, ResolvedType
+from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
 from penstock_core.sql.bind.scopes import Scope, Source
 
 
@@ -58,6 +58,8 @@ class Effect:
     actions: frozenset[str]
     # The columns that it sets in rows that are there.
     sets: frozenset[str] = frozenset()
+    # The columns that it gives new rows, where that is known.
+    gives: frozenset[str] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -261,17 +263,28 @@ class RelationMade(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class ForeignKeyMade(Reference):
+    """A foreign key that comes to be, and the relation that it points to."""
+
+    constraint: ast.Constraint
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
 class QueryKept(Reference):
-    """The query of a view, behind all that is in it."""
+    """The query of a view, behind all that is in it, and what it makes: nothing where the view may be there already."""
 
     query: ast.Node | None
+    made: ast.RangeVar | None = None
 
 
 @dataclass(slots=True, eq=False)
 class TableCreated(Reference):
-    """A table that comes to be."""
+    """A table that comes to be; `certainly`: it was not there before."""
 
     item: ast.RangeVar | None
+    certainly: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -285,13 +298,14 @@ class TablePart(Reference):
 @dataclass(slots=True, eq=False)
 class ObjectsDropped(Reference):
     """DROP. `temporary` if they are all temporary tables of the session's own; `nowhere` if it is IF EXISTS of names
-    that nothing has.
+    that nothing has; `unknown` if nothing is known to have one of the names.
     """
 
     node: ast.DropStmt
     names: tuple[tuple[str, ...], ...]
     temporary: bool
     nowhere: bool = False
+    unknown: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -344,6 +358,8 @@ class Bound:
     drops_tables: set[str] = field(default_factory=set)
     changes_search_path: bool = False
     resets_search_path: bool = False
+    # What the transaction has made by the text's end, as far as names tell.
+    made: frozenset[MadeName] = frozenset()
 
     def add(self, reference: Reference) -> None:
         """The next reference of the text."""

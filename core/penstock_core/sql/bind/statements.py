@@ -33,6 +33,15 @@ _TRANSACTIONS: dict[Any, str] = {
     enums.TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED: "commit prepared",
     enums.TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED: "rollback prepared",
 }
+# After these the transaction has all that it had.
+_GOES_ON = frozenset(
+    {
+        enums.TransactionStmtKind.TRANS_STMT_BEGIN,
+        enums.TransactionStmtKind.TRANS_STMT_START,
+        enums.TransactionStmtKind.TRANS_STMT_SAVEPOINT,
+        enums.TransactionStmtKind.TRANS_STMT_RELEASE,
+    }
+)
 
 
 def statement(binder: Binder, node: ast.Node) -> None:
@@ -46,6 +55,9 @@ def text_statement(binder: Binder, node: ast.Node) -> None:
     """One of the statements of the text, in their order: what it changes of the session holds for those behind it."""
     statement(binder, node)
     if binder.bound.changes_search_path:
+        # What was made under a bare name may be another by now.
+        bare = [name for schema, name in binder.names.made if not schema]
+        binder.unmakes(bare)
         binder.names = replace(binder.names, search_path=None)
     if binder.bound.temporary:
         binder.names = replace(binder.names, temporary=binder.names.temporary | binder.bound.temporary)
@@ -56,13 +68,15 @@ def _select(binder: Binder, node: ast.SelectStmt) -> None:
     if node.intoClause is not None:
         _into(binder, node.intoClause)
     select_query(binder, node, Scope())
+    if node.intoClause is not None:
+        binder.makes(node.intoClause.rel)
 
 
 def _write(binder: Binder, node: Any) -> None:
     write(binder, node, Scope())
 
 
-def _into(binder: Binder, into: ast.IntoClause) -> None:
+def _into(binder: Binder, into: ast.IntoClause, *, certainly: bool = True) -> None:
     """The table that holds what a query read."""
     binder.claim(into)
     for option in into.options or ():
@@ -70,15 +84,15 @@ def _into(binder: Binder, into: ast.IntoClause) -> None:
         binder.expression(option.arg, Scope())
     if into.accessMethod:
         binder.add(TablePart("a new table with USING", "leave USING out"))
-    created(binder, into.rel)
+    created(binder, into.rel, certainly=certainly)
 
 
-def created(binder: Binder, table: ast.RangeVar | None) -> None:
-    """A table of that name comes to be."""
+def created(binder: Binder, table: ast.RangeVar | None, *, certainly: bool) -> None:
+    """A table of that name comes to be; `certainly`: or the statement fails."""
     binder.bound.writes = True
     if table is not None:
         binder.claim(table)
-    binder.add(TableCreated(table))
+    binder.add(TableCreated(table, certainly))
     if table is not None and is_temporary(table):
         # Under its bare name alone: a schema that another session could reach is none.
         binder.bound.temporary.add(table.relname or "")
@@ -115,6 +129,8 @@ def _transaction(binder: Binder, node: ast.TransactionStmt) -> None:
     for option in node.options or ():
         _option(binder, option)
     binder.add(StatementUse(node))
+    if node.kind not in _GOES_ON:
+        binder.unmakes()
 
 
 def _discard(binder: Binder, node: ast.DiscardStmt) -> None:
@@ -180,13 +196,17 @@ def _create_table_as(binder: Binder, node: ast.CreateTableAsStmt) -> None:
         return
     binder.claim(node)
     if node.into is not None:
-        _into(binder, node.into)
+        _into(binder, node.into, certainly=not node.if_not_exists)
     binder.statement(node.query)
+    if node.into is not None and not node.if_not_exists:
+        binder.makes(node.into.rel)
 
 
 def _create_table(binder: Binder, node: ast.CreateStmt) -> None:
-    created(binder, node.relation)
+    created(binder, node.relation, certainly=not node.if_not_exists)
     create_table(binder, node)
+    if not node.if_not_exists:
+        binder.makes(node.relation)
 
 
 def _nothing(binder: Binder, node: ast.Node) -> None:

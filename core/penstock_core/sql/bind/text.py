@@ -8,7 +8,7 @@ from pglast import ast
 
 from penstock_core.sql.bind.binder import Binder, NotBound, Rules
 from penstock_core.sql.bind.expressions import EXPRESSION_RULES
-from penstock_core.sql.bind.name_resolution import Names
+from penstock_core.sql.bind.name_resolution import MadeName, Names
 from penstock_core.sql.bind.queries import query
 from penstock_core.sql.bind.references import Bound, Unbound
 from penstock_core.sql.bind.scopes import Columns, Scope
@@ -23,6 +23,7 @@ def _any_query(binder: Binder, node: ast.Node | None, around: Scope) -> Columns:
 
 RULES = Rules(EXPRESSION_RULES, _any_query, statement)
 _NONE: frozenset[str] = frozenset()
+_NOTHING: frozenset[MadeName] = frozenset()
 
 
 def bind(
@@ -31,16 +32,20 @@ def bind(
     named: Mapping[str, tuple[Relation, ...]],
     search_path: tuple[str, ...] | None,
     temporary: frozenset[str] = _NONE,
+    made: frozenset[MadeName] | None = None,
 ) -> Bound:
     """The text's references, in order; `search_path` None if the session may have changed it.
 
-    `named` are the catalog's relations by bare name, `temporary` the names of the session's temporary tables. Raises
-    RecursionError for what is nested too deeply.
+    `named` are the catalog's relations by bare name, `temporary` the names of the session's temporary tables, `made`
+    those of what the open transaction made: None where that does not matter. Raises RecursionError for what is nested
+    too deeply.
     """
-    binder = Binder(catalog, Names(catalog, named, search_path, temporary), RULES)
+    names = Names(catalog, named, search_path, temporary, made or _NOTHING)
+    binder = Binder(catalog, names, RULES, follows_made=made is not None)
     try:
         for one in statements:
             text_statement(binder, one)
     except NotBound as end:
         binder.add(Unbound(end.reason, end.remedy))
+    binder.bound.made = binder.names.made
     return binder.bound

@@ -116,7 +116,8 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
     conflict = statement.onConflictClause
     settings = conflict.targetList if conflict is not None else None
     changes = sets(settings)
-    effect = INSERT if not changes else Effect("insert", frozenset({"insert", "update"}), changes)
+    actions = frozenset({"insert", "update"} if changes else {"insert"})
+    effect = Effect("insert", actions, changes, _given(statement))
     target = written(binder, statement.relation, effect, scope.ctes, settings).source
     if statement.selectStmt is not None:
         binder.query(statement.selectStmt, scope)
@@ -138,6 +139,23 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
     binder.expression(conflict.targetList, inside)
     binder.expression(conflict.whereClause, inside)
     return target
+
+
+def _given(statement: ast.InsertStmt) -> frozenset[str] | None:
+    """The columns that new rows are given; not those that are NULL or left to their default in each of them."""
+    names = [one.name or "" for one in statement.cols or ()]
+    if statement.selectStmt is None:
+        return frozenset()
+    if not names:
+        return None
+    rows = getattr(statement.selectStmt, "valuesLists", None) or ()
+    if not rows or any(len(row) != len(names) for row in rows):
+        return frozenset(names)
+    return frozenset(name for at, name in enumerate(names) if not all(_is_nothing(row[at]) for row in rows))
+
+
+def _is_nothing(value: ast.Node) -> bool:
+    return isinstance(value, ast.SetToDefault) or (isinstance(value, ast.A_Const) and bool(value.isnull))
 
 
 def _change(binder: Binder, statement: ast.UpdateStmt | ast.DeleteStmt, scope: Scope) -> Source:

@@ -79,6 +79,7 @@ class BodyNames:
             unknown=self.unknown,
             hazards=tuple(sorted(self.hazards)),
             reads=reads,
+            sequences=frozenset(self._sequences(body)),
             writes=writes,
             verbs=frozenset(self.verbs),
             calls=frozenset(self.calls),
@@ -211,6 +212,14 @@ class BodyNames:
         allowed = INFORMATION_SCHEMA if schema == "information_schema" else CATALOGS
         if name not in allowed or allowed[name]:
             self.hazards.add(f"{schema}.{name}")
+
+    def _sequences(self, body: Body) -> Iterator[RelationName]:
+        """Whatever the path: a sequence is told by its name alone where none is written before it."""
+        for schema, name in sorted(body.sequences):
+            if schema or not name:
+                yield schema, name
+            else:
+                yield from (one.key for one in self.catalog.named(name))
 
     def _writes(self, body: Body) -> tuple[Write, ...]:
         writes: list[Write] = []

@@ -43,11 +43,13 @@ def read(text: str | bytes) -> Catalog:
     except (ValueError, RecursionError):
         raise CatalogFileError("is not a JSON document") from None
     if not isinstance(content, dict) or content.get("kind") != _KIND:
-        raise CatalogFileError("is no catalog file; `penstock catalog` writes one")
+        raise CatalogFileError("is not a catalog file; create one with `penstock catalog`")
     documents = content.get("documents")
     if content.get("form") != FORM or not isinstance(documents, dict) or documents.keys() != _NAMES:
-        raise CatalogFileError("was written by another version of Penstock; write it anew with `penstock catalog`")
+        raise CatalogFileError("was written by another version of Penstock; create it again with `penstock catalog`")
     try:
         return snapshot({name: json.dumps(rows) for name, rows in documents.items()})
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise CatalogFileError(f"is damaged ({type(error).__name__}); write it anew with `penstock catalog`") from None
+        raise CatalogFileError(
+            f"is damaged ({type(error).__name__}); create it again with `penstock catalog`"
+        ) from None

@@ -12,7 +12,9 @@ from typing import Any
 
 from pglast import ast, enums, parse_sql
 
+from penstock_core.sql.allowlists.functions import NUMBERING
 from penstock_core.sql.allowlists.syntax_nodes import FORMERLY_FUNCTIONS
+from penstock_core.sql.syntax.relation_names import relation_in
 from penstock_core.sql.syntax.walk import below
 
 # A name as a body has it: its schema, empty where it is bare, and itself.
@@ -74,6 +76,8 @@ class Body:
     types_of: set[tuple[str, ...]] = field(default_factory=set)
     # Words that must be of the names of types: schemas, types, relations.
     left: set[str] = field(default_factory=set)
+    # Sequences that it takes or tells numbers of; one without a name where that is computed, or the session's last.
+    sequences: set[Name] = field(default_factory=set)
     # Settings that it changes by set_config(), by name.
     settings: set[str] = field(default_factory=set)
     row: RowUse = field(default_factory=RowUse)
@@ -227,6 +231,9 @@ class BodyReader:
                 raise NotUnderstood("it changes a setting whose name it computes")
             self.body.settings.add(setting)
             return
+        if name in NUMBERING:
+            written = _constant(node.args[0]) if node.args else None
+            self.body.sequences.add((relation_in(written) if written is not None else None) or ("", ""))
         self.body.functions.add((schema[0] if schema else "", name))
 
     def column(self, node: ast.ColumnRef) -> bool:

@@ -22,6 +22,8 @@ class FunctionEffects:
     # What of the system's own it uses that masked identities may not use themselves, in words.
     hazards: tuple[str, ...] = ()
     reads: frozenset[RelationName] = frozenset()
+    # Sequences that it takes or tells numbers of; ("", "") where that may be any.
+    sequences: frozenset[RelationName] = frozenset()
     # With the relations' names resolved.
     writes: tuple[Write, ...] = ()
     # Verbs of `allow` that the same statements would need.
@@ -46,6 +48,7 @@ class FunctionEffects:
             and (other.native or not other.unknown),
             hazards=tuple(sorted({*self.hazards, *other.hazards})),
             reads=self.reads | other.reads,
+            sequences=self.sequences | other.sequences,
             writes=(*self.writes, *other.writes),
             verbs=self.verbs | other.verbs,
             calls=self.calls | other.calls,

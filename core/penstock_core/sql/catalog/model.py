@@ -79,6 +79,8 @@ class Constraint:
     validated: bool = True
     # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
     name: str = ""
+    # Any of these, left out of a new row, is NULL and keeps the row from being compared with others.
+    spared_without: frozenset[str] = frozenset()
 
     @property
     def compares_rows(self) -> bool:
@@ -115,6 +117,10 @@ class Cascade:
     on_update: bool
     # The columns there that refer to them, and change.
     changes: frozenset[str] = frozenset()
+
+
+# The language of the functions that the server makes with each range type.
+RANGE_CONSTRUCTOR = "range constructor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ one connection, as the role whose sessions are governed and with that role's def
 from __future__ import annotations
 
 from penstock_core.sql.allowlists.statement_kinds import CHANGING_WORDS
+from penstock_core.sql.catalog.model import RANGE_CONSTRUCTOR
+from penstock_core.sql.catalog.row_types import ROW_TYPES
 from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
 
 # The user's own relations: not the system's, not those of sessions' temporary schemas.
@@ -158,9 +160,12 @@ SELECT p.proname, bool_and(p.provolatile = 'i') FROM pg_proc p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384 GROUP BY p.proname
 """
 
+# The server's own functions that come with each range type: they put values together, and compare them.
+_CONSTRUCTS_RANGE = "l.lanname = 'internal' AND p.prosrc ~ '^(multi)?range_constructor[0-9]$'"
+
 # Functions with their bodies, where the language is one that is read here.
 _ROUTINES = """
-SELECT n.nspname, p.proname, p.prokind, l.lanname,
+SELECT n.nspname, p.proname, p.prokind, CASE WHEN CONSTRUCTS_RANGE THEN 'RANGE_CONSTRUCTOR' ELSE l.lanname END,
        CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN p.prosrc ELSE '' END, pg_get_function_sqlbody(p.oid),
        p.provolatile, p.proretset, json_build_array(rn.nspname, r.typname),
        (SELECT json_agg(json_build_array(coalesce(p.proargmodes[a.place], 'i'), coalesce(p.proargnames[a.place], ''),
@@ -178,7 +183,7 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
    OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
-"""
+""".replace("CONSTRUCTS_RANGE", _CONSTRUCTS_RANGE).replace("RANGE_CONSTRUCTOR", RANGE_CONSTRUCTOR)
 
 # Triggers that are not switched off, but for those that keep foreign keys.
 _TRIGGERS = """
@@ -225,6 +230,10 @@ SELECT t.typname, n.nspname, t.typtype, x.extname,
            SELECT ARRAY[an.nspname, a.typname]
            FROM pg_range g JOIN pg_type a ON a.oid = g.rngsubtype JOIN pg_namespace an ON an.oid = a.typnamespace
            WHERE g.rngtypid = t.oid AND g.rngcanonical::oid = 0 AND g.rngsubdiff::oid < 16384)
+       WHEN t.typtype = 'm' THEN ARRAY(
+           SELECT ARRAY[an.nspname, a.typname]
+           FROM pg_range g JOIN pg_type a ON a.oid = g.rngtypid JOIN pg_namespace an ON an.oid = a.typnamespace
+           WHERE g.rngmultitypid = t.oid)
        WHEN b.oid IS NOT NULL THEN ARRAY[ARRAY[bn.nspname, b.typname]] END)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE nullif(t.typelem, 0) END
@@ -241,14 +250,18 @@ WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
   AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
 """
 
+_RANGE_CONSTRUCTORS = """
+SELECT p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE CONSTRUCTS_RANGE
+""".replace("CONSTRUCTS_RANGE", _CONSTRUCTS_RANGE)
+
 _CASTS = """
 SELECT sn.nspname, s.typname, tn.nspname, t.typname, c.castcontext
 FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
 JOIN pg_type s ON s.oid = c.castsource JOIN pg_namespace sn ON sn.oid = s.typnamespace
 JOIN pg_type t ON t.oid = c.casttarget JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND m.deptype = 'e'
-WHERE p.oid >= 16384 AND m.objid IS NULL
-"""
+WHERE p.oid >= 16384 AND m.objid IS NULL AND p.oid NOT IN (RANGE_CONSTRUCTORS)
+""".replace("RANGE_CONSTRUCTORS", _RANGE_CONSTRUCTORS)
 
 # Functions of the user's that turn something into a value of a type, or that into something else.
 _CONVERSIONS = """
@@ -263,8 +276,8 @@ FROM (
 ) AS used(type, function)
 JOIN pg_type t ON t.oid = used.type JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_proc p ON p.oid = used.function JOIN pg_namespace fn ON fn.oid = p.pronamespace
-WHERE p.oid >= 16384 AND n.nspname <> 'pg_catalog'
-"""
+WHERE p.oid >= 16384 AND n.nspname <> 'pg_catalog' AND p.oid NOT IN (RANGE_CONSTRUCTORS)
+""".replace("RANGE_CONSTRUCTORS", _RANGE_CONSTRUCTORS)
 
 # Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
 # by.
@@ -302,7 +315,7 @@ WITH RECURSIVE code AS (
                ELSE NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid
                                                           AND m.deptype = 'e') END AS direct
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.oid >= 16384 AND p.prokind <> 'a'
+    WHERE p.oid >= 16384 AND p.prokind <> 'a' AND NOT (CONSTRUCTS_RANGE)
 ), mention AS (
     SELECT DISTINCT code.oid, code.proname, word[1] AS word
     FROM code, regexp_matches(lower(code.prosrc), '[[:alpha:]_][[:alnum:]_$]*', 'g') AS word
@@ -319,7 +332,7 @@ SELECT c.proname,
 FROM changing c
 LEFT JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = c.oid AND d.deptype <> 'e'
 GROUP BY c.proname
-""".replace("WORDS", CHANGING_WORDS)
+""".replace("WORDS", CHANGING_WORDS).replace("CONSTRUCTS_RANGE", _CONSTRUCTS_RANGE)
 
 # Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
 _SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
@@ -348,8 +361,9 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(CONSTRAINTS, 9)),
+    ("constraints", _document(CONSTRAINTS, 10)),
     ("indexes", _document(_INDEXES, 4)),
+    ("row_types", _document(ROW_TYPES, 3)),
     ("inheritance", _document(_INHERITANCE, 2)),
     ("dependencies", _document(_DEPENDENCIES, 5)),
     ("calls", _document(_CALLS, 5)),

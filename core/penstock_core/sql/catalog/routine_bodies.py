@@ -8,7 +8,7 @@ from pglast import parse_sql
 from pglast.parser import ParseError
 
 from penstock_core.sql.catalog.function_bodies import Body, BodyReader, NotUnderstood
-from penstock_core.sql.catalog.model import Routine
+from penstock_core.sql.catalog.model import RANGE_CONSTRUCTOR, Routine
 from penstock_core.sql.catalog.plpgsql_bodies import read_plpgsql
 
 
@@ -20,6 +20,9 @@ def read_body(routine: Routine) -> Body:
     try:
         if routine.kind == "a":
             # The functions that it is made of are all there is.
+            pass
+        elif routine.language == RANGE_CONSTRUCTOR:
+            # The types of its arguments and of its result are.
             pass
         elif routine.language == "sql":
             _read_sql(routine, reader)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, is_trusted
@@ -36,7 +35,7 @@ from penstock_core.sql.catalog.partitions import with_keys
 from penstock_core.sql.catalog.queries import STATEMENTS
 from penstock_core.sql.catalog.types import Types
 from penstock_core.sql.catalog.view_hazards import hazards, passes_on
-from penstock_core.sql.catalog.view_lineage import Lineage, view_lineage
+from penstock_core.sql.catalog.views import with_views
 from penstock_core.sql.syntax.type_names import name_parts, qualified_type
 
 __all__ = ["STATEMENTS", "snapshot"]
@@ -123,6 +122,7 @@ class _Reader:
         self._inheritance()
         self._generated()
         self._sequences()
+        self._row_types()
         parents = self._parents()
         indexes = self._indexes()
         calls = self._calls("r")
@@ -193,13 +193,14 @@ class _Reader:
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
         for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
-            validated, name = rest
+            validated, name, *spared = rest
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name))
+            spares = frozenset(attributes[number] for number in (spared[0] if spared else None) or ())
+            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name, spares))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
@@ -253,6 +254,13 @@ class _Reader:
                 for name in self._attributes[oid].values():
                     self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
 
+    def _row_types(self) -> None:
+        """A column whose type holds rows of a relation shows what these hold."""
+        for oid, column, other in self._rows["row_types"]:
+            if oid in self._names and other in self._names:
+                mine = (*self._names[oid], column)
+                self._derived[mine].update((*self._names[other], name) for name in self._attributes[other].values())
+
     def _calls(self, moment: str) -> dict[str, tuple[str, ...]]:
         calls: dict[str, set[str]] = defaultdict(set)
         for oid, when, schema, name, extension in self._rows["calls"]:
@@ -292,77 +300,7 @@ class _Reader:
             if kind in ("v", "m")
         }
         reads = {key: self._reads(oid, "v") for key, (oid, _) in definitions.items()}
-        finished = dict(relations)
-        # What may fail in a view fails in those over it too, so these come later.
-        for key in _inner_first({key: sources & definitions.keys() for key, (_, sources) in reads.items()}):
-            finished[key] = _view(
-                relations[key], definitions[key][1], *reads[key], Catalog(relations=finished, routines=self._routines)
-            )
-        return finished
-
-
-def _inner_first(inner: Mapping[RelationName, Iterable[RelationName]]) -> list[RelationName]:
-    """Views in an order in which each comes after those it reads; the server lets two read one another."""
-    ordered: list[RelationName] = []
-    seen: set[RelationName] = set()
-    pending = [(key, False) for key in inner]
-    while pending:
-        key, entered = pending.pop()
-        if entered:
-            ordered.append(key)
-        elif key not in seen:
-            seen.add(key)
-            pending.append((key, True))
-            pending.extend((one, False) for one in inner[key])
-    return ordered
-
-
-def _view(
-    view: Relation,
-    definition: str,
-    reads: frozenset[ColumnName],
-    sources: frozenset[RelationName],
-    catalog: Catalog,
-) -> Relation:
-    """The view with what its definition reads and shows; the views in it are finished."""
-    lineage = view_lineage(definition, view, catalog) or _everything(view, sources, catalog.relations)
-    parts = zip(view.columns, lineage.derived, lineage.copied, lineage.fallible, strict=True)
-    return replace(
-        view,
-        columns=tuple(
-            replace(
-                column,
-                derives_from=column.derives_from | derived,
-                copies=column.copies | copied,
-                fallible=fallible,
-            )
-            for column, derived, copied, fallible in parts
-        ),
-        reads=reads | lineage.filters | lineage.evaluated | frozenset().union(*lineage.derived),
-        filters=lineage.filters,
-        evaluated=lineage.evaluated,
-        sources=sources,
-    )
-
-
-def _everything(view: Relation, sources: Iterable[RelationName], relations: Mapping[RelationName, Relation]) -> Lineage:
-    """The lineage of a definition that was not understood: every column of every source is in everything.
-
-    Those of its children too: it may show where rows lie (`ctid`, TABLESAMPLE), which depends on all that is in them.
-    """
-    read, pending = set(sources), list(sources)
-    while pending:
-        parent = pending.pop()
-        children = [key for key, one in relations.items() if parent in one.parents and key not in read]
-        read.update(children)
-        pending.extend(children)
-    inputs = frozenset((*key, column.name) for key in read for column in relations[key].columns)
-    return Lineage(
-        derived=tuple(inputs for _ in view.columns),
-        copied=tuple(frozenset() for _ in view.columns),
-        filters=inputs,
-        fallible=tuple(view.kind == "v" for _ in view.columns),
-    )
+        return with_views(relations, {key: text for key, (_, text) in definitions.items()}, reads, self._routines)
 
 
 def _routines(rows: Rows) -> dict[RelationName, tuple[Routine, ...]]:

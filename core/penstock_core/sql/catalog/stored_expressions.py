@@ -51,11 +51,21 @@ _VIRTUAL = """
      WHERE f.adrelid = k.conrelid AND va.attgenerated = 'v' AND (va.attnum = ANY (k.conkey) OR 0 = ANY (k.conkey)))
 """
 
+# Those of the columns with these numbers that are NULL in a new row that does not mention them.
+_NULL_UNLESS_GIVEN = """
+    ARRAY(SELECT ua.attnum FROM pg_attribute ua JOIN pg_type ut ON ut.oid = ua.atttypid
+          WHERE ua.attrelid = RELATION AND ua.attnum = ANY (NUMBERS) AND NOT ua.atthasdef AND ua.attidentity = ''
+            AND NOT ua.attnotnull AND ut.typdefault IS NULL)
+"""
+
 # A NOT NULL counts where rows may break it: one that is not valid, or whose column is computed whenever it is checked.
 _CHECKS = """
 SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
        k.conkey, k.confrelid::text, k.confkey, k.confdeltype IN ('c', 'n', 'd'), k.confupdtype IN ('c', 'n', 'd'),
-       k.convalidated AND STEADY, k.conname
+       k.convalidated AND STEADY, k.conname,
+       CASE WHEN (k.contype = 'f' AND k.confmatchtype = 's') OR k.contype = 'x' OR (k.contype = 'u' AND NOT EXISTS (
+           SELECT FROM pg_index ui WHERE ui.indexrelid = k.conindid AND ui.indnullsnotdistinct))
+       THEN SPARING END
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND (NOT k.convalidated OR VIRTUAL IS NOT NULL)))
   AND k.conkey IS NOT NULL AND OWN_RELATION
@@ -64,7 +74,8 @@ WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND (NOT k.con
 _INDEXES = """
 SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END,
        ARRAY(READ UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0),
-       NULL, NULL, false, false, i.indisvalid AND STEADY, x.relname
+       NULL, NULL, false, false, i.indisvalid AND STEADY, x.relname,
+       CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL AND NOT i.indnullsnotdistinct THEN SPARING END
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
@@ -73,7 +84,7 @@ WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT N
 _PARTITION_KEYS = """
 SELECT p.partrelid::text, 'k',
        ARRAY(READ UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0),
-       NULL, NULL, false, false, STEADY, ''
+       NULL, NULL, false, false, STEADY, '', NULL
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """
@@ -81,7 +92,7 @@ WHERE OWN_RELATION
 # A stored one is computed again where what it reads changes, or its row moves to another partition.
 _GENERATED = """
 SELECT f.adrelid::text, 'g', ARRAY(READ UNION SELECT f.adnum),
-       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname
+       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname, NULL
 FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
@@ -93,13 +104,21 @@ def _about(query: str, parts: str) -> str:
     return query.replace("STEADY", _STEADY).replace("READ", _READ).replace("PARTS", parts)
 
 
+def _sparing(relation: str, numbers: str) -> str:
+    return _NULL_UNLESS_GIVEN.replace("RELATION", relation).replace("NUMBERS", numbers)
+
+
 # Constraints, indexes that are unique or have an expression or predicate, partition keys and generated columns: each
 # with the columns it looks at, where a foreign key leads to and what it carries on, whether every row keeps to it in
-# any session, and its name.
+# any session, its name, and the columns that, left out of a new row, keep it from being compared with others.
 CONSTRAINTS = "UNION ALL".join(
     (
-        _about(_CHECKS, "k.conbin::text, VIRTUAL").replace("VIRTUAL", _VIRTUAL),
-        _about(_INDEXES, "i.indexprs::text, i.indpred::text"),
+        _about(_CHECKS, "k.conbin::text, VIRTUAL")
+        .replace("VIRTUAL", _VIRTUAL)
+        .replace("SPARING", _sparing("k.conrelid", "k.conkey")),
+        _about(_INDEXES, "i.indexprs::text, i.indpred::text").replace(
+            "SPARING", _sparing("i.indrelid", "(i.indkey::int2[])[0:i.indnkeyatts - 1]")
+        ),
         _about(_PARTITION_KEYS, "p.partexprs::text"),
         _about(_GENERATED, "f.adbin::text"),
     )

@@ -38,6 +38,16 @@ class Reach:
             pending.extend(sorted(fresh))
         return None
 
+    def closed_sequence(self, key: RelationName) -> RelationName | None:
+        """That sequence if it is one of the closed ones; of `("", "")`, which may be any, whichever is closed."""
+        if any(key):
+            return key if key in self._closed else None
+        return next((one for one in sorted(self._closed) if self._is_sequence(one)), None)
+
+    def _is_sequence(self, key: RelationName) -> bool:
+        relation = self._catalog.relations.get(key)
+        return relation is not None and relation.kind == "S"
+
 
 def shown(effects: FunctionEffects, reach: Reach) -> str:
     """Why the function may show masked values, in words; empty if it can't."""
@@ -50,6 +60,10 @@ def shown(effects: FunctionEffects, reach: Reach) -> str:
         if closed is not None:
             through = "" if closed == key else f" through {'.'.join(key)}"
             return f"it reads {'.'.join(closed)}{through}, which you may not read as it is stored"
+    for key in sorted(effects.sequences):
+        closed = reach.closed_sequence(key)
+        if closed is not None:
+            return f"it may take numbers of the sequence {'.'.join(closed)}, which numbers a masked column"
     return ""
 
 

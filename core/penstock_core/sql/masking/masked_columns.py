@@ -90,6 +90,11 @@ class Governed:
         return frozenset((schema, name) for schema, name, _ in self.columns)
 
     @cached_property
+    def sequences(self) -> frozenset[RelationName]:
+        """The sequences that number masked columns."""
+        return frozenset(key for key in self._relations if self.catalog.relations[key].kind == "S")
+
+    @cached_property
     def named(self) -> dict[str, tuple[Relation, ...]]:
         """Every relation by its bare name."""
         found: dict[str, tuple[Relation, ...]] = {}
@@ -163,11 +168,16 @@ class Governed:
 
     def harmless(self, relation: Relation) -> bool:
         """Whether reading and writing it needs no rule at all."""
+        return not relation.has_triggers and self.may_change(relation)
+
+    def may_change(self, relation: Relation) -> bool:
+        """Whether its columns, constraints and indexes may change: nothing is masked, and no code runs by that. Changes
+        of the schema fire no triggers of tables; what these do is looked at whenever rows are written.
+        """
         return not (
             self.governs(relation)
             or relation.key in self.unreadable
             or relation.key in self.disarmed
-            or relation.has_triggers
             or relation.has_rules
             or relation.write_calls
             or relation.default_calls
@@ -189,7 +199,7 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     columns = close(_named(policies, catalog), catalog)
     if not columns:
         return Governed(policies, catalog, columns, {})
-    hazards = order_hazards(columns, catalog) if policies.row_order == "complete" else OrderHazards()
+    hazards = OrderHazards() if policies.row_order == "unspecified" else _hazards(policies, columns, catalog)
     disarmed = frozenset(
         relation.key
         for relation in catalog.relations.values()
@@ -199,6 +209,10 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
     unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
     return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
+
+
+def _hazards(policies: PolicySet, columns: Mapping[ColumnName, Mask], catalog: Catalog) -> OrderHazards:
+    return order_hazards(columns, catalog, always=policies.row_order == "always")
 
 
 def attested(policies: PolicySet) -> frozenset[RelationName]:
@@ -252,9 +266,9 @@ def _uninsertable(relation: Relation, column: Column, mask: Mask) -> Iterator[st
     unique = any(one.kind in ("p", "u", "i") and column.name in one.columns for one in relation.constraints)
     if relation.kind in ("r", "p") and unique:
         yield (
-            f"rows can't be inserted into {relation.schema}.{relation.name}: a unique constraint or index is on its "
-            f"masked column {column.name}; uniqueness: reveal in {mask.rule.path} of policy {mask.rule.policy} would "
-            "allow it, and tell which values are there"
+            f"rows with a value for {column.name} can't be inserted into {relation.schema}.{relation.name}: a unique "
+            f"constraint or index is on its masked column {column.name}; uniqueness: reveal in {mask.rule.path} of "
+            f"policy {mask.rule.policy} would allow it, and tell which values are there"
         )
 
 
@@ -270,7 +284,7 @@ def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, 
             if open_order
             else "statements that read it are sorted further"
         )
-        hazards = order_hazards(close(_named(policies, catalog), catalog), catalog)
+        hazards = _hazards(policies, close(_named(policies, catalog), catalog), catalog)
         found.update(f"{why}; {what}" for why in hazards.own)
     return tuple(sorted(found))
 

@@ -55,17 +55,23 @@ class OrderHazards:
         return ()
 
 
-def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog) -> OrderHazards:
-    """The relations whose rows may come in an order that masked columns decide."""
+def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always: bool = False) -> OrderHazards:
+    """The relations whose rows may come in an order that masked columns decide; `always`: whichever has such columns,
+    since its rows may have been written in their order.
+    """
     here: dict[RelationName, set[str]] = defaultdict(set)
     for schema, table, name in masked:
         here[schema, table].add(name)
     reasons: dict[RelationName, tuple[str, ...]] = {}
     for relation in catalog.relations.values():
         read = relation.reads & masked.keys() if relation.definition else frozenset()
-        if own := _own_reasons(relation, here.get(relation.key, set()), read):
+        columns = here.get(relation.key, set())
+        own = _own_reasons(relation, columns, read)
+        if not own and always and columns:
+            own = (f"{_dotted(relation.key)} has the masked column {min(columns)}, and rowOrder is always",)
+        if own:
             reasons[relation.key] = own
-    own = tuple(sorted(why for found in reasons.values() for why in found))
+    told = tuple(sorted(why for found in reasons.values() for why in found))
     grown = bool(reasons)
     while grown:
         fresh: dict[RelationName, tuple[str, ...]] = {}
@@ -79,7 +85,7 @@ def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog) -> OrderHa
         reasons.update(fresh)
         grown = bool(fresh)
     parents = frozenset(name for relation in catalog.relations.values() for name in relation.parents)
-    return OrderHazards(frozenset(masked), reasons, own, parents)
+    return OrderHazards(frozenset(masked), reasons, told, parents)
 
 
 def _own_reasons(relation: Relation, here: Collection[str], read: Collection[ColumnName]) -> tuple[str, ...]:

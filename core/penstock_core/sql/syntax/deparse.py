@@ -37,7 +37,7 @@ def deparse(statements: Sequence[ast.Node], known: Mapping[int, str] | None = No
         text = "; ".join(str(RawStream()(tree)) for tree in trees)
         if not means(text, trees, {}):
             raise refused(
-                "the statement can't be written again in a way that surely means the same", "write it plainly"
+                "could not verify that the rewritten statement is equivalent to the original", "simplify the statement"
             )
     return text
 

@@ -129,10 +129,10 @@ class _Fields:
     def __init__(self, kind: str) -> None:
         slots = getattr(ast, kind).__slots__
         kept = {name: slot.c_type for name, slot in slots.items() if slot.c_type not in _MEANINGLESS}
-        # With the name of the value that an enumeration has unless told otherwise.
-        self.kept = tuple((name, _first(c_type), c_type in _OF_ANY_CLASS) for name, c_type in kept.items())
+        # By their names in the JSON; with the name of the value that an enumeration has unless told otherwise.
+        self.kept = tuple((_in_json(name), _first(c_type), c_type in _OF_ANY_CLASS) for name, c_type in kept.items())
         # Those without meaning included.
-        self.all = frozenset(slots) | _UNKNOWN.get(kind, frozenset())
+        self.all = frozenset(map(_in_json, slots)) | _UNKNOWN.get(kind, frozenset())
         self._fetch = attrgetter(*kept) if kept else None
 
     def values(self, tree: ast.Node) -> tuple[Any, ...]:
@@ -140,6 +140,11 @@ class _Fields:
             return ()
         found = self._fetch(tree)
         return found if len(self.kept) > 1 else (found,)
+
+
+def _in_json(slot: str) -> str:
+    """What the parser calls it: in Python, `def` is none that an attribute could have."""
+    return slot.removesuffix("_")
 
 
 def _first(c_type: str) -> str | None:

@@ -14,7 +14,10 @@ from pglast.parser import ParseError
 
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused
+from penstock_core.sql.syntax import quick_nodes
 from penstock_core.sql.syntax.tokens import lookups, most_lookups, words_of
+
+quick_nodes.install()
 
 MAX_TEXT = 1024 * 1024
 MAX_DEPTH = 3000
@@ -41,7 +44,7 @@ _STACKED = frozenset({"JOIN", "UNION", "INTERSECT", "EXCEPT"})
 def parse(text: str) -> tuple[ast.Node, ...]:
     """The statements of a text. Raises Refused for what the parser rejects and for what is too large for it."""
     if "\0" in text:
-        raise Refused(Denial("the text holds the character NUL", "leave it out", sqlstate="42601"))
+        raise Refused(Denial("the statement contains the character NUL", "remove it", sqlstate="42601"))
     if len(text) > MAX_TEXT:
         raise _too_large(f"the text is longer than {MAX_TEXT} characters")
     if len(text) > _SHALLOW:
@@ -56,7 +59,7 @@ def parse(text: str) -> tuple[ast.Node, ...]:
     except ParseError as error:
         raise Refused(_syntax_error(error)) from error
     except UnicodeEncodeError as error:
-        raise Refused(Denial("the text is not valid UTF-8", "send it as UTF-8", sqlstate="22021")) from error
+        raise Refused(Denial("the statement is not valid UTF-8", "send it as UTF-8", sqlstate="22021")) from error
     return tuple(statement.stmt for statement in statements if statement.stmt is not None)
 
 

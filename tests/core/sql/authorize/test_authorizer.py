@@ -29,9 +29,9 @@ def test_a_verb_that_no_policy_allows() -> None:
     with pytest.raises(Refused) as caught:
         authorizer().allow_verb("update")
     denial = caught.value.denial
-    assert denial.reason == "UPDATE is not allowed (what is: delete, insert, select)"
+    assert denial.reason == "UPDATE needs the verb update; your policies allow: delete, insert, select"
     assert (denial.policy, denial.rule) == ("support", "allow")
-    with pytest.raises(Refused, match=r"what is: nothing"):
+    with pytest.raises(Refused, match=r"your policies allow: nothing"):
         authorizer(replace(MASKING, allow=frozenset())).allow_verb("select")
 
 
@@ -83,8 +83,8 @@ def test_code_of_ones_own_only_where_anything_may_be_done() -> None:
 
 def test_a_name_that_can_not_be_told_is_refused_with_how_to_write_it() -> None:
     with pytest.raises(Refused) as caught:
-        certain(Ambiguous("it cannot be told", "write it with its schema"))
-    assert caught.value.denial.remedy == "write it with its schema"
+        certain(Ambiguous("it cannot be told", "qualify it with its schema"))
+    assert caught.value.denial.remedy == "qualify it with its schema"
     known = ResolvedRelation("public", "people")
     assert (certain(known), certain(None)) == (known, None)
 

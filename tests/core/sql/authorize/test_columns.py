@@ -47,9 +47,7 @@ def test_an_output_keeps_its_name() -> None:
     ],
 )
 def test_where_it_can_not_be_told_whose_it_is_it_is_refused(text: str) -> None:
-    assert reason(decide(text, enforced=ABLE)) == (
-        "it cannot be told which column email means, and one of that name is masked"
-    )
+    assert reason(decide(text, enforced=ABLE)) == ("column email is ambiguous, and one of that name is masked")
 
 
 def test_a_column_without_a_mask_may_be_anybodys() -> None:

@@ -182,7 +182,7 @@ def test_what_is_not_known_takes_every_verb(name: str) -> None:
     text = f"SELECT app.{name}()"
     assert "could do what no policy allows (alter" in reason(decide(text, WRITING))
     guarded = replace(EVERYTHING, require_where=GUARDED.require_where)
-    assert "could pass by a guardrail" in reason(decide(text, guarded))
+    assert "could bypass a guardrail" in reason(decide(text, guarded))
     free = decide(text, EVERYTHING)
     assert (free.denial, free.writes, free.changes_search_path) == (None, True, True)
     vouching = replace(READING, allow_functions=((f"app.{name}", rule("allowFunctions")),))

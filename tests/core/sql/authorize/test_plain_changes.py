@@ -22,6 +22,17 @@ ALLOWED = {
     " ALTER line SET DEFAULT 'x'",
     "column, dropped": "ALTER TABLE log DROP COLUMN n",
     "constraint": "ALTER TABLE log ADD CONSTRAINT positive CHECK (n > 0), ADD UNIQUE (n)",
+    "foreign key": "ALTER TABLE log ADD CONSTRAINT who FOREIGN KEY (n) REFERENCES u (id) ON DELETE SET NULL NOT VALID",
+    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u ON UPDATE CASCADE ON DELETE CASCADE",
+    "foreign keys of a new table": "CREATE TABLE more (id int PRIMARY KEY, over int REFERENCES more, who int REFERENCES"
+    " public.u (id) DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (over) REFERENCES more (id) MATCH FULL)",
+    "made with foreign keys": "CREATE TABLE public.mart (id int PRIMARY KEY); CREATE TABLE public.stall (id int"
+    " REFERENCES public.mart); ALTER TABLE public.mart ADD FOREIGN KEY (id) REFERENCES public.u;"
+    " INSERT INTO public.stall VALUES (NULL)",
+    "index by operator classes": "CREATE INDEX ON log"
+    " (line varchar_pattern_ops, line pg_catalog.text_pattern_ops DESC)",
+    "column of a table with a trigger": "ALTER TABLE watched ADD more int DEFAULT 1, ADD CHECK (more > 0)",
+    "index of a table with a trigger": "CREATE INDEX ON watched (id)",
     "renamed": "ALTER TABLE log RENAME TO diary",
     "renamed column": "ALTER TABLE log RENAME n TO number",
     "analyzed": "ANALYZE log",
@@ -32,6 +43,9 @@ ALLOWED = {
     "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
     "schema": "CREATE SCHEMA IF NOT EXISTS mart",
     "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
+    "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
+    " CASCADE",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -40,14 +54,25 @@ REFUSED = {
     "index of governed": "CREATE INDEX ON u (id)",
     "index by the user's function": "CREATE INDEX ON log (peek(n))",
     "index by the user's operators": "CREATE INDEX ON log (line fair_ops)",
+    "index by the user's operators of a known name": "CREATE INDEX ON log (line public.text_pattern_ops)",
     "index by a method of somebody's": "CREATE INDEX ON log USING mine (line)",
     "column of governed": "ALTER TABLE u ADD more text",
     "column of a whole whose part is governed": "ALTER TABLE family ADD more text",
     "type that runs code": "ALTER TABLE log ADD x public.leaky",
     "default that runs code": "ALTER TABLE log ALTER line SET DEFAULT peek(1)",
     "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
-    "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
-    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "foreign key to a masked column": "ALTER TABLE log ADD FOREIGN KEY (line) REFERENCES u (email)",
+    "foreign key of a column to a masked one": "ALTER TABLE log ADD x text REFERENCES public.u (email)",
+    "foreign key of a new table to a masked column": "CREATE TABLE more (mail varchar(40) REFERENCES u (email))",
+    "foreign key to a pair": "CREATE TABLE more (a int, b text, FOREIGN KEY (a, b) REFERENCES u (id, ssn))",
+    "foreign key to the system's own": "CREATE TABLE more (a oid REFERENCES pg_catalog.pg_class (oid))",
+    "foreign key to nothing": "CREATE TABLE more (a int REFERENCES not_there_at_all)",
+    "foreign key to a column that is not there": "CREATE TABLE more (a int REFERENCES u (not_there_at_all))",
+    "foreign key of a governed table": "ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES log",
+    "cascade of foreign keys": "DROP TABLE firm CASCADE",
+    "cascade of children": "DROP TABLE family CASCADE",
+    "cascade of functions": "DROP TABLE log CASCADE",
+    "cascade of what is not known": "DROP TABLE public.not_there_at_all CASCADE",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -91,7 +116,7 @@ REFUSED = {
 # With `select` alone: the session's own tables, and what changes nothing.
 OWN = {
     "filled": "CREATE TEMP TABLE own (id int, x text); INSERT INTO own VALUES (1, 'a') RETURNING id",
-    "filled from governed": "CREATE TEMP TABLE own (id int, x text); INSERT INTO own SELECT id, email FROM u;"
+    "filled from governed": "CREATE TEMP TABLE own (id int, x text); INSERT INTO own SELECT id, email FROM public.u;"
     " TABLE own",
     "named by its schema": "CREATE TEMP TABLE own (id int); INSERT INTO pg_temp.own VALUES (1)",
     "changed": "CREATE TEMP TABLE own AS SELECT id, email FROM u; UPDATE own SET email = 'x' WHERE id = 1;"
@@ -101,7 +126,11 @@ OWN = {
     "emptied": "CREATE TEMP TABLE own AS SELECT 1 AS x; TRUNCATE own; SELECT count(*) FROM own",
     "indexed": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; CREATE INDEX ON own (email);"
     " ANALYZE own; TABLE own",
+    "given another column": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; ALTER TABLE own ADD COLUMN x int"
+    " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
+    " USING x || '!'; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
 }
@@ -127,6 +156,15 @@ def test_what_holds_no_masks_may_be_changed_by_who_has_the_verbs(twins: Twins, n
     assert left.ok, left.message
     assert view(left, ordered=False) == view(right, ordered=False)
     assert twins.governor(READING).decide(ALLOWED[name], ("public",)).action is Action.DENY
+
+
+def test_errors_of_a_foreign_key_to_a_governed_table_keep_no_words(twins: Twins) -> None:
+    text = "INSERT INTO log (n) VALUES (-7); ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u"
+    decision = twins.governor(EVERYTHING).decide(text, ("public",))
+    assert decision.redact_errors
+    assert "REFERENCES public.u (id)" in decision.text
+    left, right = twins.run(decision)
+    assert (left.sqlstate, right.sqlstate) == ("23503", "23503")
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -156,3 +194,76 @@ def test_what_is_said_not_to_exist_is_not_dropped(twins18: Twins) -> None:
     """Even if it has come to be since the catalog was read."""
     decision = twins18.governor(READING).decide("DROP TABLE IF EXISTS public.fresh, other", ("public",))
     assert decision.text == "DROP TABLE IF EXISTS pg_temp.fresh, pg_temp.other"
+
+
+# ---- what the open transaction made itself
+
+MADE_HERE = {
+    "filled": "CREATE TABLE fresh (id int PRIMARY KEY, x text); INSERT INTO fresh VALUES (1, 'a'); TABLE fresh",
+    "filled from governed": "CREATE TABLE public.fresh AS SELECT id, email FROM public.u;"
+    " UPDATE public.fresh SET email = 'x'; DELETE FROM public.fresh WHERE id = 1; SELECT * FROM public.fresh",
+    "selected into": "SELECT id, email INTO fresh FROM public.u; SELECT email FROM fresh",
+    "changed": "CREATE TABLE fresh (id int); ALTER TABLE fresh ADD x text DEFAULT 'x'; CREATE INDEX ON fresh (x);"
+    " COMMENT ON TABLE fresh IS 'x'; ANALYZE fresh; LOCK TABLE fresh; TRUNCATE fresh; INSERT INTO fresh VALUES (1)"
+    " RETURNING x; DROP TABLE fresh",
+    "renamed": "CREATE TABLE fresh (id int); ALTER TABLE fresh RENAME TO newer; SELECT * FROM newer",
+    "view": "CREATE VIEW fresh AS SELECT line FROM log; SELECT count(*) FROM fresh",
+    "view of its table": "CREATE TABLE fresh AS SELECT line FROM log; CREATE VIEW newer AS SELECT * FROM fresh;"
+    " SELECT * FROM newer",
+    "materialized view": "CREATE MATERIALIZED VIEW fresh AS SELECT line FROM log; REFRESH MATERIALIZED VIEW fresh;"
+    " SELECT * FROM fresh",
+}
+NOT_MADE_HERE = {
+    "perhaps there": "CREATE TABLE IF NOT EXISTS fresh (id int); SELECT * FROM fresh",
+    "perhaps there, of a query": "CREATE TABLE IF NOT EXISTS fresh AS SELECT 1; SELECT * FROM fresh",
+    "another's of that name": "CREATE TABLE attic.log (id int); CREATE TABLE u (id int); SELECT * FROM u",
+    "in another schema": "CREATE TABLE attic.fresh (id int); SELECT * FROM fresh",
+    "by another spelling": "CREATE TABLE fresh (id int); SELECT * FROM public.fresh",
+    "dropped": "CREATE TABLE fresh (id int); DROP TABLE fresh; SELECT * FROM fresh",
+    "under its former name": "CREATE TABLE fresh (id int); ALTER TABLE fresh RENAME TO newer; SELECT * FROM fresh",
+    "not its own, under a new name": "ALTER TABLE log RENAME TO fresh; SELECT * FROM fresh",
+    "undone": "SAVEPOINT s; CREATE TABLE fresh (id int); ROLLBACK TO s; SELECT * FROM fresh",
+    "committed": "BEGIN; CREATE TABLE fresh (id int); COMMIT; SELECT * FROM fresh",
+    "under another path": "CREATE TABLE fresh (id int); SET search_path = attic; SELECT * FROM fresh",
+    "a view of settings": "CREATE VIEW fresh AS SELECT relname FROM pg_class; SELECT * FROM fresh",
+    "a temporary view of it": "CREATE TABLE fresh (id int); CREATE TEMP VIEW newer AS SELECT * FROM fresh",
+}
+
+
+@pytest.mark.parametrize("name", MADE_HERE)
+def test_what_the_transaction_made_is_used_by_who_has_the_verbs(twins: Twins, name: str) -> None:
+    decision = twins.governor(EVERYTHING).decide(MADE_HERE[name], ("public",))
+    assert decision.action is not Action.DENY, decision.denial
+    left, right = twins.run(decision)
+    assert left.ok, left.message
+    assert view(left, ordered=False) == view(right, ordered=False)
+    making = replace(POLICY, enforced=replace(POLICIES, allow=frozenset({"select", "create"})))
+    if {"insert", "update", "alter"} & set(decision.verbs):
+        assert twins.governor(making).decide(MADE_HERE[name], ("public",)).action is Action.DENY
+
+
+@pytest.mark.parametrize("name", NOT_MADE_HERE)
+def test_what_it_may_not_have_made_is_not(twins18: Twins, name: str) -> None:
+    decision = twins18.governor(EVERYTHING).decide(NOT_MADE_HERE[name], ("public",))
+    assert decision.action is Action.DENY, decision.text
+
+
+def test_what_was_made_is_told_and_known_in_later_texts(twins18: Twins) -> None:
+    governor, nothing = twins18.governor(EVERYTHING), frozenset[str]()
+
+    def decide(text: str, *made: tuple[str, str]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        decision = governor.decide(text, None, nothing, (), frozenset(made))
+        assert decision.action is not Action.DENY, decision.denial
+        return set(decision.makes), set(decision.unmakes)
+
+    fresh, newer = ("", "fresh"), ("public", "newer")
+    assert decide("CREATE TABLE fresh (id int); CREATE TABLE public.newer (id int)") == ({fresh, newer}, set())
+    assert decide("CREATE TEMP TABLE fresh (id int); CREATE TABLE pg_temp.newer (id int)") == (set(), set())
+    assert decide("SELECT * FROM fresh JOIN public.newer USING (id)", fresh, newer) == (set(), set())
+    assert decide("DROP TABLE fresh", fresh, newer) == (set(), {fresh})
+    assert decide("ALTER TABLE public.newer RENAME TO fresh", newer) == ({("public", "fresh")}, {newer})
+    assert decide("COMMIT", fresh, newer) == (set(), {fresh, newer})
+    assert decide("RELEASE s; SAVEPOINT t", fresh) == (set(), set())
+    assert decide("RESET search_path", fresh, newer) == (set(), {fresh})
+    assert governor.decide("SELECT * FROM fresh", None).action is Action.DENY
+    assert governor.decide("CREATE VIEW fresh AS SELECT 1 FROM pg_class", None).makes == frozenset()

@@ -1,4 +1,4 @@
-"""Which texts are held to a number of rows, and which can't be."""
+"""Which texts are be limited to a number of rows, and which can't be."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_what_a_catalog_hides_is_null_in_whole_rows_too(text: str) -> None:
 
 def test_two_of_one_name_are_told_apart_by_aliases() -> None:
     text = "SELECT (SELECT row_to_json(x) FROM (SELECT public.orders.* FROM sales.orders) x) FROM public.orders"
-    assert reason(decide(text)) == "public.orders is named by its schema where another orders is nearer"
+    assert reason(decide(text)) == "public.orders is ambiguous: another orders is nearer"
 
 
 # ---- joins within joins

@@ -45,7 +45,7 @@ def test_with_aliases_or_where_neither_is_replaced_they_may_stand() -> None:
 
 def test_a_schema_that_reaches_past_a_nearer_one_is_refused() -> None:
     text = "SELECT (SELECT public.people.email FROM archive.people) FROM public.people"
-    assert reason(decide(text)) == "public.people is named by its schema where another people is nearer"
+    assert reason(decide(text)) == "public.people is ambiguous: another people is nearer"
 
 
 def test_group_by_of_a_replaced_key() -> None:

@@ -18,7 +18,7 @@ def policy(**choices: bool) -> PolicySet:
 
 
 def test_without_the_choice_a_masked_column_is_not_set() -> None:
-    assert "which is masked" in reason(decide("UPDATE people SET email = 'x', name = 'y'", enforced=policy()))
+    assert "is masked for you" in reason(decide("UPDATE people SET email = 'x', name = 'y'", enforced=policy()))
 
 
 def test_what_was_read_keeps_what_is_stored_and_anything_else_fails() -> None:

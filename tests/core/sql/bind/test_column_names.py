@@ -79,7 +79,7 @@ def test_a_column_that_only_seems_to_be_of_a_subquery_is_still_masked(source: st
     if "1 AS name" in source:
         assert "WHERE name = 'Ada'" in decision.text
     else:
-        assert "which column name means" in reason(decision)
+        assert "column name is ambiguous" in reason(decision)
 
 
 def test_a_star_is_all_that_its_sources_have() -> None:

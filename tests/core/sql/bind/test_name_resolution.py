@@ -57,7 +57,7 @@ def test_the_systems_own_come_first_unless_the_path_names_them_later() -> None:
 
 def test_under_an_unknown_path_only_what_has_one_meaning_is_told() -> None:
     assert relation("letters", None) == "archive.letters"
-    assert relation("people", None) == "write it with its schema, as in public.people"
+    assert relation("people", None) == "qualify it with its schema, as in public.people"
     assert relation("pg_class", None) == "pg_catalog.pg_class"
     assert relation("nobody", None) == ""
 

@@ -52,8 +52,8 @@ def test_the_same_catalog_is_the_same_file_and_a_row_is_a_line(documents: dict[s
     [
         (lambda text: text[:-20], "is not a JSON document"),
         (lambda text: "[" * 100_000, "is not a JSON document"),
-        (lambda text: "[]", "is no catalog file"),
-        (lambda text: '{"kind": "Database"}', "is no catalog file"),
+        (lambda text: "[]", "is not a catalog file"),
+        (lambda text: '{"kind": "Database"}', "is not a catalog file"),
         (lambda text: text.replace('"form": "', '"form": "0', 1), "another version"),
         (lambda text: text.replace('"relations": [', '"relation": [', 1), "another version"),
         (lambda text: text.replace('["readers"', '["readers", 1', 1).replace(", false", "", 3), "is damaged"),

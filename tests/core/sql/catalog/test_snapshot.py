@@ -11,9 +11,13 @@ from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
 
 SCHEMA = """
 CREATE SCHEMA sales;
+CREATE FUNCTION public.even(int) RETURNS bool LANGUAGE sql AS 'SELECT $1 % 2 = 0';
 CREATE DOMAIN public.short_text AS varchar(12) CHECK (VALUE <> 'bad') COLLATE "C";
 CREATE DOMAIN public.shorter AS public.short_text NOT NULL;
 CREATE TYPE public.mood AS ENUM ('good', 'bad');
+CREATE TYPE public.span AS RANGE (subtype = int);
+CREATE DOMAIN public.seen AS int CHECK (public.even(VALUE));
+CREATE TYPE public.seen_span AS RANGE (subtype = public.seen);
 CREATE TABLE public.u (
     id int PRIMARY KEY, email varchar(40) UNIQUE, salary numeric(10,2) CHECK (salary < 1e6), dom public.shorter,
     "Odd Name" text COLLATE "C", at timestamp(3) with time zone, span interval day to second(2), tags text[],
@@ -105,10 +109,22 @@ def test_a_views_reads_and_sources_are_known(catalog: Catalog) -> None:
 def test_code_of_the_users_own_is_known(catalog: Catalog) -> None:
     assert catalog.relations["public", "w"].calls == ("public.f",)
     assert catalog.relations["sales", "o"].has_triggers
-    assert catalog.user_functions == {"f": ("public",), "tg": ("public",)}
+    assert catalog.user_functions["f"] == catalog.user_functions["tg"] == ("public",)
     assert catalog.user_operators == {"==="}
     assert catalog.user_types["mood"] == ("public",)
     assert ("public", "mood") in catalog.safe_types
     assert catalog.search_path == ("public",)
     assert catalog.server_version >= 160000
     assert catalog.generation == 7
+
+
+def test_a_range_and_its_multirange_run_what_the_values_within_run(catalog: Catalog) -> None:
+    # The server makes a cast from the one to the other by itself.
+    assert {("public", "span"), ("public", "span_multirange"), ("public", "_span")} <= catalog.safe_types
+    seen = {("public", "seen"), ("public", "seen_span"), ("public", "seen_span_multirange"), ("public", "_seen_span")}
+    assert seen <= catalog.coded_types
+    assert not seen & catalog.safe_types
+    # Nor does using them count as changing the catalog, as what nothing is known of would.
+    assert not catalog.changing_functions
+    assert not catalog.reads_change
+    assert not catalog.writes_change

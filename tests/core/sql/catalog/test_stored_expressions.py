@@ -15,6 +15,19 @@ from penstock_core.sql.catalog.stored_expressions import SETTING_SENSITIVE
 
 SCHEMA = """
 CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+CREATE DOMAIN filled AS text DEFAULT 'x';
+CREATE TABLE rooms (
+    id int PRIMARY KEY, mail text CONSTRAINT mail UNIQUE, none text CONSTRAINT none UNIQUE NULLS NOT DISTINCT,
+    given text DEFAULT 'x' CONSTRAINT given UNIQUE, filled filled CONSTRAINT filled UNIQUE,
+    number int GENERATED ALWAYS AS IDENTITY CONSTRAINT number UNIQUE, a int, b int DEFAULT 1, c int,
+    up text GENERATED ALWAYS AS (upper(mail)) STORED CONSTRAINT up UNIQUE, CONSTRAINT pair UNIQUE (a, b),
+    CONSTRAINT parent FOREIGN KEY (c) REFERENCES rooms (id),
+    CONSTRAINT fully FOREIGN KEY (a, b) REFERENCES rooms (a, b) MATCH FULL,
+    CONSTRAINT apart EXCLUDE USING btree (c WITH =)
+);
+CREATE UNIQUE INDEX with_more ON rooms (b, c) INCLUDE (a);
+CREATE UNIQUE INDEX of_expression ON rooms (coalesce(mail, 'x'));
+CREATE UNIQUE INDEX partly ON rooms (mail) WHERE a IS NULL;
 CREATE TABLE t (
     id int CONSTRAINT key PRIMARY KEY, w float8, b bytea, at timestamptz, note text,
     g text GENERATED ALWAYS AS (w::text) STORED, h float8 GENERATED ALWAYS AS (w * 2) STORED,
@@ -195,3 +208,17 @@ def test_the_immutable_functions_that_depend_on_settings_are_known(server: Embed
     known = {signature.removeprefix("pg_catalog.").replace(", ", ",") for signature in SETTING_SENSITIVE}
     known = {signature.replace("timestamptz", "timestamp with time zone") for signature in known}
     assert differing == known
+
+
+def test_what_a_row_leaves_out_keeps_it_from_being_compared_where_it_is_null(server: EmbeddedPostgres) -> None:
+    spared: dict[str, set[str]] = {}
+    catalog = read_catalog(server.url("stored_expressions"))
+    for one in catalog.relations["public", "rooms"].constraints:
+        if one.compares_rows:
+            # A constraint and its index are alike.
+            assert spared.setdefault(one.name, set(one.spared_without)) == one.spared_without, one.name
+    assert spared == {
+        "rooms_pkey": set(), "mail": {"mail"}, "none": set(), "given": set(), "filled": set(), "number": set(),
+        "up": set(), "pair": {"a"}, "parent": {"c"}, "fully": set(), "apart": {"c"}, "with_more": {"c"},
+        "of_expression": set(), "partly": set(),
+    }  # fmt: skip

@@ -46,6 +46,15 @@ def test_what_shows_their_rows_has_the_hazard_too() -> None:
     assert found["v"] == "it reads public.t (index t_mail orders public.t by its masked column email)"
 
 
+def test_always_every_relation_with_masked_columns_has_one() -> None:
+    world = Catalog({one.key: one for one in (relation(), relation("plain"), relation("whole"))})
+    assert order_hazards(MASKED, world).reasons == {}
+    found = order_hazards(MASKED, world, always=True)
+    assert found.reasons == {
+        ("public", "t"): ("public.t has the masked column email, and rowOrder is always",),
+    }
+
+
 def test_windows_over_masked_columns_leave_rows_in_their_order() -> None:
     reads = frozenset(MASKED)
     ranked = "SELECT id, rank() OVER (ORDER BY email) AS email FROM public.t"

@@ -92,7 +92,7 @@ def test_no_row_no_error(twins: Twins) -> None:
     "text", ["UPDATE staff SET email = DEFAULT", "UPDATE staff SET (email, note) = ('d***@example.com', 'x')"]
 )
 def test_what_is_not_a_plain_value_is_refused(twins: Twins, text: str) -> None:
-    assert "public.staff.email, which is masked" in reason(twins, IGNORING, text)[0]
+    assert "public.staff.email: the column is masked for you" in reason(twins, IGNORING, text)[0]
 
 
 def test_a_parameter_keeps_its_type(twins: Twins) -> None:

@@ -30,6 +30,11 @@ from penstock_core.sql.syntax.parse import parse
         ("SELECT a AND b", "SELECT a OR b"),
         ("SELECT true", "SELECT false"),
         ("SELECT a = b", "SELECT a OPERATOR(pg_catalog.=) b"),
+        ("ALTER TABLE t ADD COLUMN a int DEFAULT 1", "ALTER TABLE t ADD COLUMN a int DEFAULT 2"),
+        ("ALTER TABLE t ADD COLUMN a int", "ALTER TABLE t DROP COLUMN a"),
+        ("ALTER TABLE t ALTER a TYPE text USING b", "ALTER TABLE t ALTER a TYPE text"),
+        ("ALTER TABLE t ADD CHECK (a > 0)", "ALTER TABLE t ADD CHECK (a > 1)"),
+        ("ALTER DOMAIN d ADD CHECK (value > 0)", "ALTER DOMAIN d ADD CHECK (value > 1)"),
     ],
 )
 def test_what_means_something_else_is_not_the_same(one: str, other: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.core.sql.twins.world import KEY, POLICY, Twins, read_catalog
 
 from penstock_core.policy.effective import EffectivePolicy
-from penstock_core.sql.catalog import snapshot, view_lineage
+from penstock_core.sql.catalog import view_lineage, views
 from penstock_core.sql.catalog.model import Catalog, Constraint, Relation
 from penstock_core.sql.catalog.view_lineage import Lineage
 from penstock_core.sql.governor import Governor
@@ -80,14 +80,14 @@ def _lineage(change: Callable[[Lineage], Lineage], *, barrier: bool = True) -> C
             found = original(definition, view, catalog)
             return None if found is None else change(found)
 
-        patch.setattr(snapshot, "view_lineage", changed)
+        patch.setattr(views, "view_lineage", changed)
 
     return _read_again(switch)
 
 
 def _outer_first(patch: Patch) -> None:
-    original = snapshot._inner_first
-    patch.setattr(snapshot, "_inner_first", lambda inner: list(reversed(original(inner))))
+    original = views._inner_first
+    patch.setattr(views, "_inner_first", lambda inner: list(reversed(original(inner))))
 
 
 def _children_are_elsewhere(patch: Patch) -> None:

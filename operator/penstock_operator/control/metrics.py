@@ -1,0 +1,36 @@
+"""What `control` counts for Prometheus.
+
+What doesn't belong: serving it (`penstock_operator.health`).
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.policies import Policies
+
+
+class ControlMetrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self, policies: Policies, certificate: ServedCertificate) -> None:
+        self.registry = CollectorRegistry()
+        self.reviews = Counter(
+            "penstock_control_reviews", "Admission reviews answered.", ["review", "answer"], registry=self.registry
+        )
+        self.streams = Gauge(
+            "penstock_control_streams", "Sidecars that follow their policies now.", registry=self.registry
+        )
+        unusable = Gauge(
+            "penstock_control_unusable_databases",
+            "Databases without access because a resource of theirs is not valid.",
+            registry=self.registry,
+        )
+        unusable.set_function(lambda: len(policies.unusable))
+        not_after = Gauge(
+            "penstock_control_cert_not_after_seconds",
+            "When the certificate served ends, in seconds since 1970; 0 without one.",
+            registry=self.registry,
+        )
+        not_after.set_function(lambda: certificate.not_after)

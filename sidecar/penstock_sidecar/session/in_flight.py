@@ -1,0 +1,151 @@
+"""What was sent to the server and is not answered yet: one entry for each message that the server will answer.
+
+Who adds entries is `client_side.py`, who takes them off `server_side.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from penstock_core.sql.decision import Decision
+from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.messages import ErrorFields
+
+
+class AnswerKind(IntEnum):
+    """What kind of answer is awaited."""
+
+    QUERY = 1
+    PARSE = 2
+    BIND = 3
+    DESCRIBE = 4
+    EXECUTE = 5
+    CLOSE = 6
+    SYNC = 7
+    # The client's CopyDone or CopyFail, sent before the server asked for data. Not answered; it bounds the Syncs that
+    # the server ignores while it takes COPY data.
+    COPY_END = 8
+
+
+@dataclass(slots=True)
+class StatementRun:
+    """A statement whose intent was recorded and whose outcome is due."""
+
+    number: int
+    # By the session's clock, in microseconds.
+    started: int
+    denied: bool = False
+    rows: int = 0
+    sqlstate: str = ""
+    # Its intent was waited for, or its results are held until it is durable.
+    durable: bool = False
+    # Its outcome is recorded.
+    ended: bool = False
+    # Prepared statements and cursors that the text has yet to make and to give up, in this order.
+    prepares: list[str] = field(default_factory=list)
+    deallocates: list[str] = field(default_factory=list)
+    closes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pending:
+    """One answer that is due."""
+
+    kind: AnswerKind
+    # The statement sent was one that must fail: the error to give in place of the one with SQLSTATE `expected`.
+    denial: ErrorFields | None = None
+    expected: str = ""
+    # Our own message: the client is not told.
+    swallow: bool = False
+    # Errors and notices are reduced to what can hold no value.
+    redact: bool = False
+    # The SQLSTATE that all errors which rows make are told with; empty where they keep their own.
+    mixed: str = ""
+    running: StatementRun | None = None
+    # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
+    undo: Callable[[bool], None] | None = None
+    # The client's text that it is about, the types declared for its parameters, and what was decided about both.
+    text: str = ""
+    types: tuple[int, ...] = ()
+    decision: Decision | None = None
+    # The statement that a Parse makes; the portal that a Bind opens.
+    makes: PreparedStatement | None = None
+    opens: Portal | None = None
+    # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
+    drops: StatementRun | None = None
+    # It may change the search_path.
+    moves_path: bool = False
+    # How many rows an Execute asks for; 0: all.
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class PreparedStatement:
+    """A prepared statement of the client's, made by Parse."""
+
+    name: str
+    text: str
+    # The tail of its Parse message: the types of its parameters.
+    oids: bytes
+    decision: Decision
+    # The epoch of rules that the decision was made in.
+    epoch: int
+    # What the server holds under the name, or None where a Parse of ours failed.
+    on_server: str | None
+    # The types of its parameters as numbers; empty where none is declared.
+    types: tuple[int, ...] = ()
+    # What had the name before, and has it again if the Parse fails.
+    replaced: PreparedStatement | None = None
+    # The search_path that it was decided by.
+    path: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Portal:
+    """A portal of the client's, made by Bind."""
+
+    statement: PreparedStatement
+    decision: Decision
+    epoch: int
+    parameters: int | None
+    name: str = ""
+    # The statement as it was recorded for the Bind, until an Execute runs it.
+    running: StatementRun | None = None
+    # The server has opened it.
+    open: bool = False
+    # How many rows its Executes have returned, where they are counted.
+    returned: int = 0
+
+    def take(self) -> StatementRun | None:
+        """What was recorded for the Bind, once: to be executed, or to end without that."""
+        running, self.running = self.running, None
+        return running
+
+
+@dataclass(slots=True)
+class AwaitingDurability:
+    """A statement that waits for its intent to become durable."""
+
+    ticket: int
+    spot: Spot
+    pending: Pending
+    # What to send for it; None: as it came.
+    replacement: bytes | None
+    decision: Decision
+
+
+@dataclass(slots=True)
+class CatalogChange:
+    """A change of the catalog that waits until it may be committed, and what comes of it then."""
+
+    send: Callable[[], None]
+    # It can't be committed: what fails goes in its place.
+    fail: Callable[[], None]
+    # It commits at a time of its own choosing: nobody may be inside meanwhile.
+    alone: bool = False
+    # Not yet for other sessions, but for the answers to what this one sent before: then the message is looked at again.
+    waits: bool = False
+    spot: Spot | None = None
+    pending: Pending | None = None

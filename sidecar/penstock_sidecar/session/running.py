@@ -1,0 +1,180 @@
+"""A session that has a server: what each event means for both of its directions.
+
+What single messages mean is in `client_side.py` and `server_side.py`, a session without a server in `beginning.py`.
+"""
+
+from __future__ import annotations
+
+from penstock_sidecar.session import commands, refusals
+from penstock_sidecar.session.client_side import ClientSide
+from penstock_sidecar.session.commands import Close, SessionRules
+from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.server_side import ServerSide
+from penstock_sidecar.session.states import RUNNING, State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.framing import BrokenStreamError
+from penstock_sidecar.wire.messages import ErrorFields, MalformedError
+
+# How much of a client's messages may wait while a statement takes long.
+_MOST_WAITING = 1 << 20
+# Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
+_MOST_IN_FLIGHT = 20_000
+
+
+class Running:
+    """Both directions of one session, and what they share."""
+
+    def __init__(self, flow: Flow, nobody: str, statement_limit: int) -> None:
+        self.flow = flow
+        self.client = ClientSide(flow, nobody, statement_limit)
+        # What the client sends.
+        self.receive = self.client.receive
+        self.server = ServerSide(flow, nobody)
+
+    @property
+    def client_waits(self) -> bool:
+        """Whether the client's bytes can't be dealt with now, so that no more should be read."""
+        flow = self.flow
+        if flow.state is RUNNING:
+            return len(flow.queue) > _MOST_IN_FLIGHT
+        if flow.state in (State.COUNTING, State.SETTLING, State.CHANGING):
+            # That may take long, and a client that goes must be noticed.
+            return self.client.waiting > _MOST_WAITING
+        return True
+
+    @property
+    def flows(self) -> bool:
+        """Whether whatever comes from either side can be dealt with at once, as it nearly always can."""
+        flow = self.flow
+        return flow.state is RUNNING and len(flow.queue) <= _MOST_IN_FLIGHT and not self.server.holding
+
+    # Events; each method is one, as the runtime reports it. Those of the client raise as `ClientSide.receive`.
+
+    def server_bytes(self, data: bytes) -> None:
+        """The server sent something."""
+        try:
+            self.server.receive(data)
+        except (BrokenStreamError, MalformedError) as error:
+            self.end(refusals.fatal("08P01", f"what the database sent can't be understood: {error}"), str(error))
+        self.flow.note_answers()
+        self._go_on()
+
+    def server_closed(self, reason: str) -> None:
+        """The server is gone."""
+        said = self.server.said_fatal
+        text = reason or "the database closed the connection"
+        self.end(None if said else refusals.fatal("08006", text), "" if said else text)
+
+    def durable(self, ticket: int) -> None:
+        """That batch of bodies, and all before it, are durable."""
+        flow, client = self.flow, self.client
+        flow.durable = max(flow.durable, ticket)
+        self._release()
+        if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
+            client.release()
+        self.server.part()
+
+    def audit_failed(self, ticket: int, reason: str) -> None:
+        """That batch of bodies could not be written."""
+        flow, client = self.flow, self.client
+        if flow.awaited >= ticket:
+            # It runs already; its results must not be seen, and what it began must not last.
+            error = refusals.unrecorded(reason)._replace(
+                severity="FATAL", message=f"penstock: the audit trail can't be written ({reason})"
+            )
+            self.end(error, f"the audit trail can't be written: {reason}")
+        elif client.awaiting_durability is not None and client.awaiting_durability.ticket == ticket:
+            client.release(reason)
+
+    def doubt_ended(self, fresh: bool) -> None:
+        """The catalog has been read since another session changed it; or could not be, for a long time."""
+        flow = self.flow
+        flow.doubted = False
+        between = self.server.between_messages
+        if flow.queue and not (fresh and flow.holds(answering=not between)):
+            error = refusals.MEANS_ANOTHER if fresh else refusals.denied(refusals.CATALOG_UNKNOWN)
+            if not between or not flow.withholdable:
+                self.end(error._replace(severity="FATAL"), error.message)
+                flow.commands.append(commands.Interrupt())
+                return
+            flow.withhold(error)
+        self._release()
+        self.server.part()
+
+    def catalog_read(self, fresh: bool) -> None:
+        """The catalog is as fresh as it gets."""
+        self.flow.enter(State.RUNNING)
+        self.client.resolved(fresh)
+
+    def door_closed(self, alone: bool) -> None:
+        """No other session is inside, so that a change may be committed; or not, after a long time."""
+        self.client.take_effect(alone)
+
+    def rules_replaced(self, rules: SessionRules) -> None:
+        """The policy or the catalog changed."""
+        flow = self.flow
+        if flow.unvetted and flow.rules.observing and not rules.observing:
+            self.end(refusals.NOW_ENFORCED)
+            return
+        flow.replace_rules(rules)
+        limit = rules.statement_timeout
+        if limit is not None and flow.outlasts:
+            flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))
+            self.leave(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT), at_once=False)
+        flow.longest = limit
+
+    def leave(self, error: ErrorFields, at_once: bool) -> None:
+        """The session has to end: at once, or when nothing is in flight."""
+        if at_once:
+            self.end(error)
+            return
+        self.server.farewell = error
+        self.server.part()
+
+    # Going on, and the end.
+
+    def _release(self) -> None:
+        self.server.release()
+        self.flow.note_answers()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the client's messages go on, if they waited for a statement that is answered by now."""
+        flow, client = self.flow, self.client
+        if flow.state is RUNNING:
+            return
+        counted = flow.state is State.COUNTING and not flow.counting
+        try:
+            if counted or (flow.state is State.SETTLING and flow.settled):
+                self.server.hop_rows()
+                client.go_on() if counted else client.settled()
+            elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
+                client.answered()
+        except (BrokenStreamError, MalformedError) as error:
+            self.broken(error)
+
+    def broken(self, error: Exception) -> None:
+        """What the client sent breaks the protocol."""
+        text = f"protocol violation: {error}"
+        self.end(refusals.fatal("08P01", text), text)
+
+    def end(self, error: ErrorFields | None, problem: str = "") -> None:
+        """Close; the client reads `error`, if it can be put into the stream."""
+        if error is not None and self.server.between_messages:
+            self.flow.to_client.append(messages.error_response(error))
+        self.flow.commands.append(Close(problem))
+        self.flow.enter(State.CLOSED)
+
+    def wind_up(self) -> None:
+        """Record what is left open: outcomes that nobody will learn, and the session's end."""
+        flow = self.flow
+        for pending in self.client.unsent():
+            if pending.running is not None:
+                pending.running.sqlstate = pending.running.sqlstate or "57014"
+            flow.skip(pending, recorded=True)
+        self.client.awaiting_durability = None
+        flow.leave_door()
+        flow.abandon()
+        if flow.evidence is not None:
+            flow.record(flow.evidence.end())
+            flow.evidence = None

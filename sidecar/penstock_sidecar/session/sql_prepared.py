@@ -1,0 +1,181 @@
+"""Prepared statements and cursors that a client makes in SQL, each with the text that it was made by.
+
+What runs them later (EXECUTE, FETCH, MOVE) says nothing but a name, and the server analyses a prepared statement again
+whenever the catalog changed. So the text is decided again when the policy or the catalog is another than when it was
+made; unless the decision is the same, what runs it is refused. Those made by Parse and Bind are in `flow.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from penstock_core.sql.decision import Action, Decision
+from penstock_sidecar.session.in_flight import Portal, PreparedStatement
+from penstock_sidecar.session.search_path import Path, SearchPath
+
+# Texts that were sent under one name, of which it is not known which the server took.
+_MOST_TEXTS = 8
+# The verbs of what makes them.
+_MAKING = frozenset({"prepare", "declare"})
+
+
+class Deciding(Protocol):
+    """What is needed of the session: `flow.Flow`."""
+
+    epoch: int
+    statements: dict[str, PreparedStatement]
+    portals: dict[str, Portal]
+    path: SearchPath
+
+    def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
+
+    @property
+    def unknown_is_stale(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Made:
+    """A text that makes it, and what was decided about the text last."""
+
+    text: str
+    decision: Decision
+    epoch: int
+    # The types that the client declared for its parameters.
+    types: tuple[int, ...] = ()
+    # The search_path that it was decided by, and whether it is run by that of the moment: a cursor is not.
+    path: Path = None
+    follows_path: bool = True
+
+    def holds(self, session: Deciding) -> bool:
+        """Whether the decision would be the same now."""
+        if self.epoch == session.epoch and (not self.follows_path or self.path == session.path.now):
+            return True
+        now = session.decide(self.text, self.types)
+        then = self.decision
+        told = (now.redact_errors, now.mixed_errors) == (then.redact_errors, then.mixed_errors)
+        if now.action is Action.DENY or now.text != then.text or not told:
+            return False
+        self.epoch, self.path = session.epoch, session.path.now
+        return True
+
+
+class SqlPrepared:
+    """What the session made in SQL and has not given up."""
+
+    def __init__(self) -> None:
+        # By name. A name that is taken stays what it was, since the server refuses to make another one while that is
+        # there; which of several texts succeeded is not known here, so all of them have to hold.
+        self._statements: dict[str, list[_Made]] = {}
+        self._cursors: dict[str, list[_Made]] = {}
+        # Cursors that outlive their transaction.
+        self._holding: set[str] = set()
+        # What was put on record last: the decision about a text, those about what it ran, and what both came to.
+        self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
+
+    def prepared(self, name: str) -> bool:
+        """Whether there may be a prepared statement of that name."""
+        return name in self._statements
+
+    def declared(self, name: str) -> bool:
+        """Whether there may be a cursor of that name."""
+        return name in self._cursors
+
+    def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
+        """A text that makes some is being sent, under that search_path."""
+        for name in decision.prepares:
+            made = _Made(decision.made_from, decision, epoch, types, path)
+            _note(self._statements.setdefault(name, []), made)
+        for name, holds in decision.declares:
+            made = _Made(decision.made_from, decision, epoch, types, follows_path=False)
+            _note(self._cursors.setdefault(name, []), made)
+            if holds:
+                self._holding.add(name)
+
+    def deallocated(self, name: str) -> None:
+        """A prepared statement is gone; `*`: all are."""
+        self._statements = {} if name == "*" else {one: at for one, at in self._statements.items() if one != name}
+
+    def closed(self, name: str) -> None:
+        """A cursor is gone; `*`: all are."""
+        self._cursors = {} if name == "*" else {one: at for one, at in self._cursors.items() if one != name}
+        self._holding &= self._cursors.keys()
+
+    def transaction_ended(self) -> None:
+        """Cursors are gone, but for those that are held."""
+        if self._cursors:
+            self._cursors = {name: made for name, made in self._cursors.items() if name in self._holding}
+
+    def runs_stale(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that would be decided otherwise now, or that is not known."""
+        return not all(
+            not session.unknown_is_stale if made is None else all(one.holds(session) for one in made)
+            for made in self._run(decision, session)
+        )
+
+    def runs_changing(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that may change the catalog, or that is not known."""
+        return any(
+            made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
+        )
+
+    def mixed(self, decision: Decision, session: Deciding) -> str:
+        """The SQLSTATE of all errors of what the text runs, if they are told alike."""
+        if not decision.executes and not decision.fetches:
+            return ""
+        states = (one.decision.mixed_errors for made in self._run(decision, session) for one in made or ())
+        return max(states, default="")
+
+    def recorded(self, decision: Decision, session: Deciding) -> Decision:
+        """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs."""
+        if not (decision.executes or decision.fetches):
+            return decision
+        ran = tuple(one.decision for found in self._run(decision, session) for one in found or ())
+        last = self._recorded
+        if last is None or last[0] is not decision or list(map(id, last[1])) != list(map(id, ran)):
+            verbs = (verb for one in ran for verb in one.verbs if verb not in _MAKING)
+            told = replace(
+                decision,
+                verbs=(*decision.verbs, *verbs),
+                relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
+                masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+            )
+            last = self._recorded = decision, ran, told
+        return last[2]
+
+    def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        """What the text runs that it does not make itself; None: nobody knows what that is."""
+        declared = {name for name, _ in decision.declares}
+        found = [
+            _found(name, self._statements, session.statements, session)
+            for name in decision.executes
+            if name not in decision.prepares
+        ]
+        found += [
+            _found(name, self._cursors, session.portals, session) for name in decision.fetches if name not in declared
+        ]
+        return found
+
+
+def _note(texts: list[_Made], made: _Made) -> None:
+    if len(texts) <= _MOST_TEXTS and all(
+        (one.text, one.types, one.decision.text) != (made.text, made.types, made.decision.text) for one in texts
+    ):
+        # With too many, none holds: no text is decided like the empty one.
+        texts.append(made if len(texts) < _MOST_TEXTS else _Made("", made.decision, -1))
+
+
+def _found(
+    name: str, made: Mapping[str, list[_Made]], others: Mapping[str, PreparedStatement | Portal], session: Deciding
+) -> list[_Made] | None:
+    """What has that name; None: nobody knows. Code on the server may have made it."""
+    if name in made:
+        return made[name]
+    other = others.get(name)
+    if other is None:
+        return None
+    if isinstance(other, Portal):
+        statement = other.statement
+        return [_Made(statement.text, other.decision, other.epoch, statement.types, follows_path=False)]
+    return [_Made(other.text, other.decision, other.epoch, other.types, other.path)]

@@ -1,0 +1,150 @@
+"""What is said about the resources of a namespace, in all the ways that they can be wrong."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, resource_statuses
+
+Json = dict[str, Any]
+
+
+def pod(name: str, account: str = "web", database: str = "shop", version: str = "1") -> Json:
+    annotations = {"penstock.dev/database": database, "penstock.dev/injected-version": version}
+    return {"metadata": {"name": name, "annotations": annotations}, "spec": {"serviceAccountName": account}}
+
+
+def judged(
+    databases: list[Json], policies: list[Json], pods: list[Json] | None = None
+) -> dict[str, tuple[bool, str, str]]:
+    found = resource_statuses(Holdings(databases, policies, pods or []), "1")
+    return {f"{one.plural}/{one.name}": (one.ready, one.reason, one.message) for one in found}
+
+
+def named(resource: Json, name: str) -> Json:
+    other = copy.deepcopy(resource)
+    other["metadata"]["name"] = name
+    return other
+
+
+def test_all_is_well(shop: Any) -> None:
+    pods = [pod("a"), pod("b", account="other"), pod("c", database="other")]
+    assert judged([shop.database], [shop.policy], pods) == {
+        "databases/shop": (True, "Accepted", "governed by web; 2 pods with a sidecar for it"),
+        "databaseaccesspolicies/web": (True, "Accepted", "governs 1 pod"),
+    }
+
+
+def test_counts_stand_in_the_status(shop: Any) -> None:
+    found = {
+        one.plural: one.counts for one in resource_statuses(Holdings([shop.database], [shop.policy], [pod("a")]), "1")
+    }
+    assert found == {"databases": (("policies", 1),), "databaseaccesspolicies": (("pods", 1),)}
+
+
+def test_old_sidecars_are_named(shop: Any) -> None:
+    found = judged([shop.database], [shop.policy], [pod("new"), pod("old", version="0")])
+    assert "another version than 1 (restart their workload): old" in found["databases/shop"][2]
+
+
+def test_no_policy_no_access(shop: Any) -> None:
+    assert judged([shop.database], [])["databases/shop"] == (
+        True,
+        "NoPolicy",
+        "nobody has access: no DatabaseAccessPolicy is for this Database",
+    )
+
+
+def test_a_policy_for_nothing_is_told_what_there_is(shop: Any) -> None:
+    shop.policy["spec"]["databaseRef"]["name"] = "shpo"
+    ready, reason, message = judged([shop.database], [shop.policy])["databaseaccesspolicies/web"]
+    assert (ready, reason) == (False, "DatabaseNotFound")
+    assert "there is no Database shpo in the namespace shop; did you mean shop?" in message
+
+
+def test_a_mask_for_a_tag_that_nothing_bears(shop: Any) -> None:
+    shop.policy["spec"]["masks"][0]["tags"] = ["pii.emial"]
+    ready, reason, message = judged([shop.database], [shop.policy])["databaseaccesspolicies/web"]
+    assert (ready, reason) == (False, "DoesNotFit")
+    assert message.startswith("spec.masks[0].tags[0]: no column of Database shop is classified pii.emial")
+
+
+def test_one_invalid_policy_withholds_all_of_the_database(shop: Any) -> None:
+    bad = named(shop.policy, "bad")
+    bad["spec"]["mode"] = "sometimes"
+    found = judged([shop.database], [shop.policy, bad])
+    nobody = "nobody has access until it is valid or gone: DatabaseAccessPolicy bad"
+    assert found["databases/shop"] == (False, "PolicyInvalid", nobody)
+    assert found["databaseaccesspolicies/web"] == (False, "Withheld", nobody)
+    assert found["databaseaccesspolicies/bad"][:2] == (False, "Invalid")
+    assert found["databaseaccesspolicies/bad"][2].startswith("spec.mode: sometimes is not known")
+
+
+def test_an_invalid_database_is_its_policies_trouble_too(shop: Any) -> None:
+    shop.database["spec"]["port"] = 0
+    found = judged([shop.database], [shop.policy])
+    assert found["databases/shop"][:2] == (False, "Invalid")
+    assert found["databaseaccesspolicies/web"][:2] == (False, "DatabaseInvalid")
+
+
+def test_observing_is_said(shop: Any) -> None:
+    shop.policy["spec"]["mode"] = "observe"
+    assert judged([shop.database], [shop.policy])["databaseaccesspolicies/web"] == (
+        True,
+        "Observing",
+        "records what it would do and changes nothing; governs 0 pods",
+    )
+
+
+@pytest.mark.parametrize("broken", [{}, {"spec": None}, {"spec": [1]}, {"spec": {"databaseRef": {"name": 7}}}])
+def test_nonsense_is_invalid_and_nothing_worse(shop: Any, broken: Json) -> None:
+    metadata = {"name": "odd", "namespace": "shop"}
+    policy = {"apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy", "metadata": metadata, **broken}
+    database = {"apiVersion": "penstock.dev/v1alpha1", "kind": "Database", "metadata": metadata, **broken}
+    found = judged([shop.database, database], [policy])
+    assert found["databaseaccesspolicies/odd"][:2] == (False, "Invalid")
+    assert found["databases/odd"][:2] == (False, "Invalid")
+    assert found["databases/shop"][0]
+
+
+def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
+    new = ResourceStatus("databases", "shop", True, "Accepted", "fine", (("policies", 1),))
+    first = new.status({}, 3, "2026-01-01T00:00:00Z")
+    assert first == {
+        "observedGeneration": 3,
+        "policies": 1,
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "observedGeneration": 3,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+                "reason": "Accepted",
+                "message": "fine",
+            }
+        ],
+    }
+    assert new.status(first, 3, "2026-01-02T00:00:00Z") == first
+    later = ResourceStatus("databases", "shop", False, "Invalid", "no").status(first, 4, "2026-01-03T00:00:00Z")
+    assert later["conditions"][0]["lastTransitionTime"] == "2026-01-03T00:00:00Z"
+
+
+def test_what_is_in_effect_is_numbered(shop: Any) -> None:
+    def status(before: Json) -> Json:
+        (found, _) = resource_statuses(Holdings([shop.database], [shop.policy], []), "1")
+        return found.status(before, 1, "2026-01-01T00:00:00Z")
+
+    first = status({})
+    assert first["policyGeneration"] == 1
+    assert status(first) == first
+    shop.policy["spec"]["allow"] = []
+    second = status(first)
+    assert second["policyGeneration"] == 2
+    assert second["policyDigest"] != first["policyDigest"]
+    shop.database["spec"]["port"] = 0
+    broken = status(second)
+    assert broken["policyGeneration"] == 2, "nothing is in effect that could have a number"
+    assert status(broken) == broken
