@@ -100,9 +100,25 @@ class _StatementOrder(QueryOrder):
             self._refuse_open_targets(written)
         # Conditions that tell when they are asked would be asked before the rows are sorted.
         fenced = telling or errors.fenced
+        if fenced:
+            self._refuse_locks(written)
         if fenced or self.unsorted:
             Fences(self.leaves, errors, frozenset(id(one) for one in _targets(written)), fenced).put(written)
         return written
+
+    def _refuse_locks(self, node: ast.Node) -> None:
+        """Behind a fence, FOR UPDATE would lock all rows of a relation, and leave a cursor on the last of them."""
+        for query in below(node):
+            if isinstance(query, ast.SelectStmt) and query.lockingClause:
+                hazards = (
+                    leaf for one in below(query.fromClause) if (leaf := self.leaves.get(id(one))) and leaf.hazard
+                )
+                for leaf in hazards:
+                    raise refused(
+                        f"which rows of {leaf.relation.schema}.{leaf.relation.name} are locked before the statement fails"
+                        " for one would depend on the order in which they are read",
+                        "read first which rows they are, then lock these by the primary key",
+                    )
 
     def _whole(self, node: Any) -> ast.Node:
         match node:

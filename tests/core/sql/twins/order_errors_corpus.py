@@ -153,7 +153,6 @@ SAME: dict[str, str] = {
     "fenced, in each": "SELECT t, s.id FROM generate_series(4, 7) t LEFT JOIN LATERAL (SELECT id FROM person WHERE"
     " tenant = t AND 10 / id >= 0 ORDER BY id DESC LIMIT 2) s ON true",
     "fenced, of a view": "SELECT id FROM people WHERE tenant = 5 AND 10 / id >= 0",
-    "fenced, locked": "SELECT id FROM person WHERE tenant = 5 AND 10 / id >= 0 ORDER BY id LIMIT 3 FOR UPDATE",
     "fenced, for others": "UPDATE bare SET line = 10 / p.id FROM person p WHERE p.id = bare.n AND p.tenant = 5"
     " RETURNING n, line",
     "sorted, grouped": "SELECT word, count(*), min(size), sum(DISTINCT word) FROM odd WHERE tenant <> 5 AND"
@@ -177,6 +176,11 @@ AS_BEFORE: dict[str, str] = {
 
 # Whether they fail at all would depend on an order that nothing can complete.
 REFUSED: dict[str, str] = {
+    "locked by a condition": "SELECT id FROM person WHERE tenant = 5 AND 10 / id >= 0 ORDER BY id LIMIT 3 FOR UPDATE",
+    "locked beside a condition": "SELECT id FROM person WHERE id IN (SELECT id FROM person WHERE 10 / id >= 0)"
+    " ORDER BY id FOR UPDATE",
+    "a cursor on rows locked by a condition": "DECLARE c CURSOR FOR SELECT id FROM person WHERE 10 / id >= 0"
+    " ORDER BY id FOR UPDATE",
     "values that move": "UPDATE bound SET code = code + 3 WHERE tenant = 5",
     "values that move, merged": "MERGE INTO bound USING (VALUES (5)) v (t) ON bound.tenant = t WHEN MATCHED THEN UPDATE"
     " SET code = code + 3",
