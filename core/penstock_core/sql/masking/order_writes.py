@@ -115,8 +115,8 @@ class _StatementOrder(QueryOrder):
                 )
                 for leaf in hazards:
                     raise refused(
-                        f"which rows of {leaf.relation.schema}.{leaf.relation.name} are locked before the statement fails"
-                        " for one would depend on the order in which they are read",
+                        f"which rows of {leaf.relation.schema}.{leaf.relation.name} are locked before the statement"
+                        " fails for one would depend on the order in which they are read",
                         "read first which rows they are, then lock these by the primary key",
                     )
 
