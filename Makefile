@@ -9,12 +9,13 @@ PYTEST_ARGS ?=
 E2E_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
+APPLICATIONS_ARGS ?=
 MINUTES ?= 10
 NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance noninterference kill soak bench e2e e2e-up e2e-down crds diagrams messages \
+.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench e2e e2e-up e2e-down crds diagrams messages \
 	lock clean
 
 help: ## list the targets
@@ -46,6 +47,10 @@ unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev
 	$(RUN) python -m tests.conformance $(CONFORMANCE_ARGS)
+
+applications: $(VENV)/ready ## applications and tools of migration, direct, through the gate and masked (APPLICATIONS_ARGS="--application alembic")
+	@.ci/packages libatomic1 postgresql-15
+	$(RUN) python -m tests.applications $(APPLICATIONS_ARGS)
 
 noninterference: $(VENV)/ready ## try to tell apart databases that differ in masked columns only (MINUTES=60; NONINTERFERENCE_ARGS=--slice: what fits CI)
 	@.ci/packages libatomic1 postgresql-15 sqlsmith
@@ -82,8 +87,9 @@ crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
 
-messages: $(VENV)/ready ## write docs/messages.md from the code
+messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write
+	$(RUN) python -m tests.applications.page --write
 
 lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock

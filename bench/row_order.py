@@ -63,6 +63,23 @@ _STATEMENTS: dict[str, str] = {
     "numbered within tenants": "SELECT id, row_number() OVER (PARTITION BY tenant ORDER BY created) FROM users"
     " WHERE tenant < 100",
     "whole table": "SELECT id, tenant, created FROM users",
+    "newest ten of a tenant, computed": "SELECT id, 1000 / id, tenant * id FROM users WHERE tenant = 5 ORDER BY"
+    " created DESC LIMIT 10",
+    "newest ten of all, computed": "SELECT id, 1000 / id, created::date AS day FROM users ORDER BY created DESC"
+    " LIMIT 10",
+    "newest ten of all, by a condition": "SELECT id FROM users WHERE 1000 / id >= 0 ORDER BY created DESC LIMIT 10",
+    "one of a tenant, by a condition": "SELECT id FROM users WHERE tenant = 5 AND 1000 / id >= 0 LIMIT 1",
+    "all of a tenant, by a condition": "SELECT id FROM users WHERE tenant = 5 AND 1000 / id >= 0",
+    "newest twenty orders, computed": "SELECT o.id, o.amount * 1.2, u.note FROM orders o JOIN users u"
+    " ON u.id = o.user_id ORDER BY o.placed DESC LIMIT 20",
+    "newest twenty orders, by a condition": "SELECT o.id, u.note FROM orders o JOIN users u ON u.id = o.user_id"
+    " WHERE o.amount * 1.2 > 0 ORDER BY o.placed DESC LIMIT 20",
+    "is there any of a tenant, by a condition": "SELECT EXISTS (SELECT FROM users WHERE tenant = 5 AND 1000 / id >= 0)",
+    "whole table, computed": "SELECT id, 1000 / id FROM users",
+    "whole table, by a condition": "SELECT id FROM users WHERE 1000 / id >= 0",
+    "sum of what is computed": "SELECT sum(1000 / id) FROM users",
+    "sums by tenant, computed": "SELECT tenant, sum(1000 / id) FROM users GROUP BY tenant",
+    "changed to what is computed, a tenant": "UPDATE users SET note = (1000 / id)::text WHERE tenant = 5",
     "changed and returned, one": "UPDATE users SET note = 'x' WHERE id = 4711 RETURNING id",
     "changed and returned, a tenant": "UPDATE users SET note = 'x' WHERE tenant = 5 RETURNING id",
     "changed from a joined table": "UPDATE orders o SET amount = 1 FROM users u WHERE u.id = o.user_id"

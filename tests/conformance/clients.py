@@ -15,6 +15,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# Debian's, of the programs that have another name.
+PACKAGES = {"go": "golang-go", "mvn": "maven", "java": "default-jdk-headless", "node": "nodejs"}
+_LEFT_BY_TOOLS = {"__pycache__", "build", "jars", "node_modules", "target"}
 
 
 class FetchError(RuntimeError):
@@ -51,9 +54,9 @@ def sources(requirement: str, sha256: str) -> Path:
     return target
 
 
-def environment(name: str) -> Path:
-    """The Python of an environment with `requirements/NAME.txt` installed. Raises FetchError."""
-    requirements = HERE / "requirements" / f"{name}.txt"
+def environment(name: str, folder: Path = HERE / "requirements") -> Path:
+    """The Python of an environment with what `NAME.txt` in that folder requires. Raises FetchError."""
+    requirements = folder / f"{name}.txt"
     mark = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     target = cache() / "environments" / f"{name}-{mark}"
     python = target / "bin" / "python"
@@ -70,21 +73,29 @@ def environment(name: str) -> Path:
     return python
 
 
-def program(folder: str, install: tuple[str, ...]) -> Path:
+def program(folder: Path, install: tuple[str, ...]) -> Path:
     """A copy of that folder in the cache, with what it depends on installed by that command. Raises FetchError."""
-    files = sorted(path for path in (HERE / folder).iterdir() if path.is_file())
-    mark = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
-    target = cache() / "programs" / f"{folder}-{mark}"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _made(path.relative_to(folder)))
+    mark = hashlib.sha256(repr(install).encode())
+    for path in files:
+        mark.update(repr((path.relative_to(folder), path.read_bytes())).encode())
+    target = cache() / "programs" / f"{folder.name}-{mark.hexdigest()[:12]}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             copy = Path(scratch) / "copy"
-            copy.mkdir()
             for path in files:
-                shutil.copy(path, copy)
-            _run(list(install), f"installing what the scenarios in {folder} need", copy)
+                place = copy / path.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, place)
+            _run(list(install), f"installing what {folder.name} needs", copy)
             copy.rename(target)
     return target
+
+
+def _made(path: Path) -> bool:
+    """Whether a tool left it in the folder, where somebody tried something by hand."""
+    return not _LEFT_BY_TOOLS.isdisjoint(path.parts)
 
 
 def _run(command: list[str], what: str, directory: Path | None = None) -> None:
@@ -93,7 +104,8 @@ def _run(command: list[str], what: str, directory: Path | None = None) -> None:
             command, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError:
-        raise FetchError(f"{what} failed: {command[0]} is not installed") from None
+        package = PACKAGES.get(command[0], command[0])
+        raise FetchError(f"{what} failed: {command[0]} is not installed: apt-get install {package}") from None
     if done.returncode:
         last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise FetchError(f"{what} failed: {last}")

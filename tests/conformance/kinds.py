@@ -268,13 +268,13 @@ class Scenarios:
     minutes: float = 5
 
     def fetch(self) -> None:
-        clients.program(self.folder, self.install)
+        clients.program(clients.HERE / self.folder, self.install)
 
     def prepare(self, place: Place) -> None:
         """Nothing: the scenarios make what they need."""
 
     def start(self, place: Place, work: Path, *, part: bool, only: list[str] | None) -> subprocess.Popen[bytes]:
-        home = clients.program(self.folder, self.install)
+        home = clients.program(clients.HERE / self.folder, self.install)
         variables = inherited() | place.variables | {"SERVER_BIN": str(place.server.bin)}
         return _begin([*self.command, *(only or ())], work, variables, cwd=home)
 

@@ -97,7 +97,7 @@ def through(running: EmbeddedPostgres, dbnames: tuple[str, ...], directory: Path
 @contextlib.contextmanager
 def _gate(running: EmbeddedPostgres, dbname: str, directory: Path) -> Iterator[int]:
     directory.mkdir(parents=True)
-    with gate(directory, ("postgres", running.password), _resources(running, dbname)) as port:
+    with gate(directory, ("postgres", running.password), resources(running, dbname)) as port:
         yield port
 
 
@@ -144,7 +144,8 @@ def gate(
             process.wait()
 
 
-def _resources(running: EmbeddedPostgres, dbname: str) -> list[object]:
+def resources(running: EmbeddedPostgres, dbname: str, changes: Mapping[str, object] | None = None) -> list[object]:
+    """The database and a policy for it; `changes` are fields of the policy, beside what the suites need."""
     meta = {"namespace": "conformance"}
     database = {
         "host": "127.0.0.1", "port": running.port, "dbname": dbname, "tls": {"mode": "disable"},
@@ -156,6 +157,7 @@ def _resources(running: EmbeddedPostgres, dbname: str) -> list[object]:
         "mode": "enforce",
         "allow": _VERBS,
         "audit": {"onFailure": "continue"},
+        **(changes or {}),
     }
     return [
         {"apiVersion": "penstock.dev/v1alpha1", "kind": kind, "metadata": {"name": name, **meta}, "spec": spec}

@@ -79,6 +79,9 @@ class Decision:
     commits_itself: bool = False
     # True if it touches governed data, so that error and notice texts from the server are reduced to fixed ones.
     redact_errors: bool = False
+    # The SQLSTATE that it fails with where rows make it fail, whatever they do, since which of them come first may
+    # depend on masked values; empty where errors keep their own.
+    mixed_errors: str = ""
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
     changes_search_path: bool = False
     # True if the last such change sets it back to what the session began with (RESET ALL, DISCARD ALL): if no

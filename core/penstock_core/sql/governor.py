@@ -147,6 +147,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         text=text,
         observed=would_be.action,
         redact_errors=False,
+        mixed_errors="",
         row_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
@@ -229,7 +230,10 @@ class _Judge:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
-            statements = tuple(complete_order(statement, leaves, governed.own_calls) for statement in statements)
+            own, masks = governed.own_calls, found.edits.values
+            completed = [complete_order(statement, leaves, own, masks) for statement in statements]
+            statements = tuple(one.statement for one in completed)
+            found.mixed_errors = max(one.mixes for one in completed)
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
@@ -262,6 +266,7 @@ class _Judge:
             changes_catalog=found.changes_catalog,
             commits_itself=found.commits_itself,
             redact_errors=found.touched,
+            mixed_errors=found.mixed_errors,
             changes_search_path=bound.changes_search_path,
             resets_search_path=bound.resets_search_path,
             prepares=tuple(bound.prepares),

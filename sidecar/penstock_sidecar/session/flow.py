@@ -68,8 +68,8 @@ class Flow(Progress):
         self.in_block = False
         # Since the last ReadyForQuery something failed, or a ROLLBACK was the last that was done.
         self.undone = False
-        # A governed statement left something for the transaction's end, whose errors may tell of its data.
-        self.left_for_commit = False
+        # A governed statement left something for the transaction's end, whose errors may tell (or do as one SQLSTATE).
+        self.left_for_commit, self.mixed_for_commit = False, ""
         self._begin_unchanged(door)
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
@@ -144,6 +144,7 @@ class Flow(Progress):
         if decision is None:
             return
         pending.redact = pending.redact or decision.redact_errors
+        pending.mixed = decision.mixed_errors or self.sql_prepared.mixed(decision, self)
         pending.moves_path = self.path.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
@@ -163,7 +164,7 @@ class Flow(Progress):
             if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
             if _lasts(decision):
-                self.left_for_commit = True
+                self.left_for_commit, self.mixed_for_commit = True, self.mixed_for_commit or head.mixed
         while self.queue and self.queue[0].kind is AnswerKind.COPY_END:
             self.queue.popleft()
         return head
@@ -229,7 +230,7 @@ class Flow(Progress):
 
     def transaction_ended(self) -> None:
         """No transaction is open, and with it all portals are gone that were opened in it."""
-        self.left_for_commit = False
+        self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
         for name, portal in list(self.portals.items()):
             if portal.open:

@@ -61,6 +61,8 @@ class Pending:
     swallow: bool = False
     # Errors and notices are reduced to what can hold no value.
     redact: bool = False
+    # The SQLSTATE that all errors which rows make are told with; empty where they keep their own.
+    mixed: str = ""
     running: StatementRun | None = None
     # Takes back what was assumed when it was sent, if it fails or (true) is skipped.
     undo: Callable[[bool], None] | None = None

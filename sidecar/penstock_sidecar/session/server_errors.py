@@ -7,6 +7,8 @@ that by default an error is reduced to its class. Let through is what is proven 
   a position only while it parses and analyses the text, before it reads a row: what runs later (also RAISE in a
   function of the database's own, under whatever SQLSTATE) has none, or a position in a query of its own. For classes
   42 and 0A the source file has to be one of the parser's too; class 22 is the reading of a literal in the text.
+- Of statements whose rows come in an order that masked values decide, and may fail in several ways, one text for all of
+  these errors.
 - Errors with a text that is always the same, or has a name in it that the client itself wrote.
 - The names of a violated constraint and its table and column, where the policy masks none of the columns. DETAIL, which
   quotes the row, never.
@@ -22,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Denial
 from penstock_core.sql.syntax.tokens import words_of
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -58,6 +60,25 @@ _FIXED = frozenset({
     "there is no transaction in progress",
     "out of shared memory",
 })  # fmt: skip
+# Classes of what no row decides: connections, transactions, resources, operators.
+_NOT_OF_ROWS = frozenset({"00", "01", "02", "08", "25", "26", "28", "34", "3B", "40", "53", "57", "58"})
+_OF_LOCKS = frozenset({"55P03"})
+# In place of all errors that rows make, where masked values may decide which of them comes first.
+_MIXED = {
+    one.sqlstate: one
+    for one in (
+        Denial(
+            "a row makes the statement fail; how is not told, since masked columns decide which row is first",
+            "read single rows by the primary key to find it; a policy's rowOrder: unspecified would have it told",
+            sqlstate="22000",
+        ),
+        Denial(
+            "a row makes the change fail; how is not told, since masked columns decide which row is first",
+            "change single rows by the primary key to find it; a policy's rowOrder: unspecified would have it told",
+            sqlstate="23000",
+        ),
+    )
+}
 # What the gate may have put into a text that is no name of the client's.
 _OWN = "penstock"
 _QUALIFIER = "pg_catalog."
@@ -68,12 +89,17 @@ _Word = tuple[str, int]
 Names = Callable[[str, str, str, str], bool]
 
 
-def readable(fields: ErrorFields, text: str, decision: Decision | None, names: Names) -> ErrorFields:
-    """The error as the client may read it, which had sent this text; `names` tells what is not masked."""
+def readable(fields: ErrorFields, text: str, decision: Decision | None, names: Names, mixed: str = "") -> ErrorFields:
+    """The error as the client may read it, which had sent this text; `names` tells what is not masked, `mixed` the
+    SQLSTATE of all that rows make.
+    """
     if fields.message in _FIXED or (decision is not None and fields.message in _about_names(decision)):
         return ErrorFields(fields.severity, fields.sqlstate, fields.message)
     if decision is not None and _from_analysis(fields) and not _tells_own(fields, text):
         return _plain(fields, text, decision)
+    if mixed and fields.sqlstate[:2] not in _NOT_OF_ROWS and fields.sqlstate not in _OF_LOCKS:
+        told = _MIXED[mixed]
+        return ErrorFields(fields.severity, told.sqlstate, told.message, hint=told.remedy)
     if fields.sqlstate[:2] == "23" and names(fields.schema, fields.table, fields.column, fields.constraint):
         return _violation(fields)
     return _reduced(fields)

@@ -256,6 +256,9 @@ class ServerSide:
 
     def _notice(self, spot: Spot) -> bytes | None:
         queue = self._flow.queue
+        if queue and self._mixed(queue[0]):
+            # How many come before an error, and in which order, would tell as much.
+            return b""
         if queue and self._withholds(queue[0]):
             fields = messages.read_error(self._chunk[spot.start + 5 : spot.end])
             return messages.notice_response(self._readable(fields, queue[0]))
@@ -288,8 +291,18 @@ class ServerSide:
     def _readable(self, fields: ErrorFields, head: Pending | None) -> ErrorFields:
         names = self._flow.rules.decider.names
         if head is None:
-            return server_errors.readable(fields, "", None, names)
-        return server_errors.readable(fields, head.text, head.decision, names)
+            return server_errors.readable(fields, "", None, names, self._flow.mixed_for_commit)
+        return server_errors.readable(fields, head.text, head.decision, names, self._mixed(head))
+
+    def _mixed(self, head: Pending) -> str:
+        """The SQLSTATE of all errors that rows make; also where what waited for the commit may be checked now."""
+        flow, decision = self._flow, head.decision
+        if head.mixed or not flow.mixed_for_commit:
+            return head.mixed
+        commits = head.kind is not AnswerKind.EXECUTE and not (head.kind is AnswerKind.QUERY and flow.in_block)
+        if not commits and decision is not None:
+            commits = not _COMMITTING.isdisjoint(decision.verbs)
+        return flow.mixed_for_commit if commits else ""
 
     def _parameter(self, spot: Spot) -> bytes | None:
         body = self._chunk[spot.start + 5 : spot.end]

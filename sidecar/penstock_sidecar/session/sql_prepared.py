@@ -54,7 +54,8 @@ class _Made:
             return True
         now = session.decide(self.text, self.types)
         then = self.decision
-        if now.action is Action.DENY or (now.text, now.redact_errors) != (then.text, then.redact_errors):
+        told = (now.redact_errors, now.mixed_errors) == (then.redact_errors, then.mixed_errors)
+        if now.action is Action.DENY or now.text != then.text or not told:
             return False
         self.epoch, self.path = session.epoch, session.path.now
         return True
@@ -118,6 +119,13 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def mixed(self, decision: Decision, session: Deciding) -> str:
+        """The SQLSTATE of all errors of what the text runs, if they are told alike."""
+        if not decision.executes and not decision.fetches:
+            return ""
+        states = (one.decision.mixed_errors for made in self._run(decision, session) for one in made or ())
+        return max(states, default="")
 
     def recorded(self, decision: Decision, session: Deciding) -> Decision:
         """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs."""

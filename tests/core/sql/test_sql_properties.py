@@ -16,6 +16,12 @@ from penstock_core.sql.syntax.equivalence import same
 from penstock_core.sql.syntax.normalize import normalize
 from penstock_core.sql.syntax.parse import depth, parse
 
+# The gate's own masks can't fail; written by a client, they are taken for what may.
+REFUSED_AGAIN = {
+    "22 cursor, and its row changed": "which rows of public.u are locked",
+    "for update of": "which rows of public.u are locked",
+    "30 update from a lateral": "whether the condition fails for a row of public.u",
+}
 NAMES = st.sampled_from(
     ["people", "orders", "letters", "id", "email", "body", "x", '"Odd"', "public.people", "nowhere"]
 )
@@ -163,6 +169,9 @@ def test_deciding_twice_shows_the_same(twins18: Twins, name: str) -> None:
     governor = twins18.governor()
     once = governor.decide(PASS[name], ("public",))
     twice = governor.decide(once.text, None)
+    if name in REFUSED_AGAIN:
+        assert REFUSED_AGAIN[name] in twice.denial.reason
+        return
     assert twice.denial is None
     first, second = twins18.run(once)[0], twins18.run(twice)[0]
     ordered = PASS[name].startswith(ORDERED)

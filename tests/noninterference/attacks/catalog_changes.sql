@@ -288,3 +288,41 @@ ROLLBACK;
 -- as: maker
 -- simple
 CREATE VIEW fresh AS SELECT id FROM user_ids WHERE tenant = 5; SELECT id FROM fresh LIMIT 1;
+
+-- what a transaction made, filled from masked columns, read before its commit
+-- as: maker
+-- allowed
+BEGIN;
+CREATE TABLE public.mart AS SELECT id, ssn, salary FROM staff;
+SELECT * FROM public.mart ORDER BY id;
+INSERT INTO public.mart SELECT id + 1000000, note FROM staff;
+CREATE INDEX ON public.mart (ssn);
+SELECT ssn FROM public.mart ORDER BY id LIMIT 3;
+ALTER TABLE public.mart RENAME TO mart2;
+SELECT max(salary) FROM public.mart2;
+ROLLBACK;
+
+-- what a transaction made is undone, and another has its name before the statement that read it runs again
+-- as: maker
+BEGIN;
+SAVEPOINT a;
+CREATE TABLE public.mart (id int, note text);
+PREPARE p AS SELECT note FROM public.mart;
+EXECUTE p;
+ROLLBACK TO a;
+@b(dba): CREATE VIEW public.mart AS SELECT id, ssn AS note FROM public.staff;
+SELECT note FROM public.mart ORDER BY id LIMIT 1;
+EXECUTE p;
+COMMIT;
+EXECUTE p;
+@b(dba): DROP VIEW public.mart;
+
+-- what a transaction would have made is another's, already there
+-- as: maker
+@b(dba): CREATE VIEW public.mart AS SELECT id, ssn AS note FROM public.staff;
+BEGIN;
+CREATE TABLE IF NOT EXISTS public.mart (id int, note text);
+SELECT note FROM public.mart ORDER BY id LIMIT 1;
+ROLLBACK;
+CREATE TABLE public.mart (id int, note text); SELECT note FROM public.mart ORDER BY id LIMIT 1;
+@b(dba): DROP VIEW public.mart;

@@ -138,3 +138,21 @@ def test_names_of_constraints_on_what_is_not_masked_are_told(sqlstate: str, mess
     hidden = read(sqlstate=sqlstate, message=message, detail="Key (email)=(ada)", names=False, **NAMES)
     assert (hidden.schema, hidden.table, hidden.column, hidden.constraint) == ("", "", "", "")
     assert "text withheld" in hidden.message
+
+
+@pytest.mark.parametrize("sqlstate", ["22012", "22P02", "23505", "23514", "21000", "42804", "44000", "54000", "P0001"])
+def test_errors_that_rows_make_are_told_alike_where_their_order_would_tell(sqlstate: str) -> None:
+    fields = ErrorFields("ERROR", sqlstate, "a text", "a detail", schema="public", table="person", constraint="c")
+    for mixed in ("22000", "23000"):
+        told = readable(fields, TEXT, DECISION, lambda *_: True, mixed)
+        assert told.sqlstate == mixed
+        assert "a row makes the" in told.message
+        assert told == readable(fields._replace(sqlstate="22003"), TEXT, DECISION, lambda *_: True, mixed)
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "57014", "53200", "55P03", "25P02"])
+def test_what_no_row_makes_stays_what_it_is(sqlstate: str) -> None:
+    fields = ErrorFields("ERROR", sqlstate, "a text")
+    assert readable(fields, TEXT, DECISION, lambda *_: True, "22000").sqlstate == sqlstate
+    analysis = ErrorFields("ERROR", "42703", "column p.nmae does not exist", position="14", file="parse_relation.c")
+    assert readable(analysis, TEXT, DECISION, lambda *_: True, "22000").sqlstate == "42703"

@@ -228,6 +228,12 @@ WRITING_FUNCTIONS: dict[str, str] = {
     "gin_clean_pending_list": "alter",
 }
 
+# Of these two, what reads and writes large objects: no policy can say what of them is masked.
+LARGE_OBJECTS = words("""
+    lo_close lo_creat lo_create lo_from_bytea lo_get lo_lseek lo_lseek64 lo_open lo_put lo_tell lo_tell64 lo_truncate
+    lo_truncate64 lo_unlink loread lowrite
+""")
+
 # What runs SQL that it is given as a text, or reads what it is given the name of, unseen: for those who may run code.
 CODE_FUNCTIONS: frozenset[str] = words("""
     cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml

@@ -29,6 +29,8 @@ class Findings:
     masked: set[ColumnName] = field(default_factory=set)
     # A relation with masked columns is read or written: the text is rewritten, and errors from the server are reduced.
     touched: bool = False
+    # The SQLSTATE that errors which rows make are told with, if they have to be told alike.
+    mixed_errors: str = ""
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False

@@ -9,6 +9,7 @@ from penstock_core.sql.allowlists.functions import (
     CODE_FUNCTIONS,
     FUNCTIONS,
     INFORMATION_SCHEMA_FUNCTIONS,
+    LARGE_OBJECTS,
     MEASURES,
     NUMBERING,
     OPERATORS,
@@ -202,6 +203,11 @@ def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
 
 
 def _refused_function(authorizer: Authorizer, name: str) -> Refused:
+    if name in LARGE_OBJECTS and authorizer.governed.masked:
+        return refused(
+            f"function {name} may not be called where columns are masked: no policy can say what large objects hold",
+            "keep such data in a column of type bytea, or let an identity without masks read it",
+        )
     if name in authorizer.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
         return refused(
             f"function {name} may not be called", "it can reach past the gate; write the statement without it"

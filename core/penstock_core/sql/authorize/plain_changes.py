@@ -14,13 +14,23 @@ from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
+from penstock_core.sql.bind.binder import idents, strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
-from penstock_core.sql.bind.references import QueryKept, Reference, RelationChanged, RelationMade, RelationRead
+from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
+    QueryKept,
+    Reference,
+    RelationChanged,
+    RelationMade,
+    RelationRead,
+)
 from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.refusal import Refused, refused, unknown
+from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
 
 _INDEX_METHODS = words("brin btree gin gist hash spgist")
+_OPERATOR_CLASSES = words("bpchar_pattern_ops inet_ops jsonb_path_ops text_pattern_ops varchar_pattern_ops")
 _AT = enums.AlterTableType
 _OBJECTS = enums.ObjectType
 _COMMENTED = frozenset(
@@ -36,7 +46,10 @@ _COMMANDS = frozenset(
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
-_KINDS: dict[type[ast.Node], str] = {ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m"}
+_KINDS: dict[type[ast.Node], str] = {
+    ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+}  # fmt: skip
+_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
 
 # ---- relations
@@ -61,7 +74,9 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         raise _refused(f"a change of {named}", "it is of another kind", "name a table")
     if not _is_plain(authorizer, relation):
         raise _refused(
-            f"a change of {named}", "it has masked columns, or runs code of the database's own", "leave it as it is"
+            f"a change of {named}",
+            "it has masked columns, or runs code of the database's own",
+            "let an identity without masks make the change",
         )
     qualify(authorizer, changed.item, resolved)
 
@@ -74,6 +89,51 @@ def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
     known = relation.relation if relation is not None else None
     if known is not None and not _is_plain(authorizer, known):
         raise _refused(f"a change of {known.schema}.{known.name}", "it has masked columns", "use another name")
+
+
+def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
+    """To columns without masks: whether a row with some key is there, a query would tell as well."""
+    authorizer.allow_verb("select")
+    item, resolved, governed = key.item, certain(key.resolved), authorizer.governed
+    if resolved is None:
+        raise unknown_relation(item)
+    if resolved.temporary:
+        temporary(authorizer, item, resolved)
+        return
+    relation = resolved.relation
+    named = f"{resolved.schema}.{resolved.name}"
+    if relation is None:
+        raise _refused(f"a foreign key to {named}", "it is the system's own", "refer to a table of your own")
+    if relation.key in governed.unreadable:
+        raise _refused(f"a foreign key to {named}", "it cannot be read", "leave the foreign key out")
+    columns = tuple(idents(key.constraint.pk_attrs)) or relation.primary_key
+    if not columns:
+        raise _refused(f"a foreign key to {named}", "its primary key is not known", "name the columns it refers to")
+    for name in columns:
+        _referred(authorizer, relation, name)
+    # As they are known here, whatever the primary key is by then.
+    authorizer.found.edits.set(key.constraint, "pk_attrs", strings(*columns))
+    authorizer.found.pinned = True
+    # Which of several rows an error names could depend on how wide masked values are.
+    authorizer.found.touched |= governed.governs(relation)
+    qualify(authorizer, item, resolved)
+
+
+def _referred(authorizer: Authorizer, relation: Relation, name: str) -> None:
+    column, governed = relation.column(name), authorizer.governed
+    named = f"{relation.schema}.{relation.name}.{name}"
+    if column is None:
+        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703")
+    if governed.mask(relation, column) is not None:
+        raise _refused(
+            f"a foreign key to {named}", "the column is masked, and rows would show which values it holds",
+            "refer to a column without a mask",
+        )  # fmt: skip
+    schema, kind = name_parts(column.type_name)[:2]
+    if governed.runs_code((schema, kind)):
+        raise _refused(
+            f"a foreign key to {named}", "its type may run code of the database's own", "leave the foreign key out"
+        )
 
 
 def masked_query(authorizer: Authorizer, kept: QueryKept) -> None:
@@ -115,9 +175,9 @@ def _name(item: ast.RangeVar) -> MadeName:
 
 
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
-    """Whether nothing is masked in the relation or in what inherits from it, and using it runs no code."""
+    """Whether nothing is masked in the relation or in what inherits from it, and changing it runs no code."""
     governed = authorizer.governed
-    return all(governed.harmless(one) for one in family_of(governed, relation).values())
+    return all(governed.may_change(one) for one in family_of(governed, relation).values())
 
 
 # ---- statements
@@ -139,8 +199,18 @@ def masked_index(authorizer: Authorizer, node: ast.IndexStmt) -> None:
     if (node.accessMethod or "btree") not in _INDEX_METHODS or node.tableSpace or node.excludeOpNames:
         raise _refused("that index", "its method or place is not known", "use one of the system's own methods")
     for element in (*(node.indexParams or ()), *(node.indexIncludingParams or ())):
-        if element.opclass or element.opclassopts:
-            raise _refused("an index with an operator class", "its functions are not known", "leave it out")
+        _operator_class(authorizer, element)
+
+
+def _operator_class(authorizer: Authorizer, element: ast.IndexElem) -> None:
+    """One of the system's own, by its full name: another schema may have one of the same."""
+    if not element.opclass and not element.opclassopts:
+        return
+    *schema, name = idents(element.opclass) or [""]
+    if name not in _OPERATOR_CLASSES or schema not in ([], ["pg_catalog"]) or element.opclassopts:
+        raise _refused("an index with that operator class", "its functions are not known", "leave it out")
+    authorizer.found.edits.set(element, "opclass", strings("pg_catalog", name))
+    authorizer.found.pinned = True
 
 
 def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:
@@ -206,12 +276,12 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables and their columns."""
+    """Tables, views, and columns of tables."""
     without_event_triggers(authorizer)
     table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
     if node.relation is not None and _name(node.relation) in authorizer.made:
         authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
-    if node.renameType != _OBJECTS.OBJECT_TABLE and not table:
+    if node.renameType not in _RENAMED and not table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
 
 

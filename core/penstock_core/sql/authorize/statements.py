@@ -28,8 +28,10 @@ from penstock_core.sql.bind.references import (
 )
 from penstock_core.sql.bind.statements import is_temporary
 from penstock_core.sql.bind.writes import target_name
+from penstock_core.sql.catalog.model import Relation, RelationName, Routine
 from penstock_core.sql.guardrails.require_where import Target, chooses
 from penstock_core.sql.refusal import Refused, not_supported, refused
+from penstock_core.sql.syntax.type_names import name_parts
 
 StatementRule = Callable[[Authorizer, Any], None]
 
@@ -271,12 +273,16 @@ def _is_own(authorizer: Authorizer, dropped: ObjectsDropped) -> bool:
 def unmasked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
     """The session's own temporary tables go without a verb, by names that mean no others."""
     if _is_own(authorizer, dropped):
-        # What exists by now was not meant by a name that nothing had.
-        objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
-        authorizer.found.edits.set(dropped.node, "objects", objects)
-        authorizer.found.pinned = True
+        _leave_alone(authorizer, dropped)
     else:
         authorizer.allow_verb("drop")
+
+
+def _leave_alone(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
+    """Only what is the session's own may go: what exists by now was not meant by a name that nothing had."""
+    objects = tuple(strings(TEMPORARY, name[-1]) for name in dropped.names)
+    authorizer.found.edits.set(dropped.node, "objects", objects)
+    authorizer.found.pinned = True
 
 
 def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
@@ -290,21 +296,72 @@ def masked_drop(authorizer: Authorizer, dropped: ObjectsDropped) -> None:
             "DROP of that kind of object is not allowed where columns are masked: others may be checked by it",
             "ask the database's owner to do it",
         )
-    if dropped.node.behavior == enums.DropBehavior.DROP_CASCADE:
-        raise refused("DROP … CASCADE removes what is not named", "name it all")
+    cascade = dropped.node.behavior == enums.DropBehavior.DROP_CASCADE
+    if cascade and dropped.nowhere:
+        _leave_alone(authorizer, dropped)
+        return
+    if cascade and dropped.unknown:
+        raise refused("DROP … CASCADE of what is not known removes what nobody named", "check the names")
     for name in dropped.names:
-        _droppable(authorizer, name)
+        _droppable(authorizer, name, cascade=cascade)
 
 
-def _droppable(authorizer: Authorizer, name: tuple[str, ...]) -> None:
+def _droppable(authorizer: Authorizer, name: tuple[str, ...], *, cascade: bool) -> None:
     """Refuses what masks spread through: without a foreign key, say, its other end would show."""
     for relation in authorizer.governed.named.get(name[-1], ()):
-        if name[-2:-1] in ((), (relation.schema,)) and authorizer.governed.governs(relation):
+        if name[-2:-1] not in ((), (relation.schema,)):
+            continue
+        if authorizer.governed.governs(relation):
             raise refused(
                 f"{relation.schema}.{relation.name} cannot be dropped: it has masked columns, and masks of others may "
                 "depend on it",
                 "ask someone for whom nothing is masked to drop it",
             )
+        if cascade and (held := _held_by(authorizer, relation)):
+            raise refused(
+                f"DROP … CASCADE of {relation.schema}.{relation.name} would change {held}, which is not named",
+                "drop without CASCADE, after what depends on it",
+            )
+
+
+def _held_by(authorizer: Authorizer, relation: Relation) -> str:
+    """What CASCADE would change besides views without masks: these go with what they show."""
+    relations = authorizer.catalog.relations
+    pending, seen = [relation], {relation.key}
+    while pending:
+        gone = pending.pop()
+        row = f"{gone.schema}.{gone.name}"
+        for other in relations.values():
+            depends = gone.key in other.sources or gone.key in other.parents
+            if depends and other.kind in ("v", "m") and not authorizer.governed.governs(other):
+                pending.extend(() if other.key in seen else (other,))
+                seen.add(other.key)
+            elif depends or any(_is_of(column.type_name, gone) for column in other.columns):
+                return f"{other.schema}.{other.name}"
+        if gone.referenced:
+            return f"the foreign keys that refer to {row}"
+        for place, routines in authorizer.catalog.routines.items():
+            if any(_needs(routine, gone) for routine in routines):
+                return ".".join(place)
+    return ""
+
+
+def _needs(routine: Routine, relation: Relation) -> bool:
+    """Whether a function takes or returns rows of it, or has a body that the server keeps analysed and may read it."""
+    rows = _rows_of(relation)
+    return (
+        routine.returns in rows or any(one.type in rows for one in routine.arguments) or relation.name in routine.parsed
+    )
+
+
+def _is_of(type_name: str, relation: Relation) -> bool:
+    """Whether a column's type is the row of that relation, or an array of it."""
+    return tuple(name_parts(type_name)[:2]) in _rows_of(relation)
+
+
+def _rows_of(relation: Relation) -> tuple[RelationName, RelationName]:
+    """The types of its row and of arrays of that."""
+    return relation.key, (relation.schema, f"_{relation.name}")
 
 
 def view_defined(authorizer: Authorizer, view: ViewDefined) -> None:

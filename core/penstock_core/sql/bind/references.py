@@ -263,6 +263,15 @@ class RelationMade(Reference):
 
 
 @dataclass(slots=True, eq=False)
+class ForeignKeyMade(Reference):
+    """A foreign key that comes to be, and the relation that it points to."""
+
+    constraint: ast.Constraint
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
+
+
+@dataclass(slots=True, eq=False)
 class QueryKept(Reference):
     """The query of a view, behind all that is in it, and what it makes: nothing where the view may be there already."""
 
@@ -289,13 +298,14 @@ class TablePart(Reference):
 @dataclass(slots=True, eq=False)
 class ObjectsDropped(Reference):
     """DROP. `temporary` if they are all temporary tables of the session's own; `nowhere` if it is IF EXISTS of names
-    that nothing has.
+    that nothing has; `unknown` if nothing is known to have one of the names.
     """
 
     node: ast.DropStmt
     names: tuple[tuple[str, ...], ...]
     temporary: bool
     nowhere: bool = False
+    unknown: bool = False
 
 
 @dataclass(slots=True, eq=False)

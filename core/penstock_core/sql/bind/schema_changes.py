@@ -12,6 +12,7 @@ from penstock_core.sql.allowlists.syntax_nodes import KNOWN, Fields
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.bind.binder import Binder, idents
 from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
     FunctionCall,
     ObjectsDropped,
     QueryKept,
@@ -69,18 +70,22 @@ def create_table(binder: Binder, node: ast.CreateStmt) -> None:
     scope = Scope([Source(node.relation.relname or "" if node.relation else "", columns)])
     defining, binder.defining = binder.defining, True
     for element in (*(node.tableElts or ()), *(node.constraints or ()), *(node.nnconstraints or ())):
-        _table_element(binder, element, scope)
+        _table_element(binder, element, scope, new=node.relation)
     binder.defining = defining
 
 
-def _table_element(binder: Binder, element: Any, scope: Scope) -> None:
+def _table_element(binder: Binder, element: Any, scope: Scope, new: ast.RangeVar | None = None) -> None:
+    """A column or constraint. `new` is the table that it comes to be with, which a foreign key can point to."""
     _claim(binder, element)
     if isinstance(element, ast.Constraint):
         if element.contype in _OWN_CONSTRAINTS:
             named_in(binder, (element.options, element.exclusions, element.where_clause))
             binder.expression(element.raw_expr, scope)
             return
-        binder.add(TablePart("CREATE TABLE with FOREIGN KEY or EXCLUDE", "leave the constraint out"))
+        if element.contype == enums.ConstrType.CONSTR_FOREIGN and element.pktable is not None:
+            _foreign_key(binder, element, element.pktable, new)
+        else:
+            binder.add(TablePart("CREATE TABLE with EXCLUDE", "leave the constraint out"))
     elif isinstance(element, ast.ColumnDef):
         if not _is_serial(element.typeName):
             binder.expression(element.typeName, scope)
@@ -88,11 +93,18 @@ def _table_element(binder: Binder, element: Any, scope: Scope) -> None:
         binder.expression(element.raw_default, scope)
         named_in(binder, element.fdwoptions)
         for constraint in element.constraints or ():
-            _table_element(binder, constraint, scope)
+            _table_element(binder, constraint, scope, new)
         return
     else:
         binder.add(TablePart("CREATE TABLE … LIKE", "name the columns themselves"))
     named_in(binder, element)
+
+
+def _foreign_key(binder: Binder, constraint: ast.Constraint, item: ast.RangeVar, new: ast.RangeVar | None) -> None:
+    if new is not None and (item.relname, item.schemaname) == (new.relname, new.schemaname):
+        return
+    note_relations(binder, [tuple(filter(None, (item.schemaname, item.relname)))])
+    binder.add(ForeignKeyMade(constraint, item, binder.names.relation(item)))
 
 
 def _is_serial(node: ast.TypeName | None) -> bool:
@@ -110,7 +122,9 @@ def drop(binder: Binder, node: ast.DropStmt) -> None:
     names = tuple(tuple(idents(one)) for one in node.objects or () if isinstance(one, tuple))
     tables = node.removeType == enums.ObjectType.OBJECT_TABLE
     temporary = bool(names) and tables and all(_is_temporary(binder, name) for name in names)
-    binder.add(ObjectsDropped(node, names, temporary, bool(names) and _is_nowhere(binder, node, names)))
+    unknown = [name for name in names if not _is_known(binder, name)]
+    nowhere = bool(names) and len(unknown) == len(names) and bool(node.missing_ok) and node.removeType in _KNOWN
+    binder.add(ObjectsDropped(node, names, temporary, nowhere, bool(unknown)))
     if temporary:
         binder.bound.drops_tables.update(name[-1] for name in names)
     named_in(binder, tuple(one for one in node.objects or () if not isinstance(one, tuple)))
@@ -122,18 +136,12 @@ def _is_temporary(binder: Binder, name: tuple[str, ...]) -> bool:
     return len(name) < 3 and binder.names.is_own("".join(name[:-1]), name[-1])
 
 
-def _is_nowhere(binder: Binder, node: ast.DropStmt, names: Iterable[tuple[str, ...]]) -> bool:
-    """Whether DROP … IF EXISTS names nothing that there is."""
-    known = node.removeType in _KNOWN and node.behavior != enums.DropBehavior.DROP_CASCADE
-    return (
-        bool(node.missing_ok)
-        and known
-        and not any(
-            name[-2:-1] in ((), (relation.schema,))
-            for name in names
-            for relation in binder.names.named.get(name[-1], ())
-        )
-    )
+def _is_known(binder: Binder, name: tuple[str, ...]) -> bool:
+    """Whether some relation has that name, or, without a schema, could have it."""
+    known = {relation.schema for relation in binder.names.named.get(name[-1], ())}
+    # What the transaction made, perhaps by its bare name.
+    made = any(known == name[-1] for _, known in binder.names.made)
+    return made or bool(known if len(name) < 2 else known & {name[-2]})
 
 
 def truncate(binder: Binder, node: ast.TruncateStmt) -> None:

@@ -40,6 +40,11 @@ class Edits:
         """How many expressions are replaced."""
         return len(self._values)
 
+    @property
+    def values(self) -> frozenset[int]:
+        """What takes the place of expressions, by identity."""
+        return frozenset(id(value) for _, value in self._values.values())
+
     def apply(self, statements: Sequence[ast.Node], apart: Mapping[int, Any]) -> None:
         """Change the trees of the statements; what is kept `apart`, by identity, is shared and is not entered."""
         for node, name, value in self._fields:

@@ -12,7 +12,7 @@ from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.masks import MaskWriter
-from penstock_core.sql.masking.order_hazards import OrderHazards, order_hazards, undecided_views
+from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
 from penstock_core.sql.syntax.type_names import name_parts
@@ -168,11 +168,16 @@ class Governed:
 
     def harmless(self, relation: Relation) -> bool:
         """Whether reading and writing it needs no rule at all."""
+        return not relation.has_triggers and self.may_change(relation)
+
+    def may_change(self, relation: Relation) -> bool:
+        """Whether its columns, constraints and indexes may change: nothing is masked, and no code runs by that. Changes
+        of the schema fire no triggers of tables; what these do is looked at whenever rows are written.
+        """
         return not (
             self.governs(relation)
             or relation.key in self.unreadable
             or relation.key in self.disarmed
-            or relation.has_triggers
             or relation.has_rules
             or relation.write_calls
             or relation.default_calls
@@ -201,7 +206,7 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
         if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
     )
     functions = Functions(catalog, attested(policies))
-    undecided = undecided_views(hazards, catalog, OwnCalls(functions))
+    hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
     unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
     return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
 

@@ -2,7 +2,8 @@
 
 Behind what the client sorts by goes what tells the remaining rows apart, wherever their order could show: at the top,
 beside LIMIT and its kin, in windows and aggregates. Where only rows that come sorted would do, the hazardous relations
-themselves are sorted (`order_fallback.py`). Which relations have a hazard is `order_hazards.py`'s.
+themselves are sorted (`order_fences.py`). Which relations have a hazard is `order_hazards.py`'s, errors, which tell an
+order too, are `order_errors.py`'s.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.allowlists.total import FLOATS
 from penstock_core.sql.bind.column_names import star_of
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.order_calls import CallOrder
-from penstock_core.sql.masking.order_keys import Level, NotTold, Rows
+from penstock_core.sql.masking.order_errors import ErrorOrder, select
+from penstock_core.sql.masking.order_failures import Failures
+from penstock_core.sql.masking.order_keys import Level, NotTold, Rows, is_alike
 from penstock_core.sql.masking.order_nodes import CONSTANTS, by, by_place, own_nodes, put_around
-from penstock_core.sql.masking.order_outputs import group_order, outputs, renamed, sorted_cells
+from penstock_core.sql.masking.order_outputs import chooses_among_equals, group_order, outputs, renamed, sorted_cells
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import same
@@ -36,6 +40,10 @@ class Leaf:
     hazard: bool
     # Unmasked columns of which no two of its rows hold the same.
     key: tuple[str, ...]
+    # Columns that are computed when they are read, and may fail then; whether reading any row may.
+    failing: frozenset[str] = frozenset()
+    fails: bool = False
+    masked: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -50,8 +58,10 @@ class QueryOrder:
     changed: bool = False
     # Whether something is left that only sorted sources make safe.
     unsorted: bool = False
-    # Calls that are made once the rows are sorted, by identity.
-    late_calls: set[int] = field(default_factory=set)
+    errors: ErrorOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.errors = ErrorOrder(Failures(self.own), judging=self.judging)
 
     # ---- whole queries
 
@@ -68,7 +78,8 @@ class QueryOrder:
         if node.valuesLists:
             self.inside(node.valuesLists, level)
             self.inside((node.sortClause, node.limitCount, node.limitOffset), level)
-            return Rows("", tuple(f"column{place + 1}" for place in range(len(node.valuesLists[0]))))
+            columns = tuple(f"column{place + 1}" for place in range(len(node.valuesLists[0])))
+            return Rows("", columns, fails=self.errors.failures.may_fail(node.valuesLists, level))
         return self._select(node, level, visible=visible, exists=exists)
 
     def writing(self, node: Any, outer: Level | None, ctes: Mapping[str, Rows]) -> Rows:
@@ -85,11 +96,11 @@ class QueryOrder:
         tables: list[Any] = list(clause.ctes or ())
         if clause.recursive:
             hazard = self._names_hazards(clause)
-            known.update({table.ctename: Rows("", None, hazard) for table in tables})
+            known.update({table.ctename: Rows("", None, hazard, fails=hazard) for table in tables})
         for table in tables:
             rows = self.query(table.ctequery, outer, dict(known))
             if table.search_clause or table.cycle_clause:
-                rows = Rows("", None, rows.hazard)
+                rows = Rows("", None, rows.hazard, fails=rows.fails)
             hazard = rows.hazard or (bool(clause.recursive) and known[table.ctename].hazard)
             known[table.ctename] = replace(renamed(rows, table.aliascolnames), hazard=hazard)
         return known
@@ -104,6 +115,12 @@ class QueryOrder:
         level = Level([], outer, ctes)
         self.inside((node.limitCount, node.limitOffset), level)
         hazard = left.hazard or right.hazard
+        fails = left.fails or right.fails
+        if fails:
+            self.errors.failures.queries.add(id(node))
+        distinct = not node.all or node.op != enums.SetOperation.SETOP_UNION
+        # One of several equal rows stands for them.
+        self.unsorted |= hazard and distinct and not (_all_alike(left) and _all_alike(right))
         limited = _limited(node)
         if hazard and (visible or limited or (node.sortClause and not self.judging)):
             if _with_ties(node):
@@ -112,11 +129,13 @@ class QueryOrder:
                 self.changed = True
                 put_around(node)
                 hazard = False
-        return Rows("", left.columns, hazard)
+        alike = left.alike if _all_alike(left) and _all_alike(right) else frozenset()
+        return Rows("", left.columns, hazard, fails=fails, alike=alike)
 
     def _select(self, node: ast.SelectStmt, level: Level, *, visible: bool, exists: bool) -> Rows:
         for item in node.fromClause or ():
             level.sources.extend(self.item(item, level))
+        level.fails |= any(one.fails for one in level.sources)
         level.condition(node.whereClause)
         self.inside(node.whereClause, level, joins=True)
         for part in (
@@ -127,12 +146,18 @@ class QueryOrder:
         calls = CallOrder(node, level, self.own)
         aggregated = node.havingClause is not None or calls.any_aggregate or level.aggregated
         single = not node.groupClause and aggregated
-        hazard = self.is_hazard(level)
+        open_order = hazard = self.is_hazard(level)
         if hazard:
             hazard = not self._complete(node, level, calls, visible=visible, exists=exists, single=single)
+            self.unsorted |= chooses_among_equals(node, level)
         # Aggregates of an outer query's rows that stand in this one: no order of these can be named here.
         self.unsorted |= calls.of_outer and any(one.hazard for around in level.around() for one in around.sources)
-        return outputs(node, level, hazard=hazard, single=single)
+        fails = self.errors.query(node, level, complete=not hazard, exists=exists, single=single, pinned=not open_order)
+        rows = outputs(node, level, hazard=hazard, single=single)
+        if rows.single or _first_row(node):
+            self.errors.failures.single.add(id(node))
+        # What fails for all of a relation does so whoever asks for it.
+        return replace(rows, fails=fails and not (single and level.outer is None))
 
     def is_hazard(self, level: Level) -> bool:
         """Whether masked values may decide the order of the query's rows."""
@@ -158,7 +183,7 @@ class QueryOrder:
             return False
         if visible and not (node.sortClause or node.distinctClause or node.groupClause or node.windowClause):
             # What is computed anew for each row is computed once the rows are sorted.
-            self.late_calls |= {id(one) for one in own_nodes(node.targetList) if isinstance(one, ast.FuncCall)}
+            self.errors.late_calls |= {id(one) for one in own_nodes(node.targetList) if isinstance(one, ast.FuncCall)}
         if _with_ties(node):
             self.unsorted = True
             return False
@@ -239,7 +264,14 @@ class QueryOrder:
                 return [rows]
             case _:
                 self.inside(item, level)
-                return [Rows(_function_source(item))]
+                return [Rows(_function_source(item), fails=self._function_fails(item, level))]
+
+    def _function_fails(self, item: Any, level: Level) -> bool:
+        """Whether what stands in FROM and is no relation may fail for some rows: not what is the same for all."""
+        calls = [call for call, _ in item.functions or ()] if isinstance(item, ast.RangeFunction) else [item]
+        around = Level(level.sources, level.outer, level.ctes)
+        takes = [tuple(one.args or ()) if _is_unnest(one) else one for one in calls]
+        return any(self.errors.failures.may_fail(one, around) for one in takes)
 
     def _leaf(self, item: Any, leaf: Leaf) -> Rows:
         columns = leaf.relation.columns
@@ -249,6 +281,10 @@ class QueryOrder:
             leaf.hazard,
             key=leaf.key,
             types={column.name: column.base_type.rpartition(".")[2] for column in columns},
+            alike=frozenset(column.name for column in columns if is_alike(column)),
+            failing=leaf.failing,
+            fails=leaf.fails,
+            item=id(item),
         )
         return self._named(item, rows, leaf.relation.name)
 
@@ -265,16 +301,22 @@ class QueryOrder:
         sources = [*left, *right]
         here = Level(sources, level.outer, level.ctes)
         held = _held(item, left, right)
+        here.nullable |= beside.nullable
         here.condition(item.quals, held)
+        select(here, item.quals, self.errors.failures, held)
+        if len(right) == 1 and held and right[0] in held:
+            self.errors.look_up(right[0], [*level.sources, *left], here, item.quals)
         for name in item.usingClause or ():
             _tie_using(here, left, right, getattr(name, "sval", "") or "", held)
         self.inside(item.quals, here, joins=True)
-        level.fixed |= beside.fixed | here.fixed
-        level.ties += [*beside.ties, *here.ties]
-        level.joined_hazard |= beside.joined_hazard or here.joined_hazard
+        here.fails = self.errors.failures.may_fail(item.quals, here) or _merges_badly(item, left, right)
+        here.nullable |= {id(one) for one in _nullable(item, left, right)}
+        level.take(beside)
+        level.take(here)
         if item.alias is None:
             return sources
-        return [Rows(item.alias.aliasname or "", None, any(one.hazard for one in sources))]
+        fails = any(one.fails or one.failing for one in sources)
+        return [Rows(item.alias.aliasname or "", None, any(one.hazard for one in sources), fails=fails)]
 
 
 def _held(item: ast.JoinExpr, left: list[Rows], right: list[Rows]) -> list[Rows]:
@@ -284,6 +326,29 @@ def _held(item: ast.JoinExpr, left: list[Rows], right: list[Rows]) -> list[Rows]
     if item.jointype == enums.JoinType.JOIN_RIGHT:
         return left
     return [*left, *right] if item.jointype == enums.JoinType.JOIN_INNER else []
+
+
+def _nullable(item: ast.JoinExpr, left: list[Rows], right: list[Rows]) -> list[Rows]:
+    """The sources that the join may give NULL for."""
+    padded: dict[Any, list[Rows]] = {
+        enums.JoinType.JOIN_LEFT: right,
+        enums.JoinType.JOIN_RIGHT: left,
+        enums.JoinType.JOIN_FULL: [*left, *right],
+    }
+    return padded.get(item.jointype, [])
+
+
+def _merges_badly(item: ast.JoinExpr, left: list[Rows], right: list[Rows]) -> bool:
+    """Whether columns that USING or NATURAL compares are of types of which one may not hold the other's values."""
+    named = {getattr(one, "sval", "") for one in item.usingClause or ()}
+    if not named and not item.isNatural:
+        return False
+    kinds: dict[str, set[str | None]] = {}
+    for source in (*left, *right):
+        for name in named or source.columns or ():
+            if source.columns is None or name in source.columns:
+                kinds.setdefault(name or "", set()).add(source.types.get(name or ""))
+    return any(FLOATS | {None} & found and {"numeric", None} & found and len(found) > 1 for found in kinds.values())
 
 
 def _tie_using(level: Level, left: list[Rows], right: list[Rows], name: str, held: list[Rows]) -> None:
@@ -303,6 +368,18 @@ def _limited(node: ast.SelectStmt) -> bool:
     return not every or node.limitOffset is not None
 
 
+def _first_row(node: ast.SelectStmt) -> bool:
+    """LIMIT 1, written out."""
+    count = node.limitCount
+    one = isinstance(count, ast.A_Const) and isinstance(count.val, ast.Integer) and count.val.ival == 1
+    return one and not _with_ties(node)
+
+
+def _all_alike(rows: Rows) -> bool:
+    """Whether rows that are equal look alike."""
+    return rows.columns is not None and rows.alike.issuperset(rows.columns)
+
+
 def _with_ties(node: ast.SelectStmt) -> bool:
     """FETCH FIRST … WITH TIES: a finer order would leave fewer ties."""
     return node.limitCount is not None and node.limitOption == enums.LimitOption.LIMIT_OPTION_WITH_TIES
@@ -314,6 +391,10 @@ def _says_nothing(node: ast.SelectStmt) -> bool:
         isinstance(one, (ast.ResTarget, ast.A_Const, ast.TypeCast, ast.TypeName, ast.ParamRef, *CONSTANTS))
         for one in own_nodes(node.targetList)
     )
+
+
+def _is_unnest(call: Any) -> bool:
+    return isinstance(call, ast.FuncCall) and function_name(call) == "unnest"
 
 
 def _function_source(item: Any) -> str:

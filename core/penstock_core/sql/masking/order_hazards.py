@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pglast import ast, parse_sql
@@ -16,7 +16,7 @@ from pglast.parser import ParseError
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
-from penstock_core.sql.masking.order_writes import leaves_order_open
+from penstock_core.sql.masking.order_writes import ViewOrder, judge_order
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.walk import below
 
@@ -31,10 +31,15 @@ class OrderHazards:
     # What is worth telling: the relations' own reasons alone.
     own: tuple[str, ...] = ()
     parents: frozenset[RelationName] = frozenset()
+    # Views that rows which they read may make fail.
+    failing: frozenset[RelationName] = frozenset()
 
     def leaf(self, relation: Relation, *, only: bool = False) -> Leaf:
         """The relation as a statement reads it; `only`: without the rows of those that inherit from it."""
-        return Leaf(relation, relation.key in self.reasons, self._key(relation, only))
+        computed = frozenset(column.name for column in relation.columns if column.fallible)
+        fails = relation.key in self.failing or bool(relation.evaluated)
+        masked = frozenset(one.name for one in relation.columns if (*relation.key, one.name) in self.masked)
+        return Leaf(relation, relation.key in self.reasons, self._key(relation, only), computed, fails, masked)
 
     def _key(self, relation: Relation, only: bool) -> tuple[str, ...]:
         """Its primary key, or else unique columns that are never null, none of them masked."""
@@ -99,25 +104,38 @@ def _own_reasons(relation: Relation, here: Collection[str], read: Collection[Col
     return tuple(found)
 
 
-def undecided_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> dict[RelationName, str]:
-    """Views whose rows or values depend on the order of what they read, and why they can't be read: no statement can
-    complete the order inside of them.
+def judge_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> tuple[OrderHazards, dict[RelationName, str]]:
+    """The hazards with the views that may fail, and the views whose rows, values or errors depend on the order of what
+    they read, with why they can't be read: no statement can complete the order inside of them.
     """
+    judged: dict[RelationName, ViewOrder] = {}
+    reading = {
+        relation.key: relation
+        for relation in catalog.relations.values()
+        if relation.kind in ("v", "m") and not relation.sources.isdisjoint(hazards.reasons.keys())
+    }
+    grown = True
+    while grown:
+        judged = {key: _judged(relation, hazards, catalog, own) for key, relation in reading.items()}
+        failing = frozenset(key for key, one in judged.items() if one.fails and reading[key].kind == "v")
+        grown = failing != hazards.failing
+        hazards = replace(hazards, failing=failing)
     found: dict[RelationName, str] = {}
-    for relation in catalog.relations.values():
-        known = sorted(relation.sources & hazards.reasons.keys()) if relation.kind in ("v", "m") else []
-        if known and _is_open(relation, hazards, catalog, own):
-            found[relation.key] = (
-                f"which rows it shows, or their values, depend on the order in which {_dotted(known[0])} is read, which"
-                f" masked columns may decide: {hazards.reasons[known[0]][0]}"
+    for key, one in judged.items():
+        known = min(reading[key].sources & hazards.reasons.keys())
+        what = "which rows it shows, or their values," if one.open else "which rows make it fail"
+        if one.open or (one.fails_openly and reading[key].kind == "v"):
+            found[key] = (
+                f"{what} depend on the order in which {_dotted(known)} is read, which masked columns may decide:"
+                f" {hazards.reasons[known][0]}"
             )
-    return found
+    return hazards, found
 
 
-def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> bool:
+def _judged(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> ViewOrder:
     tree = _parsed(view.definition)
     if tree is None:
-        return True
+        return ViewOrder(open=True)
     leaves: dict[int, Leaf] = {}
     for node in below(tree):
         if isinstance(node, ast.RangeVar) and node.schemaname:
@@ -125,9 +143,9 @@ def _is_open(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCa
             if relation is not None:
                 leaves[id(node)] = hazards.leaf(relation, only=not node.inh)
     try:
-        return leaves_order_open(tree, leaves, own)
+        return judge_order(tree, leaves, own)
     except (Refused, RecursionError):
-        return True
+        return ViewOrder(open=True)
 
 
 def _has_windows(definition: str) -> bool:

@@ -5,14 +5,17 @@ Rows that are equal in what is found here are the same row, so an order by it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast, enums
 
+from penstock_core.sql.allowlists.total import ALIKE, ALIKE_TEXTS, COMPARISONS, GIVING_ALIKE, TEXTS
 from penstock_core.sql.bind.scopes import Columns
-from penstock_core.sql.masking.order_nodes import by, by_image, column
+from penstock_core.sql.catalog.model import Column
+from penstock_core.sql.masking.order_nodes import by, by_image, column, own_nodes
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, SUMS, function_name
 
 # With more sources it is not found out which rows are told apart by what, so that nobody keeps the gate busy by that.
@@ -21,6 +24,15 @@ _FEW_SOURCES = 8
 _EQUALS = (("=",), ("pg_catalog", "="))
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 _ALIKE = frozenset({"abs", "ceil", "ceiling", "floor", "max", "min", "mod", "round", "trunc"}) | SUMS
+# Functions that give values of their arguments, or texts of the same letters.
+_THROUGH = frozenset(
+    {"btrim", "first_value", "lag", "last_value", "lead", "lower", "ltrim", "max", "min", "rtrim", "upper"}
+)
+
+
+# What a floating point number can hold, in digits.
+_MOST_DIGITS = 300
+_BOUND = re.compile(r"pg_catalog\.numeric\((\d+)")
 
 
 class NotTold(Exception):
@@ -42,6 +54,13 @@ class Rows:
     single: bool = False
     # The base type's bare name of each column whose type is known.
     types: Mapping[str, str] = field(default_factory=dict)
+    # Columns of which no two values are equal and look different.
+    alike: frozenset[str] = frozenset()
+    # Columns that are computed when they are read, and may fail then; whether reading any row may.
+    failing: frozenset[str] = frozenset()
+    fails: bool = False
+    # The FROM item, by identity, where it is a relation.
+    item: int = 0
 
 
 # One column of one source.
@@ -62,6 +81,12 @@ class Level:
     joined_hazard: bool = False
     # Whether a query inside this one has an aggregate of this one's rows.
     aggregated: bool = False
+    # Whether what its sources or their joins compute may fail for some rows.
+    fails: bool = False
+    # Sources of which a join may give NULL in place of rows, by identity.
+    nullable: set[int] = field(default_factory=set)
+    # Conditions on one source alone that all of its rows that count keep to, and that can't fail.
+    selecting: list[tuple[Rows, Any]] = field(default_factory=list)
 
     def owner(self, node: Any) -> tuple[Rows, str] | None:
         """The source of this level whose column that is, and the column; None if it is none, or not surely."""
@@ -85,9 +110,13 @@ class Level:
             yield level
             level = level.outer
 
+    def ties_alike(self, source: tuple[Rows, str], target: tuple[Rows, str]) -> bool:
+        """Whether the two columns are compared as both of their types are."""
+        return _compare_alike(source[0].types.get(source[1]), target[0].types.get(target[1]))
+
     def tie(self, source: tuple[Rows, str], target: tuple[Rows, str]) -> None:
         """What is in the one column is in the other, where that is compared as both types are."""
-        if _compare_alike(source[0].types.get(source[1]), target[0].types.get(target[1])):
+        if self.ties_alike(source, target):
             self.ties.append(((id(source[0]), source[1]), (id(target[0]), target[1])))
 
     # ---- conditions
@@ -101,7 +130,7 @@ class Level:
         elif isinstance(node, ast.CurrentOfExpr):
             # The target, which stands first; what is joined to it is not chosen by that.
             self.sources[0].single = True
-        elif isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP and _is_equality(node):
+        elif is_equality(node):
             self._equal(node.lexpr, node.rexpr, held)
             self._equal(node.rexpr, node.lexpr, held)
 
@@ -162,7 +191,60 @@ class Level:
                 order.append(by_image(one.name))
         return order
 
+    def holding(self, node: Any) -> Rows | None:
+        """The source that an expression without subqueries reads, if it surely reads that one alone."""
+        parts = list(own_nodes(node))
+        if any(isinstance(one, (ast.SubLink, ast.CurrentOfExpr)) for one in parts):
+            return None
+        owners = [self.owner(one) for one in parts if isinstance(one, ast.ColumnRef)]
+        sources = {id(one[0]) if one is not None else 0 for one in owners}
+        return owners[0][0] if owners and owners[0] is not None and len(sources) == 1 else None
+
+    def take(self, other: Level) -> None:
+        """What is known of a join of this level's."""
+        self.fixed |= other.fixed
+        self.ties += other.ties
+        self.nullable |= other.nullable
+        self.selecting += other.selecting
+        self.joined_hazard |= other.joined_hazard
+        self.fails |= other.fails
+
     # ---- types
+
+    def is_alike(self, node: Any) -> bool:
+        """Whether no two values of that expression are surely equal and look different."""
+        match node:
+            case ast.ColumnRef():
+                owner = self.owner(node)
+                return owner is not None and owner[1] in owner[0].alike
+            case ast.A_Const() | ast.ParamRef() | ast.BoolExpr() | ast.NullTest() | ast.BooleanTest():
+                return True
+            case ast.FuncCall():
+                name, parts = function_name(node), node.args or ()
+                through = name in _THROUGH and bool(parts)
+                return name in GIVING_ALIKE or (through and all(self.is_alike(one) for one in parts))
+            case ast.CoalesceExpr(args=parts) | ast.MinMaxExpr(args=parts):
+                return self._are_alike(node, parts or ())
+            case ast.CaseExpr():
+                return self._are_alike(node, (*(when.result for when in node.args or ()), node.defresult))
+            case ast.TypeCast(arg=argument) if self.type_of(node) in TEXTS:
+                return self.type_of(node) in ALIKE_TEXTS and self.type_of(argument) in ALIKE
+            case ast.A_Expr(name=names) if names and names[-1].sval in COMPARISONS:
+                return True
+            case _:
+                return self.type_of(node) in ALIKE
+
+    def _are_alike(self, node: ast.Node, parts: Iterable[Any]) -> bool:
+        """Of one of several: each may be alike, and all of them not, as 1.0 and 1.00 are."""
+        if self.type_of(node) in ALIKE:
+            return True
+        values = [one for one in parts if one is not None and not (isinstance(one, ast.A_Const) and one.isnull)]
+        return all(
+            isinstance(one.val, ast.String)
+            if isinstance(one, ast.A_Const)
+            else not isinstance(one, ast.ParamRef) and self.is_alike(one)
+            for one in values
+        )
 
     def type_of(self, node: Any) -> str | None:
         """The bare name of an expression's type, as far as it matters here: None for what is not known."""
@@ -204,7 +286,21 @@ class Level:
         return kinds[0] if len(set(kinds)) == 1 else "numeric"
 
 
-def _is_equality(node: ast.A_Expr) -> bool:
+def is_alike(column: Column) -> bool:
+    """Whether no two values of a column are equal and look different."""
+    kind = column.base_type.rpartition(".")[2]
+    if kind == "numeric":
+        # With the same number of decimals all along.
+        bound = _BOUND.match(column.cast_type)
+        return bound is not None and int(bound[1]) <= _MOST_DIGITS
+    letters = kind in ALIKE_TEXTS and not column.citext and column.collation in (None, 'pg_catalog."C"', "pg_catalog.C")
+    return kind in ALIKE or letters or column.category == "E"
+
+
+def is_equality(node: Any) -> bool:
+    """Whether it compares two values by `=`."""
+    if not isinstance(node, ast.A_Expr) or node.kind != enums.A_Expr_Kind.AEXPR_OP:
+        return False
     return tuple(one.sval or "" for one in node.name or () if isinstance(one, ast.String)) in _EQUALS
 
 

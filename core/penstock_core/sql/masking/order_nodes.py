@@ -38,12 +38,12 @@ def by_place(place: int) -> ast.SortBy:
     return by(ast.A_Const(isnull=False, val=ast.Integer(ival=place)))
 
 
-def by(value: ast.Node) -> ast.SortBy:
-    """Ascending by that value."""
+def by(value: ast.Node, like: ast.SortBy | None = None) -> ast.SortBy:
+    """By that value: ascending, or in the direction of another key."""
     return ast.SortBy(
         node=value,
-        sortby_dir=enums.SortByDir.SORTBY_DEFAULT,
-        sortby_nulls=enums.SortByNulls.SORTBY_NULLS_DEFAULT,
+        sortby_dir=like.sortby_dir if like is not None else enums.SortByDir.SORTBY_DEFAULT,
+        sortby_nulls=like.sortby_nulls if like is not None else enums.SortByNulls.SORTBY_NULLS_DEFAULT,
     )
 
 
@@ -61,12 +61,36 @@ def by_image(source: str) -> ast.SortBy:
     )
 
 
-def sorted_source(item: ast.Node, name: str, order: tuple[ast.SortBy, ...], *, fenced: bool) -> ast.RangeSubselect:
-    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below."""
+def sorted_source(
+    item: ast.Node, name: str, order: tuple[ast.SortBy, ...], *, fenced: bool, where: ast.Node | None = None
+) -> ast.RangeSubselect:
+    """A FROM item as a subquery of the same name whose rows come in that order; `fenced`: no condition goes below, but
+    for `where`.
+    """
     query = _query("SELECT * FROM penstock_rows OFFSET 0" if fenced else "SELECT * FROM penstock_rows")
     query.fromClause = (item,)
+    query.whereClause = where
     query.sortClause = order
     return ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=name))
+
+
+def postponed(value: ast.Node, never: ast.Node) -> ast.Node:
+    """The value, computed once the rows are sorted: what calls a volatile function is. `never` is a copy of it, which
+    has the same type and is not computed.
+    """
+    (target,) = _query("SELECT CASE WHEN pg_catalog.clock_timestamp() IS NULL THEN NULL ELSE NULL END").targetList or ()
+    case: Any = target.val
+    case.args[0].result, case.defresult = never, value
+    return case  # type: ignore[no-any-return]
+
+
+def copied(node: Any) -> Any:
+    """Fresh nodes of the same content."""
+    if isinstance(node, tuple):
+        return tuple(copied(part) for part in node)
+    if isinstance(node, ast.Node):
+        return type(node)(**{name: copied(getattr(node, name)) for name in node})
+    return node
 
 
 def put_around(select: ast.SelectStmt) -> None:

@@ -16,6 +16,8 @@ from penstock_core.sql.masking.order_keys import Cell, Level, NotTold, Rows
 from penstock_core.sql.masking.order_nodes import by, by_place, column, own_nodes
 from penstock_core.sql.masking.order_sensitivity import function_name
 
+# Aggregates that give one of the values that they are of.
+_CHOOSING = frozenset({"min", "max", "mode", "percentile_disc"})
 _ONE_VALUE = FUNCTIONS - SET_RETURNING
 
 
@@ -23,11 +25,12 @@ def outputs(node: ast.SelectStmt, level: Level, *, hazard: bool, single: bool) -
     """The rows that the query gives; `single`: it makes one of all."""
     targets: Any = node.targetList or ()
     columns = select_columns(targets, Scope([Source(one.name, one.columns) for one in level.sources]))
-    single = single or (not level.sources and not _multiplies(targets))
+    single = single or (not level.sources and not multiplies(targets))
     if columns is None or len(set(columns)) < len(columns):
         return Rows("", columns, hazard, single=single)
     shown: dict[Cell, str] = {}
     types: dict[str, str] = {}
+    alike: frozenset[str] = frozenset()
     if not any(star_of(one.val) is not None for one in targets):
         for target, name in zip(targets, columns, strict=True):
             owner = level.owner(target.val)
@@ -36,15 +39,17 @@ def outputs(node: ast.SelectStmt, level: Level, *, hazard: bool, single: bool) -
             kind = level.type_of(target.val)
             if kind is not None:
                 types[name] = kind
+        alike = frozenset(name for target, name in zip(targets, columns, strict=True) if level.is_alike(target.val))
     elif len(level.sources) == 1 and len(targets) == 1:
         shown = {(id(level.sources[0]), name): name for name in columns}
         types = dict(level.sources[0].types)
-    return Rows("", columns, hazard, key=_key(node, level, shown), single=single, types=types)
+        alike = level.sources[0].alike
+    return Rows("", columns, hazard, key=_key(node, level, shown), single=single, types=types, alike=alike)
 
 
 def _key(node: ast.SelectStmt, level: Level, shown: Mapping[Cell, str]) -> tuple[str, ...]:
     """Output columns of which no two rows hold the same, if any are known."""
-    if node.distinctClause or _multiplies(node.targetList):
+    if node.distinctClause or multiplies(node.targetList):
         return ()
     if node.groupClause:
         owners = [level.owner(one) for one in node.groupClause]
@@ -59,7 +64,7 @@ def _key(node: ast.SelectStmt, level: Level, shown: Mapping[Cell, str]) -> tuple
     return tuple(shown[one] for one in wanted) if all(one in shown for one in wanted) else ()
 
 
-def _multiplies(targets: Any) -> bool:
+def multiplies(targets: Any) -> bool:
     """Whether something in the output may give several rows for one."""
     calls = [one for one in own_nodes(targets) if isinstance(one, ast.FuncCall)]
     return any(function_name(one) not in _ONE_VALUE for one in calls)
@@ -72,13 +77,16 @@ def renamed(rows: Rows, names: Any) -> Rows:
         return rows
     columns = rename(rows.columns, given)
     if rows.columns is None or columns is None or len(set(columns)) < len(columns):
-        return replace(rows, columns=columns, key=(), types={})
+        fails = rows.fails or bool(rows.failing)
+        return replace(rows, columns=columns, key=(), types={}, alike=frozenset(), fails=fails)
     new = dict(zip(rows.columns, columns, strict=True))
     return replace(
         rows,
         columns=columns,
         key=tuple(new[name] for name in rows.key),
         types={new[name]: kind for name, kind in rows.types.items() if name in new},
+        alike=frozenset(new[name] for name in rows.alike),
+        failing=frozenset(new[name] for name in rows.failing),
     )
 
 
@@ -137,6 +145,34 @@ def group_order(node: ast.SelectStmt, level: Level, *, places: bool = True) -> l
     if sets:
         order += [by(ast.GroupingFunc(args=(one.node,))) for one in order]
     return order
+
+
+def chooses_among_equals(node: ast.SelectStmt, level: Level) -> bool:
+    """Whether the first of several values that are equal and look different may stand for them all."""
+    targets: list[Any] = list(node.targetList or ())
+    values: list[Any] = []
+    for value in _group_values(node.groupClause):
+        place, name = counted(value, targets), _bare_name(value)
+        named = [one.val for one in targets if name and one.name == name]
+        values += [targets[place - 1].val] if place is not None else [value]
+        values += named if level.owner(value) is None else []
+    if node.distinctClause and node.distinctClause[0] is None:
+        values += [one.val for one in targets]
+    for call in own_nodes((node.targetList, node.havingClause, node.sortClause, node.distinctClause)):
+        if isinstance(call, ast.FuncCall) and function_name(call) != "count":
+            if call.agg_distinct or function_name(call) in _CHOOSING:
+                values += call.args or ()
+            if call.agg_within_group and function_name(call) in _CHOOSING:
+                values += [one.node for one in call.agg_order or ()]
+    return not all(_stands_alone(one, level) for one in values)
+
+
+def _stands_alone(value: Any, level: Level) -> bool:
+    star = star_of(value)
+    if star is None:
+        return level.is_alike(value)
+    sources = [one for one in level.sources if not star or star[-1] == one.name]
+    return all(one.columns is not None and one.alike.issuperset(one.columns) for one in sources)
 
 
 def _group_values(groups: Any) -> Iterator[Any]:

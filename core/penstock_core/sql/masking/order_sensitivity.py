@@ -52,6 +52,23 @@ class OwnCalls:
             if any(one.kind in ("a", "w") for one in overloads)
         )
 
+    @property
+    def operators(self) -> frozenset[str]:
+        """Names of operators that may be the database's own."""
+        return self._functions.catalog.user_operators
+
+    @property
+    def converting(self) -> bool:
+        """Whether casts run code of the database's own."""
+        catalog = self._functions.catalog
+        return bool(catalog.coded_types or catalog.cast_types)
+
+    def is_systems(self, call: ast.FuncCall) -> bool:
+        """Whether it is surely a function of pg_catalog."""
+        names = [one.sval or "" for one in call.funcname or () if isinstance(one, ast.String)]
+        own = self._functions.catalog.user_functions
+        return names[:-1] == ["pg_catalog"] or (len(names) == 1 and names[0] not in own)
+
     def is_aggregate(self, call: ast.FuncCall) -> bool:
         """Whether it makes one value of many rows, rather than one for each."""
         name = function_name(call)

@@ -13,31 +13,65 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.masking.order_completion import Leaf, QueryOrder
+from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Level, Rows
-from penstock_core.sql.masking.order_nodes import by, by_image, column, own_nodes, returned_in_order, sorted_source
+from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
+from penstock_core.sql.masking.order_targets import fails_in_ways, refuse_collisions, refuse_early_ends
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.walk import below
 
 _Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
 _NONE: Mapping[str, Rows] = {}
+# The classes of what rows make fail: data exception, and integrity constraint violation, which programs that write
+# are made for.
+# What a statement that changes rows computes.
+_COMPUTED = ("whereClause", "joinCondition", "targetList", "mergeWhenClauses", "returningClause")
+_OF_READS, _OF_WRITES = "22000", "23000"
 
 
-def complete_order(statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> ast.Node:
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A statement whose orders are completed."""
+
+    statement: ast.Node
+    # The SQLSTATE that it fails with where rows make it fail, whichever of them come first; empty for their own.
+    mixes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOrder:
+    """What is found about a view."""
+
+    # Whether its rows or values depend on an order that masked values decide.
+    open: bool
+    # Whether rows that it reads may make it fail, and whether it depends on that order if they do.
+    fails: bool = False
+    fails_openly: bool = False
+
+
+def complete_order(
+    statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls, masks: frozenset[int] = frozenset()
+) -> Completed:
     """The statement with its orders completed in place, or what has to stand in its place. Raises Refused.
 
-    `leaves` are its FROM items and targets that are relations, by their identity.
+    `leaves` are its FROM items and targets that are relations, by their identity; `masks` are expressions of the gate's
+    own, which never fail.
     """
     if not any(leaf.hazard for leaf in leaves.values()):
-        return statement
-    return _StatementOrder(leaves, own).statement(statement)
+        return Completed(statement)
+    order = _StatementOrder(leaves, own)
+    order.errors.failures.masks = masks
+    written = order.statement(statement)
+    return Completed(written, order.mixes)
 
 
-def leaves_order_open(definition: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> bool:
-    """Whether rows or values of a view depend on an order that masked values decide."""
+def judge_order(definition: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> ViewOrder:
+    """What rows or values of a view, or errors of reading it, depend on."""
     order = QueryOrder(leaves, own, judging=True)
     order.query(definition, None, _NONE)
-    return order.changed or order.unsorted or any(_telling(definition, own))
+    is_open = order.changed or order.unsorted or any(_telling(definition, own))
+    return ViewOrder(is_open, order.errors.fails, order.errors.open)
 
 
 @dataclass(slots=True)
@@ -46,18 +80,45 @@ class _StatementOrder(QueryOrder):
 
     # Targets whose rows are changed in an order that masked values may decide.
     open_targets: list[ast.Node] = field(default_factory=list)
-    fenced: bool = False
+    # Whether changing them may fail in more than one way.
+    writes_mix: bool = False
+
+    @property
+    def mixes(self) -> str:
+        """The SQLSTATE of all errors that rows make, if they have to be told alike."""
+        if self.writes_mix:
+            return _OF_WRITES
+        return _OF_READS if self.errors.mixed else ""
 
     def statement(self, node: Any) -> ast.Node:
         """A statement of the text, or one inside of another."""
+        errors = self.errors
+        errors.parameters.update(one.number or 0 for one in below(node) if isinstance(one, ast.ParamRef))
         written = self._whole(node)
-        if any(id(call) not in self.late_calls for call in _telling(written, self.own)):
-            # Conditions that have them would be asked before the rows are sorted.
-            self.unsorted = self.fenced = True
-        if self.unsorted:
+        telling = any(id(call) not in errors.late_calls for call in _telling(written, self.own))
+        if telling:
             self._refuse_open_targets(written)
-            self._sort_sources(written, frozenset(id(one) for one in _targets(written)))
+        # Conditions that tell when they are asked would be asked before the rows are sorted.
+        fenced = telling or errors.fenced
+        if fenced:
+            self._refuse_locks(written)
+        if fenced or self.unsorted:
+            Fences(self.leaves, errors, frozenset(id(one) for one in _targets(written)), fenced).put(written)
         return written
+
+    def _refuse_locks(self, node: ast.Node) -> None:
+        """Behind a fence, FOR UPDATE would lock all rows of a relation, and leave a cursor on the last of them."""
+        for query in below(node):
+            if isinstance(query, ast.SelectStmt) and query.lockingClause:
+                hazards = (
+                    leaf for one in below(query.fromClause) if (leaf := self.leaves.get(id(one))) and leaf.hazard
+                )
+                for leaf in hazards:
+                    raise refused(
+                        f"which rows of {leaf.relation.schema}.{leaf.relation.name} are locked before the statement"
+                        " fails for one would depend on the order in which they are read",
+                        "read first which rows they are, then lock these by the primary key",
+                    )
 
     def _whole(self, node: Any) -> ast.Node:
         match node:
@@ -94,7 +155,26 @@ class _StatementOrder(QueryOrder):
         is_open = target.hazard and id(target) not in pinned
         if is_open and node.relation is not None:
             self.open_targets.append(node.relation)
+        self._close_errors(node, level, target, read, is_open=is_open)
         return Rows("", None, returns and (joined or is_open))
+
+    def _close_errors(self, node: _Writing, level: Level, target: Rows, read: list[Rows], *, is_open: bool) -> None:
+        """What fails while rows of a hazard are changed, or read for changes of others."""
+        failures = self.errors.failures
+        level.fails |= any(one.fails for one in read)
+        self.errors.select(level, getattr(node, "whereClause", None))
+        parts = [getattr(node, name, None) for name in _COMPUTED]
+        fails = level.fails or any(failures.may_fail(one, level) for one in parts)
+        self.errors.fenced |= fails and (level.joined_hazard or any(one.hazard for one in read))
+        leaf = self.leaves.get(target.item)
+        if leaf is None or not leaf.hazard or isinstance(node, ast.InsertStmt):
+            return
+        refuse_early_ends(node, leaf.relation, level, read, failures)
+        if is_open:
+            refuse_collisions(node, leaf, failures, level)
+            self.writes_mix |= fails_in_ways(node, leaf.relation, failures, level)
+        else:
+            self.writes_mix |= failures.may_fail(getattr(node, "whereClause", None), level)
 
     def _read(self, node: Any, level: Level, target: Rows) -> list[Rows]:
         """What is joined to the target, with the conditions that join it."""
@@ -122,37 +202,14 @@ class _StatementOrder(QueryOrder):
 
     def _refuse_open_targets(self, node: ast.Node) -> None:
         """A target can't be sorted: what tells when it was called may not be asked of its rows."""
-        for call in _telling(node, self.own) if self.open_targets else ():
+        calls = [one for one in _telling(node, self.own) if id(one) not in self.errors.late_calls]
+        for call in calls if self.open_targets else ():
             relation = self.leaves[id(self.open_targets[0])].relation
             raise refused(
                 f"{function_name(call)} would tell in which order rows of {relation.schema}.{relation.name} are"
                 " changed, which depends on masked columns",
                 "change them without it, or one by one by the primary key",
             )
-
-    def _sort_sources(self, node: Any, targets: frozenset[int]) -> None:
-        """Put a sorted subquery in place of each relation with a hazard, below that node."""
-        for name in node:
-            value = getattr(node, name)
-            if isinstance(value, (ast.Node, tuple)):
-                setattr(node, name, self._sorted(value, targets))
-
-    def _sorted(self, value: Any, targets: frozenset[int]) -> Any:
-        if isinstance(value, tuple):
-            return tuple(self._sorted(part, targets) for part in value)
-        leaf = self.leaves.get(id(value))
-        if leaf is None:
-            if isinstance(value, ast.Node):
-                self._sort_sources(value, targets)
-            return value
-        if not leaf.hazard or id(value) in targets:
-            return value
-        alias = value.alias
-        name = (alias.aliasname if alias is not None else None) or leaf.relation.name
-        renames = alias is not None and alias.colnames
-        key = () if renames else leaf.key
-        order = tuple(by(column(name, one)) for one in key) or (by_image(name),)
-        return sorted_source(value, name, order, fenced=self.fenced)
 
 
 def _telling(node: Any, own: OwnCalls) -> list[ast.FuncCall]:

@@ -10,8 +10,8 @@ from tests.core.sql.test_governor import CATALOG, KEY, MASKING, reason, rule, ta
 from tests.core.sql.twins.world import read_catalog
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.allowlists.functions import FUNCTIONS
+from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet
+from penstock_core.sql.allowlists.functions import FUNCTIONS, LARGE_OBJECTS
 from penstock_core.sql.catalog.model import Catalog, Relation
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.decision import Action, Decision
@@ -146,3 +146,13 @@ def test_the_information_schemas_own_domains_are_the_systems() -> None:
     assert decide("SELECT id::information_schema.cardinal_number FROM public.people", CATALOG).denial is None
     assert decide("SELECT '{a}'::information_schema._sql_identifier", CATALOG).denial is None
     assert "does not exist" in reason(decide("SELECT 1::information_schema.odd", CATALOG))
+
+
+@pytest.mark.parametrize("name", sorted(LARGE_OBJECTS))
+def test_large_objects_are_refused_where_columns_are_masked_and_the_refusal_says_what_to_do(name: str) -> None:
+    denied = decide(f"SELECT pg_catalog.{name}(1)", CATALOG, policies=replace(MASKING, allow=VERBS)).denial
+    assert denied is not None
+    assert denied.reason.endswith(
+        "may not be called where columns are masked: no policy can say what large objects hold"
+    )
+    assert denied.remedy.startswith("keep such data in a column of type bytea")

@@ -22,6 +22,17 @@ ALLOWED = {
     " ALTER line SET DEFAULT 'x'",
     "column, dropped": "ALTER TABLE log DROP COLUMN n",
     "constraint": "ALTER TABLE log ADD CONSTRAINT positive CHECK (n > 0), ADD UNIQUE (n)",
+    "foreign key": "ALTER TABLE log ADD CONSTRAINT who FOREIGN KEY (n) REFERENCES u (id) ON DELETE SET NULL NOT VALID",
+    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u ON UPDATE CASCADE ON DELETE CASCADE",
+    "foreign keys of a new table": "CREATE TABLE more (id int PRIMARY KEY, over int REFERENCES more, who int REFERENCES"
+    " public.u (id) DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY (over) REFERENCES more (id) MATCH FULL)",
+    "made with foreign keys": "CREATE TABLE public.mart (id int PRIMARY KEY); CREATE TABLE public.stall (id int"
+    " REFERENCES public.mart); ALTER TABLE public.mart ADD FOREIGN KEY (id) REFERENCES public.u;"
+    " INSERT INTO public.stall VALUES (NULL)",
+    "index by operator classes": "CREATE INDEX ON log"
+    " (line varchar_pattern_ops, line pg_catalog.text_pattern_ops DESC)",
+    "column of a table with a trigger": "ALTER TABLE watched ADD more int DEFAULT 1, ADD CHECK (more > 0)",
+    "index of a table with a trigger": "CREATE INDEX ON watched (id)",
     "renamed": "ALTER TABLE log RENAME TO diary",
     "renamed column": "ALTER TABLE log RENAME n TO number",
     "analyzed": "ANALYZE log",
@@ -32,6 +43,9 @@ ALLOWED = {
     "materialized view": "CREATE MATERIALIZED VIEW lines AS SELECT DISTINCT line FROM log",
     "schema": "CREATE SCHEMA IF NOT EXISTS mart",
     "sequence": "CREATE SEQUENCE numbers START 5 INCREMENT 2",
+    "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
+    "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
+    " CASCADE",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -40,14 +54,25 @@ REFUSED = {
     "index of governed": "CREATE INDEX ON u (id)",
     "index by the user's function": "CREATE INDEX ON log (peek(n))",
     "index by the user's operators": "CREATE INDEX ON log (line fair_ops)",
+    "index by the user's operators of a known name": "CREATE INDEX ON log (line public.text_pattern_ops)",
     "index by a method of somebody's": "CREATE INDEX ON log USING mine (line)",
     "column of governed": "ALTER TABLE u ADD more text",
     "column of a whole whose part is governed": "ALTER TABLE family ADD more text",
     "type that runs code": "ALTER TABLE log ADD x public.leaky",
     "default that runs code": "ALTER TABLE log ALTER line SET DEFAULT peek(1)",
     "conversion that runs code": "ALTER TABLE log ALTER line TYPE text USING peek(n)",
-    "foreign key": "ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u (id)",
-    "foreign key of a column": "ALTER TABLE log ADD x int REFERENCES u (id)",
+    "foreign key to a masked column": "ALTER TABLE log ADD FOREIGN KEY (line) REFERENCES u (email)",
+    "foreign key of a column to a masked one": "ALTER TABLE log ADD x text REFERENCES public.u (email)",
+    "foreign key of a new table to a masked column": "CREATE TABLE more (mail varchar(40) REFERENCES u (email))",
+    "foreign key to a pair": "CREATE TABLE more (a int, b text, FOREIGN KEY (a, b) REFERENCES u (id, ssn))",
+    "foreign key to the system's own": "CREATE TABLE more (a oid REFERENCES pg_catalog.pg_class (oid))",
+    "foreign key to nothing": "CREATE TABLE more (a int REFERENCES not_there_at_all)",
+    "foreign key to a column that is not there": "CREATE TABLE more (a int REFERENCES u (not_there_at_all))",
+    "foreign key of a governed table": "ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES log",
+    "cascade of foreign keys": "DROP TABLE firm CASCADE",
+    "cascade of children": "DROP TABLE family CASCADE",
+    "cascade of functions": "DROP TABLE log CASCADE",
+    "cascade of what is not known": "DROP TABLE public.not_there_at_all CASCADE",
     "cascade": "ALTER TABLE log DROP COLUMN n CASCADE",
     "triggers": "ALTER TABLE log DISABLE TRIGGER ALL",
     "row security": "ALTER TABLE log DISABLE ROW LEVEL SECURITY",
@@ -105,6 +130,7 @@ OWN = {
     " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
     " USING x || '!'; TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
+    "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
     "locked to read": "LOCK TABLE u IN ACCESS SHARE MODE",
 }
@@ -130,6 +156,15 @@ def test_what_holds_no_masks_may_be_changed_by_who_has_the_verbs(twins: Twins, n
     assert left.ok, left.message
     assert view(left, ordered=False) == view(right, ordered=False)
     assert twins.governor(READING).decide(ALLOWED[name], ("public",)).action is Action.DENY
+
+
+def test_errors_of_a_foreign_key_to_a_governed_table_keep_no_words(twins: Twins) -> None:
+    text = "INSERT INTO log (n) VALUES (-7); ALTER TABLE log ADD FOREIGN KEY (n) REFERENCES u"
+    decision = twins.governor(EVERYTHING).decide(text, ("public",))
+    assert decision.redact_errors
+    assert "REFERENCES public.u (id)" in decision.text
+    left, right = twins.run(decision)
+    assert (left.sqlstate, right.sqlstate) == ("23503", "23503")
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -43,7 +43,7 @@ NEEDS = {
     "VACUUM people": "alter",
     "ANALYZE": "alter",
     "DROP TABLE people": "drop",
-    "DROP VIEW IF EXISTS fresh CASCADE": "drop",
+    "DROP VIEW fresh CASCADE": "drop",
     "DROP FUNCTION report(int)": "drop",
     "DROP SCHEMA fresh": "drop",
     "TRUNCATE people, orders CASCADE": "truncate",
@@ -116,7 +116,9 @@ def test_what_masks_spread_through_stays() -> None:
     assert decide("DROP VIEW IF EXISTS fresh", enforced=MASKED_OWNER).denial is None
     for text in ("DROP TABLE people", "DROP TABLE public.orders, public.people"):
         assert "public.people cannot be dropped: it has masked columns" in reason(decide(text, enforced=MASKED_OWNER))
-    assert "removes what is not named" in reason(decide("DROP TABLE public.orders CASCADE", enforced=MASKED_OWNER))
+    assert decide("DROP TABLE public.orders CASCADE", enforced=MASKED_OWNER).denial is None
+    for text in ("DROP TABLE public.fresh CASCADE", "DROP TABLE public.orders, fresh CASCADE"):
+        assert "removes what nobody named" in reason(decide(text, enforced=MASKED_OWNER))
 
 
 @pytest.mark.parametrize("text", CODE)

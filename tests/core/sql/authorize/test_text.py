@@ -55,6 +55,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.StatementUse: (ALL, "VACUUM"),
     kinds.RelationChanged: (ALL, "ANALYZE people"),
     kinds.RelationMade: (ALL, "CREATE TEMP VIEW w AS SELECT id FROM letters"),
+    kinds.ForeignKeyMade: (ALL, "CREATE TABLE t (a text REFERENCES people (email))"),
     kinds.QueryKept: (ALL, "CREATE VIEW w AS SELECT email FROM people"),
     kinds.TableCreated: (replace(ALL, allow=frozenset({"select"})), "CREATE TABLE t (id int)"),
     kinds.TablePart: (ALL, "CREATE TABLE t (LIKE people)"),

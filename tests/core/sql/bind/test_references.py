@@ -38,6 +38,7 @@ FOUND: dict[type[kinds.Reference], str] = {
     kinds.RelationLocked: "LOCK TABLE people",
     kinds.RelationChanged: "ALTER TABLE people ADD COLUMN a int",
     kinds.RelationMade: "CREATE VIEW fresh AS TABLE people",
+    kinds.ForeignKeyMade: "ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES people",
     kinds.QueryKept: "CREATE VIEW fresh AS TABLE people",
     kinds.ViewDefined: "CREATE VIEW fresh AS TABLE people",
     kinds.Unclaimed: "ALTER SYSTEM SET a = 1",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.core.sql.bind.world import bound, found
 
+from penstock_core.sql.bind.name_resolution import ResolvedRelation
 from penstock_core.sql.bind.references import (
+    ForeignKeyMade,
     FunctionCall,
     ObjectsDropped,
     RelationRead,
@@ -57,13 +59,35 @@ def test_what_a_new_table_refers_to_is_said() -> None:
         "CREATE TABLE t (LIKE people)",
         "CREATE TABLE t () INHERITS (people)",
         "CREATE TABLE t PARTITION OF people DEFAULT",
-        "CREATE TABLE t (a text REFERENCES people)",
-        "CREATE TABLE t (a text, FOREIGN KEY (a) REFERENCES people (id))",
         "CREATE TABLE t (a int, EXCLUDE (a WITH =))",
     ):
         assert len(found(text, TablePart)) == 1, text
     plain = "CREATE TABLE t (a int PRIMARY KEY, b text UNIQUE NOT NULL, c int CHECK (c > 0) DEFAULT 1)"
     assert found(plain, TablePart) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t (a text REFERENCES people)",
+        "CREATE TABLE t (a text, FOREIGN KEY (a) REFERENCES people (id))",
+        "CREATE TABLE IF NOT EXISTS public.people (a text REFERENCES people)",
+        "ALTER TABLE orders ADD a text REFERENCES people",
+        "ALTER TABLE people ADD FOREIGN KEY (a) REFERENCES people (id)",
+    ],
+)
+def test_a_foreign_key_is_bound_to_what_it_points_to(text: str) -> None:
+    (key,) = found(text, ForeignKeyMade)
+    assert isinstance(key.resolved, ResolvedRelation)
+    assert (key.resolved.name, key.item.relname) == ("people", "people")
+    assert any(name == "people" for _, name in bound(text).relations)
+
+
+def test_a_new_table_that_points_to_itself_refers_to_nothing_else() -> None:
+    assert found("CREATE TABLE t (id int PRIMARY KEY, a int REFERENCES t)", ForeignKeyMade) == []
+    assert (
+        found("CREATE TABLE public.people (id int PRIMARY KEY, a int REFERENCES public.people)", ForeignKeyMade) == []
+    )
 
 
 def test_a_serial_number_is_no_type() -> None:

@@ -17,6 +17,7 @@ ALL = FunctionEffects(
     writes=(Write(("public", "t"), frozenset({"delete"})),),
     verbs=frozenset({"delete"}),
     calls=frozenset({("public", "f")}),
+    sequences=frozenset({("public", "s")}),
     row_fields=frozenset({"a"}),
     row_assigned=frozenset({"b"}),
     row_whole=True,

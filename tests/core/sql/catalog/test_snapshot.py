@@ -30,7 +30,6 @@ CREATE FUNCTION public.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE VIEW public.w AS SELECT public.f(id) AS one FROM sales.o;
 CREATE FUNCTION public.tg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER t BEFORE INSERT ON sales.o FOR EACH ROW EXECUTE FUNCTION public.tg();
-CREATE TYPE public.span AS RANGE (subtype = int);
 CREATE OPERATOR public.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
 """
 

@@ -13,7 +13,7 @@ from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.governor import Governor
 from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
-from penstock_core.sql.masking.order_writes import complete_order, leaves_order_open
+from penstock_core.sql.masking.order_writes import complete_order, judge_order
 from penstock_core.sql.syntax.walk import below
 
 OWN = OwnCalls(Functions(Catalog()))
@@ -28,7 +28,9 @@ def leaves(text: str, *, hazard: bool) -> tuple[object, dict[int, Leaf]]:
 
 def test_without_a_hazard_nothing_is_touched() -> None:
     statement, found = leaves("DELETE FROM person RETURNING id", hazard=False)
-    assert complete_order(statement, found, OWN) is statement  # type: ignore[arg-type]  # a statement
+    completed = complete_order(statement, found, OWN)  # type: ignore[arg-type]  # a statement
+    assert completed.statement is statement
+    assert not completed.mixes
 
 
 @pytest.mark.parametrize(
@@ -87,4 +89,40 @@ def test_what_would_tell_in_which_order_rows_are_changed_is_refused() -> None:
 )
 def test_whether_a_view_leaves_an_order_open(text: str, is_open: bool) -> None:
     statement, found = leaves(text, hazard=True)
-    assert leaves_order_open(statement, found, OWN) is is_open  # type: ignore[arg-type]  # a statement
+    assert judge_order(statement, found, OWN).open is is_open  # type: ignore[arg-type]  # a statement
+
+
+@pytest.mark.parametrize(
+    ("text", "mixes"),
+    [
+        ("SELECT sum(1 / id) FROM person", "22000"),
+        ("SELECT 1 / id FROM person", ""),
+        ("SELECT count(*) FROM person", ""),
+        ("UPDATE person SET made = 1 / id", "23000"),
+        ("UPDATE person SET made = 1 / id WHERE id = 7", ""),
+        ("DELETE FROM person WHERE 1 / id > 0", "23000"),
+        ("DELETE FROM person", ""),
+        ("INSERT INTO item (id) SELECT 1 / id FROM person", ""),
+    ],
+)
+def test_errors_are_told_alike_where_no_sort_would_do(text: str, mixes: str) -> None:
+    catalog = Catalog({one.key: one for one in (PERSON, ITEM)})
+    decision = Governor(EffectivePolicy("shop", MASKED, None), catalog, b"k" * 16).decide(text, ("public",))
+    assert decision.denial is None
+    assert decision.mixed_errors == mixes
+
+
+@pytest.mark.parametrize(
+    ("text", "fails", "openly"),
+    [
+        ("SELECT id, 1 / id FROM person", False, False),
+        ("SELECT id FROM person WHERE 1 / id > 0", True, False),
+        ("SELECT p.id FROM person p JOIN item i ON i.id = p.id WHERE 1 / p.id > 0", True, True),
+        ("SELECT id FROM person WHERE id > 0", False, False),
+        ("SELECT tenant, sum(1 / id) FROM person GROUP BY tenant", True, False),
+    ],
+)
+def test_whether_rows_make_a_view_fail(text: str, fails: bool, openly: bool) -> None:
+    statement, found = leaves(text, hazard=True)
+    judged = judge_order(statement, found, OWN)  # type: ignore[arg-type]  # a statement
+    assert (judged.fails, judged.fails_openly) == (fails, openly)

@@ -35,6 +35,10 @@ a -> 'b' ->> 'c' | a operator(pg_catalog.+) b | operator(pg_catalog.-) b | a - (
 """
 
 STATEMENTS = """
+alter table t add column a int default 1, drop column b, alter c type bigint using c::bigint
+alter table only t add constraint k foreign key (a) references s.u (b) match full on delete set null (a) not valid
+create table t (a int references u (b) on update cascade deferrable initially deferred, foreign key (a, b) references u)
+alter domain d set default 1
 select distinct on (a) a from b
 select a from b group by distinct rollup(a, b), cube(c), grouping sets ((a), ())
 select a from b order by a using < limit 1 offset 2

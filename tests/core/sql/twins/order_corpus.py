@@ -23,6 +23,8 @@ LEAKING: dict[str, str] = {
     "limit of WITH": "WITH c AS MATERIALIZED (SELECT id FROM person WHERE tenant = 5) SELECT * FROM c LIMIT 1",
     "recursive": "WITH RECURSIVE r(id, n) AS (SELECT id, 0 FROM person WHERE tenant = 5 UNION ALL SELECT id,"
     " row_number() OVER ()::int FROM r WHERE n = 0) SELECT id, n FROM r WHERE n > 0",
+    "recursive, of what can't fail": "WITH RECURSIVE r(id, n) AS (SELECT id, 0::bigint FROM person WHERE tenant = 5"
+    " UNION ALL SELECT id, row_number() OVER () FROM r WHERE n = 0) SELECT id, n FROM r WHERE n > 0",
     "distinct on": "SELECT DISTINCT ON (tenant) tenant, id FROM person",
     "distinct on, ordered": "SELECT DISTINCT ON (tenant, note) tenant, id FROM person ORDER BY tenant DESC",
     "row_number": "SELECT id, row_number() OVER (ORDER BY tenant) FROM person ORDER BY id",
@@ -51,6 +53,7 @@ LEAKING: dict[str, str] = {
     "array of a subquery": "SELECT ARRAY(SELECT id FROM person WHERE tenant = 5)",
     "masked key": "SELECT n FROM by_name",
     "pinned by nothing": "SELECT id FROM person WHERE tenant = 5 AND id = id + 0",
+    "pinned by what is computed": "SELECT id FROM person WHERE tenant = 5 AND id = coalesce(id, 7)",
     "pinned in an outer join only": "SELECT p.id FROM person p LEFT JOIN item i ON p.id = 7 AND i.id = 1"
     " WHERE p.tenant = 5",
     "update, returned, with WITH": "WITH c AS (SELECT 5 AS t) UPDATE person SET note = 'x' FROM c WHERE tenant = t"

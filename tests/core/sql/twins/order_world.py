@@ -49,6 +49,19 @@ CREATE TABLE log (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int, line t
 CREATE TABLE bare (n int, line text);
 CREATE INDEX log_n ON log (n);
 CREATE INDEX bare_n ON bare USING hash (n);
+CREATE TABLE bound (
+    id int PRIMARY KEY, tenant int, email text, code int UNIQUE, size int CHECK (size <> 58), up int, next int,
+    CONSTRAINT up_of FOREIGN KEY (up) REFERENCES item DEFERRABLE, CONSTRAINT next_of FOREIGN KEY (next) REFERENCES item
+    DEFERRABLE
+);
+CREATE INDEX bound_mail ON bound (tenant, email);
+CREATE TABLE one_of (bound int REFERENCES bound);
+CREATE TABLE other_of (bound int REFERENCES bound);
+CREATE TABLE strict (n int PRIMARY KEY, m int CHECK (m <> 58));
+CREATE TABLE odd (
+    id int PRIMARY KEY, tenant int, email text, word numeric, size float8, span interval, pad bpchar, doc jsonb
+);
+CREATE INDEX odd_mail ON odd (tenant, email);
 CREATE SEQUENCE counter;
 CREATE VIEW people AS SELECT id, tenant, note FROM person;
 CREATE VIEW deeper AS SELECT id, tenant FROM people WHERE note <> 'never';
@@ -60,6 +73,10 @@ CREATE VIEW numbered AS SELECT id, row_number() OVER (PARTITION BY tenant) AS n 
 CREATE VIEW gathered AS SELECT tenant, array_agg(id) AS ids FROM person GROUP BY tenant;
 CREATE VIEW newest AS SELECT DISTINCT ON (tenant) tenant, id FROM person ORDER BY tenant;
 CREATE VIEW decided AS SELECT DISTINCT ON (tenant) tenant, id FROM person ORDER BY tenant, id;
+CREATE VIEW computed AS SELECT id, tenant, 1 / (id - 58) + ln(id - 1) AS part FROM person;
+CREATE VIEW checked AS SELECT id, tenant FROM person WHERE 1 / (id - 58) + ln(id - 1) < 9;
+CREATE VIEW checked_join AS SELECT p.id, p.tenant FROM person p JOIN item i ON i.person = p.id
+    WHERE 1 / (p.id - 58) < 9;
 CREATE VIEW counted AS SELECT tenant, count(*) AS n, sum(length(note)) AS letters FROM person GROUP BY tenant;
 """
 
@@ -84,6 +101,14 @@ INSERT INTO base SELECT n, 'note' FROM generate_series(61, 70) n;
 INSERT INTO derived SELECT n, 'note', MAIL FROM generate_series(1, 60) n;
 INSERT INTO item SELECT n, (n - 1) / 3 + 1, 1.0 / n FROM generate_series(1, 180) n;
 INSERT INTO log (n, line) SELECT n, 'line' FROM generate_series(1, 60) n;
+INSERT INTO bound SELECT n, n % 3 + 4, MAIL, n, 0 FROM generate_series(1, 60) n;
+INSERT INTO one_of VALUES (58);
+INSERT INTO other_of VALUES (1);
+INSERT INTO strict VALUES (1, 1);
+INSERT INTO odd SELECT n, n % 3 + 4, MAIL, CASE n % 2 WHEN 0 THEN 1.0 ELSE 1.00 END,
+    CASE n % 2 WHEN 0 THEN '0' ELSE '-0' END::float8, CASE n % 2 WHEN 0 THEN '30 days' ELSE '1 month' END::interval,
+    CASE n % 2 WHEN 0 THEN 'a' ELSE 'a ' END, CASE n % 2 WHEN 0 THEN '1.0' ELSE '1.00' END::jsonb
+    FROM generate_series(1, 60) n;
 INSERT INTO bare SELECT n, 'line' FROM generate_series(1, 60) n;
 CLUSTER heaped USING heaped_mail;
 CLUSTER by_name USING by_name_pkey;

@@ -19,6 +19,7 @@ from penstock_core.sql.masking import (
     masked_columns,
     order_calls,
     order_completion,
+    order_fences,
     order_hazards,
     order_keys,
     order_sensitivity,
@@ -26,6 +27,7 @@ from penstock_core.sql.masking import (
 )
 from penstock_core.sql.masking.order_calls import CallOrder
 from penstock_core.sql.masking.order_completion import QueryOrder
+from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_hazards import OrderHazards
 from penstock_core.sql.masking.order_keys import Level, Rows
 
@@ -72,8 +74,8 @@ def children_have_the_key(patch: Patch) -> None:
 
 
 def not_fenced(patch: Patch) -> None:
-    original = order_writes.sorted_source
-    patch.setattr(order_writes, "sorted_source", lambda *args, fenced: original(*args, fenced=False))
+    original = order_fences.sorted_source
+    patch.setattr(order_fences, "sorted_source", lambda *args, fenced, where: original(*args, fenced=False))
 
 
 def all_joins_hold(patch: Patch) -> None:
@@ -85,6 +87,11 @@ def hazards_are_not_touched(patch: Patch) -> None:
         self.found.leaves[id(node)] = node, self.governed.hazards.leaf(relation, only=only)
 
     patch.setattr(Authorizer, "note_place", note_place)
+
+
+def views_are_all_decided(patch: Patch) -> None:
+    original = masked_columns.judge_views
+    patch.setattr(masked_columns, "judge_views", lambda *args: (original(*args)[0], {}))
 
 
 def tables_of_with_are_not_known(patch: Patch) -> None:
@@ -102,7 +109,7 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "windows of views": gives(order_hazards, "_has_windows", False),
     "hazards of children": not_carried(parents=()),
     "hazards of what views read": not_carried(sources=frozenset()),
-    "views that nothing can complete": gives(masked_columns, "undecided_views", {}),
+    "views that nothing can complete": views_are_all_decided,
     "masked keys": any_key_will_do,
     "keys of parents": children_have_the_key,
     "what is touched": hazards_are_not_touched,
@@ -125,7 +132,7 @@ MUTATIONS: dict[str, Callable[[Patch], None]] = {
     "peers": gives(order_calls, "window_needs", "order"),
     "single rows": becomes(CallOrder, "any_aggregate", False),
     "aggregates of outer queries": becomes(CallOrder, "of_outer", False),
-    "sorted sources": gives(_Order, "_sort_sources"),
+    "sorted sources": gives(Fences, "put"),
     "fences": not_fenced,
     "what tells when it was called": gives(order_writes, "_telling", []),
     "targets that are open": gives(_Order, "_refuse_open_targets"),

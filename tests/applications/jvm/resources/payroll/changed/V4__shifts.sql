@@ -1,0 +1,1 @@
+CREATE TABLE shifts (id bigserial PRIMARY KEY, name text NOT NULL);

@@ -1,0 +1,1 @@
+ALTER TABLE departments ADD COLUMN budget numeric(12, 2);

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY hours_by_day ON hours (day);

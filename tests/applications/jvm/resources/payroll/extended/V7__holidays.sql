@@ -1,0 +1,1 @@
+CREATE TABLE holidays (day date PRIMARY KEY, name text);

@@ -1,0 +1,1 @@
+CREATE TABLE payslips (employee_id bigint PRIMARY KEY, worked numeric);

@@ -1,0 +1,1 @@
+CREATE TABLE grouped (id int);

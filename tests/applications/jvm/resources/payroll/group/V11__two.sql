@@ -1,0 +1,1 @@
+INSERT INTO grouped VALUES (1), ('x');

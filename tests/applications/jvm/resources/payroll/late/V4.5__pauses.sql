@@ -1,0 +1,1 @@
+CREATE TABLE pauses (shift_id bigint, minutes smallint DEFAULT 30);

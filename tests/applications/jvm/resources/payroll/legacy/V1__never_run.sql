@@ -1,0 +1,1 @@
+CREATE TABLE legacy.stock (never text);

@@ -1,0 +1,2 @@
+CREATE TABLE IF NOT EXISTS half_done (id int);
+INSERT INTO half_done SELECT id FROM shifts;

@@ -1,0 +1,1 @@
+UPDATE employees SET email = lower(email) WHERE email <> lower(email);

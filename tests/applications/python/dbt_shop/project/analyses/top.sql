@@ -1,0 +1,1 @@
+select email, total from {{ ref('customer_totals') }} order by total desc

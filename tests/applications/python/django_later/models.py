@@ -1,0 +1,1 @@
+"""What the shop gets later, as its migrations alone know it: vouchers."""
