@@ -26,7 +26,7 @@ from penstock_core.sql.masking.order_outputs import chooses_among_equals, group_
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import same
-from penstock_core.sql.syntax.walk import below
+from penstock_core.sql.syntax.walk import below, names_of
 
 _JOINED = frozenset({enums.SubLinkType.EXISTS_SUBLINK, enums.SubLinkType.ANY_SUBLINK})
 
@@ -233,7 +233,7 @@ class QueryOrder:
             # JSON_ARRAY(SELECT …)
             self.query(node, level, level.ctes, visible=True)
         elif isinstance(node, ast.Node):
-            for name in node:
+            for name in names_of(node):
                 value = getattr(node, name)
                 if isinstance(value, (ast.Node, tuple)):
                     self.inside(value, level, joins=joins)

@@ -9,6 +9,8 @@ from typing import Any
 
 from pglast import ast, enums, parse_sql
 
+from penstock_core.sql.syntax.walk import names_of
+
 # What a constant holds.
 CONSTANTS = (ast.Integer, ast.Float, ast.Boolean, ast.String, ast.BitString)
 
@@ -24,7 +26,7 @@ def own_nodes(node: Any) -> Iterator[Any]:
     elif isinstance(node, ast.Node):
         yield node
         if not isinstance(node, ast.SelectStmt):
-            for name in node:
+            for name in names_of(node):
                 yield from own_nodes(getattr(node, name))
 
 
