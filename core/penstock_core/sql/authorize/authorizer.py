@@ -15,7 +15,7 @@ from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
 from penstock_core.sql.masking.edits import Edits
 from penstock_core.sql.masking.masked_columns import Governed
-from penstock_core.sql.masking.order_completion import Leaf
+from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.masking.system_query import SystemQuery
 from penstock_core.sql.refusal import refused

@@ -16,11 +16,10 @@ from pglast import ast, enums
 
 from penstock_core.sql.allowlists.total import FLOATS
 from penstock_core.sql.bind.column_names import star_of
-from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.order_calls import CallOrder
 from penstock_core.sql.masking.order_errors import ErrorOrder, select
 from penstock_core.sql.masking.order_failures import Failures
-from penstock_core.sql.masking.order_keys import Level, NotTold, Rows, is_alike
+from penstock_core.sql.masking.order_keys import Leaf, Level, NotTold, Rows, is_alike
 from penstock_core.sql.masking.order_nodes import CONSTANTS, by, by_place, own_nodes, put_around
 from penstock_core.sql.masking.order_outputs import chooses_among_equals, group_order, outputs, renamed, sorted_cells
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
@@ -29,21 +28,6 @@ from penstock_core.sql.syntax.equivalence import same
 from penstock_core.sql.syntax.walk import below, names_of
 
 _JOINED = frozenset({enums.SubLinkType.EXISTS_SUBLINK, enums.SubLinkType.ANY_SUBLINK})
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A relation where it stands in a statement."""
-
-    relation: Relation
-    # Whether its rows may come in an order that masked values decide.
-    hazard: bool
-    # Unmasked columns of which no two of its rows hold the same.
-    key: tuple[str, ...]
-    # Columns that are computed when they are read, and may fail then; whether reading any row may.
-    failing: frozenset[str] = frozenset()
-    fails: bool = False
-    masked: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

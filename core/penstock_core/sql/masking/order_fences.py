@@ -10,8 +10,8 @@ from typing import Any
 
 from pglast import ast
 
-from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.order_errors import ErrorOrder
+from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.order_nodes import by, by_image, column, sorted_source
 from penstock_core.sql.syntax.walk import names_of
 

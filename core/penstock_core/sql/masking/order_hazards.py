@@ -14,7 +14,7 @@ from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
-from penstock_core.sql.masking.order_completion import Leaf
+from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.order_writes import ViewOrder, judge_order
 from penstock_core.sql.refusal import Refused

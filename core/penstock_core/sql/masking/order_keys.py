@@ -14,7 +14,7 @@ from pglast import ast, enums
 
 from penstock_core.sql.allowlists.total import ALIKE, ALIKE_TEXTS, COMPARISONS, GIVING_ALIKE, TEXTS
 from penstock_core.sql.bind.scopes import Columns
-from penstock_core.sql.catalog.model import Column
+from penstock_core.sql.catalog.model import Column, Relation
 from penstock_core.sql.masking.order_nodes import by, by_image, column, own_nodes
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, SUMS, function_name
 
@@ -37,6 +37,21 @@ _BOUND = re.compile(r"pg_catalog\.numeric\((\d+)")
 
 class NotTold(Exception):
     """Rows can't be told apart by names that the query could sort by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A relation where it stands in a statement."""
+
+    relation: Relation
+    # Whether its rows may come in an order that masked values decide.
+    hazard: bool
+    # Unmasked columns of which no two of its rows hold the same.
+    key: tuple[str, ...]
+    # Columns that are computed when they are read, and may fail then; whether reading any row may.
+    failing: frozenset[str] = frozenset()
+    fails: bool = False
+    masked: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -12,9 +12,8 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.catalog.model import Column, Relation
-from penstock_core.sql.masking.order_completion import Leaf
 from penstock_core.sql.masking.order_failures import Failures
-from penstock_core.sql.masking.order_keys import Level, Rows
+from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_nodes import own_nodes
 from penstock_core.sql.refusal import refused
 

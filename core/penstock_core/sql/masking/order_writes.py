@@ -12,9 +12,9 @@ from typing import Any
 
 from pglast import ast
 
-from penstock_core.sql.masking.order_completion import Leaf, QueryOrder
+from penstock_core.sql.masking.order_completion import QueryOrder
 from penstock_core.sql.masking.order_fences import Fences
-from penstock_core.sql.masking.order_keys import Level, Rows
+from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.masking.order_targets import fails_in_ways, refuse_collisions, refuse_early_ends

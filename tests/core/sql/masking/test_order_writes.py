@@ -11,7 +11,7 @@ from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.masking.order_completion import Leaf
+from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.order_writes import complete_order, judge_order
 from penstock_core.sql.syntax.walk import below
