@@ -116,6 +116,36 @@ def test_after_a_change_of_path_a_bare_name_must_be_unique() -> None:
     assert "search_path was changed" in reason(decide("SELECT 1 FROM people", None))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1 FROM people",
+        "DELETE FROM people WHERE id = '1'",
+        "INSERT INTO people VALUES ('1')",
+        "COPY people TO STDOUT",
+    ],
+)
+def test_where_nothing_is_masked_it_makes_no_difference_which_it_is(text: str) -> None:
+    decision = decide(text, None, PLAIN)
+    assert decision.action is Action.ALLOW, decision.denial
+    assert decision.relations == ("archive.people", "public.people")
+
+
+def test_unless_one_of_them_does_what_is_not_allowed() -> None:
+    view = replace(table("archive", "people", "id"), kind="v", calls=("public.jot",))
+    world = replace(CATALOG, relations={**CATALOG.relations, view.key: view})
+    one = Governor(EffectivePolicy("shop", replace(PLAIN, allow=frozenset({"select"})), None, 7), world, KEY)
+    assert one.decide("SELECT id FROM people", ("public",)).action is Action.ALLOW
+    assert one.decide("SELECT id FROM people", None).action is Action.DENY
+
+
+def test_one_of_the_systems_names_is_still_not_taken_for_a_table() -> None:
+    own = table("public", "pg_authid", "rolname")
+    world = replace(CATALOG, relations={**CATALOG.relations, own.key: own})
+    one = Governor(EffectivePolicy("shop", PLAIN, None, 7), world, KEY)
+    assert "ambiguous" in reason(one.decide("SELECT 1 FROM pg_authid", None))
+
+
 def test_what_is_in_no_schema_of_the_path_is_unknown() -> None:
     decision = decide("SELECT * FROM letters")
     assert reason(decision) == 'relation "letters" does not exist'

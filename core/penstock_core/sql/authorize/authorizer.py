@@ -141,6 +141,16 @@ class Authorizer:
             raise refused(f"{kind.name} is not allowed: the code in it could bypass a guardrail", kind.remedy, rule)
 
 
+def possible(resolved: ResolvedRelation | Ambiguous | None) -> tuple[ResolvedRelation, ...]:
+    """What a name may mean, to whom it makes no difference which; none if no catalog has it. Raises Refused where that
+    is not known.
+    """
+    if isinstance(resolved, Ambiguous) and resolved.candidates:
+        return tuple(ResolvedRelation(one.schema, one.name, one) for one in resolved.candidates)
+    one = certain(resolved)
+    return () if one is None else (one,)
+
+
 def certain(resolved: ResolvedRelation | Ambiguous | None) -> ResolvedRelation | None:
     """What a name means, None if no catalog has it. Raises Refused where it cannot be told."""
     if isinstance(resolved, Ambiguous):

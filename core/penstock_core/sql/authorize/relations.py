@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pglast import ast
 
-from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
 from penstock_core.sql.authorize.function_calls import read_unseen
 from penstock_core.sql.authorize.system_relations import hidden_columns, system_relation, visible_rows
 from penstock_core.sql.bind.binder import idents, strings
@@ -49,11 +49,11 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
 def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     """Nothing is masked: what the system's own relations show of others is looked after."""
     authorizer.allow_verb("select")
-    resolved = certain(read.resolved)
-    if resolved is not None and resolved.system:
-        system_relation(authorizer, read, resolved)
-    elif resolved is not None and resolved.relation is not None:
-        read_unseen(authorizer, resolved.relation)
+    for resolved in possible(read.resolved):
+        if resolved.system:
+            system_relation(authorizer, read, resolved)
+        elif resolved.relation is not None:
+            read_unseen(authorizer, resolved.relation)
 
 
 def _is_replaced(authorizer: Authorizer, relation: Relation, *, only: bool) -> bool:
@@ -191,11 +191,11 @@ def _copy_in_order(
 
 def unmasked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     """Nothing is masked: only what the system's own relations show of others is looked after."""
-    resolved = certain(copied.resolved)
-    if resolved is not None and resolved.relation is not None:
-        read_unseen(authorizer, resolved.relation)
-    if resolved is not None and resolved.system:
-        _copy_of_system_relation(authorizer, resolved)
+    for resolved in possible(copied.resolved):
+        if resolved.relation is not None:
+            read_unseen(authorizer, resolved.relation)
+        if resolved.system:
+            _copy_of_system_relation(authorizer, resolved)
 
 
 def _copy_of_system_relation(authorizer: Authorizer, resolved: ResolvedRelation) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from penstock_core.policy.effective import Mask
-from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
 from penstock_core.sql.authorize.function_calls import row_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
@@ -52,12 +52,12 @@ def masked_target(authorizer: Authorizer, written: TargetWritten, effect: Effect
 
 def unmasked_target(authorizer: Authorizer, written: TargetWritten) -> None:
     """Nothing is masked: only the system's own relations are not written to."""
-    resolved = certain(written.resolved)
-    if resolved is not None and not resolved.temporary:
-        target = _Target(authorizer)
-        target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
-        if resolved.relation is not None:
-            target.runs_unseen(resolved.relation, written.effect)
+    for resolved in possible(written.resolved):
+        if not resolved.temporary:
+            target = _Target(authorizer)
+            target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
+            if resolved.relation is not None:
+                target.runs_unseen(resolved.relation, written.effect)
 
 
 def unmasked_view(authorizer: Authorizer, relation: Relation) -> None:

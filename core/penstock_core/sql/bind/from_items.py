@@ -68,6 +68,7 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
     source = Source(name, None, item=item, place=place)
     binder.add(RelationRead(item, resolved, source))
     if isinstance(resolved, Ambiguous):
+        binder.bound.relations |= resolved.keys
         return source
     if resolved is None:
         source.schema = item.schemaname or ""

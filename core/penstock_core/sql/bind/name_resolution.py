@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pglast import ast
 
 from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA, SYSTEM_SCHEMAS, TYPES
-from penstock_core.sql.catalog.model import Catalog, Relation
+from penstock_core.sql.catalog.model import Catalog, Relation, RelationName
 
 TEMPORARY = "pg_temp"
 # Of a relation that the open transaction made: the schema that it was made with, empty for none, and its name.
@@ -54,6 +54,12 @@ class Ambiguous:
 
     reason: str
     remedy: str
+    # The relations that it may be, where it is one of these whatever the path is.
+    candidates: tuple[Relation, ...] = ()
+
+    @property
+    def keys(self) -> frozenset[RelationName]:
+        return frozenset(one.key for one in self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ class Names:
             return Ambiguous(
                 f"relation {name} is ambiguous: search_path was changed",
                 f"qualify it with its schema, as in {candidates[0].schema}.{name}",
+                () if system else candidates,
             )
         if system:
             return self._system("pg_catalog", name)

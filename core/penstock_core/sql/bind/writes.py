@@ -99,7 +99,9 @@ def written(
         binder.claim(name.alias)
     resolved = binder.names.relation(name)
     source = Source(target_name(name), None, target=True)
-    if resolved is not None and not isinstance(resolved, Ambiguous):
+    if isinstance(resolved, Ambiguous):
+        binder.bound.relations |= resolved.keys
+    elif resolved is not None:
         source.schema = resolved.schema if name.alias is None else ""
         if resolved.relation is not None:
             source.relation = resolved.relation
@@ -256,7 +258,9 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         binder.claim(statement.relation)
         binder.add(VerbUse("select"))
         resolved = binder.names.relation(statement.relation)
-        if resolved is not None and not isinstance(resolved, Ambiguous) and resolved.relation is not None:
+        if isinstance(resolved, Ambiguous):
+            binder.bound.relations |= resolved.keys
+        elif resolved is not None and resolved.relation is not None:
             binder.bound.relations.add(resolved.relation.key)
         binder.add(RelationCopied(statement, statement.relation, resolved))
     for option in statement.options or ():
