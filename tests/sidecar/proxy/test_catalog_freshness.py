@@ -181,7 +181,7 @@ async def test_what_was_prepared_or_declared_is_decided_again(house: House) -> N
     for text in ("EXECUTE p", "FETCH c", "EXECUTE named"):
         got = await done(clerk, query(text))
         assert b"C42501" in got, text
-        assert b"the policy or the catalog changed since" in got
+        assert b"the policy, the catalog or search_path changed since" in got
     # What is decided as before runs as before.
     assert b"plain" in await done(clerk, query("EXECUTE other"))
     assert b"three" in await done(clerk, query("EXECUTE adds"))

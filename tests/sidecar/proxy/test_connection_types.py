@@ -43,7 +43,7 @@ CODED = [
     ("typed.addr", b"(1,x)"), ("typed.addr[]", b'{"(1,x)"}'), ("typed.oracle", b"ada"), ("typed.nested", b"ada"),
     ("typed.oracle[]", b"{ada}"), ("typed.pair", b"(ada,1)"), ("typed.pair[]", b'{"(ada,1)"}'),
     ("typed.writing", b"x"), ("typed.writings", b"(x)"), ("pg_catalog.pg_class", b"()"),
-    ("pg_catalog.cstring", b"x"), ("information_schema.sql_identifier", b"x"),
+    ("pg_catalog.cstring", b"x"),
     ("pg_catalog.internal", b"x"),
 ]  # fmt: skip
 PLAIN = [
