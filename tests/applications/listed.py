@@ -26,8 +26,13 @@ class Exemption(BaseModel):
     steps: Annotated[list[str], Field(min_length=1)]
     # What their error looks like, `*` standing for any characters.
     error: Annotated[str, Field(min_length=5)]
+    # On which servers, by major version; on all where none is named.
+    postgres: list[int] = []
     reason: Annotated[str, Field(min_length=20)]
     instead: Annotated[str, Field(min_length=10)]
+
+    def holds_on(self, postgres: int) -> bool:
+        return not self.postgres or postgres in self.postgres
 
     def covers(self, application: str, step: str, error: str) -> bool:
         # Brackets in errors are SQL's, not sets of characters.
@@ -44,6 +49,11 @@ class _File(BaseModel):
 def load(path: Path = FILE) -> list[Exemption]:
     """All of them. Raises pydantic's ValidationError, OSError and YAMLError."""
     return _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).exceptions
+
+
+def on(exemptions: Iterable[Exemption], postgres: int) -> list[Exemption]:
+    """Those that hold on that server."""
+    return [one for one in exemptions if one.holds_on(postgres)]
 
 
 def reason(exemptions: Iterable[Exemption], application: str, step: str, error: str) -> str:

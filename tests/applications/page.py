@@ -34,6 +34,8 @@ def _lines(applications: Sequence[Application], exemptions: Sequence[Exemption])
     yield "\n| does not work masked | why | instead |\n|---|---|---|\n"
     for exemption in exemptions:
         where, steps = ", ".join(exemption.applications), "; ".join(exemption.steps)
+        if exemption.postgres:
+            where += f" on PostgreSQL {', '.join(map(str, exemption.postgres))}"
         yield f"| {_cell(where)}: {_cell(steps)} | {_cell(exemption.reason)} | {_cell(exemption.instead)} |\n"
     yield "\n"
 

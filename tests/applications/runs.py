@@ -124,6 +124,7 @@ def _named(failing: dict[str, str]) -> str:
 
 def judge_masked(result: Comparison, secrets: Sequence[str], exemptions: Sequence[Exemption]) -> None:
     """Find what is wrong with the masked run: steps that fail and are not listed, secrets that are shown."""
+    exemptions = listed.on(exemptions, result.postgres)
     found = dict.fromkeys(result.runs["direct"].found, steps.MISSING) | result.runs["masked"].found
     failing = steps.failed(found)
     used = {name.removeprefix(_USED): error for name, error in failing.items() if name.startswith(_USED)}

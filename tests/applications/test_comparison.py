@@ -120,3 +120,15 @@ def test_names_are_distinct_and_masks_are_of_the_kinds_that_policies_have() -> N
             MaskSpec.model_validate(mask.spec())
     one = Mask("public.customers", "card", "partial", {"keepLast": 4}, {"write": "allow"})
     assert MaskSpec.model_validate(one.spec()).write == "allow"
+
+
+def test_what_is_listed_for_other_servers_excuses_nothing_and_is_not_stale() -> None:
+    direct, found = said(a="1", b="2"), said(a=None, b="2")
+    everywhere, here, elsewhere = (
+        exemption("a").model_copy(update={"postgres": versions}) for versions in ([], [15, 16], [18])
+    )
+    assert masked(direct, found, everywhere).green
+    assert masked(direct, found, here).green
+    assert not masked(direct, found, elsewhere).green
+    assert masked(direct, said(a="1", b="2"), elsewhere).stale == []
+    assert masked(direct, said(a="1", b="2"), here).stale == ["a"]
