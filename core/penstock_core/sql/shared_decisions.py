@@ -102,13 +102,10 @@ class SharedDecisions:
             self._kept += 1
         else:
             self._by_shape.move_to_end(key)
-        if known.apart:
-            return self._decide(question)
-        kept = known.find(shape.literals)
-        if kept is not None:
+        if kept := known.find(shape.literals):
             return self._filled(kept, question[0], shape)
         before = len(known.kept)
-        decision = self._first(question, shape, known)
+        decision = self._decide(question) if known.apart else self._first(question, shape, known)
         self._kept += len(known.kept) - before
         while self._kept > CACHE_ENTRIES:
             _, oldest = self._by_shape.popitem(last=False)

@@ -167,5 +167,9 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(kept._by_text) <= 10
         assert kept._kept == sum(1 + len(shape.kept) for shape in kept._by_shape.values())
         assert kept._kept <= 10
+    for number in range(100):
+        # Shapes whose texts are decided about one by one.
+        one.decide(f"SELECT name AS n{number} FROM people WHERE id = 'a'\n'b'", ("public",))
+        assert kept._kept == sum(1 + len(shape.kept) for shape in kept._by_shape.values()) <= 10
     one.decide("SELECT '" + "x" * 10000 + "'", ("public",))
     assert all(len(text) <= shared_decisions.CACHE_TEXT for text, *_ in kept._by_text)
