@@ -159,6 +159,13 @@ def each_shop(request: pytest.FixtureRequest) -> EmbeddedPostgres:
     return server
 
 
+@pytest.fixture(params=["shop15", "shop"])
+def old_or_new_shop(request: pytest.FixtureRequest) -> EmbeddedPostgres:
+    """The oldest server and the newest."""
+    server: EmbeddedPostgres = request.getfixturevalue(request.param)
+    return server
+
+
 def _with_shop(server: EmbeddedPostgres) -> EmbeddedPostgres:
     server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE shop OWNER penstock;")
     server.psql(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,20 @@ async def make_house(start: Any, server: EmbeddedPostgres, dbname: str, director
     gate.proxy.source.poll()
     await gate.proxy.rules_provider.refresh_catalog()
     return House(gate, server, [])
+
+
+@asynccontextmanager
+async def house_in(
+    start: Any, server: EmbeddedPostgres, dbname: str, directory: Path, more: str = ""
+) -> AsyncIterator[House]:
+    """The gate before a database of that name, which is made for it, with `more` in it, and dropped at the end."""
+    server.psql(f"CREATE DATABASE {dbname} OWNER penstock")
+    server.psql(f"SET ROLE penstock; {SCHEMA.format(dbname=dbname)}; {more}", dbname=dbname)
+    house = await make_house(start, server, dbname, directory)
+    yield house
+    house.end()
+    await house.gate.proxy.stop()
+    server.psql(f"DROP DATABASE {dbname} WITH (FORCE)")
 
 
 async def done(session: Raw, data: bytes, answers: int = 1) -> bytes:

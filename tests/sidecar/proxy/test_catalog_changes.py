@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sidecar.proxy.freshness import RAW, SCHEMA, WAYS, House, done, make_house
+from tests.sidecar.proxy.freshness import RAW, WAYS, House, done, house_in
 from tests.sidecar.proxy.raw import bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -21,22 +21,10 @@ from penstock_sidecar.wire.messages import SYNC, parse, query
 Start = Any
 
 
-@pytest.fixture(scope="module", params=["shop15", "shop"])
-def server(request: pytest.FixtureRequest) -> EmbeddedPostgres:
-    """The oldest server and the newest, with a login for the gate."""
-    one: EmbeddedPostgres = request.getfixturevalue(request.param)
-    return one
-
-
 @pytest.fixture
-async def house(start: Start, server: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[House]:
-    server.psql("CREATE DATABASE freshness OWNER penstock")
-    server.psql(f"SET ROLE penstock; {SCHEMA.format(dbname='freshness')}", dbname="freshness")
-    one = await make_house(start, server, "freshness", tmp_path)
-    yield one
-    one.end()
-    await one.gate.proxy.stop()
-    server.psql("DROP DATABASE freshness WITH (FORCE)")
+async def house(start: Start, old_or_new_shop: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[House]:
+    async with house_in(start, old_or_new_shop, "freshness", tmp_path) as one:
+        yield one
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.sidecar.proxy.activity import runs
-from tests.sidecar.proxy.freshness import RAW, SCHEMA, House, done, make_house
+from tests.sidecar.proxy.freshness import RAW, House, done, house_in
 from tests.sidecar.proxy.raw import Raw, bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -26,14 +26,8 @@ UNMASK = query("CREATE OR REPLACE VIEW public.v AS SELECT txt FROM plain")
 
 @pytest.fixture
 async def house(start: Start, shop: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[House]:
-    shop.psql("CREATE DATABASE waiting OWNER penstock")
-    shop.psql(f"SET ROLE penstock; {SCHEMA.format(dbname='waiting')}", dbname="waiting")
-    shop.psql("SET ROLE penstock; CREATE VIEW public.v AS SELECT txt FROM plain", dbname="waiting")
-    one = await make_house(start, shop, "waiting", tmp_path)
-    yield one
-    one.end()
-    await one.gate.proxy.stop()
-    shop.psql("DROP DATABASE waiting WITH (FORCE)")
+    async with house_in(start, shop, "waiting", tmp_path, "CREATE VIEW public.v AS SELECT txt FROM plain") as one:
+        yield one
 
 
 def behind(house: House, sql: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sidecar.proxy.freshness import RAW, SCHEMA, House, done, make_house
+from tests.sidecar.proxy.freshness import RAW, House, done, house_in
 from tests.sidecar.proxy.raw import Raw, bind, describe, errors, rows
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -38,22 +38,10 @@ NESTED = {
 }
 
 
-@pytest.fixture(scope="module", params=["shop15", "shop"])
-def server(request: pytest.FixtureRequest) -> EmbeddedPostgres:
-    """The oldest server and the newest."""
-    one: EmbeddedPostgres = request.getfixturevalue(request.param)
-    return one
-
-
 @pytest.fixture
-async def house(start: Start, server: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[House]:
-    server.psql("CREATE DATABASE bad_input OWNER penstock")
-    server.psql(f"SET ROLE penstock; {SCHEMA.format(dbname='bad_input')}", dbname="bad_input")
-    one = await make_house(start, server, "bad_input", tmp_path)
-    yield one
-    one.end()
-    await one.gate.proxy.stop()
-    server.psql("DROP DATABASE bad_input WITH (FORCE)")
+async def house(start: Start, old_or_new_shop: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[House]:
+    async with house_in(start, old_or_new_shop, "bad_input", tmp_path) as one:
+        yield one
 
 
 async def both(house: House) -> list[Raw]:

@@ -16,7 +16,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.syntax.equivalence import same
-from penstock_core.sql.syntax.walk import names_of
+from penstock_core.sql.syntax.walk import fields_below
 
 _Kind = enums.A_Expr_Kind
 _REFLEXIVE = frozenset({"=", ">=", "<=", "~~", "~~*", "<@", "@>"})
@@ -294,7 +294,9 @@ def _looks_at_rows(node: Any, target: Target) -> bool:
         return any(_looks_at_rows(part, target) for part in node)
     if isinstance(node, ast.CurrentOfExpr):
         return True
-    return isinstance(node, ast.Node) and any(_looks_at_rows(getattr(node, name), target) for name in names_of(node))
+    if not isinstance(node, ast.Node):
+        return False
+    return any(_looks_at_rows(getattr(node, name), target) for name in fields_below(node))
 
 
 def _is_name_of(column: ast.ColumnRef, names: frozenset[str]) -> bool:

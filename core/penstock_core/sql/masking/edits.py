@@ -10,7 +10,7 @@ from pglast import ast
 
 from penstock_core.sql.bind.column_names import own_name
 from penstock_core.sql.bind.scopes import Place
-from penstock_core.sql.syntax.walk import names_of
+from penstock_core.sql.syntax.walk import fields_below
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Edits:
     def _enter(self, node: ast.Node, apart: Mapping[int, Any]) -> None:
         """Output columns keep the names that they had by what was in them."""
         name = own_name(node.val) if isinstance(node, ast.ResTarget) and node.name is None else None
-        for attribute in names_of(node):
+        for attribute in fields_below(node):
             value = getattr(node, attribute)
             if isinstance(value, (ast.Node, tuple)):
                 placed = self._placed(value, apart)

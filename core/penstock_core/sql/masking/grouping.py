@@ -14,7 +14,7 @@ from pglast import ast
 
 from penstock_core.sql.allowlists.functions import AGGREGATES
 from penstock_core.sql.bind.scopes import Scope, Source
-from penstock_core.sql.syntax.walk import names_of
+from penstock_core.sql.syntax.walk import fields_below
 
 _Names = list[str]
 
@@ -95,5 +95,5 @@ def _references(node: Any) -> Iterator[ast.ColumnRef]:
     elif isinstance(node, ast.FuncCall) and node.over is None and (node.funcname or ())[-1].sval in AGGREGATES:
         return
     elif isinstance(node, ast.Node):
-        for name in names_of(node):
+        for name in fields_below(node):
             yield from _references(getattr(node, name))

@@ -25,7 +25,7 @@ from penstock_core.sql.masking.order_outputs import chooses_among_equals, group_
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.equivalence import same
-from penstock_core.sql.syntax.walk import below, names_of
+from penstock_core.sql.syntax.walk import below, fields_below
 
 _JOINED = frozenset({enums.SubLinkType.EXISTS_SUBLINK, enums.SubLinkType.ANY_SUBLINK})
 
@@ -217,7 +217,7 @@ class QueryOrder:
             # JSON_ARRAY(SELECT …)
             self.query(node, level, level.ctes, visible=True)
         elif isinstance(node, ast.Node):
-            for name in names_of(node):
+            for name in fields_below(node):
                 value = getattr(node, name)
                 if isinstance(value, (ast.Node, tuple)):
                     self.inside(value, level, joins=joins)

@@ -13,7 +13,7 @@ from pglast import ast
 from penstock_core.sql.masking.order_errors import ErrorOrder
 from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.order_nodes import by, by_image, column, sorted_source
-from penstock_core.sql.syntax.walk import names_of
+from penstock_core.sql.syntax.walk import fields_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Fences:
 
     def put(self, node: Any) -> None:
         """Put a sorted subquery in place of each relation with a hazard, below that node."""
-        for name in names_of(node):
+        for name in fields_below(node):
             value = getattr(node, name)
             if isinstance(value, (ast.Node, tuple)):
                 setattr(node, name, self._sorted(value))

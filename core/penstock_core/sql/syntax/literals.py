@@ -22,7 +22,8 @@ _VALUE: Any = vars(ast.A_Const)["val"]
 # The first stand-ins for numbers that fit an int4, and for those that need an int8.
 _FIRST = 1_700_000_000
 _FIRST_LONG = 1_700_000_000_000
-_INT4 = 2**31
+_INT4, _INT8 = 2**31, 2**63
+_MOST_DIGITS = 40
 # In neither a client's text nor a mask of a policy.
 _NONCE = secrets.token_hex(8)
 _WORD = f"slot {_NONCE} "
@@ -54,12 +55,15 @@ class Slots:
 
     def stand_in(self, place: int) -> str:
         """What is parsed in the literal's place: another literal of the same kind, by which its constant is found."""
-        literal = self.literals[place]
-        if literal[0] == "'":
-            return f"'{_WORD}{place}'"
-        if "." in literal:
-            return f"{_FIRST + place}.5"
-        return str((_FIRST if int(literal) < _INT4 else _FIRST_LONG) + place)
+        match kind_of(self.literals[place]):
+            case "s":
+                return f"'{_WORD}{place}'"
+            case "d":
+                return f"{_FIRST + place}.5"
+            case "l":
+                return str(_FIRST_LONG + place)
+            case _:
+                return str(_FIRST + place)
 
     def parsed(self, parse: Callable[[str], tuple[ast.RawStmt, ...]]) -> tuple[ast.RawStmt, ...]:
         """The trees of the text with stand-ins, their constants with the values of the text. Empty, and all pinned, if
@@ -128,7 +132,21 @@ class Slots:
 
 def fill(parts: Sequence[str | int], literals: Sequence[str]) -> str:
     """The parts of a text with those literals in their places."""
-    return "".join([one if type(one) is str else literals[one] for one in parts])  # type: ignore[index]
+    return "".join([one if isinstance(one, str) else literals[one] for one in parts])
+
+
+def kind_of(literal: str) -> str:
+    """What the server takes it for: a string (s), an int4 (i), an int8 (l) or a decimal (d); empty for what is no plain
+    literal.
+    """
+    if literal[0] == "'":
+        return "s"
+    if "." in literal:
+        return "d"
+    if not literal.isascii() or not literal.isdecimal() or len(literal) > _MOST_DIGITS:
+        return ""
+    number = int(literal)
+    return "i" if number < _INT4 else "l" if number < _INT8 else ""
 
 
 def has_marks(text: str) -> bool:
@@ -210,9 +228,10 @@ def _place_of(value: Any) -> tuple[int, bool]:
 
 
 def _value(literal: str, *, negative: bool) -> ast.Node:
-    if literal[0] == "'":
-        return ast.String(sval=literal[1:-1].replace("''", "'"))
-    number = 0 if "." in literal else int(literal)
-    if "." in literal or number >= _INT4:
-        return ast.Float(fval=f"-{literal}" if negative else literal)
-    return ast.Integer(ival=-number if negative else number)
+    match kind_of(literal):
+        case "s":
+            return ast.String(sval=literal[1:-1].replace("''", "'"))
+        case "i":
+            return ast.Integer(ival=-int(literal) if negative else int(literal))
+        case _:
+            return ast.Float(fval=f"-{literal}" if negative else literal)

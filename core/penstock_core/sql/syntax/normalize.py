@@ -5,9 +5,8 @@ from __future__ import annotations
 from pglast.parser import ParseError
 
 from penstock_core.policy.effective import SqlTextMode
-from penstock_core.sql.syntax.tokens import words_of
+from penstock_core.sql.syntax.tokens import LITERALS, words_of
 
-_LITERALS = frozenset({"ICONST", "FCONST", "SCONST", "BCONST", "XCONST", "USCONST"})
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 
 
@@ -29,7 +28,7 @@ def normalize(text: str) -> str:
     words: list[str] = []
     before = -2
     for name, word, start, end in spelled:
-        if name in _LITERALS:
+        if name in LITERALS:
             number += 1
             word = f"${number}"
         words.append(word if start == before + 1 or not words else f" {word}")

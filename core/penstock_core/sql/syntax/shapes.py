@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 from pglast.parser import ParseError
 
-from penstock_core.sql.syntax.literals import Slots, has_marks
-from penstock_core.sql.syntax.tokens import words_of
+from penstock_core.sql.syntax.literals import Slots, has_marks, kind_of
+from penstock_core.sql.syntax.tokens import LITERALS, words_of
 
 # Below it no text is refused for its size, whatever its literals hold.
 MAX_TEXT = 6000
 MAX_LITERALS = 500
-_MOST_DIGITS = 40
 # Escapes, dollar quotes, comments, and what no text may hold.
 _ODD = re.compile(r"[\\\0]|\$\w*\$|--|/\*")
 # What gives the quote behind it another meaning.
@@ -26,8 +25,6 @@ _PREFIX = re.compile(r"[\w&]")
 _WORD = re.compile(
     r"""("(?:[^"]|"")*+")|'(?:[^']|'')*+'|(?<![\w.$])(?:[0-9]+\.[0-9]+|[0-9]+)(?![\w.])|(?<![\w.$])[0-9]\w"""
 )
-_INT4, _INT8 = 2**31, 2**63
-_LITERALS = frozenset({"ICONST", "FCONST", "SCONST", "BCONST", "XCONST", "USCONST"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def shape_of(text: str) -> Shape | None:
         if found.lastindex is None:
             literal = found.group()
             start, end = found.span()
-            kind = _kind(literal)
+            kind = kind_of(literal)
             if not kind or (kind == "s" and start and _PREFIX.match(text, start - 1)):
                 return None
             rest.append(text[after:start])
@@ -73,7 +70,7 @@ def shape_of(text: str) -> Shape | None:
 def is_sound(text: str, shape: Shape) -> bool:
     """Whether the server's own scanner finds these literals at these places; what holds of one text of the shape."""
     try:
-        words = {(word.start, word.end + 1) for word in words_of(text) if word.name in _LITERALS}
+        words = {(word.start, word.end + 1) for word in words_of(text) if word.name in LITERALS}
     except (ParseError, ValueError):
         return False
     return words.issuperset(shape.places)
@@ -86,18 +83,6 @@ def slots_of(text: str, shape: Shape) -> Slots:
     parts[1::2] = map(slots.stand_in, range(len(shape.literals)))
     slots.standing_in = "".join(map(str, parts))
     return slots
-
-
-def _kind(literal: str) -> str:
-    """What the server takes it for: a string, an int4, an int8 or a decimal; empty for what is no plain literal."""
-    if literal[0] == "'":
-        return "s"
-    if "." in literal:
-        return "d"
-    if not literal.isascii() or not literal.isdecimal() or len(literal) > _MOST_DIGITS:
-        return ""
-    number = int(literal)
-    return "i" if number < _INT4 else "l" if number < _INT8 else ""
 
 
 def _is_encodable(text: str) -> bool:

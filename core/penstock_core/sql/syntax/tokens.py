@@ -18,6 +18,8 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OWN_TAG = re.compile(r"\$\w*[^\x00-\x7f]\w*\$")
 
 
+# The words that are literals.
+LITERALS = frozenset({"ICONST", "FCONST", "SCONST", "BCONST", "XCONST", "USCONST"})
 # A text shorter than this is asked about several times in a row.
 _SHORT = 8192
 

@@ -23,11 +23,11 @@ def below(node: Any, into_queries: bool = True, locked: bool = True) -> Iterator
             return
         if isinstance(node, ast.LockingClause) and not locked:
             return
-        for name in names_of(node):
+        for name in fields_below(node):
             yield from below(getattr(node, name), into_queries, locked)
 
 
-def names_of(node: ast.Node) -> Iterable[str]:
+def fields_below(node: ast.Node) -> Iterable[str]:
     """The names of the fields in which other nodes may be. What is in a constant is its value, which a walk that looks
     for something else has no business with (`literals.py`).
     """

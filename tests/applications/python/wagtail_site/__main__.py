@@ -14,9 +14,9 @@ django.setup()
 setup_test_environment()
 
 from django.core.management import call_command  # noqa: E402 (Django has to know its settings before)
-from django.db import connection  # noqa: E402
+from django.db import connection  # noqa: E402 (likewise)
 
-from wagtail_site import editing, first_data, keeping, visiting  # noqa: E402
+from wagtail_site import editing, first_data, keeping, visiting  # noqa: E402 (likewise)
 
 programme = Programme(afterwards=connection.close)
 programme.prepare("migrate")(lambda: call_command("migrate", verbosity=0))

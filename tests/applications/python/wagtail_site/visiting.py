@@ -38,7 +38,7 @@ def _reading(use: _Use) -> None:
 
 def _searching(use: _Use) -> None:
     def titles(found: object) -> list[str]:
-        return sorted(str(one) for one in found)  # type: ignore[attr-defined]
+        return sorted(str(one) for one in found)  # type: ignore[attr-defined]  # Wagtail's results have no types
 
     use("search of all pages")(lambda: titles(Page.objects.live().search("pears")))
     use("search of articles, all words")(lambda: titles(ArticlePage.objects.search("water garden", operator="and")))
