@@ -1,7 +1,8 @@
 """Decisions that are kept: by the exact text, and by its shape, for texts that differ in literals alone.
 
 A decision is kept for its text's shape together with the literals whose values it was made by; where others stand in
-their places, another decision is. What is kept is bounded.
+their places, another decision is. It is the second text of a shape that pays for this: many shapes come once. What is
+kept is bounded.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class _OfShape:
 
     pins: list[_Pins] = field(default_factory=list)
     kept: OrderedDict[tuple[_Pins, tuple[str, ...]], _Kept] = field(default_factory=OrderedDict)
-    # Whether texts of it are decided about one by one.
-    apart: bool = False
+    # Whether texts of it are decided about one by one; None: not looked at, as there was one text so far.
+    apart: bool | None = None
 
     def find(self, literals: tuple[str, ...]) -> _Kept | None:
         for pins in self.pins:
@@ -98,21 +99,26 @@ class SharedDecisions:
         key = (shape.rest, *question[1:])
         known = self._by_shape.get(key)
         if known is None:
-            known = self._by_shape[key] = _OfShape(apart=not is_sound(question[0], shape))
-            self._kept += 1
-        else:
-            self._by_shape.move_to_end(key)
+            self._by_shape[key] = _OfShape()
+            self._count(1)
+            return self._decide(question)
+        self._by_shape.move_to_end(key)
         if kept := known.find(shape.literals):
             return self._filled(kept, question[0], shape)
+        if known.apart is None:
+            known.apart = not is_sound(question[0], shape)
         before = len(known.kept)
-        decision = self._decide(question) if known.apart else self._first(question, shape, known)
-        self._kept += len(known.kept) - before
+        decision = self._decide(question) if known.apart else self._slotted(question, shape, known)
+        self._count(len(known.kept) - before)
+        return decision
+
+    def _count(self, more: int) -> None:
+        self._kept += more
         while self._kept > CACHE_ENTRIES:
             _, oldest = self._by_shape.popitem(last=False)
             self._kept -= 1 + len(oldest.kept)
-        return decision
 
-    def _first(self, question: Question, shape: Shape, known: _OfShape) -> Decision:
+    def _slotted(self, question: Question, shape: Shape, known: _OfShape) -> Decision:
         text = question[0]
         slots = slots_of(text, shape)
         with reading(slots):

@@ -14,9 +14,10 @@ from tests.core.sql.twins.order_world import make_order_twins
 from tests.core.sql.twins.world import POLICY, Twins
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.shared_decisions import Question, SharedDecisions
+from penstock_core.sql.shared_decisions import Question, SharedDecisions, _OfShape
 from penstock_core.sql.syntax.parse import parse
 from penstock_core.sql.syntax.shapes import Shape, shape_of
 
@@ -28,6 +29,8 @@ LONG_NUMBERS = ("2147483648", "9223372036854775807")
 DECIMALS = ("0.0", "1.5", "100.25")
 LIKE = {"s": STRINGS, "i": NUMBERS, "l": LONG_NUMBERS, "d": DECIMALS}
 EACH = 4
+# What else decides, beside the text.
+_OTHERWISE = (("public",), frozenset[str](), (), frozenset[MadeName]())
 CORPUS = {**PASS, **DENY}
 ORDER = {
     **order_corpus.ALLOWED, **order_corpus.DETERMINED, **order_corpus.EQUAL, **order_corpus.LEAKING,
@@ -61,12 +64,19 @@ def check(governor: Governor, text: str) -> None:
     shape = shape_of(text)
     assert shape is not None
     for first in (text, *others(text, shape)[:1]):
-        shared = SharedDecisions(governor._decide, governor.policy.sql_text)
+        shared = of_known_shape(governor, shape)
         for other in (first, *others(text, shape), text):
-            question: Question = (other, ("public",), frozenset(), (), frozenset())
+            question: Question = (other, *_OTHERWISE)
             decision = shared.decision(question)
-            assert decision == SharedDecisions(governor._decide, governor.policy.sql_text).decision(question)
+            assert decision == of_known_shape(governor, shape).decision(question)
             assert meaning(decision) == meaning(governor._decide(question))
+
+
+def of_known_shape(governor: Governor, shape: Shape) -> SharedDecisions:
+    """Where a text of the shape was decided about, and the next is decided about for all others."""
+    shared = SharedDecisions(governor._decide, governor.policy.sql_text)
+    shared._by_shape[(shape.rest, *_OTHERWISE)] = _OfShape()
+    return shared
 
 
 def meaning(decision: Decision) -> object:
