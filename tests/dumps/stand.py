@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -113,16 +113,22 @@ def write_policy(file: Path, server: EmbeddedPostgres, masks: list[dict[str, obj
 
 
 @contextlib.contextmanager
-def stand(server: EmbeddedPostgres, directory: Path, masks: list[dict[str, object]] = MASKS) -> Iterator[Stand]:
-    """The world in a database of that server, behind a gate with those masks."""
+def stand(
+    server: EmbeddedPostgres, directory: Path, masks: list[dict[str, object]] = MASKS, more: str = "",
+    resources: list[object] | None = None, changes: Mapping[str, object] | None = None,
+) -> Iterator[Stand]:  # fmt: skip
+    """The world, and `more` SQL, in a database of that server, behind a gate with those masks.
+
+    `resources` and `changes` are what the gate has in place of its own resources and settings.
+    """
     directory.mkdir(parents=True)
     if not server.psql(f"SELECT 1 FROM pg_roles WHERE rolname = '{LOGIN}'").strip():
         server.psql(f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{PASSWORD}'")
     server.psql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
     server.psql(f"CREATE DATABASE shop OWNER {LOGIN}")
-    server.psql(f"SET ROLE {LOGIN}; {WORLD.read_text()}", "shop")
+    server.psql(f"SET ROLE {LOGIN}; {WORLD.read_text()} {more}", "shop")
     gate = directory / "gate"
     gate.mkdir()
-    resources = stage.resources(server, "shop", {"masks": masks, "allow": ["select", "create"]})
-    with stage.gate(gate, (LOGIN, PASSWORD), resources) as port:
+    own = stage.resources(server, "shop", {"masks": masks, "allow": ["select", "create"]})
+    with stage.gate(gate, (LOGIN, PASSWORD), resources or own, changes) as port:
         yield Stand(server, port, directory)
