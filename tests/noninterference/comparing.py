@@ -47,20 +47,21 @@ def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Ve
             twins.reset()
         return play()
 
-    def reorders() -> bool:
+    def reorders(longer: bool) -> bool:
         said = [(one.identity or scene.identity, one.text) for one in scene.statements]
-        return not direct and bool(said) and all(twins.hazards.may_reorder(*one) for one in said)
+        return not direct and bool(said) and all(twins.hazards.may_reorder(*one, longer=longer) for one in said)
 
     return compare(play, again, unordered=bool(scene.unordered), reorders=reorders)
 
 
 def compare(
     play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool,
-    reorders: Callable[[], bool] = lambda: False,
+    reorders: Callable[[bool], bool] = lambda longer: False,
 ) -> Verdict:  # fmt: skip
     """What the twins' answers come to; where they differ, they are asked again, to see what differs from itself.
 
-    `reorders`: whether the same rows may come in another order.
+    `reorders`: whether the same rows may come in another order; it is told whether the first two twins, whose values
+    are as long, give them in the same.
     """
     answers = play()
     steps = tuple(answers[0])
@@ -77,11 +78,13 @@ def compare(
     rounds = _rounds(compared, ask)
     if len(rounds) < 2:
         return Verdict("unstable", "ran out of time", steps=steps)
-    found = _first_difference(noise.still(rounds))
+    still = noise.still(rounds)
+    found = _first_difference(still)
     if not found and noise.parted(rounds):
         rounds += [one for one in (ask() for _ in range(_MANY_ROUNDS - len(rounds))) if not _ran_out(one)]
         found = noise.parted(rounds)
-    if found and reorders() and _same_rows(rounds):
+    longer = len(still) > 2 and _first_difference(still[:2]) is None
+    if found and _same_rows(rounds) and reorders(longer):
         return Verdict("reordered", found[1], found[0], steps)
     if found:
         return Verdict("leaked", found[1], found[0], steps)
