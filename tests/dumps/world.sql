@@ -78,6 +78,7 @@ CREATE RULE quiet AS ON INSERT TO shop.contacts DO INSTEAD NOTHING;
 COMMENT ON TABLE shop.customers IS 'who buys';
 COMMENT ON COLUMN shop.customers.email IS 'where they are reached';
 ALTER TABLE shop.customers ALTER COLUMN name SET STATISTICS 500;
+CREATE PUBLICATION news FOR TABLE shop.orders WHERE (id > 0);
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO PUBLIC;
 
 INSERT INTO shop.customers (email, name, postcode)

@@ -1,9 +1,9 @@
 """Which constraints the rows break as the gate shows them to this identity, so that a dump of them would not restore.
 
 The rows themselves are asked, constraint by constraint, through the gate: so nothing has to be known of policies and
-masks, and a constraint that masked values keep to is no reason to refuse. Not asked are exclusion constraints, the
-unique indexes of materialized views, whose rows are computed anew in the copy, and the bounds of partitions: where the
-key is masked, a partition can't be read. What doesn't belong: running programs
+masks, and a constraint that masked values keep to is no reason to refuse. Not asked are exclusion constraints and
+foreign keys over periods; the unique indexes of materialized views, whose rows are computed anew in the copy; and the
+bounds of partitions: where the key is masked, a partition can't be read. What doesn't belong: running programs
 (`programs.py`).
 """
 
@@ -66,13 +66,14 @@ CATALOG_QUERIES = tuple(
         FROM t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
         WHERE i.indisunique AND i.indisvalid
         """,
-        """
+        r"""
         SELECT json_build_object('kind', 'foreign key', 'table', t.name, 'name', k.conname,
             'columns', MINE, 'others', THEIRS,
             'other', (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
                       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid))
         FROM t JOIN pg_constraint k ON k.conrelid = t.oid
-        WHERE k.contype = 'f' AND k.convalidated AND NOT EXISTS (
+        WHERE k.contype = 'f' AND k.convalidated AND pg_get_constraintdef(k.oid) !~ '^FOREIGN KEY \((.*, )?PERIOD '
+          AND NOT EXISTS (
             SELECT FROM pg_constraint w WHERE w.oid = k.conparentid AND w.conrelid = k.conrelid)
         """.replace("MINE", _columns("k.conkey", "k.conrelid")).replace("THEIRS", _columns("k.confkey", "k.confrelid")),
     )
