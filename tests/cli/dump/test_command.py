@@ -15,6 +15,7 @@ from penstock_cli.dump.constraints import CATALOG_QUERIES, questions
 from penstock_cli.dump.programs import Programs, able, installed
 from penstock_cli.failures import Unusable
 from penstock_cli.main import command
+from penstock_cli.statement_view import printable
 
 # Each breaks one constraint, of one table.
 BREAKING = """
@@ -22,7 +23,7 @@ BREAKING = """
     CREATE TABLE shop.b_tags (label varchar(60) REFERENCES shop.badges (label));
     INSERT INTO shop.b_tags SELECT label FROM shop.badges LIMIT 1;
     CREATE TABLE shop.b_null (a text NOT NULL, b text NOT NULL);
-    CREATE TABLE shop.b_check (a text CONSTRAINT with_at CHECK (a LIKE '%@%'));
+    CREATE TABLE shop.b_check (a text CONSTRAINT "with\x1b[2J_at" CHECK (a LIKE '%@%'));
     CREATE TABLE shop.b_unique (a text, b text, CONSTRAINT both_apart UNIQUE (a, b));
     CREATE TABLE shop.b_index (a text);
     CREATE UNIQUE INDEX lower_apart ON shop.b_index (lower(a)) WHERE a <> '';
@@ -38,7 +39,7 @@ FOUND = {
     "shop.b_domain: check postcode_check of the domain of code": "postcode_check",
     "shop.b_tags: foreign key b_tags_label_fkey": "b_tags_label_fkey",
     "shop.b_null: NOT NULL of a": 'null value in column "a"',
-    "shop.b_check: check with_at": "with_at",
+    "shop.b_check: check with [2J_at": "[2J_at",
     "shop.b_unique: unique both_apart": "both_apart",
     "shop.b_index: unique lower_apart": "lower_apart",
 }
@@ -161,7 +162,9 @@ def test_a_database_without_breaks_has_a_question_for_each_constraint(shop: Stan
         CATALOG_QUERIES,
         {"PGHOST": "127.0.0.1", "PGPORT": str(shop.gate), "PGDATABASE": "shop", "PGUSER": "dumped"},
     )
-    about = {f"{one.table}: {one.about}" for one in questions(line for answer in asked for line in answer.lines)}
+    about = {
+        printable(f"{one.table}: {one.about}") for one in questions(line for answer in asked for line in answer.lines)
+    }
     assert {
         "shop.customers: unique customers_pkey", "shop.customers: NOT NULL of email",
         "shop.customers: check postcode_check of the domain of postcode", "shop.logins: foreign key logins_email_fkey",
