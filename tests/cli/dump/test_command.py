@@ -96,6 +96,12 @@ def test_each_that_is_named_fails_where_it_is_restored(shop: Stand) -> None:
     assert said.count("pg_restore: error: ") == len(FOUND)
 
 
+def test_rows_of_partitions_that_are_not_dumped_are_copied_from_the_whole(shop: Stand) -> None:
+    copied = "COPY (SELECT * FROM shop.b_whole) TO STDOUT"
+    done = shop.run("psql", "-Xq", *shop.login(shop.gate), "-c", copied)
+    assert (done.stdout, done.stderr) == (b"2024-01-01\n", b"")
+
+
 def test_what_restores_is_dumped(shop: Stand) -> None:
     kept = [one for one in BREAKING_MASKS if "shop.b_" not in str(one)]
     shop.policy([*kept, {"columns": ["shop.b_tags.label"], "with": {"null": {}}}])
