@@ -25,11 +25,15 @@ CREATE VIEW public.early AS SELECT id, n FROM public.event WHERE at < '2030-01-0
 CREATE MATERIALIZED VIEW public.stored AS SELECT id, region, amount FROM public.orders WITH NO DATA;
 CREATE FUNCTION public.total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM public.orders';
 """
-# What both have, and what each has besides in the other region.
+# What both have, in two steps, and what each has besides in the other region.
 SHOWN = """
 INSERT INTO public.customer SELECT n, 'name ' || n, 'eu', 's' || n, '2000-01-01' FROM generate_series(1, 20) n;
 INSERT INTO public.orders SELECT n, n % 20 + 1, 'eu', n * 10, n, n / 3.0, 'paid', '2030-01-01 00:00Z', '{"a": 1}',
-    '4000' || n FROM generate_series(1, 40) n;
+    '4000' || n FROM generate_series(1, 20) n;
+"""
+LATER = """
+INSERT INTO public.orders SELECT n, n % 20 + 1, 'eu', n * 10, n, n / 3.0, 'paid', '2030-01-01 00:00Z', '{"a": 1}',
+    '4000' || n FROM generate_series(21, 40) n;
 INSERT INTO public.line SELECT n, n % 40 + 1, n FROM generate_series(1, 80) n;
 INSERT INTO public.event SELECT n, 'eu', '2029-12-01'::date + n, n FROM generate_series(1, 60) n;
 INSERT INTO public.plain SELECT n, n FROM generate_series(1, 10) n;
@@ -38,22 +42,24 @@ HIDDEN = {
     "left": """
 INSERT INTO public.customer VALUES (100, 'Zed', 'us', 'x', NULL);
 INSERT INTO public.orders VALUES (1000, 1, 'us', 0, 0, 0, 'void', '2030-01-01Z', '[]', 'no'),
-    (1001, 2, 'us', 77, 1, 1, 'new', NULL, NULL, '1');
+    (1001, 2, 'us', 77, 1, 1, 'new', NULL, NULL, '('), (1002, 2, 'us', 0, 1, 1, 'new', NULL, NULL, '1');
 INSERT INTO public.event VALUES (1000, 'us', '2029-01-01', 0), (1001, 'us', '2031-01-01', 0);
 """,
     "right": """
 INSERT INTO public.customer SELECT n, 'Ann', 'us', 'y', '1990-01-01' FROM generate_series(200, 900) n;
 INSERT INTO public.orders SELECT n, 3, 'us', n, n, n, 'new', '2031-01-01Z', '{"b": 2}', n::text
     FROM generate_series(2000, 2900) n;
-DELETE FROM public.orders WHERE id > 2890;
 INSERT INTO public.event SELECT n, 'us', '2030-06-01', n FROM generate_series(2000, 2100) n;
 """,
 }
-# The same hidden rows come first in one of them, so that the others lie elsewhere.
+# In one of them hidden rows come first, and some go again, so that later ones lie before earlier ones.
 FILL = {
-    "left": SHOWN + HIDDEN["left"],
-    "right": "SET session_replication_role = replica;" + HIDDEN["right"] + SHOWN + "RESET session_replication_role;",
-}
+    "left": (SHOWN + LATER, HIDDEN["left"]),
+    "right": (
+        "SET session_replication_role = replica;" + HIDDEN["right"] + SHOWN,
+        "DELETE FROM public.orders WHERE id BETWEEN 2000 AND 2500", "VACUUM public.orders", LATER,
+    ),
+}  # fmt: skip
 
 
 def rule(path: str) -> Rule:
@@ -79,6 +85,7 @@ def make_filtered_twins(server: EmbeddedPostgres, name: str) -> Twins:
     server.psql(SCHEMA, f"{name}_template")
     for twin, filling in FILL.items():
         server.psql(f"CREATE DATABASE {name}_{twin} TEMPLATE {name}_template")
-        server.psql(filling + "REFRESH MATERIALIZED VIEW public.stored; ANALYZE;", f"{name}_{twin}")
+        for sql in (*filling, "REFRESH MATERIALIZED VIEW public.stored", "ANALYZE"):
+            server.psql(sql, f"{name}_{twin}")
     left, right = (server.url(f"{name}_{twin}") for twin in FILL)
     return Twins(left, right, read_catalog(left))

@@ -43,6 +43,8 @@ READS = {
     "divided in EXISTS": "SELECT id FROM plain p WHERE EXISTS (SELECT FROM orders WHERE 1000 / amount = p.n)",
     "divided in IN": "SELECT id FROM plain WHERE n IN (SELECT 1000 / amount FROM orders)",
     "divided in CASE": "SELECT sum(CASE WHEN amount = 0 THEN 1 / amount ELSE 0 END) FROM orders",
+    "a pattern that is none": "SELECT id FROM orders WHERE 'x' !~ card ORDER BY id",
+    "a pattern that is none, counted": "SELECT count(*) FROM orders WHERE 'x' !~ card",
     "cast": "SELECT id FROM orders WHERE card::int > 0 ORDER BY id",
     "cast in a count": "SELECT count(*) FROM orders WHERE card::bigint > 5",
     "a json that is no object": "SELECT count(*) FROM orders WHERE jsonb_object_keys(extra) = 'a'",
