@@ -141,7 +141,7 @@ UPDATE plain p SET n = s.amount FROM sales s WHERE s.id = p.id AND 1000 / s.amou
 DELETE FROM plain WHERE id IN (SELECT 1000 / amount FROM sales) RETURNING id;
 
 CREATE TEMP TABLE loot AS SELECT * FROM sales;
-SELECT * FROM loot;
+SELECT count(*), sum(id), sum(amount), array_agg(region) FROM loot;
 
 SELECT id FROM sales WHERE random() < 2;
 
