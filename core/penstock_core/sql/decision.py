@@ -62,6 +62,16 @@ class AppliedCondition:
     # `schema.table.column` of each column that this concerns, sorted.
     columns: tuple[str, ...]
 
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types."""
+        return {
+            "policy": self.policy,
+            "rule": self.rule,
+            "condition": self.condition,
+            "result": "lifted" if self.lifted else "failed",
+            "columns": list(self.columns),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

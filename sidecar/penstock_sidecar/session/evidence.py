@@ -74,16 +74,7 @@ class Evidence:
             "protocol": protocol,
         }
         if decision.conditions:
-            body["unless"] = [
-                {
-                    "policy": one.policy,
-                    "rule": one.rule,
-                    "condition": one.condition,
-                    "result": "lifted" if one.lifted else "failed",
-                    "columns": list(one.columns),
-                }
-                for one in decision.conditions
-            ]
+            body["unless"] = [one.document() for one in decision.conditions]
         if decision.observed is not None:
             body["observed"] = decision.observed.value
         if decision.audit_text:
