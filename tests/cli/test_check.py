@@ -179,6 +179,53 @@ def test_what_is_only_observed_passes_and_says_what_it_would_be(desk: Desk) -> N
     assert ":1: allowed (would be refused if its observing policies were enforced)" in result.stdout
 
 
+CONDITIONED = """  subjects: [{serviceAccount: {name: web}}]
+  masks:
+    - {columns: ["*.*.email"], with: {redact: {}}, unless: "now < timestamp('2026-06-01T00:00:00Z')"}
+    - {columns: ["*.*.country"], with: {redact: {}}, unless: "session.clientAddress == '10.0.0.7'"}
+    - {columns: ["*.*.name"], with: {redact: {}}, unless: "[identity.name][1] == ''"}
+"""
+
+
+def test_conditions_are_told_for_a_time_and_an_address(desk: Desk) -> None:
+    more = desk.policy(CONDITIONED)
+    around = ("--at", "2026-05-31T23:59:59Z", "--client-address", "10.0.0.7")
+    result = desk.check("SELECT email, country, name FROM customers", *around, who="sa:shop/web", resources=more)
+    assert "masked  public.customers.name by redact (more: masks[2])\n" in result.stdout
+    assert "masked  public.customers.email" not in result.stdout
+    assert (
+        "unless  now < timestamp('2026-06-01T00:00:00Z') (more: masks[0].unless): public.customers.email are not masked\n"
+        in result.stdout
+    )
+    assert (
+        "unless  [identity.name][1] == '' (more: masks[2].unless): public.customers.name stay masked, as it can't be "
+        "evaluated\n" in result.stdout
+    )
+    assert (
+        "warning: policy more (masks[2].unless): its condition can't be evaluated, so its mask applies: Index error"
+        in result.stderr
+    )
+    later = desk.check("SELECT email, country FROM customers", "--at", "2026-06-01T02:00:00+02:00", "--json",
+                       who="sa:shop/web", resources=more)  # fmt: skip
+    verdict = json.loads(later.stdout)
+    assert [one["column"] for one in verdict["masked"]] == ["public.customers.country", "public.customers.email"]
+    assert "unless" not in json.loads(
+        desk.check("SELECT 1", *around, "--json", who="sa:shop/web", resources=more).stdout
+    )
+    (told,) = json.loads(
+        desk.check("SELECT country FROM customers", *around, "--json", who="sa:shop/web", resources=more).stdout
+    )["unless"][1:2]
+    assert told == {
+        "policy": "more", "rule": "masks[1].unless", "condition": "session.clientAddress == '10.0.0.7'",
+        "result": "lifted", "columns": ["public.customers.country"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("at", ["soon", "2026-06-01T00:00:00", ""])
+def test_a_time_that_is_none(desk: Desk, at: str) -> None:
+    assert refused_in_one_line(desk.check("SELECT 1", "--at", at)).startswith("--at: ")
+
+
 def test_what_a_migration_makes_is_known_to_its_later_statements(desk: Desk) -> None:
     more = desk.policy("  subjects: [{identity: {kind: agent}}]\n  allow: [select, insert, create, drop]\n")
     text = "CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1); SELECT id FROM fresh; DROP TABLE fresh;"

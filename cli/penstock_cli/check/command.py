@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,10 +92,9 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     view = JsonLines(only_refused=refused_only) if as_json else View(only_refused=refused_only)
     refused = False
-    for session in sessions:
-        for verdict in judge.session(session, path):
-            view.show(verdict)
-            refused |= verdict.refused
+    for verdict in chain.from_iterable(judge.session(session, path) for session in sessions):
+        view.show(verdict)
+        refused |= verdict.refused
     view.total(who.name)
     sys.exit(1 if refused else 0)
 
