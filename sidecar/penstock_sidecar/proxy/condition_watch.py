@@ -61,5 +61,9 @@ class ConditionWatch:
         while True:
             await asyncio.sleep(TIME_SECONDS)
             bundle = self._bundle()
-            if bundle is not None and timed(bundle.policies):
-                self.on_time()
+            try:
+                if bundle is not None and timed(bundle.policies):
+                    self.on_time()
+            except Exception:
+                # Time goes on all the same.
+                _log.exception("conditions could not be evaluated anew")

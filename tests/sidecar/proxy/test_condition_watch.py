@@ -235,6 +235,26 @@ async def test_a_session_that_was_set_up_without_masks_ends_when_there_are_some(
     await plain.close()
 
 
+async def test_a_session_for_which_conditions_fail_does_not_go_on_by_what_held(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.govern(email(f"now < timestamp('{in_seconds(3)}') || !('dpo' in identity.groups)"))
+    provider = gate.running.proxy.rules_provider
+
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("made up")
+
+    async with await gate.person("sales") as clerk:
+        officer = await gate.person("dpo")
+        assert [await one(clerk), await one(officer)] == [RAW, RAW]
+        monkeypatch.setattr(provider, "rules_now", fail)
+        with pytest.raises(psycopg.errors.AdminShutdown, match="could not be evaluated"):
+            await until(officer, MASKED)
+        # What came to the same as before needs no new rules.
+        assert await one(clerk) == RAW
+        await officer.close()
+
+
 VERBS = ("select", "insert", "update", "delete", "truncate", "create", "alter", "drop")
 SETUP = (
     "SET enable_seqscan = off",
