@@ -91,6 +91,19 @@ class RowFilter:
     rule: Rule
 
 
+class ConditionedMask:
+    """A mask that is lifted by its condition, or that applies because its condition can't be evaluated."""
+
+    mask: MaskRule
+    condition: str
+    lifted: bool
+
+    @property
+    def rule(self) -> Rule:
+        """Where the condition stands."""
+        return Rule(self.mask.mask.rule.policy, f"{self.mask.mask.rule.path}.unless")
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A number that may not be exceeded, and the rule that says so."""
@@ -112,6 +125,8 @@ class PolicySet:
     allow: frozenset[str]
     # The strictest first: where several match one column, the one with the smallest `Mask.strictness` holds.
     masks: tuple[MaskRule, ...] = ()
+    # What is not among `masks` since its condition holds, and what is although its condition can't be evaluated.
+    conditioned: tuple[ConditionedMask, ...] = ()
     # Verb (update, delete) → the rule that demands a WHERE.
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.

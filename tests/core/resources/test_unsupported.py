@@ -38,7 +38,6 @@ VALUES: dict[str, Any] = {
     "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
     "maxRowsChanged": 100,
     "maxPlanCost": 1e7,
-    "unless": "'dpo' in identity.groups",
 }
 FIELDS = [row for row in UNSUPPORTED if row.path]
 

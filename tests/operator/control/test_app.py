@@ -151,6 +151,13 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     shop.policy["spec"]["guardrails"] = {"maxRowsChanged": 5}
     refused = await reviewed(shop.policy)
     assert refused["status"]["code"] == 422
+    conditioned = {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": "'dpo' in identity.groups"}
+    shop.policy["spec"] |= {"guardrails": {}, "databaseRef": {"name": "shop"}, "masks": [conditioned]}
+    assert await reviewed(shop.policy) == {"uid": "1", "allowed": True}
+    conditioned["unless"] = "'dpo' in user.groups"
+    no_condition = await reviewed(shop.policy)
+    assert no_condition["status"]["code"] == 422
+    assert "spec.masks[0].unless: column 14: user.groups is not known" in no_condition["status"]["message"]
     assert "spec.guardrails.maxRowsChanged: not supported yet" in refused["status"]["message"]
 
 

@@ -48,6 +48,8 @@ class Findings:
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""
+    # A setting is changed that identities with masks may not change.
+    loosens: bool = False
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
     # What the open transaction has by the text's end that it had not, and had and has no more.

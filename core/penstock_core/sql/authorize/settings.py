@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pglast import ast, enums
@@ -51,6 +51,25 @@ def may_begin_with(name: str, value: str) -> bool | None:
     if name in ANY or (name in ONLY and value.lower() in ONLY[name]):
         return True
     return None if name in UNMASKED else False
+
+
+def check_setting(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> None:
+    """Raises Refused for a SET, RESET or set_config() that is not allowed; `written` is the name that this is given."""
+    if isinstance(change, ast.FuncCall):
+        check_set_config(change, written, bounds)
+    else:
+        check_set(change, bounds)
+
+
+def loosens(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> bool:
+    """Whether only an identity without masks may do it: should there be masks later, the session is another."""
+    if bounds.masked:
+        return False
+    try:
+        check_setting(change, written, replace(bounds, masked=True))
+    except Refused:
+        return True
+    return False
 
 
 def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
