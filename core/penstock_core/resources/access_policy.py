@@ -94,9 +94,10 @@ class Guardrails(Model):
     """Verbs that need a WHERE; one that is always true does not count."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
-    max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    """How many rows one statement may return; at one more it fails. COPY TO, and texts of several statements of which
-    one may return rows, are refused then. Where it is only observed, rows are not counted."""
+    max_rows_returned: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    """How many rows one statement may return, and one cursor or portal in all its portions; at one more it fails. COPY
+    TO, and texts of several statements of which one may return rows, are refused then. Where it is only observed, rows
+    are not counted."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
     """How many rows one statement may change; it is rolled back above that."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None

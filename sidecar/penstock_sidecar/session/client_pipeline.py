@@ -239,9 +239,9 @@ class ClientPipeline(ABC):
             self._send_ahead(spot, pending, replacement, decision)
             return
         running = pending.running
-        if running is not None and (decision.prepares or decision.deallocates or decision.closes):
+        if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
             running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
-            running.closes = list(decision.closes)
+            running.closes, running.declares = list(decision.closes), [name for name, _ in decision.declares]
         if (flow.altered or flow.may_change(decision)) and self._changes(spot, pending, replacement, decision):
             return
         if decision.row_limit is not None:
@@ -306,12 +306,12 @@ class ClientPipeline(ABC):
             # To a Query, too, the server forgets the unnamed statement and portal.
             flow.statements.pop("", None)
             former = flow.portals.pop("", None)
-            before, counted = counting.of_query(limit, pending, decision, flow.epoch)
+            before, counted = counting.of_query(limit, pending, decision, flow.tally(decision))
             counted.query[0].drops = former.take() if former is not None else None
             flow.queue.extend(counted.query)
         else:
             name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
-            counted = Counted(limit, pending, flow.portals[name], name, asked)
+            counted = Counted(limit, pending, flow.tally(decision, flow.portals[name]), name, asked)
         flow.counted = counted
         flow.push(counted.pending, decision)
         self._replace(spot, before + counted.start())

@@ -191,7 +191,8 @@ class ClientSide(CatalogChanges):
         text = 'FETCH ALL FROM "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
         statement = PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
-        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True)
+        tally = flow.sql_prepared.tally(name)
+        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True, tally=tally)
         return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:

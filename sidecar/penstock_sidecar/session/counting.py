@@ -14,19 +14,21 @@ from dataclasses import dataclass, replace
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import refusals
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Tally
 from penstock_sidecar.wire import messages
 
 
 @dataclass(slots=True)
 class Counted:
-    """A statement under way, and the portal that it runs in."""
+    """A statement under way, in a portal."""
 
     # None: it is run in a portal for another reason, and its rows are not counted.
     limit: Limit | None
     # What the server answers it with is due for this.
     pending: Pending
-    portal: Portal
+    # What it came to so far, if it is run in portions.
+    tally: Tally
+    # The portal.
     name: str = ""
     # How many rows the client asked for; 0: all.
     asked: int = 0
@@ -48,7 +50,7 @@ class Counted:
         """The Execute that is sent in place of the client's."""
         if self.limit is None:
             return messages.execute(self.name) + messages.FLUSH
-        left = self.limit.value - self.portal.returned
+        left = self.limit.value - self.tally.returned
         self.wanted = self.asked if 0 < self.asked <= left else left
         # To the server, 0 rows would be all.
         return self._probe() if not self.wanted else messages.execute(self.name, self.wanted) + messages.FLUSH
@@ -64,7 +66,7 @@ class Counted:
                 running.denied = True
             return messages.execute(nobody) + messages.FLUSH
         self.delivered = self.wanted
-        self.portal.returned += self.wanted
+        self.tally.returned += self.wanted
         if self.wanted != self.asked:
             return self._probe()
         if running is not None:
@@ -72,16 +74,23 @@ class Counted:
         return b""
 
     def completed(self, tag: bytes) -> bytes:
-        """The tag as the client would have had it: the server counts the rows of the last Execute, which had none."""
+        """The tag as the client would have had it: of a SELECT, the server counts the rows of the last Execute."""
         words, _, count = tag.rpartition(b" ")
-        return b"%b %d" % (words, self.delivered) if self.probing and count.isdigit() else tag
+        if words == b"FETCH":
+            # All of its rows: those that came before it was asked for one more are counted already.
+            self.tally.returned += int(count) - self.delivered
+        elif words == b"SELECT":
+            self.tally.returned += int(count)
+            if self.probing and self.delivered:
+                return b"%b %d" % (words, self.delivered)
+        return tag
 
     def _probe(self) -> bytes:
         self.probing = True
         return messages.execute(self.name, 1) + messages.FLUSH
 
 
-def of_query(limit: Limit | None, query: Pending, decision: Decision, epoch: int) -> tuple[bytes, Counted]:
+def of_query(limit: Limit | None, query: Pending, decision: Decision, tally: Tally) -> tuple[bytes, Counted]:
     """A Query of a single statement, and the messages that run it in a portal up to the Execute.
 
     Of their answers the client sees what a Query is answered: not that they were parsed and bound. The end of
@@ -92,8 +101,7 @@ def of_query(limit: Limit | None, query: Pending, decision: Decision, epoch: int
     due = tuple(
         Pending(kind, swallow=True, redact=decision.redact_errors, text=query.text, decision=decision) for kind in kinds
     )
-    portal = Portal(PreparedStatement("", "", b"", decision, epoch, None), decision, epoch, None)
-    return sent, Counted(limit, replace(query, kind=AnswerKind.EXECUTE), portal, query=due)
+    return sent, Counted(limit, replace(query, kind=AnswerKind.EXECUTE), tally, query=due)
 
 
 def end_of_query() -> tuple[bytes, list[Pending]]:

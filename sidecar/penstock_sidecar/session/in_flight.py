@@ -47,6 +47,15 @@ class StatementRun:
     prepares: list[str] = field(default_factory=list)
     deallocates: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
+    # Cursors that it has yet to make.
+    declares: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one statement came to so far, in however many portions it is run, where that is counted."""
+
+    returned: int = 0
 
 
 @dataclass(slots=True)
@@ -115,8 +124,8 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
-    # How many rows its Executes have returned, where they are counted.
-    returned: int = 0
+    # What its Executes came to.
+    tally: Tally = field(default_factory=Tally)
 
     def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""

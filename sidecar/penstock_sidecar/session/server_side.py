@@ -180,7 +180,7 @@ class ServerSide:
             flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
         elif tag.startswith(_TRANSACTIONS):
             self._transaction(tag)
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE")):
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
             self._given_up(tag, running)
         if head.kind is AnswerKind.EXECUTE:
             flow.pop()
@@ -198,12 +198,16 @@ class ServerSide:
             flow.temporary.rolled_back()
 
     def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
-        """Prepared statements, cursors or temporary tables are gone, in the order of the text."""
+        """Prepared statements, cursors or temporary tables are gone, or anew, in the order of the text."""
         flow = self._flow
         if tag.startswith(b"PREPARE"):
             if tag == b"PREPARE" and running is not None and running.prepares:
                 # The server had none of that name, whatever became of the one that Parse had made.
                 flow.statements.pop(running.prepares.pop(0), None)
+            return
+        if tag == b"DECLARE CURSOR":
+            if running is not None and running.declares:
+                flow.sql_prepared.tally(running.declares.pop(0)).returned = 0
             return
         if tag.startswith(b"CLOSE"):
             flow.sql_prepared.closed(running.closes.pop(0) if running is not None and running.closes else "*")
