@@ -107,6 +107,11 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             if (rows := policy.spec.guardrails.max_rows_returned) is not None
         ),
+        max_rows_changed=_least(
+            Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
+            for policy in policies
+            if (rows := policy.spec.guardrails.max_rows_changed) is not None
+        ),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),

@@ -114,6 +114,8 @@ class PolicySet:
     statement_timeout: Limit | None = None
     # How many rows one statement may return.
     max_rows_returned: Limit | None = None
+    # How many rows one statement may change, whatever changes them.
+    max_rows_changed: Limit | None = None
     # Whether the order of rows is completed where masked values could show in it.
     row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"
@@ -127,8 +129,8 @@ class PolicySet:
     @property
     def guards(self) -> tuple[Rule, ...]:
         """The guardrails that statements are held to."""
-        timeout = () if self.statement_timeout is None else (self.statement_timeout.rule,)
-        return (*(rule for _, rule in (*self.require_where, *self.deny_functions)), *timeout)
+        limits = [one.rule for one in (self.statement_timeout, self.max_rows_changed) if one is not None]
+        return (*(rule for _, rule in (*self.require_where, *self.deny_functions)), *limits)
 
 
 @dataclass(frozen=True, slots=True)

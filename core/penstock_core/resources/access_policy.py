@@ -99,7 +99,9 @@ class Guardrails(Model):
     TO, and texts of several statements of which one may return rows, are refused then. Where it is only observed, rows
     are not counted."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    """How many rows one statement may change; it is rolled back above that."""
+    """How many rows one statement may change, with all that triggers, foreign keys and functions change by it; above
+    that it fails, and changes none. TRUNCATE, DO, foreign tables, texts of several statements of which one may change
+    rows, and functions that commit or truncate are refused then. Where it is only observed, rows are not counted."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
     """What the planner may estimate that one statement costs."""
     statement_timeout: Duration | None = None

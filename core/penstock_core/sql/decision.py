@@ -109,7 +109,14 @@ class Decision:
     unmakes: frozenset[tuple[str, str]] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
+    # The most rows that it may change, where it may change any; then it is a single statement, too.
+    change_limit: Limit | None = None
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
     same_but_text: Decision | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is a single statement that something of is counted while it runs."""
+        return self.row_limit is not None or self.change_limit is not None

@@ -279,7 +279,11 @@ class ClientSide(CatalogChanges):
         flow = self._flow
         if flow.copying_in:
             flow.copying_in = False
-            if not flow.settled:
+            if flow.counting:
+                self._forward(spot.end)
+                flow.to_server.append(messages.FLUSH)
+                flow.enter(State.COUNTING)
+            elif not flow.settled:
                 self._forward(spot.end)
                 flow.enter(State.SETTLING)
         elif flow.queue:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from penstock_core.audit.event import Event
+from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
@@ -247,6 +248,11 @@ class Flow(Progress):
         made = own.made_by_schema if self.path.moving else own.made_here
         return self.rules.decider.decide(text, path, own.names, types, made)
 
+    def change_limit(self, decision: Decision) -> Limit | None:
+        """The limit for the rows that it changes, unless all that it does is to run by name what changes none."""
+        by_name = decision.change_limit is not None and bool(decision.executes or decision.fetches)
+        return None if by_name and not self.sql_prepared.runs_writing(decision, self) else decision.change_limit
+
     def tally(self, decision: Decision, portal: Portal | None = None) -> Tally:
         """What a statement came to so far: by a name that FETCH and Execute share, if it is run in portions."""
         for name in decision.fetches:
@@ -393,7 +399,7 @@ class Flow(Progress):
     def counting(self) -> bool:
         """Whether the statement whose rows are counted is not answered yet."""
         counted = self.counted
-        return counted is not None and any(pending is counted.pending for pending in self.queue)
+        return counted is not None and any(pending is counted.last for pending in self.queue)
 
     # What is answered.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.wire.framing import Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -37,6 +37,8 @@ class StatementRun:
     # By the session's clock, in microseconds.
     started: int
     denied: bool = False
+    # By which rule, where that turned out while it ran.
+    refused: Denial | None = None
     rows: int = 0
     sqlstate: str = ""
     # Its intent was waited for, or its results are held until it is durable.
@@ -56,6 +58,7 @@ class Tally:
     """What one statement came to so far, in however many portions it is run, where that is counted."""
 
     returned: int = 0
+    changed: int = 0
 
 
 @dataclass(slots=True)

@@ -127,6 +127,10 @@ class SqlPrepared:
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
 
+    def runs_writing(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that may do more than return rows, or that is not known."""
+        return any(made is None or any(one.decision.writes for one in made) for made in self._run(decision, session))
+
     def mixed(self, decision: Decision, session: Deciding) -> str:
         """The SQLSTATE of all errors of what the text runs, if they are told alike."""
         if not decision.executes and not decision.fetches:

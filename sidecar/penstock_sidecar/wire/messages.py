@@ -241,6 +241,22 @@ def read_execute(body: bytes) -> tuple[str, int]:
     return name, max(0, int.from_bytes(body[at:], "big", signed=True))
 
 
+def read_row(body: bytes) -> list[bytes | None]:
+    """The values of a DataRow, as they were sent. Raises MalformedError."""
+    values: list[bytes | None] = []
+    try:
+        at = _SHORT.size
+        for _ in range(_SHORT.unpack_from(body)[0]):
+            length = int.from_bytes(body[at : at + 4], "big", signed=True)
+            start, at = at + 4, at + 4 + max(length, 0)
+            values.append(None if length < 0 else body[start:at])
+    except struct.error:
+        at = -1
+    if at != len(body):
+        raise MalformedError("a DataRow of the wrong length")
+    return values
+
+
 def read_error(body: bytes) -> ErrorFields:
     """The fields of an ErrorResponse or NoticeResponse, also of one that was cut off."""
     values: dict[str, str] = {}

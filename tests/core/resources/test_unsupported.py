@@ -37,7 +37,6 @@ DATABASE: dict[str, Any] = {
 VALUES: dict[str, Any] = {
     "rowFilters": [{"table": "public.orders", "where": "region = 'eu'"}],
     "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
-    "maxRowsChanged": 100,
     "maxPlanCost": 1e7,
     "unless": "'dpo' in identity.groups",
 }
