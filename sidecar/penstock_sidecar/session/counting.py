@@ -21,7 +21,6 @@ from penstock_sidecar.session import measuring, refusals
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Tally
 from penstock_sidecar.wire import messages
 
-
 # Tags of what may go on after it has ended: a cursor can be moved back.
 _IN_PORTIONS = (b"SELECT", b"FETCH")
 
@@ -191,7 +190,7 @@ def _too_many_changes(limit: Limit) -> Denial:
 
 def _uncounted(limit: Limit) -> Denial:
     return Denial(
-        "how many rows the statement changes can't be limited, since the server does not count them",
+        "the rows that the statement changes can't be counted: the server's track_counts is off",
         "have track_counts switched on",
         policy=limit.rule.policy,
         rule=limit.rule.path,

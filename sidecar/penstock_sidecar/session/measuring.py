@@ -45,7 +45,10 @@ def asking(nobody: str) -> tuple[bytes, list[Pending]]:
 
 def read(row: bytes) -> Counts:
     """The row that answers. Raises MalformedError."""
-    (counts, tables), given = messages.read_row(row), {}
+    values, given = messages.read_row(row), dict[int, int]()
+    if len(values) != 2:
+        raise MalformedError("the counts of changed rows are not what was asked for")
+    counts, tables = values
     if counts != b"on":
         return None
     for one in (tables or b"").split():
