@@ -12,6 +12,7 @@ from dataclasses import replace
 from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import (
     STRICTNESS,
+    CostLimit,
     EffectivePolicy,
     Limit,
     Mask,
@@ -111,6 +112,15 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
             for policy in policies
             if (rows := policy.spec.guardrails.max_rows_changed) is not None
+        ),
+        max_plan_cost=min(
+            (
+                CostLimit(cost, Rule(policy.name, "guardrails.maxPlanCost"))
+                for policy in policies
+                if (cost := policy.spec.guardrails.max_plan_cost) is not None
+            ),
+            key=lambda limit: (limit.value, limit.rule.policy),
+            default=None,
         ),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),

@@ -89,6 +89,14 @@ class Limit:
     rule: Rule
 
 
+@dataclass(frozen=True, slots=True)
+class CostLimit:
+    """What the planner may estimate at most, and the rule that says so."""
+
+    value: float
+    rule: Rule
+
+
 VERBS = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 
 
@@ -116,6 +124,8 @@ class PolicySet:
     max_rows_returned: Limit | None = None
     # How many rows one statement may change, whatever changes them.
     max_rows_changed: Limit | None = None
+    # What the planner may estimate that one statement costs.
+    max_plan_cost: CostLimit | None = None
     # Whether the order of rows is completed where masked values could show in it.
     row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"

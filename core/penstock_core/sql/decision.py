@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from penstock_core.policy.effective import Limit
+from penstock_core.policy.effective import CostLimit, Limit
 
 
 class Action(StrEnum):
@@ -111,12 +111,10 @@ class Decision:
     row_limit: Limit | None = None
     # The most rows that it may change, where it may change any; then it is a single statement, too.
     change_limit: Limit | None = None
+    # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
+    cost_limit: CostLimit | None = None
+    priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
     same_but_text: Decision | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def counted(self) -> bool:
-        """Whether it is a single statement that something of is counted while it runs."""
-        return self.row_limit is not None or self.change_limit is not None

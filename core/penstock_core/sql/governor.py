@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
@@ -151,6 +152,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         mixed_errors="",
         row_limit=None,
         change_limit=None,
+        cost_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
@@ -232,6 +234,7 @@ class _Judge:
         changes = change_limit(
             governed.policies.max_rows_changed, statements, bound, found.written, governed.functions, writes=writes
         )
+        cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
@@ -243,7 +246,10 @@ class _Judge:
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
-        return self._decision(source, text, found, (limit, changes), when_parsed)
+        decision = self._decision(source, text, found, (limit, changes), when_parsed)
+        if cost is None:
+            return decision
+        return replace(decision, cost_limit=cost, priced=priced(statements[0], found.substituted))
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.

@@ -8,11 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import counting, measuring, refusals
+from penstock_sidecar.session import counted_answers, counting, pricing, refusals
 from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
+from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
@@ -308,12 +308,13 @@ class ClientPipeline(ABC):
         """Whether something of it is counted while it runs. A fast-path call returns no rows, and changes none."""
         if spot.kind == FUNCTION_CALL:
             return False
-        return decision.row_limit is not None or self._flow.change_limit(decision) is not None
+        limits = (decision.row_limit, decision.cost_limit, self._flow.change_limit(decision))
+        return any(limit is not None for limit in limits)
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
         flow = self._flow
-        before = b""
+        before, portal, parameters = b"", None, pricing.Parameters()
         if pending.kind is AnswerKind.QUERY:
             # To a Query, too, the server forgets the unnamed statement and portal.
             flow.statements.pop("", None)
@@ -323,17 +324,32 @@ class ClientPipeline(ABC):
             flow.queue.extend(counted.query)
         else:
             name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
-            tally = flow.tally(decision, flow.portals[name])
-            counted = Counted(decision.row_limit, decision.change_limit, pending, tally, name, asked)
+            portal = flow.portals[name]
+            if not self._may_be_priced(portal, decision):
+                self._send_failing(spot, pending, refusals.denied(counting.unasked(decision)))
+                return
+            parameters = pricing.Parameters(portal.statement.oids, portal.given or parameters.given)
+            counted = Counted(decision.row_limit, None, pending, flow.tally(decision, portal), name, asked)
         counted.changes = flow.change_limit(decision)
-        if counted.changes is not None:
-            asking, counted.asked_besides = measuring.asking(self._nobody)
-            flow.queue.extend(counted.asked_besides)
-            before += asking
         flow.counted = counted
-        flow.push(counted.pending, decision)
-        self._replace(spot, before + counted.start())
+        if decision.cost_limit is not None and not (portal is not None and portal.priced):
+            counted.cost, counted.portal = decision.cost_limit, portal
+            asking, due = pricing.asking(self._nobody, decision, parameters)
+            counted.await_answers(due)
+            # Its outcome is due as well.
+            due[-1].running, due[-1].decision = pending.running, decision
+            flow.queue.extend(due)
+            self._replace(spot, before + asking + messages.FLUSH)
+        else:
+            self._replace(spot, before + counted_answers.begin(flow, counted, decision, self._nobody))
         flow.enter(State.COUNTING)
+
+    @staticmethod
+    def _may_be_priced(portal: Portal, decision: Decision) -> bool:
+        """Whether the planner can be asked: with the parameters, which EXPLAIN of an EXECUTE does not take."""
+        if decision.cost_limit is None or portal.priced:
+            return True
+        return portal.given is not None and not (decision.executes and portal.parameters)
 
     def go_on(self) -> None:
         """The statement whose rows were counted is answered. Raises as `receive`."""

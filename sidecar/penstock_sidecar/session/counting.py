@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from penstock_core.policy.effective import Limit
+from penstock_core.policy.effective import CostLimit, Limit
 from penstock_core.sql.decision import Decision, Denial
-from penstock_sidecar.session import measuring, refusals
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, Tally
+from penstock_sidecar.session import measuring, pricing, refusals
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Tally
 from penstock_sidecar.wire import messages
 
 # Tags of what may go on after it has ended: a cursor can be moved back.
@@ -50,6 +50,10 @@ class Counted:
     delivered: int = 0
     # The row beyond the limit was asked for.
     probing: bool = False
+    # What the planner may estimate, while it is asked; and what it answers. The portal, if it came as an Execute.
+    cost: CostLimit | None = None
+    estimate: float | None = None
+    portal: Portal | None = None
     # What was asked besides, and which answer is the last that is due.
     asked_besides: list[Pending] = field(default_factory=list)
     due: Pending | None = None
@@ -68,7 +72,7 @@ class Counted:
     @property
     def by_row(self) -> bool:
         """Whether rows have to be looked at."""
-        return self.probing or self.changes is not None
+        return self.probing or self.changes is not None or self.cost is not None
 
     def await_answers(self, due: list[Pending]) -> None:
         """The counts are asked for, after it."""
@@ -79,9 +83,12 @@ class Counted:
         """Whether the answer is for what was asked besides."""
         return any(pending is one for one in self.asked_besides)
 
-    def note(self, row: bytes | None) -> None:
-        """The counts. Raises MalformedError."""
-        counts = None if row is None else measuring.read(row)
+    def note(self, row: bytes, *, complete: bool) -> None:
+        """What was asked besides: the estimate, or the counts. Raises MalformedError."""
+        if self.cost is not None:
+            self.estimate = pricing.read(row)
+            return
+        counts = measuring.read(row) if complete else None
         if self.held:
             self.after = counts
         else:
@@ -195,3 +202,11 @@ def _uncounted(limit: Limit) -> Denial:
         policy=limit.rule.policy,
         rule=limit.rule.path,
     )
+
+
+def unasked(decision: Decision) -> Denial:
+    """The denial of a statement whose cost can't be asked."""
+    limit = decision.cost_limit
+    if limit is None:
+        raise ValueError("what a statement costs is not limited")
+    return pricing.unasked(limit)

@@ -127,6 +127,10 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
+    # The formats and values of its parameters, where what it costs is asked; None where they are too long.
+    given: bytes | None = None
+    # What it costs was asked, and is within the limit.
+    priced: bool = False
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
 

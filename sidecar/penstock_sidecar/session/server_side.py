@@ -361,8 +361,8 @@ class ServerSide:
     def _row(self, spot: Spot) -> bytes | None:
         """Looked at only while one may come that goes no further."""
         queue = self._flow.queue
-        body = self._chunk[spot.start + 5 : spot.end] if spot.complete else None
-        return self._counted.row(queue[0] if queue else None, body)
+        body = self._chunk[spot.start + 5 : spot.end]
+        return self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
 
     def hop_rows(self) -> None:
         """Rows need no look any more."""

@@ -37,7 +37,6 @@ DATABASE: dict[str, Any] = {
 VALUES: dict[str, Any] = {
     "rowFilters": [{"table": "public.orders", "where": "region = 'eu'"}],
     "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
-    "maxPlanCost": 1e7,
     "unless": "'dpo' in identity.groups",
 }
 FIELDS = [row for row in UNSUPPORTED if row.path]

@@ -96,7 +96,11 @@ class Authorizer:
         """What of settings the identity may change."""
         policies = self.governed.policies
         return Bounds(
-            self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout, self.catalog.login
+            self.catalog.setting_prefixes,
+            self.governed.masked,
+            policies.statement_timeout,
+            policies.max_plan_cost,
+            self.catalog.login,
         )
 
     def allow_verb(self, verb: str, statement: str = "") -> None:
