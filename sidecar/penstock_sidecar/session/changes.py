@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.client_pipeline import FUNCTION_CALL, ClientPipeline, unsettles
+from penstock_sidecar.session.client_pipeline import FUNCTION_CALL, unsettles
 from penstock_sidecar.session.commands import CloseDoor
+from penstock_sidecar.session.counted_pipeline import CountedPipeline
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
@@ -20,7 +21,7 @@ from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 
 
-class CatalogChanges(ClientPipeline):
+class CatalogChanges(CountedPipeline):
     """Adds to the way to the server what changes of the catalog need."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
