@@ -14,6 +14,7 @@ from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import (
     STRICTNESS,
     ConditionedMask,
+    CostLimit,
     EffectivePolicy,
     Limit,
     Mask,
@@ -127,6 +128,20 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
             if (rows := policy.spec.guardrails.max_rows_returned) is not None
         ),
         row_filters=tuple(_row_filters(policies)),
+        max_rows_changed=_least(
+            Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
+            for policy in policies
+            if (rows := policy.spec.guardrails.max_rows_changed) is not None
+        ),
+        max_plan_cost=min(
+            (
+                CostLimit(cost, Rule(policy.name, "guardrails.maxPlanCost"))
+                for policy in policies
+                if (cost := policy.spec.guardrails.max_plan_cost) is not None
+            ),
+            key=lambda limit: (limit.value, limit.rule.policy),
+            default=None,
+        ),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
