@@ -81,6 +81,8 @@ class Authorizer:
     # System columns that are named of tables, and the tables that are read as a whole, in which they are not.
     wanted: dict[Source, set[str]] = field(default_factory=dict)
     whole: set[Source] = field(default_factory=set)
+    # Calls, by identity, that tell what a sequence is at, in places where that of masked columns can be left out.
+    sequence_calls: set[int] = field(default_factory=set)
     # Lists of output columns whose stars were expanded, by the identity of what holds them.
     expanded: dict[int, tuple[ast.Node, ...]] = field(default_factory=dict)
     # What is looked at when all sources are known.

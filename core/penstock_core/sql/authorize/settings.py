@@ -85,7 +85,7 @@ def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     if kind == kinds.VAR_RESET_ALL:
         return
     if kind == kinds.VAR_SET_MULTI:
-        if name not in ("transaction", "session characteristics") and (bounds.masked or name != "transaction snapshot"):
+        if name not in ("transaction", "session characteristics", "transaction snapshot"):
             raise refused(f"SET {name.upper()} is not allowed", "remove it")
         return
     if kind == kinds.VAR_SET_VALUE:
