@@ -43,6 +43,12 @@ UNMASKED: frozenset[str] = words("""
     vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age wal_skip_threshold
 """)
 
+# What the planner's estimates are computed by.
+COSTS: frozenset[str] = words("""
+    cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction effective_cache_size parallel_setup_cost
+    parallel_tuple_cost random_page_cost recursive_worktable_factor seq_page_cost
+""")
+
 # What a function may set for its own time (`CREATE FUNCTION … SET work_mem = …`) without being taken for more than its
 # body says: who may do what, how text is read, what messages show and how long a statement runs stay as they are.
 FUNCTION_SETTINGS: frozenset[str] = words("""
