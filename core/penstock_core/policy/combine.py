@@ -20,6 +20,7 @@ from penstock_core.policy.effective import (
     MaskRule,
     OnFailure,
     PolicySet,
+    RowFilter,
     RowOrder,
     Rule,
     SqlTextMode,
@@ -28,7 +29,7 @@ from penstock_core.resources.access_policy import DatabaseAccessPolicy, Identity
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
-from penstock_core.resources.vocabulary import column_parts, milliseconds
+from penstock_core.resources.vocabulary import column_parts, milliseconds, table_parts
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
 _ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
@@ -75,7 +76,7 @@ def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
 
 def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> PolicySet:
     masks = [rule for policy in policies for rule in _mask_rules(policy, database)]
-    return PolicySet(
+    combined = PolicySet(
         policies=tuple(sorted(policy.name for policy in policies)),
         allow=frozenset(verb for policy in policies if _grants(policy, database) for verb in policy.spec.allow),
         masks=tuple(sorted(masks, key=lambda rule: rule.mask.strictness)),
@@ -98,33 +99,40 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
         allow_channels=frozenset(
             channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
-        statement_timeout=_least(
-            Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
-            for policy in policies
-            if (timeout := policy.spec.guardrails.statement_timeout) is not None
-        ),
-        max_rows_returned=_least(
-            Limit(rows, Rule(policy.name, "guardrails.maxRowsReturned"))
-            for policy in policies
-            if (rows := policy.spec.guardrails.max_rows_returned) is not None
-        ),
-        max_rows_changed=_least(
-            Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
-            for policy in policies
-            if (rows := policy.spec.guardrails.max_rows_changed) is not None
-        ),
-        max_plan_cost=min(
-            (
-                CostLimit(cost, Rule(policy.name, "guardrails.maxPlanCost"))
-                for policy in policies
-                if (cost := policy.spec.guardrails.max_plan_cost) is not None
-            ),
-            key=lambda limit: (limit.value, limit.rule.policy),
-            default=None,
-        ),
+        row_filters=tuple(_row_filters(policies)),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+    )
+    return _limited(combined, policies)
+
+
+def _limited(combined: PolicySet, policies: Sequence[DatabaseAccessPolicy]) -> PolicySet:
+    """The same with the smallest of each limit."""
+    guardrails = [(policy.name, policy.spec.guardrails) for policy in policies]
+    costs = [
+        CostLimit(cost, Rule(name, "guardrails.maxPlanCost"))
+        for name, one in guardrails
+        if (cost := one.max_plan_cost) is not None
+    ]
+    return replace(
+        combined,
+        statement_timeout=_least(
+            Limit(milliseconds(timeout), Rule(name, "guardrails.statementTimeout"))
+            for name, one in guardrails
+            if (timeout := one.statement_timeout) is not None
+        ),
+        max_rows_returned=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsReturned"))
+            for name, one in guardrails
+            if (rows := one.max_rows_returned) is not None
+        ),
+        max_rows_changed=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsChanged"))
+            for name, one in guardrails
+            if (rows := one.max_rows_changed) is not None
+        ),
+        max_plan_cost=min(costs, key=lambda limit: (limit.value, limit.rule.policy), default=None),
     )
 
 
@@ -150,6 +158,13 @@ def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[Ma
                     ignores_write_back=spec.write_back == "ignore",
                 ),
             )
+
+
+def _row_filters(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[RowFilter]:
+    """All of them: a row must keep to each."""
+    for policy in sorted(policies, key=lambda one: one.name):
+        for place, one in enumerate(policy.spec.row_filters or ()):
+            yield RowFilter(table_parts(one.table), one.where, Rule(policy.name, f"rowFilters[{place}]"))
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

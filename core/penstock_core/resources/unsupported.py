@@ -36,7 +36,6 @@ class Unsupported:
 _POLICY = "DatabaseAccessPolicy"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
     Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
     Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
     Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
