@@ -60,6 +60,21 @@ def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None
     assert "not supported yet: " in result.stderr
 
 
+def test_a_condition_that_is_none_is_named_with_file_line_and_place(policy_file: Path) -> None:
+    masks = """  masks:
+    - {columns: ["*.*.email"], with: {redact: {}}, unless: "'dpo' in identity.groups"}
+    - {columns: ["*.*.phone"], with: {redact: {}}, unless: "'dpo' in identity.grups"}
+"""
+    policy_file.write_text(POLICY + masks)
+    result = validate(str(policy_file))
+    assert result.exit_code == 1
+    line = POLICY.count("\n") + 3
+    assert result.stderr == (
+        f"{policy_file}:{line}: spec.masks[1].unless: column 18: identity.grups is not known; "
+        "did you mean identity.groups?\n"
+    )
+
+
 def test_files_are_checked_together() -> None:
     result = validate("-", given=POLICY)
     assert result.exit_code == 1

@@ -22,6 +22,7 @@ from penstock_core.sql.bind.references import Bound, ParameterType
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
@@ -34,6 +35,8 @@ from penstock_core.sql.syntax.parse import parse
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
+# Verbs of texts that run code which is not bound.
+_CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
@@ -177,6 +180,7 @@ class _Judge:
 
     governed: Governed
     substitutions: Substitutions
+    conditioned: tuple[ConditionedColumns, ...] = ()
     # Kept for what a refused text had been found to be.
     bound: Bound = field(default_factory=Bound)
 
@@ -185,7 +189,7 @@ class _Judge:
         if policies is None:
             return None
         governed = govern(policies, catalog)
-        return cls(governed, Substitutions(governed, writer))
+        return cls(governed, Substitutions(governed, writer), conditioned_columns(governed))
 
     def decide(self, question: Question) -> Decision:
         self.bound = Bound()
@@ -274,6 +278,8 @@ class _Judge:
             verbs=tuple(bound.verbs),
             relations=_dotted(bound.relations),
             masked=_dotted(found.masked),
+            conditions=tuple(one for each in self.conditioned if (one := each.applied(bound.relations)) is not None),
+            loosens=found.loosens or (not self.governed.masked and _runs_unseen(bound, found)),
             writes=bound.writes or found.writes,
             runs_code_when_parsed=when_parsed,
             changes_catalog=found.changes_catalog,
@@ -303,6 +309,11 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
+
+
+def _runs_unseen(bound: Bound, found: Findings) -> bool:
+    """Whether code runs that may change settings for the session."""
+    return found.calls_own_code or not _CODE.isdisjoint(bound.verbs)
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -73,6 +73,8 @@ class Evidence:
             "policyGeneration": decision.generation,
             "protocol": protocol,
         }
+        if decision.conditions:
+            body["unless"] = [one.document() for one in decision.conditions]
         if decision.observed is not None:
             body["observed"] = decision.observed.value
         if decision.audit_text:

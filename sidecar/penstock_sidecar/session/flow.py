@@ -73,6 +73,9 @@ class Flow(Progress):
         self._begin_unchanged(door)
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
+        # While nothing was masked something ran, or the session began with something, that may have changed settings
+        # which no session with masks may change.
+        self.loosened = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._policy_changed = False
@@ -148,6 +151,7 @@ class Flow(Progress):
         pending.moves_path = self.path.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
+        self.loosened |= decision.loosens
         if decision.prepares or decision.declares:
             self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):

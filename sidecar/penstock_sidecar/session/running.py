@@ -116,6 +116,9 @@ class Running:
         if flow.unvetted and flow.rules.observing and not rules.observing:
             self.end(refusals.NOW_ENFORCED)
             return
+        if flow.loosened and rules.masked and not flow.rules.masked:
+            self.end(refusals.NOW_MASKED)
+            return
         flow.replace_rules(rules)
         limit = rules.statement_timeout
         if limit is not None and flow.outlasts:

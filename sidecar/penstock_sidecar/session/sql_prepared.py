@@ -151,6 +151,7 @@ class SqlPrepared:
                 verbs=(*decision.verbs, *verbs),
                 relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
                 masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+                conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
                 same_but_text=None,
             )
             last = self._recorded = decision, ran, told

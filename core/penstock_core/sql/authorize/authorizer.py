@@ -51,6 +51,8 @@ class Findings:
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
     unknown_column: str = ""
+    # A setting is changed that identities with masks may not change.
+    loosens: bool = False
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
     # What the open transaction has by the text's end that it had not, and had and has no more.
@@ -80,6 +82,8 @@ class Authorizer:
     # System columns that are named of tables, and the tables that are read as a whole, in which they are not.
     wanted: dict[Source, set[str]] = field(default_factory=dict)
     whole: set[Source] = field(default_factory=set)
+    # Calls, by identity, that tell what a sequence is at, in places where that of masked columns can be left out.
+    sequence_calls: set[int] = field(default_factory=set)
     # Lists of output columns whose stars were expanded, by the identity of what holds them.
     expanded: dict[int, tuple[ast.Node, ...]] = field(default_factory=dict)
     # What is looked at when all sources are known.

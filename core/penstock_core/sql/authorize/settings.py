@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pglast import ast, enums
@@ -55,6 +55,25 @@ def may_begin_with(name: str, value: str) -> bool | None:
     return None if name in UNMASKED else False
 
 
+def check_setting(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> None:
+    """Raises Refused for a SET, RESET or set_config() that is not allowed; `written` is the name that this is given."""
+    if isinstance(change, ast.FuncCall):
+        check_set_config(change, written, bounds)
+    else:
+        check_set(change, bounds)
+
+
+def loosens(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> bool:
+    """Whether only an identity without masks may do it: should there be masks later, the session is another."""
+    if bounds.masked:
+        return False
+    try:
+        check_setting(change, written, replace(bounds, masked=True))
+    except Refused:
+        return True
+    return False
+
+
 def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     """Raises Refused for a SET or RESET that is not allowed.
 
@@ -66,7 +85,7 @@ def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     if kind == kinds.VAR_RESET_ALL:
         return
     if kind == kinds.VAR_SET_MULTI:
-        if name not in ("transaction", "session characteristics") and (bounds.masked or name != "transaction snapshot"):
+        if name not in ("transaction", "session characteristics", "transaction snapshot"):
             raise refused(f"SET {name.upper()} is not allowed", "remove it")
         return
     if kind == kinds.VAR_SET_VALUE:
