@@ -52,7 +52,9 @@ def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
 
 
 def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
-    policy_file.write_text(DATABASE + "---" + POLICY + "  guardrails: {maxRowsChanged: 10}\n")
+    policy_file.write_text(
+        DATABASE + "---" + POLICY + "  approvals: [{name: a, when: 'true', approvers: {groups: [dba]}}]\n"
+    )
     result = validate(str(policy_file))
     assert result.exit_code == 1
     assert "not supported yet: " in result.stderr

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from penstock_core.policy.effective import Limit
+from penstock_core.policy.effective import CostLimit, Limit
 
 
 class Action(StrEnum):
@@ -136,6 +136,11 @@ class Decision:
     unmakes: frozenset[tuple[str, str]] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
+    # The most rows that it may change, where it may change any; then it is a single statement, too.
+    change_limit: Limit | None = None
+    # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
+    cost_limit: CostLimit | None = None
+    priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.plan_costs import cost_limit, priced
+from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
@@ -92,6 +94,8 @@ class Governor:
                 return False
             about = about.union(*(one.columns for one in known))
         judges = (self._enforced, self._observed)
+        if any(one is not None and relation.key in one.governed.filters.relations for one in judges):
+            return False
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
@@ -152,6 +156,8 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         redact_errors=False,
         mixed_errors="",
         row_limit=None,
+        change_limit=None,
+        cost_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
@@ -230,6 +236,11 @@ class _Judge:
         source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        writes = bound.writes or found.writes
+        changes = change_limit(
+            governed.policies.max_rows_changed, statements, bound, found.written, governed.functions, writes=writes
+        )
+        cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
@@ -241,7 +252,10 @@ class _Judge:
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
-        return self._decision(source, text, found, limit, when_parsed)
+        decision = self._decision(source, text, found, (limit, changes), when_parsed)
+        if cost is None:
+            return decision
+        return replace(decision, cost_limit=cost, priced=priced(statements[0], found.substituted))
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
@@ -257,7 +271,9 @@ class _Judge:
         writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
-    def _decision(self, source: str, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+    def _decision(
+        self, source: str, text: str, found: Findings, limits: tuple[Limit | None, Limit | None], when_parsed: bool
+    ) -> Decision:
         bound = self.bound
         return Decision(
             Action.REWRITE if found.rewrites else Action.ALLOW,
@@ -287,7 +303,8 @@ class _Judge:
             drops_tables=frozenset(bound.drops_tables),
             makes=frozenset(found.makes),
             unmakes=found.unmakes,
-            row_limit=limit,
+            row_limit=limits[0],
+            change_limit=limits[1],
         )
 
     def _refuse(self, denial: Denial) -> Decision:

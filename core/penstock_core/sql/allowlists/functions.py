@@ -173,8 +173,9 @@ CONSTANT_CALLS: frozenset[str] = words("""
     pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
 """)
 
-# With those where columns are masked: what tells others something, which needs no verb.
-STEADY_CALLS: frozenset[str] = CONSTANT_CALLS | {"pg_notify"}
+# With those where columns are masked: what tells others something (so that several sessions dump the same rows), which
+# needs no verb.
+STEADY_CALLS: frozenset[str] = CONSTANT_CALLS | {"pg_export_snapshot", "pg_notify"}
 # Where a sequence goes on from, and the verb that it needs. Once, it may also be computed from what was read.
 STEADY_OR_ONCE: dict[str, str] = {"setval": "update"}
 

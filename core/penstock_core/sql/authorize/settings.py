@@ -9,8 +9,8 @@ from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.policy.effective import Limit
-from penstock_core.sql.allowlists.settings import ANY, MODULES, ONLY, UNMASKED, WHO
+from penstock_core.policy.effective import CostLimit, Limit
+from penstock_core.sql.allowlists.settings import ANY, COSTS, MODULES, ONLY, UNMASKED, WHO
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.constants import constant
 
@@ -30,6 +30,8 @@ class Bounds:
     masked: bool = True
     # What the policy limits statement_timeout to.
     longest: Limit | None = None
+    # What the policy limits the planner's estimates to.
+    dearest: CostLimit | None = None
     # The role that sessions log in as and act for; empty where that is not known.
     login: str = ""
 
@@ -83,7 +85,7 @@ def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     if kind == kinds.VAR_RESET_ALL:
         return
     if kind == kinds.VAR_SET_MULTI:
-        if name not in ("transaction", "session characteristics") and (bounds.masked or name != "transaction snapshot"):
+        if name not in ("transaction", "session characteristics", "transaction snapshot"):
             raise refused(f"SET {name.upper()} is not allowed", "remove it")
         return
     if kind == kinds.VAR_SET_VALUE:
@@ -125,6 +127,9 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
         if values is not None and not (len(values) == 1 and values[0] in own):
             raise refused(f"setting {name} may not name another role", "keep the present role")
         return
+    if name in COSTS and bounds.dearest is not None:
+        reason = f"setting {name} may not be changed: the planner's estimates, which are limited, are computed by it"
+        raise refused(reason, "remove the SET", bounds.dearest.rule)
     if name in ANY or (not bounds.masked and name in UNMASKED):
         return
     if name not in ONLY:
