@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from penstock_core.conditions import Circumstances, Truth, values
 from penstock_core.identity import Identity, Principal
@@ -117,6 +118,25 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
         allow_channels=frozenset(
             channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
+        **_limits(policies),
+        row_filters=tuple(_row_filters(policies)),
+        row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
+        sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
+        on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+    )
+
+
+class _Limits(TypedDict):
+    """The smallest of each kind; of those that say the same, that of the policy whose name comes first."""
+
+    statement_timeout: Limit | None
+    max_rows_returned: Limit | None
+    max_rows_changed: Limit | None
+    max_plan_cost: CostLimit | None
+
+
+def _limits(policies: Sequence[DatabaseAccessPolicy]) -> _Limits:
+    return _Limits(
         statement_timeout=_least(
             Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
             for policy in policies
@@ -127,7 +147,6 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
             for policy in policies
             if (rows := policy.spec.guardrails.max_rows_returned) is not None
         ),
-        row_filters=tuple(_row_filters(policies)),
         max_rows_changed=_least(
             Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
             for policy in policies
@@ -142,9 +161,6 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
             key=lambda limit: (limit.value, limit.rule.policy),
             default=None,
         ),
-        row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
-        sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
-        on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
     )
 
 
