@@ -6,7 +6,7 @@ The directions themselves are `client_side.py` and `server_side.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
@@ -16,6 +16,7 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
@@ -51,8 +52,8 @@ class Flow(Progress):
         self.path = SearchPath()
         self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
-        self.statements: dict[str, PreparedStatement] = {}
-        self.portals: dict[str, Portal] = {}
+        self.statements: MutableMapping[str, PreparedStatement] = ByKeptName()
+        self.portals: MutableMapping[str, Portal] = ByKeptName()
         self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False

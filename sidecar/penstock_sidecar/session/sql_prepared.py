@@ -7,12 +7,13 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement
+from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
 
 # Texts that were sent under one name, of which it is not known which the server took.
@@ -25,8 +26,8 @@ class Deciding(Protocol):
     """What is needed of the session: `flow.Flow`."""
 
     epoch: int
-    statements: dict[str, PreparedStatement]
-    portals: dict[str, Portal]
+    statements: MutableMapping[str, PreparedStatement]
+    portals: MutableMapping[str, Portal]
     path: SearchPath
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
@@ -75,12 +76,12 @@ class SqlPrepared:
         self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
     def prepared(self, name: str) -> bool:
-        """Whether there may be a prepared statement of that name."""
-        return name in self._statements
+        """Whether there may be a prepared statement of that name, as a message has it."""
+        return kept_name(name) in self._statements
 
     def declared(self, name: str) -> bool:
-        """Whether there may be a cursor of that name."""
-        return name in self._cursors
+        """Whether there may be a cursor of that name, as a message has it."""
+        return kept_name(name) in self._cursors
 
     def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
         """A text that makes some is being sent, under that search_path."""

@@ -12,6 +12,7 @@ from pglast import ast, enums
 from penstock_core.sql.allowlists.statement_kinds import VERB_OF
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.likely_names import likely
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
 from penstock_core.sql.bind.binder import idents, strings
@@ -65,7 +66,7 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         return
     authorizer.allow_verb(VERB_OF[kind])
     if resolved is None:
-        raise unknown_relation(changed.item)
+        raise unknown_relation(authorizer, changed.item)
     relation = resolved.relation
     if relation is None:
         raise _refused(f"a change of {resolved.schema}.{resolved.name}", "it is the system's own", "leave it")
@@ -96,7 +97,7 @@ def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
     authorizer.allow_verb("select")
     item, resolved, governed = key.item, certain(key.resolved), authorizer.governed
     if resolved is None:
-        raise unknown_relation(item)
+        raise unknown_relation(authorizer, item)
     if resolved.temporary:
         temporary(authorizer, item, resolved)
         return
@@ -123,7 +124,8 @@ def _referred(authorizer: Authorizer, relation: Relation, name: str) -> None:
     column, governed = relation.column(name), authorizer.governed
     named = f"{relation.schema}.{relation.name}.{name}"
     if column is None:
-        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703")
+        like = likely(name, (one.name for one in relation.columns))
+        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703", likely=like)
     if governed.mask(relation, column) is not None:
         raise _refused(
             f"a foreign key to {named}", "the column is masked, and rows would show which values it holds",

@@ -36,7 +36,7 @@ def masked_target(authorizer: Authorizer, written: TargetWritten, effect: Effect
     """
     resolved, name = certain(written.resolved), written.item
     if resolved is None:
-        raise unknown_relation(name)
+        raise unknown_relation(authorizer, name)
     if resolved.temporary:
         temporary(authorizer, name, resolved)
         return

@@ -150,15 +150,19 @@ class SystemColumn(Reference):
 
 @dataclass(slots=True, eq=False)
 class UnknownColumn(Reference):
-    """A column that no source has."""
+    """A column that no source has, or not its `owner`."""
 
+    node: ast.ColumnRef
     name: str
+    scope: Scope
+    owner: Source | None = None
 
 
 @dataclass(slots=True, eq=False)
 class UnknownSource(Reference):
     """`t.column`, where nothing is named t."""
 
+    node: ast.ColumnRef
     name: str
 
 

@@ -243,11 +243,12 @@ LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 """
 
-# What Parse messages may call types by; the rows of the system's catalogs are none that anybody sends.
+# What Parse messages may call types by; the rows of the system's catalogs and views are none that anybody sends.
 _TYPE_OIDS = """
 SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
-  AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
+LEFT JOIN pg_type e ON e.oid = t.typelem
+WHERE n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR (t.typrelid = 0 AND coalesce(e.typrelid, 0) = 0))
 """
 
 _RANGE_CONSTRUCTORS = """

@@ -41,6 +41,7 @@ from penstock_core.sql.syntax.type_names import name_parts, qualified_type
 __all__ = ["STATEMENTS", "snapshot"]
 
 Rows = list[list[Any]]
+_WHOLE_NUMBERS = frozenset({"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.int8"})
 
 
 def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
@@ -248,11 +249,27 @@ class _Reader:
                 self._derived[target].add((*self._names[other], self._attributes[other][other_number]))
 
     def _sequences(self) -> None:
-        """A sequence tells the largest value of the column that it numbers."""
+        """A sequence tells the largest value of the column that it numbers; columns that share one, those between."""
+        numbered: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for oid, kind, _, other, number in self._rows["dependencies"]:
-            if kind == "s" and oid in self._names and number in self._attributes[other]:
+            if kind == "s" and oid in self._names and other in self._names and number in self._attributes[other]:
+                numbered[oid].append((other, self._attributes[other][number]))
+        whole = {(oid, name) for oid, _, name, type_name, *_ in self._rows["columns"] if type_name in _WHOLE_NUMBERS}
+        for oid, columns in numbered.items():
+            for place, one in enumerate(columns):
                 for name in self._attributes[oid].values():
-                    self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
+                    self._derived[(*self._names[oid], name)].add((*self._names[one[0]], one[1]))
+                for other_one in columns[:place]:
+                    self._tie(one, other_one, alike={one, other_one} <= whole)
+
+    def _tie(self, one: tuple[str, str], other: tuple[str, str], *, alike: bool) -> None:
+        """Two columns that one sequence numbers; not `alike` where something is made of the numbers."""
+        if alike:
+            self._copy_both_ways(one, other)
+        elif one != other:
+            mine, theirs = (*self._names[one[0]], one[1]), (*self._names[other[0]], other[1])
+            self._derived[mine].add(theirs)
+            self._derived[theirs].add(mine)
 
     def _row_types(self) -> None:
         """A column whose type holds rows of a relation shows what these hold."""
