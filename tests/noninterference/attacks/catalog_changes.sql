@@ -326,3 +326,29 @@ SELECT note FROM public.mart ORDER BY id LIMIT 1;
 ROLLBACK;
 CREATE TABLE public.mart (id int, note text); SELECT note FROM public.mart ORDER BY id LIMIT 1;
 @b(dba): DROP VIEW public.mart;
+
+-- a function of a system function's name appears in the schema that comes first
+SET search_path = public, pg_catalog;
+PREPARE p AS SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
+EXECUTE p;
+@b(dba): CREATE FUNCTION public.upper(text) RETURNS text LANGUAGE sql AS 'SELECT public.peek(1)';
+EXECUTE p;
+SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
+
+-- a cursor that outlives its transaction while the view changes
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT txt FROM changing ORDER BY id;
+FETCH 1 FROM c;
+COMMIT;
+@b(dba): CREATE OR REPLACE VIEW changing AS SELECT id, email AS txt FROM changing_base;
+FETCH 1 FROM c;
+DECLARE d CURSOR WITH HOLD FOR SELECT txt FROM changing ORDER BY id;
+FETCH 1 FROM d;
+
+-- a function that reads a view which changes
+PREPARE p AS SELECT first_text();
+EXECUTE p;
+SELECT first_text();
+@b(dba): CREATE OR REPLACE VIEW changing AS SELECT id, email AS txt FROM changing_base;
+EXECUTE p;
+SELECT first_text();

@@ -23,6 +23,7 @@ from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA_TYP
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
 from penstock_core.sql.authorize.likely_names import likely_function, likely_type
+from penstock_core.sql.authorize.named_types import of_named_type
 from penstock_core.sql.authorize.sequences import unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
@@ -62,6 +63,8 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.node is not None and _side_effect(authorizer, use, use.node):
         authorizer.found.edits.set(use.node, "funcname", strings("pg_catalog", names[-1]))
+        return
+    if use.node is not None and of_named_type(authorizer, use.names, use.node):
         return
     if use.form != "definition":
         _verb_of(authorizer, names)

@@ -22,10 +22,12 @@ from penstock_core.sql.bind.references import (
     QueryKept,
     Reference,
     RelationChanged,
+    RelationLiked,
     RelationMade,
     RelationRead,
 )
-from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.bind.schema_changes import RENAMED
+from penstock_core.sql.catalog.model import Column, Relation
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
@@ -43,14 +45,14 @@ _COMMENTED = frozenset(
 _COMMANDS = frozenset(
     {
         _AT.AT_AddColumn, _AT.AT_AddConstraint, _AT.AT_ColumnDefault, _AT.AT_AlterColumnType, _AT.AT_DropColumn,
-        _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull,
+        _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull, _AT.AT_SetStatistics, _AT.AT_ValidateConstraint,
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
 _KINDS: dict[type[ast.Node], str] = {
     ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+    ast.CreateStatsStmt: "rpm",
 }  # fmt: skip
-_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
 
 # ---- relations
@@ -65,6 +67,9 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         temporary(authorizer, changed.item, resolved)
         return
     authorizer.allow_verb(VERB_OF[kind])
+    if isinstance(changed.node, ast.RenameStmt) and changed.node.renameType == _OBJECTS.OBJECT_INDEX:
+        _masked_index_renamed(authorizer, changed.item, resolved)
+        return
     if resolved is None:
         raise unknown_relation(authorizer, changed.item)
     relation = resolved.relation
@@ -80,6 +85,55 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
             "let an identity without masks make the change",
         )
     qualify(authorizer, changed.item, resolved)
+
+
+def _masked_index_renamed(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation | None) -> None:
+    """The index of a table without masks, by its full name: the same statement would rename a table."""
+    schema, name = item.schemaname or "", item.relname or ""
+    named = f"a change of the index {'.'.join(filter(None, (schema, name)))}"
+    owners = [
+        one
+        for one in authorizer.catalog.relations.values()
+        if schema in ("", one.schema)
+        and name in {*(index.name for index in one.indexes), *(key.name for key in one.constraints)}
+    ]
+    places = {one.schema for one in owners}
+    if resolved is not None or len(places) != 1:
+        raise _refused(
+            named,
+            "it is not known which that is" if places or resolved is None else "it is of another kind",
+            "write it with its schema, or ask the database's owner",
+        )
+    if not all(_is_plain(authorizer, one) for one in owners):
+        raise _refused(
+            named, "its table has masked columns, or runs code of the database's own", "ask the database's owner"
+        )
+    authorizer.found.edits.set(item, "schemaname", places.pop())
+    authorizer.found.pinned = True
+
+
+def masked_like(authorizer: Authorizer, liked: RelationLiked) -> None:
+    """A new table with the columns of one without masks: what it takes over with them runs no code."""
+    authorizer.allow_verb("select")
+    resolved, governed = certain(liked.resolved), authorizer.governed
+    if resolved is None:
+        raise unknown_relation(authorizer, liked.item)
+    if resolved.temporary:
+        temporary(authorizer, liked.item, resolved)
+        return
+    relation = resolved.relation
+    named = f"a table LIKE {resolved.schema}.{resolved.name}"
+    if relation is None:
+        raise _refused(named, "it is the system's own", "name the columns")
+    coded = any(governed.runs_code(_type_of(one)) for one in relation.columns)
+    if coded or relation.calls or not _is_plain(authorizer, relation):
+        raise _refused(named, "it has masked columns, or runs code of the database's own", "name the columns")
+    qualify(authorizer, liked.item, resolved)
+
+
+def _type_of(column: Column) -> tuple[str, str]:
+    schema, name = name_parts(column.type_name)[:2]
+    return schema, name
 
 
 def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
@@ -225,6 +279,8 @@ def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:
             raise _refused("ALTER TABLE … CASCADE", "it changes what is not named", "name it all")
         if command.subtype not in _COMMANDS:
             raise _refused("that form of ALTER TABLE", "it could take masks off", "ask the database's owner")
+        # Which of several rows an error names could depend on what a foreign key leads to.
+        authorizer.found.touched |= command.subtype == _AT.AT_ValidateConstraint
 
 
 def masked_analyze(authorizer: Authorizer, node: ast.VacuumStmt) -> None:
@@ -278,13 +334,40 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables, views, and columns of tables."""
+    """Tables, views, indexes, and columns and constraints of tables."""
     without_event_triggers(authorizer)
-    table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
-    if node.relation is not None and _name(node.relation) in authorizer.made:
+    of_table = node.renameType == _OBJECTS.OBJECT_TABCONSTRAINT or (
+        node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
+    )
+    if node.renameType in RENAMED and node.relation is not None and _name(node.relation) in authorizer.made:
         authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
-    if node.renameType not in _RENAMED and not table:
+    if node.renameType not in (*RENAMED, _OBJECTS.OBJECT_INDEX) and not of_table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
+
+
+def masked_statistics(authorizer: Authorizer, node: ast.CreateStatsStmt) -> None:
+    """Of a table, which is looked at."""
+    without_event_triggers(authorizer)
+    if not any(isinstance(one, ast.RangeVar) for one in node.relations or ()):
+        raise _refused("CREATE STATISTICS of a query", "the gate does not examine it", "name a table")
+
+
+def masked_enum(authorizer: Authorizer, node: ast.CreateEnumStmt) -> None:
+    """A type of words alone, which runs no code."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if idents(node.typeName)[:-1] == ["pg_temp"]:
+        raise _refused("a temporary type", "its name would stand for others", "make a type that lasts")
+
+
+def masked_enum_value(authorizer: Authorizer, node: ast.AlterEnumStmt) -> None:
+    """One more word: those that are there stay, in their order."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if node.oldVal is not None:
+        raise _refused(
+            "ALTER TYPE … RENAME VALUE", "it changes what rows show that are there", "ask the database's owner"
+        )
 
 
 def _refused(what: str, why: str, remedy: str) -> Refused:
