@@ -180,6 +180,6 @@ UPDATE setting_bytes SET note = 'x';
 SET bytea_output = 'escape';
 INSERT INTO setting_bytes (id, note) VALUES (2, 'x');
 
--- an index expression that depends on the form of intervals
+-- a check that depends on the form of intervals
 SET IntervalStyle = 'iso_8601';
 UPDATE setting_spans SET note = 'x';

@@ -168,12 +168,17 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
 
 
 def _are_listed(authorizer: Authorizer, relation: Relation, wanted: tuple[str, ...]) -> bool:
-    """Whether the relation has those columns. Raises Refused for one that is named twice, which only a query could."""
+    """Whether the relation has those columns. Raises Refused for what a query could show and COPY of a table does not:
+    a column that is named twice, or generated.
+    """
     for place, column in enumerate(wanted):
-        if relation.column(column) is None:
+        known = relation.column(column)
+        if known is None:
             like = likely(column, (one.name for one in relation.columns))
             authorizer.found.unknown_column = unknown_column(column, like=like)
             return False
+        if known.generated:
+            raise Refused(Denial(f'column "{column}" is a generated column', "use COPY (SELECT …)", sqlstate="42P10"))
         if column in wanted[:place]:
             raise Refused(Denial(f'column "{column}" specified more than once', "name it once", sqlstate="42701"))
     return True
