@@ -88,7 +88,7 @@ class Constraint:
     # False for one that rows which are there may break (NOT VALID, or an expression that depends on the time or on a
     # setting): any change of such a row may fail.
     validated: bool = True
-    # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
+    # What it is called: for a generated column the column's name, for partition keys and partitions' bounds nothing.
     name: str = ""
     # Any of these, left out of a new row, is NULL or its default, and keeps the row from being compared with others.
     spared_without: frozenset[str] = frozenset()
@@ -104,7 +104,7 @@ class Constraint:
     def described(self) -> str:
         """What it is and what it is called, for a message."""
         if not self.name:
-            return "its partition key" if self.kind == "k" else "a constraint"
+            return "its partition key" if self.kind == "k" else "the bounds of the partition"
         return f"{_CONSTRAINT_WORDS[self.kind]} {self.name}"
 
 
