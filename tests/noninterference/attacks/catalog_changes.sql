@@ -53,7 +53,7 @@ SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
 SET search_path = other, pg_catalog, public;
 PREPARE p AS SELECT id FROM plain WHERE n = 5;
 EXECUTE p;
-@b(dba): CREATE FUNCTION other.same(int, int) RETURNS bool LANGUAGE sql AS $$ SELECT public.peek(1) < '8' $$;
+@b(dba): CREATE FUNCTION other.same(int, int) RETURNS bool LANGUAGE sql AS $$ SELECT public.peek(1) < '83' $$;
 @b(dba): CREATE OPERATOR other.= (FUNCTION = other.same, LEFTARG = int, RIGHTARG = int);
 EXECUTE p;
 
@@ -117,7 +117,7 @@ SELECT m + 1 FROM with_domain ORDER BY id;
 SELECT m::int FROM with_domain ORDER BY id;
 
 -- the moment after a domain got a check
-@b(dba): ALTER DOMAIN positive ADD CHECK (peek(1) < '8') NOT VALID;
+@b(dba): ALTER DOMAIN positive ADD CHECK (peek(1) < '83') NOT VALID;
 SELECT 5::positive;
 INSERT INTO with_domain (id, d) VALUES (9, 9);
 

@@ -210,11 +210,11 @@ SELECT set_config('role', 'none', false);
 -- new rows that a partial index leaves out
 INSERT INTO partial_unique (id, room) VALUES (100, 1);
 INSERT INTO partial_unique (id, room, ssn) VALUES (101, 1, NULL), (102, 1, DEFAULT);
-INSERT INTO accounts (id, email, state) VALUES (100, 'x@x.example', 'draft'), (101, 'x@x.example', 'paid');
-INSERT INTO accounts (id, email) VALUES (102, 'x@x.example');
-INSERT INTO accounts (id, email, state, active) VALUES (103, 'x@x.example', DEFAULT, false);
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', 'draft'), (101, 'guess', 'paid');
+INSERT INTO accounts (id, email) VALUES (102, 'guess');
+INSERT INTO accounts (id, email, state, active) VALUES (103, 'guess', DEFAULT, false);
 INSERT INTO accounts (id, state, active) VALUES (104, 'open', true);
-INSERT INTO kept (id, email, deleted) VALUES (100, 'x@x.example', '2030-01-01');
+INSERT INTO kept (id, email, deleted) VALUES (100, 'guess', '2030-01-01');
 
 -- the same by COPY
 COPY only_unique (id, note) FROM STDIN;

@@ -326,15 +326,15 @@ INSERT INTO unique_or_none (id, email) VALUES (900, NULL);
 INSERT INTO only_unique (id, email) VALUES (900, NULL), (901, 'x@x.example');
 
 -- a new row that a partial index looks at
-INSERT INTO accounts (id, email, state) VALUES (100, 'x@x.example', 'open');
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', 'open');
 
-INSERT INTO accounts (id, email, state) VALUES (100, 'x@x.example', lower('OPEN'));
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', lower('OPEN'));
 
-INSERT INTO accounts (id, email, active) VALUES (100, 'x@x.example', true);
+INSERT INTO accounts (id, email, active) VALUES (100, 'guess', true);
 
-INSERT INTO kept (id, email) VALUES (100, 'x@x.example');
+INSERT INTO kept (id, email) VALUES (100, 'guess');
 
-UPDATE accounts SET state = 'open' WHERE id = 1;
+UPDATE accounts SET state = 'open' WHERE id = 7;
 
 -- as: maker
 CREATE TABLE loot (LIKE users INCLUDING ALL);

@@ -103,6 +103,7 @@ CREATE TABLE setting_parts (id int, pay float8, note text) PARTITION BY LIST ((l
 CREATE TABLE setting_long PARTITION OF setting_parts FOR VALUES IN (true);
 CREATE TABLE setting_short PARTITION OF setting_parts FOR VALUES IN (false);
 CREATE TABLE setting_bytes (id int PRIMARY KEY, secret bytea, note text);
+CREATE INDEX setting_bytes_note ON setting_bytes (note);
 CREATE INDEX setting_bytes_length ON setting_bytes ((1 / (length(secret::text) - 12)));
 CREATE TABLE setting_spans (id int PRIMARY KEY, seen interval CHECK (length(seen::text) <> 4), note text);
 -- Unique where a row is of some kind.
@@ -138,8 +139,8 @@ CREATE TABLE stamped (id int PRIMARY KEY, note text, n int);
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE TABLE spied (id int PRIMARY KEY, note text);
 CREATE TRIGGER spy BEFORE INSERT OR UPDATE ON spied FOR EACH ROW EXECUTE FUNCTION spy();
-CREATE FUNCTION small(text) RETURNS bool LANGUAGE sql AS $$ SELECT coalesce($1, '') < 'n' AND public.peek(1) < '8' $$;
-CREATE DOMAIN spying AS text CHECK (VALUE IS NULL OR public.peek(1) < '8');
+CREATE FUNCTION small(text) RETURNS bool LANGUAGE sql AS $$ SELECT coalesce($1, '') < 'n' AND public.peek(1) < '83' $$;
+CREATE DOMAIN spying AS text CHECK (VALUE IS NULL OR public.peek(1) < '83');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 CREATE TYPE pair AS (a int, b text);
 CREATE TYPE mood AS ENUM ('calm', 'cross');

@@ -59,5 +59,12 @@ INSERT INTO setting_parts SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1::float8 +
 INSERT INTO setting_bytes VALUES (1, CASE '{seed}' WHEN 'left' THEN 'abcdefghijkl' ELSE 'abcdefghijk\377' END::bytea, 'n');
 INSERT INTO setting_spans VALUES (1, CASE '{seed}' WHEN 'left' THEN interval '1 hour' ELSE interval '26 hours' END, 'n');
 INSERT INTO accounts (id, email, state, active) SELECT i, substr(md5('{seed}k' || i), 1, {length}), 'open', true FROM generate_series(1, 5) i;
+INSERT INTO accounts (id, email, state, active) VALUES (6, CASE '{seed}' WHEN 'left' THEN 'guess' ELSE 'another' END, 'open', true), (7, 'guess', 'draft', false);
+INSERT INTO kept VALUES (6, CASE '{seed}' WHEN 'left' THEN 'guess' ELSE 'another' END);
+DO $$ BEGIN
+    IF to_regclass('public.virtual_pay') IS NOT NULL THEN
+        INSERT INTO public.virtual_pay SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1::float8 + 0.2::float8 ELSE 12.5 END, 'v' FROM generate_series(1, 20) i;
+    END IF;
+END $$;
 INSERT INTO kept (id, email) SELECT i, substr(md5('{seed}k' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO updated SELECT i, 'n', substr(md5('{seed}u' || i), 1, {length}), '2030-01-01' FROM generate_series(1, 3) i;

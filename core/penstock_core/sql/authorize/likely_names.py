@@ -5,6 +5,7 @@ Names of relations, columns, functions and types are not masked. Which name is u
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import chain, islice
@@ -14,15 +15,22 @@ from penstock_core.sql.allowlists.system_relations import TYPES
 from penstock_core.sql.bind.scopes import Scope, Source
 from penstock_core.sql.catalog.model import Catalog
 
-# More are not looked at: a typing error is not worth it.
+# More are not looked at: a typing error is not worth it. Nor are those with more letters that the other has not.
 _MOST = 5000
+_MOST_OTHER = 2
 # How like a name has to be, from 0 to 1: that of a short one differs in one letter, or in two that changed places.
 _LIKE = 0.7
 
 
 def likely(name: str, known: Iterable[str]) -> str:
     """The known name that is most like that one; empty if none is."""
-    found = get_close_matches(name, set(islice(known, _MOST)), n=1, cutoff=_LIKE)
+    letters = Counter(name)
+    near = {
+        one
+        for one in islice(known, _MOST)
+        if abs(len(one) - len(name)) <= _MOST_OTHER and (Counter(one) - letters).total() <= _MOST_OTHER
+    }
+    found = get_close_matches(name, sorted(near), n=1, cutoff=_LIKE)
     return found[0] if found else ""
 
 
