@@ -7,6 +7,8 @@ here, clause by clause, is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pglast import ast, enums
 
 from penstock_core.sql.allowlists.statement_kinds import VERB_OF
@@ -27,7 +29,7 @@ from penstock_core.sql.bind.references import (
     RelationRead,
 )
 from penstock_core.sql.bind.schema_changes import RENAMED
-from penstock_core.sql.catalog.model import Column, Relation
+from penstock_core.sql.catalog.model import Column, Constraint, Relation
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
@@ -54,6 +56,9 @@ _KINDS: dict[type[ast.Node], str] = {
     ast.CreateStatsStmt: "rpm",
 }  # fmt: skip
 
+
+# The kinds of constraints that are indexes, or have one.
+_WITH_INDEX = frozenset("puxie")
 
 # ---- relations
 
@@ -95,7 +100,7 @@ def _masked_index_renamed(authorizer: Authorizer, item: ast.RangeVar, resolved: 
         one
         for one in authorizer.catalog.relations.values()
         if schema in ("", one.schema)
-        and name in {*(index.name for index in one.indexes), *(key.name for key in one.constraints)}
+        and name in {*(index.name for index in one.indexes), *_names_with_index(one.constraints)}
     ]
     places = {one.schema for one in owners}
     if resolved is not None or len(places) != 1:
@@ -110,6 +115,11 @@ def _masked_index_renamed(authorizer: Authorizer, item: ast.RangeVar, resolved: 
         )
     authorizer.found.edits.set(item, "schemaname", places.pop())
     authorizer.found.pinned = True
+
+
+def _names_with_index(constraints: Iterable[Constraint]) -> set[str]:
+    """Of those that are indexes, or have one: the names of others may be those of indexes elsewhere."""
+    return {one.name for one in constraints if one.kind in _WITH_INDEX}
 
 
 def masked_like(authorizer: Authorizer, liked: RelationLiked) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.core.sql.test_governor import KEY, MASKING, table
 from tests.core.sql.twins.test_twins import view
 from tests.core.sql.twins.world import POLICIES, POLICY, Twins
 
-from penstock_core.policy.effective import VERBS
+from penstock_core.policy.effective import VERBS, EffectivePolicy
+from penstock_core.sql.catalog.model import Catalog, Constraint, ConstraintKind
 from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
 
 EVERYTHING = replace(POLICY, enforced=replace(POLICIES, allow=VERBS))
 READING = replace(POLICY, enforced=replace(POLICIES, allow=frozenset({"select"})))
@@ -211,6 +214,18 @@ def test_what_could_take_masks_off_is_refused_whatever_the_verbs(twins18: Twins,
     assert decision.denial is not None
     assert decision.denial.sqlstate != "42601"
     assert "not understood (" not in decision.denial.reason
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("i", True), ("u", True), ("e", True), ("c", False), ("f", False)])
+def test_an_index_is_known_by_what_has_one(kind: ConstraintKind, allowed: bool) -> None:
+    """A check may have the name that an index of another table has."""
+    named = Constraint(kind, frozenset({"id"}), name="by_id")
+    plain, people = replace(table("public", "plain", "id"), constraints=(named,)), table("public", "people", "email")
+    catalog = Catalog(relations={one.key: one for one in (plain, people)}, search_path=("public",))
+    governor = Governor(EffectivePolicy("shop", replace(MASKING, allow=VERBS), None), catalog, KEY)
+    decision = governor.decide("ALTER INDEX by_id RENAME TO plain_by_id", ("public",))
+    assert (decision.text == "ALTER INDEX public.by_id RENAME TO plain_by_id") is allowed
+    assert (decision.action is Action.DENY) is not allowed
 
 
 @pytest.mark.parametrize("name", OWN)
