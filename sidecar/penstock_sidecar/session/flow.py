@@ -77,6 +77,8 @@ class Flow(Progress):
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._policy_changed = False
+        # Something ran of which nobody knows what it made: it may have changed the search_path, too.
+        self._ran_unread = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -117,6 +119,7 @@ class Flow(Progress):
     def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
         """Record a statement's intent."""
         self._numbers += 1
+        self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
             recorded = self.sql_prepared.recorded(decision, self)
             self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
@@ -258,6 +261,11 @@ class Flow(Progress):
     def unknown_is_stale(self) -> bool:
         """Whether what nobody knows the text of may be from before a change that matters."""
         return self._policy_changed or (self.rules.masked and self.epoch > 0)
+
+    @property
+    def unknown_statement_is_stale(self) -> bool:
+        """The same of a prepared statement: code that the gate has read opens cursors, and prepares nothing."""
+        return self.unknown_is_stale and (self._policy_changed or self._ran_unread)
 
     # Changes of the catalog.
 

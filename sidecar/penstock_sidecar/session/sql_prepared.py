@@ -35,6 +35,9 @@ class Deciding(Protocol):
     @property
     def unknown_is_stale(self) -> bool: ...
 
+    @property
+    def unknown_statement_is_stale(self) -> bool: ...
+
 
 @dataclass(slots=True)
 class _Made:
@@ -110,9 +113,13 @@ class SqlPrepared:
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
-        return not all(
-            not session.unknown_is_stale if made is None else all(one.holds(session) for one in made)
-            for made in self._run(decision, session)
+        unknown = (session.unknown_statement_is_stale, session.unknown_is_stale)
+        return any(
+            stale if made is None else not all(one.holds(session) for one in made)
+            for stale, found in zip(
+                unknown, (self._executed(decision, session), self._fetched(decision, session)), strict=True
+            )
+            for made in found
         )
 
     def runs_changing(self, decision: Decision, session: Deciding) -> bool:
@@ -148,16 +155,20 @@ class SqlPrepared:
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
-        declared = {name for name, _ in decision.declares}
-        found = [
+        return self._executed(decision, session) + self._fetched(decision, session)
+
+    def _executed(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        return [
             _found(name, self._statements, session.statements, session)
             for name in decision.executes
             if name not in decision.prepares
         ]
-        found += [
+
+    def _fetched(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        declared = {name for name, _ in decision.declares}
+        return [
             _found(name, self._cursors, session.portals, session) for name in decision.fetches if name not in declared
         ]
-        return found
 
 
 def _note(texts: list[_Made], made: _Made) -> None:

@@ -115,6 +115,9 @@ TALKS: dict[str, tuple[bytes, ...]] = {
     "several statements in a Query, one fails": (query("SELECT 1; SELECT 1/0; SELECT 2"), query("SELECT 3")),
     "an implicit transaction": (query("INSERT INTO plain_log (line) VALUES ('a'); SELECT 1/0"), query("SELECT count(*) FROM plain_log")),
     "BEGIN in a Query of several": (query("BEGIN; SELECT 1"), query("SELECT count(*) FROM plain"), query("ROLLBACK; SELECT 2")),
+    "an unknown name behind a temporary table": (
+        query("CREATE TEMP TABLE q (id int)"), query("EXECUTE missing"), query("PREPARE missing AS SELECT 3"), query("EXECUTE missing"),
+    ),
     "a long name": (
         parse(LONG, MAIL) + SYNC, query(f'EXECUTE "{LONG}"'), query(f'EXECUTE "{LONG}x"'), bind("", LONG + "y") + E + SYNC,
         parse(LONG + "z", "SELECT 1") + SYNC, query(f'DEALLOCATE "{LONG}"'), bind("", LONG) + E + SYNC, query(f'EXECUTE "{LONG}"'),
