@@ -19,6 +19,7 @@ from penstock_core.policy.effective import (
     MaskRule,
     OnFailure,
     PolicySet,
+    RowFilter,
     RowOrder,
     Rule,
     SqlTextMode,
@@ -27,7 +28,7 @@ from penstock_core.resources.access_policy import DatabaseAccessPolicy, Identity
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
-from penstock_core.resources.vocabulary import column_parts, milliseconds
+from penstock_core.resources.vocabulary import column_parts, milliseconds, table_parts
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
 _ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
@@ -107,6 +108,7 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
             for policy in policies
             if (rows := policy.spec.guardrails.max_rows_returned) is not None
         ),
+        row_filters=tuple(_row_filters(policies)),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
@@ -135,6 +137,13 @@ def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[Ma
                     ignores_write_back=spec.write_back == "ignore",
                 ),
             )
+
+
+def _row_filters(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[RowFilter]:
+    """All of them: a row must keep to each."""
+    for policy in sorted(policies, key=lambda one: one.name):
+        for place, one in enumerate(policy.spec.row_filters or ()):
+            yield RowFilter(table_parts(one.table), one.where, Rule(policy.name, f"rowFilters[{place}]"))
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

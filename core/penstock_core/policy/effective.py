@@ -82,6 +82,16 @@ class MaskRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowFilter:
+    """The rows of one table that are there at all: those for which a condition in SQL is true."""
+
+    # Schema and name, as the catalog spells them.
+    table: tuple[str, str]
+    where: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """A number that may not be exceeded, and the rule that says so."""
 
@@ -114,6 +124,8 @@ class PolicySet:
     statement_timeout: Limit | None = None
     # How many rows one statement may return.
     max_rows_returned: Limit | None = None
+    # What a table's rows must keep to, all of them.
+    row_filters: tuple[RowFilter, ...] = ()
     # Whether the order of rows is completed where masked values could show in it.
     row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"

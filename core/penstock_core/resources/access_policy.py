@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+from pydantic import Field, field_validator, model_validator
 
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
@@ -76,7 +78,22 @@ class RowFilter(Model):
     table: TableName
     """The table: schema.table."""
     where: SqlCondition
-    """A condition in SQL over the table's columns."""
+    """A condition in SQL over the table's columns: region = 'eu' AND state <> 'void'. It compares columns with values
+    that are written out, or with each other (=, <, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT; lower, upper, length,
+    left, right, coalesce; ->, ->>, @> and ? of jsonb), and so can't fail for any row."""
+
+    @field_validator("where")
+    @classmethod
+    def _a_condition(cls, where: str) -> str:
+        try:
+            (statement,) = parse_sql(f"SELECT NULL WHERE ({where}\n)")
+        except (ParseError, ValueError) as error:
+            raise ValueError(f"must be a condition in SQL: {' '.join(str(error.args[0]).split())}") from None
+        query = statement.stmt
+        parts = {name for name in query if getattr(query, name)} if isinstance(query, ast.SelectStmt) else set()
+        if parts != {"targetList", "whereClause"}:
+            raise ValueError("must be one condition in SQL")
+        return where
 
 
 class Guardrails(Model):
@@ -174,7 +191,8 @@ class DatabaseAccessPolicySpec(Model):
     order of every relation with masked columns: also of those that were written in the order of masked values, which no
     catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
-    """Which rows there are at all."""
+    """Which rows of a table, its partitions and what inherits from it there are at all; a row must keep to each filter
+    of the table. Tables that are filtered can be read, and not written to; views of them can't be read."""
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None

@@ -36,7 +36,6 @@ class Unsupported:
 _POLICY = "DatabaseAccessPolicy"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
     Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
     Unsupported(_POLICY, "spec.guardrails.maxRowsChanged", "leave it out, and use requireWhere"),
     Unsupported(_POLICY, "spec.guardrails.maxPlanCost", "leave it out, and use statementTimeout"),

@@ -89,6 +89,8 @@ class Governor:
                 return False
             about = about.union(*(one.columns for one in known))
         judges = (self._enforced, self._observed)
+        if any(one is not None and relation.key in one.governed.filters.relations for one in judges):
+            return False
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 

@@ -35,7 +35,6 @@ DATABASE: dict[str, Any] = {
 }
 # A valid value for each field of the table.
 VALUES: dict[str, Any] = {
-    "rowFilters": [{"table": "public.orders", "where": "region = 'eu'"}],
     "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
     "maxRowsChanged": 100,
     "maxPlanCost": 1e7,

@@ -211,3 +211,17 @@ CREATE VIEW v_function AS SELECT id, public.peek(id) AS seen FROM plain;
 CREATE VIEW v_system AS SELECT relname, reltuples FROM pg_class WHERE relname = 'users';
 CREATE VIEW v_stats AS SELECT attname, most_common_vals::text AS mcv, histogram_bounds::text AS h FROM pg_stats
     WHERE tablename = 'users';
+
+-- Some of whose rows a policy filters out; the twins differ in these.
+CREATE TABLE sales (
+    id int PRIMARY KEY, region text NOT NULL, state text, amount int, factor float8, line text, doc jsonb, made date
+);
+CREATE INDEX sales_amount ON sales (amount);
+CREATE INDEX sales_made ON sales (region, made);
+CREATE TABLE sale_items (id int PRIMARY KEY, sale int REFERENCES sales, n int);
+CREATE TABLE sale_parts (id int, region text, n int) PARTITION BY RANGE (n);
+CREATE TABLE sale_parts_low PARTITION OF sale_parts FOR VALUES FROM (MINVALUE) TO (50);
+CREATE TABLE sale_parts_high PARTITION OF sale_parts FOR VALUES FROM (50) TO (MAXVALUE);
+CREATE VIEW sale_sums AS SELECT region, sum(amount) AS total FROM sales GROUP BY region;
+CREATE MATERIALIZED VIEW sale_store AS SELECT id, region, amount FROM sales;
+CREATE FUNCTION sale_total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM sales';

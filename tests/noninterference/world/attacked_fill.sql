@@ -68,3 +68,12 @@ DO $$ BEGIN
 END $$;
 INSERT INTO kept (id, email) SELECT i, substr(md5('{seed}k' || i), 1, {length}) FROM generate_series(1, 5) i;
 INSERT INTO updated SELECT i, 'n', substr(md5('{seed}u' || i), 1, {length}), '2030-01-01' FROM generate_series(1, 3) i;
+
+INSERT INTO sales SELECT 1000 + i, 'us', 'open', ('x' || substr(md5('{seed}s' || i), 1, 2))::bit(8)::int, 0, '(' || substr(md5('{seed}' || i), 1, {length}), '[]', '2029-01-01'
+    FROM generate_series(1, 10 + ascii('{seed}')) i;
+INSERT INTO sales SELECT i, 'eu', 'open', i * 10, i / 2.0, i::text, '{"a": 1}', '2030-01-01'::date + i FROM generate_series(1, 40) i;
+INSERT INTO sales SELECT 2000 + i, 'eu', 'void', 0, -1, 'x', '1', NULL FROM generate_series(1, {length}) i;
+INSERT INTO sale_items SELECT i, 1 + i % 40, i FROM generate_series(1, 60) i;
+INSERT INTO sale_parts SELECT i, 'eu', i FROM generate_series(1, 99) i;
+INSERT INTO sale_parts SELECT 1000 + i, 'us', 0 FROM generate_series(1, ascii('{seed}') - {length}) i;
+REFRESH MATERIALIZED VIEW sale_store;

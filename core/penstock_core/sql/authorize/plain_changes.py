@@ -14,6 +14,7 @@ from pglast import ast, enums
 from penstock_core.sql.allowlists.statement_kinds import VERB_OF
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.filtered_targets import refuse_validation
 from penstock_core.sql.authorize.likely_names import likely
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
@@ -89,7 +90,15 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
             "it has masked columns, or runs code of the database's own",
             "let an identity without masks make the change",
         )
+    if isinstance(changed.node, ast.AlterTableStmt) and any(map(_validates, changed.node.cmds or ())):
+        refuse_validation(authorizer.governed, relation, named)
+        # Which of several rows an error names could depend on what a foreign key leads to.
+        authorizer.found.touched = True
     qualify(authorizer, changed.item, resolved)
+
+
+def _validates(command: ast.AlterTableCmd) -> bool:
+    return command.subtype == _AT.AT_ValidateConstraint
 
 
 def _masked_index_renamed(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation | None) -> None:
@@ -171,6 +180,11 @@ def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
         raise _refused(f"a foreign key to {named}", "it is the system's own", "refer to a table of your own")
     if relation.key in governed.unreadable:
         raise _refused(f"a foreign key to {named}", "it cannot be read", "leave the foreign key out")
+    if relation.key in governed.filters.relations:
+        raise _refused(
+            f"a foreign key to {named}", "a policy filters its rows, and all of them would be looked at",
+            "leave the foreign key out",
+        )  # fmt: skip
     columns = tuple(idents(key.constraint.pk_attrs)) or relation.primary_key
     if not columns:
         raise _refused(f"a foreign key to {named}", "its primary key is not known", "name the columns it refers to")
@@ -289,8 +303,6 @@ def masked_alter(authorizer: Authorizer, node: ast.AlterTableStmt) -> None:
             raise _refused("ALTER TABLE … CASCADE", "it changes what is not named", "name it all")
         if command.subtype not in _COMMANDS:
             raise _refused("that form of ALTER TABLE", "it could take masks off", "ask the database's owner")
-        # Which of several rows an error names could depend on what a foreign key leads to.
-        authorizer.found.touched |= command.subtype == _AT.AT_ValidateConstraint
 
 
 def masked_analyze(authorizer: Authorizer, node: ast.VacuumStmt) -> None:

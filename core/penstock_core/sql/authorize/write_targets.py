@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
+from penstock_core.sql.authorize.filtered_targets import refuse_filtered, refuse_referring
 from penstock_core.sql.authorize.function_calls import row_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
@@ -121,6 +122,7 @@ class _Target:
             # Besides what the statement does itself, to rows of the relation and of its children.
             others = effects - {effect} if key in family else effects
             named = _place(reached, relation)
+            refuse_filtered(self.governed, reached, named)
             if self.governed.governs(reached):
                 self.touched = True
                 self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
@@ -241,6 +243,9 @@ class _Target:
 
         `written` is what the statement names: the target itself, or what leads there.
         """
+        for relation in self._family(target).values():
+            refuse_filtered(self.governed, relation, _place(relation, written))
+            refuse_referring(self.governed, relation, _place(relation, written), effect)
         if "insert" in effect.actions:
             self.inserted(target, written, effect)
         if "update" in effect.actions:

@@ -1,4 +1,6 @@
-"""What a policy makes of a database: which columns are masked and how, and which relations can't be read at all."""
+"""What a policy makes of a database: which columns are masked and how, which rows are there, and which relations can't
+be read at all.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
+from penstock_core.sql.masking.row_filters import RowFilters, row_filters
 from penstock_core.sql.syntax.type_names import name_parts
 
 
@@ -29,13 +32,15 @@ class Governed:
     unreadable: dict[RelationName, str]
     # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
     disarmed: frozenset[RelationName] = frozenset()
+    # Of some relations, which of their rows are there.
+    filters: RowFilters = field(default_factory=RowFilters)
     # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
     hazards: OrderHazards = field(default_factory=OrderHazards)
 
     @property
     def masked(self) -> bool:
-        """Whether anything in the database is masked for the identity: then what is unknown is refused."""
-        return bool(self.columns)
+        """Whether anything in the database is masked for the identity, or left out: then what is unknown is refused."""
+        return bool(self.columns or self.filters.relations)
 
     @property
     def free(self) -> bool:
@@ -87,12 +92,13 @@ class Governed:
 
     @cached_property
     def _relations(self) -> frozenset[RelationName]:
-        return frozenset((schema, name) for schema, name, _ in self.columns)
+        return self.filters.relations.union((schema, name) for schema, name, _ in self.columns)
 
     @cached_property
     def sequences(self) -> frozenset[RelationName]:
         """The sequences that number masked columns."""
-        return frozenset(key for key in self._relations if self.catalog.relations[key].kind == "S")
+        named = ((schema, name) for schema, name, _ in self.columns)
+        return frozenset(key for key in named if self.catalog.relations[key].kind == "S")
 
     @cached_property
     def named(self) -> dict[str, tuple[Relation, ...]]:
@@ -139,7 +145,7 @@ class Governed:
         )
 
     def governs(self, relation: Relation) -> bool:
-        """Whether any column of that relation is masked."""
+        """Whether any column of that relation is masked, or any row left out."""
         return relation.key in self._relations
 
     @cached_property
@@ -197,9 +203,10 @@ class Governed:
 def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     """Which columns the policies mask in that database, closed over what derives from them."""
     columns = close(_named(policies, catalog), catalog)
-    if not columns:
+    filters = row_filters(policies.row_filters, catalog, columns)
+    if not columns and not filters.relations:
         return Governed(policies, catalog, columns, {})
-    hazards = OrderHazards() if policies.row_order == "unspecified" else _hazards(policies, columns, catalog)
+    hazards = _hazards(policies, {} if policies.row_order == "unspecified" else columns, filters, catalog)
     disarmed = frozenset(
         relation.key
         for relation in catalog.relations.values()
@@ -207,12 +214,15 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     )
     functions = Functions(catalog, attested(policies))
     hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
-    unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
-    return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
+    undecided = {**undecided, **filters.unreadable}
+    unreadable = _unreadable(columns, catalog, functions, disarmed, filters.relations, undecided)
+    return Governed(policies, catalog, columns, unreadable, disarmed, filters, hazards)
 
 
-def _hazards(policies: PolicySet, columns: Mapping[ColumnName, Mask], catalog: Catalog) -> OrderHazards:
-    return order_hazards(columns, catalog, always=policies.row_order == "always")
+def _hazards(
+    policies: PolicySet, columns: Mapping[ColumnName, Mask], filters: RowFilters, catalog: Catalog
+) -> OrderHazards:
+    return order_hazards(columns, catalog, always=policies.row_order == "always", filtered=filters.conditions)
 
 
 def attested(policies: PolicySet) -> frozenset[RelationName]:
@@ -240,6 +250,7 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
             if (schema, name) not in catalog.routines:
                 found.add(f"policy {rule.policy} allows the function {function} ({rule.path}), which does not exist")
         governed = govern(policies, catalog)
+        found.update(governed.filters.findings)
         for (schema, table, name), mask in governed.columns.items():
             relation = catalog.relations[schema, table]
             column = relation.column(name)
@@ -284,7 +295,7 @@ def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, 
             if open_order
             else "statements that read it are sorted further"
         )
-        hazards = _hazards(policies, close(_named(policies, catalog), catalog), catalog)
+        hazards = _hazards(policies, close(_named(policies, catalog), catalog), RowFilters(), catalog)
         found.update(f"{why}; {what}" for why in hazards.own)
     return tuple(sorted(found))
 
@@ -311,6 +322,7 @@ def _unreadable(
     catalog: Catalog,
     functions: Functions,
     disarmed: frozenset[RelationName],
+    filtered: frozenset[RelationName],
     undecided: Mapping[RelationName, str],
 ) -> dict[RelationName, str]:
     """Relations whose rows are chosen by masked values, or that run code of the user's which is not harmless, and views
@@ -321,7 +333,7 @@ def _unreadable(
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
-    masked = disarmed | {(schema, name) for schema, name, _ in columns}
+    masked = disarmed | filtered | {(schema, name) for schema, name, _ in columns}
     grown = True
     while grown:
         # Whether a function is harmless depends on what it reads.

@@ -33,13 +33,16 @@ class OrderHazards:
     parents: frozenset[RelationName] = frozenset()
     # Views that rows which they read may make fail.
     failing: frozenset[RelationName] = frozenset()
+    # Relations some of whose rows are not there.
+    filtered: frozenset[RelationName] = frozenset()
 
     def leaf(self, relation: Relation, *, only: bool = False) -> Leaf:
         """The relation as a statement reads it; `only`: without the rows of those that inherit from it."""
         computed = frozenset(column.name for column in relation.columns if column.fallible)
         fails = relation.key in self.failing or bool(relation.evaluated)
         masked = frozenset(one.name for one in relation.columns if (*relation.key, one.name) in self.masked)
-        return Leaf(relation, relation.key in self.reasons, self._key(relation, only), computed, fails, masked)
+        hazard, filtered = relation.key in self.reasons, relation.key in self.filtered
+        return Leaf(relation, hazard, self._key(relation, only), computed, fails, masked, filtered)
 
     def _key(self, relation: Relation, only: bool) -> tuple[str, ...]:
         """Its primary key, or else unique columns that are never null, none of them masked."""
@@ -55,9 +58,12 @@ class OrderHazards:
         return ()
 
 
-def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always: bool = False) -> OrderHazards:
-    """The relations whose rows may come in an order that masked columns decide; `always`: whichever has such columns,
-    since its rows may have been written in their order.
+def order_hazards(
+    masked: Mapping[ColumnName, Any], catalog: Catalog, *, always: bool = False,
+    filtered: Collection[RelationName] = (),
+) -> OrderHazards:  # fmt: skip
+    """The relations whose rows may come in an order that masked columns decide, or rows that are not there; `always`:
+    whichever has such columns, since its rows may have been written in their order.
     """
     here: dict[RelationName, set[str]] = defaultdict(set)
     for schema, table, name in masked:
@@ -67,6 +73,8 @@ def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always:
         read = relation.reads & masked.keys() if relation.definition else frozenset()
         columns = here.get(relation.key, set())
         own = _own_reasons(relation, columns, read)
+        if not own and relation.key in filtered:
+            own = (f"where rows of {_dotted(relation.key)} lie depends on those that a policy filters out",)
         if not own and always and columns:
             own = (f"{_dotted(relation.key)} has the masked column {min(columns)}, and rowOrder is always",)
         if own:
@@ -85,7 +93,7 @@ def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always:
         reasons.update(fresh)
         grown = bool(fresh)
     parents = frozenset(name for relation in catalog.relations.values() for name in relation.parents)
-    return OrderHazards(frozenset(masked), reasons, told, parents)
+    return OrderHazards(frozenset(masked), reasons, told, parents, filtered=frozenset(filtered))
 
 
 def _own_reasons(relation: Relation, here: Collection[str], read: Collection[ColumnName]) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""What stands in place of governed data: for a relation the query of its columns, the masked ones as their masks; for a
-column of a statement's target, which nothing can stand in for as a whole, its mask.
+"""What stands in place of governed data: for a relation the query of its columns, the masked ones as their masks, with
+the rows that are there; for a column of a statement's target, which nothing can stand in for as a whole, its mask.
 """
 
 from __future__ import annotations
@@ -69,13 +69,21 @@ class Substitutions:
             targets.sort(key=lambda target: columns.index(target.name or ""))
         targets += [ast.ResTarget(name=one, val=ast.ColumnRef(fields=(ast.String(sval=one),))) for one in system]
         source = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=not only, relpersistence="p")
-        made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,))
+        made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,), whereClause=self._where(relation))
         # Through text and back, so that every field is as the parser sets it.
         text = deparse((made,))
         (statement,) = parse(text)
         if not isinstance(statement, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
             raise TypeError(type(statement).__name__)
         return statement, text
+
+    def _where(self, relation: Relation) -> ast.Node | None:
+        """Which of its rows are there."""
+        condition = self.governed.filters.conditions.get(relation.key)
+        if condition is None:
+            return None
+        (statement,) = parse(f"SELECT NULL WHERE {condition}")
+        return statement.whereClause if isinstance(statement, ast.SelectStmt) else None
 
     def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
         """The mask of that column of the source that is so named; None if it has none."""
