@@ -111,13 +111,19 @@ class Guardrails(Model):
     """Verbs that need a WHERE; one that is always true does not count."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
-    max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    """How many rows one statement may return; at one more it fails. COPY TO, and texts of several statements of which
-    one may return rows, are refused then. Where it is only observed, rows are not counted."""
+    max_rows_returned: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    """How many rows one statement may return, and one cursor or portal in all its portions; at one more it fails. COPY
+    TO, and texts of several statements of which one may return rows, are refused then. Where it is only observed, rows
+    are not counted."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    """How many rows one statement may change; it is rolled back above that."""
+    """How many rows one statement may change, with all that triggers, foreign keys and functions change by it; above
+    that it fails, and changes none. TRUNCATE, DO, foreign tables, texts of several statements of which one may change
+    rows, and functions that commit or truncate are refused then. Where it is only observed, rows are not counted."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
-    """What the planner may estimate that one statement costs."""
+    """What the planner may estimate that one statement costs, in its own units, with the parameters it runs with; above
+    that it is refused. CALL, COPY FROM, FETCH, changes of the schema, and what functions and triggers run are not
+    estimated. Settings that costs are computed by may not be changed then. Where it is only observed, costs are not
+    asked for."""
     statement_timeout: Duration | None = None
     """How long one statement may run, by the server's statement_timeout; sessions may set that to less, never to more.
     A policy that shortens it ends the sessions that were opened with more: once idle, at the latest after that time."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.plan_costs import cost_limit, priced
+from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
@@ -20,6 +22,7 @@ from penstock_core.sql.bind.references import Bound, ParameterType
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
@@ -32,6 +35,8 @@ from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
+# Verbs of texts that run code which is not bound.
+_CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
@@ -151,6 +156,8 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         redact_errors=False,
         mixed_errors="",
         row_limit=None,
+        change_limit=None,
+        cost_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
@@ -173,6 +180,7 @@ class _Judge:
 
     governed: Governed
     substitutions: Substitutions
+    conditioned: tuple[ConditionedColumns, ...] = ()
     # Kept for what a refused text had been found to be.
     bound: Bound = field(default_factory=Bound)
 
@@ -181,7 +189,7 @@ class _Judge:
         if policies is None:
             return None
         governed = govern(policies, catalog)
-        return cls(governed, Substitutions(governed, writer))
+        return cls(governed, Substitutions(governed, writer), conditioned_columns(governed))
 
     def decide(self, question: Question) -> Decision:
         self.bound = Bound()
@@ -228,6 +236,11 @@ class _Judge:
         source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        writes = bound.writes or found.writes
+        changes = change_limit(
+            governed.policies.max_rows_changed, statements, bound, found.written, governed.functions, writes=writes
+        )
+        cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
@@ -239,7 +252,10 @@ class _Judge:
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
-        return self._decision(source, text, found, limit, when_parsed)
+        decision = self._decision(source, text, found, (limit, changes), when_parsed)
+        if cost is None:
+            return decision
+        return replace(decision, cost_limit=cost, priced=priced(statements[0], found.substituted))
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
@@ -255,7 +271,9 @@ class _Judge:
         writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
-    def _decision(self, source: str, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+    def _decision(
+        self, source: str, text: str, found: Findings, limits: tuple[Limit | None, Limit | None], when_parsed: bool
+    ) -> Decision:
         bound = self.bound
         return Decision(
             Action.REWRITE if found.rewrites else Action.ALLOW,
@@ -263,6 +281,8 @@ class _Judge:
             verbs=tuple(bound.verbs),
             relations=_dotted(bound.relations),
             masked=_dotted(found.masked),
+            conditions=tuple(one for each in self.conditioned if (one := each.applied(bound.relations)) is not None),
+            loosens=found.loosens or (not self.governed.masked and _runs_unseen(bound, found)),
             writes=bound.writes or found.writes,
             runs_code_when_parsed=when_parsed,
             changes_catalog=found.changes_catalog,
@@ -283,7 +303,8 @@ class _Judge:
             drops_tables=frozenset(bound.drops_tables),
             makes=frozenset(found.makes),
             unmakes=found.unmakes,
-            row_limit=limit,
+            row_limit=limits[0],
+            change_limit=limits[1],
         )
 
     def _refuse(self, denial: Denial) -> Decision:
@@ -291,6 +312,11 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
+
+
+def _runs_unseen(bound: Bound, found: Findings) -> bool:
+    """Whether code runs that may change settings for the session."""
+    return found.calls_own_code or not _CODE.isdisjoint(bound.verbs)
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

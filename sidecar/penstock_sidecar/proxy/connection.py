@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from penstock_core.conditions import Truth
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
+from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
-from penstock_sidecar.session.commands import Command
+from penstock_sidecar.session.commands import Command, SessionRules
 from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
@@ -26,12 +28,8 @@ from penstock_sidecar.wire.messages import ErrorFields
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
 
-# Bytes that wait for a slow reader before the other side's reading stops.
-_HIGH_WATER = 256 * 1024
 # How long a client may take to open a session and prove itself.
 OPENING_SECONDS = 30.0
-# How long what was written before closing may take to go out.
-_CLOSING_SECONDS = 5.0
 # How long a session may go on with what is in flight after its token expired.
 EXPIRY_GRACE_SECONDS = 30.0
 
@@ -56,7 +54,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, gateway: Gateway, transport: asyncio.Transport) -> None:
         self._gateway = gateway
         self._transport = transport
-        self._server: _ServerEnd | None = None
+        self._server: ServerEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._client_paused = False
@@ -68,10 +66,13 @@ class Connection(asyncio.Protocol):
         self.server_full = False
         # The session at the server, for cancelling.
         self.upstream: Upstream | None = None
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.set_write_buffer_limits(high=HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
+        self.client_address = _address(peer)
+        # What conditions that depend on the time came to when the rules of now were made.
+        self._truths: tuple[Truth, ...] = ()
         self.info = gateway.register(self, address)
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
@@ -132,7 +133,19 @@ class Connection(asyncio.Protocol):
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(self._gateway.rules_provider.rules_now(self.session.identity)))
+            self.perform(self.session.rules_replaced(self._rules_now()))
+
+    def time_passed(self, truths: tuple[Truth, ...]) -> None:
+        """Conditions come to this now."""
+        if truths != self._truths and self.session.takes_rules:
+            self.rules_changed()
+
+    def _rules_now(self) -> SessionRules:
+        """Raises UpstreamError."""
+        provider, identity = self._gateway.rules_provider, self.session.identity
+        # Before the rules are made: what comes to something else in between is noticed a second later.
+        self._truths = provider.conditions.truths(identity, self.client_address)
+        return provider.rules_now(identity, self.client_address)
 
     def doubt_ended(self, *, fresh: bool) -> None:
         """The catalog was read after a change, or could not be."""
@@ -232,7 +245,7 @@ class Connection(asyncio.Protocol):
             self._server.close()
         if not self._transport.is_closing():
             self._transport.close()
-            self._later(_CLOSING_SECONDS, self._transport.abort)
+            self._later(CLOSING_SECONDS, self._transport.abort)
 
     def _throttle(self) -> None:
         """Read from a side only while what it sends can go somewhere."""
@@ -284,7 +297,7 @@ class Connection(asyncio.Protocol):
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
         try:
-            rules = await gateway.rules_provider.rules(self.session.identity)
+            rules = await gateway.rules_provider.rules(self.session.identity, self.client_address)
             longest = rules.statement_timeout
             limited = opening.permitted(parameters, rules.decider) or opening.limited(
                 parameters, longest, gateway.rules_provider.default_timeout
@@ -299,13 +312,13 @@ class Connection(asyncio.Protocol):
             return
         # Rules may have been replaced while the login went on; even the server may.
         try:
-            rules = gateway.rules_provider.rules_now(self.session.identity)
+            rules = self._rules_now()
         except UpstreamError as error:
             connected.transport.abort()
             self.perform(self.session.connect_failed(error.fields))
             return
         self.upstream = connected
-        self._server = _ServerEnd(self, connected.transport)
+        self._server = ServerEnd(self, connected.transport)
         gateway.rules_provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
@@ -356,53 +369,7 @@ class Connection(asyncio.Protocol):
         self.perform(self.session.catalog_read())
 
 
-class _ServerEnd(asyncio.Protocol):
-    """The server's side of a connection."""
-
-    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
-        self._connection = connection
-        self._transport = transport
-        self._paused = True
-        self._begun = False
-        self.write = transport.write
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
-        transport.set_protocol(self)
-
-    def begin(self) -> None:
-        """Read from now on."""
-        self._begun = True
-        self._connection.perform(())
-
-    @property
-    def reads(self) -> bool:
-        return not self._paused
-
-    def throttle(self, pause: bool) -> None:
-        if pause != self._paused and self._begun and not self._transport.is_closing():
-            self._paused = pause
-            if pause:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-
-    def data_received(self, data: bytes) -> None:
-        self._connection.server_bytes(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connection.server_lost()
-
-    def pause_writing(self) -> None:
-        self._connection.server_writes(True)
-
-    def resume_writing(self) -> None:
-        self._connection.server_writes(False)
-
-    def close(self) -> None:
-        """After what was written, which must not take long: the server may not read any more."""
-        if not self._transport.is_closing():
-            self._transport.close()
-            asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._transport.abort)
-
-    def abort(self) -> None:
-        """At once: an open transaction is rolled back."""
-        self._transport.abort()
+def _address(peer: object) -> str:
+    """The client's address without its port; empty where it is not known."""
+    address = str(peer[0]) if isinstance(peer, tuple) and len(peer) >= 2 else ""
+    return address.removeprefix("::ffff:") if "." in address else address

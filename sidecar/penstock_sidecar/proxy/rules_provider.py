@@ -21,6 +21,7 @@ from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.masking.masked_columns import misfits, row_order_findings
 from penstock_sidecar.proxy.catalog import CatalogReader
+from penstock_sidecar.proxy.condition_watch import ConditionWatch
 from penstock_sidecar.proxy.unused_masks import unused_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import Decider, SessionRules
@@ -77,7 +78,9 @@ class RulesProvider:
         # Asked for while a reading was under way, which may have come too early.
         self._again = False
         self._checking: asyncio.Task[None] | None = None
+        self._timing: asyncio.Task[None] | None = None
         self.bundle: Bundle | None = None
+        self.conditions = ConditionWatch(lambda: self.bundle)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = ""
@@ -107,11 +110,12 @@ class RulesProvider:
 
     def start(self) -> None:
         self._checking = asyncio.create_task(self._keep_fresh(), name="catalog")
+        self._timing = asyncio.create_task(self.conditions.run(), name="conditions")
 
     async def stop(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
-        tasks = [task for task in (self._checking, self._reading, self._burying) if task is not None]
+        tasks = [task for task in (self._checking, self._timing, self._reading, self._burying) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -131,7 +135,7 @@ class RulesProvider:
             self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
 
-    async def rules(self, identity: Identity) -> SessionRules:
+    async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         if self.bundle is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
@@ -142,14 +146,16 @@ class RulesProvider:
             await self.refresh_catalog()
         if self.catalog is None or self.bundle is None:
             raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
-        return self.rules_now(identity)
+        return self.rules_now(identity, client_address)
 
-    def rules_now(self, identity: Identity) -> SessionRules:
+    def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
         """The same, where bundle and catalog are known to be there."""
         catalog = self.catalog or self._former
         if self.bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        policy = effective(self.bundle, identity)
+        circumstances = self.conditions.now(client_address)
+        policy = effective(self.bundle, identity, circumstances)
+        self.conditions.tell_troubles(self.bundle, identity, circumstances)
         rules = self._rules.get(policy)
         if rules is None:
             self._tell_misfits(policy, catalog)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.wire.framing import Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -37,6 +37,8 @@ class StatementRun:
     # By the session's clock, in microseconds.
     started: int
     denied: bool = False
+    # By which rule, where that turned out while it ran.
+    refused: Denial | None = None
     rows: int = 0
     sqlstate: str = ""
     # Its intent was waited for, or its results are held until it is durable.
@@ -47,6 +49,16 @@ class StatementRun:
     prepares: list[str] = field(default_factory=list)
     deallocates: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
+    # Cursors that it has yet to make.
+    declares: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one statement came to so far, in however many portions it is run, where that is counted."""
+
+    returned: int = 0
+    changed: int = 0
 
 
 @dataclass(slots=True)
@@ -115,8 +127,12 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
-    # How many rows its Executes have returned, where they are counted.
-    returned: int = 0
+    # The formats and values of its parameters, where what it costs is asked; None where they are too long.
+    given: bytes | None = None
+    # What it costs was asked, and is within the limit.
+    priced: bool = False
+    # What its Executes came to.
+    tally: Tally = field(default_factory=Tally)
 
     def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""

@@ -87,6 +87,8 @@ def unrecorded(reason: str) -> ErrorFields:
 
 # For sessions that ran, while it was not enforced, what no policy lets through: nothing in them can be relied on.
 NOW_ENFORCED = fatal("57P01", "the policy is enforced now, for new sessions only", "connect again")
+# For sessions that may have changed, while nothing was masked for them, what could tell of masked values now.
+NOW_MASKED = fatal("57P01", "columns are masked now, and this session was set up without masks", "connect again")
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(

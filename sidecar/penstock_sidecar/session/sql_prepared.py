@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session.in_flight import Portal, PreparedStatement
+from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
 from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
 
@@ -75,6 +75,8 @@ class SqlPrepared:
         self._cursors: dict[str, list[_Made]] = {}
         # Cursors that outlive their transaction.
         self._holding: set[str] = set()
+        # What FETCHes of each cursor came to.
+        self._tallies: dict[str, Tally] = {}
         # What was put on record last: the decision about a text, those about what it ran, and what both came to.
         self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
@@ -85,6 +87,10 @@ class SqlPrepared:
     def declared(self, name: str) -> bool:
         """Whether there may be a cursor of that name, as a message has it."""
         return kept_name(name) in self._cursors
+
+    def tally(self, name: str) -> Tally:
+        """What the FETCHes of that cursor came to so far."""
+        return self._tallies.setdefault(name, Tally())
 
     def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
         """A text that makes some is being sent, under that search_path."""
@@ -110,6 +116,7 @@ class SqlPrepared:
         """Cursors are gone, but for those that are held."""
         if self._cursors:
             self._cursors = {name: made for name, made in self._cursors.items() if name in self._holding}
+        self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
@@ -127,6 +134,10 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def runs_writing(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that may do more than return rows, or that is not known."""
+        return any(made is None or any(one.decision.writes for one in made) for made in self._run(decision, session))
 
     def mixed(self, decision: Decision, session: Deciding) -> str:
         """The SQLSTATE of all errors of what the text runs, if they are told alike."""
@@ -148,6 +159,7 @@ class SqlPrepared:
                 verbs=(*decision.verbs, *verbs),
                 relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
                 masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+                conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
                 same_but_text=None,
             )
             last = self._recorded = decision, ran, told

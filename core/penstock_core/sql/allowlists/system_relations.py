@@ -55,7 +55,13 @@ CATALOGS: dict[str, frozenset[str]] = {
     "pg_sequences": words("last_value"),
 }
 
+# Of the hidden columns, those that have a value of their own for what is not known, as SQL; it shows in place of NULL,
+# which those who copy statistics do not expect.
+NOT_KNOWN: dict[tuple[str, str], str] = {("pg_class", "reltuples"): "'-1'::pg_catalog.float4"}
+
 _TABLE = words("relid schemaname relname")
+# Of the values in tables.
+_STATISTICS = words("pg_stats pg_stats_ext pg_stats_ext_exprs")
 _INDEX = words("relid indexrelid schemaname relname indexrelname")
 
 # Relations of pg_catalog → the only columns of theirs that masked identities do not see as NULL: tools ask them for
@@ -70,6 +76,8 @@ NAMES_ONLY: dict[str, frozenset[str]] = {
     **{f"pg_{family}_{whose}_indexes": _INDEX for family in ("stat", "statio") for whose in ("all", "sys", "user")},
     **{f"pg_statio_{whose}_sequences": _TABLE for whose in ("all", "sys", "user")},
     "pg_stat_database": words("datid datname"),
+    # And none of their rows (`VISIBLE_ROWS`).
+    **dict.fromkeys(_STATISTICS, words("schemaname tablename")),
     "pg_stat_activity": words("""
         application_name backend_start backend_type client_addr client_hostname client_port datid datname pid
         query_start state state_change usename usesysid xact_start
@@ -83,6 +91,8 @@ NAMES_ONLY: dict[str, frozenset[str]] = {
 # Of some of these, the rows that masked identities see: of others' locks, the advisory ones; of its own, none on rows,
 # pages, indexes or what is stored apart, which tell by which values a plan found its rows. Nor how many help with one.
 VISIBLE_ROWS: dict[str, str] = {
+    # Those of masked columns hold their values, and those of other columns are of rows that were chosen by chance.
+    **dict.fromkeys(_STATISTICS, "false"),
     "pg_stat_activity": "leader_pid IS NULL",
     "pg_locks": "(locktype = 'advisory' OR pid = pg_catalog.pg_backend_pid()) AND mode <> 'SIReadLock'"
     " AND locktype NOT IN ('page', 'tuple') AND (relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from penstock_core.policy.effective import PolicySet
 from penstock_core.sql.allowlists.functions import WRITING_FUNCTIONS
 from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.authorize.row_changes import check_function
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Relation
@@ -47,6 +48,7 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
             raise user_function(name, reason)
     elif unlimited:
         _unlimited(governed.policies, name, effects.unknown)
+    check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)
     _written(authorizer, name, effects.writes, writable)
     bound.relations |= effects.reads
@@ -80,6 +82,7 @@ def _written(authorizer: Authorizer, name: str, writes: Iterable[Write], writabl
         if relation is None:
             continue
         authorizer.bound.relations.add(relation.key)
+        authorizer.found.written.add(relation.key)
         _guarded(governed, name, write, relation)
         if not governed.masked:
             continue

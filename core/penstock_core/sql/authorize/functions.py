@@ -24,7 +24,7 @@ from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
 from penstock_core.sql.authorize.likely_names import likely_function, likely_type
 from penstock_core.sql.authorize.named_types import of_named_type
-from penstock_core.sql.authorize.sequences import unmasked_sequence
+from penstock_core.sql.authorize.sequences import is_sequence_state, unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
@@ -68,6 +68,8 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         return
     if use.form != "definition":
         _verb_of(authorizer, names)
+    if is_sequence_state(authorizer, use):
+        return
     if names[-1] in NUMBERING:
         unmasked_sequence(authorizer, use)
     pinned = _qualified(authorizer, names, use.node.location if use.node is not None else None)
@@ -211,7 +213,8 @@ def _refused_function(authorizer: Authorizer, name: str, place: int | None) -> R
     if name in LARGE_OBJECTS and authorizer.governed.masked:
         return refused(
             f"function {name} may not be called where columns are masked: no policy can say what large objects hold",
-            "keep such data in a column of type bytea, or let an identity without masks read it",
+            "keep such data in a column of type bytea, or let an identity without masks read it; for a dump without it:"
+            " pg_dump -B",
         )
     if name in authorizer.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
         return refused(

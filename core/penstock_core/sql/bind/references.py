@@ -13,7 +13,7 @@ from typing import Literal
 from pglast import ast
 
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
-from penstock_core.sql.bind.scopes import Scope, Source
+from penstock_core.sql.bind.scopes import Place, Scope, Source
 from penstock_core.sql.syntax.constants import constant
 
 
@@ -113,6 +113,14 @@ class Sample(Reference):
 
     node: ast.RangeTableSample
     source: Source
+
+
+@dataclass(slots=True, eq=False)
+class TableFunction(Reference):
+    """Functions in FROM, and where they stand; each is a `FunctionCall` besides."""
+
+    item: ast.RangeFunction
+    place: Place
 
 
 @dataclass(slots=True, eq=False)

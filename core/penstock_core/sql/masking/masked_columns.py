@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, Rule, stricter
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule, stricter
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
@@ -315,6 +315,12 @@ def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
             if masks:
                 named[relation.schema, relation.name, column.name] = reduce(stricter, masks)
     return named
+
+
+def columns_of(rule: MaskRule, catalog: Catalog) -> frozenset[ColumnName]:
+    """The columns that one mask is for, closed over what derives from them."""
+    alone = PolicySet((), frozenset(), masks=(rule,))
+    return frozenset(close(_named(alone, catalog), catalog))
 
 
 def _unreadable(

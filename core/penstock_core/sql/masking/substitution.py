@@ -11,6 +11,7 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.catalog.model import Column, Relation, RelationName
+from penstock_core.sql.masking import unused_sequences
 from penstock_core.sql.masking.masked_columns import Governed, is_coded
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.syntax.deparse import deparse
@@ -60,7 +61,12 @@ class Substitutions:
             mask = self.governed.mask(relation, column)
             name = ast.String(sval=column.name)
             value: ast.Node = ast.ColumnRef(fields=(name,))
-            if mask is not None:
+            unused = (
+                unused_sequences.column(relation, column.name) if mask is not None and relation.kind == "S" else None
+            )
+            if unused is not None:
+                value = unused
+            elif mask is not None:
                 value = self.writer.expression(mask, column)
             elif is_coded(column, self.governed.catalog):
                 value = self.writer.disarmed(column)

@@ -42,6 +42,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.WholeRow: (ALL, "SELECT row_to_json(o) FROM public.orders o"),
     kinds.Stars: (ALL, "SELECT * FROM public.orders"),
     kinds.Sample: (ALL, "SELECT id FROM people TABLESAMPLE system (1)"),
+    kinds.TableFunction: (ALL, "SELECT * FROM pg_get_sequence_data('s')"),
     kinds.Grouping: (ALL, "SELECT name FROM people GROUP BY id"),
     kinds.ColumnRead: (ALL, "DELETE FROM people WHERE email = 'x'"),
     kinds.SchemaQualifier: (ALL, "SELECT public.people.name FROM public.people"),

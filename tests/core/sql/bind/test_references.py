@@ -18,6 +18,7 @@ FOUND: dict[type[kinds.Reference], str] = {
     kinds.WholeRow: "SELECT people FROM people",
     kinds.Stars: "SELECT * FROM people",
     kinds.Sample: "SELECT id FROM people TABLESAMPLE system (1)",
+    kinds.TableFunction: "SELECT 1 FROM generate_series(1, 2)",
     kinds.Grouping: "SELECT id FROM people GROUP BY id",
     kinds.ColumnRead: "SELECT id FROM people",
     kinds.SchemaQualifier: "SELECT public.people.id FROM people",
