@@ -36,6 +36,8 @@ class Denial:
     # True if it is refused for naming a relation, function or type that the catalog does not hold: once the catalog
     # was read anew, the answer may be another.
     unknown_names: bool = False
+    # Which word of the text it is about, counted from 0 by the scanner: the same in all texts of one shape; None: none.
+    word: int | None = None
 
     @property
     def message(self) -> str:

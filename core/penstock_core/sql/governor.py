@@ -31,7 +31,7 @@ from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
-from penstock_core.sql.syntax.parse import parse
+from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
@@ -196,7 +196,7 @@ class _Judge:
         try:
             return self._analyse(*question)
         except Refused as refusal:
-            return self._refuse(refusal.denial)
+            return self._refuse(replace(refusal.denial, word=word_at(question[0], refusal.place)))
         except RecursionError:
             return self._refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
         except Exception as error:  # whatever the analysis does not foresee is refused, not let through

@@ -200,7 +200,7 @@ class ClientPipeline(ABC):
         denial = decision.denial
         if denial is None:
             raise MalformedError("a denial without a reason")
-        pending.denial = refusals.denied(denial)
+        pending.denial = refusals.denied(denial, text)
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = self._flow.begin(decision, text, protocol, None)
         pending.running.denied = True

@@ -6,7 +6,7 @@ The directions themselves are `client_side.py` and `server_side.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
@@ -16,6 +16,7 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
@@ -51,8 +52,8 @@ class Flow(Progress):
         self.path = SearchPath()
         self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
-        self.statements: dict[str, PreparedStatement] = {}
-        self.portals: dict[str, Portal] = {}
+        self.statements: MutableMapping[str, PreparedStatement] = ByKeptName()
+        self.portals: MutableMapping[str, Portal] = ByKeptName()
         self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
@@ -79,6 +80,8 @@ class Flow(Progress):
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._policy_changed = False
+        # Something ran of which nobody knows what it made: it may have changed the search_path, too.
+        self._ran_unread = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -119,6 +122,7 @@ class Flow(Progress):
     def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
         """Record a statement's intent."""
         self._numbers += 1
+        self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
             recorded = self.sql_prepared.recorded(decision, self)
             self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
@@ -261,6 +265,11 @@ class Flow(Progress):
     def unknown_is_stale(self) -> bool:
         """Whether what nobody knows the text of may be from before a change that matters."""
         return self._policy_changed or (self.rules.masked and self.epoch > 0)
+
+    @property
+    def unknown_statement_is_stale(self) -> bool:
+        """The same of a prepared statement: code that the gate has read opens cursors, and prepares nothing."""
+        return self.unknown_is_stale and (self._policy_changed or self._ran_unread)
 
     # Changes of the catalog.
 

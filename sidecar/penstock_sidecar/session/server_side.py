@@ -12,6 +12,7 @@ from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun, forget_what_copy_ignores
+from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
@@ -235,7 +236,8 @@ class ServerSide:
         flow.sql_prepared.deallocated(name)
         if name == "*":
             # But the unnamed one.
-            flow.statements = {"": unnamed} if (unnamed := flow.statements.get("")) is not None else {}
+            unnamed = flow.statements.pop("", None)
+            flow.statements = ByKeptName({} if unnamed is None else {"": unnamed})
         else:
             flow.statements.pop(name, None)
 

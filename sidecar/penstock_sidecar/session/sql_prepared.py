@@ -7,12 +7,13 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
+from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
 
 # Texts that were sent under one name, of which it is not known which the server took.
@@ -25,14 +26,17 @@ class Deciding(Protocol):
     """What is needed of the session: `flow.Flow`."""
 
     epoch: int
-    statements: dict[str, PreparedStatement]
-    portals: dict[str, Portal]
+    statements: MutableMapping[str, PreparedStatement]
+    portals: MutableMapping[str, Portal]
     path: SearchPath
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
 
     @property
     def unknown_is_stale(self) -> bool: ...
+
+    @property
+    def unknown_statement_is_stale(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -77,12 +81,12 @@ class SqlPrepared:
         self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
     def prepared(self, name: str) -> bool:
-        """Whether there may be a prepared statement of that name."""
-        return name in self._statements
+        """Whether there may be a prepared statement of that name, as a message has it."""
+        return kept_name(name) in self._statements
 
     def declared(self, name: str) -> bool:
-        """Whether there may be a cursor of that name."""
-        return name in self._cursors
+        """Whether there may be a cursor of that name, as a message has it."""
+        return kept_name(name) in self._cursors
 
     def tally(self, name: str) -> Tally:
         """What the FETCHes of that cursor came to so far."""
@@ -116,9 +120,13 @@ class SqlPrepared:
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
-        return not all(
-            not session.unknown_is_stale if made is None else all(one.holds(session) for one in made)
-            for made in self._run(decision, session)
+        unknown = (session.unknown_statement_is_stale, session.unknown_is_stale)
+        return any(
+            stale if made is None else not all(one.holds(session) for one in made)
+            for stale, found in zip(
+                unknown, (self._executed(decision, session), self._fetched(decision, session)), strict=True
+            )
+            for made in found
         )
 
     def runs_changing(self, decision: Decision, session: Deciding) -> bool:
@@ -159,16 +167,20 @@ class SqlPrepared:
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
-        declared = {name for name, _ in decision.declares}
-        found = [
+        return self._executed(decision, session) + self._fetched(decision, session)
+
+    def _executed(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        return [
             _found(name, self._statements, session.statements, session)
             for name in decision.executes
             if name not in decision.prepares
         ]
-        found += [
+
+    def _fetched(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        declared = {name for name, _ in decision.declares}
+        return [
             _found(name, self._cursors, session.portals, session) for name in decision.fetches if name not in declared
         ]
-        return found
 
 
 def _note(texts: list[_Made], made: _Made) -> None:

@@ -18,7 +18,7 @@ from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.masking.system_query import SystemQuery
-from penstock_core.sql.refusal import refused
+from penstock_core.sql.refusal import Refused, refused
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Findings:
     leaves: dict[int, tuple[ast.Node, Leaf]] = field(default_factory=dict)
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
-    unknown_column: str = ""
+    unknown_column: Refused | None = None
     # A setting is changed that identities with masks may not change.
     loosens: bool = False
     # A function that tells how often it was called, or for what last.

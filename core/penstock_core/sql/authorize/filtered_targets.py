@@ -48,6 +48,17 @@ def refuse_referring(governed: Governed, relation: Relation, named: str, effect:
             )
 
 
+def refuse_validation(governed: Governed, relation: Relation, named: str) -> None:
+    """Rows that are there are not looked for among those that are filtered out elsewhere."""
+    for key in _keys(relation):
+        for other in sorted(_referred(relation, key) & governed.filters.relations):
+            raise refused(
+                f"constraints of {named} cannot be validated: rows of it would be looked for in {'.'.join(other)}"
+                f" ({key.described}), of which a policy filters the rows",
+                _REMEDY,
+            )
+
+
 def _looked_for(relation: Relation, effect: Effect) -> Iterator[Constraint]:
     """The foreign keys whose values a statement may give."""
     for key in _keys(relation):

@@ -229,6 +229,9 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.CreateSchemaStmt: plain_changes.masked_schema,
     ast.CreateSeqStmt: plain_changes.masked_sequence,
     ast.RenameStmt: plain_changes.masked_rename,
+    ast.CreateStatsStmt: plain_changes.masked_statistics,
+    ast.CreateEnumStmt: plain_changes.masked_enum,
+    ast.AlterEnumStmt: plain_changes.masked_enum_value,
 }
 
 

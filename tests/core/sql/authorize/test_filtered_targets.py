@@ -87,3 +87,27 @@ def test_nothing_is_written_that_tells_of_a_filtered_row(text: str, words: str) 
 )  # fmt: skip
 def test_all_else_is(text: str) -> None:
     assert decide(text).action is not Action.DENY
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ALTER TABLE customers ADD FOREIGN KEY (name) REFERENCES orders (id)", "a foreign key to public.orders"),
+        ("CREATE TABLE fresh (of text REFERENCES orders (id))", "a foreign key to public.orders"),
+        (
+            "ALTER TABLE lines VALIDATE CONSTRAINT lines_of",
+            "rows of it would be looked for in public.orders (foreign key lines_of)",
+        ),
+        ("ALTER TABLE orders VALIDATE CONSTRAINT positive", "a change of public.orders"),
+        ("CREATE TABLE fresh (LIKE orders INCLUDING ALL)", "a table LIKE public.orders"),
+        ("CREATE STATISTICS s ON id, region FROM orders", "a change of public.orders"),
+        ("CREATE TABLE fresh (of text REFERENCES customers (id))", ""),
+        ("ALTER TABLE customers VALIDATE CONSTRAINT positive", ""),
+        ("CREATE TABLE fresh (LIKE customers)", ""),
+    ],
+)
+def test_the_schema_is_changed_beside_them_where_that_looks_at_none(text: str, words: str) -> None:
+    policies = replace(POLICIES, allow=POLICIES.allow | {"create", "alter"})
+    decision = Governor(EffectivePolicy("shop", policies, None, 1), WORLD, KEY).decide(text, ("public",))
+    assert (decision.action is Action.DENY) is bool(words), decision.denial
+    assert decision.denial is None or words in decision.denial.reason
