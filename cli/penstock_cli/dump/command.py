@@ -75,7 +75,14 @@ def command(
         )
         sys.exit(1)
     if not check_only:
-        sys.exit(chosen.dump(options, environment, lambda line: click.echo(line, err=True)))
+        sys.exit(chosen.dump(options, environment, _tell))
+
+
+def _tell(line: str) -> None:
+    """On standard error. Names in it are the database's, and may hold what a terminal would obey."""
+    from penstock_cli.statement_view import printable  # noqa: PLC0415 # as above
+
+    click.echo(printable(line), err=True)
 
 
 def _broken(chosen: Programs, environment: dict[str, str]) -> bool:
@@ -94,15 +101,15 @@ def _broken(chosen: Programs, environment: dict[str, str]) -> bool:
     for question, answer in zip(tables, chosen.ask([one.sql for one in tables], environment), strict=True):
         if answer.error:
             unread.add(question.table)
-            click.echo(f"can't be dumped: {question.table}: {answer.error}", err=True)
+            _tell(f"can't be dumped: {question.table}: {answer.error}")
     found = bool(unread)
     asked = [one for one in every if one.about and one.table not in unread]
     for question, answer in zip(asked, chosen.ask([one.sql for one in asked], environment), strict=True):
         if answer.error:
-            click.echo(f"not checked: {question.table}: {question.about}: {answer.error}", err=True)
+            _tell(f"not checked: {question.table}: {question.about}: {answer.error}")
         elif answer.lines == ("t",):
             found = True
-            click.echo(f"would not restore: {question.table}: {question.about}", err=True)
+            _tell(f"would not restore: {question.table}: {question.about}")
     return found
 
 

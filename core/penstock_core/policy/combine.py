@@ -93,7 +93,7 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
     found = [one for policy in policies for one in _mask_rules(policy, database, facts)]
     masks = [rule for rule, condition in found if condition is None or not condition.lifted]
     conditioned = [condition for _, condition in found if condition is not None]
-    return PolicySet(
+    combined = PolicySet(
         policies=tuple(sorted(policy.name for policy in policies)),
         allow=frozenset(verb for policy in policies if _grants(policy, database) for verb in policy.spec.allow),
         masks=tuple(sorted(masks, key=lambda rule: rule.mask.strictness)),
@@ -117,34 +117,40 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
         allow_channels=frozenset(
             channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
-        statement_timeout=_least(
-            Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
-            for policy in policies
-            if (timeout := policy.spec.guardrails.statement_timeout) is not None
-        ),
-        max_rows_returned=_least(
-            Limit(rows, Rule(policy.name, "guardrails.maxRowsReturned"))
-            for policy in policies
-            if (rows := policy.spec.guardrails.max_rows_returned) is not None
-        ),
         row_filters=tuple(_row_filters(policies)),
-        max_rows_changed=_least(
-            Limit(rows, Rule(policy.name, "guardrails.maxRowsChanged"))
-            for policy in policies
-            if (rows := policy.spec.guardrails.max_rows_changed) is not None
-        ),
-        max_plan_cost=min(
-            (
-                CostLimit(cost, Rule(policy.name, "guardrails.maxPlanCost"))
-                for policy in policies
-                if (cost := policy.spec.guardrails.max_plan_cost) is not None
-            ),
-            key=lambda limit: (limit.value, limit.rule.policy),
-            default=None,
-        ),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+    )
+    return _limited(combined, policies)
+
+
+def _limited(combined: PolicySet, policies: Sequence[DatabaseAccessPolicy]) -> PolicySet:
+    """The same with the smallest of each limit."""
+    guardrails = [(policy.name, policy.spec.guardrails) for policy in policies]
+    costs = [
+        CostLimit(cost, Rule(name, "guardrails.maxPlanCost"))
+        for name, one in guardrails
+        if (cost := one.max_plan_cost) is not None
+    ]
+    return replace(
+        combined,
+        statement_timeout=_least(
+            Limit(milliseconds(timeout), Rule(name, "guardrails.statementTimeout"))
+            for name, one in guardrails
+            if (timeout := one.statement_timeout) is not None
+        ),
+        max_rows_returned=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsReturned"))
+            for name, one in guardrails
+            if (rows := one.max_rows_returned) is not None
+        ),
+        max_rows_changed=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsChanged"))
+            for name, one in guardrails
+            if (rows := one.max_rows_changed) is not None
+        ),
+        max_plan_cost=min(costs, key=lambda limit: (limit.value, limit.rule.policy), default=None),
     )
 
 

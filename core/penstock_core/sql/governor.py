@@ -236,10 +236,7 @@ class _Judge:
         source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
-        writes = bound.writes or found.writes
-        changes = change_limit(
-            governed.policies.max_rows_changed, statements, bound, found.written, governed.functions, writes=writes
-        )
+        changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)

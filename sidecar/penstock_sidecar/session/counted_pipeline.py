@@ -6,11 +6,13 @@ statements are `client_pipeline.py`'s.
 
 from __future__ import annotations
 
+from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import counted_answers, counting, pricing, refusals
 from penstock_sidecar.session.client_pipeline import FUNCTION_CALL, ClientPipeline
 from penstock_sidecar.session.counting import Counted
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal
+from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Tally
 from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import Spot
@@ -23,7 +25,7 @@ class CountedPipeline(ClientPipeline):
         """Whether something of it is counted while it runs. A fast-path call returns no rows, and changes none."""
         if spot.kind == FUNCTION_CALL:
             return False
-        limits = (decision.row_limit, decision.cost_limit, self._flow.change_limit(decision))
+        limits = (decision.row_limit, decision.cost_limit, change_limit(self._flow, decision))
         return any(limit is not None for limit in limits)
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision) -> None:
@@ -34,7 +36,7 @@ class CountedPipeline(ClientPipeline):
             # To a Query, too, the server forgets the unnamed statement and portal.
             flow.statements.pop("", None)
             former = flow.portals.pop("", None)
-            before, counted = counting.of_query(pending, decision, flow.tally(decision))
+            before, counted = counting.of_query(pending, decision, tally_of(flow, decision))
             counted.query[0].drops = former.take() if former is not None else None
             flow.queue.extend(counted.query)
         else:
@@ -44,8 +46,8 @@ class CountedPipeline(ClientPipeline):
                 self._send_failing(spot, pending, refusals.denied(counting.unasked(decision)))
                 return
             parameters = pricing.Parameters(portal.statement.oids, portal.given or parameters.given)
-            counted = Counted(decision.row_limit, None, pending, flow.tally(decision, portal), name, asked)
-        counted.changes = flow.change_limit(decision)
+            counted = Counted(decision.row_limit, None, pending, tally_of(flow, decision, portal), name, asked)
+        counted.changes = change_limit(flow, decision)
         flow.counted = counted
         if decision.cost_limit is not None and not (portal is not None and portal.priced):
             counted.cost, counted.portal = decision.cost_limit, portal
@@ -84,3 +86,17 @@ class CountedPipeline(ClientPipeline):
         """The server takes the data of the COPY that is counted. Raises as `receive`."""
         self._flow.enter(State.RUNNING)
         self.resume()
+
+
+def change_limit(flow: Flow, decision: Decision) -> Limit | None:
+    """The limit for the rows that it changes, unless all that it does is to run by name what changes none."""
+    by_name = decision.change_limit is not None and bool(decision.executes or decision.fetches)
+    return None if by_name and not flow.sql_prepared.runs_writing(decision, flow) else decision.change_limit
+
+
+def tally_of(flow: Flow, decision: Decision, portal: Portal | None = None) -> Tally:
+    """What a statement came to so far: by a name that FETCH and Execute share, if it is run in portions."""
+    for name in decision.fetches:
+        other = flow.portals.get(name)
+        return other.tally if other is not None else flow.sql_prepared.tally(name)
+    return Tally() if portal is None else portal.tally

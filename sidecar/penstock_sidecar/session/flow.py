@@ -9,14 +9,13 @@ from collections import deque
 from collections.abc import Callable, MutableMapping
 
 from penstock_core.audit.event import Event
-from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun, Tally
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
@@ -255,18 +254,6 @@ class Flow(Progress):
         own = self.temporary
         made = own.made_by_schema if self.path.moving else own.made_here
         return self.rules.decider.decide(text, path, own.names, types, made)
-
-    def change_limit(self, decision: Decision) -> Limit | None:
-        """The limit for the rows that it changes, unless all that it does is to run by name what changes none."""
-        by_name = decision.change_limit is not None and bool(decision.executes or decision.fetches)
-        return None if by_name and not self.sql_prepared.runs_writing(decision, self) else decision.change_limit
-
-    def tally(self, decision: Decision, portal: Portal | None = None) -> Tally:
-        """What a statement came to so far: by a name that FETCH and Execute share, if it is run in portions."""
-        for name in decision.fetches:
-            other = self.portals.get(name)
-            return other.tally if other is not None else self.sql_prepared.tally(name)
-        return Tally() if portal is None else portal.tally
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""

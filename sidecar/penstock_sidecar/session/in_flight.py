@@ -5,12 +5,13 @@ Who adds entries is `client_side.py`, who takes them off `server_side.py`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision, Denial
-from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 
@@ -165,3 +166,20 @@ class CatalogChange:
     waits: bool = False
     spot: Spot | None = None
     pending: Pending | None = None
+
+
+def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
+    """Take out the Syncs before the client's end of the data; whether that end is still to come."""
+    ended = False
+    kept: list[Pending] = [queue[0]]
+    for pending in list(queue)[1:]:
+        if not ended and pending.kind is AnswerKind.COPY_END:
+            ended = True
+        elif ended or pending.kind is not AnswerKind.SYNC:
+            if not ended and queue[0].kind is AnswerKind.QUERY:
+                # The server will take it for data that is wrong, or run it, and does not tell which.
+                raise BrokenStreamError("the client sent a statement where COPY data was due")
+            kept.append(pending)
+    queue.clear()
+    queue.extend(kept)
+    return not ended

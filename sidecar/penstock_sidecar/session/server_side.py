@@ -11,7 +11,7 @@ from penstock_sidecar.session import refusals, server_errors
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun, forget_what_copy_ignores
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -402,25 +402,8 @@ class ServerSide:
             self._no_copying_of_counted(spot)
         if not flow.queue:
             raise BrokenStreamError("the server asked for COPY data that nobody offered")
-        flow.copying_in = self._forget_what_copy_ignores()
+        flow.copying_in = forget_what_copy_ignores(flow.queue)
         return None
-
-    def _forget_what_copy_ignores(self) -> bool:
-        """Take out the Syncs before the client's end of the data; whether that end is still to come."""
-        queue = self._flow.queue
-        ended = False
-        sql_prepared: list[Pending] = [queue[0]]
-        for pending in list(queue)[1:]:
-            if not ended and pending.kind is AnswerKind.COPY_END:
-                ended = True
-            elif ended or pending.kind is not AnswerKind.SYNC:
-                if not ended and queue[0].kind is AnswerKind.QUERY:
-                    # The server will take it for data that is wrong, or run it, and does not tell which.
-                    raise BrokenStreamError("the client sent a statement where COPY data was due")
-                sql_prepared.append(pending)
-        queue.clear()
-        queue.extend(sql_prepared)
-        return not ended
 
     def _copy_out(self, spot: Spot) -> bytes | None:
         if self._flow.counted is not None and self._flow.counted.limit is not None:

@@ -368,6 +368,21 @@ async def test_nothing_may_be_changed_at_all(start: Start, shop: Any) -> None:
     pair.end()
 
 
+async def test_where_columns_are_masked_it_holds_as_well(limited: Limited, start: Start) -> None:
+    masks = "  masks: [{columns: ['*.*.name'], with: {hash: {}}}]\n"
+    gate = await start(limited.pair.server, governed=True, allow=EVERYTHING, more=LIMIT.format(3) + masks)
+    pair = Pair(gate, limited.pair.server)
+    client = await pair.gated()
+    before = limited.held()
+    for sent in (query, run):
+        for text in ("UPDATE parents SET name = 'y' WHERE id < 5", "DELETE FROM parents WHERE id = 2"):
+            assert errors(await client.talk([(sent(text), b"Z")])) == ["42501"]
+        assert limited.held() == before
+        assert errors(await client.talk([(sent("DELETE FROM children WHERE id > 10"), b"Z")])) == []
+        limited.fill()
+    pair.end()
+
+
 async def test_both_limits_hold_together(start: Start, shop: Any) -> None:
     more = "  guardrails: {maxRowsChanged: 3, maxRowsReturned: 2}\n"
     pair = Pair(await start(shop, governed=True, more=more), shop)

@@ -34,7 +34,8 @@ class Findings:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
-    # Relations that functions write to, which the text does not name.
+    # Functions that are called may change rows; relations that they are known to write to.
+    changes_rows: bool = False
     written: set[RelationName] = field(default_factory=set)
     # A function or operator of the database's own is called, whatever it does.
     calls_own_code: bool = False

@@ -21,6 +21,7 @@ from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.type_names import name_parts
 
+_CHANGING = frozenset({"insert", "update", "delete"})
 _VOUCH = "write the statement without it, or have a policy list it in allowFunctions"
 
 
@@ -48,6 +49,7 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
             raise user_function(name, reason)
     elif unlimited:
         _unlimited(governed.policies, name, effects.unknown)
+    found.changes_rows |= effects.vouched or unlimited or not _CHANGING.isdisjoint(effects.verbs)
     check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)
     _written(authorizer, name, effects.writes, writable)

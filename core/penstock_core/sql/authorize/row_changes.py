@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pglast import ast
 
 from penstock_core.policy.effective import Limit, PolicySet
+from penstock_core.sql.allowlists.statement_kinds import kind_of
+from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
 from penstock_core.sql.bind.references import Bound, TargetWritten
 from penstock_core.sql.bind.writes import Writing
@@ -23,6 +25,7 @@ from penstock_core.sql.refusal import refused
 _ALWAYS = (*Writing.__args__, ast.ExecuteStmt, ast.FetchStmt, ast.CallStmt, ast.CreateTableAsStmt)
 # What the statement itself may change, if it writes or calls what does.
 _PERHAPS = (ast.SelectStmt, ast.ExplainStmt, ast.CopyStmt)
+_HOLD = 0x0020
 _COMMITS = "COMMIT or ROLLBACK"
 
 
@@ -30,32 +33,37 @@ def change_limit(
     limit: Limit | None,
     statements: Sequence[ast.Node],
     bound: Bound,
-    written: set[RelationName],
+    found: Findings,
     functions: Functions,
-    *,
-    writes: bool,
 ) -> Limit | None:
-    """The limit, if it is to be kept of that text. Raises Refused where it could not be.
-
-    `written` are relations that functions write to; `writes`: something in the text may have another effect than to
-    return rows.
-    """
+    """The limit, if it is to be kept of that text. Raises Refused where it could not be."""
     if limit is None:
         return None
     if any(isinstance(one, ast.TruncateStmt) for one in statements):
         reason = "TRUNCATE removes rows without counting them, and their number is limited"
         raise refused(reason, "use DELETE with a WHERE", limit.rule)
-    if not any(_may_change_rows(one, writes=writes) for one in statements):
+    if found.changes_rows and any(isinstance(one, ast.DeclareCursorStmt) and _is_held(one) for one in statements):
+        reason = "a cursor WITH HOLD over what changes rows changes them at COMMIT, where they are not counted"
+        raise refused(reason, "declare it without HOLD, and close it in the transaction", limit.rule)
+    writes = bound.writes or found.writes
+    if not any(_may_change_rows(one, found, writes=writes) for one in statements):
         return None
     if len(statements) > 1:
         reason = "several statements in one text, some of which may change rows, cannot be limited one by one"
         raise refused(reason, "send the statements one by one", limit.rule)
-    _check_counted(limit, bound, written, functions)
+    _check_counted(limit, bound, found.written, functions)
     return limit
 
 
-def _may_change_rows(statement: ast.Node, *, writes: bool) -> bool:
+def _is_held(cursor: ast.DeclareCursorStmt) -> bool:
+    return bool((cursor.options or 0) & _HOLD)
+
+
+def _may_change_rows(statement: ast.Node, found: Findings, *, writes: bool) -> bool:
     if isinstance(statement, ast.CopyStmt) and statement.is_from:
+        return True
+    if kind_of(statement) is not None and found.changes_rows:
+        # A change of the schema that runs functions: for defaults, say.
         return True
     return isinstance(statement, _ALWAYS) or (isinstance(statement, _PERHAPS) and writes)
 

@@ -46,6 +46,7 @@ ROUTINES = (
     routine("writes", "BEGIN INSERT INTO public.orders VALUES (1); RETURN NEW; END"),
     routine("checks", "BEGIN IF NEW.id < 0 THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END"),
     routine("adds", "BEGIN INSERT INTO public.orders VALUES (1); END", "void"),
+    routine("gives", "BEGIN INSERT INTO public.orders VALUES (1); RETURN 1; END", "int4"),
     routine("empties", "BEGIN TRUNCATE public.orders; END", "void"),
     routine("commits", "BEGIN INSERT INTO public.orders VALUES (1); COMMIT; END", "void", "p"),
 )
@@ -76,7 +77,7 @@ GOVERNOR = governor()
         "COPY (DELETE FROM orders RETURNING id) TO STDOUT", "CREATE TABLE other AS SELECT id FROM orders",
         "SELECT id INTO other FROM orders", "EXPLAIN ANALYZE DELETE FROM orders", "EXECUTE p", "FETCH ALL FROM c",
         "SELECT adds()", "INSERT INTO now VALUES (1)", "INSERT INTO checked VALUES (1)",
-        "SELECT * FROM remote, (SELECT adds()) AS a",
+        "SELECT * FROM remote, (SELECT adds()) AS a", "ALTER TABLE orders ADD COLUMN other int DEFAULT gives()",
     ],
 )  # fmt: skip
 def test_what_may_change_rows_is_held_to_the_limit(text: str) -> None:
@@ -89,7 +90,8 @@ def test_what_may_change_rows_is_held_to_the_limit(text: str) -> None:
     [
         "SELECT * FROM orders", "SELECT 1; SELECT 2", "BEGIN; SELECT 1; COMMIT", "COPY orders TO STDOUT",
         "DECLARE c CURSOR FOR SELECT adds()", "PREPARE p AS DELETE FROM orders", "CREATE TABLE other (id int)",
-        "DROP TABLE orders", "SET jit = off", "LOCK orders", "SELECT * FROM remote", "EXPLAIN SELECT 1", "",
+        "DROP TABLE orders", "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+        "SET jit = off", "LOCK orders", "SELECT * FROM remote", "EXPLAIN SELECT 1", "",
     ],
 )  # fmt: skip
 def test_what_changes_none_is_left_alone(text: str) -> None:
@@ -109,6 +111,7 @@ def test_what_changes_none_is_left_alone(text: str) -> None:
         ("INSERT INTO late VALUES (1)", "deferrable trigger of public.late"),
         ("DELETE FROM parents", "deferrable trigger of public.late"),
         ("DELETE FROM view_of_late", "deferrable trigger of public.late"),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT adds()", "WITH HOLD"),
         ("SELECT empties()", "function empties cannot be limited"),
         ("CALL commits()", "COMMIT or ROLLBACK"),
         ("DO $$ BEGIN DELETE FROM orders; END $$", "bypass a guardrail"),

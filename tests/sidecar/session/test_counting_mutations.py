@@ -15,7 +15,6 @@ from penstock_sidecar.session.client_pipeline import ClientPipeline
 from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.evidence import Evidence
-from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import Tally
 from penstock_sidecar.wire import framing
 
@@ -29,7 +28,7 @@ def gives(owner: Any, name: str, value: Any = None) -> Mutation:
 
 
 def a_tally_of_its_own(patch: Patch) -> None:
-    patch.setattr(Flow, "tally", lambda *_: Tally())
+    patch.setattr(counted_pipeline, "tally_of", lambda *_: Tally())
 
 
 def ends_amid_the_data(patch: Patch) -> None:
