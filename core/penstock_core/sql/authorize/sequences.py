@@ -26,7 +26,8 @@ def unmasked_sequence(authorizer: Authorizer, call: FunctionCall) -> None:
     function, arguments = call.names[-1], (call.node.args or ()) if call.node is not None else ()
     if function == "lastval":
         raise refused(
-            f"lastval() may tell a number of {'.'.join(min(masked))}, a sequence that numbers a masked column",
+            f"lastval() may tell a number of {'.'.join(min(masked))}, a sequence that numbers a masked column or a"
+            " filtered table",
             "use RETURNING, or currval() of the sequence that is meant",
         )
     written = constant(arguments[0]) if len(arguments) == 1 else None
@@ -34,7 +35,7 @@ def unmasked_sequence(authorizer: Authorizer, call: FunctionCall) -> None:
     if named is None:
         raise refused(
             f"{function}() of a sequence that is not written out may tell a number of {'.'.join(min(masked))}, a"
-            " sequence that numbers a masked column",
+            " sequence that numbers a masked column or a filtered table",
             "write the sequence's name in quotes",
         )
     schema, name = named
@@ -42,7 +43,8 @@ def unmasked_sequence(authorizer: Authorizer, call: FunctionCall) -> None:
     told = sorted(one for one in masked if one[1] == name and schema in ("", one[0]))
     if told:
         raise refused(
-            f"{function}() tells a number of {'.'.join(told[0])}, a sequence that numbers a masked column",
+            f"{function}() tells a number of {'.'.join(told[0])}, a sequence that numbers a masked column or a filtered"
+            " table",
             "leave the number to the column's default",
         )
 

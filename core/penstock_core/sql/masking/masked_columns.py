@@ -206,6 +206,7 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     filters = row_filters(policies.row_filters, catalog, columns)
     if not columns and not filters.relations:
         return Governed(policies, catalog, columns, {})
+    columns = {**filters.numbering, **columns}
     hazards = _hazards(policies, {} if policies.row_order == "unspecified" else columns, filters, catalog)
     disarmed = frozenset(
         relation.key

@@ -8,13 +8,14 @@ same for a row in any session, and fails for none. What a filtered table stands 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 from pglast import ast, enums
 from pglast.parser import ParseError
 
-from penstock_core.policy.effective import RowFilter
+from penstock_core.policy.effective import Mask, RowFilter, Rule
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.build import null, operator
 from penstock_core.sql.masking.filter_values import NotSteady, Values
@@ -41,6 +42,8 @@ class RowFilters:
     # Relations whose filter can't be carried out, or that show rows of a filtered one without being filtered as it is:
     # nobody who is filtered can read them, and why.
     unreadable: Mapping[RelationName, str] = field(default_factory=dict)
+    # The columns of sequences that number filtered relations: they tell how many rows there are.
+    numbering: Mapping[ColumnName, Mask] = field(default_factory=dict)
     # In words, what is wrong with the filters themselves.
     findings: tuple[str, ...] = ()
 
@@ -71,9 +74,20 @@ def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[
                 conditions.setdefault(each.key, []).append(written)
     joined = {key: " AND ".join(f"({one})" for one in dict.fromkeys(found)) for key, found in conditions.items()}
     unreadable = {**_mixed(joined, catalog), **_showing(joined, catalog), **unreadable}
-    return RowFilters(
-        {key: one for key, one in joined.items() if key not in unreadable}, unreadable, tuple(sorted(findings))
-    )
+    conditions_left = {key: one for key, one in joined.items() if key not in unreadable}
+    numbering = _numbering(joined.keys() | unreadable.keys(), filters[0].rule, catalog) if filters else {}
+    return RowFilters(conditions_left, unreadable, numbering, tuple(sorted(findings)))
+
+
+def _numbering(filtered: AbstractSet[RelationName], rule: Rule, catalog: Catalog) -> dict[ColumnName, Mask]:
+    """Sequences tell of the rows that they numbered as those of masked columns do."""
+    return {
+        (*relation.key, column.name): Mask("redact", rule)
+        for relation in catalog.relations.values()
+        if relation.kind == "S"
+        for column in relation.columns
+        if any((schema, name) in filtered for schema, name, _ in column.derives_from)
+    }
 
 
 def _with_children(relation: Relation, catalog: Catalog) -> Iterable[Relation]:

@@ -19,6 +19,7 @@ CREATE TABLE public.line (id int PRIMARY KEY, orders int REFERENCES public.order
 CREATE TABLE public.event (id int, region text, at date, n int) PARTITION BY RANGE (at);
 CREATE TABLE public.event_old PARTITION OF public.event FOR VALUES FROM (MINVALUE) TO ('2030-01-01');
 CREATE TABLE public.event_new PARTITION OF public.event FOR VALUES FROM ('2030-01-01') TO (MAXVALUE);
+CREATE TABLE public.ticket (id serial PRIMARY KEY, region text, n int GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE public.plain (id int PRIMARY KEY, n int);
 CREATE VIEW public.sums AS SELECT region, sum(amount) FROM public.orders GROUP BY region;
 CREATE VIEW public.early AS SELECT id, n FROM public.event WHERE at < '2030-01-01';
@@ -36,6 +37,7 @@ INSERT INTO public.orders SELECT n, n % 20 + 1, 'eu', n * 10, n, n / 3.0, 'paid'
     '4000' || n FROM generate_series(21, 40) n;
 INSERT INTO public.line SELECT n, n % 40 + 1, n FROM generate_series(1, 80) n;
 INSERT INTO public.event SELECT n, 'eu', '2029-12-01'::date + n, n FROM generate_series(1, 60) n;
+INSERT INTO public.ticket (id, region) SELECT n, 'eu' FROM generate_series(1, 5) n;
 INSERT INTO public.plain SELECT n, n FROM generate_series(1, 10) n;
 """
 HIDDEN = {
@@ -44,6 +46,7 @@ INSERT INTO public.customer VALUES (100, 'Zed', 'us', 'x', NULL);
 INSERT INTO public.orders VALUES (1000, 1, 'us', 0, 0, 0, 'void', '2030-01-01Z', '[]', 'no'),
     (1001, 2, 'us', 77, 1, 1, 'new', NULL, NULL, '('), (1002, 2, 'us', 0, 1, 1, 'new', NULL, NULL, '1');
 INSERT INTO public.event VALUES (1000, 'us', '2029-01-01', 0), (1001, 'us', '2031-01-01', 0);
+SELECT setval('public.ticket_id_seq', 100);
 """,
     "right": """
 INSERT INTO public.customer SELECT n, 'Ann', 'us', 'y', '1990-01-01' FROM generate_series(200, 900) n;
@@ -74,6 +77,7 @@ POLICIES = PolicySet(
         RowFilter(("public", "customer"), "region = 'eu'", rule("rowFilters[0]")),
         RowFilter(("public", "orders"), "region IN ('eu', 'uk') AND state <> 'void'", rule("rowFilters[1]")),
         RowFilter(("public", "event"), "region = 'eu'", rule("rowFilters[2]")),
+        RowFilter(("public", "ticket"), "region = 'eu'", rule("rowFilters[3]")),
     ),
 )
 POLICY = EffectivePolicy("shop", POLICIES, None, 3)

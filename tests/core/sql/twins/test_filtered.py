@@ -69,6 +69,8 @@ READS = {
     "deleting from another": "DELETE FROM plain WHERE id IN (SELECT id FROM orders WHERE 10 / amount < 1)",
     "a setting beside": "SELECT id FROM orders WHERE at = '2030-01-01 00:00Z' ORDER BY id LIMIT 2",
     "with a parameter's place": "SELECT id FROM orders WHERE region = 'us' OR amount = 10",
+    "a sequence": "SELECT last_value, is_called FROM ticket_id_seq",
+    "all sequences": "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
     "sizes": "SELECT pg_relation_size('orders'), pg_table_size('public.customer')",
     "estimates": "SELECT relname, reltuples, relpages FROM pg_class WHERE relname IN ('orders', 'customer')",
     "statistics": "SELECT n_live_tup, n_tup_ins, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'orders'",
@@ -98,6 +100,8 @@ REFUSED = {
     "what refers to one, changed": ("UPDATE line SET orders = 1000 WHERE id = 1", "would be looked for"),
     "what one refers to": ("DELETE FROM customer WHERE id = 1", "cannot be written to"),
     "a view by it": ("CREATE VIEW mine AS SELECT * FROM orders", "create"),
+    "a number": ("SELECT nextval('ticket_id_seq')", "ticket_id_seq"),
+    "the last number": ("SELECT lastval()", "ticket_"),
     "a plan": ("EXPLAIN ANALYZE SELECT * FROM orders", "EXPLAIN"),
 }  # fmt: skip
 
