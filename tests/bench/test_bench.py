@@ -19,7 +19,7 @@ def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> 
     done = subprocess.run(
         [
             sys.executable, "-m", "bench", "--only", "select", "--mode", "prepared", "--clients", "1",
-            "--seconds", "1", "--rounds", "1", "--scale", "1", "--out", out,
+            "--seconds", "1", "--rounds", "1", "--rows", "1", "--out", out,
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip

@@ -18,7 +18,8 @@ from penstock_core.resources.access_policy import Subject
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.masking.masked_columns import govern, misfits, row_order_findings
+from penstock_core.sql.masking.findings import misfits, row_order_findings
+from penstock_core.sql.masking.masked_columns import govern
 from penstock_sidecar.proxy.unused_masks import unused_masks
 
 

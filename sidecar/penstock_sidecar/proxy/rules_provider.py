@@ -19,7 +19,7 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.masking.masked_columns import misfits, row_order_findings
+from penstock_core.sql.masking.findings import misfits, row_order_findings
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.unused_masks import unused_masks
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
