@@ -203,6 +203,8 @@ class Connection(asyncio.Protocol):
     def _perform_for_catalog(self, command: Command) -> None:
         if isinstance(command, commands.AwaitCatalog):
             self._spawn(self._await_catalog())
+        elif isinstance(command, commands.AwaitRules):
+            self._spawn(self._await_rules())
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.Interrupt):
@@ -333,6 +335,17 @@ class Connection(asyncio.Protocol):
 
     async def _await_catalog(self) -> None:
         self.perform(self.session.catalog_read(fresh=await self._gateway.rules_provider.open()))
+
+    async def _await_rules(self) -> None:
+        try:
+            rules = await self._gateway.rules_provider.rules(self.session.identity)
+        except UpstreamError:
+            self.perform(self.session.catalog_read(fresh=False))
+            return
+        if self.session.takes_rules:
+            self.perform(self.session.rules_replaced(rules))
+        if self.session.state is State.RESOLVING:
+            self.perform(self.session.catalog_read())
 
     async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0

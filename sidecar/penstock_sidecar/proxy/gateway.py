@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
@@ -61,6 +62,7 @@ class Gateway:
         rules_provider.on_fresh = self._doubt_ended
         rules_provider.on_blocked = self._recall
         rules_provider.process_of = self._process_of
+        rules_provider.doubting = self._doubting
         rules_provider.in_use = lambda: bool(self.connections)
 
     @property
@@ -170,6 +172,10 @@ class Gateway:
             if key is not None and key in door.in_doubt and (door.open or not fresh):
                 door.in_doubt.discard(key)
                 connection.doubt_ended(fresh=fresh)
+
+    def _doubting(self) -> list[Identity]:
+        door = self.rules_provider.door
+        return [one.session.identity for one in self.connections if one.session.door_key in door.in_doubt]
 
     def _process_of(self, who: Inside) -> int | None:
         connection = next((one for one in self.connections if one.session.door_key is who), None)

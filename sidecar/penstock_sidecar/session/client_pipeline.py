@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
@@ -21,6 +21,8 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
 _NEVER_SKIPPED = frozenset(b"SXcf")
+# Messages that something is decided for.
+_DECIDED = frozenset(b"QPBEF")
 # What may come while the server takes COPY data. It takes anything else for an error in the data, and forgets it.
 _WHILE_COPYING = frozenset(b"SXcfH")
 
@@ -82,6 +84,8 @@ class ClientPipeline(ABC):
                 continue
             if flow.copying_in and spot.kind not in _WHILE_COPYING:
                 raise BrokenStreamError("a statement where COPY data is due")
+            if not flow.rules.ready and spot.kind in _DECIDED and self._await_rules(spot):
+                break
             self._handle(spot)
             if flow.state is not RUNNING:
                 break
@@ -165,6 +169,16 @@ class ClientPipeline(ABC):
         self._flush_for_others()
         flow.commands.append(AwaitCatalog())
         return None
+
+    def _await_rules(self, spot: Spot) -> bool:
+        """Whether the message has to wait until there is what it is decided by; not if it waited in vain."""
+        if self._shut_out:
+            self._shut_out = False
+            return False
+        self._wait_before(spot, State.RESOLVING)
+        self._flush_for_others()
+        self._flow.commands.append(AwaitRules())
+        return True
 
     def _flush_for_others(self) -> None:
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""

@@ -77,6 +77,10 @@ class AwaitCatalog(NamedTuple):
     """Answer with `catalog_read` once the door is open, or after a time that a statement may wait at most."""
 
 
+class AwaitRules(NamedTuple):
+    """Answer with `rules_replaced` and `catalog_read` once the session's rules are made, or could not be."""
+
+
 class Abandon(NamedTuple):
     """The session ended while it changed something: it is at the door until the server's process is gone."""
 
@@ -122,6 +126,7 @@ Command = (
     | RefreshCatalog
     | CatalogStale
     | AwaitCatalog
+    | AwaitRules
     | CloseDoor
     | Abandon
     | Interrupt
@@ -182,6 +187,10 @@ class SessionRules:
     statement_timeout: int | None = None
     # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
     masked: bool = False
+    # Whether the decider is made. Until it is, nothing is decided.
+    ready: bool = True
+    # Of the bundle that they come from; None: as each decision says.
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ class Flow(Progress):
         """Record a statement's intent."""
         self._numbers += 1
         if self.evidence is not None:
+            self.evidence.decided_by(self.rules.generation)
             recorded = self.sql_prepared.recorded(decision, self)
             self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")

@@ -38,6 +38,11 @@ class Overview:
         # What was found out for one policy and holds for any, by what it depends on.
         self.shared: dict[Hashable, Any] = {}
 
+    def prepare(self) -> None:
+        """Find all that the first decision would have to wait for."""
+        for name in ("named", "children", "choosing", "coded", "checked", "calls", "code_when_read", "derived"):
+            getattr(self, name)
+
     @cached_property
     def named(self) -> dict[str, tuple[Relation, ...]]:
         """Every relation by its bare name."""
@@ -155,6 +160,7 @@ class Overview:
     def matching(self, patterns: Collection[tuple[str, str, str]]) -> Iterator[tuple[int, ColumnName]]:
         """The columns that each pattern is for, `*` standing for any name, with the pattern's place."""
         self._index({column for *_, column in patterns if column != _ANY})
+        relations: tuple[Relation, ...]
         for place, (schema, table, column) in enumerate(patterns):
             if _ANY not in (schema, table):
                 relation = self._relations.get((schema, table))
