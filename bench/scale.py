@@ -158,6 +158,8 @@ def _events(crowd: Crowd, tables: int, port: int, steady: Steady, program: Progr
 
     steady.quiet()
     steady.taken()
+    time.sleep(_QUIET_SECONDS)
+    yield figure("stall at rest", steady.taken())
     logins, firsts, sessions = [], [], []
     for number, name in enumerate(crowd.names):
         began = time.perf_counter()

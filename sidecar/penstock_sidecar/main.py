@@ -54,5 +54,5 @@ async def _run(settings: ProxySettings) -> None:
 
 
 def govern(policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> Decider:
-    """The core's governor."""
-    return Governor(policy, catalog, mask_key)
+    """The core's governor, which leaves large texts to `deliberation.py`."""
+    return Governor(policy, catalog, mask_key, defers=True)

@@ -36,6 +36,8 @@ class Denial:
     # True if it is refused for naming a relation, function or type that the catalog does not hold: once the catalog
     # was read anew, the answer may be another.
     unknown_names: bool = False
+    # True if it was not decided about, since that may take long: whoever can wait without others doing so decides it.
+    deferred: bool = False
 
     @property
     def message(self) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
+from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
@@ -26,12 +27,8 @@ from penstock_sidecar.wire.messages import ErrorFields
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
 
-# Bytes that wait for a slow reader before the other side's reading stops.
-_HIGH_WATER = 256 * 1024
 # How long a client may take to open a session and prove itself.
 OPENING_SECONDS = 30.0
-# How long what was written before closing may take to go out.
-_CLOSING_SECONDS = 5.0
 # How long a session may go on with what is in flight after its token expired.
 EXPIRY_GRACE_SECONDS = 30.0
 
@@ -56,7 +53,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, gateway: Gateway, transport: asyncio.Transport) -> None:
         self._gateway = gateway
         self._transport = transport
-        self._server: _ServerEnd | None = None
+        self._server: ServerEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._client_paused = False
@@ -68,7 +65,7 @@ class Connection(asyncio.Protocol):
         self.server_full = False
         # The session at the server, for cancelling.
         self.upstream: Upstream | None = None
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.set_write_buffer_limits(high=HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
@@ -205,6 +202,8 @@ class Connection(asyncio.Protocol):
             self._spawn(self._await_catalog())
         elif isinstance(command, commands.AwaitRules):
             self._spawn(self._await_rules())
+        elif isinstance(command, commands.Deliberate):
+            self._spawn(self._deliberate(command))
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.Interrupt):
@@ -234,7 +233,7 @@ class Connection(asyncio.Protocol):
             self._server.close()
         if not self._transport.is_closing():
             self._transport.close()
-            self._later(_CLOSING_SECONDS, self._transport.abort)
+            self._later(CLOSING_SECONDS, self._transport.abort)
 
     def _throttle(self) -> None:
         """Read from a side only while what it sends can go somewhere."""
@@ -307,7 +306,7 @@ class Connection(asyncio.Protocol):
             self.perform(self.session.connect_failed(error.fields))
             return
         self.upstream = connected
-        self._server = _ServerEnd(self, connected.transport)
+        self._server = ServerEnd(self, connected.transport)
         gateway.rules_provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
@@ -347,6 +346,11 @@ class Connection(asyncio.Protocol):
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
 
+    async def _deliberate(self, command: commands.Deliberate) -> None:
+        await self._gateway.deliberation.decide(command.decider, command.question, self.session.identity)
+        if self.session.state is State.RESOLVING:
+            self.perform(self.session.catalog_read())
+
     async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0
         closed = await self._gateway.rules_provider.closed(who, process, alone=alone)
@@ -367,55 +371,3 @@ class Connection(asyncio.Protocol):
     async def _refresh(self) -> None:
         await self._gateway.rules_provider.refresh_catalog()
         self.perform(self.session.catalog_read())
-
-
-class _ServerEnd(asyncio.Protocol):
-    """The server's side of a connection."""
-
-    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
-        self._connection = connection
-        self._transport = transport
-        self._paused = True
-        self._begun = False
-        self.write = transport.write
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
-        transport.set_protocol(self)
-
-    def begin(self) -> None:
-        """Read from now on."""
-        self._begun = True
-        self._connection.perform(())
-
-    @property
-    def reads(self) -> bool:
-        return not self._paused
-
-    def throttle(self, pause: bool) -> None:
-        if pause != self._paused and self._begun and not self._transport.is_closing():
-            self._paused = pause
-            if pause:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-
-    def data_received(self, data: bytes) -> None:
-        self._connection.server_bytes(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connection.server_lost()
-
-    def pause_writing(self) -> None:
-        self._connection.server_writes(True)
-
-    def resume_writing(self) -> None:
-        self._connection.server_writes(False)
-
-    def close(self) -> None:
-        """After what was written, which must not take long: the server may not read any more."""
-        if not self._transport.is_closing():
-            self._transport.close()
-            asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._transport.abort)
-
-    def abort(self) -> None:
-        """At once: an open transaction is rolled back."""
-        self._transport.abort()

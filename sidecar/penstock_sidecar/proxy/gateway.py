@@ -17,6 +17,7 @@ from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
+from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -48,6 +49,7 @@ class Gateway:
         self.trail = trail
         self.tokens = tokens
         self.certificate = certificate
+        self.deliberation = Deliberation()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()
         self.connections: set[Connection] = set()
@@ -95,6 +97,7 @@ class Gateway:
             except TimeoutError:
                 _log.warning("connections are still closing", sessions=len(self.connections))
         self.log_throttle.sum_up()
+        self.deliberation.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

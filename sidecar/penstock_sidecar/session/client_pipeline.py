@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Deliberate, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
@@ -47,8 +47,8 @@ class ClientPipeline(ABC):
         self.awaiting_durability: AwaitingDurability | None = None
         # What waited for the catalog waited in vain.
         self._shut_out = False
-        # The text that is decided again once the catalog was read.
-        self._refreshed = ""
+        # The text that is decided again once the catalog was read, and the one that is decided while others go on.
+        self._refreshed = self._deliberated = ""
         # The server is to be asked for answers once the message that is passing has gone through.
         self._flush_due = False
 
@@ -132,7 +132,8 @@ class ClientPipeline(ABC):
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        admitted = self._admit(spot, flow.decide(text, types))
+        decided = flow.decide(text, types)
+        admitted = None if self._defer(spot, decided, text, types) else self._admit(spot, decided)
         if admitted is None:
             return text, None
         decision, denial = admitted, admitted.denial
@@ -165,20 +166,30 @@ class ClientPipeline(ABC):
         if self._shut_out:
             self._shut_out = False
             return refusals.CATALOG_CHANGING
-        self._wait_before(spot, State.RESOLVING)
-        self._flush_for_others()
-        flow.commands.append(AwaitCatalog())
+        self._wait_for(spot, AwaitCatalog())
         return None
+
+    def _defer(self, spot: Spot, decision: Decision, text: str, types: tuple[int, ...]) -> bool:
+        """Whether the message has to wait until its text, too large to be decided about at once, is. It waits once."""
+        if decision.denial is None or not decision.denial.deferred or self._deliberated == text:
+            self._deliberated = ""
+            return False
+        self._deliberated = text
+        self._wait_for(spot, Deliberate(self._flow.rules.decider, self._flow.question(text, types)))
+        return True
 
     def _await_rules(self, spot: Spot) -> bool:
         """Whether the message has to wait until there is what it is decided by; not if it waited in vain."""
         if self._shut_out:
             self._shut_out = False
             return False
+        self._wait_for(spot, AwaitRules())
+        return True
+
+    def _wait_for(self, spot: Spot, command: Command) -> None:
         self._wait_before(spot, State.RESOLVING)
         self._flush_for_others()
-        self._flow.commands.append(AwaitRules())
-        return True
+        self._flow.commands.append(command)
 
     def _flush_for_others(self) -> None:
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""

@@ -12,6 +12,7 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
 from penstock_core.sql.decision import Decision
+from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session.door import Inside
 
 
@@ -81,6 +82,13 @@ class AwaitRules(NamedTuple):
     """Answer with `rules_replaced` and `catalog_read` once the session's rules are made, or could not be."""
 
 
+class Deliberate(NamedTuple):
+    """Have that decider know its decision about a question that it deferred; answer with `catalog_read`."""
+
+    decider: Decider
+    question: Question
+
+
 class Abandon(NamedTuple):
     """The session ended while it changed something: it is at the door until the server's process is gone."""
 
@@ -127,6 +135,7 @@ Command = (
     | CatalogStale
     | AwaitCatalog
     | AwaitRules
+    | Deliberate
     | CloseDoor
     | Abandon
     | Interrupt

@@ -29,6 +29,10 @@ class AnswerKind(IntEnum):
     COPY_END = 8
 
 
+# Messages by which a statement runs, if only its planning does.
+RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
+
+
 @dataclass(slots=True)
 class StatementRun:
     """A statement whose intent was recorded and whose outcome is due."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.sidecar.session.conversation import READY, Conversation, deny, rewrite
+from tests.sidecar.session.conversation import PARSED, READY, Conversation, deny, error, rewrite
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_sidecar.proxy.deciders import Unmade
@@ -92,3 +92,41 @@ def test_the_trail_names_the_generation_of_now() -> None:
     talk.did(talk.session.rules_replaced(replace(talk.rules(), generation=8)))
     talk.client(messages.query("SELECT 1"))
     assert [event["policyGeneration"] for event in talk.events if event["kind"] == "intent"] == [7, 8]
+
+
+LARGE = deny("it took too much", deferred=True)
+
+
+def test_a_large_text_waits_until_it_is_decided_about() -> None:
+    talk = Conversation({"SELECT email": LARGE})
+    talk.client(QUERY)
+    (asked,) = talk.rest
+    assert isinstance(asked, commands.Deliberate)
+    assert asked.decider is talk.book
+    assert asked.question == ("SELECT email", ("public",), frozenset(), (), frozenset())
+    talk.reaches_server()
+    talk.book.entries["SELECT email"] = rewrite("SELECT masked")
+    talk.did(talk.session.catalog_read()).reaches_server(messages.query("SELECT masked"))
+
+
+def test_what_stays_undecided_is_refused_and_has_another_try_when_it_is_sent_again() -> None:
+    talk = Conversation({"SELECT email": LARGE})
+    for _ in range(2):
+        talk.client(QUERY)
+        assert isinstance(talk.rest[0], commands.Deliberate)
+        talk.did(talk.session.catalog_read())
+        assert not talk.rest
+        assert b"SELECT email" not in talk.to_server
+        talk.server(error("42703"), READY).client_reads_error("42501", "took too much", then=READY)
+
+
+def test_what_was_prepared_under_other_rules_waits_where_it_is_bound() -> None:
+    talk = Conversation()
+    talk.client(messages.parse("one", "SELECT email"), messages.SYNC).server(PARSED, READY)
+    talk.new_rules({"SELECT email": LARGE})
+    talk.client(messages.bind("", "one"), messages.execute(""), messages.SYNC)
+    assert isinstance(talk.rest[0], commands.Deliberate)
+    talk.reaches_server()
+    talk.book.entries.clear()
+    talk.did(talk.session.catalog_read())
+    assert talk.to_server.endswith(messages.SYNC)
