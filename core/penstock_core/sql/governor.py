@@ -233,6 +233,7 @@ class _Judge:
         if policies is None:
             return None
         governed = govern(policies, catalog)
+        governed.prepare()
         return cls(governed, Substitutions(governed, writer))
 
     def decide(self, question: Question) -> Decision:

@@ -160,13 +160,15 @@ def _digest(documents: Mapping[str, str]) -> bytes:
 def _put_together(documents: Mapping[str, str], generation: int) -> Catalog:
     """The snapshot, with all that is found in it for any policy.
 
-    Hundreds of thousands of objects come to stay; to look for garbage among them, again and again, would hold up the
-    loop for longer than all of this takes.
+    A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
+    are made, and they are handed straight to the oldest generation, which is looked through last.
     """
     gc.disable()
     try:
         catalog = snapshot(documents, generation)
         catalog.overview.prepare()
+        gc.freeze()
+        gc.unfreeze()
     finally:
         gc.enable()
     return catalog

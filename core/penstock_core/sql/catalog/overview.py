@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 from penstock_core.sql.syntax.type_names import name_parts
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 _ANY = "*"
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Hashable)
+
+
+class MaskedSet:
+    """Columns that are masked by some policy, and where they are."""
+
+    def __init__(
+        self, columns: frozenset[ColumnName], relations: frozenset[RelationName], above: frozenset[RelationName]
+    ) -> None:
+        self.columns = columns
+        self.relations = relations
+        # Those, and all that read them or hold their rows.
+        self.above = above
 
 
 class Overview:
@@ -35,6 +48,8 @@ class Overview:
         self._coded_types = coded
         self._checked_types = checked
         self._having: dict[str, tuple[ColumnName, ...]] = {}
+        # By the hash of their columns.
+        self._masked: WeakValueDictionary[int, MaskedSet] = WeakValueDictionary()
         # What was found out for one policy and holds for any, by what it depends on.
         self.shared: dict[Hashable, Any] = {}
 
@@ -156,6 +171,15 @@ class Overview:
                     for source in column.derives_from:
                         (copies if source in column.copies else computed).append((source, name))
         return _grouped(copies), _grouped(computed)
+
+    def masked(self, columns: Collection[ColumnName]) -> MaskedSet:
+        """That set of columns: one for all policies by which these are masked, while there is such a policy."""
+        wanted = frozenset(columns)
+        found = self._masked.get(hash(wanted))
+        if found is None or found.columns != wanted:
+            relations = frozenset((schema, name) for schema, name, _ in wanted)
+            found = self._masked[hash(wanted)] = MaskedSet(wanted, relations, self.above(relations))
+        return found
 
     def matching(self, patterns: Collection[tuple[str, str, str]]) -> Iterator[tuple[int, ColumnName]]:
         """The columns that each pattern is for, `*` standing for any name, with the pattern's place."""

@@ -10,6 +10,7 @@ from penstock_core.policy.effective import Mask, PolicySet, Rule, stricter
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.catalog.overview import MaskedSet
 from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
@@ -41,6 +42,11 @@ class Governed:
         """Whether the identity may do anything in the database, code of its own included."""
         return not (self.masked or self.policies.missing or self.policies.guards)
 
+    def prepare(self) -> None:
+        """Find all that the first decision would have to wait for."""
+        for name in ("functions", "own_calls", "reach", "denied_functions", "require_where", "_set", "sequences"):
+            getattr(self, name)
+
     @cached_property
     def functions(self) -> Functions:
         """The functions of the database's own, those that the policies vouch for taken at their word."""
@@ -59,7 +65,8 @@ class Governed:
     @cached_property
     def reach(self) -> Reach:
         """What leads to relations that functions may not read unseen."""
-        return Reach(self.catalog, self._relations | self.unreadable.keys() | self.disarmed)
+        others = self.unreadable.keys() | self.disarmed
+        return Reach(self.catalog, self._relations | others if others else self._relations)
 
     @cached_property
     def denied_functions(self) -> dict[str, Rule]:
@@ -72,8 +79,12 @@ class Governed:
         return dict(self.policies.require_where)
 
     @cached_property
+    def _set(self) -> MaskedSet:
+        return self.catalog.overview.masked(self.columns)
+
+    @property
     def _relations(self) -> frozenset[RelationName]:
-        return frozenset((schema, name) for schema, name, _ in self.columns)
+        return self._set.relations
 
     @cached_property
     def sequences(self) -> frozenset[RelationName]:
@@ -104,10 +115,10 @@ class Governed:
         """Whether any column of that relation is masked."""
         return relation.key in self._relations
 
-    @cached_property
+    @property
     def _laid_out(self) -> frozenset[RelationName]:
         """Relations whose rows, or the rows of what is read through them, lie on disk by the width of masked values."""
-        return self.catalog.overview.above(self._relations)
+        return self._set.above
 
     def is_laid_out(self, relation: Relation, *, only: bool = False) -> bool:
         """Whether where its rows lie, how many pages they take and what reading them costs depends on masked values.
