@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from weakref import ref
 
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
@@ -72,7 +73,9 @@ class Governor:
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decisions = SharedDecisions(self._decide, policy.sql_text)
+        # Weakly: what is replaced, and the catalog with it, goes at once and not when somebody looks for garbage.
+        own = ref(self)
+        self._decisions = SharedDecisions(lambda question: _alive(own)._decide(question), policy.sql_text)
         coded = catalog.coded_types | catalog.cast_types
         self._plain_types = _UNDECLARED | {
             oid
@@ -188,6 +191,13 @@ class Governor:
             generation=self.policy.generation,
             audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
         )
+
+
+def _alive(governor: ref[Governor]) -> Governor:
+    found = governor()
+    if found is None:  # pragma: no cover - whoever asks for a decision has the governor
+        raise ReferenceError("the governor is gone")
+    return found
 
 
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
