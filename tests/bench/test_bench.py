@@ -98,6 +98,23 @@ def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
         assert (goal.at_least is None) != (goal.at_most is None), goal.words
 
 
+@pytest.mark.timeout(170)
+def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> None:
+    out = tmp_path / "latest.json"
+    command = [sys.executable, "-m", "bench", "--scale", "--tables", "40", "--identities", "2", "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = {one.scenario.removeprefix("scale, "): one for one in read(out)}
+    assert {(one.mode, one.clients) for one in figures.values()} == {("40 tables", 2)}
+    for event in ("at rest", "at logins", "after policy", "after catalog"):
+        assert (figures[f"stall {event}"].p50_us or 0) > 100, "a statement takes some time at least"
+    for measure in ("memory", "memory after changes"):
+        assert 30_000 < (figures[measure].rss_kb or 0) < 300_000
+    assert {f"{what} after {change}" for what in ("login", "next decision") for change in ("policy", "catalog")} <= (
+        figures.keys()
+    )
+
+
 def test_a_run_is_drawn() -> None:
     figures = [figure("direct", tps=100), figure("pgbouncer", tps=80), figure("penstock", tps=76)]
     assert list(table(figures))[-1].endswith("0.76  0.95")
