@@ -124,8 +124,11 @@ class Deciders:
                 continue
             policy, catalog = self._untold.popleft()
             if catalog is self._catalog:
-                found = await loop.run_in_executor(self._thread, _findings, policy, catalog)
-                self._say(found)
+                try:
+                    self._say(await loop.run_in_executor(self._thread, _findings, policy, catalog))
+                except Exception:
+                    # A fault of ours, which must not keep what others have to know.
+                    _log.exception("looking for masks that don't fit failed")
         self._telling = None
 
     def _say(self, found: _Findings) -> None:

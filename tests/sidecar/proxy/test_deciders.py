@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog.model import Catalog
@@ -134,3 +135,24 @@ async def test_a_hundred_policies_are_made_once(kept: Deciders, maker: Maker) ->
         for number in range(100):
             await again(number)
     assert len(maker.asked) == 100
+
+
+async def test_what_does_not_fit_is_told_of_the_next_policy_though_it_failed_for_one(
+    kept: Deciders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog()
+    unused = deciders.unused_masks
+
+    def failing(one: EffectivePolicy, world: Catalog) -> tuple[str, ...]:
+        assert one.enforced is not None
+        return unused(one, world) if one.enforced.policies == ("b",) else (_ for _ in ()).throw(KeyError("it"))
+
+    monkeypatch.setattr(deciders, "unused_masks", failing)
+    with capture_logs() as logged:
+        await asyncio.gather(kept.made(policy("a"), catalog, KEY), kept.made(policy("b"), catalog, KEY))
+        telling = kept._telling
+        assert telling is not None
+        await telling
+    (told,) = [line["event"] for line in logged if "no column" in line["event"]]
+    assert "policy b" in told
+    assert [line["log_level"] for line in logged if "failed" in line["event"]] == ["error"]
