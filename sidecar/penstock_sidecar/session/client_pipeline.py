@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Deliberate, RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
@@ -47,8 +47,10 @@ class ClientPipeline(ABC):
         self.awaiting_durability: AwaitingDurability | None = None
         # What waited for the catalog waited in vain.
         self._shut_out = False
-        # The text that is decided again once the catalog was read, and the one that is decided while others go on.
-        self._refreshed = self._deliberated = ""
+        # The text that is decided again once the catalog was read.
+        self._refreshed = ""
+        # What is decided while others go on, and by whom.
+        self._deliberated: tuple[str, Decider] | None = None
         # The server is to be asked for answers once the message that is passing has gone through.
         self._flush_due = False
 
@@ -139,8 +141,7 @@ class ClientPipeline(ABC):
         decision, denial = admitted, admitted.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
-            self._wait_before(spot, State.RESOLVING)
-            flow.commands.append(RefreshCatalog())
+            self._wait_before(spot, RefreshCatalog())
             return text, None
         self._refreshed = ""
         if flow.runs_stale_object(decision):
@@ -157,8 +158,7 @@ class ClientPipeline(ABC):
             return decision
         if flow.doubtful:
             flow.doubtful = False
-            self._wait_before(spot, State.RESOLVING)
-            flow.commands.append(RefreshCatalog())
+            self._wait_before(spot, RefreshCatalog())
             return None
         if flow.door.open:
             flow.go_inside()
@@ -166,16 +166,18 @@ class ClientPipeline(ABC):
         if self._shut_out:
             self._shut_out = False
             return refusals.CATALOG_CHANGING
-        self._wait_for(spot, AwaitCatalog())
+        self._wait_before(spot, AwaitCatalog())
         return None
 
     def _defer(self, spot: Spot, decision: Decision, text: str, types: tuple[int, ...]) -> bool:
         """Whether the message has to wait until its text, too large to be decided about at once, is. It waits once."""
-        if decision.denial is None or not decision.denial.deferred or self._deliberated == text:
-            self._deliberated = ""
+        denial, decider = decision.denial, self._flow.rules.decider
+        before, self._deliberated = self._deliberated, None
+        again = before is not None and before[0] == text and before[1] is decider
+        if denial is None or not denial.deferred or again:
             return False
-        self._deliberated = text
-        self._wait_for(spot, Deliberate(self._flow.rules.decider, self._flow.question(text, types)))
+        self._deliberated = (text, decider)
+        self._wait_before(spot, Deliberate(decider, self._flow.question(text, types)))
         return True
 
     def _await_rules(self, spot: Spot) -> bool:
@@ -183,13 +185,8 @@ class ClientPipeline(ABC):
         if self._shut_out:
             self._shut_out = False
             return False
-        self._wait_for(spot, AwaitRules())
+        self._wait_before(spot, AwaitRules())
         return True
-
-    def _wait_for(self, spot: Spot, command: Command) -> None:
-        self._wait_before(spot, State.RESOLVING)
-        self._flush_for_others()
-        self._flow.commands.append(command)
 
     def _flush_for_others(self) -> None:
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
@@ -202,11 +199,13 @@ class ClientPipeline(ABC):
         self._shut_out = not fresh
         self.resume()
 
-    def _wait_before(self, spot: Spot, state: State) -> None:
-        """Deal with that message again later."""
+    def _wait_before(self, spot: Spot, command: Command) -> None:
+        """Deal with that message again when the command is answered."""
         self._forward(spot.start)
         self._next -= 1
-        self._flow.enter(state)
+        self._flow.enter(State.RESOLVING)
+        self._flow.commands.append(command)
+        self._flush_for_others()
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""

@@ -120,6 +120,18 @@ def test_what_stays_undecided_is_refused_and_has_another_try_when_it_is_sent_aga
         talk.server(error("42703"), READY).client_reads_error("42501", "took too much", then=READY)
 
 
+def test_rules_that_are_replaced_meanwhile_decide_about_it_themselves() -> None:
+    talk = Conversation({"SELECT email": LARGE})
+    talk.client(QUERY)
+    talk.new_rules({"SELECT email": LARGE})
+    talk.did(talk.session.catalog_read())
+    (asked,) = talk.rest
+    assert isinstance(asked, commands.Deliberate)
+    assert asked.decider is talk.book
+    talk.book.entries["SELECT email"] = rewrite("SELECT masked")
+    talk.did(talk.session.catalog_read()).reaches_server(messages.query("SELECT masked"))
+
+
 def test_what_was_prepared_under_other_rules_waits_where_it_is_bound() -> None:
     talk = Conversation()
     talk.client(messages.parse("one", "SELECT email"), messages.SYNC).server(PARSED, READY)
