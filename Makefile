@@ -81,8 +81,9 @@ e2e-up: $(VENV)/ready
 e2e-down: $(VENV)/ready ## stop the cluster that `make e2e` started
 	$(RUN) python -m e2e.environment down
 
-crds: $(VENV)/ready ## write crds/ and the chart's copy from the models
+crds: $(VENV)/ready ## write crds/, the chart's copy and docs/policies.md from the models
 	$(RUN) python -m penstock_core.resources.crd crds charts/penstock/files/crds
+	$(RUN) python docs/policies.py --write
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md

@@ -44,8 +44,10 @@ def test_kubectl_explain_is_documentation(release: Kubectl) -> None:
 
 
 def test_a_field_whose_effect_is_not_built_is_refused_in_words(shop: Kubectl) -> None:
-    with pytest.raises(CommandError, match="not supported yet: rowFilters"):
-        shop.apply(manifests.policy("later", rowFilters=[{"table": "public.orders", "where": "true"}]))
+    with pytest.raises(CommandError, match="not supported yet: approvals"):
+        shop.apply(
+            manifests.policy("later", approvals=[{"name": "a", "when": "true", "approvers": {"groups": ["dba"]}}])
+        )
 
 
 def test_a_typo_is_refused_by_name(shop: Kubectl) -> None:

@@ -36,6 +36,13 @@ def test_the_page_of_messages_is_as_the_code_is() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_of_policies_is_as_the_models_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/policies.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_each_part_of_the_decisions_has_its_place_in_the_table() -> None:
     parts = sorted(path.name for path in (ROOT / "core/penstock_core/sql").iterdir() if path.name[0] not in "_.")
     table = (ROOT / "CONTRIBUTING.md").read_text()

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collector": ("collector", "Run the collector: ingest, store, search and live pages of the audit trail."),
     "control": ("control", "Run the control service: sidecar injection and the policy stream."),
     "demo": ("demo.command", "Run a gate, a collector and a small shop on this machine, and play a session."),
+    "dump": ("dump.command", "Dump a database as masked for you, after a look whether it would restore."),
     "operator": ("operator", "Run the Kubernetes operator."),
     "proxy": ("proxy", "Run the gate in front of PostgreSQL, as a sidecar or stand-alone."),
     "validate": ("validate", "Check Database and DatabaseAccessPolicy files."),

@@ -179,6 +179,54 @@ def test_what_is_only_observed_passes_and_says_what_it_would_be(desk: Desk) -> N
     assert ":1: allowed (would be refused if its observing policies were enforced)" in result.stdout
 
 
+CONDITIONED = """  subjects: [{serviceAccount: {name: web}}]
+  masks:
+    - {columns: ["*.*.email"], with: {redact: {}}, unless: "now < timestamp('2026-06-01T00:00:00Z')"}
+    - {columns: ["*.*.country"], with: {redact: {}}, unless: "session.clientAddress == '10.0.0.7'"}
+    - {columns: ["*.*.name"], with: {redact: {}}, unless: "[identity.name][1] == ''"}
+"""
+
+
+def test_conditions_are_told_for_a_time_and_an_address(desk: Desk) -> None:
+    more = desk.policy(CONDITIONED)
+    around = ("--at", "2026-05-31T23:59:59Z", "--client-address", "10.0.0.7")
+    text = "SELECT email, country, name FROM customers"
+    result = desk.check(text, *around, who="sa:shop/web", resources=more)
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert [line for line in lines if line.startswith("masked")] == [
+        "masked  public.customers.name by redact (more: masks[2])"
+    ]
+    assert [line for line in lines if line.startswith("unless")] == [
+        "unless  now < timestamp('2026-06-01T00:00:00Z') (more: masks[0].unless): "
+        "public.customers.email are not masked",
+        "unless  session.clientAddress == '10.0.0.7' (more: masks[1].unless): public.customers.country are not masked",
+        "unless  [identity.name][1] == '' (more: masks[2].unless): "
+        "public.customers.name stay masked, as it can't be evaluated",
+    ]
+    assert "policy more (masks[2].unless): its condition can't be evaluated, so its mask applies:" in result.stderr
+
+
+def test_conditions_that_do_not_hold_leave_their_masks(desk: Desk) -> None:
+    more = desk.policy(CONDITIONED)
+    (line,) = desk.check(
+        "SELECT email, country FROM customers", "--at", "2026-06-01T02:00:00+02:00", "--json",
+        who="sa:shop/web", resources=more,
+    ).stdout.splitlines()  # fmt: skip
+    found = json.loads(line)
+    assert [one["column"].rpartition(".")[2] for one in found["masked"]] == ["country", "email", "name"]
+    assert found["unless"] == [
+        {
+            "policy": "more", "rule": "masks[2].unless", "condition": "[identity.name][1] == ''", "result": "failed",
+            "columns": ["public.customers.name"],
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", ["soon", "2026-06-01T00:00:00", ""])
+def test_a_time_that_is_none(desk: Desk, at: str) -> None:
+    assert refused_in_one_line(desk.check("SELECT 1", "--at", at)).startswith("--at: ")
+
+
 def test_what_a_migration_makes_is_known_to_its_later_statements(desk: Desk) -> None:
     more = desk.policy("  subjects: [{identity: {kind: agent}}]\n  allow: [select, insert, create, drop]\n")
     text = "CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1); SELECT id FROM fresh; DROP TABLE fresh;"

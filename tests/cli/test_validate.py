@@ -52,10 +52,27 @@ def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
 
 
 def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
-    policy_file.write_text(DATABASE + "---" + POLICY + "  guardrails: {maxRowsChanged: 10}\n")
+    policy_file.write_text(
+        DATABASE + "---" + POLICY + "  approvals: [{name: a, when: 'true', approvers: {groups: [dba]}}]\n"
+    )
     result = validate(str(policy_file))
     assert result.exit_code == 1
     assert "not supported yet: " in result.stderr
+
+
+def test_a_condition_that_is_none_is_named_with_file_line_and_place(policy_file: Path) -> None:
+    masks = """  masks:
+    - {columns: ["*.*.email"], with: {redact: {}}, unless: "'dpo' in identity.groups"}
+    - {columns: ["*.*.phone"], with: {redact: {}}, unless: "'dpo' in identity.grups"}
+"""
+    policy_file.write_text(POLICY + masks)
+    result = validate(str(policy_file))
+    assert result.exit_code == 1
+    line = POLICY.count("\n") + 3
+    assert result.stderr == (
+        f"{policy_file}:{line}: spec.masks[1].unless: column 18: identity.grups is not known; "
+        "did you mean identity.groups?\n"
+    )
 
 
 def test_files_are_checked_together() -> None:

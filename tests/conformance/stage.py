@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def _gate(running: EmbeddedPostgres, dbname: str, directory: Path) -> Iterator[i
 
 @contextlib.contextmanager
 def gate(
-    directory: Path, login: tuple[str, str], resources: list[object], changes: Mapping[str, object] | None = None
+    directory: Path, login: tuple[str, str], resources: Sequence[object], changes: Mapping[str, object] | None = None
 ) -> Iterator[int]:
     """The port of a gate with those resources, logged in upstream by that name and password. Raises StageError.
 

@@ -36,7 +36,10 @@ class Bulk:
         def play() -> list[list[Step]]:
             return self._twins.ask(lambda twin: [Step(sql, self._ask(twin, self._identity, sql))])
 
-        verdict = compare(play, play, unordered=unordered)
+        def reorders(longer: bool) -> bool:
+            return self._twins.hazards.may_reorder(self._identity, sql, longer=longer)
+
+        verdict = compare(play, play, unordered=unordered, reorders=reorders)
         self._asked += 1
         hung_up = any(kind == b"!" for step in verdict.steps for kind, _ in step.answer)
         if hung_up or _LASTING.search(sql) or self._asked % _MOST == 0:

@@ -90,11 +90,13 @@ class Client:
         self.send(messages.query(sql))
         return self.answer(data)
 
-    def answer(self, data: bytes = b"") -> list[Message]:
-        """The messages up to ReadyForQuery, a COPY FROM STDIN given that data."""
+    def answer(self, data: bytes = b"", behind: bytes = b"") -> list[Message]:
+        """The messages up to ReadyForQuery, a COPY FROM STDIN given that data, and what is to be sent behind it: in the
+        extended protocol a Sync, since servers pass over one that comes before the data.
+        """
         got = self.until(b"ZG")
         while got[-1][0] == b"G":
-            self.send(messages.message(b"d", data) + messages.message(b"c", b""))
+            self.send(messages.message(b"d", data) + messages.message(b"c", b"") + behind)
             got += self.until(b"ZG")
         return got
 

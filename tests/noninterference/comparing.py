@@ -1,6 +1,7 @@
 """Plays a scene on every twin, and says how their answers differ, if they do.
 
-Answers are compared byte for byte and in order. What is only chance in them is `noise.py`'s to tell.
+Answers are compared byte for byte and in order; where rows have none, and no hazard is known of what they come from,
+as sets (`hazards.py`). What is only chance in them is `noise.py`'s to tell.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.noninterference.twins import Twin, Twins
 
 from penstock_sidecar.wire import messages
 
-Outcome = Literal["equal", "refused", "leaked", "unstable"]
+Outcome = Literal["equal", "refused", "reordered", "leaked", "unstable"]
 # How often twins are asked that differ from themselves, and where it may be chance that they never meet.
 _ROUNDS = 5
 _MANY_ROUNDS = 40
@@ -46,11 +47,22 @@ def judge(twins: Twins, scene: Scene, mode: Mode, *, direct: bool = False) -> Ve
             twins.reset()
         return play()
 
-    return compare(play, again, unordered=bool(scene.unordered))
+    def reorders(longer: bool) -> bool:
+        said = [(one.identity or scene.identity, one.text) for one in scene.statements]
+        return not direct and bool(said) and all(twins.hazards.may_reorder(*one, longer=longer) for one in said)
+
+    return compare(play, again, unordered=bool(scene.unordered), reorders=reorders)
 
 
-def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool) -> Verdict:
-    """What the twins' answers come to; where they differ, they are asked again, to see what differs from itself."""
+def compare(
+    play: Callable[[], list[list[Step]]], again: Callable[[], list[list[Step]]], *, unordered: bool,
+    reorders: Callable[[bool], bool] = lambda longer: False,
+) -> Verdict:  # fmt: skip
+    """What the twins' answers come to; where they differ, they are asked again, to see what differs from itself.
+
+    `reorders`: whether the same rows may come in another order; it is told whether the first two twins, whose values
+    are as long, give them in the same.
+    """
     answers = play()
     steps = tuple(answers[0])
     compared = _compared(answers, unordered=unordered)
@@ -66,10 +78,14 @@ def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[
     rounds = _rounds(compared, ask)
     if len(rounds) < 2:
         return Verdict("unstable", "ran out of time", steps=steps)
-    found = _first_difference(noise.still(rounds))
+    still = noise.still(rounds)
+    found = _first_difference(still)
     if not found and noise.parted(rounds):
         rounds += [one for one in (ask() for _ in range(_MANY_ROUNDS - len(rounds))) if not _ran_out(one)]
         found = noise.parted(rounds)
+    longer = len(still) > 2 and _first_difference(still[:2]) is None
+    if found and _same_rows(rounds) and reorders(longer):
+        return Verdict("reordered", found[1], found[0], steps)
     if found:
         return Verdict("leaked", found[1], found[0], steps)
     return Verdict("unstable", "differs from itself", steps=steps)
@@ -77,6 +93,12 @@ def compare(play: Callable[[], list[list[Step]]], again: Callable[[], list[list[
 
 def _compared(answers: list[list[Step]], *, unordered: bool) -> list[list[Step]]:
     return [[Step(one.said, view(one.answer, unordered=unordered)) for one in steps] for steps in answers]
+
+
+def _same_rows(rounds: list[list[list[Step]]]) -> bool:
+    """Whether all that parts the twins is the order of rows."""
+    sets = [_compared(one, unordered=True) for one in rounds]
+    return _first_difference(noise.still(sets)) is None and not noise.parted(sets)
 
 
 def _rounds(answers: list[list[Step]], again: Callable[[], list[list[Step]]]) -> list[list[list[Step]]]:

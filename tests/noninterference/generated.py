@@ -36,6 +36,8 @@ TABLES = {
     "measured": (("note",), ("id",)),
     "changing": (("txt",), ("id",)),
     "counted": ((), ("tenant", "n")),
+    "sales": (("region", "state", "line"), ("id", "amount")),
+    "sale_parts": (("region",), ("id", "n")),
 }
 TARGETS = {
     "users": ("note", "name", "tenant"), "staff": ("note", "tenant", "cap"), "plain": ("note", "n"), "human": ("note",),

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from tests.noninterference.tally import Finding, Result, Tally
 
-RESULTS: tuple[Result, ...] = ("equal", "refused", "unstable", "leaked")
+RESULTS: tuple[Result, ...] = ("equal", "refused", "reordered", "unstable", "leaked")
 
 
 def show(
@@ -34,7 +34,7 @@ def show(
     tried = sum(tally.total(result) for result in RESULTS)
     console.print(
         f"tried {tried}, equal {tally.total('equal')}, refused {tally.total('refused')},"
-        f" unstable {tally.total('unstable')}, leaked {tally.total('leaked')}"
+        f" reordered {tally.total('reordered')}, unstable {tally.total('unstable')}, leaked {tally.total('leaked')}"
     )
 
 

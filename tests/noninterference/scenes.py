@@ -103,7 +103,7 @@ class Talk:
             return self.note(one.text, client.ask(one.text, one.data))
         bound = bind(values=one.values, results=(int(mode == "binary"),))
         client.send(messages.parse("", one.text) + describe("S") + bound + describe("P") + messages.execute("") + SYNC)
-        return self.note(one.text, client.answer(one.data))
+        return self.note(one.text, client.answer(one.data, SYNC))
 
     def send(self, said: str, data: bytes, until: bytes = b"Z", name: str = "", identity: str = "") -> list[Message]:
         """Bytes of the scene's own, and the messages up to one of those kinds."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-Result = Literal["equal", "refused", "leaked", "unstable"]
+Result = Literal["equal", "refused", "reordered", "leaked", "unstable"]
 # Refused or wrong where it should work; a leak is worse and counted apart.
 Wrong = Literal["leaked", "useless"]
 

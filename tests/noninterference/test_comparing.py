@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 
@@ -30,10 +31,35 @@ def error(message: str, sqlstate: str = "22012") -> Message:
     return b"E", messages.error_response(ErrorFields("ERROR", sqlstate, message))[5:]
 
 
-def verdict(*rounds: list[list[Message]], unordered: bool = False) -> Verdict:
+def verdict(
+    *rounds: list[list[Message]], unordered: bool = False, reorders: Callable[[bool], bool] = lambda longer: False
+) -> Verdict:
     """Of twins that answer so at first, and so each time that they are asked again."""
     answers = cycle([[Step("SELECT", [*answer, DONE])] for answer in one] for one in rounds)
-    return compare(lambda: next(answers), lambda: next(answers), unordered=unordered)
+    return compare(lambda: next(answers), lambda: next(answers), unordered=unordered, reorders=reorders)
+
+
+def test_rows_without_an_order_may_come_in_any_but_must_be_the_same() -> None:
+    one, other = [row("1"), row("2")], [row("2"), row("1")]
+
+    def always(longer: bool) -> bool:
+        return True
+
+    assert verdict([one, other], reorders=always).outcome == "reordered"
+    assert verdict([one, other]).outcome == "leaked"
+    assert verdict([one, [row("2"), row("3")]], reorders=always).outcome == "leaked"
+    assert verdict([one, [row("2")]], reorders=always).outcome == "leaked"
+
+
+def test_where_only_longer_values_change_the_order_it_is_told_so() -> None:
+    one, other = [row("1"), row("2")], [row("2"), row("1")]
+
+    def longer_alone(longer: bool) -> bool:
+        return longer
+
+    assert verdict([one, one, other], reorders=longer_alone).outcome == "reordered"
+    assert verdict([one, other, other], reorders=longer_alone).outcome == "leaked"
+    assert verdict([one, other], reorders=longer_alone).outcome == "leaked"
 
 
 def test_twins_that_answer_alike_are_equal_and_a_refusal_is_named() -> None:

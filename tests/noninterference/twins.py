@@ -20,6 +20,7 @@ import yaml
 from psycopg import conninfo
 from tests.conformance import stage
 from tests.noninterference.client import Client
+from tests.noninterference.hazards import ISSUER, Hazards
 
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
 from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
@@ -130,6 +131,7 @@ class Twins:
     version: int
     world: World
     members: list[Twin]
+    hazards: Hazards
     _workers: ThreadPoolExecutor
     _marks: int = 0
 
@@ -196,8 +198,9 @@ def twins(directory: Path, version: int, world: World) -> Iterator[Twins]:
             server = running.enter_context(stage.server(own, version, _SETTINGS))
             members.append(Twin(filling, server, DemoIssuer()))
         workers = running.enter_context(ThreadPoolExecutor(len(members)))
-        both = Twins(version, world, members, workers)
-        both.each(lambda twin: _build(twin, world, version))
+        list(workers.map(lambda twin: _build(twin, world, version), members))
+        hazards = Hazards(members[0].server.url(DBNAME), _resources(members[0], world))
+        both = Twins(version, world, members, hazards, workers)
         for twin in members:
             twin.gate_directory = directory / "gates" / twin.filling.name
             twin.gate_directory.mkdir(parents=True)
@@ -239,15 +242,19 @@ def _build(twin: Twin, world: World, version: int) -> None:
 
 def _gate(directory: Path, twin: Twin, world: World) -> contextlib.AbstractContextManager[int]:
     twin.issuer.write_jwks(directory / "jwks.json")
-    issuer = {"issuer": "https://persons.demo.example", "audience": AUDIENCE, "kind": "person", "jwksFile": "jwks.json"}
+    issuer = {"issuer": ISSUER, "audience": AUDIENCE, "kind": "person", "jwksFile": "jwks.json"}
     changes = {"identity": {"required": True, "issuers": [issuer]}}
+    return stage.gate(directory, (LOGIN, PASSWORD), _resources(twin, world), changes)
+
+
+def _resources(twin: Twin, world: World) -> list[dict[str, object]]:
     database = {
         "host": "127.0.0.1", "port": twin.server.port, "dbname": DBNAME, "tls": {"mode": "disable"},
         "credentialsSecretRef": {"name": "unused"},
     }  # fmt: skip
-    resources: list[object] = [_resource("Database", "tested", database)]
+    resources = [_resource("Database", "tested", database)]
     resources += [_resource("DatabaseAccessPolicy", f"policy-{at}", spec) for at, spec in enumerate(world.policies)]
-    return stage.gate(directory, (LOGIN, PASSWORD), resources, changes)
+    return resources
 
 
 def _resource(kind: str, name: str, spec: object) -> dict[str, object]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from penstock_cli.failures import Unusable
+from penstock_core.conditions import Circumstances
 from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolicy, ResourceError, load
 from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
@@ -40,6 +43,8 @@ AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 @click.option("--database", metavar="[NAMESPACE/]NAME", default="", help="Which Database, if there are several.")
 @click.option("--namespace", default="default", show_default=True, help="For documents that do not name one.")
 @click.option("--search-path", metavar="SCHEMA[,…]", help="That sessions begin with.  [default: the catalog's]")
+@click.option("--at", metavar="TIME", help="When, for conditions: 2026-01-31T18:00:00Z.  [default: now]")
+@click.option("--client-address", metavar="ADDRESS", default="", help="Where from, for conditions.")
 @click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each statement.")
 def command(
@@ -52,6 +57,8 @@ def command(
     database: str,
     namespace: str,
     search_path: str | None,
+    at: str | None,
+    client_address: str,
     refused_only: bool,
     as_json: bool,
 ) -> None:
@@ -80,15 +87,14 @@ def command(
     bundle = _bundle(_resources(policies, namespace), database)
     snapshot = _catalog(catalog, url, password_file)
     path = _search_path(search_path, snapshot)
-    judge = Judge(bundle, who, snapshot)
+    judge = Judge(bundle, who, snapshot, Circumstances(_time(at), client_address))
     for warning in judge.warnings():
         click.echo(f"warning: {warning}", err=True)
     view = JsonLines(only_refused=refused_only) if as_json else View(only_refused=refused_only)
     refused = False
-    for session in sessions:
-        for verdict in judge.session(session, path):
-            view.show(verdict)
-            refused |= verdict.refused
+    for verdict in chain.from_iterable(judge.session(session, path) for session in sessions):
+        view.show(verdict)
+        refused |= verdict.refused
     view.total(who.name)
     sys.exit(1 if refused else 0)
 
@@ -161,6 +167,16 @@ def _catalog(file: Path | None, url: str | None, password_file: Path | None) -> 
     if url is not None and file is None:
         return from_server(url, password_file)[0]
     raise Unusable("give the database's catalog: either --catalog FILE or --url URL")
+
+
+def _time(written: str | None) -> datetime:
+    try:
+        found = datetime.now(UTC) if written is None else datetime.fromisoformat(written)
+    except ValueError:
+        found = datetime.min  # it has no zone either
+    if found.tzinfo is None:
+        raise Unusable(f"--at: {written!r} is not a time with its zone; write one such as 2026-01-31T18:00:00Z")
+    return found
 
 
 def _search_path(written: str | None, catalog: Catalog) -> tuple[str, ...]:

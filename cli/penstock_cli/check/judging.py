@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_cli.check.statements import SourceStatement
+from penstock_core.conditions import Circumstances, values
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import effective
+from penstock_core.policy.combine import effective, matching_policies
 from penstock_core.policy.effective import Mask
+from penstock_core.policy.mask_conditions import troubles
 from penstock_core.resources import Bundle, check
 from penstock_core.resources.access_policy import Subject
 from penstock_core.sql.catalog.model import Catalog
@@ -56,6 +58,8 @@ class JudgedStatement:
                 {"column": column, "mask": mask.kind, "policy": mask.rule.policy, "rule": mask.rule.path}
                 for column, mask in self.masks
             ]
+        if decision.conditions:
+            found["unless"] = [one.document() for one in decision.conditions]
         if decision.observed is not None:
             found["observed"] = decision.observed.value
         if denial is not None:
@@ -68,11 +72,13 @@ class JudgedStatement:
 class Judge:
     """Judges by one identity, in one database."""
 
-    def __init__(self, bundle: Bundle, identity: Identity, catalog: Catalog) -> None:
+    def __init__(self, bundle: Bundle, identity: Identity, catalog: Catalog, circumstances: Circumstances) -> None:
         self._bundle = bundle
         self._name = identity.name
         self._catalog = catalog
-        self._policy = effective(bundle, identity)
+        self._policy = effective(bundle, identity, circumstances)
+        facts = values(identity, bundle.database.name, circumstances)
+        self._troubles = tuple(troubles(matching_policies(bundle, identity), facts))
         self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
         # Where something is enforced, by that; else by what would be.
         policies = self._policy.enforced or self._policy.observed
@@ -88,6 +94,8 @@ class Judge:
             listed = "; ".join(dict.fromkeys(subjects)) or "nobody"
             yield f"no policy for {self._bundle.database.title} is for {self._name}; they are for: {listed}"
         yield from map(str, check([self._bundle.database, *self._bundle.policies]))
+        for rule, why in self._troubles:
+            yield f"policy {rule.policy} ({rule.path}): its condition can't be evaluated, so its mask applies: {why}"
         yield from misfits(self._policy, self._catalog)
         yield from unused_masks(self._policy, self._catalog)
         yield from row_order_findings(self._policy, self._catalog)

@@ -108,6 +108,9 @@ def _facts(verdict: JudgedStatement) -> list[tuple[str, str]]:
     facts = [
         (name, f"{column} by {mask.kind} ({mask.rule.policy}: {mask.rule.path})") for column, mask in verdict.masks
     ]
+    for one in verdict.decision.conditions:
+        what = "are not masked" if one.lifted else "stay masked, as it can't be evaluated"
+        facts.append(("unless", f"{one.condition} ({one.policy}: {one.rule}): {', '.join(one.columns)} {what}"))
     if denial is not None:
         rule = f" ({denial.policy}: {denial.rule})" if denial.policy else ""
         facts += [("why", f"{denial.reason}{rule}"), ("instead", denial.remedy)]

@@ -66,7 +66,7 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
 
 
 def _complete(connection: sqlite3.Connection, statement: int, changed: int, outcome: dict[str, Any]) -> None:
-    connection.execute(
+    done = connection.execute(
         """UPDATE statements SET changed = ?, outcome_seq = ?, result = ?, rows = ?, bytes = ?, duration_us = ?,
                sqlstate = ? WHERE id = ? AND outcome_seq IS NULL""",
         (
@@ -79,6 +79,24 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
             str(outcome.get("sqlstate") or ""),
             statement,
         ),
+    )
+    if done.rowcount and outcome.get("rule"):
+        _name_rule(connection, statement, outcome)
+
+
+def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str, Any]) -> None:
+    """A limit that the statement went beyond while it ran, which its intent could not name."""
+    columns = "sql, relations, identity, policy, rule, reason"
+    connection.execute(
+        f"INSERT INTO statements_text (statements_text, rowid, {columns})"  # noqa: S608 - names of columns
+        f" SELECT 'delete', id, {columns} FROM statements WHERE id = ?",
+        (statement,),
+    )
+    told = [str(outcome.get(name) or "") for name in ("policy", "rule", "reason")]
+    connection.execute("UPDATE statements SET policy = ?, rule = ?, reason = ? WHERE id = ?", (*told, statement))
+    connection.execute(
+        f"INSERT INTO statements_text (rowid, {columns}) SELECT id, {columns} FROM statements WHERE id = ?",  # noqa: S608
+        (statement,),
     )
 
 

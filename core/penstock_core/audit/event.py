@@ -12,9 +12,11 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
     open      database, version, policyGeneration                   the stream's first event
     session   session, event: "start" | "end", identity, client: {addr, application, user, database}, asserted
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
-              relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol
+              relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
+              unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
-              sqlstate; unexecuted: it was bound (or only parsed, where that may run code), and never executed
+              sqlstate, policy, rule, reason (of a limit that it went beyond while it ran); unexecuted: it was bound (or
+              only parsed, where that may run code), and never executed
     heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
     loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
     close     reason                                                the stream's last event

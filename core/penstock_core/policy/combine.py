@@ -6,12 +6,15 @@ allowed adds up. What the result means for a statement is `penstock_core.sql`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from penstock_core.conditions import Circumstances, Truth, values
 from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import (
     STRICTNESS,
+    ConditionedMask,
+    CostLimit,
     EffectivePolicy,
     Limit,
     Mask,
@@ -19,32 +22,46 @@ from penstock_core.policy.effective import (
     MaskRule,
     OnFailure,
     PolicySet,
+    RowFilter,
     RowOrder,
     Rule,
     SqlTextMode,
 )
+from penstock_core.policy.mask_conditions import judged
 from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
-from penstock_core.resources.vocabulary import column_parts, milliseconds
+from penstock_core.resources.vocabulary import column_parts, milliseconds, table_parts
 
 _SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
 _ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
 _ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
 
 
-def effective(bundle: Bundle, identity: Identity) -> EffectivePolicy:
-    """What the identity may do with the bundle's database; the order of the bundle's policies makes no difference."""
-    matching = [policy for policy in bundle.policies if policy.governs(bundle.database) and matches(policy, identity)]
+_NOTHING_KNOWN = Circumstances()
+
+
+def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances = _NOTHING_KNOWN) -> EffectivePolicy:
+    """What the identity may do with the bundle's database; the order of the bundle's policies makes no difference.
+
+    Of what the circumstances don't tell, no condition holds.
+    """
+    matching = matching_policies(bundle, identity)
+    facts = values(identity, bundle.database.name, circumstances)
     enforcing = [policy for policy in matching if policy.spec.mode == "enforce"]
     observing = len(enforcing) < len(matching)
     return EffectivePolicy(
         database=bundle.database.name,
-        enforced=_combined(enforcing, bundle.database) if enforcing else None,
-        observed=_combined(matching, bundle.database) if observing else None,
+        enforced=_combined(enforcing, bundle.database, facts) if enforcing else None,
+        observed=_combined(matching, bundle.database, facts) if observing else None,
         generation=bundle.generation,
     )
+
+
+def matching_policies(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolicy]:
+    """The bundle's policies that are for the identity."""
+    return [policy for policy in bundle.policies if policy.governs(bundle.database) and matches(policy, identity)]
 
 
 def matches(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
@@ -72,12 +89,15 @@ def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
     )
 
 
-def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> PolicySet:
-    masks = [rule for policy in policies for rule in _mask_rules(policy, database)]
-    return PolicySet(
+def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, facts: Mapping[str, object]) -> PolicySet:
+    found = [one for policy in policies for one in _mask_rules(policy, database, facts)]
+    masks = [rule for rule, condition in found if condition is None or not condition.lifted]
+    conditioned = [condition for _, condition in found if condition is not None]
+    combined = PolicySet(
         policies=tuple(sorted(policy.name for policy in policies)),
         allow=frozenset(verb for policy in policies if _grants(policy, database) for verb in policy.spec.allow),
         masks=tuple(sorted(masks, key=lambda rule: rule.mask.strictness)),
+        conditioned=tuple(sorted(conditioned, key=lambda one: (one.rule.policy, one.rule.path))),
         require_where=_first_rules(
             (verb, Rule(policy.name, "guardrails.requireWhere"))
             for policy in policies
@@ -97,19 +117,40 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database) -> P
         allow_channels=frozenset(
             channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
-        statement_timeout=_least(
-            Limit(milliseconds(timeout), Rule(policy.name, "guardrails.statementTimeout"))
-            for policy in policies
-            if (timeout := policy.spec.guardrails.statement_timeout) is not None
-        ),
-        max_rows_returned=_least(
-            Limit(rows, Rule(policy.name, "guardrails.maxRowsReturned"))
-            for policy in policies
-            if (rows := policy.spec.guardrails.max_rows_returned) is not None
-        ),
+        row_filters=tuple(_row_filters(policies)),
         row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+    )
+    return _limited(combined, policies)
+
+
+def _limited(combined: PolicySet, policies: Sequence[DatabaseAccessPolicy]) -> PolicySet:
+    """The same with the smallest of each limit."""
+    guardrails = [(policy.name, policy.spec.guardrails) for policy in policies]
+    costs = [
+        CostLimit(cost, Rule(name, "guardrails.maxPlanCost"))
+        for name, one in guardrails
+        if (cost := one.max_plan_cost) is not None
+    ]
+    return replace(
+        combined,
+        statement_timeout=_least(
+            Limit(milliseconds(timeout), Rule(name, "guardrails.statementTimeout"))
+            for name, one in guardrails
+            if (timeout := one.statement_timeout) is not None
+        ),
+        max_rows_returned=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsReturned"))
+            for name, one in guardrails
+            if (rows := one.max_rows_returned) is not None
+        ),
+        max_rows_changed=_least(
+            Limit(rows, Rule(name, "guardrails.maxRowsChanged"))
+            for name, one in guardrails
+            if (rows := one.max_rows_changed) is not None
+        ),
+        max_plan_cost=min(costs, key=lambda limit: (limit.value, limit.rule.policy), default=None),
     )
 
 
@@ -122,11 +163,14 @@ def _grants(policy: DatabaseAccessPolicy, database: Database) -> bool:
     return all(tag in database.tags for mask in policy.spec.masks for tag in mask.tags or ())
 
 
-def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[MaskRule]:
+def _mask_rules(
+    policy: DatabaseAccessPolicy, database: Database, facts: Mapping[str, object]
+) -> Iterator[tuple[MaskRule, ConditionedMask | None]]:
+    """The policy's masks, each with what is to be told of its condition."""
     for place, spec in enumerate(policy.spec.masks):
         if columns := _columns(spec, database):
             mask = _mask(spec.with_, Rule(policy.name, f"masks[{place}]"))
-            yield MaskRule(
+            rule = MaskRule(
                 columns,
                 replace(
                     mask,
@@ -135,6 +179,16 @@ def _mask_rules(policy: DatabaseAccessPolicy, database: Database) -> Iterable[Ma
                     ignores_write_back=spec.write_back == "ignore",
                 ),
             )
+            verdict = judged(spec, facts)
+            told = verdict.holds or verdict.truth is Truth.ERROR
+            yield rule, ConditionedMask(rule, spec.unless or "", verdict.holds) if told else None
+
+
+def _row_filters(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[RowFilter]:
+    """All of them: a row must keep to each."""
+    for policy in sorted(policies, key=lambda one: one.name):
+        for place, one in enumerate(policy.spec.row_filters or ()):
+            yield RowFilter(table_parts(one.table), one.where, Rule(policy.name, f"rowFilters[{place}]"))
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

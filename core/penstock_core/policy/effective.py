@@ -82,10 +82,42 @@ class MaskRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowFilter:
+    """The rows of one table that are there at all: those for which a condition in SQL is true."""
+
+    # Schema and name, as the catalog spells them.
+    table: tuple[str, str]
+    where: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionedMask:
+    """A mask that is lifted by its condition, or that applies because its condition can't be evaluated."""
+
+    mask: MaskRule
+    condition: str
+    lifted: bool
+
+    @property
+    def rule(self) -> Rule:
+        """Where the condition stands."""
+        return Rule(self.mask.mask.rule.policy, f"{self.mask.mask.rule.path}.unless")
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """A number that may not be exceeded, and the rule that says so."""
 
     value: int
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CostLimit:
+    """What the planner may estimate at most, and the rule that says so."""
+
+    value: float
     rule: Rule
 
 
@@ -102,6 +134,8 @@ class PolicySet:
     allow: frozenset[str]
     # The strictest first: where several match one column, the one with the smallest `Mask.strictness` holds.
     masks: tuple[MaskRule, ...] = ()
+    # What is not among `masks` since its condition holds, and what is although its condition can't be evaluated.
+    conditioned: tuple[ConditionedMask, ...] = ()
     # Verb (update, delete) → the rule that demands a WHERE.
     require_where: tuple[tuple[str, Rule], ...] = ()
     # Function name, bare (`pg_sleep`) or qualified (`public.f`), lower-case as pg_proc has it → the rule denying it.
@@ -114,6 +148,12 @@ class PolicySet:
     statement_timeout: Limit | None = None
     # How many rows one statement may return.
     max_rows_returned: Limit | None = None
+    # What a table's rows must keep to, all of them.
+    row_filters: tuple[RowFilter, ...] = ()
+    # How many rows one statement may change, whatever changes them.
+    max_rows_changed: Limit | None = None
+    # What the planner may estimate that one statement costs.
+    max_plan_cost: CostLimit | None = None
     # Whether the order of rows is completed where masked values could show in it.
     row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"
@@ -127,8 +167,8 @@ class PolicySet:
     @property
     def guards(self) -> tuple[Rule, ...]:
         """The guardrails that statements are held to."""
-        timeout = () if self.statement_timeout is None else (self.statement_timeout.rule,)
-        return (*(rule for _, rule in (*self.require_where, *self.deny_functions)), *timeout)
+        limits = [one.rule for one in (self.statement_timeout, self.max_rows_changed) if one is not None]
+        return (*(rule for _, rule in (*self.require_where, *self.deny_functions)), *limits)
 
 
 @dataclass(frozen=True, slots=True)

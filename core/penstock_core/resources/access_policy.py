@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+from pydantic import Field, field_validator, model_validator
 
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
@@ -76,7 +78,22 @@ class RowFilter(Model):
     table: TableName
     """The table: schema.table."""
     where: SqlCondition
-    """A condition in SQL over the table's columns."""
+    """A condition in SQL over the table's columns: region = 'eu' AND state <> 'void'. It compares columns with values
+    that are written out, or with each other (=, <, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT; lower, upper, length,
+    left, right, coalesce; ->, ->>, @> and ? of jsonb), and so can't fail for any row."""
+
+    @field_validator("where")
+    @classmethod
+    def _a_condition(cls, where: str) -> str:
+        try:
+            (statement,) = parse_sql(f"SELECT NULL WHERE ({where}\n)")
+        except (ParseError, ValueError) as error:
+            raise ValueError(f"must be a condition in SQL: {' '.join(str(error.args[0]).split())}") from None
+        query = statement.stmt
+        parts = {name for name in query if getattr(query, name)} if isinstance(query, ast.SelectStmt) else set()
+        if parts != {"targetList", "whereClause"}:
+            raise ValueError("must be one condition in SQL")
+        return where
 
 
 class Guardrails(Model):
@@ -94,13 +111,19 @@ class Guardrails(Model):
     """Verbs that need a WHERE; one that is always true does not count."""
     deny_functions: Annotated[Many[FunctionName], Field(max_length=256), Distinct()] = ()
     """Functions that may not be called, in lower case: pg_sleep, or public.report for one schema's alone."""
-    max_rows_returned: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    """How many rows one statement may return; at one more it fails. COPY TO, and texts of several statements of which
-    one may return rows, are refused then. Where it is only observed, rows are not counted."""
+    max_rows_returned: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    """How many rows one statement may return, and one cursor or portal in all its portions; at one more it fails. COPY
+    TO, and texts of several statements of which one may return rows, are refused then. Where it is only observed, rows
+    are not counted."""
     max_rows_changed: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    """How many rows one statement may change; it is rolled back above that."""
+    """How many rows one statement may change, with all that triggers, foreign keys and functions change by it; above
+    that it fails, and changes none. TRUNCATE, DO, foreign tables, texts of several statements of which one may change
+    rows, and functions that commit or truncate are refused then. Where it is only observed, rows are not counted."""
     max_plan_cost: Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None = None
-    """What the planner may estimate that one statement costs."""
+    """What the planner may estimate that one statement costs, in its own units, with the parameters it runs with; above
+    that it is refused. CALL, COPY FROM, FETCH, changes of the schema, and what functions and triggers run are not
+    estimated. Settings that costs are computed by may not be changed then. Where it is only observed, costs are not
+    asked for."""
     statement_timeout: Duration | None = None
     """How long one statement may run, by the server's statement_timeout; sessions may set that to less, never to more.
     A policy that shortens it ends the sessions that were opened with more: once idle, at the latest after that time."""
@@ -174,7 +197,8 @@ class DatabaseAccessPolicySpec(Model):
     order of every relation with masked columns: also of those that were written in the order of masked values, which no
     catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
-    """Which rows there are at all."""
+    """Which rows of a table, its partitions and what inherits from it there are at all; a row must keep to each filter
+    of the table. Tables that are filtered can be read, and not written to; views of them can't be read."""
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from penstock_core.conditions import UNLESS, condition
 from penstock_core.resources.model import Model
 from penstock_core.resources.vocabulary import ONE_CHARACTER, TEXT, ColumnPattern, Distinct, Expression, Many, Tag
 
 MaskName = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
+
+
+def _is_condition(text: str) -> str:
+    """Raises ConditionError, whose words become the finding's."""
+    condition(text, UNLESS)
+    return text
 
 
 class Plain(Model):
@@ -87,5 +94,7 @@ class MaskSpec(Model):
     write_back: Literal["refuse", "ignore"] = "refuse"
     """What becomes of an UPDATE that sets a column to its own mask, as object mappers do that save all that they have
     read: ignore leaves what is stored as it is. Any other value is an error, unless write allows it."""
-    unless: Expression | None = None
-    """Whom the mask is not for: an expression in CEL over identity, session, statement and now."""
+    unless: Annotated[Expression, AfterValidator(_is_condition)] | None = None
+    """Where this mask does not apply: a condition in CEL over identity, session and now, such as 'dpo' in
+    identity.groups. It lifts no other mask of the same columns. Where it can't be evaluated, the mask applies. What it
+    may name is in docs/conditions.md."""

@@ -17,7 +17,7 @@ class Unsupported:
     """One field without effect so far."""
 
     kind: str
-    # Where it is: `spec.masks[].unless`; "" is the resource as a whole.
+    # Where it is: `spec.masks[].with`; "" is the resource as a whole.
     path: str
     # What to do until then.
     remedy: str
@@ -36,11 +36,7 @@ class Unsupported:
 _POLICY = "DatabaseAccessPolicy"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(_POLICY, "spec.rowFilters", "leave it out, and allow a view that holds only the permitted rows"),
     Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
-    Unsupported(_POLICY, "spec.guardrails.maxRowsChanged", "leave it out, and use requireWhere"),
-    Unsupported(_POLICY, "spec.guardrails.maxPlanCost", "leave it out, and use statementTimeout"),
-    Unsupported(_POLICY, "spec.masks[].unless", "leave it out, and name only those the mask is for in subjects"),
     Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
 )
 

@@ -127,6 +127,12 @@ def milliseconds(duration: str) -> int:
     return sum(int(number) * _MILLISECONDS[unit] for number, unit in re.findall("([0-9]+)(ms|s|m|h)", duration))
 
 
+def table_parts(name: str) -> tuple[str, str]:
+    """A valid table's name in two parts as the catalog spells them, without their double quotes."""
+    schema, table = (part.strip('"') for part in name.split("."))
+    return schema, table
+
+
 def column_parts(pattern: str) -> tuple[str, str, str]:
     """A valid column pattern's three parts as the catalog spells them: `*` or a name without its double quotes."""
     schema, table, column = (part.strip('"') for part in pattern.split("."))

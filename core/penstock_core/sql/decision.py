@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from penstock_core.policy.effective import Limit
+from penstock_core.policy.effective import CostLimit, Limit
 
 
 class Action(StrEnum):
@@ -36,6 +36,8 @@ class Denial:
     # True if it is refused for naming a relation, function or type that the catalog does not hold: once the catalog
     # was read anew, the answer may be another.
     unknown_names: bool = False
+    # Which word of the text it is about, counted from 0 by the scanner: the same in all texts of one shape; None: none.
+    word: int | None = None
     # True if it was not decided about, since that may take long: whoever can wait without others doing so decides it.
     deferred: bool = False
 
@@ -50,6 +52,29 @@ class Denial:
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
         return "The gate refused the statement before it reached the server."
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedCondition:
+    """A condition that lifted a mask of what the text reads, or that could not be evaluated, so that the mask holds."""
+
+    # Which policy, and which rule of it: `masks[2].unless`.
+    policy: str
+    rule: str
+    condition: str
+    lifted: bool
+    # `schema.table.column` of each column that this concerns, sorted.
+    columns: tuple[str, ...]
+
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types."""
+        return {
+            "policy": self.policy,
+            "rule": self.rule,
+            "condition": self.condition,
+            "result": "lifted" if self.lifted else "failed",
+            "columns": list(self.columns),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,8 @@ class Decision:
     denial: Denial | None = None
     # In `mode: observe`: what would have become of the statement; `denial` and `masked` then tell the would-be.
     observed: Action | None = None
+    # What conditions of masks came to, of columns of the relations.
+    conditions: tuple[AppliedCondition, ...] = ()
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
     # True if parsing it may run code of the database's own, so that its intent must be durable even before that.
@@ -86,6 +113,8 @@ class Decision:
     mixed_errors: str = ""
     # True if it changes (or may change) search_path: later bare names resolve by an unknown path.
     changes_search_path: bool = False
+    # True if it may change, for the session, what no identity with masks may.
+    loosens: bool = False
     # True if the last such change sets it back to what the session began with (RESET ALL, DISCARD ALL): if no
     # transaction is open when the text has succeeded, that path is known again.
     resets_search_path: bool = False
@@ -111,6 +140,11 @@ class Decision:
     unmakes: frozenset[tuple[str, str]] = frozenset()
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
+    # The most rows that it may change, where it may change any; then it is a single statement, too.
+    change_limit: Limit | None = None
+    # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
+    cost_limit: CostLimit | None = None
+    priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.

@@ -14,6 +14,8 @@ from weakref import ref
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.plan_costs import cost_limit, priced
+from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
@@ -21,6 +23,7 @@ from penstock_core.sql.bind.references import Bound, ParameterType
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
@@ -29,12 +32,14 @@ from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
-from penstock_core.sql.syntax.parse import parse
+from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
 # How long a text may be to be decided about while others wait: that takes some milliseconds for each thousand.
 MOST_AT_ONCE = 8192
+# Verbs of texts that run code which is not bound.
+_CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.
 _UNDECLARED: frozenset[int] = frozenset({0, 705})
@@ -131,6 +136,8 @@ class Governor:
                 return False
             about = about.union(*(one.columns for one in known))
         judges = (self._enforced, self._observed)
+        if any(one is not None and relation.key in one.governed.filters.relations for one in judges):
+            return False
         masked = [one.governed.columns for one in judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
@@ -213,6 +220,8 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         redact_errors=False,
         mixed_errors="",
         row_limit=None,
+        change_limit=None,
+        cost_limit=None,
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
@@ -235,6 +244,7 @@ class _Judge:
 
     governed: Governed
     substitutions: Substitutions
+    conditioned: tuple[ConditionedColumns, ...] = ()
     # Kept for what a refused text had been found to be.
     bound: Bound = field(default_factory=Bound)
 
@@ -244,14 +254,14 @@ class _Judge:
             return None
         governed = govern(policies, catalog)
         governed.prepare()
-        return cls(governed, Substitutions(governed, writer))
+        return cls(governed, Substitutions(governed, writer), conditioned_columns(governed))
 
     def decide(self, question: Question) -> Decision:
         self.bound = Bound()
         try:
             return self._analyse(*question)
         except Refused as refusal:
-            return self.refuse(refusal.denial)
+            return self.refuse(replace(refusal.denial, word=word_at(question[0], refusal.place)))
         except RecursionError:
             raise
         except Exception as error:  # whatever the analysis does not foresee is refused, not let through
@@ -291,6 +301,8 @@ class _Judge:
         source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
+        changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
+        cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
@@ -302,7 +314,10 @@ class _Judge:
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
-        return self._decision(source, text, found, limit, when_parsed)
+        decision = self._decision(source, text, found, (limit, changes), when_parsed)
+        if cost is None:
+            return decision
+        return replace(decision, cost_limit=cost, priced=priced(statements[0], found.substituted))
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.
@@ -318,7 +333,9 @@ class _Judge:
         writes = self.bound.writes or found.writes or found.calls_own_code
         return writes or has_tables or not relations.isdisjoint(governed.checked_when_parsed)
 
-    def _decision(self, source: str, text: str, found: Findings, limit: Limit | None, when_parsed: bool) -> Decision:
+    def _decision(
+        self, source: str, text: str, found: Findings, limits: tuple[Limit | None, Limit | None], when_parsed: bool
+    ) -> Decision:
         bound = self.bound
         return Decision(
             Action.REWRITE if found.rewrites else Action.ALLOW,
@@ -326,6 +343,8 @@ class _Judge:
             verbs=tuple(bound.verbs),
             relations=_dotted(bound.relations),
             masked=_dotted(found.masked),
+            conditions=tuple(one for each in self.conditioned if (one := each.applied(bound.relations)) is not None),
+            loosens=found.loosens or (not self.governed.masked and _runs_unseen(bound, found)),
             writes=bound.writes or found.writes,
             runs_code_when_parsed=when_parsed,
             changes_catalog=found.changes_catalog,
@@ -346,7 +365,8 @@ class _Judge:
             drops_tables=frozenset(bound.drops_tables),
             makes=frozenset(found.makes),
             unmakes=found.unmakes,
-            row_limit=limit,
+            row_limit=limits[0],
+            change_limit=limits[1],
         )
 
     def refuse(self, denial: Denial) -> Decision:
@@ -355,6 +375,11 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
+
+
+def _runs_unseen(bound: Bound, found: Findings) -> bool:
+    """Whether code runs that may change settings for the session."""
+    return found.calls_own_code or not _CODE.isdisjoint(bound.verbs)
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from penstock_core.sql.decision import Denial
 class Refused(Exception):
     """Raised while a statement is analysed; the governor turns it into a decision."""
 
-    def __init__(self, denial: Denial) -> None:
+    def __init__(self, denial: Denial, place: int = -1) -> None:
         super().__init__(denial.reason)
         self.denial = denial
+        # Where in the parsed text that stands which it is about, counted in letters from 0; -1: not known.
+        self.place = place
 
 
 def refused(reason: str, remedy: str, rule: Rule | None = None) -> Refused:
@@ -21,9 +23,12 @@ def refused(reason: str, remedy: str, rule: Rule | None = None) -> Refused:
     return Refused(Denial(reason, remedy, policy=rule.policy, rule=rule.path))
 
 
-def unknown(reason: str, sqlstate: str) -> Refused:
-    """A name that the catalog snapshot does not hold: the server may know it by now."""
-    return Refused(Denial(reason, "check the name", sqlstate=sqlstate, unknown_names=True))
+def unknown(reason: str, sqlstate: str, place: int | None = None, likely: str = "") -> Refused:
+    """A name that the catalog snapshot does not hold: the server may know it by now. `likely` is one that is like it,
+    `place` where in the parsed text it stands.
+    """
+    remedy = f"check the name; perhaps you meant {likely}" if likely else "check the name"
+    return Refused(Denial(reason, remedy, sqlstate=sqlstate, unknown_names=True), -1 if place is None else place)
 
 
 def not_supported(construct: str, remedy: str) -> Refused:

@@ -142,8 +142,8 @@ class SharedDecisions:
             decision = self._decide(question)
         own = decision.action is not Action.REWRITE
         parts = None if own else slots.parts(decision.text)
-        # What the text makes is decided about again, by its own words.
-        if decision.made_from or (own and decision.text not in ("", text)):
+        # What the text makes is decided about again, by its own words; so is what the planner is asked about.
+        if decision.made_from or decision.priced or (own and decision.text not in ("", text)):
             known.decide_apart()
             return decision
         pins = tuple(sorted(slots.pinned))

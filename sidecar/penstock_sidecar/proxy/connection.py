@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from penstock_core.conditions import Truth
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
@@ -18,7 +19,7 @@ from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, Serve
 from penstock_sidecar.proxy.tokens import TokenError, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
-from penstock_sidecar.session.commands import Command
+from penstock_sidecar.session.commands import Command, SessionRules
 from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.states import State
@@ -69,6 +70,9 @@ class Connection(asyncio.Protocol):
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
+        self.client_address = _address(peer)
+        # What conditions that depend on the time came to when the rules of now were made.
+        self._truths: tuple[Truth, ...] = ()
         self.info = gateway.register(self, address)
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
@@ -129,7 +133,19 @@ class Connection(asyncio.Protocol):
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(self._gateway.rules_provider.rules_now(self.session.identity)))
+            self.perform(self.session.rules_replaced(self._rules_now()))
+
+    def time_passed(self, truths: tuple[Truth, ...]) -> None:
+        """Conditions come to this now."""
+        if truths != self._truths and self.session.takes_rules:
+            self.rules_changed()
+
+    def _rules_now(self) -> SessionRules:
+        """Raises UpstreamError."""
+        provider, identity = self._gateway.rules_provider, self.session.identity
+        # Before the rules are made: what comes to something else in between is noticed a second later.
+        self._truths = provider.conditions.truths(identity, self.client_address)
+        return provider.rules_now(identity, self.client_address)
 
     def doubt_ended(self, *, fresh: bool) -> None:
         """The catalog was read after a change, or could not be."""
@@ -285,7 +301,7 @@ class Connection(asyncio.Protocol):
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
         try:
-            rules = await gateway.rules_provider.rules(self.session.identity)
+            rules = await gateway.rules_provider.rules(self.session.identity, self.client_address)
             longest = rules.statement_timeout
             limited = opening.permitted(parameters, rules.decider) or opening.limited(
                 parameters, longest, gateway.rules_provider.default_timeout
@@ -300,7 +316,7 @@ class Connection(asyncio.Protocol):
             return
         # Rules may have been replaced while the login went on; even the server may.
         try:
-            rules = gateway.rules_provider.rules_now(self.session.identity)
+            rules = self._rules_now()
         except UpstreamError as error:
             connected.transport.abort()
             self.perform(self.session.connect_failed(error.fields))
@@ -337,12 +353,11 @@ class Connection(asyncio.Protocol):
 
     async def _await_rules(self) -> None:
         try:
-            rules = await self._gateway.rules_provider.rules(self.session.identity)
+            await self._gateway.rules_provider.rules(self.session.identity, self.client_address)
         except UpstreamError:
             self.perform(self.session.catalog_read(fresh=False))
             return
-        if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(rules))
+        self.rules_changed()
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
 
@@ -371,3 +386,9 @@ class Connection(asyncio.Protocol):
     async def _refresh(self) -> None:
         await self._gateway.rules_provider.refresh_catalog()
         self.perform(self.session.catalog_read())
+
+
+def _address(peer: object) -> str:
+    """The client's address without its port; empty where it is not known."""
+    address = str(peer[0]) if isinstance(peer, tuple) and len(peer) >= 2 else ""
+    return address.removeprefix("::ffff:") if "." in address else address

@@ -161,7 +161,7 @@ def _findings(policy: EffectivePolicy, catalog: Catalog) -> _Findings:
 
 
 def _masks(policy: EffectivePolicy) -> bool:
-    return any(one is not None and one.masks for one in (policy.enforced, policy.observed))
+    return any(one is not None and (one.masks or one.row_filters) for one in (policy.enforced, policy.observed))
 
 
 class Unmade:
@@ -192,4 +192,5 @@ class Unmade:
     def hears(self, channel: str) -> bool:
         """As the decider, if the policy's masks mask anything at all."""
         policies = self._enforced
-        return policies is None or not policies.masks or channel in policies.allow_channels
+        free = policies is None or not (policies.masks or policies.row_filters)
+        return free or (policies is not None and channel in policies.allow_channels)

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
@@ -59,6 +60,7 @@ class Gateway:
         self._empty = asyncio.Event()
         self._empty.set()
         rules_provider.on_change = self._rules_changed
+        rules_provider.conditions.on_time = self._time_passed
         rules_provider.on_move = lambda: self._leave("the database moved to another server; connect again")
         rules_provider.on_wait = self._flush
         rules_provider.on_fresh = self._doubt_ended
@@ -176,9 +178,11 @@ class Gateway:
                 door.in_doubt.discard(key)
                 connection.doubt_ended(fresh=fresh)
 
-    def _doubting(self) -> list[Identity]:
-        door = self.rules_provider.door
-        return [one.session.identity for one in self.connections if one.session.door_key in door.in_doubt]
+    def _doubting(self) -> list[tuple[Identity, str]]:
+        doubtful = self.rules_provider.door.in_doubt
+        return [
+            (one.session.identity, one.client_address) for one in self.connections if one.session.door_key in doubtful
+        ]
 
     def _process_of(self, who: Inside) -> int | None:
         connection = next((one for one in self.connections if one.session.door_key is who), None)
@@ -189,6 +193,20 @@ class Gateway:
         for connection in tuple(self.connections):
             if connection.upstream is not None and connection.upstream.greeting.pid == process:
                 connection.recall()
+
+    def _time_passed(self) -> None:
+        """Conditions may have come to something else; those of one identity at one address come to the same."""
+        known: dict[tuple[Identity, str], tuple[Truth, ...]] = {}
+        for connection in tuple(self.connections):
+            try:
+                who = (connection.session.identity, connection.client_address)
+                if who not in known:
+                    known[who] = self.rules_provider.conditions.truths(*who)
+                connection.time_passed(known[who])
+            except Exception:
+                # It must not go on by what held before, nor keep the others from being looked at.
+                _log.exception("conditions could not be evaluated anew; the session ends")
+                connection.leave("the policy's conditions could not be evaluated; connect again", at_once=True)
 
     def _rules_changed(self) -> None:
         for connection in tuple(self.connections):

@@ -19,6 +19,7 @@ from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
 from penstock_sidecar.proxy.catalog import CatalogReader
+from penstock_sidecar.proxy.condition_watch import ConditionWatch
 from penstock_sidecar.proxy.deciders import Deciders, MakeDecider, Unmade
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import SessionRules
@@ -42,8 +43,6 @@ MOST_HOLD_SECONDS = 2.0
 MOST_COURTESY_SECONDS = 0.5
 # How often it is looked whether the server's process of a session that ended is gone.
 _LOOK_SECONDS = 0.1
-# Identities whose policies are kept.
-_MOST_IDENTITIES = 10_000
 
 
 class RulesProvider:
@@ -52,8 +51,6 @@ class RulesProvider:
     def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server]) -> None:
         self._server_of = server
         self.deciders = Deciders(make_decider)
-        # By the bundle of now.
-        self._policies: dict[Identity, EffectivePolicy] = {}
         self._reader: CatalogReader | None = None
         self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -72,7 +69,9 @@ class RulesProvider:
         # Asked for while a reading was under way, which may have come too early.
         self._again = False
         self._checking: asyncio.Task[None] | None = None
+        self._timing: asyncio.Task[None] | None = None
         self.bundle: Bundle | None = None
+        self.conditions = ConditionWatch(lambda: self.bundle)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = ""
@@ -88,8 +87,8 @@ class RulesProvider:
         self.on_blocked: Callable[[int], None] = lambda process: None
         # The server's process of a session.
         self.process_of: Callable[[Inside], int | None] = lambda who: None
-        # The identities of sessions whose statements are decided again as soon as the catalog has been read.
-        self.doubting: Callable[[], Iterable[Identity]] = lambda: ()
+        # Identity and address of sessions whose statements are decided again as soon as the catalog has been read.
+        self.doubting: Callable[[], Iterable[tuple[Identity, str]]] = lambda: ()
         # Whether anybody is there for whom the catalog should be kept fresh.
         self.in_use: Callable[[], bool] = lambda: True
 
@@ -104,11 +103,12 @@ class RulesProvider:
 
     def start(self) -> None:
         self._checking = asyncio.create_task(self._keep_fresh(), name="catalog")
+        self._timing = asyncio.create_task(self.conditions.run(), name="conditions")
 
     async def stop(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
-        tasks = [task for task in (self._checking, self._reading, self._burying) if task is not None]
+        tasks = [task for task in (self._checking, self._timing, self._reading, self._burying) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -118,7 +118,6 @@ class RulesProvider:
         """Decide by this bundle from now on."""
         before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
         self.bundle, self.server = bundle, self._server_of(bundle)
-        self._policies.clear()
         dbname = bundle.database.spec.dbname
         moved = before != (self.server, dbname)
         if moved:
@@ -130,7 +129,7 @@ class RulesProvider:
             self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
 
-    async def rules(self, identity: Identity) -> SessionRules:
+    async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         while True:
             if self.bundle is None:
@@ -142,22 +141,24 @@ class RulesProvider:
                 await self.refresh_catalog()
             if self.catalog is None or self.bundle is None:
                 raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
-            rules = self.rules_now(identity)
+            rules = self.rules_now(identity, client_address)
             if rules.ready:
                 return rules
-            await self._make_for(identity, self.catalog)
+            await self._make_for(identity, client_address, self.catalog)
 
-    async def _make_for(self, identity: Identity, catalog: Catalog) -> None:
+    async def _make_for(self, identity: Identity, client_address: str, catalog: Catalog) -> None:
         if self.bundle is not None:
-            policy = replace(self._policy(identity, self.bundle), generation=0)
-            await self.deciders.made(policy, catalog, self.bundle.mask_key_bytes)
+            policy = effective(self.bundle, identity, self.conditions.now(client_address))
+            await self.deciders.made(replace(policy, generation=0), catalog, self.bundle.mask_key_bytes)
 
-    def rules_now(self, identity: Identity) -> SessionRules:
+    def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
         """The same, where bundle and catalog are known to be there; what is not made yet is not `ready`."""
         catalog = self.catalog or self._former
         if self.bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        policy, key = self._policy(identity, self.bundle), self.bundle.mask_key_bytes
+        circumstances = self.conditions.now(client_address)
+        policy, key = effective(self.bundle, identity, circumstances), self.bundle.mask_key_bytes
+        self.conditions.tell_troubles(self.bundle, identity, circumstances)
         timeless = replace(policy, generation=0)
         decider = self.deciders.known(timeless, catalog, key)
         return SessionRules(
@@ -172,14 +173,6 @@ class RulesProvider:
             ready=decider is not None,
             generation=policy.generation,
         )
-
-    def _policy(self, identity: Identity, bundle: Bundle) -> EffectivePolicy:
-        policy = self._policies.get(identity)
-        if policy is None:
-            if len(self._policies) >= _MOST_IDENTITIES:
-                self._policies.clear()
-            policy = self._policies[identity] = effective(bundle, identity)
-        return policy
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""
@@ -365,9 +358,9 @@ class RulesProvider:
 
     async def _make_for_doubting(self, catalog: Catalog) -> None:
         """What is on its way is decided again at once, so that what decides has to be there."""
-        for identity in set(self.doubting()):
+        for identity, client_address in set(self.doubting()):
             with contextlib.suppress(UpstreamError):
-                await self._make_for(identity, catalog)
+                await self._make_for(identity, client_address, catalog)
 
     def _changed(self) -> None:
         self.on_change()

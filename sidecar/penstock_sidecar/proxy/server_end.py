@@ -1,6 +1,6 @@
-"""The server's side of a connection: what comes from there is told to the connection, what goes there is written.
+"""The server's end of a connection: what arrives there goes to the client's end, which says when to read on.
 
-What either means is `penstock_sidecar.session`'s; the client's side, and when to read from which, `connection.py`'s.
+What either means is `penstock_sidecar.session`'s; the client's end is `connection.py`'s.
 """
 
 from __future__ import annotations

@@ -11,19 +11,17 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import counting, refusals
-from penstock_sidecar.session.client_pipeline import ClientPipeline, unsettles
+from penstock_sidecar.session.client_pipeline import FUNCTION_CALL, unsettles
 from penstock_sidecar.session.commands import CloseDoor
+from penstock_sidecar.session.counted_pipeline import CountedPipeline
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 
-# It is answered by no row, so that it can't run in a portal.
-_FUNCTION_CALL = ord("F")
 
-
-class CatalogChanges(ClientPipeline):
+class CatalogChanges(CountedPipeline):
     """Adds to the way to the server what changes of the catalog need."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -81,13 +79,13 @@ class CatalogChanges(ClientPipeline):
             # Alone, so that the state of the transaction is known, and what comes before holds no lock for long.
             self._await_answers(spot, lambda: self._send(spot, pending, replacement, decision), pending)
             return True
-        separable = alters and not (commits or ends or decision.commits_itself or spot.kind == _FUNCTION_CALL)
+        separable = alters and not (commits or ends or decision.commits_itself or spot.kind == FUNCTION_CALL)
         if separable and not (simple and flow.status != b"I"):
             flow.alter()
-            if not simple or decision.row_limit is not None:
+            if not simple or self.counts(spot, decision):
                 return False
             # In a portal, so that it has done its work, and has its locks, before it is committed.
-            self._send_counted(spot, pending, decision, None)
+            self._send_counted(spot, pending, decision)
             return True
         self._forward(spot.start)
         self._commit(
@@ -103,8 +101,8 @@ class CatalogChanges(ClientPipeline):
     def _send_commit(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
         """What commits a change as soon as it runs."""
         flow = self._flow
-        if decision.row_limit is not None:
-            self._send_counted(spot, pending, decision, decision.row_limit)
+        if self.counts(spot, decision):
+            self._send_counted(spot, pending, decision)
             flow.commits(flow.counted.pending if flow.counted is not None else pending)
         else:
             flow.commits(pending)

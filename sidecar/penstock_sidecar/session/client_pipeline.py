@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from penstock_core.policy.effective import Limit
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import counting, refusals
+from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
-from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
 from penstock_sidecar.session.states import RUNNING, State
@@ -25,6 +23,8 @@ _NEVER_SKIPPED = frozenset(b"SXcf")
 _DECIDED = frozenset(b"QPBEF")
 # What may come while the server takes COPY data. It takes anything else for an error in the data, and forgets it.
 _WHILE_COPYING = frozenset(b"SXcfH")
+# It is answered by no row, so that it can't run in a portal.
+FUNCTION_CALL = ord("F")
 
 
 class ClientPipeline(ABC):
@@ -53,6 +53,8 @@ class ClientPipeline(ABC):
         self._deliberated: tuple[str, Decider] | None = None
         # The server is to be asked for answers once the message that is passing has gone through.
         self._flush_due = False
+        # A Query to be ended then.
+        self._ending: Pending | None = None
 
     @abstractmethod
     def _handle(self, spot: Spot) -> None:
@@ -94,6 +96,9 @@ class ClientPipeline(ABC):
         else:
             self._forward(len(self._chunk))
             self._chunk, self._spots, self._next, self._start = b"", [], 0, 0
+        if self._ending is not None and flow.state is RUNNING and not self._scanner.passing:
+            ending, self._ending = self._ending, None
+            self._end_query(ending)
         if self._flush_due:
             self.flush()
 
@@ -219,7 +224,7 @@ class ClientPipeline(ABC):
         denial = decision.denial
         if denial is None:
             raise MalformedError("a denial without a reason")
-        pending.denial = refusals.denied(denial)
+        pending.denial = refusals.denied(denial, text)
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = self._flow.begin(decision, text, protocol, None)
         pending.running.denied = True
@@ -263,13 +268,13 @@ class ClientPipeline(ABC):
             self._send_ahead(spot, pending, replacement, decision)
             return
         running = pending.running
-        if running is not None and (decision.prepares or decision.deallocates or decision.closes):
+        if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
             running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
-            running.closes = list(decision.closes)
+            running.closes, running.declares = list(decision.closes), [name for name, _ in decision.declares]
         if (flow.altered or flow.may_change(decision)) and self._changes(spot, pending, replacement, decision):
             return
-        if decision.row_limit is not None:
-            self._send_counted(spot, pending, decision, decision.row_limit)
+        if self.counts(spot, decision):
+            self._send_counted(spot, pending, decision)
         else:
             self._send_now(spot, pending, replacement, decision)
 
@@ -322,34 +327,15 @@ class ClientPipeline(ABC):
         self._flow.enter(State.RUNNING)
         self.resume()
 
-    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision, limit: Limit | None) -> None:
-        """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""
-        flow = self._flow
-        before = b""
-        if pending.kind is AnswerKind.QUERY:
-            # To a Query, too, the server forgets the unnamed statement and portal.
-            flow.statements.pop("", None)
-            former = flow.portals.pop("", None)
-            before, counted = counting.of_query(limit, pending, decision, flow.epoch)
-            counted.query[0].drops = former.take() if former is not None else None
-            flow.queue.extend(counted.query)
-        else:
-            name, asked = messages.read_execute(self._chunk[spot.start + 5 : spot.end])
-            counted = Counted(limit, pending, flow.portals[name], name, asked)
-        flow.counted = counted
-        flow.push(counted.pending, decision)
-        self._replace(spot, before + counted.start())
-        flow.enter(State.COUNTING)
+    # Statements that are counted: `counted_pipeline.py`.
 
-    def go_on(self) -> None:
-        """The statement whose rows were counted is answered. Raises as `receive`."""
-        flow = self._flow
-        counted, flow.counted = flow.counted, None
-        flow.enter(State.RUNNING)
-        if counted is not None and counted.query and not counted.skipped:
-            self._end_query(counted.pending)
-        if flow.state is RUNNING:
-            self.resume()
+    @abstractmethod
+    def counts(self, spot: Spot, decision: Decision) -> bool:
+        """Whether something of it is counted while it runs."""
+
+    @abstractmethod
+    def _send_counted(self, spot: Spot, pending: Pending, decision: Decision) -> None:
+        """Send it so that the server stops at the limit."""
 
     # Changes of the catalog: `changes.py`.
 

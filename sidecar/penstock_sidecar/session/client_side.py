@@ -16,7 +16,7 @@ from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Prep
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import BrokenStreamError, Spot
+from penstock_sidecar.wire.framing import PREFIX, BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Of these nothing is ever noted, so that one entry serves all.
@@ -153,6 +153,8 @@ class ClientSide(CatalogChanges):
         statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
         portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
+        if decision.cost_limit is not None and spot.complete and spot.end - spot.start <= PREFIX:
+            portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
@@ -193,7 +195,8 @@ class ClientSide(CatalogChanges):
         text = 'FETCH ALL FROM "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
         statement = PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
-        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True)
+        tally = flow.sql_prepared.tally(name)
+        flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True, tally=tally)
         return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
@@ -282,7 +285,11 @@ class ClientSide(CatalogChanges):
         flow = self._flow
         if flow.copying_in:
             flow.copying_in = False
-            if not flow.settled:
+            if flow.counting:
+                self._forward(spot.end)
+                flow.to_server.append(messages.FLUSH)
+                flow.enter(State.COUNTING)
+            elif not flow.settled:
                 self._forward(spot.end)
                 flow.enter(State.SETTLING)
         elif flow.queue:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
 from penstock_core.identity import Identity
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.in_flight import StatementRun
 
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
@@ -31,7 +31,7 @@ class Evidence:
         self._key = key
         # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
         self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
-        self._outcomes: dict[tuple[Result, str], Form] = {}
+        self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
         self._generation: int | None = None
 
     def decided_by(self, generation: int | None) -> None:
@@ -80,6 +80,8 @@ class Evidence:
             "policyGeneration": decision.generation if self._generation is None else self._generation,
             "protocol": protocol,
         }
+        if decision.conditions:
+            body["unless"] = [one.document() for one in decision.conditions]
         if decision.observed is not None:
             body["observed"] = decision.observed.value
         if decision.audit_text:
@@ -93,12 +95,14 @@ class Evidence:
 
     def outcome(self, running: StatementRun, result: Result, size: int, now: int) -> Event:
         """What came of a statement, as far as it is known."""
-        key = (result, running.sqlstate)
+        key = (result, running.sqlstate, running.refused)
         form = self._outcomes.get(key)
         if form is None:
             if len(self._outcomes) >= _MOST_FORMS:
                 self._outcomes.clear()
             constant = {"kind": "outcome", "session": self._session, "result": result, "sqlstate": running.sqlstate}
+            if (denial := running.refused) is not None:
+                constant |= {"policy": denial.policy, "rule": denial.rule, "reason": denial.reason}
             form = self._outcomes[key] = Form(constant, ("statement", "rows", "bytes", "durationUs"))
         return form.body(
             statement=running.number, rows=running.rows, bytes=size, durationUs=max(0, now - running.started)

@@ -6,7 +6,7 @@ The directions themselves are `client_side.py` and `server_side.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
@@ -16,7 +16,8 @@ from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
-from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
+from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
@@ -49,8 +50,8 @@ class Flow(Progress):
         self.path = SearchPath()
         self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
-        self.statements: dict[str, PreparedStatement] = {}
-        self.portals: dict[str, Portal] = {}
+        self.statements: MutableMapping[str, PreparedStatement] = ByKeptName()
+        self.portals: MutableMapping[str, Portal] = ByKeptName()
         self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
@@ -71,9 +72,14 @@ class Flow(Progress):
         self._begin_unchanged(door)
         # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
         self.unvetted = False
+        # While nothing was masked something ran, or the session began with something, that may have changed settings
+        # which no session with masks may change.
+        self.loosened = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
         self._policy_changed = False
+        # Something ran of which nobody knows what it made: it may have changed the search_path, too.
+        self._ran_unread = False
         self._numbers = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
@@ -114,6 +120,7 @@ class Flow(Progress):
     def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
         """Record a statement's intent."""
         self._numbers += 1
+        self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation)
             recorded = self.sql_prepared.recorded(decision, self)
@@ -147,6 +154,7 @@ class Flow(Progress):
         pending.moves_path = self.path.sent(decision)
         if decision.observed is Action.DENY:
             self.unvetted = True
+        self.loosened |= decision.loosens
         if decision.prepares or decision.declares:
             self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):
@@ -162,7 +170,7 @@ class Flow(Progress):
         if decision is not None:
             if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
-            if _lasts(decision):
+            if lasts(decision):
                 self.left_for_commit, self.mixed_for_commit = True, self.mixed_for_commit or head.mixed
         while self.queue and self.queue[0].kind is AnswerKind.COPY_END:
             self.queue.popleft()
@@ -259,6 +267,11 @@ class Flow(Progress):
     def unknown_is_stale(self) -> bool:
         """Whether what nobody knows the text of may be from before a change that matters."""
         return self._policy_changed or (self.rules.masked and self.epoch > 0)
+
+    @property
+    def unknown_statement_is_stale(self) -> bool:
+        """The same of a prepared statement: code that the gate has read opens cursors, and prepares nothing."""
+        return self.unknown_is_stale and (self._policy_changed or self._ran_unread)
 
     # Changes of the catalog.
 
@@ -374,12 +387,6 @@ class Flow(Progress):
             self.door.leave(self)
 
     @property
-    def outlasts(self) -> bool:
-        """Whether the session's statements may run longer than the rules let them."""
-        limit = self.rules.statement_timeout
-        return limit is not None and (self.longest is None or self.longest > limit)
-
-    @property
     def settled(self) -> bool:
         """Whether later messages need not wait any more for what they are decided by."""
         return self.copying_in or not (self.queue and self.queue[-1] is self.settling)
@@ -388,7 +395,7 @@ class Flow(Progress):
     def counting(self) -> bool:
         """Whether the statement whose rows are counted is not answered yet."""
         counted = self.counted
-        return counted is not None and any(pending is counted.pending for pending in self.queue)
+        return counted is not None and any(pending is counted.last for pending in self.queue)
 
     # What is answered.
 
@@ -411,8 +418,3 @@ class Flow(Progress):
             sends.append(commands.ToClient(data))
             self.to_client = []
         return sends + taken if taken else sends
-
-
-def _lasts(decision: Decision) -> bool:
-    """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
-    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))

@@ -5,12 +5,13 @@ Who adds entries is `client_side.py`, who takes them off `server_side.py`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from penstock_core.sql.decision import Decision
-from penstock_sidecar.wire.framing import Spot
+from penstock_core.sql.decision import Decision, Denial
+from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
 
@@ -41,6 +42,8 @@ class StatementRun:
     # By the session's clock, in microseconds.
     started: int
     denied: bool = False
+    # By which rule, where that turned out while it ran.
+    refused: Denial | None = None
     rows: int = 0
     sqlstate: str = ""
     # Its intent was waited for, or its results are held until it is durable.
@@ -51,6 +54,16 @@ class StatementRun:
     prepares: list[str] = field(default_factory=list)
     deallocates: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
+    # Cursors that it has yet to make.
+    declares: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one statement came to so far, in however many portions it is run, where that is counted."""
+
+    returned: int = 0
+    changed: int = 0
 
 
 @dataclass(slots=True)
@@ -119,8 +132,12 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
-    # How many rows its Executes have returned, where they are counted.
-    returned: int = 0
+    # The formats and values of its parameters, where what it costs is asked; None where they are too long.
+    given: bytes | None = None
+    # What it costs was asked, and is within the limit.
+    priced: bool = False
+    # What its Executes came to.
+    tally: Tally = field(default_factory=Tally)
 
     def take(self) -> StatementRun | None:
         """What was recorded for the Bind, once: to be executed, or to end without that."""
@@ -153,3 +170,25 @@ class CatalogChange:
     waits: bool = False
     spot: Spot | None = None
     pending: Pending | None = None
+
+
+def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
+    """Take out the Syncs before the client's end of the data; whether that end is still to come."""
+    ended = False
+    kept: list[Pending] = [queue[0]]
+    for pending in list(queue)[1:]:
+        if not ended and pending.kind is AnswerKind.COPY_END:
+            ended = True
+        elif ended or pending.kind is not AnswerKind.SYNC:
+            if not ended and queue[0].kind is AnswerKind.QUERY:
+                # The server will take it for data that is wrong, or run it, and does not tell which.
+                raise BrokenStreamError("the client sent a statement where COPY data was due")
+            kept.append(pending)
+    queue.clear()
+    queue.extend(kept)
+    return not ended
+
+
+def lasts(decision: Decision) -> bool:
+    """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
+    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))

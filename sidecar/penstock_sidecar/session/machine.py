@@ -17,7 +17,7 @@ from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo,
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.opening import AcceptedStartup
+from penstock_sidecar.session.opening import AcceptedStartup, loosened
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.running import Running
 from penstock_sidecar.session.states import CLOSED, TABLE, Event, IllegalEventError, State
@@ -225,9 +225,13 @@ class Session:
         flow.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit)
         self._progress, self._running = flow, running
-        if flow.outlasts:
+        if rules.statement_timeout is not None and (longest is None or longest > rules.statement_timeout):
             # The policy changed while the login went on.
             running.end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
+            return
+        flow.loosened = loosened(accepted.parameters)
+        if flow.loosened and rules.masked:
+            running.end(refusals.NOW_MASKED)
             return
         login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
         flow.path.begin(rules.search_path, accepted.search_path, login, initial)

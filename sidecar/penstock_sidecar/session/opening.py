@@ -99,6 +99,14 @@ def permitted(parameters: dict[str, str], decider: Decider) -> ErrorFields | Non
     return None
 
 
+def loosened(parameters: dict[str, str]) -> bool:
+    """Whether a session begins with settings that no identity with masks may change."""
+    return any(
+        PINNED.get(name) != value and "." not in name and may_begin_with(name, value) is None
+        for name, value in parameters.items()
+    )
+
+
 def limited(parameters: dict[str, str], longest: int | None, default: int) -> dict[str, str] | ErrorFields:
     """The same startup parameters with a statement_timeout of at most `longest` milliseconds.
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pglast.parser import ParseError
+
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.syntax.tokens import words_of
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -27,9 +30,19 @@ HTTP_ANSWER = (
 )
 
 
-def denied(denial: Denial) -> ErrorFields:
-    """What the client of a refused statement reads."""
-    return ErrorFields("ERROR", denial.sqlstate, denial.message, denial.detail, denial.remedy)
+def denied(denial: Denial, text: str = "") -> ErrorFields:
+    """What the client reads whose text was refused."""
+    position = "" if denial.word is None else _position(denial.word, text)
+    return ErrorFields("ERROR", denial.sqlstate, denial.message, denial.detail, denial.remedy, position)
+
+
+def _position(word: int, text: str) -> str:
+    """Where that word of the text begins, in letters from 1; empty where the text is not what was decided about."""
+    try:
+        words = words_of(text)
+    except ParseError:
+        return ""
+    return str(words[word].start + 1) if word < len(words) else ""
 
 
 def fatal(sqlstate: str, text: str, hint: str = "") -> ErrorFields:
@@ -74,6 +87,8 @@ def unrecorded(reason: str) -> ErrorFields:
 
 # For sessions that ran, while it was not enforced, what no policy lets through: nothing in them can be relied on.
 NOW_ENFORCED = fatal("57P01", "the policy is enforced now, for new sessions only", "connect again")
+# For sessions that may have changed, while nothing was masked for them, what could tell of masked values now.
+NOW_MASKED = fatal("57P01", "columns are masked now, and this session was set up without masks", "connect again")
 # For sessions whose statements may run longer than the policy lets them by now.
 SHORTER_TIMEOUT = "the policy shortened statementTimeout; connect again"
 STALE_SQL_OBJECT = gate_denial(

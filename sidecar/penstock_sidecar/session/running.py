@@ -116,9 +116,12 @@ class Running:
         if flow.unvetted and flow.rules.observing and not rules.observing:
             self.end(refusals.NOW_ENFORCED)
             return
+        if flow.loosened and rules.masked and not flow.rules.masked:
+            self.end(refusals.NOW_MASKED)
+            return
         flow.replace_rules(rules)
         limit = rules.statement_timeout
-        if limit is not None and flow.outlasts:
+        if limit is not None and (flow.longest is None or flow.longest > limit):
             flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))
             self.leave(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT), at_once=False)
         flow.longest = limit
@@ -141,11 +144,14 @@ class Running:
     def _go_on(self) -> None:
         """Let the client's messages go on, if they waited for a statement that is answered by now."""
         flow, client = self.flow, self.client
-        if flow.state is RUNNING:
+        # While its data is copied, messages flow.
+        counted = flow.counted is not None and not flow.counting and flow.state in (RUNNING, State.COUNTING)
+        if flow.state is RUNNING and not counted:
             return
-        counted = flow.state is State.COUNTING and not flow.counting
         try:
-            if counted or (flow.state is State.SETTLING and flow.settled):
+            if flow.state is State.COUNTING and flow.copying_in:
+                client.copy_counted()
+            elif counted or (flow.state is State.SETTLING and flow.settled):
                 self.server.hop_rows()
                 client.go_on() if counted else client.settled()
             elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from penstock_sidecar.session import refusals, server_errors
 from penstock_sidecar.session.commands import Close
+from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun, forget_what_copy_ignores
+from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
@@ -32,6 +34,7 @@ class ServerSide:
         self._flow = flow
         # No portal has this name.
         self._nobody = nobody
+        self._counted = CountedAnswers(flow, nobody)
         self._scanner = Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
@@ -63,7 +66,7 @@ class ServerSide:
         if self._held or flow.held:
             self._held.append(data)
             return
-        if flow.counted is not None and flow.counted.probing:
+        if flow.counted is not None and flow.counted.by_row:
             self._scanner.look_by(FROM_SERVER_BY_ROW)
         chunk, spots = self._scanner.scan(data)
         self._chunk = chunk
@@ -165,9 +168,14 @@ class ServerSide:
         if not queue:
             raise BrokenStreamError("the server completed a statement that nobody sent")
         head = queue[0]
+        if head.swallow:
+            # To something that the client did not send.
+            flow.pop()
+            return b""
         tag = self._chunk[spot.start + 5 : spot.end - 1]
         answer = None
-        if flow.counted is not None and head is flow.counted.pending:
+        counted = flow.counted is not None and head is flow.counted.pending
+        if counted and flow.counted is not None:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
@@ -180,11 +188,13 @@ class ServerSide:
             flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
         elif tag.startswith(_TRANSACTIONS):
             self._transaction(tag)
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE")):
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
             self._given_up(tag, running)
         if head.kind is AnswerKind.EXECUTE:
             flow.pop()
             flow.copying_in = False
+            if counted and answer is not None and flow.counted is not None and flow.counted.changes is not None:
+                return self._counted.hold(answer, self._size(spot.end))
             if running is not None:
                 flow.finish(running, "ok", self._size(spot.end))
         return answer
@@ -198,12 +208,16 @@ class ServerSide:
             flow.temporary.rolled_back()
 
     def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
-        """Prepared statements, cursors or temporary tables are gone, in the order of the text."""
+        """Prepared statements, cursors or temporary tables are gone, or anew, in the order of the text."""
         flow = self._flow
         if tag.startswith(b"PREPARE"):
             if tag == b"PREPARE" and running is not None and running.prepares:
                 # The server had none of that name, whatever became of the one that Parse had made.
                 flow.statements.pop(running.prepares.pop(0), None)
+            return
+        if tag == b"DECLARE CURSOR":
+            if running is not None and running.declares:
+                flow.sql_prepared.tally(running.declares.pop(0)).returned = 0
             return
         if tag.startswith(b"CLOSE"):
             flow.sql_prepared.closed(running.closes.pop(0) if running is not None and running.closes else "*")
@@ -222,7 +236,8 @@ class ServerSide:
         flow.sql_prepared.deallocated(name)
         if name == "*":
             # But the unnamed one.
-            flow.statements = {"": unnamed} if (unnamed := flow.statements.get("")) is not None else {}
+            unnamed = flow.statements.pop("", None)
+            flow.statements = ByKeptName({} if unnamed is None else {"": unnamed})
         else:
             flow.statements.pop(name, None)
 
@@ -323,7 +338,9 @@ class ServerSide:
         head = self._head(AnswerKind.CLOSE, spot)
         if head.drops is not None:
             self._flow.finish(head.drops, "unexecuted")
-        return b"" if head.swallow else None
+        if head.swallow:
+            return self._counted.closed(head) or b""
+        return None
 
     def _bound(self, spot: Spot) -> bytes | None:
         head = self._head(AnswerKind.BIND, spot)
@@ -344,9 +361,10 @@ class ServerSide:
         return None
 
     def _row(self, spot: Spot) -> bytes | None:
-        """Looked at only while the one beyond the limit may come, which goes no further."""
-        counted, queue = self._flow.counted, self._flow.queue
-        return b"" if counted is not None and queue and queue[0] is counted.pending else None
+        """Looked at only while one may come that goes no further."""
+        queue = self._flow.queue
+        body = self._chunk[spot.start + 5 : spot.end]
+        return self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
 
     def hop_rows(self) -> None:
         """Rows need no look any more."""
@@ -362,7 +380,13 @@ class ServerSide:
                 if asks:
                     flow.to_server.append(asks)
                     return b""
-                suspended = False
+                flow.pop()
+                answer = self._chunk[spot.start : spot.end]
+                if counted.changes is not None:
+                    return self._counted.hold(answer, self._size(spot.end))
+                if counted.pending.running is not None:
+                    flow.finish(counted.pending.running, "ok", self._size(spot.end))
+                return None
             head = flow.pop()
             if head.running is not None:
                 if suspended:
@@ -374,31 +398,16 @@ class ServerSide:
     def _copy_in(self, spot: Spot) -> bytes | None:
         """From here to the client's CopyDone or CopyFail the server ignores Syncs."""
         flow = self._flow
-        self._no_copying_of_counted(spot)
+        if flow.counted is not None and flow.counted.limit is not None:
+            self._no_copying_of_counted(spot)
         if not flow.queue:
             raise BrokenStreamError("the server asked for COPY data that nobody offered")
-        flow.copying_in = self._forget_what_copy_ignores()
+        flow.copying_in = forget_what_copy_ignores(flow.queue)
         return None
 
-    def _forget_what_copy_ignores(self) -> bool:
-        """Take out the Syncs before the client's end of the data; whether that end is still to come."""
-        queue = self._flow.queue
-        ended = False
-        sql_prepared: list[Pending] = [queue[0]]
-        for pending in list(queue)[1:]:
-            if not ended and pending.kind is AnswerKind.COPY_END:
-                ended = True
-            elif ended or pending.kind is not AnswerKind.SYNC:
-                if not ended and queue[0].kind is AnswerKind.QUERY:
-                    # The server will take it for data that is wrong, or run it, and does not tell which.
-                    raise BrokenStreamError("the client sent a statement where COPY data was due")
-                sql_prepared.append(pending)
-        queue.clear()
-        queue.extend(sql_prepared)
-        return not ended
-
     def _copy_out(self, spot: Spot) -> bytes | None:
-        self._no_copying_of_counted(spot)
+        if self._flow.counted is not None and self._flow.counted.limit is not None:
+            self._no_copying_of_counted(spot)
         return None
 
     def _no_copying_of_counted(self, spot: Spot) -> None:

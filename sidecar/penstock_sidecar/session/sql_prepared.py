@@ -7,12 +7,13 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session.in_flight import Portal, PreparedStatement
+from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
+from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
 
 # Texts that were sent under one name, of which it is not known which the server took.
@@ -25,14 +26,17 @@ class Deciding(Protocol):
     """What is needed of the session: `flow.Flow`."""
 
     epoch: int
-    statements: dict[str, PreparedStatement]
-    portals: dict[str, Portal]
+    statements: MutableMapping[str, PreparedStatement]
+    portals: MutableMapping[str, Portal]
     path: SearchPath
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
 
     @property
     def unknown_is_stale(self) -> bool: ...
+
+    @property
+    def unknown_statement_is_stale(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -71,16 +75,22 @@ class SqlPrepared:
         self._cursors: dict[str, list[_Made]] = {}
         # Cursors that outlive their transaction.
         self._holding: set[str] = set()
+        # What FETCHes of each cursor came to.
+        self._tallies: dict[str, Tally] = {}
         # What was put on record last: the decision about a text, those about what it ran, and what both came to.
         self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
 
     def prepared(self, name: str) -> bool:
-        """Whether there may be a prepared statement of that name."""
-        return name in self._statements
+        """Whether there may be a prepared statement of that name, as a message has it."""
+        return kept_name(name) in self._statements
 
     def declared(self, name: str) -> bool:
-        """Whether there may be a cursor of that name."""
-        return name in self._cursors
+        """Whether there may be a cursor of that name, as a message has it."""
+        return kept_name(name) in self._cursors
+
+    def tally(self, name: str) -> Tally:
+        """What the FETCHes of that cursor came to so far."""
+        return self._tallies.setdefault(name, Tally())
 
     def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
         """A text that makes some is being sent, under that search_path."""
@@ -106,12 +116,17 @@ class SqlPrepared:
         """Cursors are gone, but for those that are held."""
         if self._cursors:
             self._cursors = {name: made for name, made in self._cursors.items() if name in self._holding}
+        self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
-        return not all(
-            not session.unknown_is_stale if made is None else all(one.holds(session) for one in made)
-            for made in self._run(decision, session)
+        unknown = (session.unknown_statement_is_stale, session.unknown_is_stale)
+        return any(
+            stale if made is None else not all(one.holds(session) for one in made)
+            for stale, found in zip(
+                unknown, (self._executed(decision, session), self._fetched(decision, session)), strict=True
+            )
+            for made in found
         )
 
     def runs_changing(self, decision: Decision, session: Deciding) -> bool:
@@ -119,6 +134,10 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def runs_writing(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that may do more than return rows, or that is not known."""
+        return any(made is None or any(one.decision.writes for one in made) for made in self._run(decision, session))
 
     def mixed(self, decision: Decision, session: Deciding) -> str:
         """The SQLSTATE of all errors of what the text runs, if they are told alike."""
@@ -140,6 +159,7 @@ class SqlPrepared:
                 verbs=(*decision.verbs, *verbs),
                 relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
                 masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+                conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
                 same_but_text=None,
             )
             last = self._recorded = decision, ran, told
@@ -147,16 +167,20 @@ class SqlPrepared:
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
-        declared = {name for name, _ in decision.declares}
-        found = [
+        return self._executed(decision, session) + self._fetched(decision, session)
+
+    def _executed(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        return [
             _found(name, self._statements, session.statements, session)
             for name in decision.executes
             if name not in decision.prepares
         ]
-        found += [
+
+    def _fetched(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
+        declared = {name for name, _ in decision.declares}
+        return [
             _found(name, self._cursors, session.portals, session) for name in decision.fetches if name not in declared
         ]
-        return found
 
 
 def _note(texts: list[_Made], made: _Made) -> None:

@@ -73,8 +73,8 @@ FROM_SERVER = _table({
 # The same, with a look at each row.
 FROM_SERVER_BY_ROW = _table({
     Look.HOP: b"dcKRVv",
-    Look.NOTICE: b"DTtnGHW123sI",
-    Look.PREFIX: b"AENS",
+    Look.NOTICE: b"TtnGHW123sI",
+    Look.PREFIX: b"DAENS",
     Look.SMALL: b"CZ",
 })  # fmt: skip
 

@@ -103,6 +103,27 @@ def bind(portal: str, statement: str) -> bytes:
     return message(b"B", _text(portal) + _text(statement) + b"\x00\x00\x00\x00\x00\x00")
 
 
+def bind_with(portal: str, statement: str, given: bytes) -> bytes:
+    """A Bind with parameters as another had them (`parameters_of`), all results as text."""
+    return message(b"B", _text(portal) + _text(statement) + given + b"\x00\x00")
+
+
+def parameters_of(body: bytes, head: BindHead) -> bytes:
+    """The formats and values of the parameters in a Bind message that is complete. Raises MalformedError."""
+    at = head.names_end
+    try:
+        at += 2 + 2 * _SHORT.unpack_from(body, at)[0]
+        count = _SHORT.unpack_from(body, at)[0]
+        at += 2
+        for _ in range(count):
+            at += 4 + max(0, int.from_bytes(body[at : at + 4], "big", signed=True))
+    except struct.error:
+        at = len(body) + 1
+    if at > len(body):
+        raise MalformedError("a Bind message that ends early")
+    return body[head.names_end : at]
+
+
 def execute(portal: str, rows: int = 0) -> bytes:
     """An Execute message; 0 rows: all of them."""
     return message(b"E", _text(portal) + _LENGTH.pack(rows))
@@ -239,6 +260,22 @@ def read_execute(body: bytes) -> tuple[str, int]:
     if len(body) != at + 4:
         raise MalformedError("an Execute message of the wrong length")
     return name, max(0, int.from_bytes(body[at:], "big", signed=True))
+
+
+def read_row(body: bytes) -> list[bytes | None]:
+    """The values of a DataRow, as they were sent. Raises MalformedError."""
+    values: list[bytes | None] = []
+    try:
+        at = _SHORT.size
+        for _ in range(_SHORT.unpack_from(body)[0]):
+            length = int.from_bytes(body[at : at + 4], "big", signed=True)
+            start, at = at + 4, at + 4 + max(length, 0)
+            values.append(None if length < 0 else body[start:at])
+    except struct.error:
+        at = -1
+    if at != len(body):
+        raise MalformedError("a DataRow of the wrong length")
+    return values
 
 
 def read_error(body: bytes) -> ErrorFields:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_core.policy.combine import effective, matches
-from penstock_core.policy.effective import EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
+from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
 DATABASE = Database.model_validate(
@@ -295,15 +295,17 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
     ),
     "the smallest limit holds for all": (
         [
-            policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50}),
-            policy("b", guardrails={"statementTimeout": "1m", "maxRowsReturned": 8}),
+            policy("c", guardrails={"statementTimeout": "90s", "maxRowsReturned": 50, "maxRowsChanged": 0}),
+            policy("b", guardrails={"statementTimeout": "1m", "maxRowsReturned": 8, "maxPlanCost": 1.5}),
             policy("a", guardrails={"statementTimeout": "1m30s"}),
             policy("d", guardrails={"statementTimeout": "60000ms", "maxRowsReturned": 7}),
-            policy("e"),
+            policy("e", guardrails={"maxRowsChanged": 1, "maxPlanCost": 1e7}),
         ],
         WEB,
         only(
             *"abcde",
+            max_rows_changed=Limit(0, Rule("c", "guardrails.maxRowsChanged")),
+            max_plan_cost=CostLimit(1.5, Rule("b", "guardrails.maxPlanCost")),
             statement_timeout=Limit(60_000, Rule("b", "guardrails.statementTimeout")),
             max_rows_returned=Limit(7, Rule("d", "guardrails.maxRowsReturned")),
         ),
@@ -448,6 +450,8 @@ _specs = st.fixed_dictionaries(
                 "requireWhere": st.lists(st.sampled_from(["update", "delete"]), unique=True),
                 "denyFunctions": st.lists(st.sampled_from(["pg_sleep", "public.f", "f"]), unique=True),
                 "maxRowsReturned": st.sampled_from([None, 1, 10_000]),
+                "maxRowsChanged": st.sampled_from([None, 0, 100]),
+                "maxPlanCost": st.sampled_from([None, 0.5, 1e6]),
                 "statementTimeout": st.sampled_from([None, "1s", "1m", "61s"]),
             }
         ),
@@ -475,7 +479,7 @@ def test_the_order_of_policies_makes_no_difference(
     assert effective(bundle(*shuffled), identity) == effective(bundle(*policies), identity)
 
 
-def within(one: Limit | None, other: Limit | None) -> bool:
+def within(one: Limit | CostLimit | None, other: Limit | CostLimit | None) -> bool:
     """Whether the other limit allows no more than the one."""
     return one is None or (other is not None and other.value <= one.value)
 
@@ -494,6 +498,8 @@ def test_no_policy_takes_back_what_another_refuses(policies: list[DatabaseAccess
             assert whole.enforced is not None
             assert refusals(alone.enforced) <= refusals(whole.enforced)
             assert within(alone.enforced.max_rows_returned, whole.enforced.max_rows_returned)
+            assert within(alone.enforced.max_rows_changed, whole.enforced.max_rows_changed)
+            assert within(alone.enforced.max_plan_cost, whole.enforced.max_plan_cost)
             assert within(alone.enforced.statement_timeout, whole.enforced.statement_timeout)
             assert alone.enforced.allow <= whole.enforced.allow
         if alone.observed is not None:

@@ -83,7 +83,7 @@ def test_a_timeout_is_one_that_the_server_has(timeout: str, taken: bool) -> None
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"maxRowsReturned": 0},
+        {"maxRowsReturned": -1},
         {"maxRowsReturned": 2**31},
         {"requireWhere": ["select"]},
         {"denyFunctions": ["pg_sleep()"]},

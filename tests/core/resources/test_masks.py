@@ -68,3 +68,19 @@ def test_it_is_for_tags_or_for_columns() -> None:
     ):
         with pytest.raises(ValidationError):
             MaskSpec.model_validate({**redact, **wrong})
+
+
+def test_a_condition_is_one_before_it_is_ever_asked() -> None:
+    redact = {"with": {"redact": {}}, "tags": ["pii"]}
+    assert MaskSpec.model_validate({**redact, "unless": "'dpo' in identity.groups"}).unless is not None
+    assert MaskSpec.model_validate({**redact, "unless": None}).unless is None
+    for wrong, words in (
+        ("'dpo' in identity.grups", "column 10: identity.grups is not known; did you mean identity.groups?"),
+        ("statement.verb == 'select'", "a mask holds for whatever statement is sent"),
+        ("true", "names nothing that it could depend on"),
+        ("", "at least 1 character"),
+        (True, "valid string"),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            MaskSpec.model_validate({**redact, "unless": wrong})
+        assert words.removeprefix("column 10: ") in str(caught.value)

@@ -35,11 +35,7 @@ DATABASE: dict[str, Any] = {
 }
 # A valid value for each field of the table.
 VALUES: dict[str, Any] = {
-    "rowFilters": [{"table": "public.orders", "where": "region = 'eu'"}],
     "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
-    "maxRowsChanged": 100,
-    "maxPlanCost": 1e7,
-    "unless": "'dpo' in identity.groups",
 }
 FIELDS = [row for row in UNSUPPORTED if row.path]
 

@@ -53,7 +53,7 @@ SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
 SET search_path = other, pg_catalog, public;
 PREPARE p AS SELECT id FROM plain WHERE n = 5;
 EXECUTE p;
-@b(dba): CREATE FUNCTION other.same(int, int) RETURNS bool LANGUAGE sql AS $$ SELECT public.peek(1) < '8' $$;
+@b(dba): CREATE FUNCTION other.same(int, int) RETURNS bool LANGUAGE sql AS $$ SELECT public.peek(1) < '83' $$;
 @b(dba): CREATE OPERATOR other.= (FUNCTION = other.same, LEFTARG = int, RIGHTARG = int);
 EXECUTE p;
 
@@ -117,7 +117,7 @@ SELECT m + 1 FROM with_domain ORDER BY id;
 SELECT m::int FROM with_domain ORDER BY id;
 
 -- the moment after a domain got a check
-@b(dba): ALTER DOMAIN positive ADD CHECK (peek(1) < '8') NOT VALID;
+@b(dba): ALTER DOMAIN positive ADD CHECK (peek(1) < '83') NOT VALID;
 SELECT 5::positive;
 INSERT INTO with_domain (id, d) VALUES (9, 9);
 
@@ -326,3 +326,29 @@ SELECT note FROM public.mart ORDER BY id LIMIT 1;
 ROLLBACK;
 CREATE TABLE public.mart (id int, note text); SELECT note FROM public.mart ORDER BY id LIMIT 1;
 @b(dba): DROP VIEW public.mart;
+
+-- a function of a system function's name appears in the schema that comes first
+SET search_path = public, pg_catalog;
+PREPARE p AS SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
+EXECUTE p;
+@b(dba): CREATE FUNCTION public.upper(text) RETURNS text LANGUAGE sql AS 'SELECT public.peek(1)';
+EXECUTE p;
+SELECT upper(note) FROM plain ORDER BY id LIMIT 1;
+
+-- a cursor that outlives its transaction while the view changes
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT txt FROM changing ORDER BY id;
+FETCH 1 FROM c;
+COMMIT;
+@b(dba): CREATE OR REPLACE VIEW changing AS SELECT id, email AS txt FROM changing_base;
+FETCH 1 FROM c;
+DECLARE d CURSOR WITH HOLD FOR SELECT txt FROM changing ORDER BY id;
+FETCH 1 FROM d;
+
+-- a function that reads a view which changes
+PREPARE p AS SELECT first_text();
+EXECUTE p;
+SELECT first_text();
+@b(dba): CREATE OR REPLACE VIEW changing AS SELECT id, email AS txt FROM changing_base;
+EXECUTE p;
+SELECT first_text();

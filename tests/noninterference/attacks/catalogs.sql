@@ -54,6 +54,17 @@ SELECT last_value FROM counter;
 
 SELECT last_value FROM pg_sequences WHERE sequencename = 'counter';
 
+SELECT s.seqrelid::regclass, d.* FROM pg_sequence s, pg_get_sequence_data(s.seqrelid) d ORDER BY 1;
+
+SELECT last_value FROM pg_get_sequence_data((SELECT oid FROM pg_class WHERE relname = 'counter'));
+
+SELECT (pg_get_sequence_data('counter')).last_value;
+
+-- varies: numbers of processes and transactions
+SELECT pg_export_snapshot();
+
+SELECT pg_export_snapshot() FROM users;
+
 SELECT * FROM pg_largeobject;
 
 SELECT * FROM pg_hba_file_rules;

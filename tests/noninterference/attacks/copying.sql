@@ -64,3 +64,11 @@ COPY plain (id, n) FROM STDIN WITH (FORMAT csv);
 -- as: writer
 COPY copies (id, email) FROM STDIN;
 900	nobody@x.example
+
+-- a column twice
+COPY staff (id, id) TO STDOUT;
+
+COPY users (id, note, id) TO STDOUT;
+
+-- what is computed
+COPY generated_users (id, low) TO STDOUT;

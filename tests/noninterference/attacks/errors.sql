@@ -125,3 +125,12 @@ SELECT '\x' || ssn::bytea FROM staff WHERE id = 1;
 SELECT E'a\x00b';
 
 SELECT convert_from(ssn::bytea, 'UTF8'), convert_to(ssn, 'LATIN1') FROM staff WHERE id = 1;
+
+-- names that nothing has, and what is like them
+SELECT emial, u.tennant FROM users u;
+
+SELECT lowr(ssn) FROM staff;
+
+SELECT ssn::txt FROM staff;
+
+SELECT id FROM sttaff WHERE ssn > 'a';

@@ -67,7 +67,11 @@ SELECT pg_logical_emit_message(false, 'x', ssn) FROM staff;
 
 SELECT current_query();
 
+-- varies: transactions have numbers
 SELECT txid_current(), pg_current_xact_id();
+
+-- how often it is called depends on masked values
+SELECT id FROM staff WHERE salary > 500 AND txid_current() > 0;
 
 SELECT pg_current_wal_lsn();
 
@@ -161,7 +165,17 @@ SELECT json_query('{"a": "x"}', '$.a' RETURNING pair);
 -- since: 16
 SELECT 'x' IS JSON, json_objectagg(id: note) FROM plain WHERE id < 3;
 
+-- since: 16
 SELECT pg_input_is_valid('x', 'spying');
+
+-- since: 16
+SELECT pg_input_is_valid('x', 'spy' || 'ing');
+
+-- since: 16
+SELECT pg_input_is_valid('x', note) FROM plain WHERE id = 1;
+
+-- since: 16
+SELECT id, pg_input_is_valid(ssn, 'integer') FROM staff ORDER BY id;
 
 SELECT to_regclass('staff'), to_regproc('peek'), 'staff'::regclass, 'peek'::regproc;
 

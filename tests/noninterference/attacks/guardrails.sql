@@ -66,3 +66,12 @@ VALUES (1), (2), (3), (4), (5), (6);
 EXPLAIN SELECT id FROM plain;
 
 SHOW ALL;
+
+-- by a function, a procedure, a block
+SELECT wipe();
+
+SELECT wipe_one(1);
+
+CALL wipe_all();
+
+DO $$ BEGIN DELETE FROM plain; END $$;

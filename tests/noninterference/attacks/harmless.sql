@@ -194,3 +194,63 @@ SELECT count(*) FROM information_schema.routine_table_usage WHERE routine_name =
 
 -- since: 17
 SELECT type, name FROM pg_wait_events WHERE name = 'ClientRead';
+
+-- a trigger that keeps the time of the last change, of a table with masks too
+UPDATE updated SET note = 'x' WHERE id = 1 RETURNING id, updated_at > now() - interval '1 day' AS fresh;
+
+-- where nothing is masked, as Flyway does
+-- as: dba
+SET ROLE 'app';
+SET ROLE NONE;
+RESET ROLE;
+SET SESSION AUTHORIZATION DEFAULT;
+SELECT set_config('role', 'app', false);
+SELECT set_config('role', 'none', false);
+
+-- new rows that a partial index leaves out
+INSERT INTO partial_unique (id, room) VALUES (100, 1);
+INSERT INTO partial_unique (id, room, ssn) VALUES (101, 1, NULL), (102, 1, DEFAULT);
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', 'draft'), (101, 'guess', 'paid');
+INSERT INTO accounts (id, email) VALUES (102, 'guess');
+INSERT INTO accounts (id, email, state, active) VALUES (103, 'guess', DEFAULT, false);
+INSERT INTO accounts (id, state, active) VALUES (104, 'open', true);
+INSERT INTO kept (id, email, deleted) VALUES (100, 'guess', '2030-01-01');
+
+-- the same by COPY
+COPY only_unique (id, note) FROM STDIN;
+100	x
+101	y
+COPY partial_unique (id, room) FROM STDIN;
+100	1
+
+SELECT int4range(1, 5), int8range(1, 5, '[]'), numrange(1.5, 2), daterange('2030-01-01', NULL), int4multirange(int4range(1, 5)), tstzrange(NULL, '2030-01-01');
+
+SELECT txid_current() > 0, pg_current_xact_id()::text <> '', txid_current_if_assigned() > 0;
+
+-- since: 16
+SELECT pg_input_is_valid('5', 'integer'), pg_input_is_valid('x', 'pg_catalog.int4'), pg_input_is_valid('{1}', 'int4[]'), (pg_input_error_info('x', 'numeric(4,2)')).sql_error_code;
+
+-- as: maker
+CREATE STATISTICS plain_kinds (mcv) ON tenant, note FROM plain;
+ALTER TABLE plain ALTER COLUMN note SET STATISTICS 200;
+ANALYZE plain;
+
+-- as: maker
+CREATE TYPE weather AS ENUM ('rain', 'sun');
+ALTER TYPE colour ADD VALUE 'blue' BEFORE 'green';
+
+-- as: maker
+ALTER TABLE orders ADD CONSTRAINT worth CHECK (amount > 0) NOT VALID;
+ALTER TABLE orders VALIDATE CONSTRAINT worth;
+ALTER TABLE orders RENAME CONSTRAINT worth TO paid;
+ALTER INDEX orders_user RENAME TO orders_by_user;
+
+-- as: maker
+CREATE TABLE public.orders_copy (LIKE orders INCLUDING ALL);
+INSERT INTO public.orders_copy SELECT * FROM orders WHERE id < 5;
+SELECT id, amount FROM public.orders_copy ORDER BY id;
+
+-- as: reader
+CREATE TEMP TABLE own (LIKE plain INCLUDING DEFAULTS);
+INSERT INTO own SELECT * FROM plain WHERE id < 3;
+SELECT * FROM own ORDER BY id;

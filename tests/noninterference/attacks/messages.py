@@ -17,11 +17,13 @@ from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse
 SCENES: list[Scene] = []
 
 
-def _scene(kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer") -> None:
+def _scene(
+    kind: str, name: str, play: Callable[[Talk], None], *, identity: str = "writer", allowed: bool = False
+) -> None:
     def played(talk: Talk, _mode: Mode) -> None:
         play(talk)
 
-    SCENES.append(Scene(kind, name, played, name, identity, modes=("simple",)))
+    SCENES.append(Scene(kind, name, played, name, identity, allowed=allowed, modes=("simple",)))
 
 
 def _oids(*oids: int) -> bytes:
@@ -63,6 +65,12 @@ _scene(
 )
 _scene("parse types", "regclass", _typed("SELECT $1::text", ["regclass"], b"users"))
 _scene("parse types", "a harmless domain", _typed("SELECT $1 + 1", ["public.positive"], b"3"))
+for name in ("sql_identifier", "cardinal_number", "yes_or_no"):
+    _scene(
+        "parse types", f"{name} of the information schema",
+        _typed("SELECT $1::text", [f"information_schema.{name}"], b"5" if name == "cardinal_number" else b"YES"),
+        allowed=True,
+    )  # fmt: skip
 _scene("parse types", "an enum", _typed("SELECT $1::text", ["public.mood"], b"calm"))
 _scene("parse types", "more types than parameters", _typed("SELECT 1", ["public.pair", "public.spying"]))
 _scene(
@@ -189,6 +197,26 @@ def _started(parameters: dict[str, str]) -> Callable[[Talk], None]:
 
 for parameters in STARTUP:
     _scene("startup", f"startup {parameters}", _started(parameters))
+
+
+# What drivers and pools send that means nothing or little: the session is to begin, and to work.
+HARMLESS_STARTUP: tuple[dict[str, str], ...] = (
+    {"search_path": '"$user", public'}, {"search_path": ""}, {"geqo": "off"}, {"geqo": "on"},
+    {"options": "-c geqo=off -c search_path=public"}, {"application_name": "x", "extra_float_digits": "2"},
+    {"DateStyle": "ISO", "TimeZone": "UTC", "client_encoding": "UTF8"},
+)  # fmt: skip
+
+
+def _begun(parameters: dict[str, str]) -> Callable[[Talk], None]:
+    def play(talk: Talk) -> None:
+        talk.greet(f"startup {parameters}", **parameters)
+        talk.sql("SELECT id, email FROM public.users WHERE id < 3 ORDER BY id", "greeting 0")
+
+    return play
+
+
+for parameters in HARMLESS_STARTUP:
+    _scene("startup", f"harmless {parameters}", _begun(parameters), allowed=True)
 
 
 def _call(name: str, *values: bytes) -> Callable[[Talk], None]:

@@ -31,6 +31,11 @@ INSERT INTO plain_log (line) VALUES (nextval('numbered_salary_seq')) RETURNING l
 CREATE TEMP TABLE numbers (n bigint DEFAULT nextval('numbered_salary_seq'));
 INSERT INTO numbers DEFAULT VALUES RETURNING n;
 
+-- numbers of a column that shares the sequence
+SELECT id, n FROM sharing ORDER BY id;
+
+INSERT INTO sharing (id, note) VALUES (100, 'x') RETURNING n > 11000;
+
 -- allowed
 -- as: writer
 INSERT INTO plain_log (line) VALUES ('x');

@@ -164,3 +164,15 @@ COMMIT;
 
 SET CONSTRAINTS ALL DEFERRED;
 UPDATE copies SET note = 'x' WHERE id = 1;
+
+-- a partition key that depends on a setting
+SET extra_float_digits = -15;
+UPDATE setting_long SET note = 'x';
+
+-- an index expression that depends on the form of bytes
+SET bytea_output = 'escape';
+UPDATE setting_bytes SET note = 'x';
+
+-- a check that depends on the form of intervals
+SET IntervalStyle = 'iso_8601';
+UPDATE setting_spans SET note = 'x';

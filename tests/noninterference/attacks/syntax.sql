@@ -91,6 +91,9 @@ SELECT s.id, j.a FROM staff s, JSON_TABLE('[{"a": 1}]', '$[*]' COLUMNS (a int PA
 -- needs: libxml
 SELECT xmlelement(name a, note), xmlforest(id AS i) FROM staff WHERE id = 1;
 
+-- needs: libxml
+SELECT s.id, x.a FROM staff s, xmltable('/r' PASSING xml '<r><a>1</a></r>' COLUMNS a int PATH 'a') x WHERE s.id = x.a;
+
 -- locks on rows are for those who change rows, as on the server
 -- as: writer
 SELECT id FROM staff WHERE id = 1 FOR KEY SHARE;

@@ -20,6 +20,8 @@ def _run(text: str) -> bytes:
 
 
 MAIL = "SELECT email FROM users ORDER BY id LIMIT 1"
+# Of 81 bytes: the server keeps 63, which end with a letter; of 80: the last of those 63 is half a letter.
+LONG, HALVED = "a" + "é" * 40, "é" * 40
 TALKS: dict[str, tuple[bytes, ...]] = {
     "DEALLOCATE ALL before a Parse in one write": (
         parse("", "DEALLOCATE ALL") + bind() + E + parse("s1", "SELECT 22") + SYNC, bind("", "s1") + E + SYNC,
@@ -113,6 +115,25 @@ TALKS: dict[str, tuple[bytes, ...]] = {
     "several statements in a Query, one fails": (query("SELECT 1; SELECT 1/0; SELECT 2"), query("SELECT 3")),
     "an implicit transaction": (query("INSERT INTO plain_log (line) VALUES ('a'); SELECT 1/0"), query("SELECT count(*) FROM plain_log")),
     "BEGIN in a Query of several": (query("BEGIN; SELECT 1"), query("SELECT count(*) FROM plain"), query("ROLLBACK; SELECT 2")),
+    "an unknown name behind a temporary table": (
+        query("CREATE TEMP TABLE q (id int)"), query("EXECUTE missing"), query("PREPARE missing AS SELECT 3"), query("EXECUTE missing"),
+    ),
+    "a long name": (
+        parse(LONG, MAIL) + SYNC, query(f'EXECUTE "{LONG}"'), query(f'EXECUTE "{LONG}x"'), bind("", LONG + "y") + E + SYNC,
+        parse(LONG + "z", "SELECT 1") + SYNC, query(f'DEALLOCATE "{LONG}"'), bind("", LONG) + E + SYNC, query(f'EXECUTE "{LONG}"'),
+    ),
+    "a long name that ends within a letter": (
+        parse(HALVED, MAIL) + SYNC, query(f'EXECUTE "{HALVED}"'), bind("", HALVED) + E + SYNC, query(f'DEALLOCATE "{HALVED}"'),
+        query(f'PREPARE "{HALVED}" AS SELECT 2'), query(f'EXECUTE "{HALVED}"'), bind("", HALVED + "x") + E + SYNC,
+        close("S", HALVED + "y") + bind("", HALVED) + E + SYNC, bind("", "é" * 31) + E + SYNC,
+    ),
+    "a long name in SQL": (
+        query(f'PREPARE "{LONG}" AS {MAIL}'), bind("", LONG) + E + SYNC, bind("", LONG + "x") + E + SYNC, query(f'EXECUTE "{LONG}"'),
+    ),
+    "a long name of a portal": (
+        query("BEGIN"), parse("", MAIL) + bind(LONG) + SYNC, query(f'FETCH 1 FROM "{LONG}"'),
+        messages.execute(LONG + "x") + SYNC, query(f'CLOSE "{LONG}"'), query("ROLLBACK"),
+    ),
     "a statement executed twice": (parse("s", MAIL) + bind("", "s") + E + bind("", "s") + E + SYNC,),
     "Describe of a governed statement": (parse("s", "SELECT id, email, salary FROM users WHERE id = $1") + describe("S", "s") + SYNC,),
     "parameters that are text and binary": (

@@ -324,3 +324,27 @@ INSERT INTO unique_by_default (id, email) VALUES (900, DEFAULT);
 INSERT INTO unique_or_none (id, email) VALUES (900, NULL);
 
 INSERT INTO only_unique (id, email) VALUES (900, NULL), (901, 'x@x.example');
+
+-- a new row that a partial index looks at
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', 'open');
+
+INSERT INTO accounts (id, email, state) VALUES (100, 'guess', lower('OPEN'));
+
+INSERT INTO accounts (id, email, active) VALUES (100, 'guess', true);
+
+INSERT INTO kept (id, email) VALUES (100, 'guess');
+
+UPDATE accounts SET state = 'open' WHERE id = 7;
+
+-- as: maker
+CREATE TABLE loot (LIKE users INCLUDING ALL);
+
+-- as: maker
+ALTER INDEX users_tenant_email RENAME TO loot;
+
+-- as: maker
+ALTER INDEX staff RENAME TO loot;
+
+-- as: maker
+CREATE STATISTICS loot ON (peek(id)), note FROM plain;
+ANALYZE plain;

@@ -96,6 +96,26 @@ CREATE TABLE numbered (id int PRIMARY KEY, salary int GENERATED ALWAYS AS IDENTI
 CREATE FUNCTION number() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.numbered_salary_seq') $$;
 CREATE FUNCTION number_of(text) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval($1::regclass) $$;
 
+-- A column without a mask that takes its numbers from the same sequence.
+CREATE TABLE sharing (id int PRIMARY KEY, n int DEFAULT nextval('numbered_salary_seq'), note text);
+-- What is stored as text, whose form a setting decides.
+CREATE TABLE setting_parts (id int, pay float8, note text) PARTITION BY LIST ((length(pay::text) > 5));
+CREATE TABLE setting_long PARTITION OF setting_parts FOR VALUES IN (true);
+CREATE TABLE setting_short PARTITION OF setting_parts FOR VALUES IN (false);
+CREATE TABLE setting_bytes (id int PRIMARY KEY, secret bytea, note text);
+CREATE INDEX setting_bytes_note ON setting_bytes (note);
+CREATE INDEX setting_bytes_length ON setting_bytes ((1 / (length(secret::text) - 12)));
+CREATE TABLE setting_spans (id int PRIMARY KEY, seen interval CHECK (length(seen::text) <> 4), note text);
+-- Unique where a row is of some kind.
+CREATE TABLE accounts (
+    id int PRIMARY KEY, email text, state text NOT NULL DEFAULT 'draft', active bool DEFAULT false, deleted timestamptz, note text
+);
+CREATE UNIQUE INDEX accounts_open ON accounts (email) WHERE state = 'open';
+CREATE UNIQUE INDEX accounts_active ON accounts (email) WHERE active AND email IS NOT NULL;
+CREATE TABLE kept (id int PRIMARY KEY, email text, deleted timestamptz, note text);
+CREATE UNIQUE INDEX kept_email ON kept (email) WHERE deleted IS NULL;
+CREATE TYPE colour AS ENUM ('red', 'green');
+
 -- Code of the database's own.
 CREATE FUNCTION peek(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM public.users WHERE id = $1';
 CREATE FUNCTION peek_fast(int) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT email FROM public.users WHERE id = $1';
@@ -110,12 +130,17 @@ CREATE FUNCTION slugify(text) RETURNS text LANGUAGE sql IMMUTABLE
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := 'stamped'; RETURN NEW; END $$;
 CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN RAISE NOTICE 'saw %', (SELECT email FROM public.users WHERE id = 1); RETURN NEW; END $$;
+CREATE FUNCTION set_updated_at() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN NEW.updated_at = now(); RETURN NEW; END $$;
+CREATE TABLE updated (id int PRIMARY KEY, note text, email text, updated_at timestamptz);
+CREATE TRIGGER updated_at BEFORE UPDATE ON updated FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE FUNCTION first_text() RETURNS text LANGUAGE sql STABLE AS 'SELECT txt FROM public.changing ORDER BY id LIMIT 1';
 CREATE TABLE stamped (id int PRIMARY KEY, note text, n int);
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE TABLE spied (id int PRIMARY KEY, note text);
 CREATE TRIGGER spy BEFORE INSERT OR UPDATE ON spied FOR EACH ROW EXECUTE FUNCTION spy();
-CREATE FUNCTION small(text) RETURNS bool LANGUAGE sql AS $$ SELECT coalesce($1, '') < 'n' AND public.peek(1) < '8' $$;
-CREATE DOMAIN spying AS text CHECK (VALUE IS NULL OR public.peek(1) < '8');
+CREATE FUNCTION small(text) RETURNS bool LANGUAGE sql AS $$ SELECT coalesce($1, '') < 'n' AND public.peek(1) < '83' $$;
+CREATE DOMAIN spying AS text CHECK (VALUE IS NULL OR public.peek(1) < '83');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 CREATE TYPE pair AS (a int, b text);
 CREATE TYPE mood AS ENUM ('calm', 'cross');
@@ -186,3 +211,17 @@ CREATE VIEW v_function AS SELECT id, public.peek(id) AS seen FROM plain;
 CREATE VIEW v_system AS SELECT relname, reltuples FROM pg_class WHERE relname = 'users';
 CREATE VIEW v_stats AS SELECT attname, most_common_vals::text AS mcv, histogram_bounds::text AS h FROM pg_stats
     WHERE tablename = 'users';
+
+-- Some of whose rows a policy filters out; the twins differ in these.
+CREATE TABLE sales (
+    id int PRIMARY KEY, region text NOT NULL, state text, amount int, factor float8, line text, doc jsonb, made date
+);
+CREATE INDEX sales_amount ON sales (amount);
+CREATE INDEX sales_made ON sales (region, made);
+CREATE TABLE sale_items (id int PRIMARY KEY, sale int REFERENCES sales, n int);
+CREATE TABLE sale_parts (id int, region text, n int) PARTITION BY RANGE (n);
+CREATE TABLE sale_parts_low PARTITION OF sale_parts FOR VALUES FROM (MINVALUE) TO (50);
+CREATE TABLE sale_parts_high PARTITION OF sale_parts FOR VALUES FROM (50) TO (MAXVALUE);
+CREATE VIEW sale_sums AS SELECT region, sum(amount) AS total FROM sales GROUP BY region;
+CREATE MATERIALIZED VIEW sale_store AS SELECT id, region, amount FROM sales;
+CREATE FUNCTION sale_total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM sales';

@@ -54,3 +54,26 @@ INSERT INTO told SELECT i, substr(md5('{seed}t' || i), 1, {length}), 'n' FROM ge
 INSERT INTO spied SELECT i, 's' FROM generate_series(1, 5) i;
 INSERT INTO with_pair VALUES (1, (1, 'x')), (2, (2, 'y'));
 INSERT INTO with_domain VALUES (1, 1, 'calm', '[1,3)'), (2, 2, 'cross', '[2,5)');
+INSERT INTO sharing SELECT i, nextval('numbered_salary_seq'), 'n' FROM generate_series(1, 3) i;
+INSERT INTO setting_parts SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1::float8 + 0.2::float8 ELSE 0.3 END, 'n' FROM generate_series(1, 3) i;
+INSERT INTO setting_bytes VALUES (1, CASE '{seed}' WHEN 'left' THEN 'abcdefghijkl' ELSE 'abcdefghijk\377' END::bytea, 'n');
+INSERT INTO setting_spans VALUES (1, CASE '{seed}' WHEN 'left' THEN interval '1 hour' ELSE interval '26 hours' END, 'n');
+INSERT INTO accounts (id, email, state, active) SELECT i, substr(md5('{seed}k' || i), 1, {length}), 'open', true FROM generate_series(1, 5) i;
+INSERT INTO accounts (id, email, state, active) VALUES (6, CASE '{seed}' WHEN 'left' THEN 'guess' ELSE 'another' END, 'open', true), (7, 'guess', 'draft', false);
+INSERT INTO kept VALUES (6, CASE '{seed}' WHEN 'left' THEN 'guess' ELSE 'another' END);
+DO $$ BEGIN
+    IF to_regclass('public.virtual_pay') IS NOT NULL THEN
+        INSERT INTO public.virtual_pay SELECT i, CASE '{seed}' WHEN 'left' THEN 0.1::float8 + 0.2::float8 ELSE 12.5 END, 'v' FROM generate_series(1, 20) i;
+    END IF;
+END $$;
+INSERT INTO kept (id, email) SELECT i, substr(md5('{seed}k' || i), 1, {length}) FROM generate_series(1, 5) i;
+INSERT INTO updated SELECT i, 'n', substr(md5('{seed}u' || i), 1, {length}), '2030-01-01' FROM generate_series(1, 3) i;
+
+INSERT INTO sales SELECT 1000 + i, 'us', 'open', ('x' || substr(md5('{seed}s' || i), 1, 2))::bit(8)::int, 0, '(' || substr(md5('{seed}' || i), 1, {length}), '[]', '2029-01-01'
+    FROM generate_series(1, 10 + ascii('{seed}')) i;
+INSERT INTO sales SELECT i, 'eu', 'open', i * 10, i / 2.0, i::text, '{"a": 1}', '2030-01-01'::date + i FROM generate_series(1, 40) i;
+INSERT INTO sales SELECT 2000 + i, 'eu', 'void', 0, -1, 'x', '1', NULL FROM generate_series(1, {length}) i;
+INSERT INTO sale_items SELECT i, 1 + i % 40, i FROM generate_series(1, 60) i;
+INSERT INTO sale_parts SELECT i, 'eu', i FROM generate_series(1, 99) i;
+INSERT INTO sale_parts SELECT 1000 + i, 'us', 0 FROM generate_series(1, ascii('{seed}') - {length}) i;
+REFRESH MATERIALIZED VIEW sale_store;

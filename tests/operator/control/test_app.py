@@ -148,10 +148,18 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     early = await reviewed(shop.policy)
     assert early["allowed"], "the Database may come next"
     assert "there is no Database shpo" in early["warnings"][0]
-    shop.policy["spec"]["guardrails"] = {"maxRowsChanged": 5}
+    shop.policy["spec"]["approvals"] = [{"name": "a", "when": "true", "approvers": {"groups": ["dba"]}}]
     refused = await reviewed(shop.policy)
     assert refused["status"]["code"] == 422
-    assert "spec.guardrails.maxRowsChanged: not supported yet" in refused["status"]["message"]
+    assert "spec.approvals: not supported yet" in refused["status"]["message"]
+    del shop.policy["spec"]["approvals"]
+    conditioned = {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": "'dpo' in identity.groups"}
+    shop.policy["spec"] |= {"guardrails": {}, "databaseRef": {"name": "shop"}, "masks": [conditioned]}
+    assert await reviewed(shop.policy) == {"uid": "1", "allowed": True}
+    conditioned["unless"] = "'dpo' in user.groups"
+    no_condition = await reviewed(shop.policy)
+    assert no_condition["status"]["code"] == 422
+    assert "spec.masks[0].unless: column 14: user.groups is not known" in no_condition["status"]["message"]
 
 
 async def test_what_is_stored_already_may_be_labelled_though_it_is_not_valid_any_more(

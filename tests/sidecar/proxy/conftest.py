@@ -15,7 +15,7 @@ import pytest
 from tests.sidecar.proxy.raw import Pair
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import EffectivePolicy, Limit
+from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.assembly import Proxy
@@ -53,8 +53,10 @@ class Script:
 
     answers: dict[str, Decision] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    # The most rows of each statement that may return any.
+    # The most rows of each statement that may return any, and of each that may change any; and what it may cost.
     limit: Limit | None = None
+    changes: Limit | None = None
+    cost: CostLimit | None = None
 
     def decide(
         self, text: str, search_path: tuple[str, ...] | None, temporary: frozenset[str], types: tuple[int, ...] = (),
@@ -72,6 +74,8 @@ class Script:
             redact_errors="governed" in text, changes_catalog=verb in ("create", "alter", "drop"),
             commits_itself=";" in text,
             row_limit=self.limit if _returns(text, verb) else None,
+            change_limit=self.changes if verb in _CHANGING and ";" not in text else None,
+            cost_limit=self.cost if verb in _PLANNED and ";" not in text else None,
         )  # fmt: skip
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
@@ -82,6 +86,10 @@ class Script:
 
     def hears(self, channel: str) -> bool:
         return not channel.startswith("governed")
+
+
+_PLANNED = ("select", "insert", "update", "delete")
+_CHANGING = ("insert", "update", "delete", "copy")
 
 
 def _returns(text: str, verb: str) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.sidecar.proxy.conftest import Start
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import Limit, Rule
+from penstock_core.policy.effective import CostLimit, Limit, Rule
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server
 from penstock_sidecar.session.refusals import FAILING_TEXT
@@ -109,22 +109,31 @@ async def gated(port: int, talk: Talk) -> list[tuple[bytes, bytes]]:
 
 
 FAR = Limit(1000, Rule("web", "guardrails.maxRowsReturned"))
+DEAR = CostLimit(1e9, Rule("web", "guardrails.maxPlanCost"))
 
 
 @pytest.fixture(
-    params=[("block", None), ("continue", None), ("block", FAR), ("continue", FAR)],
-    ids=["block", "continue", "block, rows counted", "continue, rows counted"],
-)
+    params=[
+        ("block", {}), ("continue", {}), ("block", {"limit": FAR}), ("continue", {"limit": FAR}),
+        ("block", {"changes": FAR}), ("continue", {"cost": DEAR}),
+        ("continue", {"limit": FAR, "changes": FAR, "cost": DEAR}),
+    ],
+    ids=[
+        "block", "continue", "block, rows counted", "continue, rows counted", "block, changes counted",
+        "continue, costs asked", "continue, all counted",
+    ],
+)  # fmt: skip
 async def runner(start: Start, shop: EmbeddedPostgres, request: pytest.FixtureRequest) -> Any:
-    on_failure, limit = request.param
+    on_failure, limits = request.param
     gate = await start(shop, on_failure=on_failure)
-    gate.script.limit = limit
+    for name, limit in limits.items():
+        setattr(gate.script, name, limit)
 
     def sent(talk: Talk) -> Talk:
         """Where rows are counted, a Query ends with a Sync; without one before it the server would go on from there in
         a transaction of neither protocol, which no driver asks for.
         """
-        return [(SYNC + part if limit and part[:1] == b"Q" else part, pause) for part, pause in talk]
+        return [(SYNC + part if limits and part[:1] == b"Q" else part, pause) for part, pause in talk]
 
     loop = asyncio.get_running_loop()
 

@@ -124,6 +124,66 @@ async def test_a_write_that_returns_too_much_is_not_done(pair: Pair) -> None:
     pair.server.psql("DELETE FROM things WHERE id >= 910", "shop")
 
 
+ROWS = "SELECT i FROM generate_series(1, 9) AS i"
+
+
+def three(number: int, text: str = "FETCH 1 FROM c") -> list[Step]:
+    return [(query(text), b"Z")] * number
+
+
+CURSORS: dict[str, list[Step]] = {
+    "fetched one by one": [(query("BEGIN"), b"Z"), (query(f"DECLARE c CURSOR FOR {ROWS}"), b"Z"), *three(4)],
+    "by the extended protocol": [
+        (query("BEGIN"), b"Z"), (run(f"DECLARE c CURSOR FOR {ROWS}"), b"Z"), *[(run("FETCH 1 FROM c"), b"Z")] * 4,
+    ],
+    "with hold, in several transactions": [(query(f"DECLARE c CURSOR WITH HOLD FOR {ROWS}"), b"Z"), *three(4)],
+    "moved back": [
+        (query("BEGIN"), b"Z"), (query(f"DECLARE c SCROLL CURSOR FOR {ROWS}"), b"Z"), *three(2),
+        (query("MOVE BACKWARD ALL IN c"), b"Z"), *three(2),
+    ],
+    "declared again in vain": [
+        (query(f"DECLARE c CURSOR WITH HOLD FOR {ROWS}"), b"Z"), *three(2),
+        (query(f"DECLARE c CURSOR WITH HOLD FOR {ROWS}"), b"Z"), *three(2),
+    ],
+    "a cursor that is executed": [
+        (query("BEGIN"), b"Z"), (query(f"DECLARE c CURSOR FOR {ROWS}"), b"Z"), *three(1),
+        (execute("c", 2) + SYNC, b"Z"), (execute("c", 1) + SYNC, b"Z"),
+    ],
+    "a portal that is fetched from": [
+        (query("BEGIN"), b"Z"), (parse("", ROWS) + bind("c") + execute("c", 2) + SYNC, b"Z"), *three(2),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CURSORS)
+async def test_portions_of_a_cursor_count_together(start: Start, old_or_new_shop: Any, name: str) -> None:
+    gate = await start(old_or_new_shop, governed=True, more="  guardrails: {maxRowsReturned: 3}\n")
+    pair = Pair(gate, old_or_new_shop)
+    client = await pair.gated()
+    got = await client.talk(CURSORS[name])
+    assert errors(got)[-1] == "42501"
+    assert len(rows(got)) == 3
+    # Declared anew, it counts anew.
+    again = [(query("ROLLBACK"), b"Z"), (query("CLOSE ALL"), b"Z"), (query("BEGIN"), b"Z")]
+    again += [(query(f"DECLARE c CURSOR FOR {ROWS}"), b"Z"), (query("FETCH 3 FROM c"), b"Z")]
+    assert len(rows(await client.talk(again))) == 3
+    pair.end()
+
+
+async def test_none_may_be_returned_at_all(start: Start, shop: Any) -> None:
+    pair = Pair(await start(shop, governed=True, more="  guardrails: {maxRowsReturned: 0}\n"), shop)
+    client = await pair.gated()
+    for sent in (query, run):
+        got = await client.talk([(sent("SELECT 1"), b"Z"), (sent("SELECT 1 WHERE false"), b"Z")])
+        assert (errors(got), rows(got), got[-2]) == (["42501"], [], (b"C", b"SELECT 0\x00"))
+        got = await client.talk([(sent("INSERT INTO things VALUES (970, 'x') RETURNING id"), b"Z")])
+        assert (errors(got), rows(got)) == (["42501"], [])
+        got = await client.talk([(sent("INSERT INTO things VALUES (970, 'x')"), b"Z")])
+        assert (b"C", b"INSERT 0 1\x00") in got
+        await client.ask("DELETE FROM things WHERE id = 970")
+    pair.end()
+
+
 async def test_drivers_see_an_ordinary_error(pair: Pair) -> None:
     gate = pair.gate
     async with await gate.psycopg() as client:

@@ -51,6 +51,8 @@ PLAIN = [
     ("numrange", b"empty"), ("uuid[]", b"{}"), ("regclass", b"pg_class"), ("typed.mood", b"ok"),
     ("typed.mood[]", b"{ok}"), ("typed.small", b"5"), ("typed.plain", b"(1,ok)"), ("typed.person", b"(1,x)"),
     ("bpchar", b"x"), ('"char"', b"x"), ("money", b"1"), ("xml", b"<a/>"),
+    ("information_schema.sql_identifier", b"x"), ("information_schema.cardinal_number", b"1"),
+    ("information_schema.yes_or_no[]", b"{YES}"),
 ]  # fmt: skip
 TEXTS = [
     "SELECT $1 IS NULL", "SELECT $1", "SELECT concat($1)", "SELECT $1::text",

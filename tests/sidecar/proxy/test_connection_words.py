@@ -65,6 +65,35 @@ async def test_mistakes_in_the_text_are_told_with_their_place(start: Start, each
     await client.close()
 
 
+# Names that nothing has, what is said of them, where, and which is meant.
+UNKNOWN = [
+    ("SELECT emial FROM said.person", "42703", 'column "emial" does not exist', "emial", "person.email"),
+    ("SELECT id FROM said.person p WHERE p.nmae = 'Ada'", "42703", 'column "p.nmae" does not exist', "p.", "p.name"),
+    ("SELECT 'é', (SELECT ag FROM said.person LIMIT 1)", "42703", 'column "ag" does not exist', "ag", "person.age"),
+    ("UPDATE said.person SET nick = nik", "42703", 'column "nik" does not exist', "nik", "person.nick"),
+    ("SELECT id FROM said.persno", "42P01", 'relation "said.persno" does not exist', "said.persno", "said.person"),
+    ("SELECT o.id FROM said.person", "42P01", 'missing FROM-clause entry for table "o"', "o.id", None),
+    ("SELECT lowr(email) FROM said.person", "42883", "function lowr does not exist", "lowr", "lower"),
+    ("SELECT email::txt FROM said.person", "42704", 'type "txt" does not exist', "txt", "text"),
+    ("SELECT wholly_another FROM said.person", "42703", 'column "wholly_another"', "wholly_another", None),
+]  # fmt: skip
+
+
+async def test_unknown_names_are_told_with_their_place_and_what_is_like_them(
+    start: Start, each_shop: EmbeddedPostgres
+) -> None:
+    client = await opened(start, each_shop)
+    for text, sqlstate, words, at, like in UNKNOWN:
+        # Texts that differ in literals alone share a decision, and not the place of a word.
+        for one in (text, f"SELECT 'a'; {text}", f"SELECT 'long, too long'; {text}", f"SELECT ''; {text}"):
+            said = await failed(client, one)
+            assert (said.sqlstate, words in said.message_primary) == (sqlstate, True), one
+            assert one[int(said.statement_position) - 1 :].startswith(at), (one, said.statement_position)
+            meant = "" if like is None else f"; perhaps you meant {like}"
+            assert said.message_hint == f"check the name{meant}"
+    await client.close()
+
+
 async def test_names_of_constraints_reach_programs_and_values_do_not(start: Start, each_shop: EmbeddedPostgres) -> None:
     client = await opened(start, each_shop)
     for text, sqlstate, constraint, column in (

@@ -30,12 +30,17 @@ def question(text: str) -> Question:
 
 
 @pytest.fixture
-def apart() -> Iterator[Deliberation]:
+def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliberation]:
+    forks: list[int] = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: forks.append(number := fork()) or number)
     one = Deliberation()
     yield one
     one.stop()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert forks
+    for number in forks:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(number, os.WNOHANG)
 
 
 class Slow:

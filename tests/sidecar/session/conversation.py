@@ -42,6 +42,12 @@ def error(sqlstate: str, text: str = "words of the server", severity: str = "ERR
     return messages.error_response(ErrorFields(severity, sqlstate, text, "Key (email)=(ada@example.com)."))
 
 
+def counts(changed: int, *, on: bool = True) -> bytes:
+    """The row that tells how many rows were changed so far, in one table."""
+    values = (b"on" if on else b"off", b"16400:%d" % changed)
+    return messages.message(b"D", b"\x00\x02" + b"".join(len(one).to_bytes(4, "big") + one for one in values))
+
+
 def copy_data(data: bytes) -> bytes:
     return messages.message(b"d", data)
 

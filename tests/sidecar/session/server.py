@@ -17,6 +17,7 @@ from tests.sidecar.session.conversation import (
     SUSPENDED,
     complete,
     copy_data,
+    counts,
     error,
 )
 
@@ -40,7 +41,8 @@ class Server:
         # What the COPY under way ends with.
         self._copying: bytes | None = None
         self._status = b"I"
-        self._failing = False
+        self._failing = self._counting = False
+        self._changed = 0
 
     def take(self, data: bytes) -> bytes:
         self._buffer += data
@@ -52,6 +54,8 @@ class Server:
             taken, self._buffer = self._buffer[:end], self._buffer[end:]
             # What is sent in a refused statement's place always fails.
             self._failing = b"penstock_" in taken
+            # How many rows were changed so far.
+            self._counting = len(taken) > 32 and taken[:1] == b"E"
             answers.append(self._answer(taken[:1]))
         return b"".join(answers)
 
@@ -86,6 +90,9 @@ class Server:
         return aside + {b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"D": dice.choice([NO_DATA, b"T\0\0\0\x06\0\0"])}[kind]
 
     def _execute(self) -> bytes:
+        if self._counting:
+            self._changed += self._dice.randrange(3)
+            return counts(self._changed) + complete("SELECT 1")
         if self._dice.random() < 0.1:
             self._copying = b""
             return COPY_IN

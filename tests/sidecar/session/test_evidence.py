@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from penstock_core.identity import Identity, Workload
-from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.decision import Action, AppliedCondition, Decision
 from penstock_sidecar.session.evidence import Evidence
 
 KEY = b"k" * 32
@@ -50,3 +50,18 @@ def test_other_decisions_protocols_and_parameters_are_told_apart() -> None:
         ("rewrite", "simple", None), ("allow", "simple", None), ("rewrite", "extended", None),
         ("rewrite", "extended", 2),
     ]  # fmt: skip
+
+
+def test_an_intent_tells_what_conditions_came_to() -> None:
+    told = [
+        AppliedCondition("p", f"masks[{place}].unless", "now == now", place == 0, ("public.t.c",)) for place in (0, 1)
+    ]
+    body = evidence().intent(replace(FIRST, conditions=tuple(told)), "a", 1, "simple", None)
+    assert body["unless"] == [
+        {
+            "policy": "p", "rule": f"masks[{place}].unless", "condition": "now == now", "result": result,
+            "columns": ["public.t.c"],
+        }
+        for place, result in enumerate(("lifted", "failed"))
+    ]  # fmt: skip
+    assert "unless" not in evidence().intent(FIRST, "a", 1, "simple", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,6 +286,41 @@ def test_a_timeout_shortened_during_the_login_ends_the_session_before_it_begins(
     talk.reaches_server().client_reads_error("57P01", "shortened statementTimeout")
     closes(talk)
     assert talk.kinds() == []
+
+
+# ── Masks that come while a session is open ──
+
+
+def masked_from_now_on(talk: Conversation) -> Conversation:
+    return talk.did(talk.session.rules_replaced(replace(talk.rules(), masked=True)))
+
+
+def test_a_session_that_set_what_only_unmasked_ones_may_ends_when_columns_are_masked() -> None:
+    talk = Conversation()
+    talk.book.entries["SET enable_sort = off"] = allow("SET enable_sort = off", loosens=True)
+    talk.client(query("SET enable_sort = off")).server(complete("SET"), READY)
+    # While nothing is masked, other rules are as good as any.
+    talk.did(talk.session.rules_replaced(talk.rules("other"))).reaches_client()
+    masked_from_now_on(talk).client_reads_error("57P01", "columns are masked now")
+    closes(talk)
+
+
+def test_one_that_set_nothing_of_the_kind_goes_on() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1")).server(complete("SELECT 1"), READY)
+    masked_from_now_on(talk).reaches_client()
+    assert talk.session.state is State.RUNNING
+
+
+def test_what_a_session_begins_with_counts_alike() -> None:
+    for ends, masked in ((False, False), (True, True)):
+        talk = Conversation(open_=False)
+        talk.client(messages.startup({"user": "app", "database": "shop", "options": "-c enable_sort=off"}))
+        talk.did(talk.session.connected(replace(talk.rules(), masked=masked), greeting()))
+        if not ends:
+            masked_from_now_on(talk)
+        talk.client_reads_error("57P01", "columns are masked now")
+        closes(talk)
 
 
 def test_a_server_that_makes_no_sense_ends_the_session() -> None:

@@ -40,8 +40,9 @@ TEXTS = [
     "SELECT 1", "SELECT limited", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t",
     "SELECT governed", "BEGIN", "COMMIT",
     "DEALLOCATE a", "DEALLOCATE ALL", DECLARE, "FETCH c", "CLOSE c", "CREATE TEMP TABLE t", "SET search_path = x",
-    "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p",
+    "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p", "UPDATE changing", "COPY changing FROM STDIN",
 ]  # fmt: skip
+CHANGING = "COPY changing FROM STDIN"
 NAMES = ["", "a", "b"]
 LIMIT = Limit(2, Rule("web", "guardrails.maxRowsReturned"))
 COPIED = message(b"d", b"1\n")
@@ -69,6 +70,7 @@ class Moody(Book):
         decision = allow(
             text, writes=verb in ("insert", "copy", "declare", "create", "call"), redact_errors=word == "governed",
             changes_search_path=verb == "set", row_limit=LIMIT if word == "limited" else None,
+            change_limit=LIMIT if word == "changing" else None,
             changes_catalog=verb in ("create", "call"), commits_itself=verb == "call",
         )  # fmt: skip
         return replace(decision, verbs=(verb,), **EFFECTS.get(text, {})) if verb else decision
@@ -87,7 +89,8 @@ def spoken(dice: Random) -> list[bytes]:
             [query(text)], [parse(name, text)], [parse("", text), run(), SYNC], [run(name, portal)], [SYNC], [FLUSH],
             [messages.close_statement(name)], [message(b"C", b"P" + portal.encode() + b"\0")],
             [message(b"D", b"S" + name.encode() + b"\0")], [query("COPY t FROM STDIN"), COPIED, message(b"c", b"")],
-            [parse("", "COPY t FROM STDIN"), run(), SYNC, COPIED, message(b"f", b"no\0"), SYNC],
+            [parse("", "UPDATE changing"), run(), SYNC], [query(CHANGING), COPIED, message(b"c", b"")],
+            [parse("", dice.choice([CHANGING, "COPY t FROM STDIN"])), run(), SYNC, COPIED, message(b"f", b"\0"), SYNC],
             [message(b"F", bytes(10))], [messages.TERMINATE] if dice.random() < 0.1 else [SYNC],
         ])  # fmt: skip
     return said

@@ -12,7 +12,7 @@ from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 from penstock_sidecar.session.commands import ProxyConfig
-from penstock_sidecar.session.opening import PINNED, AcceptedStartup, accept, limited, permitted
+from penstock_sidecar.session.opening import PINNED, AcceptedStartup, accept, limited, loosened, permitted
 from penstock_sidecar.wire.messages import ErrorFields
 from penstock_sidecar.wire.startup import Startup
 
@@ -163,3 +163,18 @@ def test_where_it_is_limited_a_timeout_has_to_be_understood(asked: str) -> None:
     assert isinstance(refused, ErrorFields)
     assert refused.message == f"penstock: statement_timeout {asked} is not understood"
     assert limited({"statement_timeout": asked}, None, 0) == {"statement_timeout": asked}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({}, False),
+        (PINNED, False),
+        ({"application_name": "a", "timezone": "UTC", "statement_timeout": "5s", "my.own": "x"}, False),
+        ({"client_min_messages": "notice"}, False),
+        ({"client_min_messages": "debug5"}, True),
+        ({"timezone": "UTC", "enable_seqscan": "off"}, True),
+    ],
+)
+def test_settings_that_only_sessions_without_masks_may_have(parameters: dict[str, str], found: bool) -> None:
+    assert loosened(parameters) is found

@@ -140,6 +140,23 @@ def test_an_unknown_name_is_the_servers_business_while_no_policy_has_changed() -
     is_refused(one, EXECUTE.text)
 
 
+def test_an_unknown_statement_is_the_servers_business_unless_code_that_nobody_read_has_run() -> None:
+    code = allow("SELECT odd()", changes_search_path=True)
+    one = Conversation({**KNOWN, code.text: code}, masked=True)
+    # The catalog changed, and the policy did not.
+    one.new_rules({**KNOWN, code.text: code}, policy="one")
+    one.client(query(EXECUTE.text)).reaches_server(
+        parse("", EXECUTE.text), bind("", ""), describe_portal(""), execute(""), FLUSH
+    )
+    one.server(PARSED, BOUND, NO_DATA, error("26000")).reaches_client(error("26000"))
+    one.server(READY, CLOSED, CLOSED).reaches_client(READY)
+    # A function that was read may have opened a cursor.
+    is_refused(one, FETCH.text)
+    does(one, code.text, "SELECT 1")
+    one.new_rules({**KNOWN, code.text: code}, policy="one")
+    is_refused(one, EXECUTE.text)
+
+
 def test_made_and_run_in_one_text() -> None:
     both = allow("PREPARE p AS SELECT 1; EXECUTE p", prepares=("p",), executes=("p",))
     one = Conversation({both.text: both})

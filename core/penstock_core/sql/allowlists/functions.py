@@ -173,8 +173,15 @@ CONSTANT_CALLS: frozenset[str] = words("""
     pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
 """)
 
-# With those where columns are masked: what tells others something, which needs no verb.
-STEADY_CALLS: frozenset[str] = CONSTANT_CALLS | {"pg_notify"}
+# The number of one's own transaction, which a row that it writes has as its `xmin`; asking for it may give it one.
+TRANSACTION_CALLS: frozenset[str] = words("""
+    pg_current_xact_id pg_current_xact_id_if_assigned txid_current txid_current_if_assigned
+""")
+# With those where columns are masked: what tells others something (so that several sessions dump the same rows), which
+# needs no verb.
+STEADY_CALLS: frozenset[str] = CONSTANT_CALLS | TRANSACTION_CALLS | {"pg_export_snapshot", "pg_notify"}
+# What reads a text as a value of a type, whose name is another text: of the system's own types, and written out.
+OF_NAMED_TYPES: frozenset[str] = words("pg_input_error_info pg_input_is_valid")
 # Where a sequence goes on from, and the verb that it needs. Once, it may also be computed from what was read.
 STEADY_OR_ONCE: dict[str, str] = {"setval": "update"}
 

@@ -14,7 +14,8 @@ ANY: frozenset[str] = words("""
     application_name bytea_output client_connection_check_interval datestyle default_transaction_deferrable
     default_transaction_isolation default_transaction_read_only extra_float_digits hash_mem_multiplier
     idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit lc_messages lc_monetary lc_numeric
-    lc_time lock_timeout maintenance_work_mem restrict_nonsystem_relation_kind search_path statement_timeout
+    lc_time lock_timeout maintenance_work_mem quote_all_identifiers restrict_nonsystem_relation_kind search_path
+    statement_timeout
     tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout temp_buffers timezone
     transaction_deferrable transaction_isolation transaction_read_only transaction_timeout work_mem xmlbinary
     xmloption
@@ -36,10 +37,16 @@ UNMASKED: frozenset[str] = words("""
     jit_optimize_above_cost join_collapse_limit logical_decoding_work_mem maintenance_io_concurrency
     max_parallel_maintenance_workers max_parallel_workers max_parallel_workers_per_gather min_parallel_index_scan_size
     min_parallel_table_scan_size parallel_leader_participation parallel_setup_cost parallel_tuple_cost
-    password_encryption plan_cache_mode quote_all_identifiers random_page_cost recursive_worktable_factor row_security
+    password_encryption plan_cache_mode random_page_cost recursive_worktable_factor row_security
     seq_page_cost stats_fetch_consistency synchronize_seqscans synchronous_commit temp_tablespaces
     timezone_abbreviations vacuum_buffer_usage_limit vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_dirty
     vacuum_cost_page_hit vacuum_cost_page_miss vacuum_freeze_min_age vacuum_freeze_table_age wal_skip_threshold
+""")
+
+# What the planner's estimates are computed by.
+COSTS: frozenset[str] = words("""
+    cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction effective_cache_size parallel_setup_cost
+    parallel_tuple_cost random_page_cost recursive_worktable_factor seq_page_cost
 """)
 
 # What a function may set for its own time (`CREATE FUNCTION … SET work_mem = …`) without being taken for more than its

@@ -1,7 +1,7 @@
 """What of pg_catalog and information_schema may be named: relations (and which of their columns show NULL), types.
 
 Data. Left out is what shows rows' values or how they lie on disk (statistics, large objects), what other sessions run
-(activity), secrets (`pg_authid`, user mappings) and the server's files. Of prepared statements and cursors also one's
+(activity), secrets (`pg_authid`) and the server's files. Of prepared statements and cursors also one's
 own are left out: their texts hold the masks, and with these the key of `hash`.
 
 Definitions (of views, functions, rules, defaults) are part of the schema and hold no row's value: they may be read.
@@ -20,32 +20,48 @@ SYSTEM_COLUMNS: frozenset[str] = frozenset({"tableoid", "ctid", "xmin", "xmax", 
 _PLAIN = words("""
     pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_auth_members pg_available_extension_versions
     pg_available_extensions pg_cast pg_collation pg_constraint pg_conversion pg_database pg_default_acl pg_depend
-    pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group pg_index
-    pg_indexes pg_inherits pg_init_privs pg_language pg_largeobject_metadata pg_matviews pg_namespace pg_opclass
-    pg_operator pg_opfamily pg_parameter_acl pg_partitioned_table pg_policies pg_policy pg_proc pg_publication
-    pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_rewrite pg_roles pg_rules
-    pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_stat_gssapi
-    pg_stat_ssl pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform
-    pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
-    pg_wait_events
+    pg_description pg_enum pg_event_trigger pg_extension pg_group pg_index pg_indexes pg_inherits pg_init_privs
+    pg_language pg_largeobject_metadata pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_parameter_acl
+    pg_partitioned_table pg_policies pg_policy pg_proc pg_publication pg_publication_namespace pg_publication_rel
+    pg_publication_tables pg_range pg_rewrite pg_rules pg_seclabel pg_seclabels pg_sequence pg_settings pg_shdepend
+    pg_shdescription pg_shseclabel pg_stat_gssapi pg_stat_ssl pg_statistic_ext pg_tables pg_tablespace
+    pg_timezone_abbrevs pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict
+    pg_ts_parser pg_ts_template pg_type pg_views pg_wait_events
 """)
+
+# What may hold passwords, of other servers and of logins there: nobody sees it who may not run code.
+_SECRETS: dict[str, frozenset[str]] = {
+    "pg_attribute": words("attfdwoptions"),
+    "pg_db_role_setting": words("setconfig"),
+    "pg_foreign_data_wrapper": words("fdwoptions"),
+    "pg_foreign_server": words("srvoptions"),
+    "pg_foreign_table": words("ftoptions"),
+    "pg_roles": words("rolconfig"),
+    "pg_subscription": words("subconninfo"),
+    "pg_user": words("useconfig"),
+    "pg_user_mapping": words("umoptions"),
+    "pg_user_mappings": words("umoptions"),
+}
 
 # Relations of pg_catalog → their columns that masked identities see as NULL.
 CATALOGS: dict[str, frozenset[str]] = {
     **dict.fromkeys(_PLAIN, frozenset()),
+    **_SECRETS,
     # How much a table holds, by size and row count.
     "pg_class": words("relpages reltuples relallvisible relallfrozen relfrozenxid relminmxid"),
     # The value that rows have which are older than the column.
-    "pg_attribute": words("attmissingval"),
+    "pg_attribute": _SECRETS["pg_attribute"] | {"attmissingval"},
     # Of a sequence that numbers a masked column it is the largest value. Of others, ask the sequence itself.
     "pg_sequences": words("last_value"),
-    # They may hold passwords.
-    "pg_db_role_setting": words("setconfig"),
-    "pg_foreign_server": words("srvoptions"),
-    "pg_subscription": words("subconninfo"),
 }
 
+# Of the hidden columns, those that have a value of their own for what is not known, as SQL; it shows in place of NULL,
+# which those who copy statistics do not expect.
+NOT_KNOWN: dict[tuple[str, str], str] = {("pg_class", "reltuples"): "'-1'::pg_catalog.float4"}
+
 _TABLE = words("relid schemaname relname")
+# Of the values in tables.
+_STATISTICS = words("pg_stats pg_stats_ext pg_stats_ext_exprs")
 _INDEX = words("relid indexrelid schemaname relname indexrelname")
 
 # Relations of pg_catalog → the only columns of theirs that masked identities do not see as NULL: tools ask them for
@@ -60,6 +76,8 @@ NAMES_ONLY: dict[str, frozenset[str]] = {
     **{f"pg_{family}_{whose}_indexes": _INDEX for family in ("stat", "statio") for whose in ("all", "sys", "user")},
     **{f"pg_statio_{whose}_sequences": _TABLE for whose in ("all", "sys", "user")},
     "pg_stat_database": words("datid datname"),
+    # And none of their rows (`VISIBLE_ROWS`).
+    **dict.fromkeys(_STATISTICS, words("schemaname tablename")),
     "pg_stat_activity": words("""
         application_name backend_start backend_type client_addr client_hostname client_port datid datname pid
         query_start state state_change usename usesysid xact_start
@@ -73,6 +91,8 @@ NAMES_ONLY: dict[str, frozenset[str]] = {
 # Of some of these, the rows that masked identities see: of others' locks, the advisory ones; of its own, none on rows,
 # pages, indexes or what is stored apart, which tell by which values a plan found its rows. Nor how many help with one.
 VISIBLE_ROWS: dict[str, str] = {
+    # Those of masked columns hold their values, and those of other columns are of rows that were chosen by chance.
+    **dict.fromkeys(_STATISTICS, "false"),
     "pg_stat_activity": "leader_pid IS NULL",
     "pg_locks": "(locktype = 'advisory' OR pid = pg_catalog.pg_backend_pid()) AND mode <> 'SIReadLock'"
     " AND locktype NOT IN ('page', 'tuple') AND (relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c"
@@ -111,11 +131,9 @@ UNMASKED_CATALOGS: dict[str, frozenset[str]] = {
         frozenset(),
     ),
     **dict.fromkeys(NAMES_ONLY, frozenset()),
-    "pg_db_role_setting": words("setconfig"),
-    "pg_foreign_server": words("srvoptions"),
+    **_SECRETS,
     "pg_stat_activity": words("query"),
     "pg_stats": words("histogram_bounds most_common_elems most_common_vals"),
-    "pg_subscription": words("subconninfo"),
 }
 
 # The domains that the information schema is made of; their checks are comparisons with constants.

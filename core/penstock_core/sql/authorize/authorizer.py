@@ -12,13 +12,13 @@ from penstock_core.sql.authorize.settings import Bounds
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
 from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
 from penstock_core.sql.bind.scopes import Source
-from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation
+from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.edits import Edits
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.masking.system_query import SystemQuery
-from penstock_core.sql.refusal import refused
+from penstock_core.sql.refusal import Refused, refused
 
 
 @dataclass(slots=True)
@@ -34,6 +34,9 @@ class Findings:
     # Some bare name could mean something else under another search path: the text is rewritten with it qualified.
     pinned: bool = False
     writes: bool = False
+    # Functions that are called may change rows; relations that they are known to write to.
+    changes_rows: bool = False
+    written: set[RelationName] = field(default_factory=set)
     # A function or operator of the database's own is called, whatever it does.
     calls_own_code: bool = False
     # The text may change the catalog; and it can't be held back at its end.
@@ -47,7 +50,9 @@ class Findings:
     leaves: dict[int, tuple[ast.Node, Leaf]] = field(default_factory=dict)
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
-    unknown_column: str = ""
+    unknown_column: Refused | None = None
+    # A setting is changed that identities with masks may not change.
+    loosens: bool = False
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
     # What the open transaction has by the text's end that it had not, and had and has no more.
@@ -77,6 +82,8 @@ class Authorizer:
     # System columns that are named of tables, and the tables that are read as a whole, in which they are not.
     wanted: dict[Source, set[str]] = field(default_factory=dict)
     whole: set[Source] = field(default_factory=set)
+    # Calls, by identity, that tell what a sequence is at, in places where that of masked columns can be left out.
+    sequence_calls: set[int] = field(default_factory=set)
     # Lists of output columns whose stars were expanded, by the identity of what holds them.
     expanded: dict[int, tuple[ast.Node, ...]] = field(default_factory=dict)
     # What is looked at when all sources are known.
@@ -94,7 +101,11 @@ class Authorizer:
         """What of settings the identity may change."""
         policies = self.governed.policies
         return Bounds(
-            self.catalog.setting_prefixes, self.governed.masked, policies.statement_timeout, self.catalog.login
+            self.catalog.setting_prefixes,
+            self.governed.masked,
+            policies.statement_timeout,
+            policies.max_plan_cost,
+            self.catalog.login,
         )
 
     def allow_verb(self, verb: str, statement: str = "") -> None:

@@ -8,7 +8,7 @@ from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.system_relations import hide
 from penstock_core.sql.bind.references import ColumnRead, UnknownSource
 from penstock_core.sql.bind.scopes import Source
-from penstock_core.sql.refusal import refused, unknown
+from penstock_core.sql.refusal import Refused, refused, unknown
 
 # Each is replaced by some hundred words.
 _MOST_REFERENCES = 1000
@@ -59,4 +59,9 @@ def mask_of_target(authorizer: Authorizer, source: Source, name: str) -> ast.Nod
 
 def masked_unknown_source(authorizer: Authorizer, use: UnknownSource) -> None:
     """`t.c`, where nothing is named t."""
-    raise unknown(f'missing FROM-clause entry for table "{use.name}"', "42P01")
+    raise unknown(f'missing FROM-clause entry for table "{use.name}"', "42P01", use.node.location)
+
+
+def unknown_column(name: str, place: int | None = None, like: str = "") -> Refused:
+    """A column that is nowhere: the words and code the server has for it."""
+    return unknown(f'column "{name}" does not exist', "42703", place, like)

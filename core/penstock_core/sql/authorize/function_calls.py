@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from penstock_core.policy.effective import PolicySet
 from penstock_core.sql.allowlists.functions import WRITING_FUNCTIONS
 from penstock_core.sql.authorize.authorizer import Authorizer
+from penstock_core.sql.authorize.row_changes import check_function
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Relation
@@ -20,6 +21,7 @@ from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.type_names import name_parts
 
+_CHANGING = frozenset({"insert", "update", "delete"})
 _VOUCH = "write the statement without it, or have a policy list it in allowFunctions"
 
 
@@ -47,6 +49,8 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
             raise user_function(name, reason)
     elif unlimited:
         _unlimited(governed.policies, name, effects.unknown)
+    found.changes_rows |= effects.vouched or unlimited or not _CHANGING.isdisjoint(effects.verbs)
+    check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)
     _written(authorizer, name, effects.writes, writable)
     bound.relations |= effects.reads
@@ -80,6 +84,7 @@ def _written(authorizer: Authorizer, name: str, writes: Iterable[Write], writabl
         if relation is None:
             continue
         authorizer.bound.relations.add(relation.key)
+        authorizer.found.written.add(relation.key)
         _guarded(governed, name, write, relation)
         if not governed.masked:
             continue

@@ -22,7 +22,9 @@ from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.allowlists.system_relations import INFORMATION_SCHEMA_TYPES
 from penstock_core.sql.authorize.authorizer import Authorizer
 from penstock_core.sql.authorize.function_calls import type_unseen, user_function
-from penstock_core.sql.authorize.sequences import unmasked_sequence
+from penstock_core.sql.authorize.likely_names import likely_function, likely_type
+from penstock_core.sql.authorize.named_types import of_named_type
+from penstock_core.sql.authorize.sequences import is_sequence_state, unmasked_sequence
 from penstock_core.sql.authorize.side_effects import is_made_once, is_steady
 from penstock_core.sql.authorize.write_targets import run_function
 from penstock_core.sql.bind.binder import strings
@@ -62,16 +64,20 @@ def masked_function(authorizer: Authorizer, use: FunctionCall) -> None:
     if use.node is not None and _side_effect(authorizer, use, use.node):
         authorizer.found.edits.set(use.node, "funcname", strings("pg_catalog", names[-1]))
         return
+    if use.node is not None and of_named_type(authorizer, use.names, use.node):
+        return
     if use.form != "definition":
         _verb_of(authorizer, names)
+    if is_sequence_state(authorizer, use):
+        return
     if names[-1] in NUMBERING:
         unmasked_sequence(authorizer, use)
-    pinned = _qualified(authorizer, names)
+    pinned = _qualified(authorizer, names, use.node.location if use.node is not None else None)
     if use.node is not None and pinned != names:
         authorizer.found.edits.set(use.node, "funcname", strings(*pinned))
 
 
-def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...]:
+def _qualified(authorizer: Authorizer, names: tuple[str, ...], place: int | None) -> tuple[str, ...]:
     """The function's name so that it means the same under any search path."""
     catalog = authorizer.catalog
     schema, name = names[-2] if len(names) > 1 else "", names[-1]
@@ -90,7 +96,7 @@ def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...
             return names
         if schema == "information_schema":
             raise user_function(f"{schema}.{name}")
-        raise unknown(f"function {schema}.{name} does not exist", "42883")
+        raise unknown(f"function {schema}.{name} does not exist", "42883", place)
     if name in FUNCTIONS:
         return _system_function(authorizer, schema, name)
     if name in NUMBERING and "insert" in authorizer.governed.policies.allow:
@@ -101,7 +107,7 @@ def _qualified(authorizer: Authorizer, names: tuple[str, ...]) -> tuple[str, ...
         return names
     if not schema and name in catalog.extension_functions:
         return catalog.extension_functions[name][0], name
-    raise _refused_function(authorizer, name)
+    raise _refused_function(authorizer, name, place)
 
 
 def own_function(authorizer: Authorizer, schema: str, name: str) -> None:
@@ -170,6 +176,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         _verb_of(authorizer, names)
     catalog, found = authorizer.catalog, authorizer.found
     schema, name = names[-2] if len(names) > 1 else "", names[-1]
+    place = use.node.location if use.node is not None else None
     if schema != "pg_catalog" and name in catalog.user_functions:
         # Whichever is meant: what the server's own needs, it needs too.
         found.calls_own_code = True
@@ -187,12 +194,12 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
         found.changes_catalog = found.commits_itself = True
     elif name in catalog.system_functions or schema == "pg_catalog" or not catalog.system_functions:
-        raise _refused_function(authorizer, name)
+        raise _refused_function(authorizer, name, place)
     elif authorizer.governed.free or schema == "information_schema":
         found.writes = True
     else:
         # It may have been made since the catalog was read.
-        raise unknown(f"function {name} does not exist", "42883")
+        raise unknown(f"function {name} does not exist", "42883", place, likely_function(name, catalog))
 
 
 def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
@@ -202,17 +209,19 @@ def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
         authorizer.allow_verb(verb, f"function {names[-1]}")
 
 
-def _refused_function(authorizer: Authorizer, name: str) -> Refused:
+def _refused_function(authorizer: Authorizer, name: str, place: int | None) -> Refused:
     if name in LARGE_OBJECTS and authorizer.governed.masked:
         return refused(
             f"function {name} may not be called where columns are masked: no policy can say what large objects hold",
-            "keep such data in a column of type bytea, or let an identity without masks read it",
+            "keep such data in a column of type bytea, or let an identity without masks read it; for a dump without it:"
+            " pg_dump -B",
         )
     if name in authorizer.catalog.system_functions or name in UNMASKED_FUNCTIONS or name in WRITING_FUNCTIONS:
         return refused(
             f"function {name} may not be called", "it can reach past the gate; write the statement without it"
         )
-    return unknown(f"function {name} does not exist, or may not be called", "42883")
+    like = likely_function(name, authorizer.catalog)
+    return unknown(f"function {name} does not exist, or may not be called", "42883", place, like)
 
 
 # ---- operators and types, where something is masked
@@ -246,7 +255,8 @@ def masked_type(authorizer: Authorizer, use: TypeUse) -> None:
     if isinstance(resolved, Ambiguous):
         raise refused(resolved.reason, resolved.remedy)
     if resolved is None:
-        raise unknown(f'type "{name}" does not exist, or may not be used', "42704")
+        like = likely_type(name, authorizer.catalog)
+        raise unknown(f'type "{name}" does not exist, or may not be used', "42704", use.node.location, like)
     schema = resolved.schema
     _check_type(authorizer, schema, name, "cast to another type")
     if resolved.ambiguous or (name in _KEYWORD_TYPES and name in authorizer.catalog.user_types):

@@ -7,11 +7,15 @@ here, clause by clause, is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pglast import ast, enums
 
 from penstock_core.sql.allowlists.statement_kinds import VERB_OF
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
+from penstock_core.sql.authorize.filtered_targets import refuse_validation
+from penstock_core.sql.authorize.likely_names import likely
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.authorize.write_targets import family_of
 from penstock_core.sql.bind.binder import idents, strings
@@ -21,10 +25,12 @@ from penstock_core.sql.bind.references import (
     QueryKept,
     Reference,
     RelationChanged,
+    RelationLiked,
     RelationMade,
     RelationRead,
 )
-from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.bind.schema_changes import RENAMED
+from penstock_core.sql.catalog.model import Column, Constraint, Relation
 from penstock_core.sql.refusal import Refused, refused, unknown
 from penstock_core.sql.syntax.type_names import name_parts
 from penstock_core.sql.syntax.walk import below
@@ -42,15 +48,18 @@ _COMMENTED = frozenset(
 _COMMANDS = frozenset(
     {
         _AT.AT_AddColumn, _AT.AT_AddConstraint, _AT.AT_ColumnDefault, _AT.AT_AlterColumnType, _AT.AT_DropColumn,
-        _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull,
+        _AT.AT_DropConstraint, _AT.AT_DropNotNull, _AT.AT_SetNotNull, _AT.AT_SetStatistics, _AT.AT_ValidateConstraint,
     }
 )  # fmt: skip
 # The kinds of relations that a statement may change (pg_class.relkind), where these are not tables alone.
 _KINDS: dict[type[ast.Node], str] = {
     ast.IndexStmt: "rpm", ast.VacuumStmt: "rpm", ast.RefreshMatViewStmt: "m", ast.RenameStmt: "rpvm",
+    ast.CreateStatsStmt: "rpm",
 }  # fmt: skip
-_RENAMED = frozenset({_OBJECTS.OBJECT_TABLE, _OBJECTS.OBJECT_VIEW, _OBJECTS.OBJECT_MATVIEW})
 
+
+# The kinds of constraints that are indexes, or have one.
+_WITH_INDEX = frozenset("puxie")
 
 # ---- relations
 
@@ -64,8 +73,11 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
         temporary(authorizer, changed.item, resolved)
         return
     authorizer.allow_verb(VERB_OF[kind])
+    if isinstance(changed.node, ast.RenameStmt) and changed.node.renameType == _OBJECTS.OBJECT_INDEX:
+        _masked_index_renamed(authorizer, changed.item, resolved)
+        return
     if resolved is None:
-        raise unknown_relation(changed.item)
+        raise unknown_relation(authorizer, changed.item)
     relation = resolved.relation
     if relation is None:
         raise _refused(f"a change of {resolved.schema}.{resolved.name}", "it is the system's own", "leave it")
@@ -78,7 +90,69 @@ def masked_change(authorizer: Authorizer, changed: RelationChanged) -> None:
             "it has masked columns, or runs code of the database's own",
             "let an identity without masks make the change",
         )
+    if isinstance(changed.node, ast.AlterTableStmt) and any(map(_validates, changed.node.cmds or ())):
+        refuse_validation(authorizer.governed, relation, named)
+        # Which of several rows an error names could depend on what a foreign key leads to.
+        authorizer.found.touched = True
     qualify(authorizer, changed.item, resolved)
+
+
+def _validates(command: ast.AlterTableCmd) -> bool:
+    return command.subtype == _AT.AT_ValidateConstraint
+
+
+def _masked_index_renamed(authorizer: Authorizer, item: ast.RangeVar, resolved: ResolvedRelation | None) -> None:
+    """The index of a table without masks, by its full name: the same statement would rename a table."""
+    schema, name = item.schemaname or "", item.relname or ""
+    named = f"a change of the index {'.'.join(filter(None, (schema, name)))}"
+    owners = [
+        one
+        for one in authorizer.catalog.relations.values()
+        if schema in ("", one.schema)
+        and name in {*(index.name for index in one.indexes), *_names_with_index(one.constraints)}
+    ]
+    places = {one.schema for one in owners}
+    if resolved is not None or len(places) != 1:
+        raise _refused(
+            named,
+            "it is not known which that is" if places or resolved is None else "it is of another kind",
+            "write it with its schema, or ask the database's owner",
+        )
+    if not all(_is_plain(authorizer, one) for one in owners):
+        raise _refused(
+            named, "its table has masked columns, or runs code of the database's own", "ask the database's owner"
+        )
+    authorizer.found.edits.set(item, "schemaname", places.pop())
+    authorizer.found.pinned = True
+
+
+def _names_with_index(constraints: Iterable[Constraint]) -> set[str]:
+    """Of those that are indexes, or have one: the names of others may be those of indexes elsewhere."""
+    return {one.name for one in constraints if one.kind in _WITH_INDEX}
+
+
+def masked_like(authorizer: Authorizer, liked: RelationLiked) -> None:
+    """A new table with the columns of one without masks: what it takes over with them runs no code."""
+    authorizer.allow_verb("select")
+    resolved, governed = certain(liked.resolved), authorizer.governed
+    if resolved is None:
+        raise unknown_relation(authorizer, liked.item)
+    if resolved.temporary:
+        temporary(authorizer, liked.item, resolved)
+        return
+    relation = resolved.relation
+    named = f"a table LIKE {resolved.schema}.{resolved.name}"
+    if relation is None:
+        raise _refused(named, "it is the system's own", "name the columns")
+    coded = any(governed.runs_code(_type_of(one)) for one in relation.columns)
+    if coded or relation.calls or not _is_plain(authorizer, relation):
+        raise _refused(named, "it has masked columns, or runs code of the database's own", "name the columns")
+    qualify(authorizer, liked.item, resolved)
+
+
+def _type_of(column: Column) -> tuple[str, str]:
+    schema, name = name_parts(column.type_name)[:2]
+    return schema, name
 
 
 def masked_new(authorizer: Authorizer, made: RelationMade) -> None:
@@ -96,7 +170,7 @@ def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
     authorizer.allow_verb("select")
     item, resolved, governed = key.item, certain(key.resolved), authorizer.governed
     if resolved is None:
-        raise unknown_relation(item)
+        raise unknown_relation(authorizer, item)
     if resolved.temporary:
         temporary(authorizer, item, resolved)
         return
@@ -106,6 +180,11 @@ def masked_foreign_key(authorizer: Authorizer, key: ForeignKeyMade) -> None:
         raise _refused(f"a foreign key to {named}", "it is the system's own", "refer to a table of your own")
     if relation.key in governed.unreadable:
         raise _refused(f"a foreign key to {named}", "it cannot be read", "leave the foreign key out")
+    if relation.key in governed.filters.relations:
+        raise _refused(
+            f"a foreign key to {named}", "a policy filters its rows, and all of them would be looked at",
+            "leave the foreign key out",
+        )  # fmt: skip
     columns = tuple(idents(key.constraint.pk_attrs)) or relation.primary_key
     if not columns:
         raise _refused(f"a foreign key to {named}", "its primary key is not known", "name the columns it refers to")
@@ -123,7 +202,8 @@ def _referred(authorizer: Authorizer, relation: Relation, name: str) -> None:
     column, governed = relation.column(name), authorizer.governed
     named = f"{relation.schema}.{relation.name}.{name}"
     if column is None:
-        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703")
+        like = likely(name, (one.name for one in relation.columns))
+        raise unknown(f'column "{name}" referenced in foreign key constraint does not exist', "42703", likely=like)
     if governed.mask(relation, column) is not None:
         raise _refused(
             f"a foreign key to {named}", "the column is masked, and rows would show which values it holds",
@@ -276,13 +356,40 @@ def masked_sequence(authorizer: Authorizer, node: ast.CreateSeqStmt) -> None:
 
 
 def masked_rename(authorizer: Authorizer, node: ast.RenameStmt) -> None:
-    """Tables, views, and columns of tables."""
+    """Tables, views, indexes, and columns and constraints of tables."""
     without_event_triggers(authorizer)
-    table = node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
-    if node.relation is not None and _name(node.relation) in authorizer.made:
+    of_table = node.renameType == _OBJECTS.OBJECT_TABCONSTRAINT or (
+        node.renameType == _OBJECTS.OBJECT_COLUMN and node.relationType == _OBJECTS.OBJECT_TABLE
+    )
+    if node.renameType in RENAMED and node.relation is not None and _name(node.relation) in authorizer.made:
         authorizer.made.add((node.relation.schemaname or "", node.newname or ""))
-    if node.renameType not in _RENAMED and not table:
+    if node.renameType not in (*RENAMED, _OBJECTS.OBJECT_INDEX) and not of_table:
         raise _refused("RENAME of that kind of object", "it could take masks off", "ask the database's owner")
+
+
+def masked_statistics(authorizer: Authorizer, node: ast.CreateStatsStmt) -> None:
+    """Of a table, which is looked at."""
+    without_event_triggers(authorizer)
+    if not any(isinstance(one, ast.RangeVar) for one in node.relations or ()):
+        raise _refused("CREATE STATISTICS of a query", "the gate does not examine it", "name a table")
+
+
+def masked_enum(authorizer: Authorizer, node: ast.CreateEnumStmt) -> None:
+    """A type of words alone, which runs no code."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if idents(node.typeName)[:-1] == ["pg_temp"]:
+        raise _refused("a temporary type", "its name would stand for others", "make a type that lasts")
+
+
+def masked_enum_value(authorizer: Authorizer, node: ast.AlterEnumStmt) -> None:
+    """One more word: those that are there stay, in their order."""
+    without_event_triggers(authorizer)
+    authorizer.allow_verb(VERB_OF[type(node)])
+    if node.oldVal is not None:
+        raise _refused(
+            "ALTER TYPE … RENAME VALUE", "it changes what rows show that are there", "ask the database's owner"
+        )
 
 
 def _refused(what: str, why: str, remedy: str) -> Refused:

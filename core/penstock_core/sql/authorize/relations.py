@@ -8,7 +8,9 @@ from __future__ import annotations
 from pglast import ast
 
 from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
+from penstock_core.sql.authorize.columns import unknown_column
 from penstock_core.sql.authorize.function_calls import read_unseen
+from penstock_core.sql.authorize.likely_names import likely, likely_relation
 from penstock_core.sql.authorize.system_relations import hidden_columns, system_relation, visible_rows
 from penstock_core.sql.bind.binder import idents, strings
 from penstock_core.sql.bind.name_resolution import TEMPORARY, ResolvedRelation
@@ -20,6 +22,7 @@ from penstock_core.sql.bind.references import (
 )
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.decision import Denial
 from penstock_core.sql.refusal import Refused, refused, unknown
 
 _SAMPLING = frozenset({("bernoulli",), ("system",), ("pg_catalog", "bernoulli"), ("pg_catalog", "system")})
@@ -33,7 +36,7 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     authorizer.allow_verb("select")
     resolved = certain(read.resolved)
     if resolved is None:
-        raise unknown_relation(read.item)
+        raise unknown_relation(authorizer, read.item)
     if resolved.temporary:
         temporary(authorizer, read.item, resolved)
     elif resolved.relation is None:
@@ -133,7 +136,7 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     statement, item, edits = copied.statement, copied.item, authorizer.found.edits
     resolved = certain(copied.resolved)
     if resolved is None:
-        raise unknown_relation(item)
+        raise unknown_relation(authorizer, item)
     if resolved.temporary:
         temporary(authorizer, item, resolved)
         return
@@ -156,14 +159,29 @@ def masked_copy(authorizer: Authorizer, copied: RelationCopied) -> None:
     if relation.kind in ("p", "v"):
         raise refused(f"COPY of {relation.schema}.{relation.name} is not possible", "use COPY (SELECT …) TO STDOUT")
     wanted = tuple(idents(statement.attlist))
-    missing = [column for column in wanted if relation.column(column) is None]
-    if missing:
-        authorizer.found.unknown_column = missing[0]
+    if not _are_listed(authorizer, relation, wanted):
         return
     query = authorizer.substitutions.query(relation, only=True, columns=wanted or tuple(known))
     edits.set(statement, "query", query)
     edits.set(statement, "relation", None)
     edits.set(statement, "attlist", None)
+
+
+def _are_listed(authorizer: Authorizer, relation: Relation, wanted: tuple[str, ...]) -> bool:
+    """Whether the relation has those columns. Raises Refused for what a query could show and COPY of a table does not:
+    a column that is named twice, or generated.
+    """
+    for place, column in enumerate(wanted):
+        known = relation.column(column)
+        if known is None:
+            like = likely(column, (one.name for one in relation.columns))
+            authorizer.found.unknown_column = unknown_column(column, like=like)
+            return False
+        if known.generated:
+            raise Refused(Denial(f'column "{column}" is a generated column', "use COPY (SELECT …)", sqlstate="42P10"))
+        if column in wanted[:place]:
+            raise Refused(Denial(f'column "{column}" specified more than once', "name it once", sqlstate="42701"))
+    return True
 
 
 def _copy_in_order(
@@ -178,10 +196,8 @@ def _copy_in_order(
         authorizer.found.substituted[id(query)] = authorizer.substitutions.texts[id(query)]
         source = ast.RangeSubselect(lateral=False, subquery=query, alias=ast.Alias(aliasname=relation.name))
     authorizer.note_place(source, relation, only=True)
-    wanted = idents(statement.attlist) or known
-    missing = [column for column in wanted if relation.column(column) is None]
-    if missing:
-        authorizer.found.unknown_column = missing[0]
+    wanted = tuple(idents(statement.attlist)) or tuple(known)
+    if not _are_listed(authorizer, relation, wanted):
         return
     targets = [ast.ResTarget(val=ast.ColumnRef(fields=strings(relation.name, column))) for column in wanted]
     edits.set(statement, "query", ast.SelectStmt(targetList=tuple(targets), fromClause=(source,)))
@@ -207,7 +223,7 @@ def masked_lock(authorizer: Authorizer, locked: RelationLocked) -> None:
     """A lock depends on no value; the system's own relations are not for locking."""
     resolved = certain(locked.resolved)
     if resolved is None:
-        raise unknown_relation(locked.item)
+        raise unknown_relation(authorizer, locked.item)
     if resolved.temporary:
         temporary(authorizer, locked.item, resolved)
     elif resolved.relation is None:
@@ -228,7 +244,8 @@ def masked_sample(authorizer: Authorizer, sample: Sample) -> None:
         raise refused("that sampling method is not known", "use BERNOULLI or SYSTEM")
 
 
-def unknown_relation(reference: ast.RangeVar) -> Refused:
+def unknown_relation(authorizer: Authorizer, reference: ast.RangeVar) -> Refused:
     """A relation that is in no catalog: the words and code the server has for it."""
     name = f"{reference.schemaname}.{reference.relname}" if reference.schemaname else reference.relname
-    return unknown(f'relation "{name}" does not exist', "42P01")
+    like = likely_relation(reference.schemaname or "", reference.relname or "", authorizer.catalog)
+    return unknown(f'relation "{name}" does not exist', "42P01", reference.location, like)

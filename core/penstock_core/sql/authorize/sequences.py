@@ -1,13 +1,18 @@
 """Sequences whose numbers a statement takes or tells, where something is masked.
 
-A sequence that numbers a masked column stands at that column's latest value. Read as a relation it is masked like the
-column (`relations.py`); `nextval` and its kin can't be, so they are for other sequences alone.
+A sequence that numbers a masked column stands at that column's latest value. Read as a relation, or by the function of
+`FROM pg_get_sequence_data(…)`, it shows as one that was not used yet (`penstock_core.sql.masking.unused_sequences`);
+`nextval` and its kin can't do that, so they are for other sequences alone.
 """
 
 from __future__ import annotations
 
+from pglast import ast
+
 from penstock_core.sql.authorize.authorizer import Authorizer
-from penstock_core.sql.bind.references import FunctionCall
+from penstock_core.sql.bind.binder import idents
+from penstock_core.sql.bind.references import FunctionCall, TableFunction
+from penstock_core.sql.masking.unused_sequences import STATE, state_of
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.constants import constant
 from penstock_core.sql.syntax.relation_names import relation_in
@@ -40,3 +45,44 @@ def unmasked_sequence(authorizer: Authorizer, call: FunctionCall) -> None:
             f"{function}() tells a number of {'.'.join(told[0])}, a sequence that numbers a masked column",
             "leave the number to the column's default",
         )
+
+
+def sequence_state(authorizer: Authorizer, use: TableFunction) -> None:
+    """`FROM pg_get_sequence_data(…)`, by which a dump learns where sequences go on: as of one that is not used yet,
+    where they number masked columns.
+    """
+    call = _only_call(use.item)
+    if call is None or not _tells_state(authorizer, tuple(idents(call.funcname))):
+        return
+    authorizer.sequence_calls.add(id(call))
+    authorizer.found.edits.set(call, "funcname", (ast.String(sval="pg_catalog"), ast.String(sval=STATE)))
+    if authorizer.governed.sequences:
+        authorizer.found.pinned = True
+        alias = use.item.alias or ast.Alias(aliasname=STATE)
+        authorizer.found.edits.put(use.place, state_of(call, alias, authorizer.governed.sequences))
+
+
+def is_sequence_state(authorizer: Authorizer, use: FunctionCall) -> bool:
+    """Whether it is a call of that function. Raises Refused where it stands so that nothing can be put in its place."""
+    if not _tells_state(authorizer, use.names):
+        return False
+    if use.node is None or id(use.node) not in authorizer.sequence_calls:
+        raise refused(
+            f"function {STATE} may be called in FROM alone where columns are masked",
+            f"write … FROM {STATE}('name')",
+        )
+    return True
+
+
+def _tells_state(authorizer: Authorizer, names: tuple[str, ...]) -> bool:
+    return names[-1] == STATE and names[:-1] in ((), ("pg_catalog",)) and STATE not in authorizer.catalog.user_functions
+
+
+def _only_call(item: ast.RangeFunction) -> ast.FuncCall | None:
+    """The one function of such an item, where nothing is added to what it returns."""
+    if item.ordinality or item.is_rowsfrom or item.coldeflist or len(item.functions or ()) != 1:
+        return None
+    ((function, definitions),) = item.functions or ()
+    if not isinstance(function, ast.FuncCall) or definitions or len(function.args or ()) != 1:
+        return None
+    return None if isinstance((function.args or ())[0], ast.NamedArgExpr) else function

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.policy.effective import Limit
-from penstock_core.sql.allowlists.settings import ANY, MODULES, ONLY, UNMASKED, WHO
+from penstock_core.policy.effective import CostLimit, Limit
+from penstock_core.sql.allowlists.settings import ANY, COSTS, MODULES, ONLY, UNMASKED, WHO
 from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.syntax.constants import constant
 
@@ -30,6 +30,8 @@ class Bounds:
     masked: bool = True
     # What the policy limits statement_timeout to.
     longest: Limit | None = None
+    # What the policy limits the planner's estimates to.
+    dearest: CostLimit | None = None
     # The role that sessions log in as and act for; empty where that is not known.
     login: str = ""
 
@@ -53,6 +55,25 @@ def may_begin_with(name: str, value: str) -> bool | None:
     return None if name in UNMASKED else False
 
 
+def check_setting(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> None:
+    """Raises Refused for a SET, RESET or set_config() that is not allowed; `written` is the name that this is given."""
+    if isinstance(change, ast.FuncCall):
+        check_set_config(change, written, bounds)
+    else:
+        check_set(change, bounds)
+
+
+def loosens(change: ast.VariableSetStmt | ast.FuncCall, written: str | None, bounds: Bounds) -> bool:
+    """Whether only an identity without masks may do it: should there be masks later, the session is another."""
+    if bounds.masked:
+        return False
+    try:
+        check_setting(change, written, replace(bounds, masked=True))
+    except Refused:
+        return True
+    return False
+
+
 def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     """Raises Refused for a SET or RESET that is not allowed.
 
@@ -64,7 +85,7 @@ def check_set(node: ast.VariableSetStmt, bounds: Bounds) -> None:
     if kind == kinds.VAR_RESET_ALL:
         return
     if kind == kinds.VAR_SET_MULTI:
-        if name not in ("transaction", "session characteristics") and (bounds.masked or name != "transaction snapshot"):
+        if name not in ("transaction", "session characteristics", "transaction snapshot"):
             raise refused(f"SET {name.upper()} is not allowed", "remove it")
         return
     if kind == kinds.VAR_SET_VALUE:
@@ -106,6 +127,9 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
         if values is not None and not (len(values) == 1 and values[0] in own):
             raise refused(f"setting {name} may not name another role", "keep the present role")
         return
+    if name in COSTS and bounds.dearest is not None:
+        reason = f"setting {name} may not be changed: the planner's estimates, which are limited, are computed by it"
+        raise refused(reason, "remove the SET", bounds.dearest.rule)
     if name in ANY or (not bounds.masked and name in UNMASKED):
         return
     if name not in ONLY:

@@ -12,7 +12,7 @@ from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.authorize import plain_changes
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.plain_changes import without_event_triggers
-from penstock_core.sql.authorize.settings import check_set, check_set_config
+from penstock_core.sql.authorize.settings import check_setting, loosens
 from penstock_core.sql.authorize.write_targets import unmasked_view
 from penstock_core.sql.bind.binder import strings
 from penstock_core.sql.bind.name_resolution import TEMPORARY
@@ -86,9 +86,8 @@ def setting(authorizer: Authorizer, change: SettingChange) -> None:
     """A setting that may be changed, to that."""
     if isinstance(change.node, ast.FuncCall):
         authorizer.deny_function(("set_config",))
-        check_set_config(change.node, change.written, authorizer.bounds)
-    else:
-        check_set(change.node, authorizer.bounds)
+    check_setting(change.node, change.written, authorizer.bounds)
+    authorizer.found.loosens |= loosens(change.node, change.written, authorizer.bounds)
 
 
 def row_choice(authorizer: Authorizer, choice: RowChoice) -> None:
@@ -230,6 +229,9 @@ MASKED_STATEMENTS: Mapping[type[ast.Node], StatementRule] = {
     ast.CreateSchemaStmt: plain_changes.masked_schema,
     ast.CreateSeqStmt: plain_changes.masked_sequence,
     ast.RenameStmt: plain_changes.masked_rename,
+    ast.CreateStatsStmt: plain_changes.masked_statistics,
+    ast.CreateEnumStmt: plain_changes.masked_enum,
+    ast.AlterEnumStmt: plain_changes.masked_enum_value,
 }
 
 

@@ -11,6 +11,7 @@ from penstock_core.sql.authorize import (
     plain_changes,
     relations,
     rows,
+    sequences,
     settling,
     statements,
     system_relations,
@@ -18,12 +19,14 @@ from penstock_core.sql.authorize import (
     write_targets,
 )
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings
+from penstock_core.sql.authorize.columns import unknown_column
+from penstock_core.sql.authorize.likely_names import likely_column
 from penstock_core.sql.bind import references as kinds
 from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.substitution import Substitutions
-from penstock_core.sql.refusal import not_supported, refused, unknown
+from penstock_core.sql.refusal import not_supported, refused
 
 Rule = Callable[[Authorizer, Any], None]
 Rules = Mapping[type[Reference], Rule]
@@ -46,9 +49,11 @@ def _grouping(authorizer: Authorizer, grouping: kinds.Grouping) -> None:
 
 
 def _unknown_column(authorizer: Authorizer, column: kinds.UnknownColumn) -> None:
-    authorizer.found.unknown_column = column.name
+    written = column.name if column.owner is None else f"{column.owner.name}.{column.name}"
+    like = likely_column(column.name, column.scope, column.owner)
+    authorizer.found.unknown_column = unknown_column(written, column.node.location, like)
     # A function that was made since the catalog was read.
-    authorizer.deny_function((column.name.rpartition(".")[2],))
+    authorizer.deny_function((column.name,))
 
 
 def _unclaimed(authorizer: Authorizer, unclaimed: Unclaimed) -> None:
@@ -88,6 +93,7 @@ UNMASKED: Rules = {
     kinds.WholeRow: rows.unmasked_row,
     kinds.Stars: rows.unmasked_stars,
     kinds.Sample: _allowed,
+    kinds.TableFunction: _allowed,
     kinds.Grouping: _allowed,
     kinds.ColumnRead: columns.unmasked_column,
     kinds.SchemaQualifier: _qualifier,
@@ -103,6 +109,7 @@ UNMASKED: Rules = {
     kinds.RelationMade: _allowed,
     kinds.ForeignKeyMade: _allowed,
     kinds.QueryKept: _allowed,
+    kinds.RelationLiked: _allowed,
     kinds.TableCreated: statements.unmasked_table,
     kinds.TablePart: _allowed,
     kinds.ObjectsDropped: statements.unmasked_drop,
@@ -119,6 +126,7 @@ MASKED: Rules = {
     kinds.WholeRow: rows.masked_row,
     kinds.Stars: rows.masked_stars,
     kinds.Sample: relations.masked_sample,
+    kinds.TableFunction: sequences.sequence_state,
     kinds.Grouping: _grouping,
     kinds.ColumnRead: columns.masked_column,
     kinds.SchemaQualifier: _qualifier,
@@ -134,6 +142,7 @@ MASKED: Rules = {
     kinds.RelationMade: plain_changes.masked_new,
     kinds.ForeignKeyMade: plain_changes.masked_foreign_key,
     kinds.QueryKept: plain_changes.masked_query,
+    kinds.RelationLiked: plain_changes.masked_like,
     kinds.TableCreated: statements.masked_table,
     kinds.TablePart: statements.masked_table_part,
     kinds.ObjectsDropped: statements.masked_drop,
@@ -189,5 +198,5 @@ def _check_columns(found: Findings) -> None:
     if found.laid_out and "ctid" in found.system_columns:
         reason = f"column ctid may not be read from {found.laid_out}: where rows lie depends on masked values"
         raise refused(reason, "use the primary key")
-    if found.unknown_column:
-        raise unknown(f'column "{found.unknown_column}" does not exist', "42703")
+    if found.unknown_column is not None:
+        raise found.unknown_column

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
+from penstock_core.sql.authorize.filtered_targets import refuse_filtered, refuse_referring
 from penstock_core.sql.authorize.function_calls import row_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
@@ -19,6 +20,7 @@ from penstock_core.sql.bind.references import Effect, TargetWritten
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
+from penstock_core.sql.catalog.partial_indexes import excludes
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.type_names import name_parts
@@ -36,7 +38,7 @@ def masked_target(authorizer: Authorizer, written: TargetWritten, effect: Effect
     """
     resolved, name = certain(written.resolved), written.item
     if resolved is None:
-        raise unknown_relation(name)
+        raise unknown_relation(authorizer, name)
     if resolved.temporary:
         temporary(authorizer, name, resolved)
         return
@@ -120,6 +122,7 @@ class _Target:
             # Besides what the statement does itself, to rows of the relation and of its children.
             others = effects - {effect} if key in family else effects
             named = _place(reached, relation)
+            refuse_filtered(self.governed, reached, named)
             if self.governed.governs(reached):
                 self.touched = True
                 self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
@@ -240,22 +243,25 @@ class _Target:
 
         `written` is what the statement names: the target itself, or what leads there.
         """
+        for relation in self._family(target).values():
+            refuse_filtered(self.governed, relation, _place(relation, written))
+            refuse_referring(self.governed, relation, _place(relation, written), effect)
         if "insert" in effect.actions:
-            self.inserted(target, written, effect.gives)
+            self.inserted(target, written, effect)
         if "update" in effect.actions:
             self.assigned(target, effect.sets, written)
         if "delete" in effect.actions:
             self.deleted(target, written)
 
-    def inserted(self, target: Relation, written: Relation, gives: frozenset[str] | None = None) -> None:
-        """A new row is held against those that are there: not where that compares masked values. What it `gives` values
-        to may be known; the rest is NULL but for defaults, and for what triggers may set.
+    def inserted(self, target: Relation, written: Relation, effect: Effect = _UNKNOWN) -> None:
+        """A new row is held against those that are there: not where that compares masked values. What the effect gives
+        values to may be known; the rest is NULL but for defaults, and for what triggers may set.
         """
         # A partition's rows have the defaults of the whole.
         alone = not target.has_triggers and len(self._family(target)) == 1
         for relation, masked in self._questioned(target):
             for constraint in relation.constraints:
-                if gives is not None and alone and constraint.spared_without - gives:
+                if alone and _is_spared(relation, constraint, effect):
                     continue
                 told = constraint.columns & masked
                 if told and constraint.compares_rows and not self._reveals(relation, constraint, told):
@@ -346,6 +352,19 @@ class _Target:
             masked = self._masked(relation)
             if masked:
                 yield relation, masked
+
+
+def _is_spared(relation: Relation, constraint: Constraint, effect: Effect) -> bool:
+    """Whether every new row is certain not to be compared with others: by NULL, or as a partial index leaves it out."""
+    if effect.gives is None:
+        return False
+    if constraint.spared_without - effect.gives:
+        return True
+    for condition in constraint.conditions:
+        column, values = relation.column(condition.column), effect.constants(condition.column)
+        if column is not None and values and all(excludes(condition, column, value) for value in values):
+            return True
+    return False
 
 
 def family_of(governed: Governed, relation: Relation) -> dict[RelationName, Relation]:

@@ -53,7 +53,7 @@ def column_reference(binder: Binder, node: ast.ColumnRef, scope: Scope) -> None:
         if owner.has(name) is None:
             # Perhaps one of what a join with an alias holds.
             binder.add(ColumnRead(node, name, (owner,), scope))
-        _attribute(binder, name, owner)
+        _attribute(binder, node, name, owner, scope)
 
 
 def _bare_column(binder: Binder, node: ast.ColumnRef, name: str, scope: Scope) -> None:
@@ -73,7 +73,7 @@ def _bare_column(binder: Binder, node: ast.ColumnRef, name: str, scope: Scope) -
     for source in scope.find(name):
         whole_row(binder, source)
         return
-    binder.add(ColumnRead(node, name, (), scope, unsure=True) if unsure else UnknownColumn(name))
+    binder.add(ColumnRead(node, name, (), scope, unsure=True) if unsure else UnknownColumn(node, name, scope))
 
 
 def qualified_source(binder: Binder, node: ast.ColumnRef, qualifiers: list[str], scope: Scope) -> Source | None:
@@ -81,7 +81,7 @@ def qualified_source(binder: Binder, node: ast.ColumnRef, qualifiers: list[str],
     table, schema = qualifiers[-1], qualifiers[-2] if len(qualifiers) > 1 else ""
     found = scope.find(table, schema)
     if not found:
-        binder.add(UnknownSource(table))
+        binder.add(UnknownSource(node, table))
         return None
     source = found[0]
     if schema:
@@ -96,7 +96,7 @@ def whole_row(binder: Binder, source: Source) -> None:
             binder.add(WholeRow(part))
 
 
-def _attribute(binder: Binder, name: str, source: Source) -> None:
+def _attribute(binder: Binder, node: ast.ColumnRef, name: str, source: Source, scope: Scope) -> None:
     """`t.name` where t has no such column (that is known): the server calls the function `name` with the row."""
     if name in SYSTEM_COLUMNS:
         binder.add(SystemColumn(name, source))
@@ -104,7 +104,7 @@ def _attribute(binder: Binder, name: str, source: Source) -> None:
         whole_row(binder, source)
         binder.add(FunctionCall((name,), "field"))
     elif source.columns is not None:
-        binder.add(UnknownColumn(f"{source.name}.{name}"))
+        binder.add(UnknownColumn(node, name, scope, source))
 
 
 def field_selection(binder: Binder, node: ast.A_Indirection, scope: Scope) -> None:

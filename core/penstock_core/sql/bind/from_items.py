@@ -11,7 +11,7 @@ from penstock_core.sql.allowlists.syntax_nodes import COLUMN_OF_FUNCTION
 from penstock_core.sql.bind.binder import Binder, NotBound, alias_of, idents, renamed_by, strings
 from penstock_core.sql.bind.expressions import whole_row
 from penstock_core.sql.bind.name_resolution import Ambiguous
-from penstock_core.sql.bind.references import ColumnRead, FromLevel, OperatorUse, RelationRead, Sample
+from penstock_core.sql.bind.references import ColumnRead, FromLevel, OperatorUse, RelationRead, Sample, TableFunction
 from penstock_core.sql.bind.scopes import Place, Scope, Source, merged, rename
 
 # So that no statement can keep the gate busy by looking through them again and again.
@@ -45,7 +45,7 @@ def from_item(binder: Binder, item: Any, place: Place, scope: Scope) -> list[Sou
             columns = binder.query(item.subquery, scope.inner() if item.lateral else scope.beside())
             return [Source(alias_of(item) or "", rename(columns, renamed_by(item)))]
         case ast.RangeFunction():
-            return [_table_function(binder, item, scope)]
+            return [_table_function(binder, item, place, scope)]
         case ast.RangeTableFunc() | ast.JsonTable():
             return [_table_expression(binder, item, scope)]
         case ast.RangeTableSample():
@@ -124,9 +124,10 @@ def _joined(alias: ast.Alias, sources: list[Source], *, counted: bool) -> Source
     return joined
 
 
-def _table_function(binder: Binder, item: ast.RangeFunction, scope: Scope) -> Source:
+def _table_function(binder: Binder, item: ast.RangeFunction, place: Place, scope: Scope) -> Source:
     """Functions in FROM, which see the sources to their left; what columns they bring is the server's business."""
     inside = scope.inner()
+    binder.add(TableFunction(item, place))
     for function, definitions in item.functions or ():
         binder.expression(function, inside)
         _column_definitions(binder, definitions, inside)

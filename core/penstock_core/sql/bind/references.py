@@ -6,13 +6,15 @@ is decided in `penstock_core.sql.authorize`, by one table of these kinds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pglast import ast
 
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
-from penstock_core.sql.bind.scopes import Scope, Source
+from penstock_core.sql.bind.scopes import Place, Scope, Source
+from penstock_core.sql.syntax.constants import constant
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +62,14 @@ class Effect:
     sets: frozenset[str] = frozenset()
     # The columns that it gives new rows, where that is known.
     gives: frozenset[str] | None = None
+    # By these columns, the values in each of the new rows that are written out.
+    values: Mapping[str, Sequence[ast.Node]] = field(default_factory=dict, compare=False, repr=False)
+
+    def constants(self, column: str) -> list[str | None]:
+        """What the new rows have in that column, where it is a constant; nothing where that is not known. To read a
+        constant binds the decision to it.
+        """
+        return [constant(one) if isinstance(one, ast.A_Const) else None for one in self.values.get(column, ())]
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +113,14 @@ class Sample(Reference):
 
     node: ast.RangeTableSample
     source: Source
+
+
+@dataclass(slots=True, eq=False)
+class TableFunction(Reference):
+    """Functions in FROM, and where they stand; each is a `FunctionCall` besides."""
+
+    item: ast.RangeFunction
+    place: Place
 
 
 @dataclass(slots=True, eq=False)
@@ -150,15 +168,19 @@ class SystemColumn(Reference):
 
 @dataclass(slots=True, eq=False)
 class UnknownColumn(Reference):
-    """A column that no source has."""
+    """A column that no source has, or not its `owner`."""
 
+    node: ast.ColumnRef
     name: str
+    scope: Scope
+    owner: Source | None = None
 
 
 @dataclass(slots=True, eq=False)
 class UnknownSource(Reference):
     """`t.column`, where nothing is named t."""
 
+    node: ast.ColumnRef
     name: str
 
 
@@ -277,6 +299,14 @@ class QueryKept(Reference):
 
     query: ast.Node | None
     made: ast.RangeVar | None = None
+
+
+@dataclass(slots=True, eq=False)
+class RelationLiked(Reference):
+    """A relation whose columns a new table has, and perhaps more of it: `CREATE TABLE … (LIKE …)`."""
+
+    item: ast.RangeVar
+    resolved: ResolvedRelation | Ambiguous | None
 
 
 @dataclass(slots=True, eq=False)

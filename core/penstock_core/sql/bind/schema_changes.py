@@ -17,6 +17,7 @@ from penstock_core.sql.bind.references import (
     ObjectsDropped,
     QueryKept,
     RelationChanged,
+    RelationLiked,
     RelationLocked,
     RelationMade,
     StatementUse,
@@ -45,6 +46,8 @@ _OWN_CONSTRAINTS = frozenset(
         enums.ConstrType.CONSTR_ATTR_IMMEDIATE,
     }
 )
+# What RENAME gives another name by which it is read.
+RENAMED = frozenset({enums.ObjectType.OBJECT_TABLE, enums.ObjectType.OBJECT_VIEW, enums.ObjectType.OBJECT_MATVIEW})
 # Of these the catalog knows all that there are.
 _KNOWN = frozenset(
     {
@@ -66,8 +69,9 @@ def create_table(binder: Binder, node: ast.CreateStmt) -> None:
         binder.add(TablePart("CREATE TABLE with INHERITS, PARTITION, OF or USING", "name the columns themselves"))
         named_in(binder, (node.inhRelations, node.partbound, node.partspec, node.ofTypename))
     named_in(binder, node.options)
-    columns = tuple(one.colname or "" for one in node.tableElts or () if isinstance(one, ast.ColumnDef))
-    scope = Scope([Source(node.relation.relname or "" if node.relation else "", columns)])
+    named = tuple(one.colname or "" for one in node.tableElts or () if isinstance(one, ast.ColumnDef))
+    liked = any(isinstance(one, ast.TableLikeClause) for one in node.tableElts or ())
+    scope = Scope([Source(node.relation.relname or "" if node.relation else "", None if liked else named)])
     defining, binder.defining = binder.defining, True
     for element in (*(node.tableElts or ()), *(node.constraints or ()), *(node.nnconstraints or ())):
         _table_element(binder, element, scope, new=node.relation)
@@ -95,8 +99,12 @@ def _table_element(binder: Binder, element: Any, scope: Scope, new: ast.RangeVar
         for constraint in element.constraints or ():
             _table_element(binder, constraint, scope, new)
         return
+    elif isinstance(element, ast.TableLikeClause) and element.relation is not None:
+        item = element.relation
+        note_relations(binder, [tuple(filter(None, (item.schemaname, item.relname)))])
+        binder.add(RelationLiked(item, binder.names.relation(item)))
     else:
-        binder.add(TablePart("CREATE TABLE … LIKE", "name the columns themselves"))
+        binder.add(TablePart("CREATE TABLE with that element", "name the columns themselves"))
     named_in(binder, element)
 
 
@@ -187,6 +195,8 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
             _index(binder, node)
         case ast.AlterTableStmt():
             _alter(binder, node)
+        case ast.CreateStatsStmt():
+            _statistics(binder, node)
         case ast.ViewStmt():
             _claim(binder, node)
             named_in(binder, (node.view, node.options))
@@ -210,7 +220,7 @@ def schema_change(binder: Binder, node: ast.Node) -> None:
 def _rename(binder: Binder, node: ast.RenameStmt) -> None:
     """What the transaction made has another name; what it did not make is none of its own under a new one."""
     item = node.relation
-    if item is None or node.renameType == enums.ObjectType.OBJECT_COLUMN:
+    if item is None or node.renameType not in RENAMED:
         return
     place = item.schemaname or ""
     own = (place, item.relname) in binder.names.made
@@ -226,6 +236,8 @@ def _changed(binder: Binder, node: ast.Node) -> None:
             changed = [node.relation]
         case ast.VacuumStmt():
             changed = [one.relation for one in node.rels or ()]
+        case ast.CreateStatsStmt():
+            changed = [one for one in node.relations or () if isinstance(one, ast.RangeVar)]
         case _:
             changed = []
     for item in changed:
@@ -258,6 +270,17 @@ def _index(binder: Binder, node: ast.IndexStmt) -> None:
         named_in(binder, (element.collation, element.opclass, element.opclassopts))
         binder.expression(element.expr, scope)
     binder.expression(node.whereClause, scope)
+    binder.defining = defining
+
+
+def _statistics(binder: Binder, node: ast.CreateStatsStmt) -> None:
+    _claim(binder, node)
+    named_in(binder, node.relations)
+    scope = _scope_of(next((one for one in node.relations or () if isinstance(one, ast.RangeVar)), None))
+    defining, binder.defining = binder.defining, True
+    for element in node.exprs or ():
+        _claim(binder, element)
+        binder.expression(element.expr, scope)
     binder.defining = defining
 
 

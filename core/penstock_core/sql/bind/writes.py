@@ -119,7 +119,7 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
     settings = conflict.targetList if conflict is not None else None
     changes = sets(settings)
     actions = frozenset({"insert", "update"} if changes else {"insert"})
-    effect = Effect("insert", actions, changes, _given(statement))
+    effect = Effect("insert", actions, changes, *_given(statement))
     target = written(binder, statement.relation, effect, scope.ctes, settings).source
     if statement.selectStmt is not None:
         binder.query(statement.selectStmt, scope)
@@ -143,17 +143,20 @@ def _insert(binder: Binder, statement: ast.InsertStmt, scope: Scope) -> Source:
     return target
 
 
-def _given(statement: ast.InsertStmt) -> frozenset[str] | None:
-    """The columns that new rows are given; not those that are NULL or left to their default in each of them."""
+def _given(statement: ast.InsertStmt) -> tuple[frozenset[str] | None, dict[str, list[ast.Node]]]:
+    """The columns that new rows are given, not those that are NULL or left to their default in each of them; and the
+    values, where they are written out.
+    """
     names = [one.name or "" for one in statement.cols or ()]
     if statement.selectStmt is None:
-        return frozenset()
+        return frozenset(), {}
     if not names:
-        return None
+        return None, {}
     rows = getattr(statement.selectStmt, "valuesLists", None) or ()
     if not rows or any(len(row) != len(names) for row in rows):
-        return frozenset(names)
-    return frozenset(name for at, name in enumerate(names) if not all(_is_nothing(row[at]) for row in rows))
+        return frozenset(names), {}
+    values = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    return frozenset(name for name, given in values.items() if not all(map(_is_nothing, given))), values
 
 
 def _is_nothing(value: ast.Node) -> bool:
@@ -244,7 +247,9 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         binder.claim(statement, COPY_FROM)
         use_verb(binder, "insert", statement.relation)
         binder.bound.writes = True
-        target = written(binder, statement.relation, INSERT).source
+        listed = frozenset(one.sval or "" for one in statement.attlist or ())
+        effect = replace(INSERT, gives=listed) if listed else INSERT
+        target = written(binder, statement.relation, effect).source
         # The row that WHERE sees is the client's own, not yet one of the table's.
         row = Source(target.name, target.columns, schema=target.schema)
         binder.expression(statement.whereClause, Scope([row]))

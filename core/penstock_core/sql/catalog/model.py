@@ -71,6 +71,17 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What every row in a partial index has in one column: a value, which where the `values` are known is one of these;
+    or none.
+    """
+
+    column: str
+    values: frozenset[str] | None
+    is_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Constraint:
     """Columns of one relation that are bound together: writing one of them asks a question about the others."""
 
@@ -79,10 +90,12 @@ class Constraint:
     # False for one that rows which are there may break (NOT VALID, or an expression that depends on the time or on a
     # setting): any change of such a row may fail.
     validated: bool = True
-    # What it is called: for a generated column the column's name, for partition keys and bounds nothing.
+    # What it is called: for a generated column the column's name, for partition keys and partitions' bounds nothing.
     name: str = ""
-    # Any of these, left out of a new row, is NULL and keeps the row from being compared with others.
+    # Any of these, left out of a new row, is NULL or its default, and keeps the row from being compared with others.
     spared_without: frozenset[str] = frozenset()
+    # Of a partial index: any of these that a new row does not meet does so, too.
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def compares_rows(self) -> bool:
@@ -93,7 +106,7 @@ class Constraint:
     def described(self) -> str:
         """What it is and what it is called, for a message."""
         if not self.name:
-            return "its partition key" if self.kind == "k" else "a constraint"
+            return "its partition key" if self.kind == "k" else "the bounds of the partition"
         return f"{_CONSTRAINT_WORDS[self.kind]} {self.name}"
 
 

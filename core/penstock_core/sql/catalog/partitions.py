@@ -25,11 +25,12 @@ def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -
     # The bounds are a check; so is a NOT NULL that only this one has.
     stricter = [column.name for column in relation.columns if _is_stricter(column.name, wholes, relation)]
     steady = all(one.validated for one in of_wholes)
-    checked = [keys, *(keys | {name} for name in stricter)]
+    bounds = Constraint("c", keys, steady)
+    checked = (replace(bounds, columns=keys | {name}, name=f"NOT NULL of {name}") for name in stricter)
     own = [replace(one, columns=one.columns | keys) for one in relation.constraints]
     return replace(
         relation,
-        constraints=(*own, *(Constraint("c", columns, steady) for columns in checked)),
+        constraints=(*own, bounds, *checked),
         referenced=relation.referenced | keys if relation.referenced else relation.referenced,
         cascades=tuple(replace(one, columns=one.columns | keys) for one in relation.cascades),
         filters=relation.filters | {(*relation.key, name) for name in keys},

@@ -244,11 +244,12 @@ LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 """
 
-# What Parse messages may call types by; the rows of the system's catalogs are none that anybody sends.
+# What Parse messages may call types by; the rows of the system's catalogs and views are none that anybody sends.
 _TYPE_OIDS = """
 SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(toast|temp)'
-  AND (n.nspname <> 'pg_catalog' OR t.typrelid = 0)
+LEFT JOIN pg_type e ON e.oid = t.typelem
+WHERE n.nspname !~ '^pg_(toast|temp)'
+  AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR (t.typrelid = 0 AND coalesce(e.typrelid, 0) = 0))
 """
 
 _RANGE_CONSTRUCTORS = """
@@ -362,7 +363,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(CONSTRAINTS, 10)),
+    ("constraints", _document(CONSTRAINTS, 12)),
     ("indexes", _document(_INDEXES, 4)),
     ("row_types", _document(ROW_TYPES, 3)),
     ("inheritance", _document(_INHERITANCE, 2)),

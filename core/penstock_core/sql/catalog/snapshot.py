@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from sys import intern
 from typing import Any
 
@@ -32,6 +33,7 @@ from penstock_core.sql.catalog.model import (
     Routine,
     Trigger,
 )
+from penstock_core.sql.catalog.partial_indexes import conditions, left_out_by_default
 from penstock_core.sql.catalog.partitions import with_keys
 from penstock_core.sql.catalog.queries import STATEMENTS
 from penstock_core.sql.catalog.types import Types
@@ -42,6 +44,7 @@ from penstock_core.sql.syntax.type_names import name_parts, qualified_type
 __all__ = ["STATEMENTS", "snapshot"]
 
 Rows = documents.Rows | list[list[Any]]
+_WHOLE_NUMBERS = frozenset({"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.int8"})
 
 
 def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
@@ -120,6 +123,8 @@ class _Reader:
         self._referenced: dict[str, set[str]] = defaultdict(set)
         self._cascades: dict[str, list[Cascade]] = defaultdict(list)
         self._sets: dict[frozenset[str], frozenset[str]] = {}
+        # By oid and name of a partial index: what a new row has in columns that are left out (None: NULL), where known.
+        self._defaults: dict[tuple[str, str], dict[str, str | None]] = {}
 
     def relations(self) -> dict[RelationName, Relation]:
         keys, constraints = self._constraints()
@@ -144,7 +149,7 @@ class _Reader:
                 kind=kind,
                 columns=columns.get(oid, ()),
                 primary_key=keys.get(oid, ()),
-                constraints=tuple(constraints.get(oid, ())),
+                constraints=tuple(self._spared(oid, one, columns[oid]) for one in constraints.get(oid, ())),
                 indexes=tuple(indexes.get(oid, ())),
                 referenced=self._set(self._referenced.get(oid, ())),
                 parents=tuple(parents.get(oid, ())),
@@ -207,14 +212,16 @@ class _Reader:
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
         for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
-            validated, name, *spared = rest
+            validated, name, spared, predicate, defaults = rest
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            spares = [attributes[number] for number in (spared[0] if spared else None) or ()]
-            constraints[oid].append(Constraint(kind, self._set(bound), validated, name, self._set(spares)))
+            spares = self._set(attributes[number] for number in spared or ())
+            partial = conditions(predicate) if predicate and kind == "i" else ()
+            self._defaults[oid, name] = defaults or {}
+            constraints[oid].append(Constraint(kind, self._set(bound), validated, name, spares, partial))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
@@ -224,6 +231,14 @@ class _Reader:
                 for mine, theirs in zip(numbers, other_numbers, strict=True):
                     self._copy_both_ways((oid, attributes[mine]), (other, self._attributes[other][theirs]))
         return keys, constraints
+
+    def _spared(self, oid: str, constraint: Constraint, columns: tuple[Column, ...]) -> Constraint:
+        """With the columns that, left out of a row, leave it out of a partial index."""
+        if not constraint.conditions:
+            return constraint
+        defaults = self._defaults[oid, constraint.name]
+        more = left_out_by_default(constraint.conditions, defaults, {one.name: one for one in columns})
+        return replace(constraint, spared_without=constraint.spared_without | more)
 
     def _indexes(self) -> dict[str, list[Index]]:
         indexes: dict[str, list[Index]] = defaultdict(list)
@@ -267,11 +282,27 @@ class _Reader:
                 self._derived[target].add((*self._names[other], self._attributes[other][other_number]))
 
     def _sequences(self) -> None:
-        """A sequence tells the largest value of the column that it numbers."""
+        """A sequence tells the largest value of the column that it numbers; columns that share one, those between."""
+        numbered: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for oid, kind, _, other, number in self._rows["dependencies"]:
-            if kind == "s" and oid in self._names and number in self._attributes[other]:
+            if kind == "s" and oid in self._names and other in self._names and number in self._attributes[other]:
+                numbered[oid].append((other, self._attributes[other][number]))
+        whole = {(oid, name) for oid, _, name, type_name, *_ in self._rows["columns"] if type_name in _WHOLE_NUMBERS}
+        for oid, columns in numbered.items():
+            for place, one in enumerate(columns):
                 for name in self._attributes[oid].values():
-                    self._derived[(*self._names[oid], name)].add((*self._names[other], self._attributes[other][number]))
+                    self._derived[(*self._names[oid], name)].add((*self._names[one[0]], one[1]))
+                for other_one in columns[:place]:
+                    self._tie(one, other_one, alike={one, other_one} <= whole)
+
+    def _tie(self, one: tuple[str, str], other: tuple[str, str], *, alike: bool) -> None:
+        """Two columns that one sequence numbers; not `alike` where something is made of the numbers."""
+        if alike:
+            self._copy_both_ways(one, other)
+        elif one != other:
+            mine, theirs = (*self._names[one[0]], one[1]), (*self._names[other[0]], other[1])
+            self._derived[mine].add(theirs)
+            self._derived[theirs].add(mine)
 
     def _row_types(self) -> None:
         """A column whose type holds rows of a relation shows what these hold."""

@@ -58,6 +58,15 @@ _NULL_UNLESS_GIVEN = """
             AND NOT ua.attnotnull AND ut.typdefault IS NULL)
 """
 
+# What a new row of an index's relation has in the columns that it does not mention: their default, or NULL.
+_DEFAULTS = """
+    (SELECT json_object_agg(ua.attname, pg_get_expr(ud.adbin, ud.adrelid)) FROM pg_attribute ua
+     JOIN pg_type ut ON ut.oid = ua.atttypid
+     LEFT JOIN pg_attrdef ud ON ud.adrelid = ua.attrelid AND ud.adnum = ua.attnum
+     WHERE ua.attrelid = i.indrelid AND ua.attnum > 0 AND NOT ua.attisdropped AND ua.attidentity = ''
+       AND ua.attgenerated = '' AND (ud.oid IS NOT NULL OR (NOT ua.attnotnull AND ut.typdefault IS NULL)))
+"""
+
 # A NOT NULL counts where rows may break it: one that is not valid, or whose column is computed whenever it is checked.
 _CHECKS = """
 SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
@@ -65,7 +74,7 @@ SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text
        k.convalidated AND STEADY, k.conname,
        CASE WHEN (k.contype = 'f' AND k.confmatchtype = 's') OR k.contype = 'x' OR (k.contype = 'u' AND NOT EXISTS (
            SELECT FROM pg_index ui WHERE ui.indexrelid = k.conindid AND ui.indnullsnotdistinct))
-       THEN SPARING END
+       THEN SPARING END, NULL, NULL::json
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND (NOT k.convalidated OR VIRTUAL IS NOT NULL)))
   AND k.conkey IS NOT NULL AND OWN_RELATION
@@ -75,7 +84,8 @@ _INDEXES = """
 SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' ELSE 'e' END,
        ARRAY(READ UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0),
        NULL, NULL, false, false, i.indisvalid AND STEADY, x.relname,
-       CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL AND NOT i.indnullsnotdistinct THEN SPARING END
+       CASE WHEN i.indexprs IS NULL AND NOT i.indnullsnotdistinct THEN SPARING END,
+       pg_get_expr(i.indpred, i.indrelid), CASE WHEN i.indpred IS NOT NULL THEN DEFAULTS END
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
@@ -84,7 +94,7 @@ WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT N
 _PARTITION_KEYS = """
 SELECT p.partrelid::text, 'k',
        ARRAY(READ UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0),
-       NULL, NULL, false, false, STEADY, '', NULL
+       NULL, NULL, false, false, STEADY, '', NULL, NULL, NULL
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """
@@ -92,7 +102,7 @@ WHERE OWN_RELATION
 # A stored one is computed again where what it reads changes, or its row moves to another partition.
 _GENERATED = """
 SELECT f.adrelid::text, 'g', ARRAY(READ UNION SELECT f.adnum),
-       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname, NULL
+       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname, NULL, NULL, NULL
 FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
@@ -116,9 +126,9 @@ CONSTRAINTS = "UNION ALL".join(
         _about(_CHECKS, "k.conbin::text, VIRTUAL")
         .replace("VIRTUAL", _VIRTUAL)
         .replace("SPARING", _sparing("k.conrelid", "k.conkey")),
-        _about(_INDEXES, "i.indexprs::text, i.indpred::text").replace(
-            "SPARING", _sparing("i.indrelid", "(i.indkey::int2[])[0:i.indnkeyatts - 1]")
-        ),
+        _about(_INDEXES, "i.indexprs::text, i.indpred::text")
+        .replace("SPARING", _sparing("i.indrelid", "(i.indkey::int2[])[0:i.indnkeyatts - 1]"))
+        .replace("DEFAULTS", _DEFAULTS),
         _about(_PARTITION_KEYS, "p.partexprs::text"),
         _about(_GENERATED, "f.adbin::text"),
     )

@@ -13,6 +13,7 @@ from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.masking.masked_columns import govern, hazards_of, named_columns
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.propagation import close
+from penstock_core.sql.masking.row_filters import RowFilters
 
 
 def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
@@ -29,6 +30,7 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
             if (schema, name) not in catalog.routines:
                 found.add(f"policy {rule.policy} allows the function {function} ({rule.path}), which does not exist")
         governed = govern(policies, catalog)
+        found.update(governed.filters.findings)
         for (schema, table, name), mask in governed.columns.items():
             relation = catalog.relations[schema, table]
             column = relation.column(name)
@@ -87,6 +89,6 @@ def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, 
             if open_order
             else "statements that read it are sorted further"
         )
-        hazards = hazards_of(policies, close(named_columns(policies, catalog), catalog), catalog)
+        hazards = hazards_of(policies, close(named_columns(policies, catalog), catalog), RowFilters(), catalog)
         found.update(f"{why}; {what}" for why in hazards.own)
     return tuple(sorted(found))

@@ -1,4 +1,6 @@
-"""What a policy makes of a database: which columns are masked and how, and which relations can't be read at all."""
+"""What a policy makes of a database: which columns are masked and how, which rows are there, and which relations can't
+be read at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 
-from penstock_core.policy.effective import Mask, PolicySet, Rule, stricter
+from penstock_core.policy.effective import Mask, MaskRule, PolicySet, Rule, stricter
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
@@ -15,6 +17,7 @@ from penstock_core.sql.masking.function_access import Reach, computing
 from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
+from penstock_core.sql.masking.row_filters import RowFilters, row_filters
 from penstock_core.sql.syntax.type_names import name_parts
 
 
@@ -29,13 +32,15 @@ class Governed:
     unreadable: dict[RelationName, str]
     # Relations with columns of domains that run the user's code: what shows of these is the type below the domain.
     disarmed: frozenset[RelationName] = frozenset()
+    # Of some relations, which of their rows are there.
+    filters: RowFilters = field(default_factory=RowFilters)
     # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
     hazards: OrderHazards = field(default_factory=OrderHazards)
 
     @property
     def masked(self) -> bool:
-        """Whether anything in the database is masked for the identity: then what is unknown is refused."""
-        return bool(self.columns)
+        """Whether anything in the database is masked for the identity, or left out: then what is unknown is refused."""
+        return bool(self.columns or self.filters.relations)
 
     @property
     def free(self) -> bool:
@@ -44,7 +49,7 @@ class Governed:
 
     def prepare(self) -> None:
         """Find all that the first decision would have to wait for."""
-        for name in ("functions", "own_calls", "reach", "denied_functions", "require_where", "_set", "sequences"):
+        for name in ("functions", "own_calls", "reach", "denied_functions", "require_where", "_laid_out", "sequences"):
             getattr(self, name)
 
     @cached_property
@@ -82,14 +87,15 @@ class Governed:
     def _set(self) -> MaskedSet:
         return self.catalog.overview.masked(self.columns)
 
-    @property
+    @cached_property
     def _relations(self) -> frozenset[RelationName]:
-        return self._set.relations
+        masked, filtered = self._set.relations, self.filters.relations
+        return masked | filtered if filtered else masked
 
     @cached_property
     def sequences(self) -> frozenset[RelationName]:
         """The sequences that number masked columns."""
-        return frozenset(key for key in self._relations if self.catalog.relations[key].kind == "S")
+        return frozenset(key for key in self._set.relations if self.catalog.relations[key].kind == "S")
 
     @property
     def named(self) -> dict[str, tuple[Relation, ...]]:
@@ -112,13 +118,13 @@ class Governed:
         return self.catalog.overview.checked
 
     def governs(self, relation: Relation) -> bool:
-        """Whether any column of that relation is masked."""
+        """Whether any column of that relation is masked, or any row left out."""
         return relation.key in self._relations
 
-    @property
+    @cached_property
     def _laid_out(self) -> frozenset[RelationName]:
         """Relations whose rows, or the rows of what is read through them, lie on disk by the width of masked values."""
-        return self._set.above
+        return self.catalog.overview.above(self._relations) if self.filters.relations else self._set.above
 
     def is_laid_out(self, relation: Relation, *, only: bool = False) -> bool:
         """Whether where its rows lie, how many pages they take and what reading them costs depends on masked values.
@@ -160,19 +166,23 @@ class Governed:
 def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     """Which columns the policies mask in that database, closed over what derives from them."""
     columns = close(named_columns(policies, catalog), catalog)
-    if not columns:
+    filters = row_filters(policies.row_filters, catalog, columns)
+    if not columns and not filters.relations:
         return Governed(policies, catalog, columns, {})
-    hazards = OrderHazards() if policies.row_order == "unspecified" else hazards_of(policies, columns, catalog)
+    hazards = hazards_of(policies, {} if policies.row_order == "unspecified" else columns, filters, catalog)
     disarmed = frozenset({one.key for one in catalog.overview.coded} | (catalog.coded_types & catalog.relations.keys()))
     functions = Functions(catalog, attested(policies))
     hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
-    unreadable = _unreadable(columns, catalog, functions, disarmed, undecided)
-    return Governed(policies, catalog, columns, unreadable, disarmed, hazards)
+    undecided = {**undecided, **filters.unreadable}
+    unreadable = _unreadable(columns, catalog, functions, disarmed, filters.relations, undecided)
+    return Governed(policies, catalog, columns, unreadable, disarmed, filters, hazards)
 
 
-def hazards_of(policies: PolicySet, columns: Mapping[ColumnName, Mask], catalog: Catalog) -> OrderHazards:
-    """What is known of the order of rows where these columns are masked."""
-    return order_hazards(columns, catalog, always=policies.row_order == "always")
+def hazards_of(
+    policies: PolicySet, columns: Mapping[ColumnName, Mask], filters: RowFilters, catalog: Catalog
+) -> OrderHazards:
+    """What is known of the order of rows where these columns are masked, and these rows left out."""
+    return order_hazards(columns, catalog, always=policies.row_order == "always", filtered=filters.conditions)
 
 
 def attested(policies: PolicySet) -> frozenset[RelationName]:
@@ -200,11 +210,18 @@ def named_columns(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mas
     return {name: strictest[chosen] for name, chosen in places.items()}
 
 
+def columns_of(rule: MaskRule, catalog: Catalog) -> frozenset[ColumnName]:
+    """The columns that one mask is for, closed over what derives from them."""
+    alone = PolicySet((), frozenset(), masks=(rule,))
+    return frozenset(close(named_columns(alone, catalog), catalog))
+
+
 def _unreadable(
     columns: dict[ColumnName, Mask],
     catalog: Catalog,
     functions: Functions,
     disarmed: frozenset[RelationName],
+    filtered: frozenset[RelationName],
     undecided: Mapping[RelationName, str],
 ) -> dict[RelationName, str]:
     """Relations whose rows are chosen by masked values, or that run code of the user's which is not harmless, and views
@@ -216,7 +233,7 @@ def _unreadable(
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
-    masked = disarmed | {(schema, name) for schema, name, _ in columns}
+    masked = disarmed | filtered | {(schema, name) for schema, name, _ in columns}
     grown = True
     while grown:
         # Whether a function is harmless depends on what it reads.

@@ -6,7 +6,8 @@ Three ways, the cheapest that does for each query that reads relations with an o
 - What only outputs compute is computed *late*, once the rows are sorted: then no row but those shown is computed.
 - Where all rows are read before any is shown, as for the sum of all, errors are *mixed*: whatever comes first, the
   client is told the same.
-- Else the relations are *fenced*: read through a sorted subquery, below which nothing is computed that may fail.
+- Else the relations are *fenced*: read through a sorted subquery, below which nothing is computed that may fail. So is
+  what decides which rows there are, wherever a policy filters some out: errors must not tell of these at all.
 
 What may fail is found out in `order_failures.py`; the fences are put up in `order_fences.py`.
 """
@@ -43,6 +44,8 @@ class ErrorOrder:
     failures: Failures
     # Only find out whether anything would have to be done: for views, whose definitions can't be changed.
     judging: bool = False
+    # Whether the statement reads a relation some of whose rows are not there: what these make fail must not fail.
+    filtered: bool = False
     # Whether relations have to be fenced; whether errors have to be told alike.
     fenced: bool = False
     mixed: bool = False
@@ -109,7 +112,7 @@ class ErrorOrder:
         if self.judging:
             self.fails = True
             self.open |= not alone
-        elif single and alone and not _seeks_first(node):
+        elif single and alone and not _seeks_first(node) and not self.filtered:
             self.mixed = True
         else:
             self._fence(node, level)

@@ -34,13 +34,16 @@ class OrderHazards:
     parents: AbstractSet[RelationName] = frozenset()
     # Views that rows which they read may make fail.
     failing: frozenset[RelationName] = frozenset()
+    # Relations some of whose rows are not there.
+    filtered: frozenset[RelationName] = frozenset()
 
     def leaf(self, relation: Relation, *, only: bool = False) -> Leaf:
         """The relation as a statement reads it; `only`: without the rows of those that inherit from it."""
         computed = frozenset(column.name for column in relation.columns if column.fallible)
         fails = relation.key in self.failing or bool(relation.evaluated)
         masked = frozenset(one.name for one in relation.columns if (*relation.key, one.name) in self.masked)
-        return Leaf(relation, relation.key in self.reasons, self._key(relation, only), computed, fails, masked)
+        hazard, filtered = relation.key in self.reasons, relation.key in self.filtered
+        return Leaf(relation, hazard, self._key(relation, only), computed, fails, masked, filtered)
 
     def _key(self, relation: Relation, only: bool) -> tuple[str, ...]:
         """Its primary key, or else unique columns that are never null, none of them masked."""
@@ -56,20 +59,27 @@ class OrderHazards:
         return ()
 
 
-def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always: bool = False) -> OrderHazards:
-    """The relations whose rows may come in an order that masked columns decide; `always`: whichever has such columns,
-    since its rows may have been written in their order.
+def order_hazards(
+    masked: Mapping[ColumnName, Any], catalog: Catalog, *, always: bool = False,
+    filtered: Collection[RelationName] = (),
+) -> OrderHazards:  # fmt: skip
+    """The relations whose rows may come in an order that masked columns decide, or rows that are not there; `always`:
+    whichever has such columns, since its rows may have been written in their order.
     """
     here: dict[RelationName, set[str]] = defaultdict(set)
     for schema, table, name in masked:
         here[schema, table].add(name)
     reasons: dict[RelationName, tuple[str, ...]] = {}
     overview = catalog.overview
-    held = [catalog.relations[key] for key in here if key in catalog.relations]
-    for relation in (*held, *(one for one in overview.defined if one.key not in here)):
+    held = [
+        catalog.relations[key] for key in {**dict.fromkeys(here), **dict.fromkeys(filtered)} if key in catalog.relations
+    ]
+    for relation in {one.key: one for one in (*held, *overview.defined)}.values():
         read = [name for name in relation.reads if name in masked] if relation.definition else []
         columns = here.get(relation.key, set())
         own = _own_reasons(relation, columns, read, catalog)
+        if not own and relation.key in filtered:
+            own = (f"where rows of {_dotted(relation.key)} lie depends on those that a policy filters out",)
         if not own and always and columns:
             own = (f"{_dotted(relation.key)} has the masked column {min(columns)}, and rowOrder is always",)
         if own:
@@ -87,7 +97,7 @@ def order_hazards(masked: Mapping[ColumnName, Any], catalog: Catalog, *, always:
         fresh = {name: why for name, why in fresh.items() if name not in reasons and name in catalog.relations}
         reasons.update(fresh)
         grown = bool(fresh)
-    return OrderHazards(masked.keys(), reasons, told, overview.children.keys())
+    return OrderHazards(masked.keys(), reasons, told, overview.children.keys(), filtered=frozenset(filtered))
 
 
 def _own_reasons(
@@ -152,7 +162,7 @@ def _facts(key: RelationName, hazards: OrderHazards, catalog: Catalog) -> tuple[
     relation = catalog.relations.get(key)
     columns = () if relation is None else relation.columns
     masked = tuple(column.name for column in columns if (*key, column.name) in hazards.masked)
-    return key in hazards.reasons, key in hazards.failing, masked
+    return key in hazards.reasons, key in hazards.failing, key in hazards.filtered, masked
 
 
 def _judge(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> ViewOrder:

@@ -52,6 +52,9 @@ class Leaf:
     failing: frozenset[str] = frozenset()
     fails: bool = False
     masked: frozenset[str] = frozenset()
+    # Whether some of its rows are not there: then nothing that may fail, or tells how often it is called, is computed
+    # for any before that is known.
+    filtered: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pglast import ast
 
+from penstock_core.sql.catalog.pull_up import VOLATILE
 from penstock_core.sql.masking.order_completion import QueryOrder
 from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
@@ -62,6 +63,7 @@ def complete_order(
         return Completed(statement)
     order = _StatementOrder(leaves, own)
     order.errors.failures.masks = masks
+    order.errors.filtered = any(leaf.filtered for leaf in leaves.values())
     written = order.statement(statement)
     return Completed(written, order.mixes)
 
@@ -96,6 +98,9 @@ class _StatementOrder(QueryOrder):
         errors.parameters.update(one.number or 0 for one in below(node) if isinstance(one, ast.ParamRef))
         written = self._whole(node)
         telling = any(id(call) not in errors.late_calls for call in _telling(written, self.own))
+        # How often those are called tells how many rows there were.
+        volatile = (id(one) for one in below(written) if _is_volatile(one)) if errors.filtered else ()
+        telling |= any(one not in errors.late_calls for one in volatile)
         if telling:
             self._refuse_open_targets(written)
         # Conditions that tell when they are asked would be asked before the rows are sorted.
@@ -215,6 +220,10 @@ class _StatementOrder(QueryOrder):
 def _telling(node: Any, own: OwnCalls) -> list[ast.FuncCall]:
     """Calls whose results tell in which order they were made."""
     return [one for one in below(node) if isinstance(one, ast.FuncCall) and own.tells(one)]
+
+
+def _is_volatile(node: Any) -> bool:
+    return isinstance(node, ast.FuncCall) and function_name(node) in VOLATILE
 
 
 def _targets(node: Any) -> list[ast.Node]:

@@ -1,5 +1,5 @@
-"""What stands in place of governed data: for a relation the query of its columns, the masked ones as their masks; for a
-column of a statement's target, which nothing can stand in for as a whole, its mask.
+"""What stands in place of governed data: for a relation the query of its columns, the masked ones as their masks, with
+the rows that are there; for a column of a statement's target, which nothing can stand in for as a whole, its mask.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.catalog.model import Column, Relation, RelationName
+from penstock_core.sql.masking import unused_sequences
 from penstock_core.sql.masking.masked_columns import Governed, is_coded
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.syntax.deparse import deparse
@@ -60,7 +61,12 @@ class Substitutions:
             mask = self.governed.mask(relation, column)
             name = ast.String(sval=column.name)
             value: ast.Node = ast.ColumnRef(fields=(name,))
-            if mask is not None:
+            unused = (
+                unused_sequences.column(relation, column.name) if mask is not None and relation.kind == "S" else None
+            )
+            if unused is not None:
+                value = unused
+            elif mask is not None:
                 value = self.writer.expression(mask, column)
             elif is_coded(column, self.governed.catalog):
                 value = self.writer.disarmed(column)
@@ -69,13 +75,21 @@ class Substitutions:
             targets.sort(key=lambda target: columns.index(target.name or ""))
         targets += [ast.ResTarget(name=one, val=ast.ColumnRef(fields=(ast.String(sval=one),))) for one in system]
         source = ast.RangeVar(schemaname=relation.schema, relname=relation.name, inh=not only, relpersistence="p")
-        made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,))
+        made = ast.SelectStmt(targetList=tuple(targets), fromClause=(source,), whereClause=self._where(relation))
         # Through text and back, so that every field is as the parser sets it.
         text = deparse((made,))
         (statement,) = parse(text)
         if not isinstance(statement, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
             raise TypeError(type(statement).__name__)
         return statement, text
+
+    def _where(self, relation: Relation) -> ast.Node | None:
+        """Which of its rows are there."""
+        condition = self.governed.filters.conditions.get(relation.key)
+        if condition is None:
+            return None
+        (statement,) = parse(f"SELECT NULL WHERE {condition}")
+        return statement.whereClause if isinstance(statement, ast.SelectStmt) else None
 
     def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
         """The mask of that column of the source that is so named; None if it has none."""

@@ -1,4 +1,5 @@
-"""What goes in place of a system relation of which something must not show: the query of its columns, those as NULL.
+"""What goes in place of a system relation of which something must not show: the query of its columns, those as NULL or
+as what stands for "not known" there.
 
 Which columns these are is data (`penstock_core.sql.allowlists.system_relations`).
 """
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pglast import ast
 
+from penstock_core.sql.allowlists.system_relations import NOT_KNOWN
 from penstock_core.sql.refusal import refused
 from penstock_core.sql.syntax.parse import parse
 
@@ -40,11 +42,20 @@ class SystemQuery:
 
     def _target(self, column: str) -> ast.ResTarget:
         value: ast.Node = ast.ColumnRef(fields=(ast.String(sval=column),))
-        if column in self.hidden:
+        instead = NOT_KNOWN.get((self.relation[1], column))
+        if column in self.hidden and instead is not None:
+            value = _expression(instead)
+        elif column in self.hidden:
             # NULL of the column's type, whatever that is on this server; the column itself is never computed.
             never = ast.A_Const(isnull=False, val=ast.Boolean(boolval=False))
             value = ast.CaseExpr(args=(ast.CaseWhen(expr=never, result=value),))
         return ast.ResTarget(name=column, val=value)
+
+
+def _expression(text: str) -> ast.Node:
+    (statement,) = parse(f"SELECT {text}")
+    (target,) = (isinstance(statement, ast.SelectStmt) and statement.targetList) or ()
+    return target.val  # type: ignore[no-any-return]
 
 
 def _condition(text: str) -> ast.Node | None:

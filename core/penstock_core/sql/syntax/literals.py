@@ -53,6 +53,11 @@ class Slots:
     # Of each text that was written with marks, the parts between them and the places of the slots.
     _written: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
 
+    @property
+    def parsed_text(self) -> str:
+        """What the trees were made of."""
+        return self.standing_in if self._nodes else self.text
+
     def stand_in(self, place: int) -> str:
         """What is parsed in the literal's place: another literal of the same kind, by which its constant is found."""
         match kind_of(self.literals[place]):

@@ -77,6 +77,18 @@ def _trees(text: str) -> tuple[ast.RawStmt, ...]:
     return parse_sql(text)
 
 
+def word_at(text: str, place: int) -> int | None:
+    """Which word begins at that place of the text as it was parsed, counted from 0; None where none does."""
+    if place < 0:
+        return None
+    slots = literals.present()
+    parsed = slots.parsed_text if slots is not None and slots.text == text else text
+    try:
+        return next((at for at, word in enumerate(words_of(parsed)) if word.start == place), None)
+    except ParseError:
+        return None
+
+
 # What may hide quotes from a plain look at a text: escapes, dollar quotes, comments.
 _TRICKY = re.compile(r"\\|\$\w*\$|--|/\*")
 _WORD = re.compile(r"\$?\w+|[^\w\s]")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.core.sql.test_governor import KEY, MASKING, table
 from tests.core.sql.twins.test_twins import view
 from tests.core.sql.twins.world import POLICIES, POLICY, Twins
 
-from penstock_core.policy.effective import VERBS
+from penstock_core.policy.effective import VERBS, EffectivePolicy
+from penstock_core.sql.catalog.model import Catalog, Constraint, ConstraintKind
 from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
 
 EVERYTHING = replace(POLICY, enforced=replace(POLICIES, allow=VERBS))
 READING = replace(POLICY, enforced=replace(POLICIES, allow=frozenset({"select"})))
@@ -46,6 +49,22 @@ ALLOWED = {
     "renamed view of plain": "ALTER VIEW calendar RENAME TO almanac",
     "dropped with the views of it": "CREATE VIEW public.days AS SELECT * FROM public.calendar; DROP VIEW calendar"
     " CASCADE",
+    "statistics": "CREATE STATISTICS IF NOT EXISTS of_log (ndistinct, mcv) ON line, n FROM log",
+    "statistics of expressions": "CREATE STATISTICS of_log ON lower(line), (n % 10) FROM public.log",
+    "statistics of a column": "ALTER TABLE log ALTER COLUMN n SET STATISTICS 200",
+    "validated": "ALTER TABLE log ADD CONSTRAINT few CHECK (n < 1000000) NOT VALID; ALTER TABLE log"
+    " VALIDATE CONSTRAINT few",
+    "renamed constraint": "ALTER TABLE log ADD CONSTRAINT few CHECK (n < 1000000); ALTER TABLE log"
+    " RENAME CONSTRAINT few TO many",
+    "renamed index": "ALTER INDEX log_pkey RENAME TO log_key",
+    "renamed index of a schema": "ALTER INDEX IF EXISTS public.log_pkey RENAME TO log_key",
+    "enum": "CREATE TYPE fresh AS ENUM ('a', 'b')",
+    "enum of a schema": "CREATE TYPE public.fresh AS ENUM ()",
+    "word of an enum": "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'fair' BEFORE 'bad'",
+    "like another": "CREATE TABLE more (LIKE log)",
+    "like another in all": "CREATE TABLE public.more (a int, LIKE public.log INCLUDING ALL, CHECK (n > 0));"
+    " INSERT INTO public.more (a, n) VALUES (1, 1); SELECT * FROM public.more",
+    "like a temporary table": "CREATE TEMP TABLE own (id int, line text); CREATE TABLE more (LIKE own)",
     "lock": "LOCK TABLE log IN ACCESS EXCLUSIVE MODE",
     "lock of governed": "LOCK TABLE u, log IN SHARE ROW EXCLUSIVE MODE",
 }
@@ -101,6 +120,26 @@ REFUSED = {
     "schema with tables": "CREATE SCHEMA loot CREATE TABLE x (id int)",
     "sequence of a column": "CREATE SEQUENCE numbers OWNED BY u.id",
     "sequence of a type": "CREATE SEQUENCE numbers AS public.leaky",
+    "statistics of governed": "CREATE STATISTICS s ON id, email FROM u",
+    "statistics that run code": "CREATE STATISTICS s ON (peek(n)), n FROM log",
+    "statistics of a type that runs code": "CREATE STATISTICS s ON (line::public.leaky), n FROM log",
+    "statistics of a column of governed": "ALTER TABLE u ALTER email SET STATISTICS 0",
+    "validated of governed": "ALTER TABLE u VALIDATE CONSTRAINT c",
+    "renamed constraint of governed": "ALTER TABLE u RENAME CONSTRAINT u_pkey TO u_key",
+    "renamed index of governed": "ALTER INDEX u_pkey RENAME TO u_key",
+    "renamed index that is a table": "ALTER INDEX u RENAME TO u2",
+    "renamed index that is a plain table": "ALTER INDEX log RENAME TO log2",
+    "renamed index that nobody knows": "ALTER INDEX not_there_at_all RENAME TO u_key",
+    "enum of the session": "CREATE TYPE pg_temp.text AS ENUM ('a')",
+    "renamed word of an enum": "ALTER TYPE public.mood RENAME VALUE 'good' TO 'bad'",
+    "type of fields": "CREATE TYPE fresh AS (a int)",
+    "range": "CREATE TYPE fresh AS RANGE (subtype = int)",
+    "like governed": "CREATE TABLE more (LIKE u)",
+    "like governed, in all": "CREATE TABLE more (LIKE u INCLUDING ALL)",
+    "like a whole whose part is governed": "CREATE TABLE more (LIKE family)",
+    "like a view of governed": "CREATE TABLE more (LIKE v)",
+    "like a catalog": "CREATE TABLE more (LIKE pg_catalog.pg_class)",
+    "like nothing": "CREATE TABLE more (LIKE not_there_at_all)",
     "lock of a catalog": "LOCK TABLE pg_class",
     "function": "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "trigger": "CREATE TRIGGER t BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION watch()",
@@ -110,7 +149,6 @@ REFUSED = {
     "reindex": "REINDEX TABLE log",
     "cluster": "CLUSTER log",
     "domain": "CREATE DOMAIN d AS text",
-    "statistics": "CREATE STATISTICS s ON line, n FROM log",
 }
 
 # With `select` alone: the session's own tables, and what changes nothing.
@@ -129,6 +167,8 @@ OWN = {
     "given another column": "CREATE TEMP TABLE own AS SELECT id, email FROM public.u; ALTER TABLE own ADD COLUMN x int"
     " DEFAULT 5, ADD CHECK (id > 0), ALTER COLUMN email SET DEFAULT 'none'; ALTER TABLE own ALTER COLUMN x TYPE text"
     " USING x || '!'; TABLE own",
+    "like another's": "CREATE TEMP TABLE own (LIKE log INCLUDING DEFAULTS); INSERT INTO own (id, line) VALUES (1, 'a');"
+    " TABLE own",
     "dropped if it exists": "DROP TABLE IF EXISTS not_there_at_all",
     "dropped if it exists, with what depends on it": "DROP TABLE IF EXISTS public.not_there_at_all CASCADE",
     "view dropped if it exists": "DROP VIEW IF EXISTS public.not_there_at_all",
@@ -174,6 +214,18 @@ def test_what_could_take_masks_off_is_refused_whatever_the_verbs(twins18: Twins,
     assert decision.denial is not None
     assert decision.denial.sqlstate != "42601"
     assert "not understood (" not in decision.denial.reason
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("i", True), ("u", True), ("e", True), ("c", False), ("f", False)])
+def test_an_index_is_known_by_what_has_one(kind: ConstraintKind, allowed: bool) -> None:
+    """A check may have the name that an index of another table has."""
+    named = Constraint(kind, frozenset({"id"}), name="by_id")
+    plain, people = replace(table("public", "plain", "id"), constraints=(named,)), table("public", "people", "email")
+    catalog = Catalog(relations={one.key: one for one in (plain, people)}, search_path=("public",))
+    governor = Governor(EffectivePolicy("shop", replace(MASKING, allow=VERBS), None), catalog, KEY)
+    decision = governor.decide("ALTER INDEX by_id RENAME TO plain_by_id", ("public",))
+    assert (decision.text == "ALTER INDEX public.by_id RENAME TO plain_by_id") is allowed
+    assert (decision.action is Action.DENY) is not allowed
 
 
 @pytest.mark.parametrize("name", OWN)

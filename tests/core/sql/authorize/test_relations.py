@@ -8,6 +8,7 @@ import pytest
 from tests.core.sql.test_governor import CATALOG, KEY, MASKED, MASKING, PLAIN, decide, governor, reason, table
 
 from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 
@@ -95,3 +96,21 @@ def test_a_relation_that_nobody_knows_has_the_servers_words() -> None:
         assert reason(decision) == 'relation "public.nowhere" does not exist'
         assert decision.denial is not None
         assert decision.denial.unknown_names
+
+
+@pytest.mark.parametrize(
+    ("text", "sqlstate", "words"),
+    [
+        ("COPY people (id, id) TO STDOUT", "42701", 'column "id" specified more than once'),
+        ("COPY people (email, id, email) TO STDOUT", "42701", 'column "email" specified more than once'),
+        ("COPY people (id, made) TO STDOUT", "42P10", 'column "made" is a generated column'),
+        ("COPY people (id, nothing, id) TO STDOUT", "42703", 'column "nothing" does not exist'),
+    ],
+)
+def test_what_copy_of_a_table_does_not_show_is_the_servers_error(text: str, sqlstate: str, words: str) -> None:
+    plain = table("public", "people", "id", "email", "made")
+    people = replace(plain, columns=(*plain.columns[:2], replace(plain.columns[2], generated=True)))
+    catalog = Catalog(relations={people.key: people}, search_path=("public",))
+    decision = Governor(EffectivePolicy("shop", MASKING, None), catalog, KEY).decide(text, ("public",))
+    assert decision.denial is not None
+    assert (decision.denial.sqlstate, decision.denial.reason) == (sqlstate, words)

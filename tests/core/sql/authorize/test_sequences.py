@@ -9,7 +9,7 @@ from tests.core.sql.test_governor import KEY, MASKING, reason, table
 
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.catalog.model import Catalog, Relation, Routine
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 
 EMAIL = ("public", "people", "email")
@@ -38,7 +38,7 @@ def decide(text: str, *relations: Relation) -> Decision:
     catalog = Catalog(
         relations={one.key: one for one in (PEOPLE, PLAIN, *relations)}, routines=routines, search_path=("public",),
         user_functions=dict.fromkeys(ROUTINES, ("app",)),
-        system_functions=frozenset({"nextval", "currval", "lastval", "setval"}),
+        system_functions=frozenset({"nextval", "currval", "lastval", "setval", "pg_get_sequence_data"}),
     )  # fmt: skip
     return Governor(EffectivePolicy("shop", WRITING, None), catalog, KEY).decide(text, ("public",))
 
@@ -82,3 +82,44 @@ def test_what_may_tell_a_number_of_a_masked_column_is_refused(text: str) -> None
 )
 def test_other_sequences_are_as_good_as_ever(text: str) -> None:
     assert decide(text, MASKED).denial is None
+
+
+def test_a_sequence_of_a_masked_column_shows_as_one_that_is_new() -> None:
+    text = decide("SELECT * FROM people_email_seq", MASKED).text
+    assert "FROM pg_catalog.pg_sequence WHERE seqrelid OPERATOR(pg_catalog.=) public.people_email_seq.tableoid" in text
+    assert "CAST(0 AS pg_catalog.int8) AS log_cnt, false AS is_called" in text or "0::bigint" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT seqrelid, last_value FROM pg_sequence, pg_get_sequence_data(seqrelid)",
+        "SELECT d.last_value FROM pg_catalog.pg_get_sequence_data('people_email_seq') AS d (last_value, is_called)",
+        "SELECT last_value FROM people o JOIN LATERAL pg_get_sequence_data(o.id) ON true",
+    ],
+)
+def test_what_a_sequence_is_at_is_told_but_for_those_of_masked_columns(text: str) -> None:
+    decision = decide(text, MASKED)
+    assert decision.action is Action.REWRITE
+    assert "n.nspname OPERATOR(pg_catalog.=) 'public'" in decision.text
+    assert "c.relname OPERATOR(pg_catalog.=) 'people_email_seq'" in decision.text
+    assert "seqstart" not in decide(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT pg_get_sequence_data('orders_id_seq')",
+        "SELECT (pg_get_sequence_data('people_email_seq')).last_value",
+        "SELECT 1 FROM ROWS FROM (pg_get_sequence_data('people_email_seq'), generate_series(1, 2)) r",
+        "SELECT 1 FROM pg_get_sequence_data('people_email_seq') WITH ORDINALITY",
+        "SELECT 1 FROM pg_get_sequence_data(relation => 'people_email_seq')",
+        "SELECT 1 FROM pg_get_sequence_data('people_email_seq', 'more')",
+        "SELECT 1 FROM people WHERE pg_get_sequence_data('people_email_seq') IS NOT NULL",
+        "SELECT ('people_email_seq'::regclass).pg_get_sequence_data",
+    ],
+)
+def test_what_a_sequence_is_at_is_asked_in_from_alone(text: str) -> None:
+    assert reason(decide(text, MASKED)) == (
+        "function pg_get_sequence_data may be called in FROM alone where columns are masked"
+    )

@@ -21,6 +21,7 @@ def call(text: str) -> ast.FuncCall:
         ("pg_notify('a', 'b')", True),
         ("pg_advisory_lock(hashtext('job'))", True),
         ("pg_sleep($1)", True),
+        ("txid_current()", True),
         ("pg_notify('a', name)", False),
         ("pg_notify('a', t.name)", False),
         ("pg_notify('a', (SELECT 'b'))", False),

@@ -13,6 +13,7 @@ from penstock_core.sql.governor import Governor
 
 KNOWN = {
     ("pg_catalog", "pg_class"): ("oid", "relname", "relpages", "reltuples"),
+    ("pg_catalog", "pg_stats"): ("schemaname", "attname", "most_common_vals"),
     ("pg_catalog", "pg_stat_activity"): ("pid", "usename", "query"),
     ("pg_catalog", "pg_stat_user_tables"): ("relid", "schemaname", "relname", "n_tup_ins"),
 }
@@ -31,11 +32,11 @@ def test_what_hides_nothing_of_what_is_asked_for_stays_as_it_is(text: str) -> No
     assert (decision.action, decision.text) == (Action.ALLOW, text)
 
 
-def test_what_is_hidden_is_null_of_its_own_type() -> None:
+def test_what_is_hidden_is_null_of_its_own_type_or_what_stands_for_not_known() -> None:
     decision = decided("SELECT relpages FROM pg_class")
     assert decision.text == (
         "SELECT relpages FROM (SELECT oid AS oid, relname AS relname, CASE WHEN false THEN relpages END AS relpages,"
-        " CASE WHEN false THEN reltuples END AS reltuples FROM pg_catalog.pg_class) AS pg_class"
+        " CAST('-1' AS pg_catalog.float4) AS reltuples FROM pg_catalog.pg_class) AS pg_class"
     )
 
 
@@ -61,3 +62,8 @@ def test_secrets_are_refused() -> None:
 def test_which_catalog_a_row_is_of_is_kept() -> None:
     assert "tableoid" in decided("SELECT tableoid, relpages FROM pg_class").text
     assert "ctid may not be read" in reason(decided("SELECT p.ctid, c.relname FROM people p, pg_class c"))
+
+
+def test_of_statistics_about_values_no_row_shows() -> None:
+    assert "FROM pg_catalog.pg_stats WHERE false) AS pg_stats" in decided("SELECT attname FROM pg_stats").text
+    assert decided("SELECT attname FROM pg_stats", READER).text == "SELECT attname FROM pg_stats"

@@ -8,7 +8,7 @@ import pytest
 from tests.core.sql.test_governor import KEY, MASKING, reason, table, text_column
 
 from penstock_core.policy.effective import EffectivePolicy, PolicySet
-from penstock_core.sql.catalog.model import Cascade, Catalog, Constraint, Relation
+from penstock_core.sql.catalog.model import Cascade, Catalog, Condition, Constraint, Relation
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
 
@@ -316,7 +316,9 @@ UNIQUE = Constraint("u", frozenset({"email"}), True, "people_email", frozenset({
         ("INSERT INTO people (id, email) VALUES ('1', NULL::text)", True),
         ("INSERT INTO people (id, email) SELECT id, NULL FROM letters", True),
         ("INSERT INTO people VALUES ('1')", True),
-        ("COPY people (id) FROM STDIN", True),
+        ("COPY people (id) FROM STDIN", False),
+        ("COPY people (id, email) FROM STDIN", True),
+        ("COPY people FROM STDIN", True),
     ],
 )
 def test_a_new_row_without_a_value_collides_with_nothing(text: str, told: bool) -> None:
@@ -332,3 +334,36 @@ def test_a_new_row_without_a_value_collides_with_nothing(text: str, told: bool) 
         assert decide(text, people).action is Action.DENY
     part = replace(PEOPLE, name="part", parents=(PEOPLE.key,))
     assert decide(text, replace(PEOPLE, constraints=(UNIQUE,)), part).action is Action.DENY
+
+
+PARTIAL = replace(UNIQUE, kind="i", spared_without=frozenset(), conditions=(Condition("name", frozenset({"open"})),))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("INSERT INTO people (id, email, name) VALUES ('1', 'x', 'new'), ('2', 'y', 'old')", False),
+        ("INSERT INTO people (id, email, name) VALUES ('1', 'x', 'new'), ('2', 'y', 'open')", True),
+        ("INSERT INTO people (id, email, name) VALUES ('1', 'x', $1)", True),
+        ("INSERT INTO people (id, email, name) VALUES ('1', 'x', lower('NEW'))", True),
+        ("INSERT INTO people (id, email, name) VALUES ('1', 'x', DEFAULT)", True),
+        ("INSERT INTO people (id, email, name) SELECT id, 'x', 'new' FROM letters", True),
+        ("INSERT INTO people (id, email) VALUES ('1', 'x')", True),
+        ("COPY people (id, email, name) FROM STDIN", True),
+    ],
+)
+def test_a_new_row_outside_of_a_partial_index_collides_with_nothing(text: str, told: bool) -> None:
+    decision = decide(text, replace(PEOPLE, constraints=(PARTIAL,)))
+    assert (decision.action is Action.DENY) == told
+    if told:
+        assert "people_email" in reason(decision)
+    # A trigger may set the value.
+    assert decide(text, replace(PEOPLE, constraints=(PARTIAL,), has_triggers=True)).action is Action.DENY
+
+
+def test_a_decision_that_looked_at_a_constant_is_for_that_constant() -> None:
+    catalog = Catalog(relations={PEOPLE.key: replace(PEOPLE, constraints=(PARTIAL,))}, search_path=("public",))
+    governor = Governor(EffectivePolicy("shop", WRITING, None), catalog, KEY)
+    text = "INSERT INTO people (id, email, name) VALUES ('1', 'x', '{}')"
+    denied = [governor.decide(text.format(name), ("public",)).action is Action.DENY for name in ("a", "b", "open", "c")]
+    assert denied == [False, False, True, False]

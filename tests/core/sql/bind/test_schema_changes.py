@@ -10,12 +10,15 @@ from penstock_core.sql.bind.references import (
     ForeignKeyMade,
     FunctionCall,
     ObjectsDropped,
+    RelationChanged,
+    RelationLiked,
     RelationRead,
     StatementUse,
     TablePart,
     TargetWritten,
     TypeUse,
     Unclaimed,
+    UnknownColumn,
     ViewDefined,
 )
 
@@ -40,11 +43,23 @@ def calls(text: str) -> list[tuple[str, str]]:
         "CREATE VIEW v AS SELECT 1 FROM orders WHERE upper('x') = 'X'",
         "CREATE RULE r AS ON INSERT TO people DO ALSO SELECT upper('x')",
         "CREATE TABLE t (id text) PARTITION BY LIST (upper('x'))",
-        "CREATE STATISTICS s ON upper('x'), id FROM people",
     ],
 )
 def test_a_function_that_will_run_later_is_found(text: str) -> None:
     assert ("upper", "definition") in calls(text)
+
+
+def test_what_statistics_are_of_is_bound() -> None:
+    text = "CREATE STATISTICS s ON upper('x'), (id::public.odd) FROM people"
+    assert ("upper", "definition") in calls(text)
+    assert [one.name for one in found(text, TypeUse)] == ["odd"]
+    assert [one.item.relname for one in found(text, RelationChanged)] == ["people"]
+
+
+def test_a_table_like_another_is_bound_to_it() -> None:
+    (liked,) = found("CREATE TABLE t (a int, LIKE public.people INCLUDING ALL, CHECK (id > 0))", RelationLiked)
+    assert liked.resolved.name == "people"
+    assert found("CREATE TABLE t (LIKE people, CHECK (id > 0))", UnknownColumn) == []
 
 
 def test_a_function_that_gets_another_name_is_found() -> None:
@@ -56,7 +71,6 @@ def test_a_function_that_gets_another_name_is_found() -> None:
 
 def test_what_a_new_table_refers_to_is_said() -> None:
     for text in (
-        "CREATE TABLE t (LIKE people)",
         "CREATE TABLE t () INHERITS (people)",
         "CREATE TABLE t PARTITION OF people DEFAULT",
         "CREATE TABLE t (a int, EXCLUDE (a WITH =))",

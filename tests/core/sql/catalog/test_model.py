@@ -33,7 +33,7 @@ def test_each_kind_of_constraint_has_its_words() -> None:
     assert set(_CONSTRAINT_WORDS) == set(get_args(ConstraintKind))
     assert Constraint("u", frozenset(), name="u_mail").described == "unique constraint u_mail"
     assert Constraint("k", frozenset()).described == "its partition key"
-    assert Constraint("c", frozenset()).described == "a constraint"
+    assert Constraint("c", frozenset()).described == "the bounds of the partition"
 
 
 def test_a_relation_knows_its_columns() -> None:

@@ -54,7 +54,12 @@ def test_what_is_its_own_is_bound_to_the_key() -> None:
 
 def test_a_column_that_only_it_requires_tells_where_a_row_is() -> None:
     strict = replace(PART, columns=tuple(replace(one, not_null=one.name == "note") for one in PART.columns))
-    assert ("c", frozenset({"region", "note"})) in bound(part(strict))
+    found = part(strict)
+    assert ("c", frozenset({"region", "note"})) in bound(found)
+    assert [one.described for one in found.constraints] == [
+        "the bounds of the partition",
+        "constraint NOT NULL of note",
+    ]
     # Not so where the whole requires it too.
     required = replace(WHOLE, columns=strict.columns)
     assert bound(part(strict, required)) == {("c", frozenset({"region"}))}

@@ -128,3 +128,23 @@ def test_a_range_and_its_multirange_run_what_the_values_within_run(catalog: Cata
     assert not catalog.changing_functions
     assert not catalog.reads_change
     assert not catalog.writes_change
+
+
+def test_columns_that_one_sequence_numbers_hold_the_same_kind_of_values(request: pytest.FixtureRequest) -> None:
+    server: EmbeddedPostgres = request.getfixturevalue("postgres")
+    server.psql("CREATE DATABASE numbered")
+    server.psql(
+        "CREATE SEQUENCE public.n; CREATE TABLE public.a (x int DEFAULT nextval('public.n'), y serial);"
+        "CREATE TABLE public.b (x bigint DEFAULT nextval('public.n') * 2, t text DEFAULT 'a' || nextval('public.n'));",
+        "numbered",
+    )
+    relations = read_catalog(server.url("numbered")).relations
+    a, b = relations["public", "a"], relations["public", "b"]
+    x, y, of_b, text = a.column("x"), a.column("y"), b.column("x"), b.column("t")
+    assert x is not None and y is not None and of_b is not None and text is not None  # noqa: PT018
+    assert x.copies == {("public", "b", "x")}
+    assert of_b.copies == {("public", "a", "x")}
+    # Something is made of the number: a mask that looks at it would not fit.
+    assert (text.copies, text.derives_from) == (frozenset(), {("public", "a", "x"), ("public", "b", "x")})
+    # A sequence of its own ties a column to no other.
+    assert y.derives_from == frozenset()

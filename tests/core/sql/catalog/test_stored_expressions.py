@@ -28,6 +28,8 @@ CREATE TABLE rooms (
 CREATE UNIQUE INDEX with_more ON rooms (b, c) INCLUDE (a);
 CREATE UNIQUE INDEX of_expression ON rooms (coalesce(mail, 'x'));
 CREATE UNIQUE INDEX partly ON rooms (mail) WHERE a IS NULL;
+CREATE UNIQUE INDEX of_some ON rooms (id) WHERE mail = 'x' AND c > 3 AND number > 1 AND b = 2 AND given <> 'y';
+CREATE UNIQUE INDEX of_default ON rooms (id) WHERE b = 1;
 CREATE TABLE t (
     id int CONSTRAINT key PRIMARY KEY, w float8, b bytea, at timestamptz, note text,
     g text GENERATED ALWAYS AS (w::text) STORED, h float8 GENERATED ALWAYS AS (w * 2) STORED,
@@ -220,5 +222,5 @@ def test_what_a_row_leaves_out_keeps_it_from_being_compared_where_it_is_null(ser
     assert spared == {
         "rooms_pkey": set(), "mail": {"mail"}, "none": set(), "given": set(), "filled": set(), "number": set(),
         "up": set(), "pair": {"a"}, "parent": {"c"}, "fully": set(), "apart": {"c"}, "with_more": {"c"},
-        "of_expression": set(), "partly": set(),
+        "of_expression": set(), "partly": {"mail"}, "of_some": {"mail", "c", "b"}, "of_default": set(),
     }  # fmt: skip

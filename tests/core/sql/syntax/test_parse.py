@@ -9,7 +9,7 @@ import pytest
 from pglast import ast
 
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.syntax.parse import MAX_DEPTH, MAX_TEXT, depth, parse
+from penstock_core.sql.syntax.parse import MAX_DEPTH, MAX_TEXT, depth, parse, word_at
 
 DEEP = {
     "operators": "'SELECT ' + '+'.join(['1'] * {n})",
@@ -132,3 +132,17 @@ def test_columns_that_are_set_together_may_not_be_too_many(between: str, monkeyp
     monkeypatch.setattr("penstock_core.sql.syntax.parse.parse_sql", pytest.fail)
     with pytest.raises(Refused, match="too many columns together"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "word"),
+    [
+        ("SELECT a", 7, 1),
+        ("SELECT 'é', b", 12, 3),
+        ("SELECT a", 8, None),
+        ("SELECT a", -1, None),
+        ("SELECT '", 7, None),
+    ],
+)
+def test_the_word_at_a_place(text: str, place: int, word: int | None) -> None:
+    assert word_at(text, place) == word

@@ -292,6 +292,12 @@ PASS: dict[str, str] = {
     "sequence": "SELECT last_value IS NULL, is_called IS NULL FROM log_id_seq",
     "sequence of a masked column": "SELECT last_value FROM counted_ssn_seq",
     "sequence of a masked column, by star": "SELECT * FROM public.counted_ssn_seq s",
+    "sequences, by the function that tells what they are at": "SELECT seqrelid::regclass, seqstart, d.* FROM"
+    " pg_sequence, pg_get_sequence_data(seqrelid) AS d",
+    "sequence, by that function": "SELECT * FROM pg_catalog.pg_get_sequence_data('counted_ssn_seq')",
+    "snapshot that others take part in": "SELECT pg_export_snapshot() IS NOT NULL",
+    "39 statistics": "SELECT * FROM pg_stats",
+    "39 statistics of several columns": "SELECT (s).* FROM pg_catalog.pg_stats_ext s",
     "sequence set": 'SELECT setval(pg_get_serial_sequence(\'"log"\', \'id\'), coalesce(max("id"), 1), max("id") IS NOT'
     ' null) FROM "log"',
     "sequence set by governed": "SELECT setval('log_id_seq', max(id)) FROM u",
@@ -326,7 +332,7 @@ PASS: dict[str, str] = {
 }
 
 # What servers before a version do not know, and how they say so.
-SYNTAX_ERROR, UNDEFINED_TABLE = "42601", "42P01"
+SYNTAX_ERROR, UNDEFINED_TABLE, UNDEFINED_FUNCTION = "42601", "42P01", "42883"
 SINCE: dict[str, tuple[int, str]] = {
     "json array of a query": (16, SYNTAX_ERROR),
     "merge in cte": (17, SYNTAX_ERROR),
@@ -334,6 +340,8 @@ SINCE: dict[str, tuple[int, str]] = {
     "merge by source": (17, SYNTAX_ERROR),
     "old and new": (18, UNDEFINED_TABLE),
     "old and new by other names": (18, SYNTAX_ERROR),
+    "sequences, by the function that tells what they are at": (18, UNDEFINED_FUNCTION),
+    "sequence, by that function": (18, UNDEFINED_FUNCTION),
 }
 
 # Statements that must be refused, whatever else changes.
@@ -359,7 +367,6 @@ DENY: dict[str, str] = {
     "37 view of a user function": "SELECT id FROM peeking",
     "37 do": "DO $$ BEGIN RAISE NOTICE '%', (SELECT email FROM u LIMIT 1); END $$",
     "38 explain": "EXPLAIN SELECT * FROM u",
-    "39 pg_stats": "SELECT * FROM pg_stats",
     "39 pg_statistic": "SELECT * FROM pg_catalog.pg_statistic",
     "function by attribute, of a system function's name": "SELECT log.upper FROM log",
     "function by field, of a system function's name": "SELECT (log).upper FROM log",

@@ -57,9 +57,9 @@ def overlooked(**parts: Any) -> Callable[[Patch], None]:
 def not_carried(**parts: Any) -> Callable[[Patch], None]:
     """Hazards do not spread to relations by that."""
 
-    def hazards(masked: Any, catalog: Any, *, always: bool) -> OrderHazards:
+    def hazards(masked: Any, catalog: Any, **chosen: Any) -> OrderHazards:
         relations = {key: replace(relation, **parts) for key, relation in catalog.relations.items()}
-        return _hazards(masked, replace(catalog, relations=relations), always=always)
+        return _hazards(masked, replace(catalog, relations=relations), **chosen)
 
     return becomes(masked_columns, "order_hazards", hazards)
 

@@ -337,7 +337,9 @@ def see(url: str, decision: Decision, before: str = "SELECT", mode: Mode = "simp
         if result.status == pq.ExecStatus.COPY_OUT:
             while (chunk := server.get_copy_data(0))[0] > 0:
                 copied += bytes(chunk[1])
-            result = server.get_result()
+            last = server.get_result()
+            assert last is not None
+            result = last
         seen = _seen(result, copied, decision.redact_errors)
         server.exec_(b"ROLLBACK")
         server.exec_(b"DISCARD ALL")

@@ -1,0 +1,211 @@
+"""Row filters: of a table that a policy filters, only the rows that its condition is true for are there.
+
+A condition is written by a policy's author, and holds for every identity alike: it may be made only of what gives the
+same for a row in any session, and fails for none. What a filtered table stands for in a statement is
+`substitution.py`'s; that no condition of a client's is computed for a row that isn't there, `order_errors.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pglast import ast, enums
+from pglast.parser import ParseError
+
+from penstock_core.policy.effective import RowFilter
+from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
+from penstock_core.sql.masking.build import null, operator
+from penstock_core.sql.masking.filter_values import NotSteady, Values
+from penstock_core.sql.refusal import Refused
+from penstock_core.sql.syntax.deparse import deparse
+from penstock_core.sql.syntax.parse import parse
+
+_Kind = enums.A_Expr_Kind
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_LIKE = {_Kind.AEXPR_LIKE, _Kind.AEXPR_ILIKE}
+_BETWEEN = {_Kind.AEXPR_BETWEEN: False, _Kind.AEXPR_NOT_BETWEEN: True}
+_DISTINCT = {_Kind.AEXPR_DISTINCT: True, _Kind.AEXPR_NOT_DISTINCT: False}
+_AND, _OR, _NOT = enums.BoolExprType.AND_EXPR, enums.BoolExprType.OR_EXPR, enums.BoolExprType.NOT_EXPR
+# Of these, what is stored is what is read.
+_FILTERED_KINDS = ("r", "p", "m")
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilters:
+    """What filters make of a database."""
+
+    # Of each filtered relation its condition, in SQL that means the same under any search path.
+    conditions: Mapping[RelationName, str] = field(default_factory=dict)
+    # Relations whose filter can't be carried out, or that show rows of a filtered one without being filtered as it is:
+    # nobody who is filtered can read them, and why.
+    unreadable: Mapping[RelationName, str] = field(default_factory=dict)
+    # In words, what is wrong with the filters themselves.
+    findings: tuple[str, ...] = ()
+
+    @property
+    def relations(self) -> frozenset[RelationName]:
+        """The relations some of whose rows are not there."""
+        return frozenset(self.conditions) | frozenset(self.unreadable)
+
+
+def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[ColumnName, Any]) -> RowFilters:
+    """The filters over that database, spread to the partitions and children of what they name."""
+    conditions: dict[RelationName, list[str]] = {}
+    unreadable: dict[RelationName, str] = {}
+    findings: list[str] = []
+    for one in filters:
+        place = f"the row filter of policy {one.rule.policy} ({one.rule.path})"
+        relation = catalog.relations.get(one.table)
+        if relation is None:
+            findings.append(f"{place} is for {'.'.join(one.table)}, which does not exist")
+            continue
+        for each in _with_children(relation, catalog):
+            try:
+                written = compiled(one.where, each, catalog, masked)
+            except NotSteady as error:
+                unreadable[each.key] = f"{place} can't be carried out: {error}"
+                findings.append(f"{place} can't be carried out, so {'.'.join(each.key)} can't be read: {error}")
+            else:
+                conditions.setdefault(each.key, []).append(written)
+    joined = {key: " AND ".join(f"({one})" for one in dict.fromkeys(found)) for key, found in conditions.items()}
+    unreadable = {**_mixed(joined, catalog), **_showing(joined, catalog), **unreadable}
+    return RowFilters(
+        {key: one for key, one in joined.items() if key not in unreadable}, unreadable, tuple(sorted(findings))
+    )
+
+
+def _with_children(relation: Relation, catalog: Catalog) -> Iterable[Relation]:
+    """The relation, its partitions and what inherits from it."""
+    found = {relation.key: relation}
+    pending = [relation.key]
+    while pending:
+        key = pending.pop()
+        for other in catalog.relations.values():
+            if key in other.parents and other.key not in found:
+                found[other.key] = other
+                pending.append(other.key)
+    return found.values()
+
+
+def _mixed(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[RelationName, str]:
+    """Wholes that hold the rows of a part which is filtered in another way than they are."""
+    found: dict[RelationName, str] = {}
+    for key in conditions:
+        pending = list(catalog.relations[key].parents)
+        while pending:
+            whole = pending.pop()
+            if whole in catalog.relations and whole not in found and whole not in conditions:
+                found[whole] = f"it holds the rows of {'.'.join(key)}, of which a policy filters some"
+                pending.extend(catalog.relations[whole].parents)
+    return found
+
+
+def _showing(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[RelationName, str]:
+    """Views of filtered relations: they would show all rows. One that is stored may have a filter of its own."""
+    return {
+        relation.key: f"it reads {'.'.join(min(known))}, of which a policy filters the rows"
+        for relation in catalog.relations.values()
+        if relation.key not in conditions and (known := relation.sources & conditions.keys())
+    }
+
+
+def compiled(where: str, relation: Relation, catalog: Catalog, masked: Mapping[ColumnName, Any]) -> str:
+    """The condition in SQL with every name qualified. Raises NotSteady, with the reason."""
+    if relation.kind not in _FILTERED_KINDS:
+        raise NotSteady(f"{'.'.join(relation.key)} is no table and no materialized view")
+    condition = _Conditions(Values(relation, catalog, masked)).condition(_condition(where))
+    statement = ast.SelectStmt(targetList=(ast.ResTarget(val=null()),), whereClause=condition)
+    written = deparse((statement,))
+    return written[written.index(" WHERE ") + len(" WHERE ") :]
+
+
+def _condition(where: str) -> ast.Node:
+    try:
+        statements = parse(f"SELECT NULL WHERE ({where}\n)")
+    except (ParseError, Refused, ValueError, RecursionError) as error:
+        raise NotSteady(f"it is no condition in SQL: {' '.join(str(error).split())}") from None
+    statement = statements[0]
+    if len(statements) != 1 or not isinstance(statement, ast.SelectStmt) or statement.whereClause is None:
+        raise NotSteady("it is no condition in SQL")
+    present = {name for name in statement if getattr(statement, name)}
+    if not present <= {"targetList", "whereClause", "limitOption", "op", "all"}:
+        raise NotSteady("it is no condition in SQL")
+    return statement.whereClause
+
+
+@dataclass(frozen=True, slots=True)
+class _Conditions:
+    """Writes conditions anew."""
+
+    values: Values
+
+    def condition(self, node: Any) -> ast.Node:
+        match node:
+            case ast.BoolExpr(args=parts):
+                return ast.BoolExpr(boolop=node.boolop, args=tuple(self.condition(part) for part in parts or ()))
+            case ast.NullTest(arg=arg):
+                return ast.NullTest(arg=self.values.value(arg).node, nulltesttype=node.nulltesttype, argisrow=False)
+            case ast.BooleanTest(arg=arg):
+                return ast.BooleanTest(arg=self.condition(arg), booltesttype=node.booltesttype)
+            case ast.A_Expr():
+                return self._comparison(node)
+            case _:
+                value = self.values.value(node)
+                if value.type != "bool":
+                    raise NotSteady(f"{value.named} is no condition")
+                return value.node
+
+    def _comparison(self, node: ast.A_Expr) -> ast.Node:
+        kind, right = node.kind, node.rexpr
+        name = _operator_name(node)
+        if kind == _Kind.AEXPR_OP and name in _COMPARISONS:
+            return self._compared(name, node.lexpr, right)
+        if kind == _Kind.AEXPR_OP and name in ("@>", "?"):
+            return self.values.held(name, node.lexpr, right)
+        if kind == _Kind.AEXPR_IN and isinstance(right, tuple):
+            return self._any(node.lexpr, right, negated=name == "<>")
+        if kind == _Kind.AEXPR_OP_ANY and name == "=" and isinstance(right, ast.A_ArrayExpr):
+            return self._any(node.lexpr, tuple(right.elements or ()), negated=False)
+        if kind in _BETWEEN and isinstance(right, tuple):
+            low, high = right
+            within = _joined(_AND, self._compared(">=", node.lexpr, low), self._compared("<=", node.lexpr, high))
+            return _joined(_NOT, within) if _BETWEEN[kind] else within
+        if kind in _DISTINCT:
+            return self._distinct(node.lexpr, right, negated=_DISTINCT[kind])
+        if kind in _LIKE:
+            return self.values.like(name, node.lexpr, right)
+        raise NotSteady(f"the operator {name} may not be used in it")
+
+    def _compared(self, name: str, left: Any, right: Any) -> ast.Node:
+        one, other = self.values.alike(left, right)
+        return operator(name, one.node, other.node)
+
+    def _any(self, left: Any, parts: Sequence[Any], *, negated: bool) -> ast.Node:
+        if not parts:
+            raise NotSteady("a list in it is empty")
+        each = [self._compared("=", left, part) for part in parts]
+        found = each[0] if len(each) == 1 else _joined(_OR, *each)
+        return _joined(_NOT, found) if negated else found
+
+    def _distinct(self, left: Any, right: Any, *, negated: bool) -> ast.Node:
+        """`IS NOT DISTINCT FROM` has no spelling with a qualified operator."""
+        equal = ast.BooleanTest(arg=self._compared("=", left, right), booltesttype=enums.BoolTestType.IS_TRUE)
+        nulls = [
+            ast.NullTest(arg=self.values.value(one).node, nulltesttype=enums.NullTestType.IS_NULL, argisrow=False)
+            for one in (left, right)
+        ]
+        same = _joined(_OR, equal, _joined(_AND, *nulls))
+        return _joined(_NOT, same) if negated else same
+
+
+def _joined(boolop: enums.BoolExprType, *parts: ast.Node) -> ast.Node:
+    return ast.BoolExpr(boolop=boolop, args=parts)
+
+
+def _operator_name(node: ast.A_Expr) -> str:
+    names = [one.sval or "" for one in node.name or () if isinstance(one, ast.String)]
+    if names[:-1] not in ([], ["pg_catalog"]):
+        raise NotSteady(f"the operator {'.'.join(names)} may not be used in it")
+    return "<>" if names[-1] == "!=" else names[-1]

@@ -1,0 +1,69 @@
+"""The conditions of a bundle's masks at work: what they come to for a session now, and that the time goes on.
+
+What they come to is `penstock_core.policy`'s, what follows from it `rules_provider.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from penstock_core.conditions import Circumstances, Truth, values
+from penstock_core.identity import Identity
+from penstock_core.policy.combine import matching_policies
+from penstock_core.policy.mask_conditions import timed, troubles
+from penstock_core.resources import Bundle
+
+_log = structlog.get_logger(__name__)
+
+# How often conditions that depend on the time are evaluated anew.
+TIME_SECONDS = 1.0
+
+
+class ConditionWatch:
+    """Looks at the conditions of the bundle in force."""
+
+    def __init__(self, bundle: Callable[[], Bundle | None]) -> None:
+        self._bundle = bundle
+        # Of which conditions it was said that they can't be evaluated.
+        self._told: set[tuple[str, str]] = set()
+        # Called every second while some condition depends on the time.
+        self.on_time: Callable[[], None] = lambda: None
+
+    def now(self, client_address: str) -> Circumstances:
+        """The circumstances of a session at this moment."""
+        return Circumstances(datetime.now(UTC), client_address)
+
+    def truths(self, identity: Identity, client_address: str) -> tuple[Truth, ...]:
+        """What the conditions come to now that are for the identity and depend on the time."""
+        bundle = self._bundle()
+        if bundle is None:
+            return ()
+        facts = values(identity, bundle.database.name, self.now(client_address))
+        return tuple(one.evaluate(facts).truth for one in timed(matching_policies(bundle, identity)))
+
+    def tell_troubles(self, bundle: Bundle, identity: Identity, circumstances: Circumstances) -> None:
+        """Say once of each condition that it could not be evaluated."""
+        facts = values(identity, bundle.database.name, circumstances)
+        for rule, why in troubles(matching_policies(bundle, identity), facts):
+            told = (rule.policy, rule.path)
+            if told not in self._told:
+                self._told.add(told)
+                _log.warning(
+                    "a condition could not be evaluated, so its mask applies", policy=rule.policy, rule=rule.path,
+                    identity=identity.name, why=why,
+                )  # fmt: skip
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(TIME_SECONDS)
+            bundle = self._bundle()
+            try:
+                if bundle is not None and timed(bundle.policies):
+                    self.on_time()
+            except Exception:
+                # Time goes on all the same.
+                _log.exception("conditions could not be evaluated anew")

@@ -1,0 +1,113 @@
+"""What may be written to beside rows that a policy filters out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.core.sql.test_governor import KEY, table, text_column
+
+from penstock_core.policy.effective import EffectivePolicy, PolicySet, RowFilter, Rule
+from penstock_core.sql.catalog.model import Cascade, Catalog, Constraint, Relation
+from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.governor import Governor
+
+ORDERS = replace(table("public", "orders", "id", "region"), referenced=frozenset({"id"}))
+ID = ("public", "orders", "id")
+CUSTOMERS = replace(table("public", "customers", "id", "name"), referenced=frozenset({"id"}))
+
+
+def child(name: str, *, of: Relation, spared: bool = True) -> Relation:
+    source = (*of.key, "id")
+    key = Constraint("f", frozenset({"of"}), name=f"{name}_of", spared_without=frozenset({"of"} if spared else ()))
+    return replace(
+        table("public", name, "id"),
+        columns=(text_column("id"), text_column("note"), text_column("of", derives_from=frozenset({source}))),
+        constraints=(key,),
+    )
+
+
+LINES = child("lines", of=ORDERS)
+STRICT = child("strict", of=ORDERS, spared=False)
+# A filtered relation that refers to one that is not.
+VISITS = replace(child("visits", of=CUSTOMERS), columns=(*child("visits", of=CUSTOMERS).columns, text_column("region")))
+OWNERS = replace(
+    table("public", "owners", "id"), referenced=frozenset({"id"}),
+    cascades=(Cascade(("public", "orders"), frozenset({"id"}), on_delete=True, on_update=True),),
+)  # fmt: skip
+WORLD = Catalog(relations={one.key: one for one in (ORDERS, CUSTOMERS, LINES, STRICT, VISITS, OWNERS)})
+POLICIES = PolicySet(
+    ("p",), frozenset({"select", "insert", "update", "delete", "truncate"}),
+    row_filters=(
+        RowFilter(("public", "orders"), "region = 'eu'", Rule("p", "rowFilters[0]")),
+        RowFilter(("public", "visits"), "region = 'eu'", Rule("p", "rowFilters[1]")),
+    ),
+)  # fmt: skip
+
+
+def decide(text: str) -> Decision:
+    return Governor(EffectivePolicy("shop", POLICIES, None, 1), WORLD, KEY).decide(text, ("public",))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "UPDATE orders SET region = 'x' WHERE id = '1'",
+            "public.orders cannot be written to: a policy filters its rows",
+        ),
+        ("DELETE FROM orders", "public.orders cannot be written to"),
+        ("INSERT INTO orders VALUES ('1')", "public.orders cannot be written to"),
+        ("INSERT INTO lines (id, of) VALUES ('1', '2')", "(foreign key lines_of)"),
+        (
+            "INSERT INTO lines VALUES ('1', 'n', '2')",
+            "a value of of in public.lines would be looked for in public.orders",
+        ),
+        ("UPDATE lines SET of = '2'", "would be looked for in public.orders"),
+        ("INSERT INTO strict (id) VALUES ('1')", "would be looked for in public.orders"),
+        ("DELETE FROM customers WHERE id = '1'", "depends on the rows of public.visits that refer to it"),
+        ("UPDATE customers SET id = '2'", "depends on the rows of public.visits"),
+        ("DELETE FROM owners WHERE id = '1'", "public.orders (written to through public.owners) cannot be written to"),
+        ("UPDATE owners SET id = '1'", "public.orders (written to through public.owners) cannot be written to"),
+    ],
+)
+def test_nothing_is_written_that_tells_of_a_filtered_row(text: str, words: str) -> None:
+    denial = decide(text).denial
+    assert denial is not None
+    assert words in denial.reason
+    assert denial.remedy == "ask someone for whom its rows are not filtered to do it"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO lines (id) VALUES ('1')", "UPDATE lines SET note = 'x'", "DELETE FROM lines WHERE of = '1'",
+        "UPDATE customers SET name = 'x'", "INSERT INTO customers VALUES ('1', 'x')", "UPDATE strict SET note = 'x'",
+    ],
+)  # fmt: skip
+def test_all_else_is(text: str) -> None:
+    assert decide(text).action is not Action.DENY
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ALTER TABLE customers ADD FOREIGN KEY (name) REFERENCES orders (id)", "a foreign key to public.orders"),
+        ("CREATE TABLE fresh (of text REFERENCES orders (id))", "a foreign key to public.orders"),
+        (
+            "ALTER TABLE lines VALIDATE CONSTRAINT lines_of",
+            "rows of it would be looked for in public.orders (foreign key lines_of)",
+        ),
+        ("ALTER TABLE orders VALIDATE CONSTRAINT positive", "a change of public.orders"),
+        ("CREATE TABLE fresh (LIKE orders INCLUDING ALL)", "a table LIKE public.orders"),
+        ("CREATE STATISTICS s ON id, region FROM orders", "a change of public.orders"),
+        ("CREATE TABLE fresh (of text REFERENCES customers (id))", ""),
+        ("ALTER TABLE customers VALIDATE CONSTRAINT positive", ""),
+        ("CREATE TABLE fresh (LIKE customers)", ""),
+    ],
+)
+def test_the_schema_is_changed_beside_them_where_that_looks_at_none(text: str, words: str) -> None:
+    policies = replace(POLICIES, allow=POLICIES.allow | {"create", "alter"})
+    decision = Governor(EffectivePolicy("shop", policies, None, 1), WORLD, KEY).decide(text, ("public",))
+    assert (decision.action is Action.DENY) is bool(words), decision.denial
+    assert decision.denial is None or words in decision.denial.reason

@@ -1,0 +1,158 @@
+--- Rows that a policy filters out: nothing that reads, counts, orders, computes, fails or writes tells of them.
+
+SELECT * FROM sales;
+
+SELECT count(*), sum(amount), min(id), max(id), avg(factor) FROM sales;
+
+SELECT id FROM sales WHERE id = 1001;
+
+SELECT id FROM sales LIMIT 5;
+
+SELECT id FROM sales WHERE amount < 60 LIMIT 3;
+
+SELECT id FROM sales ORDER BY amount DESC LIMIT 3;
+
+SELECT region, count(*) FROM sales GROUP BY region;
+
+SELECT DISTINCT region, state FROM sales;
+
+SELECT array_agg(id) FROM sales;
+
+SELECT id, row_number() OVER (), sum(amount) OVER (ROWS UNBOUNDED PRECEDING) FROM sales;
+
+SELECT EXISTS (SELECT FROM sales WHERE region = 'us');
+
+SELECT (SELECT region FROM sales WHERE id = 1001) IS NULL;
+
+SELECT id FROM sales WHERE 1000 / amount > 10;
+
+SELECT count(*) FROM sales WHERE 1000 / (amount - 7) < 5;
+
+SELECT count(*) FROM sales WHERE line::int > 3;
+
+SELECT id FROM sales WHERE 'x' !~ line;
+
+SELECT count(*) FROM sales WHERE 'x' !~ line;
+
+SELECT sum(CASE WHEN region = 'us' THEN 1 / (amount - amount) ELSE 0 END) FROM sales;
+
+SELECT count(*) FROM sales WHERE ln(factor) > 0;
+
+SELECT count(*) FROM sales WHERE jsonb_array_length(doc) > 0;
+
+SELECT count(*) FROM sales WHERE (doc ->> 'a')::int = 1;
+
+SELECT sum(1000 / amount), max(line::int) FROM sales;
+
+SELECT 1000 / amount FROM sales LIMIT 3;
+
+SELECT id FROM sales ORDER BY line::int LIMIT 3;
+
+SELECT line::int % 3, count(*) FROM sales GROUP BY 1;
+
+SELECT amount FROM sales GROUP BY amount HAVING 1000 / amount > 10;
+
+SELECT s.id FROM sales s JOIN plain p ON p.id = 1000 / s.amount;
+
+SELECT p.id, s.id FROM plain p LEFT JOIN sales s ON p.id = s.line::int;
+
+SELECT count(*) FROM sales s FULL JOIN plain p ON p.id = s.id;
+
+SELECT id FROM plain WHERE id IN (SELECT 1000 / amount FROM sales);
+
+SELECT id FROM plain p WHERE EXISTS (SELECT FROM sales WHERE line::int = p.id);
+
+SELECT x.id FROM (SELECT id, 1000 / amount AS y FROM sales) x WHERE y > 10;
+
+WITH x AS MATERIALIZED (SELECT id, line::int AS y FROM sales) SELECT id FROM x WHERE y > 10;
+
+SELECT id FROM sales WHERE amount = ANY (SELECT amount FROM sales WHERE region = 'us');
+
+SELECT i.id, s.region FROM sale_items i LEFT JOIN sales s ON s.id = i.sale;
+
+SELECT id FROM sale_parts LIMIT 3;
+
+SELECT count(*) FROM sale_parts WHERE 10 / n > 0;
+
+SELECT id FROM sale_parts_low;
+
+SELECT region, total FROM sale_sums;
+
+SELECT * FROM sale_store;
+
+SELECT sale_total();
+
+SELECT ctid, id FROM sales WHERE id < 4;
+
+SELECT id FROM sales TABLESAMPLE SYSTEM (50);
+
+EXPLAIN SELECT * FROM sales;
+
+EXPLAIN (ANALYZE, TIMING off, COSTS off, SUMMARY off) SELECT id FROM sales WHERE amount > 5;
+
+SELECT relpages, reltuples FROM pg_class WHERE relname IN ('sales', 'sales_pkey', 'sale_parts_low');
+
+SELECT pg_relation_size('sales'), pg_indexes_size('sales'), pg_total_relation_size('sale_parts_low');
+
+SELECT n_live_tup, n_tup_ins, seq_tup_read, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'sales';
+
+SELECT n_distinct, most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = 'sales';
+
+COPY sales TO STDOUT;
+
+COPY sales (id, line) TO STDOUT;
+
+COPY (SELECT id FROM sales WHERE 1000 / amount > 1) TO STDOUT;
+
+DECLARE c CURSOR FOR SELECT id FROM sales;
+FETCH 3 FROM c;
+MOVE 10 IN c;
+FETCH ALL FROM c;
+
+PREPARE p (int) AS SELECT id FROM sales WHERE 1000 / (amount - $1) > 1;
+EXECUTE p(7);
+
+SELECT id FROM sales WHERE id < 5 FOR UPDATE;
+
+SELECT id FROM sales FOR UPDATE SKIP LOCKED;
+
+DELETE FROM sales WHERE id = 1001;
+
+DELETE FROM sales WHERE region = 'us';
+
+UPDATE sales SET state = 'seen' RETURNING id;
+
+INSERT INTO sales (id, region) VALUES (1001, 'eu');
+
+INSERT INTO sales (id, region) VALUES (1001, 'eu') ON CONFLICT (id) DO NOTHING;
+
+INSERT INTO sales (id, region) VALUES (1001, 'eu') ON CONFLICT (id) DO UPDATE SET state = sales.region RETURNING state;
+
+MERGE INTO sales s USING plain p ON s.id = p.id + 1000 WHEN MATCHED THEN DELETE;
+
+INSERT INTO sale_items VALUES (500, 1001, 1);
+
+UPDATE sale_items SET sale = 1001 WHERE id = 1;
+
+INSERT INTO plain (id, n) SELECT 500 + id, 1000 / amount FROM sales WHERE line::int < 5 RETURNING id, n;
+
+UPDATE plain p SET n = s.amount FROM sales s WHERE s.id = p.id AND 1000 / s.amount > 1 RETURNING p.id, p.n;
+
+DELETE FROM plain WHERE id IN (SELECT 1000 / amount FROM sales) RETURNING id;
+
+CREATE TEMP TABLE loot AS SELECT * FROM sales;
+SELECT count(*), sum(id), sum(amount), array_agg(region) FROM loot;
+
+SELECT id FROM sales WHERE random() < 2;
+
+SELECT nextval('counter') FROM sales WHERE id < 4;
+
+SELECT s FROM sales s WHERE id < 4;
+
+SELECT row_to_json(s) FROM sales s WHERE id < 4;
+
+SET enable_seqscan = off;
+SELECT id FROM sales WHERE region = 'eu' LIMIT 4;
+
+SET TimeZone = 'Asia/Tokyo';
+SELECT count(*) FROM sales WHERE made > '2030-01-05';
