@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from bench import memory, report, scenarios
+from bench import scale as growth
 from bench.figures import Figure, medians, write
 from bench.goals import goals, verdicts
 from bench.processes import BenchError
@@ -48,11 +49,15 @@ _QUICK = _Amount(rounds=3, seconds=1, scale=1, sessions=20, statements=2_000)
 @click.option("--clients", multiple=True, type=click.IntRange(1, 64), help="These numbers of clients only.")
 @click.option("--rounds", type=click.IntRange(1), help="Of which the median counts.")
 @click.option("--seconds", type=click.IntRange(1), help="For each run of pgbench.")
-@click.option("--scale", type=click.IntRange(1, 100), help="Times 100,000 rows.")
+@click.option("--rows", "scale", type=click.IntRange(1, 100), help="Times 100,000.")
+@click.option("--scale", "grows", is_flag=True, help="Many tables and identities instead: memory, stalls, logins.")
+@click.option("--tables", multiple=True, type=click.IntRange(1), help="With --scale: these numbers of tables only.")
+@click.option("--identities", multiple=True, type=click.IntRange(1), help="With --scale: so many identities only.")
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, help="Where the figures are written.")
 def command(
     quick: bool, only: tuple[str, ...], modes: tuple[str, ...], clients: tuple[int, ...],
-    rounds: int | None, seconds: int | None, scale: int | None, out: Path,
+    rounds: int | None, seconds: int | None, scale: int | None, grows: bool, tables: tuple[int, ...],
+    identities: tuple[int, ...], out: Path,
 ) -> None:  # fmt: skip
     """Measure the gate beside no gate and beside pgbouncer."""
     amount = _QUICK if quick else _FULL
@@ -69,9 +74,13 @@ def command(
     try:
         with tempfile.TemporaryDirectory(prefix="penstock-bench-") as directory:
             Path(directory).chmod(0o755)
-            _say("starting PostgreSQL, pgbouncer and three gates")
-            with stage(Path(directory), amount.scale) as running:
-                figures = list(_measure(running, extent, amount))
+            if grows:
+                sizes = tables or growth.TABLES, identities or growth.IDENTITIES
+                figures = list(growth.measure(Path(directory), *sizes))
+            else:
+                _say("starting PostgreSQL, pgbouncer and three gates")
+                with stage(Path(directory), amount.scale) as running:
+                    figures = list(_measure(running, extent, amount))
     except (BenchError, PostgresError, OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(str(error)) from None
     write(figures, out)

@@ -224,7 +224,7 @@ def _gate(
         directory / "gate.log",
     )
     try:
-        _wait_until_ready(program, health)
+        wait_until_ready(program, health)
     except BaseException:
         program.end()
         raise
@@ -266,7 +266,7 @@ def _wait_for_port(program: Program, port: int) -> None:
     raise BenchError(f"{program.name} does not listen")
 
 
-def _wait_until_ready(program: Program, port: int) -> None:
+def wait_until_ready(program: Program, port: int) -> None:
     end = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < end:
         program.check()

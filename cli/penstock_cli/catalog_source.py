@@ -38,7 +38,7 @@ def from_file(path: Path) -> Catalog:
 def from_server(url: str, password_file: Path | None) -> tuple[Catalog, dict[str, str]]:
     """The catalog of a database, and the documents that it was made from."""
     server, dbname = address(url, password_file, os.environ)
-    reader = CatalogReader(server, dbname)
+    reader = CatalogReader(server, dbname, keeps_documents=True)
     try:
         asyncio.run(_read(reader))
     except UpstreamError as error:

@@ -19,9 +19,10 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
+from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.metrics import ProxyCollector
-from penstock_sidecar.proxy.rules_provider import MakeDecider, RulesProvider
+from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
 from penstock_sidecar.proxy.tokens import Issuer, TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail

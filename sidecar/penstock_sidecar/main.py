@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 
 import structlog
 import uvloop
@@ -25,6 +26,8 @@ _log = structlog.get_logger(__name__)
 
 # New objects until the youngest are looked through. A statement in flight has some ten; cycles are rare.
 _GARBAGE = 20_000
+# How long the loop waits for its turn while a thread computes something: rules, or a catalog.
+_TURN_SECONDS = 0.001
 
 
 def run(settings: ProxySettings) -> None:
@@ -42,6 +45,7 @@ async def _run(settings: ProxySettings) -> None:
     # What is there now stays: the collector of garbage need not look at it again and again, and at the rest less often.
     gc.freeze()
     gc.set_threshold(_GARBAGE, 20, 50)
+    sys.setswitchinterval(_TURN_SECONDS)
     try:
         await stop.wait()
         _log.info("stopping", sessions=len(proxy.gateway.connections))
@@ -50,5 +54,5 @@ async def _run(settings: ProxySettings) -> None:
 
 
 def govern(policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> Decider:
-    """The core's governor."""
-    return Governor(policy, catalog, mask_key)
+    """The core's governor, which leaves large texts to `deliberation.py`."""
+    return Governor(policy, catalog, mask_key, defers=True)

@@ -19,7 +19,7 @@ def test_the_smallest_run_compares_the_gate_with_both_others(tmp_path: Path) -> 
     done = subprocess.run(
         [
             sys.executable, "-m", "bench", "--only", "select", "--mode", "prepared", "--clients", "1",
-            "--seconds", "1", "--rounds", "1", "--scale", "1", "--out", out,
+            "--seconds", "1", "--rounds", "1", "--rows", "1", "--out", out,
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
@@ -96,6 +96,23 @@ def test_what_passthrough_costs_can_be_left_out() -> None:
 def test_each_target_in_the_file_is_one_that_a_run_can_tell_of() -> None:
     for goal in goals():
         assert (goal.at_least is None) != (goal.at_most is None), goal.words
+
+
+@pytest.mark.timeout(170)
+def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> None:
+    out = tmp_path / "latest.json"
+    command = [sys.executable, "-m", "bench", "--scale", "--tables", "40", "--identities", "2", "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = {one.scenario.removeprefix("scale, "): one for one in read(out)}
+    assert {(one.mode, one.clients) for one in figures.values()} == {("40 tables", 2)}
+    for event in ("at rest", "at logins", "after policy", "after catalog"):
+        assert (figures[f"stall {event}"].p50_us or 0) > 100, "a statement takes some time at least"
+    for measure in ("memory", "memory after changes"):
+        assert 30_000 < (figures[measure].rss_kb or 0) < 300_000
+    assert {f"{what} after {change}" for what in ("login", "next decision") for change in ("policy", "catalog")} <= (
+        figures.keys()
+    )
 
 
 def test_a_run_is_drawn() -> None:

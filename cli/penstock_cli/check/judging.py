@@ -20,7 +20,10 @@ from penstock_core.resources.access_policy import Subject
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.masking.masked_columns import govern, misfits, row_order_findings
+from penstock_core.sql.masking.findings import misfits, row_order_findings
+from penstock_core.sql.masking.masked_columns import govern
+from penstock_core.sql.shared_decisions import Question
+from penstock_sidecar.proxy.deep_stack import on_deep_stack
 from penstock_sidecar.proxy.unused_masks import unused_masks
 
 
@@ -103,7 +106,7 @@ class Judge:
         temporary: frozenset[str] = frozenset()
         made: frozenset[tuple[str, str]] = frozenset()
         for statement in statements:
-            decision = self._governor.decide(statement.text, path, temporary, (), made)
+            decision = self._decided((statement.text, path, temporary, (), made))
             made = (made - decision.unmakes) | decision.makes
             temporary = decision.temporary if decision.drops_temporary else temporary | decision.temporary
             if decision.resets_search_path:
@@ -112,6 +115,10 @@ class Judge:
                 path = None
             masks = [(column, self._masks[column]) for column in decision.masked if column in self._masks]
             yield JudgedStatement(statement, decision, tuple(masks))
+
+    def _decided(self, question: Question) -> Decision:
+        """As a gate decides, which takes a deeper stack for what is nested deeply."""
+        return on_deep_stack(lambda: self._governor.decide_fully(question))
 
 
 def _named(subject: Subject, namespace: str) -> str:

@@ -38,6 +38,8 @@ class Denial:
     unknown_names: bool = False
     # Which word of the text it is about, counted from 0 by the scanner: the same in all texts of one shape; None: none.
     word: int | None = None
+    # True if it was not decided about, since that may take long: whoever can wait without others doing so decides it.
+    deferred: bool = False
 
     @property
     def message(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from weakref import ref
 
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
@@ -35,6 +36,8 @@ from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
+# How long a text may be to be decided about while others wait: that takes some milliseconds for each thousand.
+MOST_AT_ONCE = 8192
 # Verbs of texts that run code which is not bound.
 _CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
@@ -45,18 +48,39 @@ _NOTHING: frozenset[MadeName] = frozenset()
 _LITERAL = re.compile(r"'|\$(?!\d)")
 
 
+class _DeferredError(Exception):
+    """It would take long to decide about the text."""
+
+
+_DEFERRED = Decision(
+    Action.DENY,
+    "",
+    writes=True,
+    denial=Denial(
+        "it took too much time or memory to decide about the statement",
+        "try again later, split the statement, or send values as parameters or by COPY",
+        sqlstate="54001",
+        deferred=True,
+    ),
+)
+
+
 class Governor:
     """Decides about the statements of one identity in one database."""
 
-    def __init__(self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> None:
+    def __init__(self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes, *, defers: bool = False) -> None:
+        """`defers`: what may take long is not decided about by `decide()`, but by `decide_fully()` alone."""
         if len(mask_key) < _SHORTEST_KEY:
             raise ValueError(f"the mask key is shorter than {_SHORTEST_KEY} bytes")
         self.policy = policy
         self.catalog = catalog
+        self._defers = defers
         writer = MaskWriter(mask_key)
         self._enforced = _Judge.of(policy.enforced, catalog, writer)
         self._observed = _Judge.of(policy.observed, catalog, writer)
-        self._decisions = SharedDecisions(self._decide, policy.sql_text)
+        # Weakly: what is replaced, and the catalog with it, goes at once and not when somebody looks for garbage.
+        own = ref(self)
+        self._decisions = SharedDecisions(lambda question: _alive(own)._decide(question), policy.sql_text)
         coded = catalog.coded_types | catalog.cast_types
         self._plain_types = _UNDECLARED | {
             oid
@@ -78,9 +102,27 @@ class Governor:
         that the client declares for the parameters: all that they can change is which of the functions and operators
         of a name is meant, of which none that may be named reads what is masked.
         """
-        if types:
-            types = tuple(oid for oid in types if oid not in self._plain_types)
-        return self._decisions.decision((text, search_path, temporary, types, made))
+        try:
+            return self._decisions.decision((text, search_path, temporary, self._telling(types), made))
+        except _DeferredError:
+            return replace(_DEFERRED, policies=self._policies, generation=self.policy.generation)
+
+    def decide_fully(self, question: Question) -> Decision:
+        """What becomes of it, however long that takes to find out."""
+        text, search_path, temporary, types, made = question
+        self._defers, deferring = False, self._defers
+        try:
+            return self.decide(text, search_path, temporary, types, made)
+        finally:
+            self._defers = deferring
+
+    def keep(self, question: Question, decision: Decision) -> None:
+        """Answer so from now on: what `decide_fully()` found, in another process."""
+        text, search_path, temporary, types, made = question
+        self._decisions.keep((text, search_path, temporary, self._telling(types), made), decision)
+
+    def _telling(self, types: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(oid for oid in types if oid not in self._plain_types) if types else types
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
@@ -117,30 +159,52 @@ class Governor:
 
     def _decide(self, question: Question) -> Decision:
         text = question[0]
+        if self._defers and len(text) > MOST_AT_ONCE:
+            raise _DeferredError
         if self._enforced is None and self._observed is None:
             denial = Denial(
                 f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
                 "ask for a policy whose subjects include this identity",
             )
             return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
-        would_be = self._observed.decide(question) if self._observed is not None else None
+        would_be = self._judged(self._observed, question) if self._observed is not None else None
         if self._enforced is not None:
-            decision = self._enforced.decide(question)
+            decision = self._judged(self._enforced, question)
             if would_be is not None:
                 decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
         else:
             decision = _only_observed(would_be, text)
         return self._complete(decision, text)
 
-    def _complete(self, decision: Decision, text: str) -> Decision:
+    def _judged(self, judge: _Judge, question: Question) -> Decision:
+        try:
+            return judge.decide(question)
+        except RecursionError:
+            # There may be a deeper stack where it is decided about fully.
+            if self._defers:
+                raise _DeferredError from None
+            return judge.refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
+
+    @property
+    def _policies(self) -> tuple[str, ...]:
         sets = [one for one in (self.policy.enforced, self.policy.observed) if one is not None]
+        return tuple(sorted({name for one in sets for name in one.policies}))
+
+    def _complete(self, decision: Decision, text: str) -> Decision:
         broken = decision.denial is not None and decision.denial.sqlstate in ("42601", "22021", "54001")
         return replace(
             decision,
-            policies=tuple(sorted({name for one in sets for name in one.policies})),
+            policies=self._policies,
             generation=self.policy.generation,
             audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
         )
+
+
+def _alive(governor: ref[Governor]) -> Governor:
+    found = governor()
+    if found is None:  # pragma: no cover - whoever asks for a decision has the governor
+        raise ReferenceError("the governor is gone")
+    return found
 
 
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
@@ -189,6 +253,7 @@ class _Judge:
         if policies is None:
             return None
         governed = govern(policies, catalog)
+        governed.prepare()
         return cls(governed, Substitutions(governed, writer), conditioned_columns(governed))
 
     def decide(self, question: Question) -> Decision:
@@ -196,12 +261,12 @@ class _Judge:
         try:
             return self._analyse(*question)
         except Refused as refusal:
-            return self._refuse(replace(refusal.denial, word=word_at(question[0], refusal.place)))
+            return self.refuse(replace(refusal.denial, word=word_at(question[0], refusal.place)))
         except RecursionError:
-            return self._refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
+            raise
         except Exception as error:  # whatever the analysis does not foresee is refused, not let through
             reason = f"the statement was not understood ({type(error).__name__})"
-            return self._refuse(Denial(reason, "simplify it, and report it to the Penstock project"))
+            return self.refuse(Denial(reason, "simplify it, and report it to the Penstock project"))
 
     def _analyse(
         self,
@@ -304,7 +369,8 @@ class _Judge:
             change_limit=limits[1],
         )
 
-    def _refuse(self, denial: Denial) -> Decision:
+    def refuse(self, denial: Denial) -> Decision:
+        """The refusal, with what the text had been found to be."""
         bound = self.bound
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial

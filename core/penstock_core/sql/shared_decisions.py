@@ -20,6 +20,9 @@ from penstock_core.sql.syntax.shapes import Shape, is_sound, shape_of, slots_of
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
 CACHE_ENTRIES = 2048
 CACHE_TEXT = 8192
+# Longer ones are kept by their size, a few in any case.
+CACHE_BYTES = 4 << 20
+_FEW = 2
 # Of one shape: how many sets of literals decide, and how many of their values are kept.
 _MOST_SETS = 4
 _MOST_VALUES = 32
@@ -77,6 +80,8 @@ class SharedDecisions:
         self._sql_text = sql_text
         self._by_text: OrderedDict[Question, Decision] = OrderedDict()
         self._by_shape: OrderedDict[Hashable, _OfShape] = OrderedDict()
+        self._long: OrderedDict[Question, Decision] = OrderedDict()
+        self._long_bytes = 0
         # How many are kept by shape, shapes that are decided about one by one counted as one.
         self._kept = 0
 
@@ -87,13 +92,25 @@ class SharedDecisions:
             self._by_text.move_to_end(question)
             return decision
         text = question[0]
+        if len(text) > CACHE_TEXT and question in self._long:
+            self._long.move_to_end(question)
+            return self._long[question]
         shape = shape_of(text)
         decision = self._decide(question) if shape is None else self._by_its_shape(question, shape)
-        if len(text) <= CACHE_TEXT:
+        self.keep(question, decision)
+        return decision
+
+    def keep(self, question: Question, decision: Decision) -> None:
+        """A decision that was made, here or elsewhere by the same rules."""
+        if len(question[0]) <= CACHE_TEXT:
             self._by_text[question] = decision
             if len(self._by_text) > CACHE_ENTRIES:
                 self._by_text.popitem(last=False)
-        return decision
+        elif question not in self._long:
+            self._long[question] = decision
+            self._long_bytes += _size(question, decision)
+            while self._long_bytes > CACHE_BYTES and len(self._long) > _FEW:
+                self._long_bytes -= _size(*self._long.popitem(last=False))
 
     def _by_its_shape(self, question: Question, shape: Shape) -> Decision:
         key = (shape.rest, *question[1:])
@@ -144,3 +161,8 @@ class SharedDecisions:
         if self._sql_text != "full":
             return replace(decision, text=written, same_but_text=decision)
         return replace(decision, text=written, audit_text=text)
+
+
+def _size(question: Question, decision: Decision) -> int:
+    """About how many bytes of text are kept with it."""
+    return len(question[0]) + len(decision.text) + len(decision.audit_text)

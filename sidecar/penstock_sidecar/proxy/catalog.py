@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import ctypes
+import gc
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from penstock_core.sql.catalog.model import Catalog
@@ -68,12 +71,14 @@ _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPER
 class CatalogReader:
     """Reads one database's catalog, and knows what it read last."""
 
-    def __init__(self, server: Server, dbname: str) -> None:
+    def __init__(self, server: Server, dbname: str, *, keeps_documents: bool = False) -> None:
         self._server = server
         self._parameters = {"database": dbname, "application_name": "penstock catalog", **PINNED}
         self._fingerprint = ""
-        # What the catalog was made from, as the server answered.
+        # What the catalog was made from, as the server answered; many megabytes, so only for who asks for them.
+        self._keeps_documents = keeps_documents
         self.documents: dict[str, str] = {}
+        self._digest = b""
         self._generation = 0
         self._last: Enquiry | None = None
         # Of a new session with the same login, in milliseconds; 0: no limit.
@@ -82,7 +87,10 @@ class CatalogReader:
 
     async def read(self) -> bool:
         """Read what changed; whether anything did. Raises UpstreamError."""
-        return await self._enquire(self._read)
+        changed = await self._enquire(self._read)
+        if changed:
+            await asyncio.to_thread(_give_back)
+        return changed
 
     async def processes(self) -> frozenset[int]:
         """The server's processes that serve a session now. Raises UpstreamError."""
@@ -132,13 +140,49 @@ class CatalogReader:
                 documents[name] = rows[0][0]
         # Of before the documents: a change in between shows the next time.
         self._fingerprint = fingerprint
-        if self.catalog is not None and documents == self.documents:
+        digest = await asyncio.to_thread(_digest, documents)
+        if self.catalog is not None and digest == self._digest:
             return False
         self._generation += 1
         # Large databases take a while to put together; the loop goes on meanwhile.
-        self.catalog = await asyncio.to_thread(snapshot, documents, self._generation)
-        self.documents = documents
+        self.catalog = await asyncio.to_thread(_put_together, documents, self._generation)
+        self._digest = digest
+        if self._keeps_documents:
+            self.documents = documents
         return True
+
+
+def _digest(documents: Mapping[str, str]) -> bytes:
+    """Documents with equal digests are equal."""
+    digest = hashlib.sha256()
+    for name, text in documents.items():
+        digest.update(f"{name} {len(text)}\n".encode())
+        digest.update(text.encode())
+    return digest.digest()
+
+
+def _put_together(documents: Mapping[str, str], generation: int) -> Catalog:
+    """The snapshot, with all that is found in it for any policy.
+
+    A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
+    are made, and they are handed straight to the oldest generation, which is looked through last.
+    """
+    gc.disable()
+    try:
+        catalog = snapshot(documents, generation)
+        catalog.overview.prepare()
+        gc.freeze()
+        gc.unfreeze()
+    finally:
+        gc.enable()
+    return catalog
+
+
+def _give_back() -> None:
+    """Give the memory that reading took back to the system, where its library knows how: the next reading is far."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class Enquiry(asyncio.Protocol):
@@ -169,15 +213,16 @@ class Enquiry(asyncio.Protocol):
             end = 1 + int.from_bytes(self._buffer[1:5], "big")
             if len(self._buffer) < end:
                 return
-            kind, body = self._buffer[0], bytes(self._buffer[5:end])
+            # Documents may have many megabytes: no copy of them is made but the text.
+            with memoryview(self._buffer) as buffer, buffer[5:end] as body:
+                self._message(buffer[0], body)
             del self._buffer[:end]
-            self._message(kind, body)
 
-    def _message(self, kind: int, body: bytes) -> None:
+    def _message(self, kind: int, body: memoryview) -> None:
         if kind == ord("D"):
             self._rows.append(_columns(body))
         elif kind == ord("E"):
-            self._error = messages.read_error(body)
+            self._error = messages.read_error(bytes(body))
         elif kind == ord("Z") and self._answer is not None and not self._answer.done():
             if self._error is None:
                 self._answer.set_result(self._rows)
@@ -202,12 +247,12 @@ async def _processes(enquiry: Enquiry) -> frozenset[int]:
     return frozenset(int(pid) for (pid,) in rows)
 
 
-def _columns(row: bytes) -> list[str]:
+def _columns(row: memoryview) -> list[str]:
     values: list[str] = []
     at = 2
     for _ in range(int.from_bytes(row[:2], "big")):
         length = int.from_bytes(row[at : at + 4], "big", signed=True)
         at += 4
-        values.append(row[at : at + max(length, 0)].decode())
+        values.append(str(row[at : at + max(length, 0)], "utf-8"))
         at += max(length, 0)
     return values

@@ -216,6 +216,10 @@ class Connection(asyncio.Protocol):
     def _perform_for_catalog(self, command: Command) -> None:
         if isinstance(command, commands.AwaitCatalog):
             self._spawn(self._await_catalog())
+        elif isinstance(command, commands.AwaitRules):
+            self._spawn(self._await_rules())
+        elif isinstance(command, commands.Deliberate):
+            self._spawn(self._deliberate(command))
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.Interrupt):
@@ -346,6 +350,21 @@ class Connection(asyncio.Protocol):
 
     async def _await_catalog(self) -> None:
         self.perform(self.session.catalog_read(fresh=await self._gateway.rules_provider.open()))
+
+    async def _await_rules(self) -> None:
+        try:
+            await self._gateway.rules_provider.rules(self.session.identity, self.client_address)
+        except UpstreamError:
+            self.perform(self.session.catalog_read(fresh=False))
+            return
+        self.rules_changed()
+        if self.session.state is State.RESOLVING:
+            self.perform(self.session.catalog_read())
+
+    async def _deliberate(self, command: commands.Deliberate) -> None:
+        await self._gateway.deliberation.decide(command.decider, command.question, self.session.identity)
+        if self.session.state is State.RESOLVING:
+            self.perform(self.session.catalog_read())
 
     async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0

@@ -18,6 +18,7 @@ from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
+from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -49,6 +50,7 @@ class Gateway:
         self.trail = trail
         self.tokens = tokens
         self.certificate = certificate
+        self.deliberation = Deliberation()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()
         self.connections: set[Connection] = set()
@@ -64,6 +66,7 @@ class Gateway:
         rules_provider.on_fresh = self._doubt_ended
         rules_provider.on_blocked = self._recall
         rules_provider.process_of = self._process_of
+        rules_provider.doubting = self._doubting
         rules_provider.in_use = lambda: bool(self.connections)
 
     @property
@@ -96,6 +99,7 @@ class Gateway:
             except TimeoutError:
                 _log.warning("connections are still closing", sessions=len(self.connections))
         self.log_throttle.sum_up()
+        self.deliberation.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -173,6 +177,12 @@ class Gateway:
             if key is not None and key in door.in_doubt and (door.open or not fresh):
                 door.in_doubt.discard(key)
                 connection.doubt_ended(fresh=fresh)
+
+    def _doubting(self) -> list[tuple[Identity, str]]:
+        doubtful = self.rules_provider.door.in_doubt
+        return [
+            (one.session.identity, one.client_address) for one in self.connections if one.session.door_key in doubtful
+        ]
 
     def _process_of(self, who: Inside) -> int | None:
         connection = next((one for one in self.connections if one.session.door_key is who), None)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import structlog
@@ -19,12 +18,11 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.masking.masked_columns import misfits, row_order_findings
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
-from penstock_sidecar.proxy.unused_masks import unused_masks
+from penstock_sidecar.proxy.deciders import Deciders, MakeDecider, Unmade
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
-from penstock_sidecar.session.commands import Decider, SessionRules
+from penstock_sidecar.session.commands import SessionRules
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.refusals import fatal
 
@@ -45,21 +43,14 @@ MOST_HOLD_SECONDS = 2.0
 MOST_COURTESY_SECONDS = 0.5
 # How often it is looked whether the server's process of a session that ended is gone.
 _LOOK_SECONDS = 0.1
-# Different policies whose deciders, with their caches, are kept.
-_MOST_DECIDERS = 64
-
-MakeDecider = Callable[[EffectivePolicy, Catalog, bytes], Decider]
 
 
 class RulesProvider:
     """Bundle and catalog, and the deciders made from them."""
 
     def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server]) -> None:
-        self._make = make_decider
         self._server_of = server
-        self._rules: OrderedDict[EffectivePolicy, SessionRules] = OrderedDict()
-        # Of which masks it was said that they don't fit.
-        self._told: set[str] = set()
+        self.deciders = Deciders(make_decider)
         self._reader: CatalogReader | None = None
         self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -96,6 +87,8 @@ class RulesProvider:
         self.on_blocked: Callable[[int], None] = lambda process: None
         # The server's process of a session.
         self.process_of: Callable[[Inside], int | None] = lambda who: None
+        # Identity and address of sessions whose statements are decided again as soon as the catalog has been read.
+        self.doubting: Callable[[], Iterable[tuple[Identity, str]]] = lambda: ()
         # Whether anybody is there for whom the catalog should be kept fresh.
         self.in_use: Callable[[], bool] = lambda: True
 
@@ -119,6 +112,7 @@ class RulesProvider:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.deciders.stop()
 
     def replace_bundle(self, bundle: Bundle) -> None:
         """Decide by this bundle from now on."""
@@ -137,55 +131,48 @@ class RulesProvider:
 
     async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
-        if self.bundle is None:
-            raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        if self.catalog is None and self._reading is not None:
-            # The first one will do: there is no older one that it could have missed a change of.
-            await asyncio.shield(self._reading)
-        elif self.catalog is None:
-            await self.refresh_catalog()
-        if self.catalog is None or self.bundle is None:
-            raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
-        return self.rules_now(identity, client_address)
+        while True:
+            if self.bundle is None:
+                raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+            if self.catalog is None and self._reading is not None:
+                # The first one will do: there is no older one that it could have missed a change of.
+                await asyncio.shield(self._reading)
+            elif self.catalog is None:
+                await self.refresh_catalog()
+            if self.catalog is None or self.bundle is None:
+                raise UpstreamError(fatal("08001", self.catalog_trouble or "the catalog has not been read yet"))
+            rules = self.rules_now(identity, client_address)
+            if rules.ready:
+                return rules
+            await self._make_for(identity, client_address, self.catalog)
+
+    async def _make_for(self, identity: Identity, client_address: str, catalog: Catalog) -> None:
+        if self.bundle is not None:
+            policy = effective(self.bundle, identity, self.conditions.now(client_address))
+            await self.deciders.made(replace(policy, generation=0), catalog, self.bundle.mask_key_bytes)
 
     def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
-        """The same, where bundle and catalog are known to be there."""
+        """The same, where bundle and catalog are known to be there; what is not made yet is not `ready`."""
         catalog = self.catalog or self._former
         if self.bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
         circumstances = self.conditions.now(client_address)
-        policy = effective(self.bundle, identity, circumstances)
+        policy, key = effective(self.bundle, identity, circumstances), self.bundle.mask_key_bytes
         self.conditions.tell_troubles(self.bundle, identity, circumstances)
-        rules = self._rules.get(policy)
-        if rules is None:
-            self._tell_misfits(policy, catalog)
-            key = self.bundle.mask_key_bytes
-            rules = self._rules[policy] = SessionRules(
-                decider=self._make(policy, catalog, key),
-                on_failure=policy.on_failure,
-                search_path=catalog.search_path,
-                statement_timeout=_longest(policy),
-                hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
-                policy=replace(policy, generation=0),
-                observing=policy.enforced is None and policy.observed is not None,
-                masked=policy.enforced is not None and bool(policy.enforced.masks),
-            )
-            if len(self._rules) > _MOST_DECIDERS:
-                self._rules.popitem(last=False)
-        else:
-            self._rules.move_to_end(policy)
-        return rules
-
-    def _tell_misfits(self, policy: EffectivePolicy, catalog: Catalog) -> None:
-        """Say once of each masked column that its mask does not fit its type, of each mask that masks nothing, and of
-        each index by which masked values may decide the order of rows.
-        """
-        for words in {*misfits(policy, catalog), *unused_masks(policy, catalog)} - self._told:
-            self._told.add(words)
-            _log.warning(words)
-        for words in set(row_order_findings(policy, catalog)) - self._told:
-            self._told.add(words)
-            _log.info(words)
+        timeless = replace(policy, generation=0)
+        decider = self.deciders.known(timeless, catalog, key)
+        return SessionRules(
+            decider=Unmade(policy) if decider is None else decider,
+            on_failure=policy.on_failure,
+            search_path=catalog.search_path,
+            statement_timeout=_longest(policy),
+            hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
+            policy=timeless,
+            observing=policy.enforced is None and policy.observed is not None,
+            masked=policy.enforced is not None and bool(policy.enforced.masks),
+            ready=decider is not None,
+            generation=policy.generation,
+        )
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""
@@ -360,6 +347,8 @@ class RulesProvider:
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble)
         self.catalog_trouble = trouble
+        if not trouble and reader is self._reader and reader.catalog is not None:
+            await self._make_for_doubting(reader.catalog)
         if changed and reader is self._reader and reader.catalog is not None:
             _log.info("catalog read", relations=len(reader.catalog.relations), generation=reader.catalog.generation)
             self._changed()
@@ -367,8 +356,13 @@ class RulesProvider:
             self._known = began
             self.door.read(changes)
 
+    async def _make_for_doubting(self, catalog: Catalog) -> None:
+        """What is on its way is decided again at once, so that what decides has to be there."""
+        for identity, client_address in set(self.doubting()):
+            with contextlib.suppress(UpstreamError):
+                await self._make_for(identity, client_address, catalog)
+
     def _changed(self) -> None:
-        self._rules.clear()
         self.on_change()
 
     async def _keep_fresh(self) -> None:

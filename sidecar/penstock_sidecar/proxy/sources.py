@@ -97,7 +97,8 @@ class FileSource(BundleSource):
     async def run(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self.poll()
+            # Many policies take a while to read; sessions go on meanwhile.
+            self._take(await asyncio.to_thread(self._look))
 
     def _stamps(self) -> list[tuple[Path, int, int]]:
         states = [(path, path.stat()) for path in self.files()]
@@ -105,21 +106,29 @@ class FileSource(BundleSource):
 
     def poll(self) -> None:
         """Deliver a bundle if the files changed and are good."""
+        self._take(self._look())
+
+    def _look(self) -> Bundle | str | None:
+        """The bundle if the files changed, why they are not good, or nothing."""
         try:
             stamps = self._stamps()
             if stamps == self._seen:
-                if not self.trouble:
-                    self._confirm()
-                return
+                return None
             self._seen = stamps
-            bundle = self.load()
+            return self.load()
         except ResourceError as error:
-            self._say("; ".join(str(error).splitlines()))
+            return "; ".join(str(error).splitlines())
         except OSError as error:
-            self._say(f"{error.filename}: {error.strerror}")
-        else:
+            return f"{error.filename}: {error.strerror}"
+
+    def _take(self, found: Bundle | str | None) -> None:
+        if isinstance(found, str):
+            self._say(found)
+        elif found is not None:
             self._confirm()
-            self._receive(bundle)
+            self._receive(found)
+        elif not self.trouble:
+            self._confirm()
 
     def files(self) -> list[Path]:
         """The files that the patterns name, each once, sorted within a pattern."""

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import refusals
-from penstock_sidecar.session.commands import AwaitCatalog, RefreshCatalog
+from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
 from penstock_sidecar.session.states import RUNNING, State
@@ -19,6 +19,8 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
 _NEVER_SKIPPED = frozenset(b"SXcf")
+# Messages that something is decided for.
+_DECIDED = frozenset(b"QPBEF")
 # What may come while the server takes COPY data. It takes anything else for an error in the data, and forgets it.
 _WHILE_COPYING = frozenset(b"SXcfH")
 # It is answered by no row, so that it can't run in a portal.
@@ -47,6 +49,8 @@ class ClientPipeline(ABC):
         self._shut_out = False
         # The text that is decided again once the catalog was read.
         self._refreshed = ""
+        # What is decided while others go on, and by whom.
+        self._deliberated: tuple[str, Decider] | None = None
         # The server is to be asked for answers once the message that is passing has gone through.
         self._flush_due = False
         # A Query to be ended then.
@@ -84,6 +88,8 @@ class ClientPipeline(ABC):
                 continue
             if flow.copying_in and spot.kind not in _WHILE_COPYING:
                 raise BrokenStreamError("a statement where COPY data is due")
+            if not flow.rules.ready and spot.kind in _DECIDED and self._await_rules(spot):
+                break
             self._handle(spot)
             if flow.state is not RUNNING:
                 break
@@ -133,14 +139,14 @@ class ClientPipeline(ABC):
         except UnicodeDecodeError:
             text = raw.decode(errors="surrogateescape")
             return text, self._own(refusals.NOT_UTF8, text)
-        admitted = self._admit(spot, flow.decide(text, types))
+        decided = flow.decide(text, types)
+        admitted = None if self._defer(spot, decided, text, types) else self._admit(spot, decided)
         if admitted is None:
             return text, None
         decision, denial = admitted, admitted.denial
         if denial is not None and denial.unknown_names and decision.action is Action.DENY and self._refreshed != text:
             self._refreshed = text
-            self._wait_before(spot, State.RESOLVING)
-            flow.commands.append(RefreshCatalog())
+            self._wait_before(spot, RefreshCatalog())
             return text, None
         self._refreshed = ""
         if flow.runs_stale_object(decision):
@@ -157,8 +163,7 @@ class ClientPipeline(ABC):
             return decision
         if flow.doubtful:
             flow.doubtful = False
-            self._wait_before(spot, State.RESOLVING)
-            flow.commands.append(RefreshCatalog())
+            self._wait_before(spot, RefreshCatalog())
             return None
         if flow.door.open:
             flow.go_inside()
@@ -166,10 +171,27 @@ class ClientPipeline(ABC):
         if self._shut_out:
             self._shut_out = False
             return refusals.CATALOG_CHANGING
-        self._wait_before(spot, State.RESOLVING)
-        self._flush_for_others()
-        flow.commands.append(AwaitCatalog())
+        self._wait_before(spot, AwaitCatalog())
         return None
+
+    def _defer(self, spot: Spot, decision: Decision, text: str, types: tuple[int, ...]) -> bool:
+        """Whether the message has to wait until its text, too large to be decided about at once, is. It waits once."""
+        denial, decider = decision.denial, self._flow.rules.decider
+        before, self._deliberated = self._deliberated, None
+        again = before is not None and before[0] == text and before[1] is decider
+        if denial is None or not denial.deferred or again:
+            return False
+        self._deliberated = (text, decider)
+        self._wait_before(spot, Deliberate(decider, self._flow.question(text, types)))
+        return True
+
+    def _await_rules(self, spot: Spot) -> bool:
+        """Whether the message has to wait until there is what it is decided by; not if it waited in vain."""
+        if self._shut_out:
+            self._shut_out = False
+            return False
+        self._wait_before(spot, AwaitRules())
+        return True
 
     def _flush_for_others(self) -> None:
         """A change of the catalog may wait for what was sent, which the server answers only when it is asked to."""
@@ -182,11 +204,13 @@ class ClientPipeline(ABC):
         self._shut_out = not fresh
         self.resume()
 
-    def _wait_before(self, spot: Spot, state: State) -> None:
-        """Deal with that message again later."""
+    def _wait_before(self, spot: Spot, command: Command) -> None:
+        """Deal with that message again when the command is answered."""
         self._forward(spot.start)
         self._next -= 1
-        self._flow.enter(state)
+        self._flow.enter(State.RESOLVING)
+        self._flow.commands.append(command)
+        self._flush_for_others()
 
     def _own(self, denial: Decision, text: str) -> Decision:
         """What becomes of a text that nothing but the session itself refuses."""

@@ -178,6 +178,8 @@ class ClientSide(CatalogChanges):
         # The server finds anew what names mean, under the path of now.
         if (statement.epoch, statement.path) != (flow.epoch, flow.path.now) or decision.executes:
             decision = flow.decide(statement.text, statement.types)
+            if self._defer(spot, decision, statement.text, statement.types):
+                return None
             if flow.runs_stale_object(decision):
                 return refusals.STALE_SQL_OBJECT
             moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
@@ -205,6 +207,8 @@ class ClientSide(CatalogChanges):
             return admitted
         if portal.epoch != flow.epoch:
             decision = flow.decide(statement.text, statement.types)
+            if self._defer(spot, decision, statement.text, statement.types):
+                return None
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 return refusals.stale(decision)
         return refusals.STALE_SQL_OBJECT if flow.runs_stale_object(decision) else decision

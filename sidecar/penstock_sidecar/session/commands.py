@@ -12,6 +12,7 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
 from penstock_core.sql.decision import Decision
+from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session.door import Inside
 
 
@@ -77,6 +78,17 @@ class AwaitCatalog(NamedTuple):
     """Answer with `catalog_read` once the door is open, or after a time that a statement may wait at most."""
 
 
+class AwaitRules(NamedTuple):
+    """Answer with `rules_replaced` and `catalog_read` once the session's rules are made, or could not be."""
+
+
+class Deliberate(NamedTuple):
+    """Have that decider know its decision about a question that it deferred; answer with `catalog_read`."""
+
+    decider: Decider
+    question: Question
+
+
 class Abandon(NamedTuple):
     """The session ended while it changed something: it is at the door until the server's process is gone."""
 
@@ -122,6 +134,8 @@ Command = (
     | RefreshCatalog
     | CatalogStale
     | AwaitCatalog
+    | AwaitRules
+    | Deliberate
     | CloseDoor
     | Abandon
     | Interrupt
@@ -182,6 +196,10 @@ class SessionRules:
     statement_timeout: int | None = None
     # Whether the identity has masks that are enforced: its statements need a catalog that is fresh.
     masked: bool = False
+    # Whether the decider is made. Until it is, nothing is decided.
+    ready: bool = True
+    # Of the bundle that they come from; None: as each decision says.
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,13 @@ class Evidence:
         # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
         self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
+        self._generation: int | None = None
+
+    def decided_by(self, generation: int | None) -> None:
+        """The bundle that the policies come from by now; None: as each decision says."""
+        if generation != self._generation:
+            self._generation = generation
+            self._intents.clear()
 
     def start(self) -> Event:
         asserted = {"application": self._client["application"]} if self._client.get("application") else {}
@@ -70,7 +77,7 @@ class Evidence:
             "relations": list(decision.relations),
             "masked": list(decision.masked),
             "policies": list(decision.policies),
-            "policyGeneration": decision.generation,
+            "policyGeneration": decision.generation if self._generation is None else self._generation,
             "protocol": protocol,
         }
         if decision.conditions:

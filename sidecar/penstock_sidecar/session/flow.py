@@ -10,13 +10,14 @@ from collections.abc import Callable, MutableMapping
 
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.former_rules import FormerRules
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun
+from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
@@ -27,9 +28,6 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 # Verbs after which the transaction's state is another.
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
-
-# Messages by which a statement runs, if only its planning does.
-_RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
 
 
 class Flow(Progress):
@@ -119,6 +117,7 @@ class Flow(Progress):
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
+            self.evidence.decided_by(self.rules.generation)
             recorded = self.sql_prepared.recorded(decision, self)
             self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
@@ -164,7 +163,7 @@ class Flow(Progress):
         if decision is not None:
             if decision.temporary or decision.makes or decision.unmakes:
                 self.temporary.made(decision, failed=head.running is not None and bool(head.running.sqlstate))
-            if _lasts(decision):
+            if lasts(decision):
                 self.left_for_commit, self.mixed_for_commit = True, self.mixed_for_commit or head.mixed
         while self.queue and self.queue[0].kind is AnswerKind.COPY_END:
             self.queue.popleft()
@@ -240,13 +239,16 @@ class Flow(Progress):
                     self.finish(running, "unexecuted")
                 del self.portals[name]
 
-    def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
-        """What becomes of a text in this session, as it stands, with parameters of these types."""
+    def question(self, text: str, types: tuple[int, ...] = ()) -> Question:
+        """What is asked about a text in this session, as it stands, with parameters of these types."""
         # After what it changed itself, the session can't know what a bare name means until the catalog is read again.
         path = None if self.altered and self.rules.masked else self.path.now
-        own = self.temporary
-        made = own.made_by_schema if self.path.moving else own.made_here
-        return self.rules.decider.decide(text, path, own.names, types, made)
+        own, moving = self.temporary, self.path.moving
+        return text, path, own.names, types, own.made_by_schema if moving else own.made_here
+
+    def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
+        """What becomes of a text."""
+        return self.rules.decider.decide(*self.question(text, types))
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
@@ -318,7 +320,7 @@ class Flow(Progress):
         return all(
             pending.decision is None
             or pending.denial is not None
-            or pending.kind not in _RUNS
+            or pending.kind not in RUNS
             or (answering and place == 0 and len(pending.decision.verbs) == 1)
             or self._same(pending, pending.decision)
             for place, pending in enumerate(self.queue)
@@ -329,7 +331,7 @@ class Flow(Progress):
         """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
         return self.queue[-1].kind in (AnswerKind.SYNC, AnswerKind.QUERY) and all(
             pending.kind is not AnswerKind.COPY_END
-            and (pending.decision is None or pending.kind not in _RUNS or CONTROL.isdisjoint(pending.decision.verbs))
+            and (pending.decision is None or pending.kind not in RUNS or CONTROL.isdisjoint(pending.decision.verbs))
             for pending in self.queue
         )
 
@@ -409,8 +411,3 @@ class Flow(Progress):
             sends.append(commands.ToClient(data))
             self.to_client = []
         return sends + taken if taken else sends
-
-
-def _lasts(decision: Decision) -> bool:
-    """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
-    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))

@@ -30,6 +30,10 @@ class AnswerKind(IntEnum):
     COPY_END = 8
 
 
+# Messages by which a statement runs, if only its planning does.
+RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
+
+
 @dataclass(slots=True)
 class StatementRun:
     """A statement whose intent was recorded and whose outcome is due."""
@@ -183,3 +187,8 @@ def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
     queue.clear()
     queue.extend(kept)
     return not ended
+
+
+def lasts(decision: Decision) -> bool:
+    """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
+    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))

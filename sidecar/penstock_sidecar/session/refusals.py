@@ -103,6 +103,10 @@ CATALOG_CHANGING = gate_denial(
     "another session is changing the catalog, or the catalog could not be read since", "run the statement again",
     "55P03",
 )  # fmt: skip
+RULES_UNKNOWN = gate_denial(
+    "what this statement would be decided by could not be made since the policy or the catalog changed",
+    "run the statement again", "55P03",
+)  # fmt: skip
 RECALLED = ErrorFields(
     "ERROR", "40001", "penstock: another session changed the catalog while this statement waited for it",
     hint="run the transaction again",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -492,3 +494,16 @@ def test_the_same_text_under_another_path_reads_what_has_the_same_columns_or_not
     assert judge.alike(orders[0], orders[1])
     assert not judge.alike(orders[0], orders[2])
     assert not judge.alike(orders[0], judge.decide("SELECT * FROM people, orders", ("public",)))
+
+
+def test_a_governor_that_is_replaced_goes_at_once_with_its_catalog() -> None:
+    world = replace(CATALOG)
+    one = Governor(EffectivePolicy("shop", MASKING, None), world, KEY)
+    assert one.decide("SELECT email FROM public.people", ("public",)).masked
+    gone = weakref.ref(one), weakref.ref(world)
+    gc.disable()
+    try:
+        del one, world
+        assert [left() for left in gone] == [None, None]
+    finally:
+        gc.enable()

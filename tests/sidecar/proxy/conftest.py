@@ -18,8 +18,8 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_core.sql.governor import Governor
 from penstock_sidecar.assembly import Proxy
+from penstock_sidecar.main import govern
 from penstock_sidecar.settings import ProxySettings, read
 
 PASSWORD = "made-up for the tests"
@@ -222,7 +222,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             return script
 
         # By the policy itself, where the test does not say what is decided.
-        proxy = Proxy(settings, Governor if governed else decider)
+        proxy = Proxy(settings, govern if governed else decider)
         await proxy.start()
         running.append(Running(proxy, script, directory, settings))
         return running[-1]

@@ -87,7 +87,7 @@ class House:
 async def make_house(start: Any, server: EmbeddedPostgres, dbname: str, directory: Path) -> House:
     """The gate before that database; `start` is the fixture of that name."""
     gate = await start(server, identity=issuers(directory), name="gate")
-    gate.proxy.rules_provider._make = Governor
+    gate.proxy.rules_provider.deciders.make = Governor
     (gate.directory / "shop.yaml").write_text(RESOURCES.format(port=server.port, dbname=dbname))
     gate.proxy.source.poll()
     await gate.proxy.rules_provider.refresh_catalog()

@@ -47,7 +47,7 @@ async def test_unknown_names_have_the_catalog_read_and_are_decided_again(start: 
         shop.psql("CREATE TABLE brand_new (id int); ALTER TABLE brand_new OWNER TO penstock;", dbname="shop")
         try:
             # The script can't know the catalog; that it changed is told by a new decider being made.
-            gate.proxy.rules_provider._make = lambda policy, catalog, key: Knowing(catalog)
+            gate.proxy.rules_provider.deciders.make = lambda policy, catalog, key: Knowing(catalog)
             assert await (await client.execute(text)).fetchone() == (0,)
             assert gate.proxy.rules_provider.catalog.generation == generation + 1
         finally:

@@ -7,9 +7,11 @@ No SQL and no policy belongs here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from penstock_core.sql.allowlists.functions import FUNCTIONS
+from penstock_core.sql.catalog.overview import Overview
 
 # pg_class.relkind: table, partitioned table, view, materialized view, foreign table, sequence.
 RelationKind = Literal["r", "p", "v", "m", "f", "S"]
@@ -237,7 +239,7 @@ class Relation:
         return next((column for column in self.columns if column.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
     """All relations of one database at one moment.
 
@@ -308,4 +310,9 @@ class Catalog:
 
     def named(self, name: str) -> tuple[Relation, ...]:
         """Every relation of that bare name, in whatever schema."""
-        return tuple(relation for relation in self.relations.values() if relation.name == name)
+        return self.overview.named.get(name, ())
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The relations by what is asked of them for every policy."""
+        return Overview(self.relations, self.coded_types, self.checked_types)

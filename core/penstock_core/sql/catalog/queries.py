@@ -35,27 +35,28 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION
 """
 
+# Domains are followed to the types below them once, not for each column.
 _COLUMNS = """
+WITH RECURSIVE domain(oid, below, typmod, depth) AS (
+    SELECT oid, typbasetype, typtypmod, 1 FROM pg_type WHERE typtype = 'd'
+    UNION ALL
+    SELECT domain.oid, d.typbasetype, CASE WHEN domain.typmod >= 0 THEN domain.typmod ELSE d.typtypmod END, depth + 1
+    FROM domain JOIN pg_type d ON d.oid = domain.below AND d.typtype = 'd'
+), base AS (SELECT DISTINCT ON (oid) oid, below, typmod FROM domain ORDER BY oid, depth DESC)
 SELECT c.oid::text, a.attnum, a.attname,
        TYPE_NAME(tn, t),
        TYPE_NAME(bn, b),
-       format_type(t.oid, a.atttypmod), format_type(b.oid, base.typmod), b.typcategory,
+       format_type(t.oid, a.atttypmod),
+       format_type(b.oid, CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE coalesce(base.typmod, -1) END),
+       b.typcategory,
        a.attnotnull, a.attgenerated::text,
        CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
             THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
-JOIN LATERAL (
-    WITH RECURSIVE domain(oid, typmod, depth) AS (
-        SELECT t.oid, a.atttypmod, 0
-        UNION ALL
-        SELECT d.typbasetype, CASE WHEN domain.typmod >= 0 THEN domain.typmod ELSE d.typtypmod END, depth + 1
-        FROM domain JOIN pg_type d ON d.oid = domain.oid AND d.typtype = 'd'
-    )
-    SELECT oid, typmod FROM domain ORDER BY depth DESC LIMIT 1
-) base ON true
-JOIN pg_type b ON b.oid = base.oid JOIN pg_namespace bn ON bn.oid = b.typnamespace
+LEFT JOIN base ON base.oid = t.oid
+JOIN pg_type b ON b.oid = coalesce(base.below, t.oid) JOIN pg_namespace bn ON bn.oid = b.typnamespace
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.oid, a.attnum

@@ -12,13 +12,14 @@ The SQL that fetches the documents is in `queries.py`; sending it is I/O and bel
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, is_trusted
+from penstock_core.sql.catalog import documents
 from penstock_core.sql.catalog.model import (
     Argument,
     Cascade,
@@ -42,13 +43,13 @@ from penstock_core.sql.syntax.type_names import name_parts, qualified_type
 
 __all__ = ["STATEMENTS", "snapshot"]
 
-Rows = list[list[Any]]
+Rows = documents.Rows | list[list[Any]]
 _WHOLE_NUMBERS = frozenset({"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.int8"})
 
 
-def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
+def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
-    rows: dict[str, Rows] = {name: json.loads(text) for name, text in documents.items()}
+    rows = documents.opened(answers)
     ((search_path, version, encoding, login),) = rows["session"]
     functions, extension_functions = _user_objects(rows["functions"], is_trusted)
     operators, extension_operators = _user_objects((row[:3] for row in rows["operators"]), _is_trusted_operator)
@@ -61,14 +62,14 @@ def snapshot(documents: Mapping[str, str], generation: int = 0) -> Catalog:
         routines=routines,
         user_operators=frozenset(operators),
         operator_functions=_operator_functions(rows["operators"]),
-        user_types=_schemas((name, schema) for name, schema, *_ in rows["types"]),
+        user_types=_schemas((intern(name), intern(schema)) for name, schema, *_ in rows["types"]),
         extension_functions=extension_functions,
         extension_operators=frozenset(extension_operators) - frozenset(operators),
         safe_types=types.safe,
         coded_types=types.coded,
         cast_types=types.cast,
         checked_types=types.checked,
-        type_names={oid: (schema, name) for oid, schema, name in rows["type_oids"]},
+        type_names={oid: (intern(schema), intern(name)) for oid, schema, name in rows["type_oids"]},
         type_functions=types.functions,
         implicit_cast=types.implicit_cast,
         system_functions=frozenset(name for name, _ in rows["system_functions"]),
@@ -100,11 +101,13 @@ class _Reader:
         self._coded = coded
         self._routines = routines
         self._operators = operators
-        self._names: dict[str, RelationName] = {oid: (schema, name) for oid, schema, name, *_ in rows["relations"]}
+        self._names: dict[str, RelationName] = {
+            oid: (intern(schema), intern(name)) for oid, schema, name, *_ in rows["relations"]
+        }
         self._oids = {name: oid for oid, name in self._names.items()}
         self._attributes: dict[str, dict[int, str]] = defaultdict(dict)
         for oid, number, name, *_ in rows["columns"]:
-            self._attributes[oid][number] = name
+            self._attributes[oid][number] = intern(name)
         # By the oid of what reads, and whether it is a view, policy or generated column: what it reads.
         self._dependencies: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
         for oid, kind, _, other, number in rows["dependencies"]:
@@ -119,6 +122,7 @@ class _Reader:
         # By oid: the columns that foreign keys refer to, and those keys that carry a deletion or key change on.
         self._referenced: dict[str, set[str]] = defaultdict(set)
         self._cascades: dict[str, list[Cascade]] = defaultdict(list)
+        self._sets: dict[frozenset[str], frozenset[str]] = {}
         # By oid and name of a partial index: what a new row has in columns that are left out (None: NULL), where known.
         self._defaults: dict[tuple[str, str], dict[str, str | None]] = {}
 
@@ -136,19 +140,18 @@ class _Reader:
         fired = self._triggers()
         columns = self._columns()
         result: dict[RelationName, Relation] = {}
-        for oid, schema, name, kind, triggers, rules, security, definition, policies, barrier in self._rows[
-            "relations"
-        ]:
+        for oid, _, _, kind, triggers, rules, security, definition, policies, barrier in self._rows["relations"]:
             reads, sources = self._reads(oid, "p")
-            result[schema, name] = Relation(
-                schema=schema,
-                name=name,
+            key = self._names[oid]
+            result[key] = Relation(
+                schema=key[0],
+                name=key[1],
                 kind=kind,
                 columns=columns.get(oid, ()),
                 primary_key=keys.get(oid, ()),
                 constraints=tuple(self._spared(oid, one, columns[oid]) for one in constraints.get(oid, ())),
                 indexes=tuple(indexes.get(oid, ())),
-                referenced=frozenset(self._referenced[oid]),
+                referenced=self._set(self._referenced.get(oid, ())),
                 parents=tuple(parents.get(oid, ())),
                 reads=reads,
                 filters=reads,
@@ -159,7 +162,7 @@ class _Reader:
                 write_calls=write_calls.get(oid, ()),
                 default_calls=default_calls.get(oid, ()),
                 triggers=tuple(fired.get(oid, ())),
-                cascades=tuple(self._cascades[oid]),
+                cascades=tuple(self._cascades.get(oid, ())),
                 passes_on=kind == "v" and passes_on(definition),
                 has_triggers=triggers,
                 has_rules=rules,
@@ -169,29 +172,40 @@ class _Reader:
         return self._with_views(with_keys(result))
 
     def _columns(self) -> dict[str, tuple[Column, ...]]:
+        """By oid. Tables of one database have many columns that are all alike: these are one."""
         columns: dict[str, list[Column]] = defaultdict(list)
-        for oid, _, name, type_name, base_type, formatted, base_formatted, category, *rest in self._rows["columns"]:
+        known: dict[tuple[object, ...], Column] = {}
+        for oid, _, *row in self._rows["columns"]:
             if oid not in self._names:
                 continue
-            not_null, generated, collation = rest
-            key = (*self._names[oid], name)
-            column = Column(
-                name=name,
-                type_name=type_name,
-                base_type=base_type,
-                type_sql=qualified_type(formatted, type_name),
-                category=category,
-                not_null=not_null,
-                collation=collation,
-                generated=generated != "",
-                fallible=generated == "v",
-                derives_from=frozenset(self._derived[key]),
-                copies=frozenset(self._copied[key]),
-                citext=name_parts(base_type) in self._citext,
-                base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
-            )
+            key = (*self._names[oid], row[0])
+            derived, copied = self._derived.get(key, ()), self._copied.get(key, ())
+            # Who derives from the same is nobody else.
+            column = None if derived else known.get(tuple(row))
+            if column is None:
+                column = self._column(row, frozenset(derived), frozenset(copied))
+                if not derived:
+                    known[tuple(row)] = column
             columns[oid].append(column)
         return {oid: tuple(of_one) for oid, of_one in columns.items()}
+
+    def _column(self, row: list[Any], derived: frozenset[ColumnName], copied: frozenset[ColumnName]) -> Column:
+        name, type_name, base_type, formatted, base_formatted, category, not_null, generated, collation = row
+        return Column(
+            name=intern(name),
+            type_name=intern(type_name),
+            base_type=intern(base_type),
+            type_sql=intern(qualified_type(formatted, type_name)),
+            category=category,
+            not_null=not_null,
+            collation=collation,
+            generated=generated != "",
+            fallible=generated == "v",
+            derives_from=derived,
+            copies=copied,
+            citext=name_parts(base_type) in self._citext,
+            base_type_sql=qualified_type(base_formatted, base_type) if base_type != type_name else "",
+        )
 
     def _constraints(self) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Constraint]]]:
         """Primary keys and constraints by oid; foreign keys tie both their ends on the way."""
@@ -204,10 +218,10 @@ class _Reader:
             if kind == "p":
                 keys[oid] = names
             bound = attributes.values() if 0 in numbers else names
-            spares = frozenset(attributes[number] for number in spared or ())
+            spares = self._set(attributes[number] for number in spared or ())
             partial = conditions(predicate) if predicate and kind == "i" else ()
             self._defaults[oid, name] = defaults or {}
-            constraints[oid].append(Constraint(kind, frozenset(bound), validated, name, spares, partial))
+            constraints[oid].append(Constraint(kind, self._set(bound), validated, name, spares, partial))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred
@@ -231,8 +245,13 @@ class _Reader:
         for oid, name, numbers, clustered in self._rows["indexes"]:
             attributes = self._attributes[oid]
             keys = attributes.values() if 0 in numbers else [attributes[one] for one in numbers if one in attributes]
-            indexes[oid].append(Index(name, frozenset(keys), clustered))
+            indexes[oid].append(Index(name, self._set(keys), clustered))
         return indexes
+
+    def _set(self, names: Iterable[str]) -> frozenset[str]:
+        """The set of these columns' names: one for all relations with such."""
+        found = frozenset(names)
+        return self._sets.setdefault(found, found)
 
     def _copy_both_ways(self, left: tuple[str, str], right: tuple[str, str]) -> None:
         one, other = (*self._names[left[0]], left[1]), (*self._names[right[0]], right[1])

@@ -11,16 +11,16 @@ from functools import cached_property
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS
+from penstock_core.sql.catalog.documents import Rows
 from penstock_core.sql.catalog.model import RelationName
 
-Rows = list[list[Any]]
 _SYSTEM = "pg_catalog"
 
 
 class Types:
     """What the documents `types`, `casts` and `orders` say about types."""
 
-    def __init__(self, rows: Mapping[str, Rows]) -> None:
+    def __init__(self, rows: Mapping[str, Rows | list[list[Any]]]) -> None:
         self._types, self._casts, self._orders = rows["types"], rows["casts"], rows["orders"]
         self._conversions = rows.get("conversions", [])
         # Of domains, arrays, ranges and rows: the types they are made of.

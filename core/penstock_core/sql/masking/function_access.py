@@ -19,10 +19,7 @@ class Reach:
     def __init__(self, catalog: Catalog, closed: Collection[RelationName]) -> None:
         self._catalog = catalog
         self._closed = closed
-        self._children: dict[RelationName, list[RelationName]] = {}
-        for relation in catalog.relations.values():
-            for parent in relation.parents:
-                self._children.setdefault(parent, []).append(relation.key)
+        self._children = catalog.overview.children
 
     def closed(self, key: RelationName) -> RelationName | None:
         """What reading that relation would show of the closed ones, through views and children; None if nothing."""

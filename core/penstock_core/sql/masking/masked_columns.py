@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule, stricter
+from penstock_core.policy.effective import Mask, MaskRule, PolicySet, Rule, stricter
 from penstock_core.resources.vocabulary import column_parts
 from penstock_core.sql.catalog.functions import Functions
 from penstock_core.sql.catalog.model import Catalog, Column, ColumnName, Relation, RelationName
+from penstock_core.sql.catalog.overview import MaskedSet
 from penstock_core.sql.masking.function_access import Reach, computing
-from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_hazards import OrderHazards, judge_views, order_hazards
 from penstock_core.sql.masking.order_sensitivity import OwnCalls
 from penstock_core.sql.masking.propagation import close
@@ -47,6 +47,11 @@ class Governed:
         """Whether the identity may do anything in the database, code of its own included."""
         return not (self.masked or self.policies.missing or self.policies.guards)
 
+    def prepare(self) -> None:
+        """Find all that the first decision would have to wait for."""
+        for name in ("functions", "own_calls", "reach", "denied_functions", "require_where", "_laid_out", "sequences"):
+            getattr(self, name)
+
     @cached_property
     def functions(self) -> Functions:
         """The functions of the database's own, those that the policies vouch for taken at their word."""
@@ -57,28 +62,16 @@ class Governed:
         """What the order of rows needs to know about these functions."""
         return OwnCalls(self.functions)
 
-    @cached_property
+    @property
     def calling(self) -> dict[RelationName, tuple[str, ...]]:
         """Of each relation whose reading runs functions of the database's own, also through views: their names."""
-        found: dict[RelationName, tuple[str, ...]] = {}
-        for relation in self.catalog.relations.values():
-            names: dict[str, None] = {}
-            seen, pending = {relation.key}, [relation.key]
-            while pending:
-                one = self.catalog.relations.get(pending.pop())
-                if one is not None:
-                    names.update(dict.fromkeys(one.calls))
-                    fresh = sorted({*one.sources, *self.children.get(one.key, ())} - seen)
-                    seen.update(fresh)
-                    pending.extend(fresh)
-            if names:
-                found[relation.key] = tuple(names)
-        return found
+        return self.catalog.overview.calls
 
     @cached_property
     def reach(self) -> Reach:
         """What leads to relations that functions may not read unseen."""
-        return Reach(self.catalog, self._relations | self.unreadable.keys() | self.disarmed)
+        others = self.unreadable.keys() | self.disarmed
+        return Reach(self.catalog, self._relations | others if others else self._relations)
 
     @cached_property
     def denied_functions(self) -> dict[str, Rule]:
@@ -91,58 +84,38 @@ class Governed:
         return dict(self.policies.require_where)
 
     @cached_property
+    def _set(self) -> MaskedSet:
+        return self.catalog.overview.masked(self.columns)
+
+    @cached_property
     def _relations(self) -> frozenset[RelationName]:
-        return self.filters.relations.union((schema, name) for schema, name, _ in self.columns)
+        masked, filtered = self._set.relations, self.filters.relations
+        return masked | filtered if filtered else masked
 
     @cached_property
     def sequences(self) -> frozenset[RelationName]:
         """The sequences that number masked columns."""
-        named = ((schema, name) for schema, name, _ in self.columns)
-        return frozenset(key for key in named if self.catalog.relations[key].kind == "S")
+        return frozenset(key for key in self._set.relations if self.catalog.relations[key].kind == "S")
 
-    @cached_property
+    @property
     def named(self) -> dict[str, tuple[Relation, ...]]:
         """Every relation by its bare name."""
-        found: dict[str, tuple[Relation, ...]] = {}
-        for relation in self.catalog.relations.values():
-            found[relation.name] = (*found.get(relation.name, ()), relation)
-        return found
+        return self.catalog.overview.named
 
-    @cached_property
+    @property
     def children(self) -> dict[RelationName, tuple[RelationName, ...]]:
         """The relations that inherit from each, or are partitions of it."""
-        found: dict[RelationName, tuple[RelationName, ...]] = {}
-        for relation in self.catalog.relations.values():
-            for parent in relation.parents:
-                found[parent] = (*found.get(parent, ()), relation.key)
-        return found
+        return self.catalog.overview.children
 
-    @cached_property
+    @property
     def code_when_read(self) -> frozenset[RelationName]:
         """Relations that code of the user's may run for when they are read, and views of such."""
-        catalog = self.catalog
-        found = {
-            relation.key
-            for relation in catalog.relations.values()
-            if relation.calls or any(is_coded(column, catalog) for column in relation.columns)
-        }
-        found |= {whole for key in found for whole in _ancestors(catalog.relations[key], catalog)}
-        grown = True
-        while grown:
-            fresh = {one.key for one in catalog.relations.values() if one.key not in found and one.sources & found}
-            found |= fresh
-            grown = bool(fresh)
-        return frozenset(found)
+        return self.catalog.overview.code_when_read
 
-    @cached_property
+    @property
     def checked_when_parsed(self) -> frozenset[RelationName]:
         """Relations beside whose columns a literal may become a value of a type whose checks run code of the user's."""
-        checked = self.catalog.checked_types
-        return frozenset(
-            relation.key
-            for relation in self.catalog.relations.values()
-            if checked and any(name_parts(column.type_name) in checked for column in relation.columns)
-        )
+        return self.catalog.overview.checked
 
     def governs(self, relation: Relation) -> bool:
         """Whether any column of that relation is masked, or any row left out."""
@@ -151,17 +124,7 @@ class Governed:
     @cached_property
     def _laid_out(self) -> frozenset[RelationName]:
         """Relations whose rows, or the rows of what is read through them, lie on disk by the width of masked values."""
-        above: dict[RelationName, list[RelationName]] = {}
-        for relation in self.catalog.relations.values():
-            above.setdefault(relation.key, []).extend(relation.parents)
-            for source in relation.sources:
-                above.setdefault(source, []).append(relation.key)
-        found, pending = set(self._relations), list(self._relations)
-        while pending:
-            fresh = [name for name in above.get(pending.pop(), ()) if name not in found]
-            found.update(fresh)
-            pending.extend(fresh)
-        return frozenset(found)
+        return self.catalog.overview.above(self._relations) if self.filters.relations else self._set.above
 
     def is_laid_out(self, relation: Relation, *, only: bool = False) -> bool:
         """Whether where its rows lie, how many pages they take and what reading them costs depends on masked values.
@@ -202,17 +165,13 @@ class Governed:
 
 def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     """Which columns the policies mask in that database, closed over what derives from them."""
-    columns = close(_named(policies, catalog), catalog)
+    columns = close(named_columns(policies, catalog), catalog)
     filters = row_filters(policies.row_filters, catalog, columns)
     if not columns and not filters.relations:
         return Governed(policies, catalog, columns, {})
     columns = {**filters.numbering, **columns}
-    hazards = _hazards(policies, {} if policies.row_order == "unspecified" else columns, filters, catalog)
-    disarmed = frozenset(
-        relation.key
-        for relation in catalog.relations.values()
-        if relation.key in catalog.coded_types or any(is_coded(column, catalog) for column in relation.columns)
-    )
+    hazards = hazards_of(policies, {} if policies.row_order == "unspecified" else columns, filters, catalog)
+    disarmed = frozenset({one.key for one in catalog.overview.coded} | (catalog.coded_types & catalog.relations.keys()))
     functions = Functions(catalog, attested(policies))
     hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
     undecided = {**undecided, **filters.unreadable}
@@ -220,9 +179,10 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     return Governed(policies, catalog, columns, unreadable, disarmed, filters, hazards)
 
 
-def _hazards(
+def hazards_of(
     policies: PolicySet, columns: Mapping[ColumnName, Mask], filters: RowFilters, catalog: Catalog
 ) -> OrderHazards:
+    """What is known of the order of rows where these columns are masked, and these rows left out."""
     return order_hazards(columns, catalog, always=policies.row_order == "always", filtered=filters.conditions)
 
 
@@ -237,91 +197,24 @@ def is_coded(column: Column, catalog: Catalog) -> bool:
     return name_parts(column.type_name) in catalog.coded_types
 
 
-def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
-    """In words, what policies name and does not fit the database: masks that the column's type, a NOT NULL or a unique
-    constraint beside INSERT is at odds with, and each allowed function that does not exist.
-    """
-    writer = MaskWriter(b"")
-    found: set[str] = set()
-    for policies in (policy.enforced, policy.observed):
-        if policies is None:
-            continue
-        for function, rule in policies.allow_functions:
-            schema, _, name = function.partition(".")
-            if (schema, name) not in catalog.routines:
-                found.add(f"policy {rule.policy} allows the function {function} ({rule.path}), which does not exist")
-        governed = govern(policies, catalog)
-        found.update(governed.filters.findings)
-        for (schema, table, name), mask in governed.columns.items():
-            relation = catalog.relations[schema, table]
-            column = relation.column(name)
-            if column is not None and relation.kind != "S":
-                found.update(_misfits(relation, column, mask, fits=writer.fits(mask, column)))
-                if "insert" in policies.allow and not mask.reveals_uniqueness:
-                    found.update(_uninsertable(relation, column, mask))
-    return tuple(sorted(found))
-
-
-def _misfits(relation: Relation, column: Column, mask: Mask, *, fits: bool) -> Iterator[str]:
-    named = f"{relation.schema}.{relation.name}.{column.name}"
-    by = f"of policy {mask.rule.policy} ({mask.rule.path})"
-    if not fits:
-        yield f"{named} is {column.type_sql}, which the mask {mask.title} {by} does not fit; it is masked as null"
-    if column.not_null and (mask.kind == "null" or not fits):
-        yield (
-            f"{named} is NOT NULL, but shows as NULL by the mask {mask.title} {by}: clients with fixed types may fail; "
-            "redact shows a value of the column's type"
-        )
-
-
-def _uninsertable(relation: Relation, column: Column, mask: Mask) -> Iterator[str]:
-    unique = any(one.kind in ("p", "u", "i") and column.name in one.columns for one in relation.constraints)
-    if relation.kind in ("r", "p") and unique:
-        yield (
-            f"rows with a value for {column.name} can't be inserted into {relation.schema}.{relation.name}: a unique "
-            f"constraint or index is on its masked column {column.name}; uniqueness: reveal in {mask.rule.path} of "
-            f"policy {mask.rule.policy} would allow it, and tell which values are there"
-        )
-
-
-def row_order_findings(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
-    """In words, each index, partition key and view by which masked values may decide the order of rows."""
-    found: set[str] = set()
-    for policies in (policy.enforced, policy.observed):
-        if policies is None:
-            continue
-        open_order = policies.row_order == "unspecified"
-        what = (
-            "rowOrder is unspecified, so rows may tell it"
-            if open_order
-            else "statements that read it are sorted further"
-        )
-        hazards = _hazards(policies, close(_named(policies, catalog), catalog), RowFilters(), catalog)
-        found.update(f"{why}; {what}" for why in hazards.own)
-    return tuple(sorted(found))
-
-
-def _named(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
+def named_columns(policies: PolicySet, catalog: Catalog) -> dict[ColumnName, Mask]:
     """The columns that masks name by their patterns, each with the strictest."""
-    named: dict[ColumnName, Mask] = {}
     rules = [(column_parts(pattern), rule.mask) for rule in policies.masks for pattern in rule.columns]
-    for relation in catalog.relations.values():
-        here = [
-            (column, mask)
-            for (schema, table, column), mask in rules
-            if schema in ("*", relation.schema) and table in ("*", relation.name)
-        ]
-        for column in relation.columns if here else ():
-            masks = [mask for name, mask in here if name in ("*", column.name)]
-            if masks:
-                named[relation.schema, relation.name, column.name] = reduce(stricter, masks)
-    return named
+    places: dict[ColumnName, tuple[int, ...]] = {}
+    for place, name in catalog.overview.matching([pattern for pattern, _ in rules]):
+        places[name] = (*places.get(name, ()), place)
+    # Many columns are named by the same few rules.
+    strictest: dict[tuple[int, ...], Mask] = {}
+    for chosen in places.values():
+        if chosen not in strictest:
+            strictest[chosen] = reduce(stricter, (rules[place][1] for place in chosen))
+    return {name: strictest[chosen] for name, chosen in places.items()}
 
 
 def columns_of(rule: MaskRule, catalog: Catalog) -> frozenset[ColumnName]:
     """The columns that one mask is for, closed over what derives from them."""
     alone = PolicySet((), frozenset(), masks=(rule,))
-    return frozenset(close(_named(alone, catalog), catalog))
+    return frozenset(close(named_columns(alone, catalog), catalog))
 
 
 def _unreadable(
@@ -336,7 +229,8 @@ def _unreadable(
     over such.
     """
     reasons = dict(undecided)
-    for relation in catalog.relations.values():
+    overview = catalog.overview
+    for relation in {one.key: one for one in (*overview.choosing, *overview.coded)}.values():
         reason = _hidden_read(relation, columns) or _coded_read(relation, catalog)
         if reason:
             reasons[relation.key] = reason
@@ -348,7 +242,7 @@ def _unreadable(
         fresh = dict(_calling(catalog, functions, reach, reasons))
         fresh |= {
             relation.key: f"it reads {'.'.join(source)}, which can't be read either ({reasons[source]})"
-            for relation in catalog.relations.values()
+            for relation in overview.reading
             if relation.key not in reasons
             for source in sorted(relation.sources)
             if source in reasons
@@ -362,7 +256,7 @@ def _calling(
     catalog: Catalog, functions: Functions, reach: Reach, reasons: Mapping[RelationName, str]
 ) -> Iterator[tuple[RelationName, str]]:
     """Relations that run code of the database's own when they are read, and those that hold their rows."""
-    for relation in catalog.relations.values():
+    for relation in catalog.overview.calling:
         called = next((name for name in relation.calls if computing(name, functions, reach)), None)
         if called is None:
             continue
@@ -386,10 +280,10 @@ def _coded_read(relation: Relation, catalog: Catalog) -> str | None:
 
 
 def _hidden_read(relation: Relation, columns: dict[ColumnName, Mask]) -> str | None:
-    chosen_by = sorted(relation.filters & columns.keys())
+    chosen_by = sorted(name for name in relation.filters if name in columns)
     if chosen_by:
         return f"its rows are chosen by the masked column {'.'.join(chosen_by[0])}"
-    evaluated = sorted(relation.evaluated & columns.keys())
+    evaluated = sorted(name for name in relation.evaluated if name in columns)
     if evaluated:
         return (
             f"whatever is asked of it, it computes something from the masked column {'.'.join(evaluated[0])} that "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,12 +26,12 @@ from penstock_core.sql.syntax.walk import below
 class OrderHazards:
     """The relations with a hazard, by what masks there are."""
 
-    masked: frozenset[ColumnName] = frozenset()
+    masked: AbstractSet[ColumnName] = frozenset()
     # Of each relation the reasons, in words: its own, or those of what it shows.
     reasons: Mapping[RelationName, tuple[str, ...]] = field(default_factory=dict)
     # What is worth telling: the relations' own reasons alone.
     own: tuple[str, ...] = ()
-    parents: frozenset[RelationName] = frozenset()
+    parents: AbstractSet[RelationName] = frozenset()
     # Views that rows which they read may make fail.
     failing: frozenset[RelationName] = frozenset()
     # Relations some of whose rows are not there.
@@ -69,10 +70,14 @@ def order_hazards(
     for schema, table, name in masked:
         here[schema, table].add(name)
     reasons: dict[RelationName, tuple[str, ...]] = {}
-    for relation in catalog.relations.values():
-        read = relation.reads & masked.keys() if relation.definition else frozenset()
+    overview = catalog.overview
+    held = [
+        catalog.relations[key] for key in {**dict.fromkeys(here), **dict.fromkeys(filtered)} if key in catalog.relations
+    ]
+    for relation in {one.key: one for one in (*held, *overview.defined)}.values():
+        read = [name for name in relation.reads if name in masked] if relation.definition else []
         columns = here.get(relation.key, set())
-        own = _own_reasons(relation, columns, read)
+        own = _own_reasons(relation, columns, read, catalog)
         if not own and relation.key in filtered:
             own = (f"where rows of {_dotted(relation.key)} lie depends on those that a policy filters out",)
         if not own and always and columns:
@@ -83,7 +88,7 @@ def order_hazards(
     grown = bool(reasons)
     while grown:
         fresh: dict[RelationName, tuple[str, ...]] = {}
-        for relation in catalog.relations.values():
+        for relation in {one.key: one for one in (*overview.inheriting, *overview.reading)}.values():
             if relation.key in reasons:
                 why = (f"it holds the rows of {_dotted(relation.key)} ({reasons[relation.key][0]})",)
                 fresh.update(dict.fromkeys(relation.parents, why))
@@ -92,11 +97,12 @@ def order_hazards(
         fresh = {name: why for name, why in fresh.items() if name not in reasons and name in catalog.relations}
         reasons.update(fresh)
         grown = bool(fresh)
-    parents = frozenset(name for relation in catalog.relations.values() for name in relation.parents)
-    return OrderHazards(frozenset(masked), reasons, told, parents, filtered=frozenset(filtered))
+    return OrderHazards(masked.keys(), reasons, told, overview.children.keys(), filtered=frozenset(filtered))
 
 
-def _own_reasons(relation: Relation, here: Collection[str], read: Collection[ColumnName]) -> tuple[str, ...]:
+def _own_reasons(
+    relation: Relation, here: Collection[str], read: Collection[ColumnName], catalog: Catalog
+) -> tuple[str, ...]:
     """Why the relation itself has a hazard: its masked columns are `here`, those that its definition reads `read`."""
     place = _dotted(relation.key)
     found = []
@@ -107,7 +113,7 @@ def _own_reasons(relation: Relation, here: Collection[str], read: Collection[Col
     for constraint in relation.constraints:
         for name in sorted(constraint.columns.intersection(here))[:1] if constraint.kind == "k" else ():
             found.append(f"{place} is partitioned by its masked column {name}")
-    if read and _has_windows(relation.definition):
+    if read and _has_windows(relation, catalog):
         found.append(f"{place} comes in the order of its window functions, which read {_dotted(min(read))}, masked")
     return tuple(found)
 
@@ -119,7 +125,7 @@ def judge_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> tuple
     judged: dict[RelationName, ViewOrder] = {}
     reading = {
         relation.key: relation
-        for relation in catalog.relations.values()
+        for relation in catalog.overview.reading
         if relation.kind in ("v", "m") and not relation.sources.isdisjoint(hazards.reasons.keys())
     }
     grown = True
@@ -141,6 +147,25 @@ def judge_views(hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> tuple
 
 
 def _judged(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> ViewOrder:
+    """What is found about one view; once for all policies by which the same of what it reads is masked."""
+    shared = catalog.overview.shared
+    facts = [(key, *_facts(key, hazards, catalog)) for key in sorted(view.sources)]
+    place = ("order", view.key, own.attested, tuple(facts))
+    found = shared.get(place)
+    if not isinstance(found, ViewOrder):
+        found = shared[place] = _judge(view, hazards, catalog, own)
+    return found
+
+
+def _facts(key: RelationName, hazards: OrderHazards, catalog: Catalog) -> tuple[object, ...]:
+    """All that the judgement of a view takes from the policy about a relation that it reads."""
+    relation = catalog.relations.get(key)
+    columns = () if relation is None else relation.columns
+    masked = tuple(column.name for column in columns if (*key, column.name) in hazards.masked)
+    return key in hazards.reasons, key in hazards.failing, key in hazards.filtered, masked
+
+
+def _judge(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCalls) -> ViewOrder:
     tree = _parsed(view.definition)
     if tree is None:
         return ViewOrder(open=True)
@@ -148,6 +173,9 @@ def _judged(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCal
     for node in below(tree):
         if isinstance(node, ast.RangeVar) and node.schemaname:
             relation = catalog.relations.get((node.schemaname, node.relname or ""))
+            if relation is not None and relation.key not in view.sources:
+                # The server says what a view reads; where its definition says more, nothing is known.
+                return ViewOrder(open=True)
             if relation is not None:
                 leaves[id(node)] = hazards.leaf(relation, only=not node.inh)
     try:
@@ -156,8 +184,14 @@ def _judged(view: Relation, hazards: OrderHazards, catalog: Catalog, own: OwnCal
         return ViewOrder(open=True)
 
 
-def _has_windows(definition: str) -> bool:
-    return "OVER" in definition and any(isinstance(node, ast.WindowDef) for node in below(_parsed(definition)))
+def _has_windows(view: Relation, catalog: Catalog) -> bool:
+    definition = view.definition
+    if "OVER" not in definition:
+        return False
+    shared, key = catalog.overview.shared, ("windows", view.key)
+    if key not in shared:
+        shared[key] = any(isinstance(node, ast.WindowDef) for node in below(_parsed(definition)))
+    return bool(shared[key])
 
 
 def _parsed(definition: str) -> ast.SelectStmt | None:

@@ -12,6 +12,7 @@ from pglast import ast
 from penstock_core.sql.allowlists.functions import AGGREGATES
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.catalog.functions import Functions
+from penstock_core.sql.catalog.model import RelationName
 
 # Aggregates that any order of the same rows gives the same result.
 _ORDERLESS = words("""
@@ -51,6 +52,11 @@ class OwnCalls:
             for (_, name), overloads in functions.catalog.routines.items()
             if any(one.kind in ("a", "w") for one in overloads)
         )
+
+    @property
+    def attested(self) -> frozenset[RelationName]:
+        """The functions that policies vouch for: the rest is the catalog's."""
+        return self._functions.attested
 
     @property
     def operators(self) -> frozenset[str]:

@@ -7,7 +7,6 @@ what the mask would hide, so only masks that do not look at the value are safe t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,20 +18,14 @@ _BLIND = frozenset({"null", "redact", "constant"})
 
 def close(direct: Mapping[ColumnName, Mask], catalog: Catalog) -> dict[ColumnName, Mask]:
     """Every governed column with its mask: those that policies name, and all that derive from them."""
-    copies: dict[ColumnName, set[ColumnName]] = defaultdict(set)
-    computed: dict[ColumnName, set[ColumnName]] = defaultdict(set)
-    for relation in catalog.relations.values():
-        for column in relation.columns:
-            name = (relation.schema, relation.name, column.name)
-            for source in column.derives_from:
-                (copies if source in column.copies else computed)[source].add(name)
+    copies, computed = catalog.overview.derived
     governed = dict(direct)
-    pending = list(direct)
+    pending = [source for source in direct if source in copies or source in computed]
     while pending:
         source = pending.pop()
         mask = governed[source]
-        targets = [(target, mask) for target in copies[source]]
-        targets += [(target, blind(mask)) for target in computed[source]]
+        targets = [(target, mask) for target in copies.get(source, ())]
+        targets += [(target, blind(mask)) for target in computed.get(source, ())]
         for target, inherited in targets:
             present = governed.get(target)
             both = inherited if present is None else stricter(present, inherited)

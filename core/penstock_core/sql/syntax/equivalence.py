@@ -6,6 +6,7 @@ How trees become text is `deparse.py`'s.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -50,7 +51,7 @@ def same(left: Any, right: Any) -> bool:
 def means(text: str, statements: tuple[ast.Node, ...], names: Mapping[int, str]) -> bool:
     """Whether the text is parsed to those trees. A relation of `names` may stand for the subquery of that identity."""
     try:
-        parsed = orjson.loads(parse_sql_json(text))["stmts"]
+        parsed = _loaded(parse_sql_json(text))["stmts"]
         comparison = _Comparison(names)
         return len(parsed) == len(statements) and all(
             comparison.node(statement, one["stmt"]) for statement, one in zip(statements, parsed, strict=True)
@@ -58,6 +59,14 @@ def means(text: str, statements: tuple[ast.Node, ...], names: Mapping[int, str])
     except (ParseError, ValueError, KeyError, TypeError, AttributeError):
         # The text is none, or its JSON is of another shape than such trees have.
         return False
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # It goes no deeper than some thousand levels; the other as deep as there is a stack.
+        return json.loads(text)
 
 
 class _Comparison:

@@ -20,11 +20,11 @@ from penstock_core.sql.syntax.tokens import lookups, most_lookups, words_of
 quick_nodes.install()
 literals.install()
 
-MAX_TEXT = 1024 * 1024
+MAX_TEXT = 4 * 1024 * 1024
 MAX_DEPTH = 3000
 # How many words and signs a text may have, and how many copies of them its tree may hold: a thousand take some
 # milliseconds.
-MAX_TOKENS = 100_000
+MAX_TOKENS = 250_000
 MAX_COPIES = 50_000
 # A text shorter than this can't be deep enough to matter.
 _SHALLOW = 2 * MAX_DEPTH

@@ -35,12 +35,14 @@ def type_modifiers(type_sql: str) -> tuple[int, ...]:
     return tuple(numbers) if len(numbers) == len(modifiers) else ()
 
 
+@lru_cache(maxsize=4096)
 def name_parts(qualified: str) -> tuple[str, ...]:
     """The parts of a qualified name that quote_ident spelled."""
     found = re.findall(r'"(?:[^"]|"")*"|[^".]+', qualified)
     return tuple(part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found)
 
 
+@lru_cache(maxsize=4096)
 def qualified_type(formatted: str, type_name: str) -> str:
     """What `format_type` printed while only pg_catalog was in the path, made independent of the path.
 

@@ -1,4 +1,4 @@
-"""Which columns policies mask, how far that spreads, and what masks do not fit."""
+"""Which columns policies mask, and how far that spreads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from tests.core.sql.test_governor import table, text_column
 
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskKind, MaskRule, PolicySet, Rule
-from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Relation, Routine
-from penstock_core.sql.masking.masked_columns import govern, misfits
+from penstock_core.policy.effective import Mask, MaskKind, MaskRule, PolicySet, Rule
+from penstock_core.sql.catalog.model import Catalog, Column, Relation
+from penstock_core.sql.masking.masked_columns import govern
 
 
 def mask(kind: MaskKind, policy: str = "p", path: str = "masks[0]") -> Mask:
@@ -103,53 +103,6 @@ def test_where_rows_lie_depends_on_the_masked_columns_of_children_and_sources() 
     found = govern(policies(("public.people.email", mask("email"))), catalog(*family))
     assert [one.name for one in family if found.is_laid_out(one)] == ["beings", "things", "people", "v", "walled"]
     assert [one.name for one in family if found.is_laid_out(one, only=True)] == ["people", "v", "walled"]
-
-
-def test_misfits_are_told_in_words() -> None:
-    number = Column("age", "pg_catalog.int4", "pg_catalog.int4", "pg_catalog.int4", "N")
-    world = catalog(replace(PEOPLE, columns=(*PEOPLE.columns, number)))
-    policy = EffectivePolicy("shop", policies(("*.*.*", mask("email", "support", "masks[3]"))), None)
-    assert misfits(policy, world) == (
-        "public.people.age is pg_catalog.int4, which the mask email of policy support (masks[3]) does not fit; "
-        "it is masked as null",
-    )
-    half = Mask("bucket", Rule("support", "masks[4]"), size=0.5)
-    assert misfits(EffectivePolicy("shop", policies(("*.*.age", half)), None), world) == (
-        "public.people.age is pg_catalog.int4, which the mask bucket of 0.5 of policy support (masks[4]) does not fit; "
-        "it is masked as null",
-    )
-    assert misfits(EffectivePolicy("shop", None, None), world) == ()
-
-
-def test_functions_that_do_not_exist_are_told_in_words() -> None:
-    known = Routine("app", "slugify", "f", "sql", "SELECT 1")
-    world = replace(catalog(PEOPLE), routines={("app", "slugify"): (known,)})
-    rule = Rule("support", "allowFunctions")
-    listed = replace(policies(), allow_functions=(("app.slugify", rule), ("app.slug", rule)))
-    assert misfits(EffectivePolicy("shop", listed, None), world) == (
-        "policy support allows the function app.slug (allowFunctions), which does not exist",
-    )
-
-
-def test_a_null_that_clients_do_not_expect_is_told_in_words() -> None:
-    number = Column("age", "pg_catalog.int4", "pg_catalog.int4", "pg_catalog.int4", "N", not_null=True)
-    world = catalog(replace(PEOPLE, columns=(*PEOPLE.columns, number)))
-    policy = EffectivePolicy("shop", policies(("*.*.age", mask("null", "support", "masks[3]"))), None)
-    assert misfits(policy, world) == (
-        "public.people.age is NOT NULL, but shows as NULL by the mask null of policy support (masks[3]): clients with "
-        "fixed types may fail; redact shows a value of the column's type",
-    )
-    assert misfits(EffectivePolicy("shop", policies(("*.*.age", mask("redact"))), None), world) == ()
-
-
-def test_a_table_that_takes_no_rows_is_told_in_words() -> None:
-    world = catalog(replace(PEOPLE, constraints=(Constraint("u", frozenset({"email"})),)))
-    given = replace(policies(("*.*.email", mask("redact", "support", "masks[3]"))), allow=frozenset({"insert"}))
-    (told,) = misfits(EffectivePolicy("shop", given, None), world)
-    assert told.startswith("rows with a value for email can't be inserted into public.people: a unique constraint")
-    revealing = tuple(replace(one, mask=replace(one.mask, reveals_uniqueness=True)) for one in given.masks)
-    assert misfits(EffectivePolicy("shop", replace(given, masks=revealing), None), world) == ()
-    assert misfits(EffectivePolicy("shop", replace(given, allow=frozenset({"select"})), None), world) == ()
 
 
 def test_what_is_chosen_of_writing_holds_if_all_masks_of_a_column_say_so() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog.model import Catalog, Column, Constraint, Index, Relation
-from penstock_core.sql.masking.masked_columns import govern, row_order_findings
+from penstock_core.sql.masking.findings import row_order_findings
+from penstock_core.sql.masking.masked_columns import govern
 from penstock_core.sql.masking.order_hazards import order_hazards
 
 MASKED = {("public", "t", "email"): Mask("redact", Rule("p", "masks[0]"))}

@@ -10,7 +10,8 @@ from tests.core.sql.test_governor import table, text_column
 from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet, RowFilter, Rule
 from penstock_core.sql.catalog.model import Catalog, Relation, RelationName
 from penstock_core.sql.masking.filter_values import NotSteady
-from penstock_core.sql.masking.masked_columns import govern, misfits
+from penstock_core.sql.masking.findings import misfits
+from penstock_core.sql.masking.masked_columns import govern
 from penstock_core.sql.masking.row_filters import RowFilters, compiled, row_filters
 
 ORDERS = table("public", "orders", "id", "region", "state")
