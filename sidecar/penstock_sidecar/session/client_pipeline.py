@@ -216,7 +216,7 @@ class ClientPipeline(ABC):
         """What becomes of a text that nothing but the session itself refuses."""
         if not self._flow.rules.observing:
             return denial
-        self._flow.unvetted = True
+        self._flow.former.unvetted = True
         return refusals.observed(denial, text)
 
     def _refuse(self, spot: Spot, decision: Decision, text: str, pending: Pending, failing: bytes) -> None:
@@ -281,7 +281,7 @@ class ClientPipeline(ABC):
     def _send_ahead(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:
         """What does not carry out what was decided about, but may run code on the way."""
         flow = self._flow
-        flow.unvetted |= decision.observed is Action.DENY
+        flow.former.unvetted |= decision.observed is Action.DENY
         portal = pending.opens
         if portal is not None and portal.statement.on_server != portal.decision.text:
             self._parse_again(spot, portal.statement)

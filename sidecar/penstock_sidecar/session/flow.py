@@ -16,6 +16,7 @@ from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
+from penstock_sidecar.session.former_rules import FormerRules
 from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
@@ -69,13 +70,7 @@ class Flow(Progress):
         # A governed statement left something for the transaction's end, whose errors may tell (or do as one SQLSTATE).
         self.left_for_commit, self.mixed_for_commit = False, ""
         self._begin_unchanged(door)
-        # While nothing was enforced something ran that would be refused: it may have changed what texts mean.
-        self.unvetted = False
-        # While nothing was masked something ran, or the session began with something, that may have changed settings
-        # which no session with masks may change.
-        self.loosened = False
-        # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
-        self.longest: int | None = None
+        self.former = FormerRules()
         self._policy_changed = False
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
@@ -151,9 +146,7 @@ class Flow(Progress):
         pending.redact = pending.redact or decision.redact_errors
         pending.mixed = decision.mixed_errors or self.sql_prepared.mixed(decision, self)
         pending.moves_path = self.path.sent(decision)
-        if decision.observed is Action.DENY:
-            self.unvetted = True
-        self.loosened |= decision.loosens
+        self.former.sent(decision)
         if decision.prepares or decision.declares:
             self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):

@@ -222,15 +222,15 @@ class Session:
             raise IllegalEventError("connected before the client opened")
         flow = Flow(rules, self._trail, self._clock, self._door)
         flow.happens(Event.CONNECTED)
-        flow.longest = longest
+        flow.former.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit)
         self._progress, self._running = flow, running
-        if rules.statement_timeout is not None and (longest is None or longest > rules.statement_timeout):
+        if flow.former.outlasts(rules):
             # The policy changed while the login went on.
             running.end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
             return
-        flow.loosened = loosened(accepted.parameters)
-        if flow.loosened and rules.masked:
+        flow.former.loosened = loosened(accepted.parameters)
+        if flow.former.loosened and rules.masked:
             running.end(refusals.NOW_MASKED)
             return
         login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")

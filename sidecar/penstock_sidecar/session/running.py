@@ -113,18 +113,15 @@ class Running:
     def rules_replaced(self, rules: SessionRules) -> None:
         """The policy or the catalog changed."""
         flow = self.flow
-        if flow.unvetted and flow.rules.observing and not rules.observing:
-            self.end(refusals.NOW_ENFORCED)
-            return
-        if flow.loosened and rules.masked and not flow.rules.masked:
-            self.end(refusals.NOW_MASKED)
+        if (error := flow.former.ended_by(rules, flow.rules)) is not None:
+            self.end(error)
             return
         flow.replace_rules(rules)
         limit = rules.statement_timeout
-        if limit is not None and (flow.longest is None or flow.longest > limit):
+        if limit is not None and flow.former.outlasts(rules):
             flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))
             self.leave(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT), at_once=False)
-        flow.longest = limit
+        flow.former.longest = limit
 
     def leave(self, error: ErrorFields, at_once: bool) -> None:
         """The session has to end: at once, or when nothing is in flight."""
