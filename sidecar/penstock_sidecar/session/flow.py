@@ -44,8 +44,7 @@ class Flow(Progress):
         self.report = False
         self._ticket = 1
         # The last ticket that is durable, and the last that a statement's results wait for.
-        self.durable = 0
-        self.awaited = 0
+        self.durable = self.awaited = 0
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
