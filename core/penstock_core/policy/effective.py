@@ -160,6 +160,11 @@ class PolicySet:
     on_failure: OnFailure = "block"
 
     @property
+    def conceals(self) -> bool:
+        """Whether anything is masked or left out."""
+        return bool(self.masks or self.row_filters)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The verbs that no policy allows, sorted."""
         return tuple(sorted(VERBS - self.allow))

@@ -169,7 +169,7 @@ class RulesProvider:
             hmac_key=hmac.digest(key, b"penstock audit sql", "sha256"),
             policy=timeless,
             observing=policy.enforced is None and policy.observed is not None,
-            masked=policy.enforced is not None and bool(policy.enforced.masks),
+            masked=policy.enforced is not None and policy.enforced.conceals,
             ready=decider is not None,
             generation=policy.generation,
         )
