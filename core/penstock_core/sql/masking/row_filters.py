@@ -81,13 +81,14 @@ def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[
 
 def _numbering(filtered: AbstractSet[RelationName], rule: Rule, catalog: Catalog) -> dict[ColumnName, Mask]:
     """Sequences tell of the rows that they numbered as those of masked columns do."""
-    return {
-        (*relation.key, column.name): Mask("redact", rule)
-        for relation in catalog.relations.values()
-        if relation.kind == "S"
-        for column in relation.columns
-        if any((schema, name) in filtered for schema, name, _ in column.derives_from)
-    }
+    found: dict[ColumnName, Mask] = {}
+    for key in filtered:
+        for column in catalog.relations[key].columns:
+            for derived in catalog.overview.derived:
+                for target in derived.get((*key, column.name), ()):
+                    if catalog.relations[target[0], target[1]].kind == "S":
+                        found[target] = Mask("redact", rule)
+    return found
 
 
 def _with_children(relation: Relation, catalog: Catalog) -> Iterable[Relation]:
@@ -95,11 +96,10 @@ def _with_children(relation: Relation, catalog: Catalog) -> Iterable[Relation]:
     found = {relation.key: relation}
     pending = [relation.key]
     while pending:
-        key = pending.pop()
-        for other in catalog.relations.values():
-            if key in other.parents and other.key not in found:
-                found[other.key] = other
-                pending.append(other.key)
+        for key in catalog.overview.children.get(pending.pop(), ()):
+            if key not in found:
+                found[key] = catalog.relations[key]
+                pending.append(key)
     return found.values()
 
 
@@ -120,7 +120,7 @@ def _showing(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[R
     """Views of filtered relations: they would show all rows. One that is stored may have a filter of its own."""
     return {
         relation.key: f"it reads {'.'.join(min(known))}, of which a policy filters the rows"
-        for relation in catalog.relations.values()
+        for relation in catalog.overview.reading
         if relation.key not in conditions and (known := relation.sources & conditions.keys())
     }
 
