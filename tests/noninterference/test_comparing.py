@@ -46,9 +46,16 @@ def test_rows_without_an_order_may_come_in_any_but_must_be_the_same() -> None:
         return True
 
     assert verdict([one, other], reorders=always).outcome == "reordered"
+    assert verdict([[row("{1,2}")], [row("{2,1}")]], reorders=always).outcome == "reordered"
+    assert verdict([[row("{1,2}")], [row("{2,3}")]], reorders=always).outcome == "leaked"
     assert verdict([one, other]).outcome == "leaked"
     assert verdict([one, [row("2"), row("3")]], reorders=always).outcome == "leaked"
     assert verdict([one, [row("2")]], reorders=always).outcome == "leaked"
+
+
+def test_what_is_the_same_a_few_times_by_chance_is_asked_more_often() -> None:
+    few, many = [[row("1")], [row("2")]], [[row("2")], [row("1")]]
+    assert verdict(*[few] * 6, many).outcome == "unstable"
 
 
 def test_where_only_longer_values_change_the_order_it_is_told_so() -> None:
