@@ -18,6 +18,8 @@ from penstock_core.sql.syntax.parse import depth, parse
 
 # The gate's own masks can't fail; written by a client, they are taken for what may.
 REFUSED_AGAIN = {
+    "sequence of a masked column": "column tableoid",
+    "sequence of a masked column, by star": "column tableoid",
     "22 cursor, and its row changed": "which rows of public.u are locked",
     "for update of": "which rows of public.u are locked",
     "30 update from a lateral": "whether the condition fails for a row of public.u",

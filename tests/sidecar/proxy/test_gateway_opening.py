@@ -128,7 +128,7 @@ VALUES = {
     "default_transaction_read_only": "on", "default_transaction_isolation": "serializable",
     "default_transaction_deferrable": "on", "tcp_keepalives_idle": "61", "tcp_keepalives_interval": "11",
     "tcp_keepalives_count": "7", "work_mem": "8MB", "maintenance_work_mem": "32MB", "temp_buffers": "16MB",
-    "hash_mem_multiplier": "3", "restrict_nonsystem_relation_kind": "view",
+    "hash_mem_multiplier": "3", "restrict_nonsystem_relation_kind": "view", "quote_all_identifiers": "on",
 }  # fmt: skip
 
 

@@ -27,8 +27,9 @@ _Expression: Any = order_failures._Expression
 
 def judged(**parts: Any) -> Callable[[Patch], None]:
     """Views are judged as if they were like that."""
-    original = order_hazards.judge_order
-    return becomes(order_hazards, "judge_order", lambda *args: replace(original(*args), **parts))
+    judge = order_hazards._judge
+    # Not by what was found of them before.
+    return becomes(order_hazards, "_judged", lambda *args: replace(judge(*args), **parts))
 
 
 def leaves(**parts: Any) -> Callable[[Patch], None]:
