@@ -1,5 +1,6 @@
 """How much of what people do works: applications' statements, which must show what masks written by hand show, and the
-catalog queries of tools, which must be answered; what is hidden in a catalog may be NULL.
+catalog queries of tools, which must be answered; what is hidden in a catalog may be NULL, or what stands for
+"not known" there.
 
 The lists are in `usefulness/`; the tools that are run themselves are `tools.py`'s.
 """
@@ -85,8 +86,14 @@ def _play(scene: Scene, twin: Twin, *, direct: bool) -> list[Step]:
     return talk.steps
 
 
+# NULL, and the count of rows of a table that was never looked at.
+_NOT_TOLD = (None, b"-1")
+
+
 def difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
-    """How two answers differ; `hidden` values may be NULL in the first. Rows count in order where they have one."""
+    """How two answers differ; `hidden` values may be NULL in the first, or not known. Rows count in order where they have
+    one.
+    """
     through, itself = _described(mine.answer), _described(theirs.answer)
     if through != itself:
         return f"another description: {through} instead of {itself}"
@@ -95,7 +102,7 @@ def difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
         return f"{len(rows)} rows instead of {len(wanted)}"
     for row, other in zip(rows, wanted, strict=True):
         for one, right in zip(row, other, strict=True):
-            if one != right and not (hidden and one is None):
+            if one != right and not (hidden and one in _NOT_TOLD):
                 return f"{one!r} instead of {right!r}"
     return ""
 

@@ -75,8 +75,6 @@ SELECT id FROM staff WHERE salary > 500 AND txid_current() > 0;
 
 SELECT pg_current_wal_lsn();
 
-SELECT pg_export_snapshot();
-
 SELECT pg_backend_pid() > 0;
 
 SELECT peek(1);
