@@ -91,9 +91,7 @@ _NOT_TOLD = (None, b"-1")
 
 
 def difference(mine: Step, theirs: Step, *, hidden: bool) -> str:
-    """How two answers differ; `hidden` values may be NULL in the first, or not known. Rows count in order where they have
-    one.
-    """
+    """How two answers differ; `hidden` values may not be told in the first. Rows count in order where they have one."""
     through, itself = _described(mine.answer), _described(theirs.answer)
     if through != itself:
         return f"another description: {through} instead of {itself}"
