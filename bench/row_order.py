@@ -1,7 +1,8 @@
-"""What completing the order of rows costs: plans and times of a million rows with `rowOrder` complete and unspecified.
+"""What completing the order of rows costs, and what a row filter does: plans and times of a million rows.
 
-    python -m bench.row_order            # the table of docs/performance.md, a minute or two
+    python -m bench.row_order            # `rowOrder` unspecified and complete: docs/performance.md, a minute or two
     python -m bench.row_order --plans    # with each plan before and after
+    python -m bench.row_order --filtered # without a filter on the rows of users, and with one
 
 What the gate itself costs is measured by `python -m bench`.
 """
@@ -18,9 +19,10 @@ from pathlib import Path
 import psycopg
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, RowOrder, Rule
+from penstock_core.policy.effective import EffectivePolicy, Mask, MaskRule, PolicySet, RowFilter, RowOrder, Rule
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
+from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 
 _SCHEMA = """
@@ -87,15 +89,20 @@ _STATEMENTS: dict[str, str] = {
 }
 
 
+# It leaves out every hundredth row.
+_FILTER = "note NOT LIKE '%99' AND tenant >= 0"
+
+
 @dataclass(frozen=True)
 class _Run:
     milliseconds: float
     plan: str
 
 
-def _governor(catalog: Catalog, order: RowOrder) -> Governor:
+def _governor(catalog: Catalog, order: RowOrder, where: str = "") -> Governor:
     masks = (MaskRule(("public.users.email",), Mask("redact", Rule("bench", "masks[0]"))),)
-    policies = PolicySet(("bench",), frozenset({"select", "update"}), masks, row_order=order)
+    filters = (RowFilter(("public", "users"), where, Rule("bench", "rowFilters[0]")),) if where else ()
+    policies = PolicySet(("bench",), frozenset({"select", "update"}), masks, row_order=order, row_filters=filters)
     return Governor(EffectivePolicy("bench", policies, None), catalog, b"the bench's own key")
 
 
@@ -130,28 +137,37 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rows", type=int, default=1_000_000, help="users; there are twice as many orders")
     arguments.add_argument("--times", type=int, default=5, help="runs of which the median counts")
+    arguments.add_argument("--filtered", action="store_true", help="without a row filter, and with one")
     arguments.add_argument("--plans", action="store_true", help="print each plan before and after")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="penstock-row-order-") as place:
         Path(place).chmod(0o755)
         server = EmbeddedPostgres.start(Path(place) / "server", settings=_SETTINGS)
         try:
-            _measure(server, chosen.rows, chosen.times, plans=chosen.plans)
+            _measure(server, chosen.rows, chosen.times, filtered=chosen.filtered, plans=chosen.plans)
         finally:
             server.stop()
 
 
-def _measure(server: EmbeddedPostgres, rows: int, times: int, *, plans: bool) -> None:
+def _measure(server: EmbeddedPostgres, rows: int, times: int, *, filtered: bool, plans: bool) -> None:
     server.psql("CREATE DATABASE bench")
     server.psql(_SCHEMA.replace("ROWS", str(rows)), "bench")
     server.psql("VACUUM ANALYZE", "bench")
     with psycopg.connect(server.url("bench"), autocommit=True) as connection:
         catalog = _catalog(connection)
-        governors = [_governor(catalog, order) for order in ("unspecified", "complete")]
-        print("| statement | unspecified, ms | complete, ms |\n|---|---:|---:|")
+        if filtered:
+            governors = [_governor(catalog, "complete", where) for where in ("", _FILTER)]
+            print("| statement | all rows, ms | filtered, ms |\n|---|---:|---:|")
+        else:
+            governors = [_governor(catalog, order) for order in ("unspecified", "complete")]
+            print("| statement | unspecified, ms | complete, ms |\n|---|---:|---:|")
         details = []
         for name, text in _STATEMENTS.items():
-            runs = [_measured(connection, one.decide(text, ("public",)).text, times) for one in governors]
+            decided = [one.decide(text, ("public",)) for one in governors]
+            if any(one.action is Action.DENY for one in decided):
+                # Filtered tables are read only.
+                continue
+            runs = [_measured(connection, one.text, times) for one in decided]
             print(f"| {name} | {_shown(runs[0])} | {_shown(runs[1])} |", flush=True)
             details.append(f"\n## {name}\n\n{text}\n\n{runs[0].plan}\n\n{runs[1].plan}")
         if plans:
