@@ -124,11 +124,25 @@ def stand(
     directory.mkdir(parents=True)
     if not server.psql(f"SELECT 1 FROM pg_roles WHERE rolname = '{LOGIN}'").strip():
         server.psql(f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{PASSWORD}'")
-    server.psql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    with _named_shop(server):
+        server.psql(f"SET ROLE {LOGIN}; {WORLD.read_text()} {more}", "shop")
+        gate = directory / "gate"
+        gate.mkdir()
+        own = stage.resources(server, "shop", {"masks": masks, "allow": ["select", "create"]})
+        with stage.gate(gate, (LOGIN, PASSWORD), resources or own, changes) as port:
+            yield Stand(server, port, directory)
+
+
+@contextlib.contextmanager
+def _named_shop(server: EmbeddedPostgres) -> Iterator[None]:
+    """A database of that name, which docs/dumps.md has; one of other tests stands aside as long."""
+    others = bool(server.psql("SELECT 1 FROM pg_database WHERE datname = 'shop'").strip())
+    if others:
+        server.psql("ALTER DATABASE shop RENAME TO shop_aside")
     server.psql(f"CREATE DATABASE shop OWNER {LOGIN}")
-    server.psql(f"SET ROLE {LOGIN}; {WORLD.read_text()} {more}", "shop")
-    gate = directory / "gate"
-    gate.mkdir()
-    own = stage.resources(server, "shop", {"masks": masks, "allow": ["select", "create"]})
-    with stage.gate(gate, (LOGIN, PASSWORD), resources or own, changes) as port:
-        yield Stand(server, port, directory)
+    try:
+        yield
+    finally:
+        server.psql("DROP DATABASE shop WITH (FORCE)")
+        if others:
+            server.psql("ALTER DATABASE shop_aside RENAME TO shop")
