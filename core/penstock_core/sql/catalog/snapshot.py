@@ -13,7 +13,7 @@ The SQL that fetches the documents is in `queries.py`; sending it is I/O and bel
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from sys import intern
 from typing import Any
@@ -21,7 +21,6 @@ from typing import Any
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS, is_trusted
 from penstock_core.sql.catalog import documents
 from penstock_core.sql.catalog.model import (
-    Argument,
     Cascade,
     Catalog,
     Column,
@@ -33,6 +32,14 @@ from penstock_core.sql.catalog.model import (
     Routine,
     Trigger,
 )
+from penstock_core.sql.catalog.own_objects import (
+    Rows,
+    is_trusted_operator,
+    operator_functions,
+    routines,
+    schemas_by_name,
+    user_objects,
+)
 from penstock_core.sql.catalog.partial_indexes import conditions, left_out_by_default
 from penstock_core.sql.catalog.partitions import with_keys
 from penstock_core.sql.catalog.queries import STATEMENTS
@@ -43,7 +50,6 @@ from penstock_core.sql.syntax.type_names import name_parts, qualified_type
 
 __all__ = ["STATEMENTS", "snapshot"]
 
-Rows = documents.Rows | list[list[Any]]
 _WHOLE_NUMBERS = frozenset({"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.int8"})
 
 
@@ -51,18 +57,18 @@ def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows = documents.opened(answers)
     ((search_path, version, encoding, login),) = rows["session"]
-    functions, extension_functions = _user_objects(rows["functions"], is_trusted)
-    operators, extension_operators = _user_objects((row[:3] for row in rows["operators"]), _is_trusted_operator)
+    functions, extension_functions = user_objects(rows["functions"], is_trusted)
+    operators, extension_operators = user_objects((row[:3] for row in rows["operators"]), is_trusted_operator)
     types = Types(rows)
-    routines = _routines(rows["routines"])
+    own = routines(rows["routines"])
     return Catalog(
-        relations=_Reader(rows, types.coded, routines, frozenset(operators)).relations(),
+        relations=_Reader(rows, types.coded, own, frozenset(operators)).relations(),
         search_path=tuple(search_path),
         user_functions=functions,
-        routines=routines,
+        routines=own,
         user_operators=frozenset(operators),
-        operator_functions=_operator_functions(rows["operators"]),
-        user_types=_schemas((intern(name), intern(schema)) for name, schema, *_ in rows["types"]),
+        operator_functions=operator_functions(rows["operators"]),
+        user_types=schemas_by_name((intern(name), intern(schema)) for name, schema, *_ in rows["types"]),
         extension_functions=extension_functions,
         extension_operators=frozenset(extension_operators) - frozenset(operators),
         safe_types=types.safe,
@@ -351,58 +357,3 @@ class _Reader:
         }
         reads = {key: self._reads(oid, "v") for key, (oid, _) in definitions.items()}
         return with_views(relations, {key: text for key, (_, text) in definitions.items()}, reads, self._routines)
-
-
-def _routines(rows: Rows) -> dict[RelationName, tuple[Routine, ...]]:
-    found: dict[RelationName, list[Routine]] = defaultdict(list)
-    for schema, name, kind, language, source, parsed, volatility, returns_set, returns, arguments, *rest in rows:
-        defaults, settings, extension, parts = rest
-        routine = Routine(
-            schema=schema,
-            name=name,
-            kind=kind,
-            language=language,
-            source=source,
-            parsed=parsed or "",
-            volatility=volatility,
-            returns_set=returns_set,
-            returns=(returns[0], returns[1]),
-            arguments=tuple(Argument(mode, called, (place, of)) for mode, called, place, of in arguments or ()),
-            defaults=defaults or "",
-            settings=tuple(settings or ()),
-            extension=extension,
-            parts=tuple((place, called) for place, called in parts or ()),
-        )
-        found[schema, name].append(routine)
-    return {key: tuple(overloads) for key, overloads in found.items()}
-
-
-def _operator_functions(rows: Rows) -> dict[str, tuple[RelationName, ...]]:
-    """Operator's bare name → the functions that it runs, but for those of trusted extensions."""
-    found: dict[str, set[RelationName]] = defaultdict(set)
-    for operator, _, extension, schema, name in rows:
-        if extension not in TRUSTED_EXTENSIONS and name is not None:
-            found[operator].add((schema, name))
-    return {operator: tuple(sorted(functions)) for operator, functions in found.items()}
-
-
-def _is_trusted_operator(extension: str | None, _: str) -> bool:
-    return extension in TRUSTED_EXTENSIONS
-
-
-def _user_objects(
-    rows: Iterable[list[Any]], good: Callable[[str | None, str], bool]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
-    own: list[tuple[str, str]] = []
-    trusted: list[tuple[str, str]] = []
-    for name, schema, extension in rows:
-        (trusted if good(extension, name) else own).append((name, schema))
-    return _schemas(own), _schemas(trusted)
-
-
-def _schemas(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for name, schema in pairs:
-        found[name].add(schema)
-    return {name: tuple(sorted(schemas)) for name, schemas in found.items()}
