@@ -108,10 +108,10 @@ class Deciders:
     def _keep(self, place: _Key, decider: Decider) -> None:
         self._kept[place] = self._used[place] = decider
         relations = len(self._catalog.relations) if self._catalog is not None else 0
-        size = sum(_EACH + (relations * _FOR_RELATION if _masks(policy) else 0) for policy, _ in self._kept)
+        size = sum(_EACH + (relations * _FOR_RELATION if _conceals(policy) else 0) for policy, _ in self._kept)
         while size > MOST_KEPT and len(self._kept) > 1:
             (policy, _), _ = self._kept.popitem(last=False)
-            size -= _EACH + (relations * _FOR_RELATION if _masks(policy) else 0)
+            size -= _EACH + (relations * _FOR_RELATION if _conceals(policy) else 0)
 
     async def _tell(self) -> None:
         """Say once of each masked column that its mask does not fit its type, of each mask that masks nothing, and of
@@ -160,8 +160,8 @@ def _findings(policy: EffectivePolicy, catalog: Catalog) -> _Findings:
     return _Findings({*misfits(policy, catalog), *unused_masks(policy, catalog)}, row_order_findings(policy, catalog))
 
 
-def _masks(policy: EffectivePolicy) -> bool:
-    return any(one is not None and (one.masks or one.row_filters) for one in (policy.enforced, policy.observed))
+def _conceals(policy: EffectivePolicy) -> bool:
+    return any(one is not None and one.conceals for one in (policy.enforced, policy.observed))
 
 
 class Unmade:

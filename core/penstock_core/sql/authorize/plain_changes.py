@@ -17,7 +17,6 @@ from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.filtered_targets import refuse_validation
 from penstock_core.sql.authorize.likely_names import likely
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
-from penstock_core.sql.authorize.write_targets import family_of
 from penstock_core.sql.bind.binder import idents, strings
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
 from penstock_core.sql.bind.references import (
@@ -257,7 +256,7 @@ def _name(item: ast.RangeVar) -> MadeName:
 def _is_plain(authorizer: Authorizer, relation: Relation) -> bool:
     """Whether nothing is masked in the relation or in what inherits from it, and changing it runs no code."""
     governed = authorizer.governed
-    return all(governed.may_change(one) for one in family_of(governed, relation).values())
+    return all(governed.may_change(one) for one in governed.catalog.overview.family(relation).values())
 
 
 # ---- statements

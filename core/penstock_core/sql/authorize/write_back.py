@@ -9,7 +9,7 @@ from pglast import ast
 
 from penstock_core.sql.authorize.authorizer import Authorizer, certain
 from penstock_core.sql.authorize.functions import masked_operator
-from penstock_core.sql.authorize.write_targets import family_of, masked_target
+from penstock_core.sql.authorize.write_targets import masked_target
 from penstock_core.sql.bind.references import OperatorUse, TargetWritten
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.masking.masked_columns import Governed
@@ -29,7 +29,7 @@ def target_written(authorizer: Authorizer, written: TargetWritten) -> None:
     governed = authorizer.governed
     kept = list(_kept_back(governed, relation, written.settings))
     closed = {one.name or "" for one in kept if not governed.columns[(*relation.key, one.name or "")].writable}
-    family = family_of(governed, relation).values()
+    family = governed.catalog.overview.family(relation).values()
     alike = {name for name in closed if all(_is_kept(governed, one, name) for one in family)}
     masked_target(authorizer, written, replace(written.effect, sets=written.effect.sets - alike))
     for target in kept:

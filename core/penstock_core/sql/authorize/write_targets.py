@@ -231,7 +231,7 @@ class _Target:
         return reached
 
     def _family(self, relation: Relation) -> dict[RelationName, Relation]:
-        return family_of(self.governed, relation)
+        return self.governed.catalog.overview.family(relation)
 
     def _masked(self, relation: Relation) -> frozenset[str]:
         return frozenset(column.name for column in relation.columns if self.governed.mask(relation, column) is not None)
@@ -365,18 +365,6 @@ def _is_spared(relation: Relation, constraint: Constraint, effect: Effect) -> bo
         if column is not None and values and all(excludes(condition, column, value) for value in values):
             return True
     return False
-
-
-def family_of(governed: Governed, relation: Relation) -> dict[RelationName, Relation]:
-    """The relation and all that inherit from it: a statement means the rows of all."""
-    family: dict[RelationName, Relation] = {}
-    pending = [relation.key]
-    while pending:
-        key = pending.pop()
-        if key not in family and key in governed.catalog.relations:
-            family[key] = governed.catalog.relations[key]
-            pending.extend(governed.children.get(key, ()))
-    return family
 
 
 def _name(relation: Relation) -> str:

@@ -150,6 +150,17 @@ class Overview:
         pairs += [(one.key, parent) for one in self.inheriting for parent in one.parents]
         return _grouped(pairs)
 
+    def family(self, relation: Relation) -> dict[RelationName, Relation]:
+        """The relation and all that inherit from it: a statement means the rows of all."""
+        found = {relation.key: relation}
+        pending = [relation.key]
+        while pending:
+            for key in self.children.get(pending.pop(), ()):
+                if key not in found:
+                    found[key] = self._relations[key]
+                    pending.append(key)
+        return found
+
     def above(self, keys: Collection[RelationName]) -> frozenset[RelationName]:
         """Those relations, and all that read them or hold their rows, at whatever level."""
         found, pending = set(keys), list(keys)

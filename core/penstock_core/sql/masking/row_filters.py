@@ -7,9 +7,10 @@ same for a row in any session, and fails for none. What a filtered table stands 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pglast import ast, enums
@@ -33,7 +34,7 @@ _AND, _OR, _NOT = enums.BoolExprType.AND_EXPR, enums.BoolExprType.OR_EXPR, enums
 _FILTERED_KINDS = ("r", "p", "m")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowFilters:
     """What filters make of a database."""
 
@@ -47,7 +48,7 @@ class RowFilters:
     # In words, what is wrong with the filters themselves.
     findings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def relations(self) -> frozenset[RelationName]:
         """The relations some of whose rows are not there."""
         return frozenset(self.conditions) | frozenset(self.unreadable)
@@ -64,7 +65,7 @@ def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[
         if relation is None:
             findings.append(f"{place} is for {'.'.join(one.table)}, which does not exist")
             continue
-        for each in _with_children(relation, catalog):
+        for each in catalog.overview.family(relation).values():
             try:
                 written = compiled(one.where, each, catalog, masked)
             except NotSteady as error:
@@ -89,18 +90,6 @@ def _numbering(filtered: AbstractSet[RelationName], rule: Rule, catalog: Catalog
                     if catalog.relations[target[0], target[1]].kind == "S":
                         found[target] = Mask("redact", rule)
     return found
-
-
-def _with_children(relation: Relation, catalog: Catalog) -> Iterable[Relation]:
-    """The relation, its partitions and what inherits from it."""
-    found = {relation.key: relation}
-    pending = [relation.key]
-    while pending:
-        for key in catalog.overview.children.get(pending.pop(), ()):
-            if key not in found:
-                found[key] = catalog.relations[key]
-                pending.append(key)
-    return found.values()
 
 
 def _mixed(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[RelationName, str]:

@@ -69,3 +69,10 @@ def test_a_catalog_that_is_replaced_goes_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_family_is_all_that_inherits_at_whatever_level() -> None:
+    grandchild = replace(table("other", "grandchild", "id"), parents=(PART.key,))
+    world = Catalog({**WORLD.relations, grandchild.key: grandchild})
+    assert list(world.overview.family(BASE)) == [BASE.key, PART.key, grandchild.key]
+    assert list(world.overview.family(grandchild)) == [grandchild.key]

@@ -13,6 +13,7 @@ from tests.core.sql.twins.world import Twins
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.sql.authorize import write_targets
+from penstock_core.sql.catalog.overview import Overview
 from penstock_core.sql.decision import Action
 from penstock_core.sql.masking import masked_columns, order_errors, row_filters
 from penstock_core.sql.masking.order_hazards import OrderHazards
@@ -47,7 +48,7 @@ def not_fenced(patch: Patch) -> None:
 
 def alone(patch: Patch) -> None:
     """Partitions are not filtered."""
-    patch.setattr(row_filters, "_with_children", lambda relation, catalog: [relation])
+    patch.setattr(Overview, "family", lambda self, relation: {relation.key: relation})
 
 
 @pytest.fixture(scope="module")
