@@ -188,4 +188,4 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         one.decide(f"SELECT name AS n{number} FROM people WHERE id = 'c'\n'd'", ("public",))
         assert kept._kept == sum(1 + len(shape.kept) for shape in kept._by_shape.values()) <= 10
     one.decide("SELECT '" + "x" * 10000 + "'", ("public",))
-    assert all(len(text) <= shared_decisions.CACHE_TEXT for text, *_ in kept._by_text)
+    assert all(len(text) <= 8192 for text, *_ in kept._by_text)

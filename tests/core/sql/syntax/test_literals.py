@@ -78,6 +78,14 @@ def test_what_is_printed_by_pglast_has_its_values_pinned(text: str) -> None:
     assert one.pinned == set(range(len(one.literals)))
 
 
+def test_what_is_put_together_in_another_way_has_all_pinned() -> None:
+    one = slots("SELECT 1, 'a'")
+    with reading(one):
+        parse(one.text)
+        assert one.parts("SELECT 1, 'a', now()") == ("SELECT 1, 'a', now()",)
+    assert one.pinned == {0, 1}
+
+
 def test_who_reads_a_value_pins_it() -> None:
     one = slots("SELECT 1, 'a', 2.5")
     with reading(one):
