@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
         self.perform(self.session.client_closed())
         if self._server is not None:
             self._server.abort()
+            # It has this connection, too: nobody should have to look for such a pair.
+            self._server = None
         self._gateway.unregister(self)
 
     def pause_writing(self) -> None:

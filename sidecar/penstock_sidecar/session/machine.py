@@ -192,7 +192,16 @@ class Session:
         if progress.state is CLOSED and self._running is not None:
             self._running.wind_up()
         progress.check()
-        return progress.take()
+        todo = progress.take()
+        if progress.state is CLOSED:
+            self._let_go()
+        return todo
+
+    def _let_go(self) -> None:
+        """What ended may stay in memory until somebody looks for garbage; what it was decided by is large."""
+        if self._running is not None:
+            del self._running.flow.rules
+        self._running, self._progress = None, Progress(State.CLOSED)
 
     def _at_server(
         self, event: Event, action: Callable[[Running, *_Arguments], None], *arguments: *_Arguments

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import weakref
 from typing import Any
 
 import psycopg
@@ -243,3 +244,21 @@ async def test_nothing_is_left_of_two_hundred_bad_connections(start: Start, shop
         assert await cursor.fetchone() == (2,)
     gc.collect()
     assert "Traceback" not in capsys.readouterr().out
+
+
+async def test_a_connection_that_ended_is_gone_at_once(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    gc.disable()
+    try:
+        async with await gate.psycopg() as client:
+            await client.execute("SELECT 1")
+            (connection,) = gate.proxy.gateway.connections
+            gone = weakref.ref(connection)
+            del connection
+        for _ in range(100):
+            if gone() is None:
+                break
+            await asyncio.sleep(0.1)
+        assert gone() is None
+    finally:
+        gc.enable()

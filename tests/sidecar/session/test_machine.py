@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.sidecar.session.conversation import (
     READY,
     READY_IN,
     ROW,
+    Book,
     Conversation,
     allow,
     complete,
@@ -374,3 +377,22 @@ def test_what_is_sent_to_a_channel_passes_where_the_rules_of_now_let_it_be_heard
         assert told + one.to_client == heard
     one.client(messages.query("SELECT 1")).server(ROW, unheard, complete("SELECT 1"), unheard, READY)
     one.reaches_client(ROW, complete("SELECT 1"), READY)
+
+
+def test_what_ended_keeps_nothing_of_what_it_was_decided_by() -> None:
+    talk = Conversation()
+    decider = Book({})
+    gone = weakref.ref(decider)
+    talk.did(talk.session.rules_replaced(replace(talk.rules(), decider=decider)))
+    del decider
+    talk.client(query("SELECT 1"), parse("p", "SELECT 2"), bind("", "p"))
+    gc.disable()
+    try:
+        assert gone() is not None
+        talk.did(talk.session.client_closed())
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert talk.session.door_key is None
+    talk.did(talk.session.server_closed())
+    assert (talk.session.state, talk.rest) == (State.CLOSED, [])
