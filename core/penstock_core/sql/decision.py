@@ -5,8 +5,10 @@ How it is decided belongs in `penstock_core.sql.governor`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from penstock_core.policy.effective import CostLimit, Limit
 
@@ -149,3 +151,21 @@ class Decision:
     audit_text: str = ""
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
     same_but_text: Decision | None = field(default=None, compare=False, repr=False)
+
+    def worded(self, text: str) -> Decision:
+        """The same decision about another text, of which that is sent. One is made for each text of a known shape."""
+        copy = _new(Decision)
+        for write, value in zip(_WRITERS, _read(self), strict=True):
+            write(copy, value)
+        _write_text(copy, text)
+        _write_same(copy, self)
+        return copy
+
+
+# `dataclasses.replace` asks for each field by its name, and has it set by its name.
+_new = object.__new__
+_COPIED = tuple(one.name for one in fields(Decision) if one.name not in ("text", "same_but_text"))
+_read: Any = attrgetter(*_COPIED)
+_WRITERS: tuple[Any, ...] = tuple(vars(Decision)[name].__set__ for name in _COPIED)
+_write_text: Any = vars(Decision)["text"].__set__
+_write_same: Any = vars(Decision)["same_but_text"].__set__

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from penstock_core.policy.effective import SqlTextMode
 from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.decision import Action, Decision
-from penstock_core.sql.syntax.literals import fill, reading
+from penstock_core.sql.syntax.literals import Template, reading
 from penstock_core.sql.syntax.shapes import Shape, is_sound, shape_of, slots_of
 
 # How many decisions are kept, and how long a text may be to be kept: together some tens of megabytes at most.
@@ -34,10 +34,10 @@ _Pins = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A decision, and how its text is put together: parts, and places of literals; None for the client's own text."""
+    """A decision, and how its text is put together; None for the client's own text."""
 
     decision: Decision
-    parts: tuple[str | int, ...] | None
+    template: Template | None
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class SharedDecisions:
         with reading(slots):
             decision = self._decide(question)
         own = decision.action is not Action.REWRITE
-        parts = None if own else slots.parts(decision.text)
+        template = None if own else slots.template(decision.text)
         # What the text makes is decided about again, by its own words; so is what the planner is asked about.
         if decision.made_from or decision.priced or (own and decision.text not in ("", text)):
             known.decide_apart()
@@ -150,16 +150,16 @@ class SharedDecisions:
         if len(pins) == len(shape.literals):
             known.decide_apart()
         else:
-            known.keep(pins, shape.literals, _Kept(decision, parts))
+            known.keep(pins, shape.literals, _Kept(decision, template))
         return decision
 
     def _filled(self, kept: _Kept, text: str, shape: Shape) -> Decision:
         decision = kept.decision
         written = decision.text
         if written:
-            written = text if kept.parts is None else fill(kept.parts, shape.literals)
+            written = text if kept.template is None else kept.template.fill(shape.literals)
         if self._sql_text != "full":
-            return replace(decision, text=written, same_but_text=decision)
+            return decision.worded(written)
         return replace(decision, text=written, audit_text=text)
 
 
