@@ -98,7 +98,10 @@ class Session:
 
     def server_bytes(self, data: bytes) -> list[Command]:
         """The server sent something."""
-        return self._at_server(_SERVER_BYTES, Running.server_bytes, data)
+        running = self._running
+        if running is None:
+            return self._at_server(_SERVER_BYTES, Running.server_bytes, data)
+        return self._step(_SERVER_BYTES, running.server_bytes, data)
 
     def client_closed(self) -> list[Command]:
         """The client is gone; so is the server's side at once, and with it any open transaction."""

@@ -179,17 +179,12 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
-        if running is not None:
-            count = tag.rpartition(b" ")[2]
-            if count.isdigit():
-                running.rows += int(count)
         flow.undone = tag == b"ROLLBACK"
-        if tag == b"DROP TABLE" and head.decision is not None:
-            flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
-        elif tag.startswith(_TRANSACTIONS):
-            self._transaction(tag)
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
-            self._given_up(tag, running)
+        count = tag.rpartition(b" ")[2]
+        if not count.isdigit():
+            self._done(tag, head)
+        elif running is not None:
+            running.rows += int(count)
         if head.kind is AnswerKind.EXECUTE:
             flow.pop()
             flow.copying_in = False
@@ -198,6 +193,15 @@ class ServerSide:
             if running is not None:
                 flow.finish(running, "ok", self._size(spot.end))
         return answer
+
+    def _done(self, tag: bytes, head: Pending) -> None:
+        """Something that has no number of rows."""
+        if tag == b"DROP TABLE" and head.decision is not None:
+            self._flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
+        elif tag.startswith(_TRANSACTIONS):
+            self._transaction(tag)
+        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
+            self._given_up(tag, head.running)
 
     def _transaction(self, tag: bytes) -> None:
         flow = self._flow
@@ -210,17 +214,18 @@ class ServerSide:
     def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
         """Prepared statements, cursors or temporary tables are gone, or anew, in the order of the text."""
         flow = self._flow
+        names = None if running is None else running.names
         if tag.startswith(b"PREPARE"):
-            if tag == b"PREPARE" and running is not None and running.prepares:
+            if tag == b"PREPARE" and names is not None and names.prepares:
                 # The server had none of that name, whatever became of the one that Parse had made.
-                flow.statements.pop(running.prepares.pop(0), None)
+                flow.statements.pop(names.prepares.pop(0), None)
             return
         if tag == b"DECLARE CURSOR":
-            if running is not None and running.declares:
-                flow.sql_prepared.tally(running.declares.pop(0)).returned = 0
+            if names is not None and names.declares:
+                flow.sql_prepared.tally(names.declares.pop(0)).returned = 0
             return
         if tag.startswith(b"CLOSE"):
-            flow.sql_prepared.closed(running.closes.pop(0) if running is not None and running.closes else "*")
+            flow.sql_prepared.closed(names.closes.pop(0) if names is not None and names.closes else "*")
             return
         if tag in (b"DISCARD ALL", b"DISCARD TEMP"):
             flow.temporary.dropped()
@@ -228,11 +233,11 @@ class ServerSide:
             flow.sql_prepared.closed("*")
         elif not tag.startswith(b"DEALLOCATE"):
             return
-        elif running is None or not running.deallocates:
+        elif names is None or not names.deallocates:
             # Of a text that was not analysed. The server has the last word on what is there.
             flow.sql_prepared.deallocated("*")
             return
-        name = "*" if tag == b"DISCARD ALL" or running is None else running.deallocates.pop(0)
+        name = "*" if tag == b"DISCARD ALL" or names is None else names.deallocates.pop(0)
         flow.sql_prepared.deallocated(name)
         if name == "*":
             # But the unnamed one.
