@@ -73,6 +73,8 @@ class Governor:
         if len(mask_key) < _SHORTEST_KEY:
             raise ValueError(f"the mask key is shorter than {_SHORTEST_KEY} bytes")
         self.policy = policy
+        sets = [one for one in (policy.enforced, policy.observed) if one is not None]
+        self._policies = tuple(sorted({name for one in sets for name in one.policies}))
         self.catalog = catalog
         self._defers = defers
         writer = MaskWriter(mask_key)
@@ -105,7 +107,7 @@ class Governor:
         try:
             return self._decisions.decision((text, search_path, temporary, self._telling(types), made))
         except _DeferredError:
-            return replace(_DEFERRED, policies=self._policies, generation=self.policy.generation)
+            return _DEFERRED.changed(policies=self._policies, generation=self.policy.generation)
 
     def decide_fully(self, question: Question) -> Decision:
         """What becomes of it, however long that takes to find out."""
@@ -171,7 +173,7 @@ class Governor:
         if self._enforced is not None:
             decision = self._judged(self._enforced, question)
             if would_be is not None:
-                decision = replace(decision, denial=decision.denial or would_be.denial, observed=would_be.action)
+                decision = decision.changed(denial=decision.denial or would_be.denial, observed=would_be.action)
         else:
             decision = _only_observed(would_be, text)
         return self._complete(decision, text)
@@ -185,15 +187,9 @@ class Governor:
                 raise _DeferredError from None
             return judge.refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
 
-    @property
-    def _policies(self) -> tuple[str, ...]:
-        sets = [one for one in (self.policy.enforced, self.policy.observed) if one is not None]
-        return tuple(sorted({name for one in sets for name in one.policies}))
-
     def _complete(self, decision: Decision, text: str) -> Decision:
         broken = decision.denial is not None and decision.denial.sqlstate in ("42601", "22021", "54001")
-        return replace(
-            decision,
+        return decision.changed(
             policies=self._policies,
             generation=self.policy.generation,
             audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
@@ -212,8 +208,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
     if would_be is None:
         return Decision(Action.ALLOW, text, writes=True, changes_catalog=True, commits_itself=True)
     unknown = would_be.action is Action.DENY
-    return replace(
-        would_be,
+    return would_be.changed(
         action=Action.ALLOW,
         text=text,
         observed=would_be.action,
@@ -317,7 +312,7 @@ class _Judge:
         decision = self._decision(source, text, found, (limit, changes), when_parsed)
         if cost is None:
             return decision
-        return replace(decision, cost_limit=cost, priced=priced(statements[0], found.substituted))
+        return decision.changed(cost_limit=cost, priced=priced(statements[0], found.substituted))
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from penstock_core.policy.effective import SqlTextMode
 from penstock_core.sql.bind.name_resolution import MadeName
@@ -159,8 +159,8 @@ class SharedDecisions:
         if written:
             written = text if kept.template is None else kept.template.fill(shape.literals)
         if self._sql_text != "full":
-            return decision.worded(written)
-        return replace(decision, text=written, audit_text=text)
+            return decision.changed(text=written, same_but_text=decision)
+        return decision.changed(text=written, audit_text=text)
 
 
 def _size(question: Question, decision: Decision) -> int:
