@@ -28,7 +28,8 @@ class Evidence:
         self._session = session
         self._common: Event = {"session": session, "identity": identity.document(), "database": database}
         self._client = client
-        self._key = key
+        # Copied for each text: to take up a key costs as much as a short text.
+        self._keyed = hmac.new(key, digestmod="sha256")
         # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
         self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
@@ -63,7 +64,9 @@ class Evidence:
                 self._intents.clear()
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
             known = self._intents[key] = (shared, form)
-        digest = hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex()
+        keyed = self._keyed.copy()
+        keyed.update(text.encode(errors="surrogateescape"))
+        digest = keyed.hexdigest()
         if parameters:
             return known[1].body(statement=number, parameters=parameters, sqlHmac=digest)
         return known[1].body(statement=number, sqlHmac=digest)
