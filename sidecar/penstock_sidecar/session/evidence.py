@@ -7,6 +7,7 @@ are never kept, only counted.
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from penstock_core.audit.event import Event
@@ -21,6 +22,17 @@ _MOST_FORMS = 256
 Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
 
 
+@dataclass(slots=True)
+class _Decided:
+    """What the intents of one decision have in common, and the text of the last: it is often that of the next, too."""
+
+    # Kept so that its id stays its own.
+    decision: Decision
+    form: Form
+    text: str
+    digest: str
+
+
 class Evidence:
     """Makes the bodies of one session."""
 
@@ -30,8 +42,8 @@ class Evidence:
         self._client = client
         # Copied for each text: to take up a key costs as much as a short text.
         self._keyed = hmac.new(key, digestmod="sha256")
-        # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
-        self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
+        # By the id of the decision, or of the one that it is alike.
+        self._intents: dict[tuple[int, str, bool], _Decided] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
         self._generation: int | None = None
 
@@ -63,13 +75,17 @@ class Evidence:
             if len(self._intents) >= _MOST_FORMS:
                 self._intents.clear()
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
-            known = self._intents[key] = (shared, form)
+            known = self._intents[key] = _Decided(shared, form, text, self._digest(text))
+        elif known.text != text:
+            known.text, known.digest = text, self._digest(text)
+        if parameters:
+            return known.form.body(statement=number, parameters=parameters, sqlHmac=known.digest)
+        return known.form.body(statement=number, sqlHmac=known.digest)
+
+    def _digest(self, text: str) -> str:
         keyed = self._keyed.copy()
         keyed.update(text.encode(errors="surrogateescape"))
-        digest = keyed.hexdigest()
-        if parameters:
-            return known[1].body(statement=number, parameters=parameters, sqlHmac=digest)
-        return known[1].body(statement=number, sqlHmac=digest)
+        return keyed.hexdigest()
 
     def _template(self, decision: Decision, protocol: str) -> Event:
         body: dict[str, Any] = {

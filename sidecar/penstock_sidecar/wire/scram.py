@@ -78,6 +78,9 @@ class ScramClient:
 
 def prepared(password: str) -> bytes:
     """The password by SASLprep (RFC 4013), or as it is where SASLprep refuses it, as PostgreSQL does."""
+    if password.isascii() and password.isprintable():
+        # None of its letters is mapped, prohibited or written right to left.
+        return password.encode()
     mapped = "".join(
         " " if stringprep.in_table_c12(char) else char for char in password if not stringprep.in_table_b1(char)
     )
