@@ -19,6 +19,8 @@ from penstock_core.sql.syntax.tokens import LITERALS, words_of
 # Below it no text is refused for its size, whatever its literals hold.
 MAX_TEXT = 6000
 MAX_LITERALS = 500
+# Escapes, comments, and what no text may hold.
+_ODD = ("\\", "\0", "--", "/*")
 _DOLLAR_QUOTE = re.compile(r"\$\w*\$")
 # Literals, and what could be taken for one, each found by its first character: whatever comes before the group costs
 # more than all the rest of a text. A quote whose meaning is another by what stands before it is found alone.
@@ -70,8 +72,9 @@ def shape_of(text: str) -> Shape | None:
 
 def _is_odd(text: str) -> bool:
     """Whether it has escapes, comments, dollar quotes, or what no text may hold."""
-    if "\\" in text or "--" in text or "/*" in text or "\0" in text:
-        return True
+    for odd in _ODD:
+        if odd in text:
+            return True
     return "$" in text and _DOLLAR_QUOTE.search(text) is not None
 
 

@@ -83,7 +83,7 @@ def test_what_is_put_together_in_another_way_has_all_pinned() -> None:
     one = slots("SELECT 1, 'a'")
     with reading(one):
         parse(one.text)
-        assert one.parts("SELECT 1, 'a', now()") == ("SELECT 1, 'a', now()",)
+        assert one.template("SELECT 1 % 2, 'a', now()").fill(["5", "'b'"]) == "SELECT 1 % 2, 'a', now()"
     assert one.pinned == {0, 1}
 
 
