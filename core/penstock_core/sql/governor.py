@@ -29,13 +29,15 @@ from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.shared_decisions import Question, SharedDecisions
+from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
+# For decisions, where there are none of others.
+_ROOM = 16 << 20
 # How long a text may be to be decided about while others wait: that takes some milliseconds for each thousand.
 MOST_AT_ONCE = 8192
 # Verbs of texts that run code which is not bound.
@@ -68,8 +70,13 @@ _DEFERRED = Decision(
 class Governor:
     """Decides about the statements of one identity in one database."""
 
-    def __init__(self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes, *, defers: bool = False) -> None:
-        """`defers`: what may take long is not decided about by `decide()`, but by `decide_fully()` alone."""
+    def __init__(
+        self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes, *, defers: bool = False,
+        room: Room | None = None,
+    ) -> None:  # fmt: skip
+        """`defers`: what may take long is not decided about by `decide()`, but by `decide_fully()` alone. `room`: where
+        its decisions are kept, besides those of others.
+        """
         if len(mask_key) < _SHORTEST_KEY:
             raise ValueError(f"the mask key is shorter than {_SHORTEST_KEY} bytes")
         self.policy = policy
@@ -82,7 +89,9 @@ class Governor:
         self._observed = _Judge.of(policy.observed, catalog, writer)
         # Weakly: what is replaced, and the catalog with it, goes at once and not when somebody looks for garbage.
         own = ref(self)
-        self._decisions = SharedDecisions(lambda question: _alive(own)._decide(question), policy.sql_text)
+        self._decisions = SharedDecisions(
+            lambda question: _alive(own)._decide(question), policy.sql_text, room or Room(_ROOM)
+        )
         coded = catalog.coded_types | catalog.cast_types
         self._plain_types = _UNDECLARED | {
             oid

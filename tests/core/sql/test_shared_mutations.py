@@ -14,7 +14,7 @@ from tests.core.sql.syntax import test_literals as slots
 from tests.core.sql.syntax import test_shapes as shapes
 
 from penstock_core.sql import shared_decisions
-from penstock_core.sql.shared_decisions import SharedDecisions
+from penstock_core.sql.shared_decisions import Room, SharedDecisions
 from penstock_core.sql.syntax import literals
 from penstock_core.sql.syntax import shapes as shape
 from penstock_core.sql.syntax.literals import Slots, Template
@@ -95,6 +95,7 @@ MUTATIONS: dict[str, Mutation] = {
     "names in quotes": is_now(shape, "_with_names", lambda words: words),
     "letters that are not ASCII": gives(shape, "_is_encodable", True),
     "a bound for texts": is_now(shared_decisions, "CACHE_TEXT", 1 << 30),
+    "room": is_now(Room, "part", 1 << 40),
     "a bound for decisions": gives(SharedDecisions, "_count"),
 }
 
