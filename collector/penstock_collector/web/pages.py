@@ -11,6 +11,7 @@ import time
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from penstock_collector.auth.viewers import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
 from penstock_collector.store import alarms
@@ -113,10 +114,10 @@ async def dismiss_alarm(request: Request) -> Response:
     number = form.get("alarm", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 17):
         return problem(request, 400, "No such alarm.")
-    viewer: str = request.state.viewer
+    viewer: Viewer = request.state.viewer
     try:
         await collector_of(request).writer.run(
-            lambda connection: alarms.dismiss(connection, int(number), viewer, time.time())
+            lambda connection: alarms.dismiss(connection, int(number), viewer.name, time.time())
         )
     except StoreError as error:
         return problem(request, 503, str(error))

@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from penstock_collector.auth.viewers import Viewer
+
 _STATIC = files("penstock_collector.web").joinpath("static")
 
 
@@ -98,6 +100,7 @@ def fragment(template: str, **values: object) -> str:
 
 
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A whole page. `viewer` is who is logged in, "" if nobody is."""
-    viewer = getattr(request.state, "viewer", "")
+    """A whole page. `viewer` is the name of who is logged in, "" if nobody is."""
+    known: Viewer | None = getattr(request.state, "viewer", None)
+    viewer = known.name if known is not None else ""
     return HTMLResponse(fragment(template, viewer=viewer, path=request.url.path, **values), status)
