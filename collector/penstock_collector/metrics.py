@@ -31,7 +31,7 @@ class CollectorMetrics:
         )
         self.alarms = Gauge("penstock_collector_alarms", "Alarms that stand, by kind.", ["kind"], registry=registry)
         self.streams = Gauge("penstock_collector_open_streams", "Streams that are not closed.", registry=registry)
-        self.followers = Gauge("penstock_collector_followers", "Viewers that follow the trail.", registry=registry)
+        self.followers = Gauge("penstock_collector_followers", "Viewers that follow a live page.", registry=registry)
         self.asked = Counter(
             "penstock_collector_requests_asked",
             "Questions of gates for an approval, by what became of them.",

@@ -40,8 +40,8 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     name = identity.get("name") if isinstance(identity, dict) else identity
     connection.execute(
         """INSERT INTO statements (id, changed, stream, seq, session, statement, time, identity, database, decision,
-               observed, verbs, relations, masked, policy, rule, reason, sql)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               observed, verbs, relations, masked, policy, rule, reason, sql, request)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             id_,
             id_,
@@ -61,6 +61,7 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             line.text("rule"),
             line.text("reason"),
             line.text("sql"),
+            line.text("request"),
         ),
     )
 
@@ -80,6 +81,8 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
             statement,
         ),
     )
+    if done.rowcount and outcome.get("request"):
+        connection.execute("UPDATE statements SET request = ? WHERE id = ?", (str(outcome["request"]), statement))
     if done.rowcount and outcome.get("rule"):
         _name_rule(connection, statement, outcome)
 

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from penstock_collector.collector import Collector
 from penstock_collector.web import api as answers
-from penstock_collector.web import deciding, live, login, pages
+from penstock_collector.web import deciding, inbox, live, login, pages
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.security import SecurityHeaders, api, page
@@ -44,6 +44,10 @@ def build(collector: Collector) -> Starlette:
             Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
             Route("/streams", page(pages.stream_list)),
             Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
+            Route("/requests", page(inbox.inbox)),
+            Route("/requests/tail", api(inbox.follow)),
+            Route("/requests/{name}", page(inbox.one_request)),
+            Route("/requests/{name}", page(inbox.decide_on_page), methods=["POST"]),
             Route("/login", login.show_login),
             Route("/login", login.log_in, methods=["POST"]),
             Route("/logout", login.log_out, methods=["POST"]),

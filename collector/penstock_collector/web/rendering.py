@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,8 +17,10 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from penstock_collector.approvals import wording
 from penstock_collector.auth.viewers import Viewer
 
+_NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 _STATIC = files("penstock_collector.web").joinpath("static")
 
 
@@ -70,6 +73,29 @@ def thousands(value: int | None) -> str:
     return "" if value is None else f"{value:,}".replace(",", "\u202f")
 
 
+def revealed(text: str) -> Markup:
+    """A text with everything marked that would not show, or would move what stands around it."""
+    return Markup(_NOT_PLAIN.sub(_marked, str(escape(text))))  # noqa: S704 # escaped, and then our own marks added
+
+
+def _marked(found: re.Match[str]) -> str:
+    letter = found.group()
+    if letter.isprintable():
+        return letter
+    return f'<span class="odd" title="a character that does not show">{wording.escaped(letter)}</span>'
+
+
+def until(then: float) -> str:
+    """How long it is to a Unix time."""
+    seconds = int(then - time.time())
+    if seconds <= 0:
+        return "over"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} left"
+    return f"{seconds} s left"
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("penstock_collector.web", "templates"),
@@ -86,8 +112,16 @@ def _environment() -> jinja2.Environment:
         "parsed": json.loads,
         "breakable": breakable,
         "thousands": thousands,
+        "revealed": revealed,
+        "until": until,
+        "visible": wording.visible,
+        "people": wording.people,
+        "pod": wording.pod,
+        "deed": wording.deed,
+        "rows": wording.rows,
     }
-    environment.globals["static"] = {name: static_url(name) for name in ("style.css", "tail.js", "mark.svg")}
+    files_ = ("style.css", "tail.js", "requests.js", "mark.svg")
+    environment.globals["static"] = {name: static_url(name) for name in files_}
     return environment
 
 
