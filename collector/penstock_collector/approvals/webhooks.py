@@ -74,6 +74,7 @@ class Webhook:
         async with httpx2.AsyncClient(timeout=10, trust_env=False, follow_redirects=False) as client:
             while True:
                 await self._deliver(client, await self._queue.get())
+                self._queue.task_done()
 
     async def _deliver(self, client: httpx2.AsyncClient, message: Message) -> None:
         backoff = Backoff(_FIRST_PAUSE_SECONDS, self._longest_pause)

@@ -58,6 +58,11 @@ def moment(value: float) -> str:
     return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def utc(value: float) -> str:
+    """A Unix time as it is read, to the second."""
+    return moment(value).replace("T", " ").replace("Z", " UTC")
+
+
 def pretty(document: str) -> str:
     """A JSON document for people."""
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
@@ -114,6 +119,7 @@ def _environment() -> jinja2.Environment:
         "thousands": thousands,
         "revealed": revealed,
         "until": until,
+        "utc": utc,
         "visible": wording.visible,
         "people": wording.people,
         "pod": wording.pod,
