@@ -18,6 +18,7 @@ from penstock_collector.approvals.attempts import Attempts
 from penstock_collector.approvals.bell import Bell
 from penstock_collector.approvals.comment import checked
 from penstock_collector.approvals.notices import Notice, Notices
+from penstock_collector.approvals.polls import Polls
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import requests
 from penstock_collector.store.database import Readers
@@ -31,9 +32,6 @@ from penstock_core.token_review import Pod
 
 _log = structlog.get_logger(__name__)
 
-# Gates that wait for a decision at once: in all, and of one book.
-MOST_POLLS = 1_000
-MOST_POLLS_OF_A_BOOK = 100
 LONGEST_POLL_SECONDS = 30.0
 PING_SECONDS = 15.0
 MOST_FOLLOWERS = 200
@@ -43,10 +41,6 @@ _PORTION_SECONDS = 0.1
 
 class NotItsOwnError(NotPossibleError):
     """A pod asks in the name of another."""
-
-
-class TooManyPollsError(RuntimeError):
-    """No more of them may wait."""
 
 
 class TooManyAttemptsError(NotPossibleError):
@@ -90,7 +84,7 @@ class Holder:
         self._notices = notices
         self._url = url
         self._bell = Bell()
-        self._polls: dict[str, int] = {}
+        self._polls = Polls()
         self._attempts = Attempts()
         self._stopping = False
         self.followers = 0
@@ -108,7 +102,7 @@ class Holder:
             _log.warning("request refused", book=book.name, why=asked.answered.comment)
         if asked.kept is not None and asked.step in ("made", "used"):
             _log.info(f"request {asked.step}", **particulars(asked.kept.request))
-            self._bell.ring()
+            self._changed(asked.kept.name)
         if asked.kept is not None and asked.step == "made":
             self._notices.tell(Notice.of("request.made", asked.kept, self._url))
         return asked.answered
@@ -120,26 +114,15 @@ class Holder:
         """
         if wait <= 0:
             return await self._look(book, name)
-        waiting = self._polls.get(book.name, 0)
-        if waiting >= MOST_POLLS_OF_A_BOOK or sum(self._polls.values()) >= MOST_POLLS:
-            raise TooManyPollsError("too many wait for decisions already; come back")
-        self._polls[book.name] = waiting + 1
-        try:
-            return await self._wait(book, name, min(wait, LONGEST_POLL_SECONDS))
-        finally:
-            self._polls[book.name] -= 1
-            if not self._polls[book.name]:
-                del self._polls[book.name]
-
-    async def _wait(self, book: Book, name: str, wait: float) -> Answered | None:
-        deadline = time.monotonic() + wait
-        while True:
-            turn = self._bell.turn()
-            answered = await self._look(book, name)
-            left = deadline - time.monotonic()
-            if answered is None or answered.standing != "waiting" or left <= 0 or self._stopping:
-                return answered
-            await turn.passed(left)
+        deadline = time.monotonic() + min(wait, LONGEST_POLL_SECONDS)
+        with self._polls.waiting(book.name, name) as poll:
+            while True:
+                poll.begin()
+                answered = await self._look(book, name)
+                left = deadline - time.monotonic()
+                if answered is None or answered.standing != "waiting" or left <= 0 or self._stopping:
+                    return answered
+                await poll.news(left)
 
     async def _look(self, book: Book, name: str) -> Answered | None:
         kept = await self._readers.run(partial(requests.find, name=name, book=book.name))
@@ -170,7 +153,7 @@ class Holder:
             raise kept
         self._metrics.decided.labels(decision).inc()
         _log.info("request decided", by=approver.name, decision=decision, **particulars(kept.request))
-        self._bell.ring()
+        self._changed(kept.name)
         self._notices.tell(Notice.of("request.decided", kept, self._url))
         return kept
 
@@ -179,8 +162,7 @@ class Holder:
         expired = await self._writer.run(lambda connection: requests.settle(connection, self.clock()))
         for name in expired:
             _log.info("request expired", request=name)
-        if expired:
-            self._bell.ring()
+            self._changed(name)
         after = self._notices.escalate_after
         if after is not None:
             late = await self._writer.run(lambda connection: requests.overdue(connection, after, self.clock()))
@@ -215,6 +197,11 @@ class Holder:
     def stop(self) -> None:
         """Let go of all that wait, since they would hold up the end of the program."""
         self._stopping = True
+        self._bell.ring()
+        self._polls.wake_all()
+
+    def _changed(self, name: str) -> None:
+        self._polls.wake(name)
         self._bell.ring()
 
 

@@ -28,9 +28,9 @@ from penstock_core.backoff import Backoff
 _log = structlog.get_logger(__name__)
 
 MOST_QUEUED = 200
-TRIES = 8
+TRIES = 12
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 600.0
 _SHORTEST_KEY = 24
 # Of these no other try comes to more: what is sent is not wanted there.
 _FINAL = frozenset({400, 401, 403, 404, 405, 410, 413, 422})

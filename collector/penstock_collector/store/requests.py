@@ -222,8 +222,9 @@ def dispose(connection: sqlite3.Connection, days: int | None, now: float) -> int
     cutoff = now - days * _DAY if days is not None else float("-inf")
     trimmed = connection.execute(
         f"""SELECT {_COLUMNS} FROM requests
-            WHERE decision <> '' AND ended < ? AND NOT trimmed ORDER BY id LIMIT ?""",  # noqa: S608 # as above
-        (cutoff, _TRIMMED_AT_ONCE),
+            WHERE decision <> '' AND ended < ? AND expires < ? AND NOT trimmed ORDER BY id LIMIT ?""",  # noqa: S608 # as above
+        # A denial stands, by its text, as long as the request would have lived.
+        (cutoff, now, _TRIMMED_AT_ONCE),
     ).fetchall()
     for row in trimmed:
         _trim(connection, _kept(row))

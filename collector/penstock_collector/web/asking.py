@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from penstock_collector.approvals.holder import Book, NotItsOwnError, TooManyPollsError
+from penstock_collector.approvals.holder import Book, NotItsOwnError
+from penstock_collector.approvals.polls import TooManyPollsError
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import collector_of

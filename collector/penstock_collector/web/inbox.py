@@ -29,7 +29,7 @@ from penstock_collector.web.rendering import fragment, render
 from penstock_collector.web.security import from_own_page, viewer_of
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing
 
-_MOST_WAITING_SHOWN = 500
+_MOST_WAITING_SHOWN = 200
 _MOST_ENDED_SHOWN = 100
 _DECISIONS: dict[str, Decision] = {"approved": "approved", "denied": "denied"}
 

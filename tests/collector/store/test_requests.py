@@ -174,6 +174,14 @@ def test_retention_takes_texts_and_leaves_decisions(store: sqlite3.Connection) -
     assert requests.dispose(store, None, later) == 0
 
 
+def test_retention_ends_no_denial(store: sqlite3.Connection) -> None:
+    what = asking(expiresAfter="100h")
+    requests.decide(store, made(store, what), BEA, "denied", "no", NOON)
+    assert requests.dispose(store, 1, NOON + 50 * HOUR) == 0
+    assert ask(store, what, now=NOON + 50 * HOUR).answered.standing == "denied"
+    assert requests.dispose(store, 1, NOON + 101 * HOUR) == 1
+
+
 def test_undecided_ends_are_bounded_without_retention(store: sqlite3.Connection, monkeypatch: Any) -> None:
     monkeypatch.setattr(requests, "MOST_UNDECIDED_KEPT", 5)
     names = [made(store, asking(databaseRef={"name": f"d{number}"})) for number in range(8)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.collector.conftest import ASKING, OTHER_WRITER, READER, WRITER, asking_about
 
-from penstock_collector.approvals import holder
+from penstock_collector.approvals import holder, polls
 from penstock_core.token_review import Pod
 
 
@@ -138,7 +138,7 @@ async def test_a_body_that_is_too_large_is_not_read(client: Any) -> None:
 
 
 async def test_no_more_wait_than_there_is_room_for(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "MOST_POLLS_OF_A_BOOK", 3)
+    monkeypatch.setattr(polls, "MOST_OF_A_BOOK", 3)
     name = await client.asked()
     waiting = [asyncio.create_task(client.look(name, wait=20)) for _ in range(3)]
     await asyncio.sleep(0.3)
