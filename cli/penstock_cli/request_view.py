@@ -32,7 +32,9 @@ def one(found: Request) -> None:
         if value:
             click.echo(f"  {name + ':':<12} {value}")
     click.echo()
-    if found["sql"] is None:
+    if found["textDeleted"]:
+        click.echo("  (the text went when the retention was over)")
+    elif found["sql"] is None:
         click.echo("  (the statement holds values; it is shown to the approvers' groups)")
     else:
         for line in found["sql"].split("\n"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -109,6 +110,23 @@ def test_one_is_shown_in_full_to_those_it_asks(desk: Approvers) -> None:
     foreign = desk.requests("show", name, who="ada").output
     assert "FROM orders" not in foreign
     assert "it is shown to the approvers' groups" in foreign
+
+
+def test_after_the_retention_the_decision_is_shown(desk: Approvers) -> None:
+    name = desk.made()
+    desk.requests("deny", name, "--comment", "wrong table")
+    held = desk.running.collector.holder
+
+    async def years_later() -> int:
+        later = held.clock() + 800 * 86_400
+        held.clock = lambda: later
+        return await held.dispose(365)
+
+    assert asyncio.run_coroutine_threadsafe(years_later(), desk.loop).result(10) == 1
+    shown = desk.requests("show", name).output
+    assert "(the text went when the retention was over)" in shown
+    assert "denied by bea" in shown
+    assert "eva@shop.example" not in shown
 
 
 @pytest.mark.parametrize(

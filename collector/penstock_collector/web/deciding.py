@@ -117,7 +117,7 @@ def status_of(error: NotPossibleError) -> int:
 def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
     """A request as JSON, with its text only for those whom its rule asks."""
     spec, status = kept.request.spec, kept.status
-    text = viewer.may_see_text(spec)
+    text = viewer.may_see_text(spec) and not kept.trimmed
     return {
         "name": kept.name,
         "standing": kept.standing.value,
@@ -134,6 +134,8 @@ def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
         "reason": spec.reason or "",
         "sql": spec.statement.sql if text else None,
         "settings": {one.name: one.value for one in spec.statement.settings} if text else None,
+        # Gone with the retention, for everybody.
+        "textDeleted": kept.trimmed,
         "parameters": spec.statement.parameters_digest is not None,
         "decision": status.decision,
         "decidedBy": status.decided_by,
