@@ -15,10 +15,10 @@ from functools import partial
 import structlog
 
 from penstock_collector.approvals.attempts import Attempts
-from penstock_collector.approvals.bell import Bell
 from penstock_collector.approvals.comment import checked
 from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.polls import Polls
+from penstock_collector.bell import Bell
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import requests
 from penstock_collector.store.database import Readers

@@ -9,7 +9,6 @@ import pytest
 from tests.collector.conftest import BEA, BOT, DAN
 
 from penstock_collector.approvals.attempts import MOST, Attempts
-from penstock_collector.approvals.bell import Bell
 from penstock_collector.approvals.comment import BadCommentError, checked
 
 
@@ -64,14 +63,6 @@ async def test_the_metrics_count_steps(client: Any) -> None:
         "penstock_collector_requests_waiting 0.0",
     ):
         assert line in text
-
-
-async def test_a_bell_is_missed_by_nobody() -> None:
-    bell = Bell()
-    before = bell.turn()
-    bell.ring()
-    assert await before.passed(1), "rung between the look and the wait"
-    assert not await bell.turn().passed(0.01)
 
 
 def test_attempts_are_counted_by_the_minute() -> None:
