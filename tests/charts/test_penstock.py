@@ -36,6 +36,7 @@ def test_the_values_pass_their_schema() -> None:
         {"control": {"replicas": 0}},
         {"control": {"replica": 2}},
         {"collector": {"persistence": {"size": "ten"}}},
+        {"collector": {"publicUrl": "audit.example"}},
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},

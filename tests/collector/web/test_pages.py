@@ -11,7 +11,18 @@ from penstock_collector.web.login import _target
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
-DATA = ["/", "/tail", "/streams", "/statements/gw1/boot1/2", "/v1/events", "/v1/streams", "/v1/export"]
+DATA = [
+    "/",
+    "/tail",
+    "/streams",
+    "/statements/gw1/boot1/2",
+    "/v1/events",
+    "/v1/streams",
+    "/v1/export",
+    "/v1/requests",
+    "/requests",
+    "/requests/tail",
+]
 
 
 @pytest.mark.parametrize("path", DATA)
@@ -41,20 +52,22 @@ async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
         "/metrics",
         "/static",
         "/v1/streams/{owner}/{boot}/events",
+        "/v1/streams/{owner}/requests",
+        "/v1/streams/{owner}/requests/{name}",
     }
     for route in routes:
         path = str(route.path)  # type: ignore[attr-defined] # all are Route or Mount, as asserted
         if path in open_paths:
             continue
         path = path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
-        method = "POST" if path == "/alarms" else "GET"
+        method = "POST" if path == "/alarms" or path.endswith("/decision") else "GET"
         assert (await client.http.request(method, path)).status_code in (303, 401), path
 
 
 @pytest.mark.parametrize("path", [*DATA, "/login", "/healthz", "/metrics", "/static/style.css", "/none", "/v1/none"])
 async def test_headers_of_every_answer(path: str, client: Any) -> None:
     for token in (None, "read-ada"):
-        if path == "/tail" and token:
+        if path.endswith("/tail") and token:
             continue
         headers = (await client.get(path, token=token)).headers
         policy = headers["content-security-policy"]
