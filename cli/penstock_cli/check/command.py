@@ -65,7 +65,8 @@ def command(
     """Show how the SQL in FILES (`-`: standard input) would be handled, and why, without running it.
 
     IDENTITY is sa:NAMESPACE/NAME for a pod's service account, or person:SUBJECT[,GROUP…][@ISSUER], agent:…,
-    service:… for the subject of a token; give one of each if a pod uses a token.
+    service:… for the subject of a token; give one of each if a pod uses a token, and an agent and a person if the agent
+    acts for the person.
 
     \b
     Status 0: all would run, rewritten or not

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_cli.check.statements import SourceStatement
-from penstock_core.conditions import Circumstances, values
+from penstock_core.conditions import Circumstances
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import effective, matching_policies
+from penstock_core.policy.combine import conditioned_policies, effective
 from penstock_core.policy.effective import Mask
 from penstock_core.policy.mask_conditions import troubles
 from penstock_core.resources import Bundle, check
@@ -77,8 +77,8 @@ class Judge:
         self._name = identity.name
         self._catalog = catalog
         self._policy = effective(bundle, identity, circumstances)
-        facts = values(identity, bundle.database.name, circumstances)
-        self._troubles = tuple(troubles(matching_policies(bundle, identity), facts))
+        parties = conditioned_policies(bundle, identity, circumstances)
+        self._troubles = tuple(one for policies, facts in parties for one in troubles(policies, facts))
         self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
         # Where something is enforced, by that; else by what would be.
         policies = self._policy.enforced or self._policy.observed
