@@ -15,8 +15,9 @@ from penstock_core.conditions import Truth
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
+from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
-from penstock_sidecar.proxy.tokens import TokenError, seconds_left
+from penstock_sidecar.proxy.tokens import seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
@@ -333,10 +334,10 @@ class Connection(asyncio.Protocol):
         verifier = self._gateway.tokens
         try:
             if verifier is None:
-                raise TokenError("no issuer of tokens is configured")
+                raise TokenError("no issuer of tokens is configured", "configure identity.issuers")
             proof = await verifier.verify(token)
         except TokenError as error:
-            self.perform(self.session.token_refused(str(error)))
+            self.perform(self.session.token_refused(str(error), error.remedy))
             return
         left = seconds_left(proof)
         self._later(left, lambda: self.perform(self.session.expired(at_once=False)))

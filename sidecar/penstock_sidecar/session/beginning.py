@@ -16,7 +16,9 @@ from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.messages import ErrorFields
 
 # The largest token that is read: far more than any issuer makes.
-_LONGEST_TOKEN = 32_768
+LONGEST_TOKEN = 32_768
+# The largest one that is answered in words, once all of it came and was dropped.
+_MOST_DROPPED = 16 << 20
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
 
@@ -33,12 +35,17 @@ class Beginning:
         self.ahead = b""
         self.accepted: AcceptedStartup | None = None
         self.identity = config.workload
+        # How much of a token that is too long is still to come.
+        self._dropping = 0
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client."""
         state = self.progress.state
         if state is State.OPENING:
             self._open(data)
+            return
+        if self._dropping:
+            self._drop(data)
             return
         self.ahead += data
         if state is State.PROVING:
@@ -123,8 +130,12 @@ class Beginning:
         if len(data) < 5:
             return
         length = int.from_bytes(data[1:5], "big")
-        if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
+        if data[0] != ord("p") or not 5 <= length <= _MOST_DROPPED:
             self.violated("a token was asked for, and something else came")
+            return
+        if length - 5 > LONGEST_TOKEN:
+            self._dropping = length + 1
+            self._drop(data)
             return
         if len(data) <= length:
             return
@@ -132,6 +143,14 @@ class Beginning:
         token = data[5:length].decode(errors="replace")
         self.progress.enter(State.VERIFYING)
         self.progress.commands.append(commands.Verify(token))
+
+    def _drop(self, data: bytes) -> None:
+        """Pass over a token that is too long: who is still writing does not read what is answered."""
+        self.ahead = b""
+        self._dropping -= len(data)
+        if self._dropping <= 0:
+            text = f"the token is longer than {LONGEST_TOKEN} bytes"
+            self.end(refusals.fatal("28P01", text, "have the issuer put less into it"), text)
 
     def connect(self, identity: Identity) -> None:
         """It is known who the client is."""

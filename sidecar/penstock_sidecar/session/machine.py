@@ -120,9 +120,9 @@ class Session:
         """The token is good."""
         return self._step(Event.IDENTIFIED, self._beginning.connect, identity)
 
-    def token_refused(self, reason: str) -> list[Command]:
+    def token_refused(self, reason: str, remedy: str = "") -> list[Command]:
         """The token is not good; `reason` is for the client and the log."""
-        return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
+        return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason, remedy), reason)
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""

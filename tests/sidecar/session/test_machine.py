@@ -85,12 +85,22 @@ def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
     assert {event["identity"]["name"] for event in talk.events} == {"person:ada"}
 
 
-@pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x00\x10\x00\x00x", b"p\x00\x00\x00\x02"])
+@pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x02\x00\x00\x00x", b"p\x00\x00\x00\x02"])
 def test_something_else_where_a_token_is_due(data: bytes) -> None:
     talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
     talk.client(STARTUP)
     talk.client(data).client_reads_error("08P01")
     closes(talk)
+
+
+def test_a_token_that_is_too_long_is_answered_once_it_came() -> None:
+    talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
+    talk.client(STARTUP)
+    token = messages.password(b"x" * 100_000)
+    for at in range(0, len(token) - 1000, 1000):
+        talk.client(token[at : at + 1000])
+        assert (talk.to_client, talk.session.state) == (b"", State.PROVING)
+    talk.client(token[-1000:]).client_reads_error("28P01", "longer than 32768 bytes")
 
 
 def test_a_token_that_is_refused_says_why() -> None:

@@ -1,0 +1,124 @@
+"""The settings of who clients are: the pod, the issuers of tokens, and what tokens are held to.
+
+How they are read is `settings.py`'s, what becomes of a token `proxy/tokens.py`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_Name = Annotated[str, Field(min_length=1, max_length=256)]
+_Kind = Literal["person", "agent", "service"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class WorkloadIdentity(_Model):
+    """The pod that this proxy is in."""
+
+    namespace: str
+    service_account: str
+    pod: str = ""
+    pod_uid: str = ""
+
+
+class KindOfValue(_Model):
+    """Of what kind those are for whom a claim has one value."""
+
+    value: _Name
+    kind: _Kind
+
+
+class DelegationSettings(_Model):
+    """That an issuer's tokens may say that an agent acts for the token's subject (the claim `act`)."""
+
+    # The agents that may, by their `sub`; one that ends in * stands for all names that begin so.
+    agents: Annotated[tuple[_Name, ...], Field(min_length=1, max_length=256)]
+    # Where, within `act`, the agent's groups are.
+    groups_claim: _Name = "groups"
+
+    @field_validator("agents")
+    @classmethod
+    def _stars_stand_last(cls, agents: tuple[str, ...]) -> tuple[str, ...]:
+        if any("*" in name[:-1] for name in agents):
+            raise ValueError("a * stands last in a name, and for all that it may go on with")
+        return agents
+
+
+class TokenIssuer(_Model):
+    """Whose tokens clients may present."""
+
+    issuer: _Name
+    audience: _Name
+    kind: _Kind
+    # The claim that says of what kind the subject is, and the kinds by its values; where it is absent, it is `kind`.
+    kind_claim: _Name | None = None
+    kinds: Annotated[tuple[KindOfValue, ...], Field(min_length=1, max_length=64)] | None = None
+    subject_claim: _Name = "sub"
+    groups_claim: _Name = "groups"
+    # The clients that a token may have been given to (the claim `azp`); absent: any.
+    authorized_parties: Annotated[tuple[_Name, ...], Field(min_length=1)] | None = None
+    # Where its keys are; without either, its discovery document tells.
+    jwks_file: Path | None = None
+    jwks_url: str = ""
+    ca_file: Path | None = None
+    # How long its keys count while it can't be reached.
+    keys_max_age_seconds: Annotated[float, Field(ge=300, le=7 * 86_400)] = 86_400.0
+    # What clients that fetch tokens by themselves (OAUTHBEARER) are told to ask for.
+    scope: Annotated[
+        str, Field(max_length=1024, pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$")
+    ] = "openid"
+    delegation: DelegationSettings | None = None
+
+    @model_validator(mode="after")
+    def _keys_from_somewhere(self) -> TokenIssuer:
+        if self.jwks_file is not None and self.jwks_url:
+            raise ValueError("give jwksFile or jwksUrl, one of them, or neither for discovery")
+        if self.jwks_url and not _https(self.jwks_url):
+            raise ValueError("jwksUrl must be an https:// URL")
+        if self.jwks_file is None and not self.jwks_url and not _https(self.issuer):
+            raise ValueError("without jwksFile or jwksUrl, issuer must be an https:// URL: discovery begins there")
+        if self.jwks_file is not None and self.ca_file is not None:
+            raise ValueError("caFile is for keys that are fetched, not for jwksFile")
+        if self.kinds is not None and self.kind_claim is None:
+            raise ValueError("kinds needs kindClaim")
+        if self.delegation is not None and self.kind == "agent" and self.kind_claim is None:
+            raise ValueError("with delegation, kind is that of whom agents act for: person or service")
+        return self
+
+
+def _https(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+
+
+class IdentitySettings(_Model):
+    """Who clients are."""
+
+    workload: WorkloadIdentity | None = None
+    issuers: tuple[TokenIssuer, ...] = ()
+    # Whether a client must present a token. If not, one that names the user `token` may.
+    required: bool = False
+    # By how much the clocks of issuers and this machine may differ.
+    clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _someone(self) -> IdentitySettings:
+        if self.workload is None and not self.issuers:
+            raise ValueError("give workload, or issuers, or both: no session is anonymous")
+        if self.required and not self.issuers:
+            raise ValueError("required needs issuers")
+        if self.workload is None and not self.required:
+            raise ValueError("without workload, required must be true: no session is anonymous")
+        pairs = [(one.issuer, one.audience) for one in self.issuers]
+        if len(set(pairs)) < len(pairs):
+            raise ValueError(
+                "issuers: one issuer is there twice with the same audience, so that its tokens have two meanings"
+            )
+        return self
