@@ -18,18 +18,19 @@ from prometheus_client.registry import CollectorRegistry
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
 from penstock_sidecar.health import HealthServer
-from penstock_sidecar.identity_settings import TokenIssuer
+from penstock_sidecar.identity_settings import IdentitySettings, TokenIssuer
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import Delegation, Issuer
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Server
-from penstock_sidecar.session.commands import ProxyConfig
+from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
 from penstock_sidecar.shipping.spool import Spool, SpoolError
@@ -195,6 +196,8 @@ def _config(settings: ProxySettings) -> ProxyConfig:
     return ProxyConfig(
         database=settings.database,
         token="always" if identity.required else "asked" if identity.issuers else "never",
+        login=identity.login,
+        source=_source_of_tokens(identity),
         tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
         workload=Identity(_workload(settings)),
     )
@@ -217,6 +220,12 @@ def _certificate(settings: ProxySettings) -> Certificate | None:
     except CertificateError as error:
         raise StartError(str(error)) from None
     return certificate
+
+
+def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
+    """Where clients get tokens by themselves: from the first issuer that can be asked."""
+    issuer = next((one for one in identity.issuers if one.issuer.startswith("https://")), None)
+    return TokenSource() if issuer is None else TokenSource(issuer.issuer.rstrip("/") + DISCOVERY, issuer.scope)
 
 
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:

@@ -105,6 +105,8 @@ class IdentitySettings(_Model):
     issuers: tuple[TokenIssuer, ...] = ()
     # Whether a client must present a token. If not, one that names the user `token` may.
     required: bool = False
+    # How clients present it; each may ask for the other way by the startup option penstock.login.
+    login: Literal["password", "oauthbearer"] = "password"
     # By how much the clocks of issuers and this machine may differ.
     clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
 

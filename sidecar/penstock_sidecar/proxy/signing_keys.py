@@ -31,7 +31,8 @@ FETCH_SECONDS = 5.0
 _MOST_BYTES = 1 << 20
 _MOST_KEYS = 256
 _SMALLEST_RSA = 2048
-_DISCOVERY = "/.well-known/openid-configuration"
+# Where an issuer tells of itself.
+DISCOVERY = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ async def fetched(issuer: Issuer) -> list[SigningKey]:
     async with httpx2.AsyncClient(verify=context, timeout=FETCH_SECONDS, trust_env=False) as client:
         url = issuer.jwks_url
         if not url:
-            url = _keys_url(await _get(client, issuer.issuer.rstrip("/") + _DISCOVERY), issuer)
+            url = _keys_url(await _get(client, issuer.issuer.rstrip("/") + DISCOVERY), issuer)
         return usable(await _get(client, url))
 
 

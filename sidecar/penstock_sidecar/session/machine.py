@@ -122,7 +122,7 @@ class Session:
 
     def token_refused(self, reason: str, remedy: str = "") -> list[Command]:
         """The token is not good; `reason` is for the client and the log."""
-        return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason, remedy), reason)
+        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy)
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""

@@ -109,7 +109,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
         _E.IDENTIFIED: {_S.CONNECTING},
-        _E.TOKEN_REFUSED: {_S.CLOSED},
+        # By OAUTHBEARER, the client has to acknowledge it first.
+        _E.TOKEN_REFUSED: {_S.PROVING, _S.CLOSED},
     },
     _S.CONNECTING: {
         **_ALWAYS,

@@ -25,6 +25,8 @@ from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
 
 PASSWORD = message(b"p", b"a.token.of-the-issuer\0")
+BEARER = message(b"p", b"OAUTHBEARER\0\0\0\0\x27n,,\x01auth=Bearer a.token.of-the-issuer\x01\x01")
+ACKNOWLEDGEMENT = message(b"p", b"\x01")
 SSL = messages.ssl_request()
 DECLARE = "DECLARE c CURSOR FOR SELECT 1"
 # What texts do to what the session has, as the governor would tell.
@@ -128,8 +130,9 @@ class Play:
     def __init__(self, number: int) -> None:
         self.dice = dice = Random(number)
         config = ProxyConfig(
-            "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300
-        )
+            "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300,
+            dice.choice(["password", "oauthbearer"]),
+        )  # fmt: skip
         self.door = Door()
         self.neighbour = Neighbour(dice.random() < 0.9)
         self.talk = Conversation(
@@ -143,7 +146,9 @@ class Play:
         user = dice.choice(["app", "token"])
         self.to_client: list[bytes] = [mutated(dice, startup(user))]
         if config.token == "always" or (config.token == "asked" and user == "token"):
-            self.to_client.append(mutated(dice, PASSWORD))
+            self.to_client.append(mutated(dice, PASSWORD if config.login == "password" else BEARER))
+            if dice.random() < 0.2:
+                self.to_client.append(mutated(dice, ACKNOWLEDGEMENT))
         if dice.random() < 0.2:
             self.to_client.insert(0, mutated(dice, SSL))
         for part in spoken(dice):
