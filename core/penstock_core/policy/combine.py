@@ -1,4 +1,4 @@
-"""From a bundle and an identity to what that identity may do: matching subjects, and combining what matches.
+"""From a bundle and an identity to what that identity may do: combining the policies that are for it.
 
 The rules of combining are all here and nowhere else: a refusal wins, the stricter mask wins, what is
 allowed adds up. What the result means for a statement is `penstock_core.sql`.
@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import reduce
 
 from penstock_core.conditions import Circumstances, Truth, values
-from penstock_core.identity import Identity, Principal
+from penstock_core.identity import Identity
 from penstock_core.policy.effective import (
     ON_FAILURE,
     ROW_ORDER,
@@ -30,7 +30,9 @@ from penstock_core.policy.effective import (
 )
 from penstock_core.policy.intersection import intersection
 from penstock_core.policy.mask_conditions import judged
-from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
+from penstock_core.policy.revocation import revocation
+from penstock_core.policy.subjects import is_for
+from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
@@ -44,6 +46,8 @@ def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances =
 
     Of what the circumstances don't tell, no condition holds. An agent that acts for somebody may do what both may.
     """
+    if revocation(bundle, identity) is not None:
+        return EffectivePolicy(bundle.database.name, None, None, bundle.generation)
     return reduce(intersection, (_alone(bundle, party, circumstances) for party in identity.parties))
 
 
@@ -61,7 +65,12 @@ def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> Eff
 
 
 def _matching(bundle: Bundle, party: Identity) -> list[DatabaseAccessPolicy]:
-    return [policy for policy in bundle.policies if policy.governs(bundle.database) and matches(policy, party)]
+    """What policies give or take for a party; those that revoke do neither."""
+    return [
+        policy
+        for policy in bundle.policies
+        if policy.spec.mode != "revoke" and policy.governs(bundle.database) and is_for(policy, party)
+    ]
 
 
 def conditioned_policies(
@@ -70,31 +79,6 @@ def conditioned_policies(
     """For each party of the identity, the policies that are for it and what their conditions are judged by."""
     for party in identity.parties:
         yield _matching(bundle, party), values(party, bundle.database.name, circumstances)
-
-
-def matches(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
-    """Whether any of the policy's subjects is the identity; of an agent that acts for somebody, the agent."""
-    return any(_is(subject, identity, policy.namespace) for subject in policy.spec.subjects)
-
-
-def _is(subject: Subject, identity: Identity, namespace: str) -> bool:
-    workload, principal = identity.workload, identity.principal
-    if subject.service_account is not None:
-        return workload is not None and (workload.namespace, workload.service_account) == (
-            namespace,
-            subject.service_account.name,
-        )
-    return subject.identity is not None and principal is not None and _proved(subject.identity, principal)
-
-
-def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
-    """Whether all that is wanted holds of the principal."""
-    return (
-        wanted.kind in {None, principal.kind}
-        and wanted.subject in {None, principal.subject}
-        and wanted.issuer in {None, principal.issuer}
-        and (wanted.groups is None or not set(wanted.groups).isdisjoint(principal.groups))
-    )
 
 
 def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, facts: Mapping[str, object]) -> PolicySet:

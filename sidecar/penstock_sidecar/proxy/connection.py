@@ -138,6 +138,13 @@ class Connection(asyncio.Protocol):
         if self.session.takes_rules:
             self.perform(self.session.rules_replaced(self._rules_now()))
 
+    def revoke(self, policy: str) -> None:
+        """That policy revokes the client's identity: nothing more of it runs."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+        told = self.upstream is None and self._gateway.told_refused(self.session.identity)
+        self.perform(self.session.revoked(policy, told=told))
+
     def time_passed(self, truths: tuple[Truth, ...]) -> None:
         """Conditions come to this now."""
         if truths != self._truths and self.session.takes_rules:
@@ -303,6 +310,9 @@ class Connection(asyncio.Protocol):
 
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
+        if (policy := gateway.rules_provider.revoked(self.session.identity)) is not None:
+            self.revoke(policy)
+            return
         try:
             rules = await gateway.rules_provider.rules(self.session.identity, self.client_address)
             longest = rules.statement_timeout

@@ -64,6 +64,7 @@ class Event(StrEnum):
     DOUBT_ENDED = "doubt ended"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
+    REVOKED = "revoked"
     DRAIN = "drain"
 
     __hash__ = str.__hash__
@@ -78,6 +79,7 @@ _S, _E = State, Event
 _ALWAYS: dict[Event, set[State]] = {
     _E.CLIENT_CLOSED: {_S.CLOSED},
     _E.EXPIRED: {_S.CLOSED},
+    _E.REVOKED: {_S.CLOSED},
     _E.DRAIN: {_S.CLOSED},
 }
 # In every state with a server.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
-from penstock_core.policy.combine import effective, matches
+from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
@@ -64,45 +64,8 @@ def only(*policies: str, **parts: Any) -> PolicySet:
     return PolicySet(policies, **{"allow": frozenset({"select"}), **parts})
 
 
-# ── Who a policy is for ──
-
 AGENTS = {"identity": {"kind": "agent"}}
 PEOPLE = {"identity": {"kind": "person"}}
-SUBJECTS = [
-    (SA_WEB, WEB, True),
-    (SA_WEB, Identity(workload=Workload("billing", "web")), False),
-    (SA_WEB, Identity(workload=Workload("shop", "webby")), False),
-    (SA_WEB, Identity(principal=Principal("service", "web", "https://id.example.com")), False),
-    (SA_WEB, NOBODY, False),
-    ({"serviceAccount": {"name": "bots"}}, BOT, True),
-    (AGENTS, BOT, True),
-    (AGENTS, ADA, False),
-    (AGENTS, WEB, False),
-    (AGENTS, NOBODY, False),
-    ({"identity": {"groups": ["dpo"]}}, ADA, True),
-    ({"identity": {"groups": ["auditors", "staff"]}}, ADA, True),
-    ({"identity": {"groups": ["auditors"]}}, ADA, False),
-    ({"identity": {"kind": "agent", "groups": ["support"]}}, BOT, True),
-    ({"identity": {"kind": "person", "groups": ["support"]}}, BOT, False),
-    ({"identity": {"subject": "ada"}}, ADA, True),
-    ({"identity": {"subject": "Ada"}}, ADA, False),
-    ({"identity": {"subject": "ada", "issuer": "https://id.example.com"}}, ADA, True),
-    ({"identity": {"subject": "ada", "issuer": "https://evil.example.com"}}, ADA, False),
-    ({"identity": {"issuer": "https://id.example.com"}}, BOT, True),
-]
-
-
-@pytest.mark.parametrize(("subject", "identity", "is_for"), SUBJECTS)
-def test_whom_a_policy_is_for(subject: dict[str, Any], identity: Identity, is_for: bool) -> None:
-    assert matches(policy("p", subject), identity) is is_for
-    found = effective(bundle(policy("p", subject)), identity)
-    assert (found.enforced is not None) is is_for
-
-
-def test_any_one_subject_is_enough() -> None:
-    both = policy("p", {"serviceAccount": {"name": "other"}}, AGENTS)
-    assert matches(both, BOT)
-    assert not matches(both, WEB)
 
 
 # ── What they come to ──

@@ -266,6 +266,30 @@ def test_draining_at_once_and_expiry() -> None:
     talk.did(talk.session.expired(at_once=False)).client_reads_error("57P01", "token expired")
 
 
+def test_a_revoked_identity_has_no_more_session_and_the_end_tells_why() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1"))
+    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked (policy stop)")
+    assert talk.session.state is State.CLOSED
+    end = talk.events[-1]
+    assert (end["event"], end["reason"], end["policy"]) == ("end", "the identity is revoked", "stop")
+    assert talk.did(talk.session.revoked("stop")).rest == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_revoked_identity_gets_no_session_and_that_is_recorded_unless_it_was_just_told(told: bool) -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP)
+    talk.did(talk.session.revoked("stop", told=told)).client_reads_error("28000", "access is revoked (policy stop)")
+    assert [event["event"] for event in talk.events] == ([] if told else ["refused"])
+
+
+def test_a_revocation_before_the_client_has_said_anything() -> None:
+    talk = Conversation(open_=False)
+    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked")
+    assert talk.events == []
+
+
 def test_a_shorter_timeout_ends_sessions_that_began_with_more_once_they_are_idle() -> None:
     talk = Conversation()
     talk.client(query("BEGIN")).server(complete("BEGIN"), READY_IN)
