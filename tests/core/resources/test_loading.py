@@ -142,7 +142,8 @@ def test_an_object_of_the_api_server_is_refused_by_its_name() -> None:
         parse(document)
 
     assert str(caught.value) == (
-        "DatabaseAccessPolicy shop/support-agents: spec.mode: audit is not known: must be one of enforce, observe, revoke"
+        "DatabaseAccessPolicy shop/support-agents: spec.mode: audit is not known: "
+        "must be one of enforce, observe, revoke"
     )
 
 
