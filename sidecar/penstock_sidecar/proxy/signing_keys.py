@@ -150,8 +150,8 @@ class SigningKeys:
 async def fetched(issuer: Issuer) -> list[SigningKey]:
     """The keys as the issuer has them now. Raises FetchError."""
     try:
-        # Read anew each time: files of authorities are replaced.
-        context = ssl.create_default_context(cafile=issuer.ca_file)
+        # Read anew each time, since files of authorities are replaced; the system's own are many.
+        context = await asyncio.to_thread(ssl.create_default_context, cafile=issuer.ca_file)
     except (OSError, ssl.SSLError):
         raise FetchError("caFile can't be read") from None
     async with httpx2.AsyncClient(verify=context, timeout=FETCH_SECONDS, trust_env=False) as client:
