@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ Start = Any
 BOT = {"sub": "bot", "groups": ["support"]}
 
 
-def policies(port: int) -> str:
+def policies(port: int, unless: str = "'dpo' in identity.groups") -> str:
     """One for agents and one for people; each shows and allows what the other does not."""
 
     def policy(name: str, kind: str, **spec: Any) -> dict[str, Any]:
@@ -33,14 +34,13 @@ def policies(port: int) -> str:
             "credentialsSecretRef": {"name": "shop-db"},
         },
     }  # fmt: skip
-    officers = "'dpo' in identity.groups"
     documents = [
         database,
         policy("agents", "agent", allow=["select", "delete"], masks=[
             {"columns": ["*.*.phone"], "with": {"redact": {}}},
         ]),
         policy("people", "person", allow=["select", "insert"], masks=[
-            {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": officers},
+            {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": unless},
         ]),
     ]  # fmt: skip
     return yaml.safe_dump_all(documents)
@@ -143,6 +143,21 @@ async def test_when_policies_change_both_still_count(gate: Any) -> None:
         await asyncio.sleep(0)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no DatabaseAccessPolicy gives access"):
             await session.execute(TEXT)
+
+
+async def test_when_time_ends_what_lifted_the_persons_mask_it_is_there_again(gate: Any, delegated: Any) -> None:
+    until = (datetime.now(UTC) + timedelta(seconds=4)).isoformat().replace("+00:00", "Z")
+    unless = f"'dpo' in identity.groups && now < timestamp('{until}')"
+    (gate.directory / "shop.yaml").write_text(policies(delegated.port, unless))
+    gate.proxy.source.poll()
+    async with await gate.psycopg(password=token(groups=["dpo"], act=BOT)) as session:
+        assert await (await session.execute(TEXT)).fetchone() == ("ada@example.com", "***")
+        for _ in range(150):
+            shown = await (await session.execute(TEXT)).fetchone()
+            if shown == ("***", "***"):
+                break
+            await asyncio.sleep(0.2)
+        assert shown == ("***", "***")
 
 
 @pytest.mark.parametrize("size", [65_536, 2_000_000])
