@@ -10,13 +10,17 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Kind = Literal["person", "agent", "service"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # By either name: a list in a variable is JSON, and has the names that the file has.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel, populate_by_name=True
+    )
 
 
 class WorkloadIdentity(_Model):

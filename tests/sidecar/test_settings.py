@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,18 @@ def test_an_issuer_with_everything(tmp_path: Path) -> None:
     assert one.kinds[0].value == "App"
     assert one.delegation is not None
     assert one.delegation.agents == ("bot", "team-*")
+
+
+def test_issuers_in_a_variable_are_as_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = ISSUER | {"groupsClaim": "roles", "delegation": {"agents": ["bot"], "groupsClaim": "teams"}}
+    within(monkeypatch, POD | {"PENSTOCK_IDENTITY__ISSUERS": json.dumps([issuer])})
+    (one,) = read().identity.issuers
+    assert one.groups_claim == "roles"
+    assert one.delegation is not None
+    assert one.delegation.groups_claim == "teams"
+    within(monkeypatch, POD | {"PENSTOCK_IDENTITY__ISSUERS": json.dumps([issuer | {"groupClaim": "x"}])})
+    with pytest.raises(SettingsError, match=r"identity.issuers.0.groupClaim \(PENSTOCK_IDENTITY__ISSUERS\): extra"):
+        read()
 
 
 @pytest.mark.parametrize(
