@@ -17,8 +17,9 @@ from prometheus_client.registry import CollectorRegistry
 
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
+from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
-from penstock_sidecar.identity_settings import IdentitySettings, TokenIssuer
+from penstock_sidecar.identity_settings import IdentitySettings
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
