@@ -145,6 +145,10 @@ class Connection(asyncio.Protocol):
         told = self.upstream is None and self._gateway.told_refused(self.session.identity)
         self.perform(self.session.revoked(policy, told=told))
 
+    def cut(self) -> None:
+        """Without a word, and with whatever runs at the server."""
+        self._transport.abort()
+
     def time_passed(self, truths: tuple[Truth, ...]) -> None:
         """Conditions come to this now."""
         if truths != self._truths and self.session.takes_rules:

@@ -219,10 +219,18 @@ class Gateway:
                 _log.exception("conditions could not be evaluated anew; the session ends")
                 connection.leave("the policy's conditions could not be evaluated; connect again", at_once=True)
 
+    def _revoke(self, connection: Connection, policy: str) -> None:
+        try:
+            connection.revoke(policy)
+        except Exception:
+            # Whatever is wrong with one session, it has to end, and so have the others.
+            _log.exception("a session that was revoked could not be ended in words")
+            connection.cut()
+
     def _rules_changed(self) -> None:
         for connection in tuple(self.connections):
             # First of all: whatever else there is to do takes its time.
             if (policy := self.rules_provider.revoked(connection.session.identity)) is not None:
-                connection.revoke(policy)
+                self._revoke(connection, policy)
         for connection in tuple(self.connections):
             connection.rules_changed()

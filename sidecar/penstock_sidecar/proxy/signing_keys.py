@@ -79,8 +79,7 @@ class SigningKeys:
         fitting = [one for one in found if algorithm in one.algorithms]
         if not fitting:
             raise TokenError(
-                f"the token is signed by {algorithm[:16]}, which its key is not for",
-                "have the issuer sign by RS256 or ES256",
+                "the token is signed by an algorithm that its key is not for", "have the issuer sign by RS256 or ES256"
             )
         return fitting[0]
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
+import structlog
 
 from penstock_core.identity import Identity, Workload
 from penstock_sidecar.proxy.claims import identity
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 from penstock_sidecar.proxy.signing_keys import SigningKey, SigningKeys
+
+_log = structlog.get_logger(__name__)
 
 # RFC 9068 has at+jwt for access tokens; other types are no credentials, or have meanings of their own.
 _TYPES = {"", "jwt", "at+jwt", "application/jwt", "application/at+jwt"}
@@ -43,7 +46,18 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Proof:
         """Whom the token names. Raises TokenError."""
-        token = token.strip()
+        try:
+            return await self._verify(token.strip())
+        except TokenError:
+            raise
+        except Exception as error:
+            # A fault of ours: nobody is let in, and nobody kept waiting.
+            _log.exception("a token could not be verified")
+            raise TokenError(
+                f"the token could not be verified ({type(error).__name__})", "report it to the Penstock project"
+            ) from None
+
+    async def _verify(self, token: str) -> Proof:
         header, unverified = _unverified(token)
         keys = self._issuers_keys(unverified)
         key_id = header.get("kid")
@@ -117,9 +131,7 @@ def _algorithm(header: dict[str, Any]) -> str:
     if not isinstance(algorithm, str) or algorithm.lower() == "none":
         raise TokenError("the token is not signed (alg none)", "get a token from the issuer")
     if algorithm.upper().startswith("HS"):
-        raise TokenError(
-            f"the token is signed with a shared secret ({algorithm[:16]})", "have the issuer sign by RS256 or ES256"
-        )
+        raise TokenError("the token is signed with a shared secret (alg HS)", "have the issuer sign by RS256 or ES256")
     return algorithm
 
 

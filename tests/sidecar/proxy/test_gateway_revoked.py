@@ -78,6 +78,26 @@ async def test_sessions_end_within_two_seconds_whatever_they_do(start: Start, sh
         await session.close()
 
 
+async def test_one_session_that_can_not_be_ended_in_words_is_cut_and_stops_no_other(
+    start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = await begun(start, shop, tmp_path)
+    sessions = [await ada(gate) for _ in range(3)]
+
+    def fails(*_: object, **__: object) -> Any:
+        raise ZeroDivisionError
+
+    for connection in list(gate.proxy.gateway.connections)[:2]:
+        monkeypatch.setattr(connection.session, "revoked", fails)
+    revoke(gate, ADA)
+    gate.proxy.source.poll()
+    await left(gate, 0)
+    for session in sessions:
+        with pytest.raises(psycopg.OperationalError):
+            await session.execute("SELECT 1")
+        await session.close()
+
+
 SUBJECTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "a person": (ADA, {}),
     "a group": ({"identity": {"groups": ["dba"]}}, {}),

@@ -156,13 +156,13 @@ BAD: dict[str, tuple[Callable[[], str], str]] = {
         "the token's signature or claims are not valid",
     ),
     "by another algorithm than its key's": (
-        lambda: token("ES256", kid="RS256"), "the token is signed by ES256, which its key is not for"
+        lambda: token("ES256", kid="RS256"), "the token is signed by an algorithm that its key is not for"
     ),
     "not signed": (
         lambda: unsigned(b'{"iss":"%s","aud":"penstock"}' % ISSUER.encode()), "the token is not signed (alg none)"
     ),
     "signed with the public key as a secret": (
-        lambda: shared_secret("HS256", public_pem()), "the token is signed with a shared secret (HS256)"
+        lambda: shared_secret("HS256", public_pem()), "the token is signed with a shared secret (alg HS)"
     ),
     "signed with the public key as a secret, and said to be by RSA": (
         lambda: shared_secret("RS256", public_pem()), "the token's signature or claims are not valid"
@@ -278,6 +278,19 @@ async def test_in_a_pod_a_token_is_asked_for_by_the_user_name(start: Start, shop
         await client.execute("SELECT 1")
     names = [event["identity"]["name"] for event in await gate.settled(2, "intent")]
     assert names == ["sa:shop/web", "person:ada"]
+
+
+async def test_a_fault_of_the_gate_lets_nobody_in(
+    start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = await start(shop, identity=issuers(tmp_path), name="gate")
+
+    async def fails(_: str) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gate.proxy.gateway.tokens, "_verify", fails)
+    with pytest.raises(psycopg.OperationalError, match=r"the token could not be verified \(ZeroDivisionError\)"):
+        await gate.psycopg(password=token())
 
 
 async def left(gate: Any, sessions: int) -> None:
