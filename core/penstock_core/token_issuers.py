@@ -37,6 +37,9 @@ class DelegationSettings(_Model):
     agents: Annotated[tuple[_Name, ...], Field(min_length=1, max_length=256)]
     # Where, within `act`, the agent's groups are.
     groups_claim: _Name = "groups"
+    # The claim with the agent: `act`, or of issuers that have none, one such as azp that names the client that got the
+    # token. Then each token for this audience has to name an agent.
+    actor_claim: _Name = "act"
 
     @field_validator("agents")
     @classmethod

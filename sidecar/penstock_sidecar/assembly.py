@@ -243,5 +243,7 @@ def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:
         keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
         kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
         authorized_parties=one.authorized_parties,
-        delegation=None if delegation is None else Delegation(delegation.agents, delegation.groups_claim),
+        delegation=None
+        if delegation is None
+        else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
     )  # fmt: skip

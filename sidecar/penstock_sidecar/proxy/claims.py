@@ -26,13 +26,14 @@ def identity(claims: Claims, issuer: Issuer, workload: Workload | None) -> Ident
     subject = Principal(
         _kind(claims, issuer), _subject(claims, issuer), issuer.issuer, _groups(claims, issuer.groups_claim)
     )
-    if "act" not in claims:
+    found = _actors(claims, issuer)
+    if not found:
         return Identity(workload, subject)
-    nearest, *earlier = _actors(claims, issuer)
+    nearest, *earlier = found
     names = {subject.subject, str(claims["sub"])}
     if any(one.issuer == issuer.issuer and one.subject in names for one in (nearest, *earlier)):
         raise TokenError(
-            "the token says that somebody acts for themselves (claim act)", "get one without act, or of another agent"
+            "the token says that somebody acts for themselves", "get one of another agent, or one that names none"
         )
     return Identity(workload, nearest, (*earlier, subject))
 
@@ -98,15 +99,35 @@ def _groups(claims: Claims, path: str) -> tuple[str, ...]:
 
 
 def _actors(claims: Claims, issuer: Issuer) -> list[Principal]:
-    """Who acts, and from whom they had the work, nearest first."""
+    """Who acts, and from whom they had the work, nearest first; nobody, where the subject acts."""
     delegation = issuer.delegation
-    if delegation is None:
+    if delegation is None or delegation.actor_claim == "act":
+        found = _chain(claims["act"], issuer) if "act" in claims else []
+    elif "act" in claims:
+        raise TokenError(
+            f"the token names an agent in the claim act, which its issuer does here in {delegation.actor_claim}",
+            "get one without act, or have the issuer's delegation.actorClaim say act",
+        )
+    else:
+        # Of such an issuer, every token is an agent's: one that names none must not have more rights for it.
+        name = _name(value(claims, delegation.actor_claim), delegation.actor_claim)
+        found = [Principal("agent", name, issuer.issuer)]
+    if found and delegation is not None and not delegation.covers(found[0].subject):
+        raise TokenError(
+            f"the token's issuer may not vouch for this agent here (claim {delegation.actor_claim})",
+            "list the agent in the issuer's delegation.agents",
+        )
+    return found
+
+
+def _chain(act: object, issuer: Issuer) -> list[Principal]:
+    """The actors of the claim `act`, nearest first."""
+    if issuer.delegation is None:
         raise TokenError(
             "the token says that an agent acts for somebody (claim act), and its issuer may not vouch for that here",
             "allow it with delegation in the issuer's settings, or present the agent's own token",
         )
     found: list[Principal] = []
-    act = claims["act"]
     while act is not _END:
         if not isinstance(act, Mapping):
             raise TokenError("the token's claim act is not an object")
@@ -114,13 +135,8 @@ def _actors(claims: Claims, issuer: Issuer) -> list[Principal]:
             raise TokenError(
                 f"the token's claim act is a chain of more than {MOST_ACTED_FOR}", "have fewer agents pass the work on"
             )
-        found.append(_actor(act, issuer, groups_claim="" if found else delegation.groups_claim))
+        found.append(_actor(act, issuer, groups_claim="" if found else issuer.delegation.groups_claim))
         act = act.get("act", _END)
-    if not delegation.covers(found[0].subject):
-        raise TokenError(
-            "the token's issuer may not vouch for this agent here (claim act)",
-            "list the agent in the issuer's delegation.agents",
-        )
     return found
 
 

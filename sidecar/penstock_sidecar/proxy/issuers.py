@@ -27,6 +27,8 @@ class Delegation:
     # Names; one that ends in * stands for all that begin so.
     agents: tuple[str, ...]
     groups_claim: str = "groups"
+    # The claim with the agent: `act` of RFC 8693, or one that names the client that the token was given to.
+    actor_claim: str = "act"
 
     def covers(self, agent: str) -> bool:
         """Whether that agent may act for others."""

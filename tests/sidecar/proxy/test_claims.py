@@ -14,6 +14,7 @@ ISSUER = "https://issuer.example"
 WEB = Workload("shop", "web")
 PLAIN = Issuer(ISSUER, "penstock", "person")
 DELEGATING = Issuer(ISSUER, "penstock", "person", delegation=Delegation(("bot", "team-*")))
+BY_CLIENT = Issuer(ISSUER, "penstock", "person", delegation=Delegation(("bot",), actor_claim="azp"))
 ADA = Principal("person", "ada", ISSUER, ("dpo",))
 
 
@@ -77,6 +78,7 @@ GOOD: dict[str, tuple[Issuer, dict[str, Any], Identity]] = {
         claims(act={"sub": "bot", "act": {"sub": "x", "groups": ["dpo"], "act": {"sub": "y", "iss": "https://o"}}}),
         Identity(WEB, agent(), (agent("x"), agent("y", issuer="https://o"), ADA)),
     ),
+    "the client that the token was given to": (BY_CLIENT, claims(azp="bot"), Identity(WEB, agent(), (ADA,))),
     "a chain of eight": (
         DELEGATING, claims(act=chain(8)),
         Identity(WEB, agent(), (*(agent(f"agent-{place}") for place in range(2, 9)), ADA)),
@@ -104,6 +106,18 @@ BAD: dict[str, tuple[Issuer, dict[str, Any], str]] = {
         DELEGATING, claims(act={"sub": "bot", "iss": "https://evil.example"}),
         "the token's issuer names an agent of another issuer (claim act.iss)",
     ),
+    "a client that may not": (
+        BY_CLIENT, claims(azp="robot"), "the token's issuer may not vouch for this agent here (claim azp)"
+    ),
+    "no client, where each token has to name one": (BY_CLIENT, claims(), "the token lacks the claim azp"),
+    "a client that is no name": (
+        BY_CLIENT, claims(azp=["bot"]), "the token's claim azp is not a name of at most 256 characters"
+    ),
+    "act, where the client is the agent": (
+        BY_CLIENT, claims(azp="bot", act={"sub": "bot"}),
+        "the token names an agent in the claim act, which its issuer does here in azp",
+    ),
+    "a client by itself": (BY_CLIENT, claims(sub="bot", azp="bot"), "the token says that somebody acts for themselves"),
     "act without sub": (DELEGATING, claims(act={"client_id": "bot"}), "the token lacks the claim act.sub"),
     "an empty act": (DELEGATING, claims(act={}), "the token lacks the claim act.sub"),
     "act that is a name": (DELEGATING, claims(act="bot"), "the token's claim act is not an object"),
@@ -130,16 +144,16 @@ BAD: dict[str, tuple[Issuer, dict[str, Any], str]] = {
     "a chain of nine": (DELEGATING, claims(act=chain(9)), "the token's claim act is a chain of more than 8"),
     "an actor equal to the subject": (
         DELEGATING, claims(sub="bot", act={"sub": "bot"}),
-        "the token says that somebody acts for themselves (claim act)"
+        "the token says that somebody acts for themselves"
     ),
     "an earlier actor equal to the subject": (
         DELEGATING, claims(act={"sub": "bot", "act": {"sub": "ada"}}),
-        "the token says that somebody acts for themselves (claim act)",
+        "the token says that somebody acts for themselves",
     ),
     "an actor equal to the subject, which goes by another name": (
         Issuer(ISSUER, "penstock", "person", subject_claim="email", delegation=Delegation(("bot",))),
         claims(sub="bot", email="bot@example.com", act={"sub": "bot"}),
-        "the token says that somebody acts for themselves (claim act)",
+        "the token says that somebody acts for themselves",
     ),
     "no subject where it should be": (
         Issuer(ISSUER, "penstock", "person", subject_claim="email"), claims(), "the token lacks the claim email"
