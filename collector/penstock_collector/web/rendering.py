@@ -68,6 +68,14 @@ def pretty(document: str) -> str:
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
 
 
+def acts_for(document: str) -> list[str]:
+    """For whom an event's agent acts, nearest first, each in a few words; whatever else stands there is left out."""
+    identity = json.loads(document).get("identity")
+    chain = identity.get("actsFor") if isinstance(identity, dict) else None
+    named = [one for one in chain if isinstance(one, dict)] if isinstance(chain, list) else []
+    return [f"{one.get('kind', '?')}:{one.get('subject', '?')} ({one.get('assurance', '?')})" for one in named]
+
+
 def breakable(value: str) -> Markup:
     """A dotted path that may go on in the next line behind its dots."""
     return escape(value).replace(".", Markup(".<wbr>"))
@@ -115,6 +123,7 @@ def _environment() -> jinja2.Environment:
         "moment": moment,
         "pretty": pretty,
         "parsed": json.loads,
+        "acts_for": acts_for,
         "breakable": breakable,
         "thousands": thousands,
         "revealed": revealed,

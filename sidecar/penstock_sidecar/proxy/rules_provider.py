@@ -16,6 +16,7 @@ import structlog
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
 from penstock_sidecar.proxy.catalog import CatalogReader
@@ -128,6 +129,10 @@ class RulesProvider:
         if moved and before[0] is not None:
             self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
+
+    def revoked(self, identity: Identity) -> str | None:
+        """The policy that revokes the identity, if one does."""
+        return None if self.bundle is None else revocation(self.bundle, identity)
 
     async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""

@@ -202,6 +202,18 @@ class SessionRules:
     generation: int | None = None
 
 
+LoginMethod = Literal["password", "oauthbearer"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where clients that get tokens by themselves get one; empty where they aren't told."""
+
+    # The URL of an OpenID provider's configuration, and what to ask it for.
+    configuration: str = ""
+    scope: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyConfig:
     """What all sessions of one proxy have in common."""
@@ -218,6 +230,9 @@ class ProxyConfig:
     workload: Identity = Identity()  # noqa: RUF009 - frozen
     # The longest SQL text that is decided about.
     statement_limit: int = 16 << 20
+    # How clients present a token, unless they ask for another way.
+    login: LoginMethod = "password"
+    source: TokenSource = TokenSource()
 
 
 @dataclass(frozen=True, slots=True)

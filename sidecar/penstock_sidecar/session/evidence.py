@@ -19,6 +19,8 @@ from penstock_sidecar.session.in_flight import StatementRun
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
 
+REVOKED = "the identity is revoked"
+
 Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
 
 
@@ -46,6 +48,8 @@ class Evidence:
         self._intents: dict[tuple[int, str, bool], _Decided] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
         self._generation: int | None = None
+        # Why it ends, or does not begin, where that is not the client's or the server's doing.
+        self._why: dict[str, str] = {}
 
     def decided_by(self, generation: int | None) -> None:
         """The bundle that the policies come from by now; None: as each decision says."""
@@ -57,11 +61,19 @@ class Evidence:
         asserted = {"application": self._client["application"]} if self._client.get("application") else {}
         return self._session_event("start", asserted)
 
+    def revoked_by(self, policy: str) -> None:
+        """The session ends because that policy revokes its identity."""
+        self._why = {"reason": REVOKED, "policy": policy}
+
     def end(self) -> Event:
         return self._session_event("end", {})
 
+    def refused(self) -> Event:
+        """The session did not begin."""
+        return self._session_event("refused", {})
+
     def _session_event(self, event: str, asserted: dict[str, str]) -> Event:
-        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client}
+        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client, **self._why}
         if asserted:
             body["asserted"] = asserted
         return body

@@ -149,6 +149,30 @@ async def test_the_page_of_a_statement(client: Any, sender: Any) -> None:
         assert "Traceback" not in response.text
 
 
+async def test_for_whom_an_agent_acts(client: Any, sender: Any) -> None:
+    identity = {
+        "name": "agent:bot for person:ada",
+        "actsFor": [
+            {"kind": "agent", "subject": "planner", "assurance": "asserted"},
+            {"kind": "person", "subject": "ada", "assurance": "verified"},
+        ],
+    }
+    await client.send(sender.seal(OPEN) + sender.statement(1, identity=identity) + sender.statement(2))
+    assert "agent:bot for person:ada" in (await client.get("/")).text
+    assert [one["identity"] for one in await client.search("identity=person:ada")] == ["agent:bot for person:ada"]
+    text = (await client.get("/statements/gw1/boot1/2")).text
+    assert "<dd>agent:planner (asserted), for person:ada (verified)</dd>" in text
+    assert "Acts for" not in (await client.get("/statements/gw1/boot1/4")).text
+
+
+@pytest.mark.parametrize("chain", [5, "ada", {"a": 1}, [], [1, None, {}], [{"subject": [EVIL]}, {"kind": {EVIL: 1}}]])
+async def test_a_chain_that_is_none_is_only_text(client: Any, sender: Any, chain: object) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1, identity={"name": "agent:bot", "actsFor": chain}))
+    response = await client.get("/statements/gw1/boot1/2")
+    assert response.status_code == 200
+    assert "<script>alert" not in response.text
+
+
 async def log_in(client: Any, token: str = "read-ada", **headers: str) -> Any:
     return await client.http.post("/login", content=f"token={token}&next=%2Fstreams".encode(), headers=headers)
 
