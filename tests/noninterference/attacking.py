@@ -22,6 +22,8 @@ COMBINED = "order"
 # The kind that must not change anything without a record.
 RECORD = "unrecorded"
 _RECORDED_SECONDS = 2.0
+# So often a scene is played whose answers differ from themselves: on a busy machine something took too long.
+_TRIES = 3
 # What would stay, past the gate, for every later session.
 _SHARED = re.compile(r"ALTER (ROLE|DATABASE|SYSTEM)")
 # The kind whose answers are compared to the server's own, too.
@@ -74,14 +76,17 @@ def _rows(twin: Twin) -> int:
 
 def _one(twins: Twins, scene: Scene, mode: Mode, tally: Tally) -> None:
     unrecorded = ""
-    if scene.kind == RECORD:
-        verdict, unrecorded = _recorded(twins, scene)
-    else:
-        verdict = judge(twins, scene, mode)
+    for _ in range(_TRIES):
+        if scene.kind == RECORD:
+            verdict, unrecorded = _recorded(twins, scene)
+        else:
+            verdict = judge(twins, scene, mode)
+        if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
+            twins.reset()
+        if verdict.outcome != "unstable" or scene.varies or unrecorded:
+            break
     if unrecorded:
         tally.find(Finding("leaked", PART, scene.title, scene.text, unrecorded, twins.version, mode))
-    if scene.changes and not (verdict.outcome == "refused" and len(scene.statements) == 1):
-        twins.reset()
     tally.count(PART, twins.version, "leaked" if unrecorded else verdict.outcome)
     if verdict.outcome == "leaked" or (verdict.outcome == "unstable" and not scene.varies):
         # The attacks themselves leave nothing to chance, unless they say so.
