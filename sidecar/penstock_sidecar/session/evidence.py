@@ -18,6 +18,8 @@ from penstock_sidecar.session.in_flight import StatementRun
 
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
+# How long a text may be to be kept for the next.
+_LONGEST_KEPT = 2048
 
 REVOKED = "the identity is revoked"
 
@@ -31,8 +33,8 @@ class _Decided:
     # Kept so that its id stays its own.
     decision: Decision
     form: Form
-    text: str
-    digest: str
+    text: str | None = None
+    digest: str = ""
 
 
 class Evidence:
@@ -87,17 +89,21 @@ class Evidence:
             if len(self._intents) >= _MOST_FORMS:
                 self._intents.clear()
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
-            known = self._intents[key] = _Decided(shared, form, text, self._digest(text))
-        elif known.text != text:
-            known.text, known.digest = text, self._digest(text)
+            known = self._intents[key] = _Decided(shared, form)
+        digest = self._digest(known, text)
         if parameters:
-            return known.form.body(statement=number, parameters=parameters, sqlHmac=known.digest)
-        return known.form.body(statement=number, sqlHmac=known.digest)
+            return known.form.body(statement=number, parameters=parameters, sqlHmac=digest)
+        return known.form.body(statement=number, sqlHmac=digest)
 
-    def _digest(self, text: str) -> str:
+    def _digest(self, known: _Decided, text: str) -> str:
+        if text == known.text:
+            return known.digest
         keyed = self._keyed.copy()
         keyed.update(text.encode(errors="surrogateescape"))
-        return keyed.hexdigest()
+        digest = keyed.hexdigest()
+        if len(text) <= _LONGEST_KEPT:
+            known.text, known.digest = text, digest
+        return digest
 
     def _template(self, decision: Decision, protocol: str) -> Event:
         body: dict[str, Any] = {

@@ -37,6 +37,15 @@ def test_an_intent_tells_its_own_text_whatever_decision_it_shares() -> None:
     assert len(one._intents) == 1
 
 
+def test_of_a_long_text_nothing_is_kept() -> None:
+    one = evidence()
+    long = f"SELECT '{'x' * 10_000}'"
+    assert [one.intent(FIRST, text, 1, "simple", None)["sqlHmac"] for text in (long, "SELECT 1", long, "")] == [
+        sealed(long), sealed("SELECT 1"), sealed(long), sealed(""),
+    ]  # fmt: skip
+    assert all(len(kept.text or "") < 100 for kept in one._intents.values())
+
+
 def test_other_decisions_protocols_and_parameters_are_told_apart() -> None:
     one = evidence()
     other = Decision(Action.ALLOW, "SELECT 2", verbs=("select",))
