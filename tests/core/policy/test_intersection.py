@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import ast
+import inspect
+from dataclasses import fields, replace
 from functools import reduce
 from typing import Any
 
@@ -168,6 +170,13 @@ def test_a_condition_that_fails_for_one_of_them_is_told_of() -> None:
     parties = conditioned_policies(policies, BOT_FOR_ADA, Circumstances())
     found = [rule for one, facts in parties for rule, _ in troubles(one, facts)]
     assert found == [Rule("m", "masks[0].unless")]
+
+
+def test_every_field_of_a_policy_set_is_combined() -> None:
+    """One that is forgotten would have its default for whoever acts for somebody: a rule that holds for neither."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(intersection))) if isinstance(node, ast.Call)]
+    (made,) = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "PolicySet")
+    assert {one.arg for one in made.keywords} == {field.name for field in fields(PolicySet)}
 
 
 # ── Whatever the policies ──
