@@ -14,6 +14,9 @@ SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
 RowOrder = Literal["always", "complete", "unspecified"]
 
+# Whose policies: the agent's, or those of whom it acts for.
+Party = Literal["agent", "beneficiary"]
+
 # Each strictest first.
 SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
 ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
@@ -23,6 +26,9 @@ ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
 STRICTNESS: tuple[MaskKind, ...] = (
     "null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket",
 )  # fmt: skip
+
+# What these show does not depend on the value.
+_CONSTANT: frozenset[MaskKind] = frozenset({"null", "redact", "constant"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Mask:
     reveals_uniqueness: bool = False
     writable: bool = False
     ignores_write_back: bool = False
+    # Of an agent that acts for somebody: by whose policies it is there. Empty where there is one party only.
+    parties: frozenset[Party] = frozenset()
 
     @property
     def strictness(self) -> tuple[int, float, str, str]:
@@ -69,12 +77,39 @@ class Mask:
 
 
 def stricter(one: Mask, other: Mask) -> Mask:
-    """Of two masks of one column the stricter; what is chosen of its writing holds if both say so."""
+    """Of two masks of one column the stricter; what is chosen of its writing holds if both say so.
+
+    Of two parties' masks it must tell no more than either: where neither of them is such, nothing is shown.
+    """
+    parties = one.parties | other.parties
+    first, second = sorted((one, other), key=lambda mask: mask.strictness)
+    if len(parties) > 1 and not _tells_no_more(first, second):
+        first = Mask("null", first.rule)
     return replace(
-        min(one, other, key=lambda mask: mask.strictness),
+        first,
         reveals_uniqueness=one.reveals_uniqueness and other.reveals_uniqueness,
         writable=one.writable and other.writable,
         ignores_write_back=one.ignores_write_back and other.ignores_write_back,
+        parties=parties,
+    )
+
+
+def _tells_no_more(one: Mask, other: Mask) -> bool:
+    """Whether what one mask shows can be told from what the other shows, for each value and type of column."""
+    if one.kind in _CONSTANT:
+        return True
+    if one.kind == "bucket" and other.kind == "bucket":
+        # Of fractions, rounding decides.
+        whole = one.size.is_integer() and other.size.is_integer() and other.size > 0
+        return whole and one.size % other.size == 0
+    if (one.kind, other.kind) == ("year", "month"):
+        return True
+    # Of two partial masks, the one that keeps less may show what is too short for the other.
+    return (one.kind, one.keep_first, one.keep_last, one.fill) == (
+        other.kind,
+        other.keep_first,
+        other.keep_last,
+        other.fill,
     )
 
 
@@ -137,7 +172,7 @@ class PolicySet:
     policies: tuple[str, ...]
     # Verbs allowed: select, insert, update, delete, …; `allow` of the policies.
     allow: frozenset[str]
-    # The strictest first: where several match one column, the one with the smallest `Mask.strictness` holds.
+    # The strictest first, of two parties by party: where several match one column, what `stricter` makes of them holds.
     masks: tuple[MaskRule, ...] = ()
     # What is not among `masks` since its condition holds, and what is although its condition can't be evaluated.
     conditioned: tuple[ConditionedMask, ...] = ()

@@ -5,7 +5,7 @@ What each of them may do is `combine.py`'s, who they are `penstock_core.identity
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from penstock_core.policy.effective import (
     EffectivePolicy,
     Limit,
     MaskRule,
+    Party,
     PolicySet,
     RowFilter,
     Rule,
@@ -27,7 +28,7 @@ _Bound = TypeVar("_Bound", Limit, CostLimit)
 
 
 def intersection(one: EffectivePolicy, other: EffectivePolicy) -> EffectivePolicy:
-    """What both may do with a database; nothing, where no policy is for one of them.
+    """What both may do, an agent and the one whom it acts for, with a database: nothing, where no policy is for one.
 
     Whose policies only observe may do everything alone, so that what is enforced for the other is what is enforced.
     What is observed is what would be enforced if both parties' observing policies were.
@@ -48,12 +49,12 @@ def _known(party: EffectivePolicy) -> bool:
 def _both(one: PolicySet | None, other: PolicySet | None = None) -> PolicySet | None:
     if one is None or other is None:
         return one or other
-    masks = set(one.masks) | set(other.masks)
     return PolicySet(
         policies=tuple(sorted({*one.policies, *other.policies})),
         allow=one.allow & other.allow,
-        masks=tuple(sorted(masks, key=lambda rule: rule.mask.strictness)),
-        conditioned=_conditioned((*one.conditioned, *other.conditioned), masks),
+        # Party by party: what each party's own come to is found before these meet.
+        masks=(*_of("agent", one.masks), *_of("beneficiary", other.masks)),
+        conditioned=_conditioned((*one.conditioned, *other.conditioned), {*one.masks, *other.masks}),
         require_where=_either(one.require_where, other.require_where),
         deny_functions=_either(one.deny_functions, other.deny_functions),
         allow_functions=_common(one.allow_functions, other.allow_functions),
@@ -67,6 +68,11 @@ def _both(one: PolicySet | None, other: PolicySet | None = None) -> PolicySet | 
         sql_text=min(one.sql_text, other.sql_text, key=SQL_TEXT.index),
         on_failure=min(one.on_failure, other.on_failure, key=ON_FAILURE.index),
     )
+
+
+def _of(party: Party, masks: Iterable[MaskRule]) -> Iterator[MaskRule]:
+    for rule in masks:
+        yield replace(rule, mask=replace(rule.mask, parties=frozenset({party})))
 
 
 def _conditioned(found: Iterable[ConditionedMask], masks: set[MaskRule]) -> tuple[ConditionedMask, ...]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from dataclasses import fields, replace
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -39,6 +43,7 @@ from penstock_core.policy.effective import (
     PolicySet,
     RowFilter,
     Rule,
+    stricter,
 )
 from penstock_core.policy.mask_conditions import troubles
 from penstock_core.resources import DatabaseAccessPolicy
@@ -53,8 +58,8 @@ def unless(condition: str, with_: dict[str, Any] = HASH) -> dict[str, Any]:
     return mask(with_, "public.t.c") | {"unless": condition}
 
 
-def hashed(name: str, kind: Any = "hash") -> MaskRule:
-    return MaskRule(("public.t.c",), Mask(kind, Rule(name, "masks[0]")))
+def hashed(name: str, kind: Any = "hash", party: Any = "beneficiary", column: str = "public.t.c") -> MaskRule:
+    return MaskRule((column,), Mask(kind, Rule(name, "masks[0]"), parties=frozenset({party})))
 
 
 TABLE: dict[str, tuple[list[DatabaseAccessPolicy], PolicySet | None, PolicySet | None]] = {
@@ -73,10 +78,7 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], PolicySet | None, PolicySet |
         only(
             "a", "p", allow=frozenset({"insert"}), allow_functions=(("app.g", Rule("a", "allowFunctions")),),
             allow_channels=frozenset({"y"}),
-            masks=(
-                MaskRule(("public.t.d",), Mask("null", Rule("p", "masks[0]"))),
-                hashed("a", "email"),
-            ),
+            masks=(hashed("a", "email", "agent"), hashed("p", "null", column="public.t.d")),
         ),
         None,
     ),
@@ -159,7 +161,7 @@ def test_a_mask_is_lifted_if_it_is_lifted_for_both(
     )  # fmt: skip
     found = effective(policies, BOT_FOR_ADA).enforced
     assert found is not None
-    assert found.masks == ((hashed("m"),) if masked else ())
+    assert [rule.mask.rule.policy for rule in found.masks] == (["m"] if masked else [])
     assert [one.lifted for one in found.conditioned] == told
 
 
@@ -170,13 +172,20 @@ def test_a_condition_that_fails_for_one_of_them_is_told_of() -> None:
     assert found == [Rule("m", "masks[0].unless")]
 
 
+def test_every_field_of_a_policy_set_is_combined() -> None:
+    """One that is forgotten would have its default for whoever acts for somebody: a rule that holds for neither."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(intersection))) if isinstance(node, ast.Call)]
+    (made,) = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "PolicySet")
+    assert {one.arg for one in made.keywords} == {field.name for field in fields(PolicySet)}
+
+
 # ── Whatever the policies ──
 
 
-def shows(found: PolicySet, column: str) -> float:
-    """How strict the mask of one column is; infinite where it is not masked."""
-    kinds = [rule.mask.strictness[0] for rule in found.masks if column in rule.columns]
-    return min(kinds, default=float("inf"))
+def of_nobody(found: PolicySet) -> PolicySet:
+    """The same without by whose policies its masks are there."""
+    masks = (replace(rule, mask=replace(rule.mask, parties=frozenset())) for rule in found.masks)
+    return replace(found, masks=tuple(masks))
 
 
 def assert_no_more(both: EffectivePolicy, alone: EffectivePolicy) -> None:
@@ -191,9 +200,7 @@ def assert_no_more(both: EffectivePolicy, alone: EffectivePolicy) -> None:
     if one.conceals:
         assert whole.conceals
         assert whole.allow_channels <= one.allow_channels
-    assert refusals(one) <= refusals(whole)
-    for column in ("a.b.c", "*.*.email", "public.t.x"):
-        assert shows(whole, column) <= shows(one, column)
+    assert refusals(one) <= refusals(of_nobody(whole))
     for limit in ("max_rows_returned", "max_rows_changed", "max_plan_cost", "statement_timeout"):
         assert within(getattr(one, limit), getattr(whole, limit))
     assert ROW_ORDER.index(whole.row_order) <= ROW_ORDER.index(one.row_order)
@@ -206,6 +213,122 @@ def test_both_may_no_more_than_either_alone(policies: list[DatabaseAccessPolicy]
     whole = effective(bundle(*policies), BOT_FOR_ADA)
     for party in BOT_FOR_ADA.parties:
         assert_no_more(whole, effective(bundle(*policies), party))
+
+
+# What masks make of values, for each type a model of its own; what does not fit shows null.
+TEXTS = [
+    "",
+    "a",
+    "ab",
+    "abc",
+    "abcd",
+    "abcx",
+    "xbcd",
+    "abcde",
+    "abxde",
+    "ada@example.com",
+    "bob@example.com",
+    "ada@x.org",
+]
+NUMBERS = [-30, -7, 0, 1, 4, 5, 9, 10, 14, 15, 20, 29, 30, 100]
+
+
+def text_shown(mask: Mask | None, value: str) -> object:
+    if mask is None or mask.kind == "hash":
+        return value
+    if mask.kind in ("redact", "constant"):
+        return "***"
+    if mask.kind == "email":
+        name, at, host = value.partition("@")
+        return f"{name[:1]}***@{host}" if at else "***"
+    if mask.kind == "partial":
+        first, last, size = mask.keep_first, mask.keep_last, len(value)
+        if size <= first + last:
+            return mask.fill * size
+        return value[:first] + mask.fill * (size - first - last) + value[size - last :]
+    return None
+
+
+def number_shown(mask: Mask | None, value: int) -> object:
+    if mask is None or mask.kind == "hash":
+        return value
+    if mask.kind in ("redact", "constant"):
+        return 0
+    return value // mask.size * mask.size if mask.kind == "bucket" else None
+
+
+_masks = st.lists(
+    st.sampled_from(
+        [
+            EMAIL, HASH, NULL, {"redact": {}}, {"constant": {"value": "7"}}, {"bucket": {"size": 5}},
+            {"bucket": {"size": 10}}, {"bucket": {"size": 15}}, {"bucket": {"size": 0.5}}, {"partial": {"keepLast": 1}},
+            {"partial": {"keepLast": 2}}, {"partial": {"keepFirst": 2}}, {"partial": {"keepFirst": 1, "keepLast": 1}},
+            {"partial": {"keepLast": 2, "fill": "a"}},
+        ]
+    ),
+    max_size=3,
+)  # fmt: skip
+
+
+def of_column(found: EffectivePolicy) -> Mask | None:
+    assert found.enforced is not None
+    masks = [rule.mask for rule in found.enforced.masks]
+    return reduce(stricter, masks) if masks else None
+
+
+@given(_masks, _masks, _masks)
+def test_what_both_see_can_be_told_from_what_either_sees(
+    agents: list[dict[str, Any]], peoples: list[dict[str, Any]], common: list[dict[str, Any]]
+) -> None:
+    policies = bundle(
+        policy("a", AGENTS, masks=[mask(one, "public.t.c") for one in agents]),
+        policy("p", PEOPLE, masks=[mask(one, "public.t.c") for one in peoples]),
+        policy("all", AGENTS, PEOPLE, masks=[mask(one, "public.t.c") for one in common]),
+    )
+    both = of_column(effective(policies, BOT_FOR_ADA))
+    for party in BOT_FOR_ADA.parties:
+        alone = of_column(effective(policies, party))
+        for shown, values in ((text_shown, TEXTS), (number_shown, NUMBERS)):
+            told: dict[object, object] = {}
+            for value in values:
+                seen = shown(both, value)  # type: ignore[operator]  # each with its own values
+                # What looks alike to one of them looks alike to both.
+                assert told.setdefault(shown(alone, value), seen) == seen  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("agents", "peoples", "kind"),
+    [
+        (HASH, HASH, "hash"),
+        (HASH, {"redact": {}}, "redact"),
+        ({"month": {}}, {"year": {}}, "year"),
+        ({"bucket": {"size": 10}}, {"bucket": {"size": 100}}, "bucket"),
+        ({"bucket": {"size": 10}}, {"bucket": {"size": 15}}, "null"),
+        ({"partial": {"keepLast": 4}}, {"partial": {"keepLast": 4}}, "partial"),
+        ({"partial": {"keepLast": 4}}, {"partial": {"keepFirst": 4}}, "null"),
+        (HASH, EMAIL, "null"),
+    ],
+)
+def test_where_neither_tells_all_that_the_other_does_nothing_is_shown(
+    agents: dict[str, Any], peoples: dict[str, Any], kind: str
+) -> None:
+    policies = bundle(
+        policy("a", AGENTS, masks=[mask(agents, "public.t.c")]),
+        policy("p", PEOPLE, masks=[mask(peoples, "public.t.c")]),
+    )
+    found = of_column(effective(policies, BOT_FOR_ADA))
+    assert found is not None
+    assert found.kind == kind
+
+
+def test_whose_own_masks_meet_the_stricter_holds_before_they_meet_the_others() -> None:
+    policies = bundle(
+        policy("a", AGENTS, masks=[mask({"partial": {"keepLast": 4}}, "public.t.c")]),
+        policy("all", AGENTS, PEOPLE, masks=[mask(HASH, "public.t.c")]),
+    )
+    found = of_column(effective(policies, BOT_FOR_ADA))
+    assert found is not None
+    assert found.kind == "hash"
 
 
 @given(sets())
