@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import table
 
-from penstock_core.sql.catalog.model import Relation, RelationName
+from penstock_core.sql.catalog.model import ColumnName, Relation, RelationName
 from penstock_core.sql.catalog.views import with_views
 
 PEOPLE = table("public", "people", "id", "email")
@@ -20,10 +20,12 @@ def view(name: str, *columns: str) -> Relation:
 
 def completed(definitions: dict[str, str], sources: dict[str, str], *views: Relation) -> dict[str, Relation]:
     """By name, the views after they were completed."""
-    relations = {one.key: one for one in (PEOPLE, CHILD, *views)}
-    texts: dict[RelationName, str] = {("public", name): text for name, text in definitions.items()}
-    reads = {("public", name): (frozenset(), frozenset({("public", of)})) for name, of in sources.items()}
-    finished = with_views(relations, texts, reads, {})
+    defined = [replace(one, definition=definitions[one.name]) for one in views]
+    relations = {one.key: one for one in (PEOPLE, CHILD, *defined)}
+    reads: dict[RelationName, tuple[frozenset[ColumnName], frozenset[RelationName]]] = {
+        ("public", name): (frozenset(), frozenset({("public", sources[name])})) for name in definitions
+    }
+    finished, _ = with_views(relations, reads, {})
     return {name: finished["public", name] for name in definitions}
 
 
