@@ -100,10 +100,10 @@ class CatalogReader:
     async def _read(self, enquiry: Enquiry) -> Reading:
         self.statement_timeout = int((await enquiry.ask(_STATEMENT_TIMEOUT))[0][0])
         reading = Reading(self._known)
-        text = await asyncio.to_thread(_next, reading, "")
+        text = await asyncio.to_thread(_next, reading)
         while text is not None:
             rows = await enquiry.ask(text)
-            text = await asyncio.to_thread(_next, reading, rows[0][0] if rows else "")
+            text = await asyncio.to_thread(_next, reading, *(rows[0] if rows else ()))
         if reading.changed and reading.known is not None:
             # Large databases take a while to put together; the loop goes on meanwhile.
             parts, generation = reading.known.parts, self._generation + 1
@@ -113,11 +113,11 @@ class CatalogReader:
         return reading
 
 
-def _next(reading: Reading, answer: str) -> str | None:
+def _next(reading: Reading, *answer: str) -> str | None:
     """What to ask next. A great many objects come to stay: see below."""
     gc.disable()
     try:
-        return reading.next(answer)
+        return reading.next(*answer)
     finally:
         gc.enable()
 

@@ -8,7 +8,7 @@ one connection, as the role whose sessions are governed and with that role's def
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock_core.sql.allowlists.statement_kinds import CHANGING_WORDS
 from penstock_core.sql.catalog.model import RANGE_CONSTRUCTOR
@@ -303,6 +303,11 @@ ALL: dict[str, str] = {
 def of_some(relations: Sequence[str], types: Sequence[str]) -> dict[str, str]:
     """The documents by relation or type, of those with these OIDs alone."""
     return {name: _of(relations, types, query, columns) for name, (query, columns) in _OWNED.items()}
+
+
+def at_once(queries: Iterable[str]) -> str:
+    """The answers of all these in one row."""
+    return f"SELECT {', '.join(f'({query})' for query in queries)}"
 
 
 # (name, SQL): to run in this order; a nameless one returns no rows.

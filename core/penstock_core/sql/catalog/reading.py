@@ -6,7 +6,7 @@ Sending the questions is I/O and belongs to the callers:
     sql = reading.next()
     while sql is not None:
         rows = run(sql)
-        sql = reading.next(rows[0][0] if rows else "")
+        sql = reading.next(*(rows[0] if rows else ()))
     known = reading.known
 
 All is asked in one transaction that reads one state of the rows. The server prints definitions by what is committed at
@@ -23,7 +23,9 @@ from penstock_core.sql.catalog import queries, versions
 from penstock_core.sql.catalog.differences import Difference, difference
 from penstock_core.sql.catalog.parts import Document, Parts, Sharing, in_order
 
-_Steps = Generator[str, str, None]
+_Steps = Generator[str, tuple[str, ...], None]
+# As the statements for that in `queries.py`, by which names in what is asked next are the system's.
+_SETTINGS = "SELECT pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('jit', 'off', true)"
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,18 @@ class Reading:
         self.known = known
         # Whether every part was read.
         self.whole = False
+        self._begun = False
         self._steps = self._ask()
 
-    def next(self, answer: str = "") -> str | None:
-        """The next question after that answer; None at the end. Raises ValueError where an answer is none."""
+    def next(self, *answer: str) -> str | None:
+        """The next question, after the row that answered the one before; None at the end. Raises ValueError where an
+        answer is none.
+        """
+        begun, self._begun = self._begun, True
         try:
-            return self._steps.send(answer) if self._started else self._start()
+            return self._steps.send(answer) if begun else next(self._steps)
         except StopIteration:
             return None
-
-    _started = False
-
-    def _start(self) -> str:
-        self._started = True
-        return next(self._steps)
 
     @property
     def changed(self) -> bool:
@@ -69,12 +69,10 @@ class Reading:
 
     def _ask(self) -> _Steps:
         yield queries.BEGIN
-        place = yield versions.PLACE
-        processes = frozenset(json.loads((yield versions.PROCESSES)))
-        session = yield queries.SESSION
-        for text in queries.SETTINGS:
-            _ = yield text
-        numbers = yield versions.VERSIONS
+        place, there, session = yield queries.at_once((versions.PLACE, versions.PROCESSES, queries.SESSION))
+        processes = frozenset(json.loads(there))
+        yield _SETTINGS
+        (numbers,) = yield versions.VERSIONS
         before = self._before
         if before is None:
             yield from self._all(session, Known(Parts(), place, numbers, processes))
@@ -91,7 +89,7 @@ class Reading:
             return
         found, there = difference(before.versions, numbers)
         if not found.whole:
-            answer = yield versions.dependents(found.relations(), found.types(), found.called)
+            (answer,) = yield versions.dependents(found.relations(), found.types(), found.called)
             found.add(json.loads(answer), there)
         if found.whole:
             yield from self._all(session, now)
@@ -99,13 +97,12 @@ class Reading:
             yield from self._differing(session, now, found)
 
     def _differing(self, session: str, now: Known, found: Difference) -> _Steps:
-        owned: dict[str, str] = {}
+        asked = {**queries.OTHERS, **(queries.OF_FUNCTIONS if found.functions else {})}
         if found.wanted:
-            for name, text in queries.of_some(found.relations(), found.types()).items():
-                owned[name] = yield text
-        answers = {"session": session}
-        for name, text in {**queries.OTHERS, **(queries.OF_FUNCTIONS if found.functions else {})}.items():
-            answers[name] = yield text
+            asked |= queries.of_some(found.relations(), found.types())
+        row = yield queries.at_once(asked.values())
+        answers = {"session": session, **dict(zip(asked, row, strict=True))}
+        owned = {name: answers.pop(name) for name in queries.OWNED if name in answers}
         parts = dict(now.parts.owned)
         fresh = now.sharing.parts(owned) if found.wanted else {}
         if not fresh.keys() <= found.wanted:
@@ -124,7 +121,7 @@ class Reading:
         self.whole = True
         answers = {"session": session}
         for name, text in queries.ALL.items():
-            answers[name] = yield text
+            (answers[name],) = yield text
         owned = now.sharing.parts({name: answers.pop(name) for name in queries.OWNED})
         before = now.parts.owned
         kept = {name: before[name] if before.get(name) == part else part for name, part in owned.items()}

@@ -34,7 +34,7 @@ def read(connection: Connection, known: Known | None = None) -> Reading:
     text = reading.next()
     while text is not None:
         cursor = connection.execute(text)
-        text = reading.next(cursor.fetchall()[0][0] if cursor.description else "")
+        text = reading.next(*(cursor.fetchall()[0] if cursor.description else ()))
     return reading
 
 
