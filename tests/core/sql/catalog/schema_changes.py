@@ -115,6 +115,7 @@ CHANGES: tuple[str, ...] = (
     "DROP INDEX {schema}.{index}",
     "CLUSTER {table} USING {index}",
     "REINDEX TABLE {table}",
+    "REINDEX INDEX CONCURRENTLY {schema}.{index}",
     # ---- policies and triggers
     "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
