@@ -44,10 +44,15 @@ class Steady:
     connection: psycopg.Connection
     longest: float = 0.0
     last_slow: float = 0.0
+    # Sends nothing meanwhile.
+    rests: bool = False
     _ends: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         while not self._ends.is_set():
+            if self.rests:
+                time.sleep(_PAUSE_SECONDS)
+                continue
             began = time.perf_counter()
             self.connection.execute("SELECT 1")
             ended = time.perf_counter()
@@ -206,7 +211,7 @@ def _after_ddl(
     builder.execute(f"CREATE TABLE {made} (id int PRIMARY KEY, email text)")
     _seconds(session, 1)
     steady.quiet()
-    steady.taken()
+    steady.rests = True
     waits, worked = [], program.settled_cpu_seconds()
     for number in range(_CHANGES):
         builder.execute(f"ALTER TABLE {made} ADD COLUMN more{number} text")
@@ -214,6 +219,10 @@ def _after_ddl(
     worked = (program.settled_cpu_seconds() - worked) / _CHANGES
     yield _figure(crowd, tables, "wait after DDL", statistics.median(waits))
     yield _figure(crowd, tables, "CPU of the gate for DDL", worked)
+    steady.rests = False
+    steady.taken()
+    builder.execute(f"ALTER TABLE {made} ADD COLUMN last text")
+    _seconds(session, 1)
     steady.quiet()
     yield _figure(crowd, tables, "stall after DDL", steady.taken())
     server.psql(f"ALTER TABLE {made} ADD COLUMN unseen text", DBNAME)
