@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from penstock_core.sql.catalog.model import Catalog
@@ -114,29 +114,31 @@ class CatalogReader:
 
 
 def _next(reading: Reading, *answer: str) -> str | None:
-    """What to ask next. A great many objects come to stay: see below."""
-    gc.disable()
-    try:
+    """What to ask next."""
+    with _unwatched():
         return reading.next(*answer)
-    finally:
-        gc.enable()
 
 
 def _put_together(snapshots: Snapshots, parts: Parts, generation: int) -> Catalog:
-    """The snapshot, with all that is found in it for any policy.
+    """The snapshot, with all that is found in it for any policy."""
+    with _unwatched():
+        catalog = snapshots.of(parts, generation)
+        catalog.overview.prepare()
+    return catalog
 
-    A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
+
+@contextlib.contextmanager
+def _unwatched() -> Iterator[None]:
+    """A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
     are made, and they are handed straight to the oldest generation, which is looked through last.
     """
     gc.disable()
     try:
-        catalog = snapshots.of(parts, generation)
-        catalog.overview.prepare()
+        yield
         gc.freeze()
         gc.unfreeze()
     finally:
         gc.enable()
-    return catalog
 
 
 def _give_back() -> None:
