@@ -8,6 +8,7 @@ identities and their files are `crowd.py`'s; `python -m bench --scale` runs it.
 from __future__ import annotations
 
 import contextlib
+import statistics
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from bench.figures import Figure
 from bench.processes import BenchError, Program
 from bench.stage import DBNAME, USER, free_port, wait_until_ready
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_sidecar.proxy.rules_provider import CHECK_SECONDS
 
 TABLES = (1_000, 5_000, 20_000)
 IDENTITIES = (1, 10, 50)
@@ -32,6 +34,7 @@ _BATCH = 250
 _SETTLING_SECONDS = 240.0
 _QUIET_SECONDS = 3.0
 _PAUSE_SECONDS = 0.002
+_CHANGES = 5
 
 
 @dataclass
@@ -41,10 +44,15 @@ class Steady:
     connection: psycopg.Connection
     longest: float = 0.0
     last_slow: float = 0.0
+    # Sends nothing meanwhile.
+    rests: bool = False
     _ends: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         while not self._ends.is_set():
+            if self.rests:
+                time.sleep(_PAUSE_SECONDS)
+                continue
             began = time.perf_counter()
             self.connection.execute("SELECT 1")
             ended = time.perf_counter()
@@ -94,7 +102,7 @@ def measure(
             for many in identities:
                 _say(f"{count} tables, {many} identities")
                 crowd = Crowd(directory / f"gate-{count}-{many}", server.port, DBNAME, many)
-                yield from _measure_gate(crowd, count, sink, server.password)
+                yield from _measure_gate(crowd, count, sink, server)
 
 
 def _fill(server: EmbeddedPostgres, there: int, count: int) -> None:
@@ -121,9 +129,9 @@ def _kinds() -> Iterator[str]:
         yield from ("text", "integer NOT NULL DEFAULT 0", "timestamptz", "numeric(10,2)", "boolean")
 
 
-def _measure_gate(crowd: Crowd, tables: int, sink: int, password: str) -> Iterator[Figure]:
+def _measure_gate(crowd: Crowd, tables: int, sink: int, server: EmbeddedPostgres) -> Iterator[Figure]:
     port, health = free_port(), free_port()
-    crowd.prepare(port, health, sink, password)
+    crowd.prepare(port, health, sink, server.password)
     program = Program.start(
         f"penstock ({crowd.directory.name})",
         [sys.executable, "-m", "penstock_cli", "--log-level", "warning", "proxy", "--config", crowd.directory],
@@ -138,23 +146,15 @@ def _measure_gate(crowd: Crowd, tables: int, sink: int, password: str) -> Iterat
         running.callback(thread.join)
         running.callback(steady.end)
         yield from _events(crowd, tables, port, steady, program)
+        yield from _after_ddl(crowd, tables, port, steady, program, server)
 
 
 def _events(crowd: Crowd, tables: int, port: int, steady: Steady, program: Program) -> Iterator[Figure]:
     def figure(measure: str, seconds: float) -> Figure:
-        text = f"{measure}: {seconds * 1000:.0f} ms"
-        _say(f"  {text}")
-        return Figure(f"scale, {measure}", f"{tables} tables", crowd.identities, "penstock", p50_us=seconds * 1e6)
+        return _figure(crowd, tables, measure, seconds)
 
     def seconds(number: int, session: psycopg.Connection) -> float:
-        began = time.perf_counter()
-        while True:
-            try:
-                session.execute(f"SELECT email FROM table{number % tables} LIMIT 1").fetchall()
-            except psycopg.errors.LockNotAvailable:
-                # It waited as long as a statement may, and has to be sent again.
-                continue
-            return time.perf_counter() - began
+        return _seconds(session, number % tables)
 
     steady.quiet()
     steady.taken()
@@ -198,6 +198,56 @@ def _events(crowd: Crowd, tables: int, port: int, steady: Steady, program: Progr
     yield Figure("scale, memory after changes", f"{tables} tables", crowd.identities, "penstock", rss_kb=rss)
     for session in sessions:
         session.close()
+
+
+def _after_ddl(
+    crowd: Crowd, tables: int, port: int, steady: Steady, program: Program, server: EmbeddedPostgres
+) -> Iterator[Figure]:
+    """How long a statement of an identity with masks waits that is sent right after a change of the schema was done,
+    and what the gate takes of the machine for it; and how long anybody waits where the change did not come through it.
+    """
+    builder, session = _login(crowd, port, BUILDER), _login(crowd, port, crowd.names[0])
+    made = f"ddl{tables}_{crowd.identities}"
+    builder.execute(f"CREATE TABLE {made} (id int PRIMARY KEY, email text)")
+    _seconds(session, 1)
+    steady.quiet()
+    steady.rests = True
+    waits, worked = [], program.settled_cpu_seconds()
+    for number in range(_CHANGES):
+        builder.execute(f"ALTER TABLE {made} ADD COLUMN more{number} text")
+        waits.append(_seconds(session, 1))
+    worked = (program.settled_cpu_seconds() - worked) / _CHANGES
+    yield _figure(crowd, tables, "wait after DDL", statistics.median(waits))
+    yield _figure(crowd, tables, "CPU of the gate for DDL", worked)
+    steady.rests = False
+    steady.taken()
+    builder.execute(f"ALTER TABLE {made} ADD COLUMN last text")
+    _seconds(session, 1)
+    steady.quiet()
+    yield _figure(crowd, tables, "stall after DDL", steady.taken())
+    server.psql(f"ALTER TABLE {made} ADD COLUMN unseen text", DBNAME)
+    time.sleep(CHECK_SECONDS + 2)
+    steady.quiet()
+    yield _figure(crowd, tables, "stall after DDL behind the gate", steady.taken())
+    builder.close()
+    session.close()
+
+
+def _figure(crowd: Crowd, tables: int, measure: str, seconds: float) -> Figure:
+    _say(f"  {measure}: {seconds * 1000:.0f} ms")
+    return Figure(f"scale, {measure}", f"{tables} tables", crowd.identities, "penstock", p50_us=seconds * 1e6)
+
+
+def _seconds(session: psycopg.Connection, table: int) -> float:
+    """How long a statement with a mask takes."""
+    began = time.perf_counter()
+    while True:
+        try:
+            session.execute(f"SELECT email FROM table{table} LIMIT 1").fetchall()
+        except psycopg.errors.LockNotAvailable:
+            # It waited as long as a statement may, and has to be sent again.
+            continue
+        return time.perf_counter() - began
 
 
 def _login(crowd: Crowd, port: int, name: str) -> psycopg.Connection:

@@ -38,7 +38,7 @@ def from_file(path: Path) -> Catalog:
 def from_server(url: str, password_file: Path | None) -> tuple[Catalog, dict[str, str]]:
     """The catalog of a database, and the documents that it was made from."""
     server, dbname = address(url, password_file, os.environ)
-    reader = CatalogReader(server, dbname, keeps_documents=True)
+    reader = CatalogReader(server, dbname)
     try:
         asyncio.run(_read(reader))
     except UpstreamError as error:
@@ -47,7 +47,7 @@ def from_server(url: str, password_file: Path | None) -> tuple[Catalog, dict[str
         raise Unusable(said.replace("refused Penstock's own credentials", "refused that user or password")) from None
     if reader.catalog is None:
         raise Unusable(f"the database at {server.place} told nothing of its catalog")
-    return reader.catalog, reader.documents
+    return reader.catalog, reader.documents()
 
 
 async def _read(reader: CatalogReader) -> None:

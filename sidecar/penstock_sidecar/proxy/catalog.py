@@ -1,6 +1,7 @@
 """Reads the catalog from the server over connections of its own, with Penstock's credentials.
 
-What is asked and what the answers mean is `penstock_core.sql.catalog.snapshot`'s; when, is `rules_provider.py`'s.
+What is asked is `penstock_core.sql.catalog.reading`'s, what the answers mean `snapshot`'s there; when, is
+`rules_provider.py`'s.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import asyncio
 import contextlib
 import ctypes
 import gc
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.catalog.snapshot import STATEMENTS, snapshot
+from penstock_core.sql.catalog.parts import Parts
+from penstock_core.sql.catalog.reading import Known, Reading
+from penstock_core.sql.catalog.snapshot import Snapshots
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.opening import PINNED
@@ -26,40 +28,6 @@ from penstock_sidecar.wire.messages import ErrorFields
 READ_SECONDS = 60.0
 # How long a server is waited for to say goodbye in TLS.
 _FAREWELL_SECONDS = 2.0
-# A number that changes whenever a row of these catalogs does; temporary objects of other sessions left out.
-FINGERPRINT = """
-SELECT pg_catalog.sum(number)::pg_catalog.text FROM (
-    SELECT ('x' || pg_catalog.substr(pg_catalog.md5(part), 1, 15))::pg_catalog.bit(60)::pg_catalog.int8 AS number FROM (
-        SELECT 'c' || c.oid || ':' || c.xmin || c.ctid FROM pg_catalog.pg_class c
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
-        UNION ALL SELECT 'a' || a.attrelid || ':' || a.xmin || a.ctid FROM pg_catalog.pg_attribute a
-            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
-        UNION ALL SELECT 'n' || oid || ':' || xmin || ctid FROM pg_catalog.pg_namespace
-            WHERE nspname !~ '^pg_(temp|toast)'
-        UNION ALL SELECT 'f' || oid || ':' || xmin || ctid FROM pg_catalog.pg_proc
-        UNION ALL SELECT 'o' || oid || ':' || xmin || ctid FROM pg_catalog.pg_operator
-        UNION ALL SELECT 'k' || oid || ':' || xmin || ctid FROM pg_catalog.pg_constraint
-        UNION ALL SELECT 'r' || oid || ':' || xmin || ctid FROM pg_catalog.pg_rewrite
-        UNION ALL SELECT 'p' || oid || ':' || xmin || ctid FROM pg_catalog.pg_policy
-        UNION ALL SELECT 't' || oid || ':' || xmin || ctid FROM pg_catalog.pg_trigger
-        UNION ALL SELECT 'e' || oid || ':' || xmin || ctid FROM pg_catalog.pg_extension
-        UNION ALL SELECT 'y' || t.oid || ':' || t.xmin || t.ctid FROM pg_catalog.pg_type t
-            JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace AND n.nspname !~ '^pg_(temp|toast)'
-        UNION ALL SELECT 'x' || i.indexrelid || ':' || i.xmin || i.ctid FROM pg_catalog.pg_index i
-            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_(temp|toast)'
-        UNION ALL SELECT 'h' || inhrelid || '.' || inhseqno || ':' || xmin || ctid FROM pg_catalog.pg_inherits
-        UNION ALL SELECT 'q' || oid || ':' || xmin || ctid FROM pg_catalog.pg_cast
-        UNION ALL SELECT 'l' || oid || ':' || xmin || ctid FROM pg_catalog.pg_opclass
-        UNION ALL SELECT 'm' || oid || ':' || xmin || ctid FROM pg_catalog.pg_amproc
-        UNION ALL SELECT 'd' || oid || ':' || xmin || ctid FROM pg_catalog.pg_attrdef
-        UNION ALL SELECT 'v' || oid || ':' || xmin || ctid FROM pg_catalog.pg_event_trigger
-        UNION ALL SELECT 'i' || classid || '.' || objid || '.' || refobjid FROM pg_catalog.pg_depend WHERE deptype = 'e'
-        UNION ALL SELECT 's' || setdatabase || '.' || setrole || ':' || xmin || ctid FROM pg_catalog.pg_db_role_setting
-    ) parts(part)
-) numbers
-"""
 _BLOCKED = """
 SELECT pid FROM pg_catalog.unnest(ARRAY[OTHERS]) AS pid
 WHERE BY OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(pid))
@@ -69,16 +37,13 @@ _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPER
 
 
 class CatalogReader:
-    """Reads one database's catalog, and knows what it read last."""
+    """Reads one database's catalog, and later what changed of it."""
 
-    def __init__(self, server: Server, dbname: str, *, keeps_documents: bool = False) -> None:
+    def __init__(self, server: Server, dbname: str) -> None:
         self._server = server
         self._parameters = {"database": dbname, "application_name": "penstock catalog", **PINNED}
-        self._fingerprint = ""
-        # What the catalog was made from, as the server answered; many megabytes, so only for who asks for them.
-        self._keeps_documents = keeps_documents
-        self.documents: dict[str, str] = {}
-        self._digest = b""
+        self._known: Known | None = None
+        self._snapshots = Snapshots()
         self._generation = 0
         self._last: Enquiry | None = None
         # Of a new session with the same login, in milliseconds; 0: no limit.
@@ -87,10 +52,14 @@ class CatalogReader:
 
     async def read(self) -> bool:
         """Read what changed; whether anything did. Raises UpstreamError."""
-        changed = await self._enquire(self._read)
-        if changed:
+        reading = await self._enquire(self._read)
+        if reading.whole:
             await asyncio.to_thread(_give_back)
-        return changed
+        return reading.changed
+
+    def documents(self) -> dict[str, str]:
+        """What the catalog was made from, by the names of `STATEMENTS`."""
+        return {} if self._known is None else self._known.parts.documents()
 
     async def processes(self) -> frozenset[int]:
         """The server's processes that serve a session now. Raises UpstreamError."""
@@ -128,54 +97,48 @@ class CatalogReader:
         if self._last is not None:
             await self._last.closed(_FAREWELL_SECONDS)
 
-    async def _read(self, enquiry: Enquiry) -> bool:
+    async def _read(self, enquiry: Enquiry) -> Reading:
         self.statement_timeout = int((await enquiry.ask(_STATEMENT_TIMEOUT))[0][0])
-        fingerprint = (await enquiry.ask(FINGERPRINT))[0][0]
-        if self.catalog is not None and fingerprint == self._fingerprint:
-            return False
-        documents: dict[str, str] = {}
-        for name, sql in STATEMENTS:
-            rows = await enquiry.ask(sql)
-            if name:
-                documents[name] = rows[0][0]
-        # Of before the documents: a change in between shows the next time.
-        self._fingerprint = fingerprint
-        digest = await asyncio.to_thread(_digest, documents)
-        if self.catalog is not None and digest == self._digest:
-            return False
-        self._generation += 1
-        # Large databases take a while to put together; the loop goes on meanwhile.
-        self.catalog = await asyncio.to_thread(_put_together, documents, self._generation)
-        self._digest = digest
-        if self._keeps_documents:
-            self.documents = documents
-        return True
+        reading = Reading(self._known)
+        text = await asyncio.to_thread(_next, reading)
+        while text is not None:
+            rows = await enquiry.ask(text)
+            text = await asyncio.to_thread(_next, reading, *(rows[0] if rows else ()))
+        if reading.changed and reading.known is not None:
+            # Large databases take a while to put together; the loop goes on meanwhile.
+            parts, generation = reading.known.parts, self._generation + 1
+            self.catalog = await asyncio.to_thread(_put_together, self._snapshots, parts, generation)
+            self._generation = generation
+        self._known = reading.known
+        return reading
 
 
-def _digest(documents: Mapping[str, str]) -> bytes:
-    """Documents with equal digests are equal."""
-    digest = hashlib.sha256()
-    for name, text in documents.items():
-        digest.update(f"{name} {len(text)}\n".encode())
-        digest.update(text.encode())
-    return digest.digest()
+def _next(reading: Reading, *answer: str) -> str | None:
+    """What to ask next."""
+    with _unwatched():
+        return reading.next(*answer)
 
 
-def _put_together(documents: Mapping[str, str], generation: int) -> Catalog:
-    """The snapshot, with all that is found in it for any policy.
+def _put_together(snapshots: Snapshots, parts: Parts, generation: int) -> Catalog:
+    """The snapshot, with all that is found in it for any policy."""
+    with _unwatched():
+        catalog = snapshots.of(parts, generation)
+        catalog.overview.prepare()
+    return catalog
 
-    A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
+
+@contextlib.contextmanager
+def _unwatched() -> Iterator[None]:
+    """A great many objects come to stay. To look for garbage among them holds up the loop, so it is not done while they
     are made, and they are handed straight to the oldest generation, which is looked through last.
     """
     gc.disable()
     try:
-        catalog = snapshot(documents, generation)
-        catalog.overview.prepare()
+        yield
         gc.freeze()
         gc.unfreeze()
     finally:
         gc.enable()
-    return catalog
 
 
 def _give_back() -> None:

@@ -1,7 +1,8 @@
 """Makes what statements are decided by, beside the event loop, when somebody needs it; and keeps it for others.
 
 It is made one at a time, in one thread: whoever needs none of it goes on meanwhile, and takes turns with that thread
-alone. What it is made from, and since when that counts, is `rules_provider.py`'s.
+alone. What is made for who has no masks takes no time, and has a thread of its own, so as not to wait for others. What
+it is made from, and since when that counts, is `rules_provider.py`'s.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Deciders:
         self._kept: OrderedDict[_Key, Decider] = OrderedDict()
         self._used: WeakValueDictionary[_Key, Decider] = WeakValueDictionary()
         self._making: dict[_Key, asyncio.Task[Decider]] = {}
-        self._thread = ThreadPoolExecutor(1, "rules")
+        self._thread, self._quick = ThreadPoolExecutor(1, "rules"), ThreadPoolExecutor(1, "rules without masks")
         # Of which masks it was said that they don't fit, and the policies of which it was not looked at yet.
         self._told: set[str] = set()
         self._untold: deque[tuple[EffectivePolicy, Catalog]] = deque()
@@ -90,8 +91,9 @@ class Deciders:
 
     async def _made(self, policy: EffectivePolicy, catalog: Catalog, key: bytes) -> Decider:
         place = (policy, key)
+        thread = self._thread if _conceals(policy) else self._quick
         try:
-            made = await asyncio.get_running_loop().run_in_executor(self._thread, self.make, policy, catalog, key)
+            made = await asyncio.get_running_loop().run_in_executor(thread, self.make, policy, catalog, key)
         except Exception:
             _log.exception("making rules failed")
             raise
@@ -145,7 +147,8 @@ class Deciders:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._thread, self._quick):
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,23 @@ async def test_those_who_ask_together_get_the_same_while_the_loop_goes_on(kept: 
     assert kept.known(policy("a"), catalog, KEY) is first
 
 
+async def test_who_has_no_masks_does_not_wait_for_who_has(kept: Deciders) -> None:
+    catalog, may = Catalog(), threading.Event()
+
+    def make(one: EffectivePolicy, catalog: Catalog, key: bytes) -> Any:
+        if one != plain:
+            assert may.wait(10)
+        return Made()
+
+    plain = EffectivePolicy("shop", PolicySet(("plain",), frozenset({"select"})), None)
+    kept.make = make
+    masked = asyncio.create_task(kept.made(policy("a"), catalog, KEY))
+    assert await asyncio.wait_for(kept.made(plain, catalog, KEY), 5)
+    assert not masked.done()
+    may.set()
+    await masked
+
+
 async def test_one_who_gives_up_leaves_it_to_the_others(kept: Deciders, maker: Maker) -> None:
     catalog = Catalog()
     maker.may.clear()

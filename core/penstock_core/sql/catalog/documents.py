@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 _SCAN = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # it is there, and reads one value
 _BEGIN, _NEXT = re.compile(r"\s*\[\s*(\]\s*\Z)?"), re.compile(r"\s*(?:,\s*|(\])\s*\Z)")
-# Those with many rows: they are read again for each use, the others kept as long as the snapshot is made.
-_LONG = frozenset({"relations", "columns", "constraints", "indexes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,3 @@ class Rows:
             if following is None:
                 raise ValueError(f"neither a row nor an end at {at}")
             at, ended = following.end(), following[1]
-
-
-def opened(documents: Mapping[str, str]) -> dict[str, Rows | list[list[Any]]]:
-    """The rows of each document by its name."""
-    return {name: Rows(text) if name in _LONG else list(Rows(text)) for name, text in documents.items()}

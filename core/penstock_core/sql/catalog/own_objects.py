@@ -6,14 +6,13 @@ What the functions do is read in `function_effects.py`; relations are `snapshot.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS
-from penstock_core.sql.catalog import documents
 from penstock_core.sql.catalog.model import Argument, RelationName, Routine
 
-Rows = documents.Rows | list[list[Any]]
+Rows = Iterable[Sequence[Any]]
 
 
 def routines(rows: Rows) -> dict[RelationName, tuple[Routine, ...]]:
@@ -56,7 +55,7 @@ def is_trusted_operator(extension: str | None, _: str) -> bool:
 
 
 def user_objects(
-    rows: Iterable[list[Any]], good: Callable[[str | None, str], bool]
+    rows: Rows, good: Callable[[str | None, str], bool]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """(bare name → schemas) of the user's own functions or operators, and of the trusted extensions'."""
     own: list[tuple[str, str]] = []

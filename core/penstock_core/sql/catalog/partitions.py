@@ -10,14 +10,31 @@ from dataclasses import replace
 
 from penstock_core.sql.catalog.model import Constraint, Relation, RelationName
 
-
-def with_keys(relations: Mapping[RelationName, Relation]) -> dict[RelationName, Relation]:
-    """The relations, each partition with the keys of what it is part of."""
-    return {name: _with_keys(relation, relations) for name, relation in relations.items()}
+_NONE: Mapping[RelationName, Relation] = {}
 
 
-def _with_keys(relation: Relation, relations: Mapping[RelationName, Relation]) -> Relation:
-    wholes = list(_wholes(relation, relations))
+def with_keys(
+    relations: Mapping[RelationName, Relation],
+    before: Mapping[RelationName, Relation] = _NONE,
+    found_before: Mapping[RelationName, Relation] = _NONE,
+) -> dict[RelationName, Relation]:
+    """The relations, each partition with the keys of what it is part of.
+
+    `found_before` is what was found for the relations `before`: where nothing changed, it is taken over.
+    """
+    found: dict[RelationName, Relation] = {}
+    for name, relation in relations.items():
+        wholes = list(_wholes(relation, relations)) if relation.parents else []
+        if not wholes:
+            found[name] = relation
+        elif all(before.get(one.key) is one for one in (relation, *wholes)):
+            found[name] = found_before[name]
+        else:
+            found[name] = _with_keys(relation, wholes)
+    return found
+
+
+def _with_keys(relation: Relation, wholes: list[Relation]) -> Relation:
     of_wholes = [one for whole in wholes for one in whole.constraints if one.kind == "k"]
     keys = frozenset().union(*(one.columns for one in of_wholes))
     if not of_wholes:

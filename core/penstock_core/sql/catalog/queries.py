@@ -7,145 +7,12 @@ one connection, as the role whose sessions are governed and with that role's def
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+
 from penstock_core.sql.allowlists.statement_kinds import CHANGING_WORDS
 from penstock_core.sql.catalog.model import RANGE_CONSTRUCTOR
-from penstock_core.sql.catalog.row_types import ROW_TYPES
-from penstock_core.sql.catalog.stored_expressions import CONSTRAINTS
-
-# The user's own relations: not the system's, not those of sessions' temporary schemas.
-_OWN = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
-
-# A type's qualified name; the system's own never need quotes but for "char".
-_TYPE_NAME = (
-    "CASE WHEN SPACE.nspname = 'pg_catalog' AND TYPE.typname <> 'char' THEN 'pg_catalog.' || TYPE.typname"
-    " ELSE quote_ident(SPACE.nspname) || '.' || quote_ident(TYPE.typname) END"
-)
-
-_RELATIONS = """
-SELECT c.oid::text, n.nspname, c.relname, c.relkind,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'),
-       EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
-       c.relrowsecurity,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
-       (SELECT string_agg(concat_ws('; ', 'SELECT ' || pg_get_expr(p.polqual, c.oid),
-                                    'SELECT ' || pg_get_expr(p.polwithcheck, c.oid)), '; ')
-        FROM pg_policy p WHERE p.polrelid = c.oid),
-       EXISTS (SELECT FROM unnest(c.reloptions) o WHERE o LIKE 'security_barrier=%')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION
-"""
-
-# Domains are followed to the types below them once, not for each column.
-_COLUMNS = """
-WITH RECURSIVE domain(oid, below, typmod, depth) AS (
-    SELECT oid, typbasetype, typtypmod, 1 FROM pg_type WHERE typtype = 'd'
-    UNION ALL
-    SELECT domain.oid, d.typbasetype, CASE WHEN domain.typmod >= 0 THEN domain.typmod ELSE d.typtypmod END, depth + 1
-    FROM domain JOIN pg_type d ON d.oid = domain.below AND d.typtype = 'd'
-), base AS (SELECT DISTINCT ON (oid) oid, below, typmod FROM domain ORDER BY oid, depth DESC)
-SELECT c.oid::text, a.attnum, a.attname,
-       TYPE_NAME(tn, t),
-       TYPE_NAME(bn, b),
-       format_type(t.oid, a.atttypmod),
-       format_type(b.oid, CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE coalesce(base.typmod, -1) END),
-       b.typcategory,
-       a.attnotnull, a.attgenerated::text,
-       CASE WHEN a.attcollation <> b.typcollation AND co.oid IS NOT NULL
-            THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
-LEFT JOIN base ON base.oid = t.oid
-JOIN pg_type b ON b.oid = coalesce(base.below, t.oid) JOIN pg_namespace bn ON bn.oid = b.typnamespace
-LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace con ON con.oid = co.collnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND OWN_RELATION AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY c.oid, a.attnum
-""".replace("TYPE_NAME(tn, t)", _TYPE_NAME.replace("SPACE", "tn").replace("TYPE", "t")).replace(
-    "TYPE_NAME(bn, b)", _TYPE_NAME.replace("SPACE", "bn").replace("TYPE", "b")
-)
-
-# Indexes that rows may be fetched by one after another, with the columns that decide in which order: those of the key,
-# of expressions and of the predicate (column 0 is the row as a whole). What is only included decides nothing.
-_INDEXES = """
-SELECT i.indrelid::text, k.relname, ARRAY(
-           SELECT number FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS key(number, place)
-           WHERE place <= i.indnkeyatts AND number > 0
-           UNION SELECT found[1]::int2
-           FROM regexp_matches(concat(i.indexprs::text, i.indpred::text), ':varattno ([0-9]+)', 'g') AS found),
-       i.indisclustered
-FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
-JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE OWN_RELATION AND pg_index_has_property(i.indexrelid, 'index_scan') IS NOT FALSE
-ORDER BY k.relname
-"""
-
-_INHERITANCE = "SELECT i.inhrelid::text, i.inhparent::text FROM pg_inherits i"
-
-# What views (v), row security policies (p) and generated columns (g) read: relation, its column there (0: none),
-# what they read of which relation (column 0: the relation as such). And which columns a sequence (s) numbers: by their
-# defaults, or as their own.
-_DEPENDENCIES = """
-SELECT r.ev_class::text, 'v', 0, d.refobjid::text, d.refobjsubid
-FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-UNION
-SELECT p.polrelid::text, 'p', 0, d.refobjid::text, d.refobjsubid
-FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
-WHERE d.refclassid = 'pg_class'::regclass
-UNION
-SELECT f.adrelid::text, 'g', f.adnum, d.refobjid::text, d.refobjsubid
-FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
-JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
-UNION
-SELECT d.refobjid::text, 's', 0, f.adrelid::text, f.adnum
-FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
-JOIN pg_class q ON q.oid = d.refobjid AND q.relkind = 'S'
-WHERE d.refclassid = 'pg_class'::regclass
-UNION
-SELECT d.objid::text, 's', 0, d.refobjid::text, d.refobjsubid
-FROM pg_depend d JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
-WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-"""
-
-# Expressions that are evaluated whenever a relation is read (r): those of views, policies and generated columns; or (w)
-# when it is written to: checks, index expressions, partition keys; or (d) where a new row leaves a column out.
-_EXPRESSIONS = """
-WITH expression(relation, moment, classid, objid) AS (
-    SELECT ev_class, 'r', 'pg_rewrite'::regclass, oid FROM pg_rewrite WHERE rulename = '_RETURN'
-    UNION ALL SELECT polrelid, 'r', 'pg_policy'::regclass, oid FROM pg_policy
-    UNION ALL SELECT f.adrelid, CASE WHEN a.attgenerated <> '' THEN 'r' ELSE 'd' END, 'pg_attrdef'::regclass, f.oid
-              FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
-    UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
-    UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexprs IS NOT NULL
-                                                                                    OR indpred IS NOT NULL
-    UNION ALL SELECT partrelid, 'w', 'pg_class'::regclass, partrelid FROM pg_partitioned_table
-)
-"""
-
-# Code of the user's that these run: functions, operators and casts.
-_CALLS = """
-EXPRESSIONS
-SELECT e.relation::text, e.moment, n.nspname, p.proname, x.extname
-FROM expression e
-JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid
-LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
-JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
-JOIN pg_namespace n ON n.oid = p.pronamespace
-LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
-LEFT JOIN pg_extension x ON x.oid = m.refobjid
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-""".replace("EXPRESSIONS", _EXPRESSIONS)
-
-# Types that these turn values into, which runs a domain's checks.
-_COERCIONS = """
-EXPRESSIONS
-SELECT DISTINCT e.relation::text, e.moment, n.nspname, t.typname
-FROM expression e
-JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid AND d.refclassid = 'pg_type'::regclass
-JOIN pg_type t ON t.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-""".replace("EXPRESSIONS", _EXPRESSIONS)
+from penstock_core.sql.catalog.relation_queries import RELATION_QUERIES
 
 _FUNCTIONS = """
 SELECT DISTINCT p.proname, n.nspname, x.extname
@@ -154,11 +21,13 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
    OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+ORDER BY p.proname, n.nspname, x.extname
 """
 
 _SYSTEM_FUNCTIONS = """
 SELECT p.proname, bool_and(p.provolatile = 'i') FROM pg_proc p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384 GROUP BY p.proname
+ORDER BY p.proname
 """
 
 # The server's own functions that come with each range type: they put values together, and compare them.
@@ -184,15 +53,8 @@ LEFT JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid AND
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
    OR (n.nspname = 'pg_catalog' AND p.oid >= 16384)
+ORDER BY n.nspname, p.proname, p.oid
 """.replace("CONSTRUCTS_RANGE", _CONSTRUCTS_RANGE).replace("RANGE_CONSTRUCTOR", RANGE_CONSTRUCTOR)
-
-# Triggers that are not switched off, but for those that keep foreign keys.
-_TRIGGERS = """
-SELECT t.tgrelid::text, n.nspname, p.proname, pg_get_triggerdef(t.oid)
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
-ORDER BY t.tgrelid, t.tgname
-"""
 
 _SYSTEM_COLUMNS = """
 SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum)
@@ -200,6 +62,7 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON
 WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v') AND a.attnum > 0
   AND NOT a.attisdropped
 GROUP BY n.nspname, c.relname
+ORDER BY n.nspname, c.relname
 """
 
 _OPERATORS = """
@@ -210,23 +73,32 @@ LEFT JOIN pg_namespace fn ON fn.oid = p.pronamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid AND m.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE o.oid >= 16384
+ORDER BY o.oprname, n.nspname, x.extname, fn.nspname, p.proname
 """
+
+# What a type is read again with: the relation whose rows or arrays of such it has, itself, or (s) nothing, as the
+# system's.
+TYPE_OWNER = """
+    CASE WHEN n.nspname IN ('pg_catalog', 'information_schema') THEN 's'
+    WHEN t.typrelid <> 0 THEN t.typrelid::text
+    WHEN e.typrelid <> 0 AND e.typarray = t.oid THEN e.typrelid::text
+    ELSE 't' || t.oid END"""
 
 # A domain's checks and a cast's function are code that runs where the type is only named. The extensions (empty: none)
 # whose functions and operators the checks use.
 _TYPES = """
-SELECT t.typname, n.nspname, t.typtype, x.extname,
+SELECT OWNER, t.typname, n.nspname, t.typtype, x.extname,
        array_to_json(ARRAY(
            SELECT DISTINCT coalesce(cx.extname, '') FROM pg_constraint k
            JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
            LEFT JOIN pg_depend cm ON cm.classid = d.refclassid AND cm.objid = d.refobjid AND cm.deptype = 'e'
            LEFT JOIN pg_extension cx ON cx.oid = cm.refobjid
            WHERE k.contypid = t.oid AND d.refobjid >= 16384
-             AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
+             AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) ORDER BY 1)),
        array_to_json(CASE WHEN t.typtype = 'c' THEN ARRAY(
            SELECT ARRAY[an.nspname, a.typname]
            FROM pg_attribute f JOIN pg_type a ON a.oid = f.atttypid JOIN pg_namespace an ON an.oid = a.typnamespace
-           WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped)
+           WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped ORDER BY f.attnum)
        WHEN t.typtype = 'r' THEN ARRAY(
            SELECT ARRAY[an.nspname, a.typname]
            FROM pg_range g JOIN pg_type a ON a.oid = g.rngsubtype JOIN pg_namespace an ON an.oid = a.typnamespace
@@ -237,20 +109,24 @@ SELECT t.typname, n.nspname, t.typtype, x.extname,
            WHERE g.rngmultitypid = t.oid)
        WHEN b.oid IS NOT NULL THEN ARRAY[ARRAY[bn.nspname, b.typname]] END)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_type e ON e.oid = t.typelem
 LEFT JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE nullif(t.typelem, 0) END
 LEFT JOIN pg_namespace bn ON bn.oid = b.typnamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid AND m.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
-WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-"""
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)' AND WANTED_TYPE
+ORDER BY IN_ORDER
+""".replace("OWNER", TYPE_OWNER)
 
 # What Parse messages may call types by; the rows of the system's catalogs and views are none that anybody sends.
 _TYPE_OIDS = """
-SELECT t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+SELECT OWNER, t.oid::int8, n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_type e ON e.oid = t.typelem
 WHERE n.nspname !~ '^pg_(toast|temp)'
   AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR (t.typrelid = 0 AND coalesce(e.typrelid, 0) = 0))
-"""
+  AND WANTED_TYPE
+ORDER BY IN_ORDER
+""".replace("OWNER", TYPE_OWNER)
 
 _RANGE_CONSTRUCTORS = """
 SELECT p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE CONSTRUCTS_RANGE
@@ -263,6 +139,7 @@ JOIN pg_type s ON s.oid = c.castsource JOIN pg_namespace sn ON sn.oid = s.typnam
 JOIN pg_type t ON t.oid = c.casttarget JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid AND m.deptype = 'e'
 WHERE p.oid >= 16384 AND m.objid IS NULL AND p.oid NOT IN (RANGE_CONSTRUCTORS)
+ORDER BY 1, 2, 3, 4, 5
 """.replace("RANGE_CONSTRUCTORS", _RANGE_CONSTRUCTORS)
 
 # Functions of the user's that turn something into a value of a type, or that into something else.
@@ -279,6 +156,7 @@ FROM (
 JOIN pg_type t ON t.oid = used.type JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_proc p ON p.oid = used.function JOIN pg_namespace fn ON fn.oid = p.pronamespace
 WHERE p.oid >= 16384 AND n.nspname <> 'pg_catalog' AND p.oid NOT IN (RANGE_CONSTRUCTORS)
+ORDER BY 1, 2, 3, 4
 """.replace("RANGE_CONSTRUCTORS", _RANGE_CONSTRUCTORS)
 
 # Types that are compared by functions of the user's, and functions of theirs that indexes and partition keys compare
@@ -295,6 +173,7 @@ LEFT JOIN pg_class k ON k.oid = i.relation LEFT JOIN pg_namespace kn ON kn.oid =
 LEFT JOIN pg_depend e ON e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = e.refobjid
 WHERE p.oid >= 16384 AND (i.relation IS NOT NULL OR (c.opcdefault AND m.amname IN ('btree', 'hash')))
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 
 # Functions that run whenever a table comes or goes.
@@ -302,6 +181,7 @@ _EVENTS = """
 SELECT DISTINCT n.nspname, p.proname
 FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
+ORDER BY 1, 2
 """
 
 # Functions whose code may change the catalog: by its own words, by naming such a function, or because nothing is known
@@ -334,55 +214,107 @@ SELECT c.proname,
 FROM changing c
 LEFT JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = c.oid AND d.deptype <> 'e'
 GROUP BY c.proname
+ORDER BY c.proname
 """.replace("WORDS", CHANGING_WORDS).replace("CONSTRUCTS_RANGE", _CONSTRUCTS_RANGE)
 
 # Modules that are loaded define settings of theirs; a session's own (`app.tenant`) do not show here.
-_SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%'"
+_SETTINGS = "SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%' ORDER BY 1"
+
+
+# Types and their arrays of those relations, and types by themselves, that are asked for.
+_SOME_TYPES = """
+    n.nspname NOT IN ('pg_catalog', 'information_schema') AND t.oid = ANY (ARRAY(
+        SELECT unnest(ARRAY[y.oid, y.typarray]) FROM pg_class k JOIN pg_type y ON y.oid = k.reltype
+        WHERE k.oid = ANY (RELATIONS)) || TYPES)"""
+# Every row of one owner in a row, and always in the same order.
+_TYPE_ORDER = """CASE WHEN t.typrelid <> 0 THEN t.typrelid WHEN e.typrelid <> 0 AND e.typarray = t.oid THEN e.typrelid
+    ELSE t.oid END, t.oid"""
+_WANTED = re.compile(r"\bWANTED\(([a-z_.]+)\)")
 
 
 def _document(query: str, columns: int) -> str:
     """The query, its rows as one JSON array of arrays in one text column."""
     names = ", ".join(f"c{number}" for number in range(columns))
     answer = "SELECT coalesce(json_agg(json_build_array(NAMES)), '[]')::text FROM (QUERY) AS answer(NAMES)"
-    return answer.replace("NAMES", names).replace("QUERY", query).replace("OWN_RELATION", _OWN)
+    return answer.replace("NAMES", names).replace("QUERY", query)
+
+
+def _of(relations: Sequence[str], types: Sequence[str], query: str, columns: int) -> str:
+    """The document, of these relations and types alone: by their OIDs."""
+    wanted, others = (f"'{{{','.join(oids)}}}'::oid[]" for oids in (relations, types))
+    of_types = _SOME_TYPES.replace("RELATIONS", wanted).replace("TYPES", others)
+    text = query.replace("WANTED_TYPE", of_types).replace("IN_ORDER", _TYPE_ORDER)
+    return _document(_WANTED.sub(lambda found: f"{found[1]} = ANY ({wanted})", text), columns)
+
+
+def _of_all(query: str, columns: int) -> str:
+    text = query.replace("WANTED_TYPE", "true").replace("IN_ORDER", _TYPE_ORDER)
+    return _document(_WANTED.sub("true", text), columns)
+
+
+BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+COMMIT = "COMMIT"
+SESSION = (
+    "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
+    "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
+    " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'),"
+    " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END"
+    "))::pg_catalog.text"
+)
+# What is compiled first takes seconds, what is asked milliseconds.
+SETTINGS = ("SET LOCAL search_path = pg_catalog", "SET LOCAL jit = off")
+
+# Documents whose rows are each of one relation or type, which they begin with.
+_OWNED: dict[str, tuple[str, int]] = {
+    **RELATION_QUERIES,
+    "types": (_TYPES, 7),
+    "type_oids": (_TYPE_OIDS, 4),
+}
+OWNED = tuple(_OWNED)
+# Documents about functions.
+OF_FUNCTIONS: dict[str, str] = {
+    "functions": _document(_FUNCTIONS, 3),
+    "routines": _document(_ROUTINES, 14),
+    "changing": _document(_CHANGING, 3),
+}
+# Documents about the system's own.
+_OF_SYSTEM: dict[str, str] = {
+    "system_functions": _document(_SYSTEM_FUNCTIONS, 2),
+    "system_columns": _document(_SYSTEM_COLUMNS, 3),
+}
+# All others, which are short and depend on many things.
+OTHERS: dict[str, str] = {
+    "operators": _document(_OPERATORS, 5),
+    "casts": _document(_CASTS, 5),
+    "conversions": _document(_CONVERSIONS, 4),
+    "orders": _document(_ORDERS, 8),
+    "events": _document(_EVENTS, 2),
+    "settings": _document(_SETTINGS, 1),
+}
+# Every document but the session's.
+ALL: dict[str, str] = {
+    **{name: _of_all(query, columns) for name, (query, columns) in _OWNED.items()},
+    **OF_FUNCTIONS,
+    **_OF_SYSTEM,
+    **OTHERS,
+}
+
+
+def of_some(relations: Sequence[str], types: Sequence[str]) -> dict[str, str]:
+    """The documents by relation or type, of those with these OIDs alone."""
+    return {name: _of(relations, types, query, columns) for name, (query, columns) in _OWNED.items()}
+
+
+def at_once(queries: Iterable[str]) -> str:
+    """The answers of all these in one row."""
+    return f"SELECT {', '.join(f'({query})' for query in queries)}"
 
 
 # (name, SQL): to run in this order; a nameless one returns no rows.
 STATEMENTS: tuple[tuple[str, str], ...] = (
-    ("", "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
-    (
-        "session",
-        "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
-        "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
-        " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'),"
-        " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END"
-        "))::pg_catalog.text",
-    ),
-    ("", "SET LOCAL search_path = pg_catalog"),
-    # What is compiled first takes seconds, what is asked milliseconds.
-    ("", "SET LOCAL jit = off"),
-    ("relations", _document(_RELATIONS, 10)),
-    ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(CONSTRAINTS, 12)),
-    ("indexes", _document(_INDEXES, 4)),
-    ("row_types", _document(ROW_TYPES, 3)),
-    ("inheritance", _document(_INHERITANCE, 2)),
-    ("dependencies", _document(_DEPENDENCIES, 5)),
-    ("calls", _document(_CALLS, 5)),
-    ("coercions", _document(_COERCIONS, 4)),
-    ("functions", _document(_FUNCTIONS, 3)),
-    ("routines", _document(_ROUTINES, 14)),
-    ("triggers", _document(_TRIGGERS, 4)),
-    ("system_functions", _document(_SYSTEM_FUNCTIONS, 2)),
-    ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
-    ("operators", _document(_OPERATORS, 5)),
-    ("types", _document(_TYPES, 6)),
-    ("type_oids", _document(_TYPE_OIDS, 3)),
-    ("casts", _document(_CASTS, 5)),
-    ("conversions", _document(_CONVERSIONS, 4)),
-    ("orders", _document(_ORDERS, 8)),
-    ("events", _document(_EVENTS, 2)),
-    ("settings", _document(_SETTINGS, 1)),
-    ("changing", _document(_CHANGING, 3)),
-    ("", "COMMIT"),
+    ("", BEGIN),
+    ("session", SESSION),
+    *(("", text) for text in SETTINGS),
+    *ALL.items(),
+    ("", COMMIT),
 )

@@ -6,12 +6,11 @@ type with a cast function is converted wherever something else is wanted; sortin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from penstock_core.sql.allowlists.extensions import TRUSTED_EXTENSIONS
-from penstock_core.sql.catalog.documents import Rows
 from penstock_core.sql.catalog.model import RelationName
 
 _SYSTEM = "pg_catalog"
@@ -20,15 +19,20 @@ _SYSTEM = "pg_catalog"
 class Types:
     """What the documents `types`, `casts` and `orders` say about types."""
 
-    def __init__(self, rows: Mapping[str, Rows | list[list[Any]]]) -> None:
+    def __init__(self, rows: Mapping[str, Sequence[Sequence[Any]]]) -> None:
         self._types, self._casts, self._orders = rows["types"], rows["casts"], rows["orders"]
         self._conversions = rows.get("conversions", [])
-        # Of domains, arrays, ranges and rows: the types they are made of.
-        self._parts: dict[RelationName, set[RelationName]] = {
-            (schema, name): {(part_schema, part) for part_schema, part in parts}
-            for name, schema, _, _, _, parts in self._types
-            if parts is not None
-        }
+        # Of domains, arrays, ranges and rows: the types they are made of, but for the system's. Rows of many tables are
+        # made of the same.
+        known: dict[int, frozenset[RelationName]] = {}
+        self._parts: dict[RelationName, frozenset[RelationName]] = {}
+        for name, schema, _, _, _, parts in self._types:
+            if parts is not None:
+                made_of = known.get(id(parts))
+                if made_of is None:
+                    made_of = frozenset((place, part) for place, part in parts if place != _SYSTEM)
+                    known[id(parts)] = made_of
+                self._parts[schema, name] = made_of
 
     @cached_property
     def coded(self) -> frozenset[RelationName]:
@@ -60,7 +64,7 @@ class Types:
     def _made_of(self, types: set[RelationName]) -> frozenset[RelationName]:
         """These types, and all that have a value of one of them in theirs."""
         found = set(types)
-        grown = True
+        grown = bool(found)
         while grown:
             fresh = {key for key, parts in self._parts.items() if key not in found and parts & found}
             found |= fresh
@@ -76,7 +80,7 @@ class Types:
             if extension in TRUSTED_EXTENSIONS or kind == "e"
         }
         composed = {
-            (schema, name): {part for part in self._parts[schema, name] if part[0] != _SYSTEM}
+            (schema, name): self._parts[schema, name]
             for name, schema, kind, _, _, parts in self._types
             if parts or (kind == "c" and parts is not None)
         }
@@ -93,7 +97,7 @@ class Types:
         found: dict[RelationName, set[RelationName]] = {}
         for type_schema, type_name, schema, name in self._conversions:
             found.setdefault((type_schema, type_name), set()).add((schema, name))
-        grown = True
+        grown = bool(found)
         while grown:
             grown = False
             for key, parts in self._parts.items():

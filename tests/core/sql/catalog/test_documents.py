@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_core.sql.catalog.documents import Rows, opened
+from penstock_core.sql.catalog.documents import Rows
 
 VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8)
 
@@ -28,8 +28,3 @@ def test_the_rows_are_those_of_the_whole_document(rows: list[list[Any]], indent:
 def test_what_is_no_document_is_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         list(Rows(text))
-
-
-def test_every_document_is_opened() -> None:
-    rows = opened({"columns": '[["1", 1]]', "session": '[["a"], ["b"]]'})
-    assert {name: list(found) for name, found in rows.items()} == {"columns": [["1", 1]], "session": [["a"], ["b"]]}

@@ -10,6 +10,7 @@ import pytest
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.sql.catalog.queries import STATEMENTS
+from penstock_core.sql.catalog.versions import PLACE, VERSIONS
 
 NAMED = {name: sql for name, sql in STATEMENTS if name}
 
@@ -35,6 +36,19 @@ def test_the_path_is_asked_for_before_it_is_set_and_all_else_is_asked_behind_tha
 def test_no_placeholder_is_left() -> None:
     for name, sql in NAMED.items():
         assert not re.search(r"\b(NAMES|QUERY|OWN_RELATION|EXPRESSIONS|TYPE_NAME|SPACE|TYPE)\b", sql), name
+
+
+def test_whatever_is_read_has_a_number_that_tells_of_its_changes() -> None:
+    """Settings are looked at by `PLACE`; schemas by their names."""
+    read = {table for sql in NAMED.values() for table in re.findall(r"(?:FROM|JOIN)\s+(pg_[a-z_]+)\b(?!\()", sql)}
+    assert {"pg_class", "pg_depend", "pg_trigger", "pg_aggregate"} <= read
+    told = set()
+    for rows in VERSIONS.split("UNION ALL"):
+        alias = re.search(r"(?:(\w+)\.)?xmin, ", rows)
+        pattern = r"FROM (pg_\w+)" if alias is None or alias[1] is None else rf"(?:FROM|JOIN) (pg_\w+) {alias[1]}\b"
+        told.update(re.findall(pattern, rows))
+    assert read - told == {"pg_settings"}
+    assert "FROM pg_catalog.pg_settings" in PLACE
 
 
 def test_each_name_is_asked_for_once() -> None:

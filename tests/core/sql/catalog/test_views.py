@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import table
 
-from penstock_core.sql.catalog.model import Relation, RelationName
+from penstock_core.sql.catalog.model import ColumnName, Relation, RelationName, Routine
 from penstock_core.sql.catalog.views import with_views
 
 PEOPLE = table("public", "people", "id", "email")
@@ -20,10 +20,12 @@ def view(name: str, *columns: str) -> Relation:
 
 def completed(definitions: dict[str, str], sources: dict[str, str], *views: Relation) -> dict[str, Relation]:
     """By name, the views after they were completed."""
-    relations = {one.key: one for one in (PEOPLE, CHILD, *views)}
-    texts: dict[RelationName, str] = {("public", name): text for name, text in definitions.items()}
-    reads = {("public", name): (frozenset(), frozenset({("public", of)})) for name, of in sources.items()}
-    finished = with_views(relations, texts, reads, {})
+    defined = [replace(one, definition=definitions[one.name]) for one in views]
+    relations = {one.key: one for one in (PEOPLE, CHILD, *defined)}
+    reads: dict[RelationName, tuple[frozenset[ColumnName], frozenset[RelationName]]] = {
+        ("public", name): (frozenset(), frozenset({("public", sources[name])})) for name in definitions
+    }
+    finished, _ = with_views(relations, reads, {})
     return {name: finished["public", name] for name in definitions}
 
 
@@ -71,3 +73,38 @@ def test_a_definition_that_is_not_understood_shows_all_of_its_sources_and_their_
     assert shown(one) == {"n": everything}
     assert {f"{table}.{column}" for _, table, column in one.filters} == everything
     assert one.columns[0].fallible
+
+
+def test_what_was_completed_stays_until_what_was_looked_at_changes() -> None:
+    definition = "SELECT own.f(id) AS one, email FROM public.people"
+    seen = replace(view("v", "one", "email"), definition=definition)
+    relations = {one.key: one for one in (PEOPLE, CHILD, seen)}
+    reads: dict[RelationName, tuple[frozenset[ColumnName], frozenset[RelationName]]] = {
+        seen.key: (frozenset(), frozenset({PEOPLE.key}))
+    }
+    steady = {("own", "f"): (Routine("own", "f", "f", "sql", volatility="i"),)}
+    first, notes = with_views(relations, reads, steady)
+    again, notes = with_views({**relations, CHILD.key: replace(CHILD)}, reads, {**steady}, notes)
+    assert again[seen.key] is first[seen.key]
+    unsteady = {("own", "f"): (Routine("own", "f", "f", "sql", volatility="v"),)}
+    for changed, functions, others in (
+        ({PEOPLE.key: replace(PEOPLE)}, steady, reads),
+        ({seen.key: replace(seen)}, steady, reads),
+        ({}, unsteady, reads),
+        ({}, {}, reads),
+        ({}, steady, {seen.key: (frozenset({(*PEOPLE.key, "id")}), frozenset({PEOPLE.key}))}),
+    ):
+        found, _ = with_views({**relations, **changed}, others, functions, notes)
+        assert found[seen.key] is not first[seen.key]
+
+
+def test_what_was_not_understood_is_completed_anew_each_time() -> None:
+    """It shows whatever is in the children of what it reads."""
+    odd = replace(view("v", "n"), definition="this is not SQL")
+    reads: dict[RelationName, tuple[frozenset[ColumnName], frozenset[RelationName]]] = {
+        odd.key: (frozenset(), frozenset({PEOPLE.key}))
+    }
+    found, notes = with_views({one.key: one for one in (PEOPLE, odd)}, reads, {})
+    assert shown(found[odd.key]) == {"n": {"people.id", "people.email"}}
+    found, _ = with_views({one.key: one for one in (PEOPLE, CHILD, odd)}, reads, {}, notes)
+    assert "child.salary" in shown(found[odd.key])["n"]
