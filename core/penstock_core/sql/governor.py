@@ -28,7 +28,7 @@ from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
-from penstock_core.sql.refusal import Refused
+from penstock_core.sql.refusal import Refused, refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
@@ -133,7 +133,14 @@ class Governor:
         self._decisions.keep((text, search_path, temporary, self._telling(types), made), decision)
 
     def _telling(self, types: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(oid for oid in types if oid not in self._plain_types) if types else types
+        """The types that a decision depends on: where rows are filtered all, since a cast of a parameter may fail."""
+        if not types or any(one is not None and one.governed.filters.relations for one in self._judges):
+            return types
+        return tuple(oid for oid in types if oid not in self._plain_types)
+
+    @property
+    def _judges(self) -> tuple[_Judge | None, ...]:
+        return (self._enforced, self._observed)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
@@ -146,10 +153,9 @@ class Governor:
             if not known:
                 return False
             about = about.union(*(one.columns for one in known))
-        judges = (self._enforced, self._observed)
-        if any(one is not None and relation.key in one.governed.filters.relations for one in judges):
+        if any(one is not None and relation.key in one.governed.filters.relations for one in self._judges):
             return False
-        masked = [one.governed.columns for one in judges if one is not None]
+        masked = [one.governed.columns for one in self._judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
     def alike(self, one: Decision, other: Decision) -> bool:
@@ -294,6 +300,8 @@ class _Judge:
             statements, catalog, governed.named, search_path, temporary, made if governed.masked else None
         )
         for oid in types:
+            if oid in _UNDECLARED:
+                continue
             bound.add(ParameterType(oid, catalog.type_names.get(oid)))
         authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED, made)
         found = authorizer.found
@@ -312,7 +320,13 @@ class _Judge:
             check_edited(authorizer)
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
             own, masks = governed.own_calls, found.edits.values
-            completed = [complete_order(statement, leaves, own, masks) for statement in statements]
+            targets = {place: target for place, (_, target) in found.filtered.items()}
+            declared = _declared(types, catalog)
+            completed = [complete_order(one, leaves, own, masks, targets, declared) for one in statements]
+            if not targets.keys() <= frozenset[int]().union(*(one.kept for one in completed)):
+                raise refused(
+                    "a table whose rows a policy filters stands where it can't be written to", "write to it alone"
+                )
             statements = tuple(one.statement for one in completed)
             found.mixed_errors = max(one.mixes for one in completed)
             text = deparse(statements, found.substituted)
@@ -379,6 +393,16 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
+
+
+def _declared(types: tuple[int, ...], catalog: Catalog) -> dict[int, str]:
+    """The types that the client declares for parameters, by these; of one that is not of the system's own, no name."""
+    names = {place: catalog.type_names.get(oid, ("", "")) for place, oid in enumerate(types, 1)}
+    return {
+        place: name if schema == "pg_catalog" else ""
+        for place, (schema, name) in names.items()
+        if types[place - 1] not in _UNDECLARED
+    }
 
 
 def _runs_unseen(bound: Bound, found: Findings) -> bool:

@@ -14,6 +14,7 @@ from penstock_core.sql.catalog.model import Column, Relation, RelationName
 from penstock_core.sql.masking import unused_sequences
 from penstock_core.sql.masking.masked_columns import Governed, is_coded
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.row_filters import parsed
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse
 
@@ -86,10 +87,7 @@ class Substitutions:
     def _where(self, relation: Relation) -> ast.Node | None:
         """Which of its rows are there."""
         condition = self.governed.filters.conditions.get(relation.key)
-        if condition is None:
-            return None
-        (statement,) = parse(f"SELECT NULL WHERE {condition}")
-        return statement.whereClause if isinstance(statement, ast.SelectStmt) else None
+        return None if condition is None else parsed(condition)
 
     def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
         """The mask of that column of the source that is so named; None if it has none."""
