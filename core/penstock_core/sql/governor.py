@@ -296,8 +296,9 @@ class _Judge:
         if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
             # Behind such a statement, which of several relations a bare name means may be another.
             search_path = None
+        made_before = made if governed.masked else None
         bound = self.bound = bind(
-            statements, catalog, governed.named, search_path, temporary, made if governed.masked else None
+            statements, catalog, governed.named, search_path, temporary, made_before, governed.written_out
         )
         for oid in types:
             if oid in _UNDECLARED:

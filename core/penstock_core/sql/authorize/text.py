@@ -119,6 +119,7 @@ UNMASKED: Rules = {
 MASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.masked_relation,
+    kinds.ViewWrittenOut: relations.masked_view,
     kinds.RelationCopied: relations.masked_copy,
     kinds.RelationLocked: relations.masked_lock,
     kinds.TargetWritten: write_back.target_written,

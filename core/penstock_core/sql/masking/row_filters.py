@@ -44,6 +44,8 @@ class RowFilters:
     # Relations whose filter can't be carried out, or that show rows of a filtered one without being filtered as it is:
     # nobody who is filtered can read them, and why.
     unreadable: Mapping[RelationName, str] = field(default_factory=dict)
+    # Views that show such rows, and why; but for that, their definitions may be written out in their place.
+    views: Mapping[RelationName, str] = field(default_factory=dict)
     # The columns of sequences that number filtered relations: they tell how many rows there are. And these relations.
     numbering: Mapping[ColumnName, Mask] = field(default_factory=dict)
     numbered: frozenset[RelationName] = frozenset()
@@ -60,7 +62,7 @@ class RowFilters:
     @cached_property
     def relations(self) -> frozenset[RelationName]:
         """The relations some of whose rows are not there."""
-        return frozenset(self.conditions) | frozenset(self.unreadable)
+        return frozenset((*self.conditions, *self.unreadable, *self.views))
 
 
 def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[ColumnName, Any]) -> RowFilters:
@@ -86,13 +88,20 @@ def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[
             if not one.reveals_uniqueness:
                 protected.add(each.key)
     joined = {key: " AND ".join(f"({one})" for one in dict.fromkeys(found)) for key, found in conditions.items()}
-    unreadable = {**_mixed(joined, catalog), **_showing(joined, catalog), **unreadable}
+    showing, views = _showing(joined.keys() | unreadable.keys(), catalog)
+    unreadable = {**showing, **_mixed(joined, catalog), **unreadable}
     conditions_left = {key: one for key, one in joined.items() if key not in unreadable}
     numbered = _numbered(joined.keys() | unreadable.keys(), catalog)
     numbering = {name: Mask("redact", filters[0].rule) for names in numbered.values() for name in names}
     revealing = conditions_left.keys() - protected
     return RowFilters(
-        conditions_left, unreadable, numbering, frozenset(numbered), frozenset(revealing), tuple(sorted(findings))
+        conditions=conditions_left,
+        unreadable=unreadable,
+        views=views,
+        numbering=numbering,
+        numbered=frozenset(numbered),
+        revealing=frozenset(revealing),
+        findings=tuple(sorted(findings)),
     )
 
 
@@ -124,13 +133,45 @@ def _mixed(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[Rel
     return found
 
 
-def _showing(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[RelationName, str]:
-    """Views of filtered relations: they would show all rows. One that is stored may have a filter of its own."""
-    return {
-        relation.key: f"it reads {'.'.join(min(known))}, of which a policy filters the rows"
-        for relation in catalog.overview.reading
-        if relation.key not in conditions and (known := relation.sources & conditions.keys())
-    }
+def _showing(
+    keys: AbstractSet[RelationName], catalog: Catalog
+) -> tuple[dict[RelationName, str], dict[RelationName, str]]:
+    """What reads filtered relations, at whatever level, and would show all rows: what can't be read, and views in whose
+    place their definitions can be written out; and why. What is stored may have a filter of its own.
+    """
+    found: dict[RelationName, str] = {}
+    views: dict[RelationName, str] = {}
+    above = catalog.overview.above(keys)
+    for relation in (catalog.relations[key] for key in above - keys):
+        known = relation.sources & above
+        if known:
+            why = _kept_apart(relation, catalog)
+            said = f"it reads {'.'.join(min(known))}, of which a policy filters the rows{why}"
+            (found if why else views)[relation.key] = said
+    return found, views
+
+
+def _kept_apart(relation: Relation, catalog: Catalog) -> str:
+    """Why the definition can't be written out in place of what it defines, in words."""
+    if relation.kind == "m":
+        return ", and holds all that were there when it was refreshed"
+    if relation.kind != "v":
+        return ", for its row security"
+    if not relation.definition:
+        return ", and its definition is not known"
+    if relation.security_barrier:
+        return ", and is a security barrier, which would not hold where its definition is written out"
+    pending, seen = [relation.key], {relation.key}
+    while pending:
+        present = catalog.relations.get(pending.pop())
+        if present is None:
+            continue
+        if present.has_row_security:
+            return f", and the row security of {'.'.join(present.key)} is that of the view's owner"
+        fresh = present.sources - seen if present.kind == "v" else frozenset[RelationName]()
+        seen |= fresh
+        pending.extend(fresh)
+    return ""
 
 
 def compiled(where: str, relation: Relation, catalog: Catalog, masked: Mapping[ColumnName, Any]) -> str:

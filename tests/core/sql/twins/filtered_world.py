@@ -35,7 +35,25 @@ CREATE TABLE public.topic (id int PRIMARY KEY);
 CREATE TABLE public.remark (topic int REFERENCES public.topic ON DELETE CASCADE, region text);
 CREATE VIEW public.sums AS SELECT region, sum(amount) FROM public.orders GROUP BY region;
 CREATE VIEW public.early AS SELECT id, n FROM public.event WHERE at < '2030-01-01';
+CREATE VIEW public.plainly AS SELECT * FROM public.orders;
+CREATE VIEW public.dear (number, cost, buyer) AS SELECT o.id, 1000 / o.amount, c.name
+    FROM public.orders o LEFT JOIN public.customer c ON c.id = o.customer WHERE o.amount > 50 OR o.amount = 0;
+CREATE VIEW public.best AS SELECT number, buyer FROM public.dear ORDER BY cost DESC, number LIMIT 3;
+CREATE VIEW public.latest AS SELECT id, region FROM public.orders LIMIT 4;
+CREATE VIEW public.several AS SELECT id, region FROM public.orders UNION ALL SELECT id, region FROM public.event
+    UNION ALL SELECT n, 'none' FROM public.plain;
+CREATE VIEW public.twice AS WITH t AS (SELECT id, amount FROM public.orders)
+    SELECT a.id, (SELECT count(*) FROM t b WHERE b.amount < a.amount) AS below FROM t a;
+CREATE VIEW public.people AS SELECT id, name, secret, upper(secret) AS loud FROM public.customer;
+CREATE VIEW public.counted AS SELECT count(*) AS n, max(extract(year FROM at)) AS newest FROM public.orders;
+CREATE VIEW public.ranked AS SELECT id, row_number() OVER (ORDER BY amount) AS place FROM public.orders;
+CREATE VIEW public.closed WITH (security_barrier) AS SELECT id FROM public.orders;
+CREATE VIEW public.over_closed AS SELECT id FROM public.closed;
+CREATE TABLE public.secured (id int, region text);
+ALTER TABLE public.secured ENABLE ROW LEVEL SECURITY;
+CREATE VIEW public.over_secured AS SELECT s.id FROM public.secured s JOIN public.orders o USING (id);
 CREATE MATERIALIZED VIEW public.stored AS SELECT id, region, amount FROM public.orders WITH NO DATA;
+CREATE VIEW public.over_stored AS SELECT id FROM public.stored;
 CREATE FUNCTION public.total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM public.orders';
 """
 # What both have, in two steps, and what each has besides in the other region.

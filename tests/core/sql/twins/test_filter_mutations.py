@@ -140,7 +140,9 @@ def test_a_target_that_is_not_kept_to_its_rows_is_refused(twins: Twins, monkeypa
         (filtered_targets, "_refuse_unique", None, "inserting a number"),
         (filtered_targets, "_refuse_computed", None, "moving to another partition"),
         (write_targets, "refuse_referring", None, "what refers to one"),
-        (row_filters, "_showing", {}, "a view"),
+        (row_filters, "_showing", ({}, {}), "a stored view"),
+        (row_filters, "_kept_apart", "", "a view with a barrier"),
+        (row_filters, "_kept_apart", "", "a view of row security"),
     ],
 )
 def test_so_is_one_that_refuses(twins: Twins, owner: Any, rule: str, value: Any, name: str, monkeypatch: Patch) -> None:
