@@ -40,12 +40,10 @@ def refuse_telling(governed: Governed, relation: Relation, named: str, effect: E
         return
     if relation.key not in filters.conditions:
         refuse_filtered(governed, relation, named)
-    upserts = effect.verb == "insert" and "update" in effect.actions
-    if effect.verb not in _KEPT or upserts:
-        verb = "INSERT … ON CONFLICT DO UPDATE" if upserts else effect.verb.upper()
+    if effect.verb not in _KEPT:
         raise refused(
-            f"{verb} on {named} is refused: a policy filters its rows, and those that are filtered out could be told of"
-            " or changed",
+            f"{effect.verb.upper()} on {named} is refused: a policy filters its rows, and those that are filtered out"
+            " could be told of or changed",
             "use INSERT, UPDATE or DELETE",
         )
     _refuse_computed(governed, relation, named, effect)
@@ -101,7 +99,7 @@ def _is_among_seen(governed: Governed, relation: Relation, constraint: Constrain
     """Whether rows that it takes for equal are either all there or all filtered out."""
     looked_at = governed.filters.columns[relation.key]
     columns = [one for one in relation.columns if one.name in looked_at]
-    return constraint.kind in ("p", "u") and looked_at <= constraint.columns and all(map(is_alike, columns))
+    return looked_at <= constraint.equal_by and all(map(is_alike, columns))
 
 
 def _keys_of(relation: Relation, names: frozenset[str]) -> set[ColumnName]:

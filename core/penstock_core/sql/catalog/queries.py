@@ -363,7 +363,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("", "SET LOCAL jit = off"),
     ("relations", _document(_RELATIONS, 10)),
     ("columns", _document(_COLUMNS, 11)),
-    ("constraints", _document(CONSTRAINTS, 12)),
+    ("constraints", _document(CONSTRAINTS, 13)),
     ("indexes", _document(_INDEXES, 4)),
     ("row_types", _document(ROW_TYPES, 3)),
     ("inheritance", _document(_INHERITANCE, 2)),

@@ -218,7 +218,7 @@ class _Reader:
         keys: dict[str, tuple[str, ...]] = {}
         constraints: dict[str, list[Constraint]] = defaultdict(list)
         for oid, kind, numbers, other, other_numbers, on_delete, on_update, *rest in self._rows["constraints"]:
-            validated, name, spared, predicate, defaults = rest
+            validated, name, spared, predicate, defaults, equal_by = rest
             attributes = self._attributes[oid]
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
@@ -227,7 +227,8 @@ class _Reader:
             spares = self._set(attributes[number] for number in spared or ())
             partial = conditions(predicate) if predicate and kind == "i" else ()
             self._defaults[oid, name] = defaults or {}
-            constraints[oid].append(Constraint(kind, self._set(bound), validated, name, spares, partial))
+            equal = self._set(attributes[number] for number in equal_by or ())
+            constraints[oid].append(Constraint(kind, self._set(bound), validated, name, spares, partial, equal))
             if kind == "f" and oid in self._names and other in self._names:
                 referred = frozenset(self._attributes[other][number] for number in other_numbers)
                 self._referenced[other] |= referred

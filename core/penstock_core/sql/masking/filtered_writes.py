@@ -28,7 +28,7 @@ from penstock_core.sql.refusal import Refused, refused
 OUTSIDE = "a row of which a row filter leaves nothing: "
 _TWICE = AGGREGATES | WINDOWS | SET_RETURNING | VOLATILE
 _CUT = frozenset({"varchar", "bpchar"})
-_Changing = ast.UpdateStmt | ast.DeleteStmt
+_Changing = ast.UpdateStmt | ast.DeleteStmt | ast.OnConflictClause
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FilteredTarget:
             conditions.append(case([(self._there({}), _all(told))], null()))
         node.whereClause = _all(conditions)
 
-    def check_set(self, node: ast.UpdateStmt, own: OwnCalls) -> list[ast.Node]:
+    def check_set(self, node: ast.UpdateStmt | ast.OnConflictClause, own: OwnCalls) -> list[ast.Node]:
         """Have the statement fail where a row that it changes would not be there any more; returns what checks it."""
         targets: list[Any] = [one for one in node.targetList or () if one.name in self.columns]
         for target in targets:

@@ -192,6 +192,10 @@ class _StatementOrder(QueryOrder):
         checks: list[ast.Node] = []
         if target is not None and isinstance(node, ast.InsertStmt):
             checks = target.check_new(node, self.own)
+            conflict = node.onConflictClause
+            if conflict is not None and conflict.targetList:
+                checks += target.check_set(conflict, self.own)
+                target.keep_to_rows(conflict, lambda _: True, conjuncts(conflict.whereClause))
             self.kept.add(id(node.relation))
         elif target is not None and isinstance(node, ast.UpdateStmt):
             checks = target.check_set(node, self.own)

@@ -107,6 +107,7 @@ def test_the_schema_is_changed_beside_them_where_that_looks_at_none(text: str, w
     assert decision.denial is None or words in decision.denial.reason
 
 
+KEYS = frozenset({"tenant", "id"})
 ACCOUNTS = replace(
     table("public", "accounts", "tenant", "id", "region", "code"),
     columns=(
@@ -114,7 +115,7 @@ ACCOUNTS = replace(
         text_column("whole", generated=True, derives_from=frozenset({("public", "accounts", "code")})),
     ),
     constraints=(
-        Constraint("p", frozenset({"tenant", "id"}), name="accounts_pkey"),
+        Constraint("p", KEYS, name="accounts_pkey", equal_by=KEYS),
         Constraint("u", frozenset({"code"}), name="accounts_code"),
     ),
 )  # fmt: skip
@@ -141,6 +142,7 @@ PLAIN = replace(ACCOUNTS, constraints=ACCOUNTS.constraints[:1])
         ("UPDATE accounts SET code = '1'", "unique constraint accounts_code"),
         ("UPDATE accounts SET id = '1'", ""),
         ("DELETE FROM accounts", ""),
+        ("INSERT INTO accounts (tenant) VALUES ('5') ON CONFLICT (id) DO UPDATE SET code = '1'", "accounts_code"),
         ("TRUNCATE accounts", "TRUNCATE on public.accounts"),
         ("MERGE INTO accounts a USING customers c ON a.id = c.id WHEN MATCHED THEN DELETE", "MERGE on public.accounts"),
         ("COPY accounts (tenant, id) FROM STDIN", "COPY on public.accounts"),
@@ -160,6 +162,13 @@ def test_a_key_with_all_that_the_filter_looks_at_tells_of_no_other_rows() -> Non
     assert "uniqueness: reveal" in both.denial.remedy
     loose = replace(PLAIN, columns=tuple(replace(one, collation="public.loose") for one in PLAIN.columns))
     assert decide_accounts(insert, OWN, relation=loose).action is Action.DENY
+
+
+def test_one_that_compares_in_another_way_may() -> None:
+    loose = replace(PLAIN, constraints=(Constraint("i", KEYS, name="accounts_index"),))
+    denial = decide_accounts("INSERT INTO accounts (tenant, id) VALUES ('5', '1')", OWN, relation=loose).denial
+    assert denial is not None
+    assert "unique index accounts_index" in denial.reason
 
 
 def test_keys_may_tell_where_each_filter_says_so() -> None:

@@ -22,6 +22,10 @@ CREATE TABLE public.event_new PARTITION OF public.event FOR VALUES FROM ('2030-0
 CREATE TABLE public.ticket (id serial PRIMARY KEY, region text, n int GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE public.plain (id int PRIMARY KEY, n int);
 CREATE TABLE public.note (tenant int, id int, body text, n int UNIQUE, PRIMARY KEY (tenant, id));
+CREATE TABLE public.memo (tenant int, id int, slug text, n int, PRIMARY KEY (tenant, id) INCLUDE (n));
+CREATE UNIQUE INDEX memo_slug ON public.memo (tenant, slug) WHERE n > 0;
+CREATE TABLE public.tag (tenant int, name text);
+CREATE UNIQUE INDEX tag_name ON public.tag (tenant, lower(name));
 CREATE TABLE public.task (
     id serial PRIMARY KEY, region text NOT NULL, kind varchar(1) DEFAULT 'a', n int, score numeric(4, 1),
     slug text UNIQUE
@@ -69,6 +73,7 @@ INSERT INTO public.line SELECT n, n % 40 + 1, n FROM generate_series(1, 80) n;
 INSERT INTO public.event SELECT n, 'eu', '2029-12-01'::date + n, n FROM generate_series(1, 60) n;
 INSERT INTO public.ticket (id, region) SELECT n, 'eu' FROM generate_series(1, 5) n;
 INSERT INTO public.note SELECT 5, n, 'note ' || n, n FROM generate_series(1, 10) n;
+INSERT INTO public.memo SELECT 5, n, 's' || n, n FROM generate_series(1, 9) n;
 INSERT INTO public.task SELECT n, 'eu', 'a', n, n, 's' || n FROM generate_series(1, 10) n;
 INSERT INTO public.step SELECT n, n, n FROM generate_series(1, 5) n;
 INSERT INTO public.watched SELECT n, 'eu', n FROM generate_series(1, 5) n;
@@ -82,6 +87,7 @@ INSERT INTO public.orders VALUES (1000, 1, 'us', 0, 0, 0, 'void', '2030-01-01Z',
 INSERT INTO public.event VALUES (1000, 'us', '2029-01-01', 0), (1001, 'us', '2031-01-01', 0);
 INSERT INTO public.note VALUES (6, 1, 'x', 100), (6, 2, NULL, 0);
 INSERT INTO public.watched VALUES (100, 'us', 0), (101, 'us', NULL);
+INSERT INTO public.memo VALUES (6, 1, 's1', 1), (6, 20, 'new', 1);
 INSERT INTO public.task VALUES (50, 'us', 'a', 0, 0, 'no');
 SELECT setval('public.ticket_id_seq', 100);
 """,
@@ -119,6 +125,8 @@ POLICIES = PolicySet(
         RowFilter(("public", "event"), "region = 'eu'", rule("rowFilters[2]")),
         RowFilter(("public", "ticket"), "region = 'eu'", rule("rowFilters[3]")),
         RowFilter(("public", "note"), "tenant = 5", rule("rowFilters[4]")),
+        RowFilter(("public", "memo"), "tenant = 5", rule("rowFilters[8]")),
+        RowFilter(("public", "tag"), "tenant = 5", rule("rowFilters[9]")),
         RowFilter(("public", "task"), "region = 'eu' AND kind <> 'x' AND score < 100", rule("rowFilters[5]"), True),
         RowFilter(("public", "remark"), "region = 'eu'", rule("rowFilters[7]"), True),
         RowFilter(("public", "watched"), "region IN ('eu', 'uk', 'fr', 'de')", rule("rowFilters[6]")),

@@ -124,6 +124,18 @@ def test_a_row_that_is_not_checked_goes_out(twins: Twins, rule: str, name: str, 
     assert hidden_rows(twins, WRITES[name]) != before
 
 
+def test_one_that_an_upsert_meets_is_left_as_it_is(twins: Twins, monkeypatch: Patch) -> None:
+    """The left one alone has it: where a policy reveals keys, that it is there is told."""
+    text = "INSERT INTO task (id, region, kind, score) VALUES (50, 'eu', 'b', 1) ON CONFLICT (id) DO UPDATE SET n = 1"
+    before = hidden_rows(twins, "SELECT")
+    assert hidden_rows(twins, text) == before
+    failing = text + " WHERE 10 / task.n > 0"
+    assert twins.run(twins.governor(POLICY).decide(failing, ("public",)))[0].status == "INSERT 0 0"
+    monkeypatch.setattr(FilteredTarget, "keep_to_rows", lambda *_: None)
+    assert hidden_rows(twins, text) != before
+    assert twins.run(twins.governor(POLICY).decide(failing, ("public",)))[0].sqlstate == "22012"
+
+
 def test_a_target_that_is_not_kept_to_its_rows_is_refused(twins: Twins, monkeypatch: Patch) -> None:
     monkeypatch.setattr(order_writes._StatementOrder, "_keep_to_rows", lambda *_: None)
     denial = twins.governor(POLICY).decide(WRITES["changing all"], ("public",)).denial
