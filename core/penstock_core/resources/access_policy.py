@@ -207,7 +207,7 @@ class DatabaseAccessPolicySpec(Model):
     catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows of a table, its partitions and what inherits from it there are at all; a row must keep to each filter
-    of the table. INSERT, UPDATE and DELETE keep to these rows, too; views of a filtered table can't be read."""
+    of the table. INSERT, UPDATE and DELETE keep to these rows, too, and so do views that are no security barrier."""
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None

@@ -15,6 +15,7 @@ from typing import Any
 from pglast import ast, enums
 
 from penstock_core.sql.allowlists.functions import AGGREGATES, WINDOWS
+from penstock_core.sql.bind.column_names import star_of
 from penstock_core.sql.catalog.model import Column, Relation
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.masking.build import call, case, cast, integer, null, operator, text
@@ -55,62 +56,61 @@ class FilteredTarget:
             conditions.append(case([(self._there({}), _all(told))], null()))
         node.whereClause = _all(conditions)
 
-    def check_set(self, node: ast.UpdateStmt | ast.OnConflictClause, own: OwnCalls) -> list[ast.Node]:
-        """Have the statement fail where a row that it changes would not be there any more; returns what checks it."""
+    def check_set(self, node: ast.UpdateStmt | ast.OnConflictClause, own: OwnCalls) -> None:
+        """Have the statement fail where a row that it changes would not be there any more."""
         targets: list[Any] = [one for one in node.targetList or () if one.name in self.columns]
         for target in targets:
             if target.indirection:
                 raise self._unchecked(target.name, "only a part of it is set")
             self._may_be_checked(target.name, target.val, own)
-        if not targets:
-            return []
-        first, values = targets[0], {target.name: target.val for target in targets}
-        first.val = self._checked(
-            first.name, first.val, values, ast.ColumnRef(fields=_strings(self.source, "tableoid"))
-        )
-        return [first.val]
+        if targets:
+            first, values = targets[0], {target.name: target.val for target in targets}
+            place = ast.ColumnRef(fields=_strings(self.source, "tableoid"))
+            first.val = self._checked(first.name, first.val, values, place)
 
-    def check_new(self, node: ast.InsertStmt, own: OwnCalls) -> list[ast.Node]:
-        """Have the statement fail where a new row would not be there; returns what checks it."""
+    def check_new(self, node: ast.InsertStmt, own: OwnCalls) -> None:
+        """Have the statement fail where a new row would not be there."""
+        if not self.columns:
+            raise refused(
+                f"a new row of {'.'.join(self.relation.key)} can't be checked: its row filter looks at no column",
+                "have the policy's row filter compare a column",
+            )
         targets: list[Any] = list(node.cols or ())
         if any(one.indirection for one in targets):
             raise self._unchecked(targets[0].name, "only a part of a column is given")
         names = [one.name or "" for one in targets] or [one.name for one in self.relation.columns]
-        select = node.selectStmt
-        rows: list[list[Any]] = []
-        if isinstance(select, ast.SelectStmt) and select.valuesLists:
-            rows = [list(row) for row in select.valuesLists]
-        elif isinstance(select, ast.SelectStmt) and not select.op and select.targetList:
-            rows = [[target.val for target in select.targetList]]
-        elif select is not None:
-            raise self._unchecked(min(self.columns), "the rows are those of several queries")
+        rows = self._new_rows(node.selectStmt)
         names = names[: max(map(len, rows), default=0)]
         for column in sorted(self.columns.difference(names)):
             raise self._unchecked(column, "it is left to its default")
-        checks = [self._check_row(names, row, own) for row in rows]
+        for row in rows:
+            self._check_row(names, row, own)
         if not targets:
             # What was added to the relation since the catalog was read may stand elsewhere.
             node.cols = tuple(ast.ResTarget(name=one) for one in names)
-        if isinstance(select, ast.SelectStmt) and select.valuesLists:
-            select.valuesLists = tuple(map(tuple, rows))
-        elif isinstance(select, ast.SelectStmt):
-            for target, value in zip(select.targetList or (), rows[0], strict=True):
-                target.val = value
-        return checks
+        _put_rows(node.selectStmt, rows)
 
-    def _check_row(self, names: list[str], row: list[Any], own: OwnCalls) -> ast.Node:
+    def _new_rows(self, select: ast.Node | None) -> list[list[Any]]:
+        """The values of each new row, as they are written; of a SELECT's, what it shows. Raises Refused."""
+        if select is None:
+            return []
+        if not isinstance(select, ast.SelectStmt) or select.op:
+            raise self._unchecked(min(self.columns), "the rows are those of several queries")
+        values: list[Any] = list(select.valuesLists or ())
+        rows = list(map(list, values)) or [[target.val for target in select.targetList or ()]]
+        if any(star_of(value) is not None for row in rows for value in row):
+            raise self._unchecked(min(self.columns), "the rows are given by *")
+        return rows
+
+    def _check_row(self, names: list[str], row: list[Any], own: OwnCalls) -> None:
         if len(row) != len(names):
             raise self._unchecked(min(self.columns), "the rows are not of one length")
         for name, value in zip(names, row, strict=True):
-            if isinstance(value, ast.ColumnRef) and isinstance((value.fields or (None,))[-1], ast.A_Star):
-                raise self._unchecked(min(self.columns), "the rows are given by *")
             if name in self.columns:
                 self._may_be_checked(name, value, own)
         values = {name: value for name, value in zip(names, row, strict=True) if name in self.columns}
         place = names.index(min(values))
         row[place] = self._checked(min(values), row[place], values)
-        checked: ast.Node = row[place]
-        return checked
 
     # ---- conditions and values
 
@@ -153,6 +153,15 @@ class FilteredTarget:
             f"{name} decides which rows of {place} a policy filters out, and its new value can't be checked ({why})",
             f"give {name} a value by a constant, a parameter or a column",
         )
+
+
+def _put_rows(select: Any, rows: list[list[Any]]) -> None:
+    """The values in place of those that are written."""
+    if select.valuesLists:
+        select.valuesLists = tuple(map(tuple, rows))
+    else:
+        for target, value in zip(select.targetList or (), rows[0], strict=True):
+            target.val = value
 
 
 def _all(conditions: list[ast.Node]) -> ast.Node:

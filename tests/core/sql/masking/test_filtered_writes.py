@@ -99,3 +99,38 @@ def test_each_new_row_is_checked() -> None:
     assert got.startswith("INSERT INTO public.orders id, tenant, code VALUES")
     assert got.count("THEN CAST") == 2
     assert "CAST$1 AS pg_catalog.int4 OPERATORpg_catalog.= 5" in got
+
+
+def test_texts_that_differ_in_literals_are_checked_each_by_its_own() -> None:
+    for tenant in range(1, 6):
+        got = sent(f"INSERT INTO orders VALUES (1, {tenant}, 'a')")
+        assert got.count(f"CAST{tenant} AS pg_catalog.int4") == 1
+        assert sent(f"UPDATE orders SET tenant = {tenant} WHERE id = {tenant}").count(f"CAST{tenant} AS") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("INSERT INTO orders (id, tenant) VALUES (1, 5)", "its new value can't be checked (it is left to its default)"),
+        ("INSERT INTO orders SELECT * FROM orders", "the rows are given by *"),
+        ("INSERT INTO orders VALUES (1, 5, 'a'), (1, 5)", "the rows are not of one length"),
+        ("INSERT INTO orders (tenant[1], code) VALUES (1, 'a')", "only a part of a column is given"),
+        ("UPDATE orders SET code = (SELECT 'a')", "a query gives its new value"),
+        ("UPDATE orders SET tenant = unnest(ARRAY[5])", "unnest gives its new value"),
+        ("UPDATE orders SET (tenant, code) = ROW (5, 'a')", "its new value is not written beside it"),
+    ],
+)
+def test_what_can_not_be_checked_is_refused(text: str, words: str) -> None:
+    denial = GOVERNOR.decide(text, ("public",)).denial
+    assert denial is not None
+    assert words in denial.reason
+
+
+def test_a_filter_that_looks_at_no_column_lets_none_be_inserted() -> None:
+    filters = (RowFilter(("public", "orders"), "false", Rule("p", "rowFilters[0]")),)
+    policies = PolicySet(("p",), POLICIES.allow, row_filters=filters)
+    governor = Governor(EffectivePolicy("shop", policies, None, 1), WORLD, KEY)
+    denial = governor.decide("INSERT INTO orders (id) VALUES (1)", ("public",)).denial
+    assert denial is not None
+    assert "looks at no column" in denial.reason
+    assert "WHERE FALSE" in governor.decide("DELETE FROM orders", ("public",)).text.upper()

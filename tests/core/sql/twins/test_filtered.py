@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import pq
 from tests.core.sql.twins.filtered_world import POLICIES, POLICY, make_filtered_twins
-from tests.core.sql.twins.world import Mode, Twins
+from tests.core.sql.twins.world import Mode, Twins, see
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.sql.decision import Action
@@ -153,6 +153,13 @@ WRITES = {
     "inserting nothing": "INSERT INTO watched VALUES (7, NULL, 1)",
     "inserting by columns": "INSERT INTO watched (region, id) VALUES ('eu', 1), (lower('EU'), 2) RETURNING region",
     "inserting what is read": "INSERT INTO watched SELECT id, region, amount FROM orders RETURNING id, region, n",
+    "inserting the first": "INSERT INTO watched SELECT id, region, n FROM event ORDER BY id LIMIT 3",
+    "inserting the first inside": "INSERT INTO watched SELECT id, CASE WHEN id < 4 THEN 'eu' ELSE 'us' END, amount"
+    " FROM orders ORDER BY id LIMIT 3",
+    "inserting the first without an order": "INSERT INTO watched SELECT id, CASE WHEN id < 30 THEN 'eu' ELSE 'us' END"
+    " FROM orders LIMIT 25",
+    "inserting groups": "INSERT INTO watched (n, region) SELECT count(*), region FROM orders GROUP BY region",
+    "inserting groups by place": "INSERT INTO watched (region, n) SELECT region, 100 / count(*) FROM event GROUP BY 1",
     "inserting what is outside": "INSERT INTO watched (id, region) SELECT id, 'u' || 's' FROM plain",
     "inserting beside a key of the tenant": "INSERT INTO memo VALUES (5, 20, 'new', 1) RETURNING id",
     "inserting what is the tenant's": "INSERT INTO memo VALUES (5, 1, 'new', 1)",
@@ -307,3 +314,13 @@ def test_what_would_tell_of_one_is_refused(twins: Twins, name: str) -> None:
     assert denial is not None
     assert word in denial.reason
     assert denial.remedy
+
+
+@pytest.mark.parametrize("version", ["twins", "twins15"])
+def test_a_view_is_read_with_the_logins_own_rights(version: str, request: pytest.FixtureRequest) -> None:
+    world: Twins = request.getfixturevalue(version)
+    decision = world.governor(POLICY).decide("SELECT id FROM plainly", ("public",))
+    grants = "CREATE ROLE lesser; GRANT SELECT ON plainly TO lesser;"
+    assert see(world.left, decision, f"{grants} SET LOCAL ROLE lesser").sqlstate == "42501"
+    grants += "GRANT SELECT ON orders TO lesser;"
+    assert see(world.left, decision, f"{grants} SET LOCAL ROLE lesser").sqlstate == ""
