@@ -322,7 +322,8 @@ class _Judge:
             leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
             own, masks = governed.own_calls, found.edits.values
             targets = {place: target for place, (_, target) in found.filtered.items()}
-            declared = _declared(types, catalog)
+            # Of others not all types are known here.
+            declared = _declared(types, catalog) if governed.filters.relations else None
             completed = [complete_order(one, leaves, own, masks, targets, declared) for one in statements]
             if not targets.keys() <= frozenset[int]().union(*(one.kept for one in completed)):
                 raise refused(

@@ -86,6 +86,8 @@ _COMMON: Rules = {
 UNMASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.unmasked_relation,
+    # Where rows are filtered, the masked rules hold.
+    kinds.ViewWrittenOut: _allowed,
     kinds.RelationCopied: relations.unmasked_copy,
     kinds.RelationLocked: _allowed,
     kinds.TargetWritten: write_targets.unmasked_target,

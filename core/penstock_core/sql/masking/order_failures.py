@@ -70,10 +70,10 @@ class Failures:
     masks: frozenset[int] = frozenset()
     # Whether conditions are asked of rows that are not there: then what fails for all rows alike tells of these.
     hidden: bool = False
-    # How often the statement names each parameter, and the bare names of types that the client declares; None: the
-    # statement itself declares them.
+    # How often the statement names each parameter, and the bare names of types that the client declares; None: they
+    # are not known.
     parameters: Counter[int] = field(default_factory=Counter)
-    declared: Mapping[int, str] | None = field(default_factory=dict)
+    declared: Mapping[int, str] | None = None
 
     def may_fail(self, node: Any, level: Level, *, deep: bool = True, always: bool = True) -> bool:
         """Whether what is computed there may fail for some of the rows of that query; not `deep`: but for what its

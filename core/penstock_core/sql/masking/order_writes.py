@@ -26,7 +26,6 @@ from penstock_core.sql.syntax.walk import below
 
 _Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
 _NONE: Mapping[str, Rows] = {}
-_UNDECLARED: Mapping[int, str] = {}
 _NO_TARGETS: Mapping[int, FilteredTarget] = {}
 # The classes of what rows make fail: data exception, and integrity constraint violation, which programs that write
 # are made for.
@@ -63,13 +62,13 @@ def complete_order(
     own: OwnCalls,
     masks: frozenset[int] = frozenset(),
     filtered: Mapping[int, FilteredTarget] = _NO_TARGETS,
-    declared: Mapping[int, str] = _UNDECLARED,
+    declared: Mapping[int, str] | None = None,
 ) -> Completed:
     """The statement with its orders completed in place, or what has to stand in its place. Raises Refused.
 
     `leaves` are its FROM items and targets that are relations, by their identity; `masks` are expressions of the gate's
     own, which never fail. The `filtered` targets, by their identity, are kept to the rows that are there.
-    `declared` are the types of parameters that the client declares.
+    `declared` are the types of parameters that the client declares; None where that is not known.
     """
     if not any(leaf.hazard for leaf in leaves.values()):
         return Completed(statement)

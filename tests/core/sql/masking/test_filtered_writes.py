@@ -134,3 +134,9 @@ def test_a_filter_that_looks_at_no_column_lets_none_be_inserted() -> None:
     assert denial is not None
     assert "looks at no column" in denial.reason
     assert "WHERE FALSE" in governor.decide("DELETE FROM orders", ("public",)).text.upper()
+
+
+def test_types_are_told_apart_where_rows_are_filtered_alone() -> None:
+    """One governor: the type that one client declares is not another's."""
+    for types, guarded in (((INT4,), False), ((TEXT,), True), ((), False), ((TEXT,), True)):
+        assert ("CASE" in sent("DELETE FROM orders WHERE id = $1::int", types)) is guarded
