@@ -14,21 +14,22 @@ from weakref import ref
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.edited_text import edited
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
-from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
-from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.parameter_types import UNDECLARED, bind_types
+from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
-from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
-from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
@@ -43,8 +44,6 @@ MOST_AT_ONCE = 8192
 # Verbs of texts that run code which is not bound.
 _CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
-# The OIDs that leave a parameter's type to the server: none, and `unknown`.
-_UNDECLARED: frozenset[int] = frozenset({0, 705})
 _NOTHING: frozenset[MadeName] = frozenset()
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
@@ -93,7 +92,7 @@ class Governor:
             lambda question: _alive(own)._decide(question), policy.sql_text, room or Room(_ROOM)
         )
         coded = catalog.coded_types | catalog.cast_types
-        self._plain_types = _UNDECLARED | {
+        self._plain_types = UNDECLARED | {
             oid
             for oid, (schema, name) in catalog.type_names.items()
             if schema == "pg_catalog" and is_builtin_type(name) and (schema, name) not in coded
@@ -300,10 +299,7 @@ class _Judge:
         bound = self.bound = bind(
             statements, catalog, governed.named, search_path, temporary, made_before, governed.written_out
         )
-        for oid in types:
-            if oid in _UNDECLARED:
-                continue
-            bound.add(ParameterType(oid, catalog.type_names.get(oid)))
+        bind_types(bound, types, catalog)
         authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED, made)
         found = authorizer.found
         if governed.masked:
@@ -317,20 +313,7 @@ class _Judge:
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
-            found.edits.apply(statements, found.substituted)
-            check_edited(authorizer)
-            leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
-            own, masks = governed.own_calls, found.edits.values
-            targets = {place: target for place, (_, target) in found.filtered.items()}
-            # Of others not all types are known here.
-            declared = _declared(types, catalog) if governed.filters.relations else None
-            completed = [complete_order(one, leaves, own, masks, targets, declared) for one in statements]
-            if not targets.keys() <= frozenset[int]().union(*(one.kept for one in completed)):
-                raise refused(
-                    "a table whose rows a policy filters stands where it can't be written to", "write to it alone"
-                )
-            statements = tuple(one.statement for one in completed)
-            found.mixed_errors = max(one.mixes for one in completed)
+            statements = edited(statements, authorizer, types)
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
@@ -395,16 +378,6 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
-
-
-def _declared(types: tuple[int, ...], catalog: Catalog) -> dict[int, str]:
-    """The types that the client declares for parameters, by these; of one that is not of the system's own, no name."""
-    names = {place: catalog.type_names.get(oid, ("", "")) for place, oid in enumerate(types, 1)}
-    return {
-        place: name if schema == "pg_catalog" else ""
-        for place, (schema, name) in names.items()
-        if types[place - 1] not in _UNDECLARED
-    }
 
 
 def _runs_unseen(bound: Bound, found: Findings) -> bool:

@@ -18,16 +18,12 @@ from penstock_core.sql.bind.references import (
     RelationRead,
     Sample,
     TableFunction,
-    ViewWrittenOut,
 )
 from penstock_core.sql.bind.scopes import Place, Scope, Source, merged, rename
-from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.syntax.parse import parse
-from penstock_core.sql.syntax.special_forms import spread_forms
+from penstock_core.sql.bind.written_out_views import write_out
 
 # So that no statement can keep the gate busy by looking through them again and again.
 _MOST_SOURCES = 1000
-_MOST_WRITTEN = 100
 
 
 def from_clause(binder: Binder, owner: ast.Node, field: str, scope: Scope) -> None:
@@ -80,7 +76,7 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
     source = Source(name, None, item=item, place=place)
     known = resolved.relation if isinstance(resolved, ResolvedRelation) and not binder.defining else None
     if known is not None and known.key in binder.written_out:
-        return _written_out(binder, item, known, source)
+        return write_out(binder, item, known, source)
     binder.add(RelationRead(item, resolved, source))
     if isinstance(resolved, Ambiguous):
         binder.bound.relations |= resolved.keys
@@ -96,23 +92,6 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
     elif resolved.system:
         source.system = (resolved.schema, resolved.name)
         source.columns = rename(resolved.columns, renamed)
-    return source
-
-
-def _written_out(binder: Binder, item: ast.RangeVar, relation: Relation, source: Source) -> Source:
-    """A view, as the subquery that defines it: the names in that are as the server prints them, in full."""
-    binder.written += 1
-    if binder.written > _MOST_WRITTEN:
-        raise NotBound(f"more than {_MOST_WRITTEN} views of filtered tables are read", "read the tables themselves")
-    (definition,) = statements = parse(relation.definition)
-    spread_forms(relation.definition, statements)
-    if not isinstance(definition, ast.SelectStmt):
-        raise NotBound(f"the definition of {'.'.join(relation.key)} is not understood", "read the tables themselves")
-    source.schema = relation.schema if item.alias is None else ""
-    source.columns = rename(tuple(column.name for column in relation.columns), renamed_by(item))
-    binder.bound.relations.add(relation.key)
-    binder.add(ViewWrittenOut(relation, source, definition))
-    binder.query(definition, Scope())
     return source
 
 
