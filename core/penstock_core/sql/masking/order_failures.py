@@ -269,14 +269,15 @@ class _Expression:
             # Read once, before there are rows.
             return False
         target: Any = node.typeName
+        name = names[-1]
+        if isinstance(node.arg, ast.ParamRef) and (target.arrayBounds or name not in TEXTS):
+            kind = f"_{name}" if target.arrayBounds else name
+            return bool(target.typmods) or not self.failures.is_given(node.arg.number or 0, kind or "")
         if target.arrayBounds:
             return True
-        name = names[-1]
         if name in TEXTS:
             known = self.level.type_of(node.arg) is not None or id(node.arg) in self.failures.masks
             return self.failures.own.converting and not known
-        if isinstance(node.arg, ast.ParamRef):
-            return bool(target.typmods) or not self.failures.is_given(node.arg.number or 0, name)
         kind = self.level.type_of(node.arg)
         return bool(target.typmods) or name not in WIDER.get(kind or "", frozenset())
 

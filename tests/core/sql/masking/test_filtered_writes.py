@@ -9,7 +9,7 @@ from penstock_core.policy.effective import EffectivePolicy, PolicySet, RowFilter
 from penstock_core.sql.catalog.model import Catalog, Column
 from penstock_core.sql.governor import Governor
 
-INT4, INT2, TEXT = 23, 21, 25
+INT4, INT2, TEXT, INT4S = 23, 21, 25, 1007
 
 
 def column(name: str, kind: str, sql: str = "") -> Column:
@@ -21,7 +21,12 @@ COLUMNS = (column("id", "int4"), column("tenant", "int4"), column("code", "varch
            column("made", "timestamptz"))  # fmt: skip
 WORLD = Catalog(
     relations={ORDERS.key: type(ORDERS)("public", "orders", "r", COLUMNS, primary_key=("id",))},
-    type_names={INT4: ("pg_catalog", "int4"), INT2: ("pg_catalog", "int2"), TEXT: ("pg_catalog", "text")},
+    type_names={
+        INT4: ("pg_catalog", "int4"),
+        INT2: ("pg_catalog", "int2"),
+        TEXT: ("pg_catalog", "text"),
+        INT4S: ("pg_catalog", "_int4"),
+    },
 )
 FILTER = RowFilter(("public", "orders"), "tenant = 5 AND code <> 'x'", Rule("p", "rowFilters[0]"))
 POLICIES = PolicySet(("p",), frozenset({"select", "insert", "update", "delete"}), row_filters=(FILTER,))
@@ -49,6 +54,8 @@ def test_conditions_that_tell_nothing_stand_beside_the_filter_and_use_indexes() 
 @pytest.mark.parametrize("types", [(), (0,), (705,), (INT4,), (INT2,)])
 def test_a_cast_of_a_parameter_that_fits_stands_beside_it(types: tuple[int, ...]) -> None:
     assert "CASE" not in sent("DELETE FROM orders WHERE id = $1::int", types)
+    many = tuple(INT4S if one == INT4 else one for one in types if one != INT2)
+    assert "CASE" not in sent("DELETE FROM orders WHERE id = ANY ($1::int[])", many)
     # The fence of what is read holds only those rows, too.
     read = sent("SELECT 1 FROM orders WHERE id = $1::int AND 10 / id > 2", types)
     assert "OFFSET 0" in read
@@ -62,6 +69,8 @@ def test_a_cast_of_a_parameter_that_fits_stands_beside_it(types: tuple[int, ...]
         ("DELETE FROM orders WHERE id = $1::int2", (INT4,)),
         ("DELETE FROM orders WHERE id = $1::int AND code = $1", ()),
         ("DELETE FROM orders WHERE id = $1::int", (9999,)),
+        ("DELETE FROM orders WHERE id = ANY ($1::int[])", (TEXT,)),
+        ("DELETE FROM orders WHERE id = ANY ($1::int[])", (INT4,)),
         ("PREPARE p (text) AS DELETE FROM orders WHERE id = $1::int", ()),
     ],
 )
