@@ -78,6 +78,8 @@ class FilteredTarget:
         targets: list[Any] = list(node.cols or ())
         if any(one.indirection for one in targets):
             raise self._unchecked(targets[0].name, "only a part of a column is given")
+        if node.override == enums.OverridingKind.OVERRIDING_USER_VALUE:
+            raise self._unchecked(min(self.columns), "OVERRIDING USER VALUE stores others than those that are given")
         names = [one.name or "" for one in targets] or [one.name for one in self.relation.columns]
         rows = self._new_rows(node.selectStmt)
         names = names[: max(map(len, rows), default=0)]

@@ -121,6 +121,7 @@ def test_texts_that_differ_in_literals_are_checked_each_by_its_own() -> None:
     ("text", "words"),
     [
         ("INSERT INTO orders (id, tenant) VALUES (1, 5)", "its new value can't be checked (it is left to its default)"),
+        ("INSERT INTO orders OVERRIDING USER VALUE VALUES (1, 5, 'a')", "stores others than those that are given"),
         ("INSERT INTO orders SELECT * FROM orders", "the rows are given by *"),
         ("INSERT INTO orders VALUES (1, 5, 'a'), (1, 5)", "the rows are not of one length"),
         ("INSERT INTO orders (tenant[1], code) VALUES (1, 'a')", "only a part of a column is given"),
