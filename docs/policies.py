@@ -88,6 +88,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "spec.masks[].unless": "\"'dpo' in identity.groups\"",
         "spec.rowOrder": "always",
         "spec.rowFilters[].table": "public.orders",
+        "spec.rowFilters[].uniqueness": "reveal",
         "spec.rowFilters[].where": "\"country = 'DE'\"",
         "spec.guardrails.requireWhere": "[update, delete]",
         "spec.guardrails.denyFunctions": "[pg_sleep, public.report]",

@@ -180,7 +180,8 @@ def _row_filters(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[RowFilter
     """All of them: a row must keep to each."""
     for policy in sorted(policies, key=lambda one: one.name):
         for place, one in enumerate(policy.spec.row_filters or ()):
-            yield RowFilter(table_parts(one.table), one.where, Rule(policy.name, f"rowFilters[{place}]"))
+            rule = Rule(policy.name, f"rowFilters[{place}]")
+            yield RowFilter(table_parts(one.table), one.where, rule, one.uniqueness == "reveal")
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

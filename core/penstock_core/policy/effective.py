@@ -129,6 +129,8 @@ class RowFilter:
     table: tuple[str, str]
     where: str
     rule: Rule
+    # Whether what is unique, and what numbers rows, may tell of those that are not there.
+    reveals_uniqueness: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,11 @@ class RowFilter(Model):
     """A condition in SQL over the table's columns: region = 'eu' AND state <> 'void'. It compares columns with values
     that are written out, or with each other (=, <, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT; lower, upper, length,
     left, right, coalesce; ->, ->>, @> and ? of jsonb), and so can't fail for any row."""
+    uniqueness: Literal["protect", "reveal"] = "protect"
+    """Whether unique constraints, foreign keys, and sequences that number the rows, may tell of those that are filtered
+    out: without it, rows can be inserted only where each unique constraint has all columns of the condition, and no
+    sequence numbers them; with it, whoever may write learns by trying which values are taken. Where several filters
+    meet on one table, all have to say so."""
 
     @field_validator("where")
     @classmethod
@@ -202,7 +207,7 @@ class DatabaseAccessPolicySpec(Model):
     catalog tells. Where several policies match, the strictest holds."""
     row_filters: Annotated[Many[RowFilter], Field(max_length=64)] | None = None
     """Which rows of a table, its partitions and what inherits from it there are at all; a row must keep to each filter
-    of the table. Tables that are filtered can be read, and not written to; views of them can't be read."""
+    of the table. INSERT, UPDATE and DELETE keep to these rows, too, and so do views that are no security barrier."""
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None

@@ -14,19 +14,20 @@ from weakref import ref
 from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.edited_text import edited
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
-from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize, check_edited
+from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
-from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.parameter_types import UNDECLARED, bind_types
+from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
-from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
@@ -43,8 +44,6 @@ MOST_AT_ONCE = 8192
 # Verbs of texts that run code which is not bound.
 _CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
-# The OIDs that leave a parameter's type to the server: none, and `unknown`.
-_UNDECLARED: frozenset[int] = frozenset({0, 705})
 _NOTHING: frozenset[MadeName] = frozenset()
 # A string, or what begins a string in dollar quotes; a parameter is none.
 _LITERAL = re.compile(r"'|\$(?!\d)")
@@ -93,7 +92,7 @@ class Governor:
             lambda question: _alive(own)._decide(question), policy.sql_text, room or Room(_ROOM)
         )
         coded = catalog.coded_types | catalog.cast_types
-        self._plain_types = _UNDECLARED | {
+        self._plain_types = UNDECLARED | {
             oid
             for oid, (schema, name) in catalog.type_names.items()
             if schema == "pg_catalog" and is_builtin_type(name) and (schema, name) not in coded
@@ -133,7 +132,14 @@ class Governor:
         self._decisions.keep((text, search_path, temporary, self._telling(types), made), decision)
 
     def _telling(self, types: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(oid for oid in types if oid not in self._plain_types) if types else types
+        """The types that a decision depends on: where rows are filtered all, since a cast of a parameter may fail."""
+        if not types or any(one is not None and one.governed.filters.relations for one in self._judges):
+            return types
+        return tuple(oid for oid in types if oid not in self._plain_types)
+
+    @property
+    def _judges(self) -> tuple[_Judge | None, ...]:
+        return (self._enforced, self._observed)
 
     def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
         """Whether an error may name these to the identity: what is known, and has nothing to do with masked columns."""
@@ -146,10 +152,9 @@ class Governor:
             if not known:
                 return False
             about = about.union(*(one.columns for one in known))
-        judges = (self._enforced, self._observed)
-        if any(one is not None and relation.key in one.governed.filters.relations for one in judges):
+        if any(one is not None and relation.key in one.governed.filters.relations for one in self._judges):
             return False
-        masked = [one.governed.columns for one in judges if one is not None]
+        masked = [one.governed.columns for one in self._judges if one is not None]
         return all((schema, table, name) not in columns for columns in masked for name in about)
 
     def alike(self, one: Decision, other: Decision) -> bool:
@@ -290,11 +295,11 @@ class _Judge:
         if governed.masked and any(changes_catalog(one, catalog) for one in statements[:-1]):
             # Behind such a statement, which of several relations a bare name means may be another.
             search_path = None
+        made_before = made if governed.masked else None
         bound = self.bound = bind(
-            statements, catalog, governed.named, search_path, temporary, made if governed.masked else None
+            statements, catalog, governed.named, search_path, temporary, made_before, governed.written_out
         )
-        for oid in types:
-            bound.add(ParameterType(oid, catalog.type_names.get(oid)))
+        bind_types(bound, types, catalog)
         authorizer = authorize(bound, governed, self.substitutions, MASKED if governed.masked else UNMASKED, made)
         found = authorizer.found
         if governed.masked:
@@ -308,13 +313,7 @@ class _Judge:
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
         if found.rewrites:
-            found.edits.apply(statements, found.substituted)
-            check_edited(authorizer)
-            leaves = {place: leaf for place, (_, leaf) in found.leaves.items()}
-            own, masks = governed.own_calls, found.edits.values
-            completed = [complete_order(statement, leaves, own, masks) for statement in statements]
-            statements = tuple(one.statement for one in completed)
-            found.mixed_errors = max(one.mixes for one in completed)
+            statements = edited(statements, authorizer, types)
             text = deparse(statements, found.substituted)
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))

@@ -25,6 +25,7 @@ import re
 from collections.abc import Callable
 
 from penstock_core.sql.decision import Decision, Denial
+from penstock_core.sql.masking.filtered_writes import OUTSIDE
 from penstock_core.sql.syntax.tokens import words_of
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -79,6 +80,11 @@ _MIXED = {
         ),
     )
 }
+_OUTSIDE = Denial(
+    "a row that the statement writes would not keep to a row filter of the policy, so it would not be there",
+    "write values that the policy's row filter lets through",
+    sqlstate="44000",
+)
 # What the gate may have put into a text that is no name of the client's.
 _OWN = "penstock"
 _QUALIFIER = "pg_catalog."
@@ -95,6 +101,8 @@ def readable(fields: ErrorFields, text: str, decision: Decision | None, names: N
     """
     if fields.message in _FIXED or (decision is not None and fields.message in _about_names(decision)):
         return ErrorFields(fields.severity, fields.sqlstate, fields.message)
+    if OUTSIDE in fields.message and not mixed:
+        return ErrorFields(fields.severity, _OUTSIDE.sqlstate, _OUTSIDE.message, hint=_OUTSIDE.remedy)
     if decision is not None and _from_analysis(fields) and not _tells_own(fields, text):
         return _plain(fields, text, decision)
     if mixed and fields.sqlstate[:2] not in _NOT_OF_ROWS and fields.sqlstate not in _OF_LOCKS:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_core.policy.combine import effective
-from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
+from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, Mask, MaskRule, PolicySet, RowFilter, Rule
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
 DATABASE = Database.model_validate(
@@ -164,6 +164,22 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
                         ignores_write_back=True,
                     ),
                 ),
+            ),
+        ),
+        None,
+    ),
+    "what row filters let keys tell": (
+        [
+            policy("a", rowFilters=[{"table": "a.b", "where": "c = 1", "uniqueness": "reveal"}]),
+            policy("b", rowFilters=[{"table": "a.b", "where": "d = 1"}]),
+        ],
+        WEB,
+        only(
+            "a",
+            "b",
+            row_filters=(
+                RowFilter(("a", "b"), "c = 1", Rule("a", "rowFilters[0]"), reveals_uniqueness=True),
+                RowFilter(("a", "b"), "d = 1", Rule("b", "rowFilters[0]")),
             ),
         ),
         None,

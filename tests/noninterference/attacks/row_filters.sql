@@ -156,3 +156,111 @@ SELECT id FROM sales WHERE region = 'eu' LIMIT 4;
 
 SET TimeZone = 'Asia/Tokyo';
 SELECT count(*) FROM sales WHERE made > '2030-01-05';
+
+-- views, whose definitions are written out
+-- allowed
+SELECT * FROM sale_open WHERE region = 'us';
+SELECT id, share FROM sale_open WHERE share > 5;
+SELECT count(*), sum(number) FROM sale_open WHERE number < 5;
+SELECT * FROM sale_top;
+SELECT s.total, o.id FROM sale_sums s JOIN sale_open o USING (region) LIMIT 3;
+
+SELECT * FROM sale_first;
+
+SELECT place FROM sale_first WHERE id = 1001;
+
+SELECT * FROM sale_open WHERE share > 5 FOR UPDATE;
+
+SELECT * FROM sale_walled;
+
+SELECT o FROM sale_open o WHERE 1000 / o.amount < 20;
+
+WITH sales AS (SELECT 1 AS id) SELECT count(*) FROM sale_open, sales;
+
+UPDATE sale_open SET amount = 1 WHERE id = 1001;
+
+CREATE TEMP TABLE loot AS SELECT * FROM sale_open;
+SELECT count(*), sum(share), array_agg(id) FROM loot;
+
+EXPLAIN SELECT * FROM sale_open;
+
+-- writing to the rows that are there
+-- allowed
+UPDATE sales SET amount = 5 WHERE id < 2000;
+UPDATE sales SET amount = amount + 1 WHERE region = 'us';
+UPDATE sales SET factor = 2 WHERE id = 3 RETURNING id, factor;
+UPDATE sales SET line = '7' WHERE state = 'open' RETURNING id, line;
+DELETE FROM sale_notes WHERE id < 4 RETURNING tenant, id, body;
+DELETE FROM sale_notes;
+UPDATE sale_log SET n = 1 WHERE id > 900 RETURNING *;
+UPDATE sale_log SET n = 2 RETURNING id, changed;
+INSERT INTO sale_log (id, region, n) VALUES (1001, 'eu', 1) RETURNING id, changed;
+INSERT INTO sale_notes VALUES (5, 900, 'x', 1) RETURNING id;
+INSERT INTO sale_notes VALUES (5, 900, 'x', 1) ON CONFLICT DO NOTHING;
+
+UPDATE sales SET amount = 5 WHERE 1000 / amount > 10;
+
+UPDATE sales SET amount = 5 WHERE id = 1001 AND 1000 / (amount - amount) > 10;
+
+UPDATE sales SET amount = 5 WHERE 'x' ~ line AND id > 1000;
+
+UPDATE sales SET amount = line::int WHERE id > 5 RETURNING id, amount;
+
+UPDATE sales SET amount = 1000 / (amount - 100) RETURNING id;
+
+UPDATE sales SET amount = 1 WHERE id = 1001 AND random() < 2;
+
+UPDATE sale_log SET n = 1 WHERE id = 1001 AND greatest(n, date_part('x', timestamptz '2030-01-01Z')) IS NULL;
+
+UPDATE sales s SET amount = p.n FROM plain p WHERE p.id = s.id - 1000 RETURNING s.id;
+
+UPDATE sales s SET amount = 1 FROM plain p WHERE p.id = 1000 / s.amount;
+
+UPDATE sales SET region = 'us' WHERE id = 3;
+
+UPDATE sales SET region = 'us' WHERE id = 1001;
+
+UPDATE sales SET state = 'void' RETURNING id;
+
+UPDATE sales SET id = 1001 WHERE id = 1;
+
+UPDATE sale_parts SET n = 60 WHERE id = 1;
+
+DELETE FROM sale_parts WHERE 10 / n > 0;
+
+DELETE FROM sale_notes WHERE 10 / n > 0 OR 'x' ~ body RETURNING id;
+
+DELETE FROM sale_notes n USING plain p WHERE p.id = n.id RETURNING n.id;
+
+WITH gone AS (DELETE FROM sale_notes WHERE n < 9 RETURNING id) SELECT count(*), sum(100 / id) FROM gone;
+
+INSERT INTO sale_log (id, region) VALUES (1, 'us');
+
+INSERT INTO sale_log (id, region) SELECT id, region FROM sales;
+
+INSERT INTO sale_log SELECT id, 'eu', 1000 / amount FROM sales RETURNING id;
+
+INSERT INTO sale_notes VALUES (6, 1, 'x', 1);
+
+INSERT INTO sale_notes VALUES (5, 1, 'x', 1);
+
+MERGE INTO sale_notes s USING plain p ON s.id = p.id WHEN MATCHED THEN DELETE;
+
+COPY sale_log (id, region) FROM STDIN;
+
+TRUNCATE sale_notes;
+
+PREPARE p (text) AS DELETE FROM sale_notes WHERE id = $1::int;
+EXECUTE p('x');
+
+PREPARE p (int) AS UPDATE sales SET amount = 1 WHERE id = 1001 AND 1000 / $1 > amount;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE p(0);
+
+-- the count that a limit is held against
+-- as: guarded
+UPDATE sales SET amount = 5 WHERE region = 'us';
+
+-- the rows that a limit is held against
+-- as: guarded
+DELETE FROM sale_notes WHERE id < 3 RETURNING id;

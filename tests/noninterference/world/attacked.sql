@@ -225,5 +225,15 @@ CREATE TABLE sale_parts (id int, region text, n int) PARTITION BY RANGE (n);
 CREATE TABLE sale_parts_low PARTITION OF sale_parts FOR VALUES FROM (MINVALUE) TO (50);
 CREATE TABLE sale_parts_high PARTITION OF sale_parts FOR VALUES FROM (50) TO (MAXVALUE);
 CREATE VIEW sale_sums AS SELECT region, sum(amount) AS total FROM sales GROUP BY region;
+CREATE VIEW sale_open AS SELECT id, region, amount, 1000 / amount AS share, line::int AS number FROM sales
+    WHERE state = 'open';
+CREATE VIEW sale_top AS SELECT id, share FROM sale_open ORDER BY share, id LIMIT 5;
+CREATE VIEW sale_first AS SELECT id, row_number() OVER () AS place FROM sales LIMIT 7;
+CREATE VIEW sale_walled WITH (security_barrier) AS SELECT id, amount FROM sales;
+CREATE TABLE sale_notes (tenant int, id int, body text, n int, PRIMARY KEY (tenant, id));
+CREATE TABLE sale_log (id int, region text, n int, changed int DEFAULT 0);
+CREATE FUNCTION sale_change() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN NEW.changed := NEW.changed + 1; RETURN NEW; END';
+CREATE TRIGGER sale_change BEFORE INSERT OR UPDATE ON sale_log FOR EACH ROW EXECUTE FUNCTION sale_change();
 CREATE MATERIALIZED VIEW sale_store AS SELECT id, region, amount FROM sales;
 CREATE FUNCTION sale_total() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(amount) FROM sales';

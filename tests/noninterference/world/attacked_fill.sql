@@ -76,4 +76,8 @@ INSERT INTO sales SELECT 2000 + i, 'eu', 'void', 0, -1, 'x', '1', NULL FROM gene
 INSERT INTO sale_items SELECT i, 1 + i % 40, i FROM generate_series(1, 60) i;
 INSERT INTO sale_parts SELECT i, 'eu', i FROM generate_series(1, 99) i;
 INSERT INTO sale_parts SELECT 1000 + i, 'us', 0 FROM generate_series(1, ascii('{seed}') - {length}) i;
+INSERT INTO sale_notes SELECT 6, i, '(' || substr(md5('{seed}' || i), 1, {length}), 0 FROM generate_series(1, {length}) i;
+INSERT INTO sale_notes SELECT 5, i, 'n' || i, i FROM generate_series(1, 30) i;
+INSERT INTO sale_log SELECT 1000 + i, 'us', 0 FROM generate_series(1, {length}) i;
+INSERT INTO sale_log SELECT i, 'eu', i FROM generate_series(1, 20) i;
 REFRESH MATERIALIZED VIEW sale_store;

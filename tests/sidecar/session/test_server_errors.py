@@ -6,6 +6,7 @@ import pytest
 from tests.sidecar.session.conversation import allow, rewrite
 
 from penstock_core.sql.decision import Decision
+from penstock_core.sql.masking.filtered_writes import OUTSIDE
 from penstock_sidecar.session.server_errors import readable
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -156,3 +157,13 @@ def test_what_no_row_makes_stays_what_it_is(sqlstate: str) -> None:
     assert readable(fields, TEXT, DECISION, lambda *_: True, "22000").sqlstate == sqlstate
     analysis = ErrorFields("ERROR", "42703", "column p.nmae does not exist", position="14", file="parse_relation.c")
     assert readable(analysis, TEXT, DECISION, lambda *_: True, "22000").sqlstate == "42703"
+
+
+@pytest.mark.parametrize("place", ["", "9"])
+def test_a_row_that_a_filter_would_leave_out_is_told_in_words(place: str) -> None:
+    said = f'invalid input syntax for type integer: "{OUTSIDE}16384"'
+    got = read(sqlstate="22P02", message=said, position=place, file="numutils.c")
+    assert (got.sqlstate, got.hint) == ("44000", "write values that the policy's row filter lets through")
+    assert "16384" not in str(got)
+    told = ErrorFields("ERROR", "22P02", said)
+    assert readable(told, TEXT, DECISION, lambda *_: True, "23000").sqlstate == "23000"

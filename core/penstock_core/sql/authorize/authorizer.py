@@ -14,6 +14,7 @@ from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, Schema
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.edits import Edits
+from penstock_core.sql.masking.filtered_writes import FilteredTarget
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
@@ -48,6 +49,8 @@ class Findings:
     laid_out: str = ""
     # Of each FROM item and each target that is a relation (by its identity): the item, and what orders need to know.
     leaves: dict[int, tuple[ast.Node, Leaf]] = field(default_factory=dict)
+    # Of each target some of whose rows are not there (by its identity): the item, and what its rows keep to.
+    filtered: dict[int, tuple[ast.Node, FilteredTarget]] = field(default_factory=dict)
     # What is a reason to refuse only if masked columns are touched, found out at the end.
     system_columns: set[str] = field(default_factory=set)
     unknown_column: Refused | None = None
@@ -125,6 +128,13 @@ class Authorizer:
         self.found.leaves[id(node)] = node, leaf
         # Plans and physical places would show what the order may not.
         self.found.touched |= leaf.hazard
+
+    def note_target(self, node: ast.RangeVar, relation: Relation, source: str) -> None:
+        """Note where a relation is written to, so that the statement can be kept to its rows that are there."""
+        filters = self.governed.filters
+        if relation.key in filters.relations:
+            condition, columns = filters.conditions[relation.key], filters.columns[relation.key]
+            self.found.filtered[id(node)] = node, FilteredTarget(relation, condition, columns, source)
 
     def deny_function(self, names: tuple[str, ...]) -> None:
         """Refuse a function that a policy denies by name, whatever schema a bare call would find it in."""

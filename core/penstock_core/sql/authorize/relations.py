@@ -19,6 +19,7 @@ from penstock_core.sql.bind.references import (
     RelationLocked,
     RelationRead,
     Sample,
+    ViewWrittenOut,
 )
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Relation
@@ -47,6 +48,22 @@ def masked_relation(authorizer: Authorizer, read: RelationRead) -> None:
     else:
         qualify(authorizer, read.item, resolved)
         authorizer.note_place(read.item, resolved.relation, only=not read.item.inh)
+
+
+def masked_view(authorizer: Authorizer, view: ViewWrittenOut) -> None:
+    """The view's definition goes in its place, in which relations are replaced as anywhere; so do the masks that its
+    own columns have besides those of what they copy.
+    """
+    authorizer.allow_verb("select")
+    relation, source, place = view.relation, view.source, view.source.place
+    read_unseen(authorizer, relation)
+    if place is None:
+        raise refused(f"{source.name} cannot be replaced by its definition", "read the tables it is made of")
+    query = authorizer.substitutions.masked_again(relation, view.definition)
+    alias = ast.Alias(aliasname=source.name, colnames=strings(*(source.columns or ())))
+    authorizer.found.edits.put(place, ast.RangeSubselect(lateral=False, subquery=query, alias=alias))
+    authorizer.substituted.add(source)
+    _note_masked(authorizer, relation)
 
 
 def unmasked_relation(authorizer: Authorizer, read: RelationRead) -> None:

@@ -86,6 +86,8 @@ _COMMON: Rules = {
 UNMASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.unmasked_relation,
+    # Where rows are filtered, the masked rules hold.
+    kinds.ViewWrittenOut: _allowed,
     kinds.RelationCopied: relations.unmasked_copy,
     kinds.RelationLocked: _allowed,
     kinds.TargetWritten: write_targets.unmasked_target,
@@ -119,6 +121,7 @@ UNMASKED: Rules = {
 MASKED: Rules = {
     **_COMMON,
     kinds.RelationRead: relations.masked_relation,
+    kinds.ViewWrittenOut: relations.masked_view,
     kinds.RelationCopied: relations.masked_copy,
     kinds.RelationLocked: relations.masked_lock,
     kinds.TargetWritten: write_back.target_written,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
-from penstock_core.sql.authorize.filtered_targets import refuse_filtered, refuse_referring
+from penstock_core.sql.authorize.filtered_targets import refuse_filtered, refuse_referring, refuse_telling
 from penstock_core.sql.authorize.function_calls import row_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
@@ -42,13 +42,14 @@ def masked_target(authorizer: Authorizer, written: TargetWritten, effect: Effect
     if resolved.temporary:
         temporary(authorizer, name, resolved)
         return
-    target = _Target(authorizer)
+    target = _Target(authorizer, effect)
     target.ends_here(_of_the_user(resolved.schema, resolved.name, resolved.relation))
     if resolved.relation is not None:
         target.answered(resolved.relation, effect, resolved.relation)
         target.writable(resolved.relation, effect)
         authorizer.found.touched |= target.touched
         authorizer.note_place(name, resolved.relation, only=not name.inh)
+        authorizer.note_target(name, resolved.relation, written.source.name)
     qualify(authorizer, name, resolved)
 
 
@@ -94,6 +95,8 @@ class _Target:
     """Refuses targets by what a statement would do to them."""
 
     authorizer: Authorizer
+    # What the statement itself does, which can be kept to some of the rows; of what functions do, nothing.
+    own: Effect | None = None
     # Whether something with masked columns is written to.
     touched: bool = False
     # What functions write to, as far as it was looked after: they may call each other.
@@ -122,7 +125,8 @@ class _Target:
             # Besides what the statement does itself, to rows of the relation and of its children.
             others = effects - {effect} if key in family else effects
             named = _place(reached, relation)
-            refuse_filtered(self.governed, reached, named)
+            if key not in family or others:
+                refuse_filtered(self.governed, reached, named)
             if self.governed.governs(reached):
                 self.touched = True
                 self.governed_target(reached, named, effect, unknown=_UNKNOWN in others)
@@ -244,7 +248,10 @@ class _Target:
         `written` is what the statement names: the target itself, or what leads there.
         """
         for relation in self._family(target).values():
-            refuse_filtered(self.governed, relation, _place(relation, written))
+            if effect is self.own:
+                refuse_telling(self.governed, relation, _place(relation, written), effect)
+            else:
+                refuse_filtered(self.governed, relation, _place(relation, written))
             refuse_referring(self.governed, relation, _place(relation, written), effect)
         if "insert" in effect.actions:
             self.inserted(target, written, effect)

@@ -16,7 +16,7 @@ from penstock_core.sql.allowlists.syntax_nodes import EXPRESSIONS, FORMERLY_FUNC
 from penstock_core.sql.bind.name_resolution import TEMPORARY, MadeName, Names
 from penstock_core.sql.bind.references import Bound, FormerFunction, Reference, Unclaimed
 from penstock_core.sql.bind.scopes import Columns, Scope
-from penstock_core.sql.catalog.model import Catalog
+from penstock_core.sql.catalog.model import Catalog, RelationName
 from penstock_core.sql.syntax.equivalence import is_unset
 
 Rule = Callable[["Binder", Any, Scope], None]
@@ -54,6 +54,9 @@ class Binder:
     defining: bool = False
     # Whether it matters what the transaction made before the catalog has it.
     follows_made: bool = False
+    # Views in whose place their definitions are bound, and how many of them there were.
+    written_out: frozenset[RelationName] = frozenset()
+    written: int = 0
 
     def add(self, reference: Reference) -> None:
         """The next reference of the text."""

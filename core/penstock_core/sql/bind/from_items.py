@@ -10,9 +10,17 @@ from pglast import ast
 from penstock_core.sql.allowlists.syntax_nodes import COLUMN_OF_FUNCTION
 from penstock_core.sql.bind.binder import Binder, NotBound, alias_of, idents, renamed_by, strings
 from penstock_core.sql.bind.expressions import whole_row
-from penstock_core.sql.bind.name_resolution import Ambiguous
-from penstock_core.sql.bind.references import ColumnRead, FromLevel, OperatorUse, RelationRead, Sample, TableFunction
+from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
+from penstock_core.sql.bind.references import (
+    ColumnRead,
+    FromLevel,
+    OperatorUse,
+    RelationRead,
+    Sample,
+    TableFunction,
+)
 from penstock_core.sql.bind.scopes import Place, Scope, Source, merged, rename
+from penstock_core.sql.bind.written_out_views import write_out
 
 # So that no statement can keep the gate busy by looking through them again and again.
 _MOST_SOURCES = 1000
@@ -66,6 +74,9 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
         return Source(name, rename(scope.ctes[item.relname], renamed))
     resolved = binder.names.relation(item)
     source = Source(name, None, item=item, place=place)
+    known = resolved.relation if isinstance(resolved, ResolvedRelation) and not binder.defining else None
+    if known is not None and known.key in binder.written_out:
+        return write_out(binder, item, known, source)
     binder.add(RelationRead(item, resolved, source))
     if isinstance(resolved, Ambiguous):
         binder.bound.relations |= resolved.keys

@@ -14,6 +14,7 @@ from pglast import ast
 
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
 from penstock_core.sql.bind.scopes import Place, Scope, Source
+from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.syntax.constants import constant
 
 
@@ -32,6 +33,15 @@ class RelationRead(Reference):
     item: ast.RangeVar
     resolved: ResolvedRelation | Ambiguous | None
     source: Source
+
+
+@dataclass(slots=True, eq=False)
+class ViewWrittenOut(Reference):
+    """A view in FROM whose definition goes in its place; what is in that is bound behind this."""
+
+    relation: Relation
+    source: Source
+    definition: ast.SelectStmt
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,7 @@ from penstock_core.sql.bind.references import Bound, Unbound
 from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.bind.statements import statement, text_statement
 from penstock_core.sql.bind.writes import Writing, write
-from penstock_core.sql.catalog.model import Catalog, Relation
+from penstock_core.sql.catalog.model import Catalog, Relation, RelationName
 
 
 def _any_query(binder: Binder, node: ast.Node | None, around: Scope) -> Columns:
@@ -33,15 +33,17 @@ def bind(
     search_path: tuple[str, ...] | None,
     temporary: frozenset[str] = _NONE,
     made: frozenset[MadeName] | None = None,
+    written_out: frozenset[RelationName] = frozenset(),
 ) -> Bound:
     """The text's references, in order; `search_path` None if the session may have changed it.
 
     `named` are the catalog's relations by bare name, `temporary` the names of the session's temporary tables, `made`
-    those of what the open transaction made: None where that does not matter. Raises RecursionError for what is nested
+    those of what the open transaction made: None where that does not matter; `written_out` the views in whose place
+    their definitions are bound. Raises RecursionError for what is nested
     too deeply.
     """
     names = Names(catalog, named, search_path, temporary, made or _NOTHING)
-    binder = Binder(catalog, names, RULES, follows_made=made is not None)
+    binder = Binder(catalog, names, RULES, follows_made=made is not None, written_out=written_out)
     try:
         for one in statements:
             text_statement(binder, one)

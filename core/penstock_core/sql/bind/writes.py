@@ -43,7 +43,8 @@ _ACTIONS: dict[enums.CmdType | None, str] = {
 _UNMATCHED = enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_SOURCE
 _MISSING = enums.MergeMatchKind.MERGE_WHEN_NOT_MATCHED_BY_TARGET
 
-INSERT, DELETE = (Effect(verb, frozenset({verb})) for verb in ("insert", "delete"))
+DELETE = Effect("delete", frozenset({"delete"}))
+COPY = Effect("copy", frozenset({"insert"}))
 # It asks no row anything.
 TRUNCATE = Effect("truncate", frozenset())
 
@@ -248,7 +249,7 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         use_verb(binder, "insert", statement.relation)
         binder.bound.writes = True
         listed = frozenset(one.sval or "" for one in statement.attlist or ())
-        effect = replace(INSERT, gives=listed) if listed else INSERT
+        effect = replace(COPY, gives=listed) if listed else COPY
         target = written(binder, statement.relation, effect).source
         # The row that WHERE sees is the client's own, not yet one of the table's.
         row = Source(target.name, target.columns, schema=target.schema)

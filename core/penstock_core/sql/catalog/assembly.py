@@ -199,7 +199,8 @@ class Assembler:
         """The primary key and the constraints."""
         key: tuple[str, ...] = ()
         found: list[Constraint] = []
-        for kind, numbers, _, _, _, _, validated, name, spared, predicate, defaults in part[PLACES["constraints"]]:
+        for kind, numbers, _, _, _, _, validated, name, *rest in part[PLACES["constraints"]]:
+            spared, predicate, defaults, equal_by = rest
             names = tuple(attributes[number] for number in numbers if number in attributes)
             if kind == "p":
                 key = names
@@ -209,7 +210,8 @@ class Assembler:
             if partial:
                 # Columns that, left out of a row, leave it out of the index.
                 spares |= left_out_by_default(partial, defaults or {}, {one.name: one for one in columns})
-            found.append(Constraint(kind, self._set(bound), validated, name, spares, partial))
+            equal = self._set(attributes[number] for number in equal_by or ())
+            found.append(Constraint(kind, self._set(bound), validated, name, spares, partial, equal))
         return key, tuple(found)
 
     def _foreign_keys(self) -> None:

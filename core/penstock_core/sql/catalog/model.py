@@ -96,6 +96,8 @@ class Constraint:
     spared_without: frozenset[str] = frozenset()
     # Of a partial index: any of these that a new row does not meet does so, too.
     conditions: tuple[Condition, ...] = ()
+    # The columns by whose equality it takes rows for the same; empty where it compares them in another way.
+    equal_by: frozenset[str] = frozenset()
 
     @property
     def compares_rows(self) -> bool:

@@ -178,7 +178,8 @@ ORDER BY c.oid, t.tgname
 # In an order that is always the same: what is declared comes before its index.
 _CONSTRAINTS = """
 SELECT * FROM (CONSTRAINTS)
-    AS c(relation, kind, columns, other, others, deletes, updates, steady, name, sparing, predicate, defaults)
+    AS c(relation, kind, columns, other, others, deletes, updates, steady, name, sparing, predicate, defaults,
+         equal_by)
 ORDER BY length(relation), relation, strpos('ie k g', kind), name::text COLLATE "C", kind, columns::text
 """.replace("CONSTRAINTS", CONSTRAINTS)
 _ROW_TYPES = """
@@ -191,7 +192,7 @@ RELATION_QUERIES: dict[str, tuple[str, int]] = {
     for name, query, columns in (
         ("relations", _RELATIONS, 10),
         ("columns", _COLUMNS, 11),
-        ("constraints", _CONSTRAINTS, 12),
+        ("constraints", _CONSTRAINTS, 13),
         ("indexes", _INDEXES, 4),
         ("row_types", _ROW_TYPES, 3),
         ("inheritance", _INHERITANCE, 2),

@@ -67,6 +67,16 @@ _DEFAULTS = """
        AND ua.attgenerated = '' AND (ud.oid IS NOT NULL OR (NOT ua.attnotnull AND ut.typdefault IS NULL)))
 """
 
+# The columns by which a unique index takes rows for equal, where it does so as the columns' own types do.
+_EQUAL_BY = """
+    (SELECT (ki.indkey::int2[])[0:ki.indnkeyatts - 1] FROM pg_index ki
+     WHERE ki.indexrelid = INDEX AND ki.indisunique AND NOT ki.indisexclusion AND ki.indexprs IS NULL AND NOT EXISTS (
+         SELECT FROM unnest(ki.indkey::int2[], ki.indclass::oid[], ki.indcollation::oid[]) AS part(number, class, rules)
+         JOIN pg_opclass pc ON pc.oid = part.class
+         JOIN pg_attribute pa ON pa.attrelid = ki.indrelid AND pa.attnum = part.number
+         WHERE NOT pc.opcdefault OR part.rules <> pa.attcollation))
+"""
+
 # A NOT NULL counts where rows may break it: one that is not valid, or whose column is computed whenever it is checked.
 _CHECKS = """
 SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text END,
@@ -74,7 +84,7 @@ SELECT k.conrelid::text, CASE WHEN k.contype = 'n' THEN 'c' ELSE k.contype::text
        k.convalidated AND STEADY, k.conname,
        CASE WHEN (k.contype = 'f' AND k.confmatchtype = 's') OR k.contype = 'x' OR (k.contype = 'u' AND NOT EXISTS (
            SELECT FROM pg_index ui WHERE ui.indexrelid = k.conindid AND ui.indnullsnotdistinct))
-       THEN SPARING END, NULL, NULL::json
+       THEN SPARING END, NULL, NULL::json, CASE WHEN k.contype IN ('p', 'u') THEN EQUAL_BY END
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype IN ('p', 'u', 'x', 'c', 'f') OR (k.contype = 'n' AND (NOT k.convalidated OR VIRTUAL IS NOT NULL)))
   AND k.conkey IS NOT NULL AND OWN_RELATION
@@ -85,7 +95,7 @@ SELECT i.indrelid::text, CASE WHEN i.indisunique OR i.indisexclusion THEN 'i' EL
        ARRAY(READ UNION SELECT number FROM unnest(i.indkey::int2[]) number WHERE number > 0),
        NULL, NULL, false, false, i.indisvalid AND STEADY, x.relname,
        CASE WHEN i.indexprs IS NULL AND NOT i.indnullsnotdistinct THEN SPARING END,
-       pg_get_expr(i.indpred, i.indrelid), CASE WHEN i.indpred IS NOT NULL THEN DEFAULTS END
+       pg_get_expr(i.indpred, i.indrelid), CASE WHEN i.indpred IS NOT NULL THEN DEFAULTS END, EQUAL_BY
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
@@ -94,7 +104,7 @@ WHERE OWN_RELATION AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT N
 _PARTITION_KEYS = """
 SELECT p.partrelid::text, 'k',
        ARRAY(READ UNION SELECT number FROM unnest(p.partattrs::int2[]) number WHERE number > 0),
-       NULL, NULL, false, false, STEADY, '', NULL, NULL, NULL
+       NULL, NULL, false, false, STEADY, '', NULL, NULL, NULL, NULL
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
 """
@@ -102,7 +112,7 @@ WHERE OWN_RELATION
 # A stored one is computed again where what it reads changes, or its row moves to another partition.
 _GENERATED = """
 SELECT f.adrelid::text, 'g', ARRAY(READ UNION SELECT f.adnum),
-       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname, NULL, NULL, NULL
+       NULL, NULL, false, false, a.attgenerated = 'v' OR STEADY, a.attname, NULL, NULL, NULL, NULL
 FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attgenerated <> ''
 JOIN pg_class c ON c.oid = f.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE OWN_RELATION
@@ -120,15 +130,18 @@ def _sparing(relation: str, numbers: str) -> str:
 
 # Constraints, indexes that are unique or have an expression or predicate, partition keys and generated columns: each
 # with the columns it looks at, where a foreign key leads to and what it carries on, whether every row keeps to it in
-# any session, its name, and the columns that, left out of a new row, keep it from being compared with others.
+# any session, its name, the columns that, left out of a new row, keep it from being compared with others, and those by
+# which rows are equal.
 CONSTRAINTS = "UNION ALL".join(
     (
         _about(_CHECKS, "k.conbin::text, VIRTUAL")
         .replace("VIRTUAL", _VIRTUAL)
-        .replace("SPARING", _sparing("k.conrelid", "k.conkey")),
+        .replace("SPARING", _sparing("k.conrelid", "k.conkey"))
+        .replace("EQUAL_BY", _EQUAL_BY.replace("INDEX", "k.conindid")),
         _about(_INDEXES, "i.indexprs::text, i.indpred::text")
         .replace("SPARING", _sparing("i.indrelid", "(i.indkey::int2[])[0:i.indnkeyatts - 1]"))
-        .replace("DEFAULTS", _DEFAULTS),
+        .replace("DEFAULTS", _DEFAULTS)
+        .replace("EQUAL_BY", _EQUAL_BY.replace("INDEX", "i.indexrelid")),
         _about(_PARTITION_KEYS, "p.partexprs::text"),
         _about(_GENERATED, "f.adbin::text"),
     )

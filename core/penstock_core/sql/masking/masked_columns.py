@@ -34,6 +34,8 @@ class Governed:
     disarmed: frozenset[RelationName] = frozenset()
     # Of some relations, which of their rows are there.
     filters: RowFilters = field(default_factory=RowFilters)
+    # Views of filtered relations, in whose place their definitions are written out.
+    written_out: frozenset[RelationName] = frozenset()
     # Relations whose rows may come in an order that masked values decide; none where a policy leaves that open.
     hazards: OrderHazards = field(default_factory=OrderHazards)
 
@@ -174,9 +176,13 @@ def govern(policies: PolicySet, catalog: Catalog) -> Governed:
     disarmed = frozenset({one.key for one in catalog.overview.coded} | (catalog.coded_types & catalog.relations.keys()))
     functions = Functions(catalog, attested(policies))
     hazards, undecided = judge_views(hazards, catalog, OwnCalls(functions))
+    # What is written out is judged where it stands.
+    undecided = {key: why for key, why in undecided.items() if key not in filters.views}
     undecided = {**undecided, **filters.unreadable}
     unreadable = _unreadable(columns, catalog, functions, disarmed, filters.relations, undecided)
-    return Governed(policies, catalog, columns, unreadable, disarmed, filters, hazards)
+    written_out = frozenset(filters.views.keys() - unreadable.keys() - disarmed)
+    unreadable = {**filters.views, **unreadable}
+    return Governed(policies, catalog, columns, unreadable, disarmed, filters, written_out, hazards)
 
 
 def hazards_of(

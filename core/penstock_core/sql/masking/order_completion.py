@@ -293,7 +293,7 @@ class QueryOrder:
         for name in item.usingClause or ():
             _tie_using(here, left, right, getattr(name, "sval", "") or "", held)
         self.inside(item.quals, here, joins=True)
-        here.fails = self.errors.failures.may_fail(item.quals, here) or _merges_badly(item, left, right)
+        here.fails = self.errors.failures.may_tell(item.quals, here) or _merges_badly(item, left, right)
         here.nullable |= {id(one) for one in _nullable(item, left, right)}
         level.take(beside)
         level.take(here)

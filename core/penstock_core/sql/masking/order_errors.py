@@ -14,7 +14,6 @@ What may fail is found out in `order_failures.py`; the fences are put up in `ord
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +59,6 @@ class ErrorOrder:
     orders: dict[int, tuple[ast.SortBy, ...]] = field(default_factory=dict)
     # Of those that each row to their left finds one row of by the key: the conditions by which it does.
     lookups: dict[int, list[Any]] = field(default_factory=dict)
-    # How often the statement names each parameter.
-    parameters: Counter[int] = field(default_factory=Counter)
 
     def query(
         self, node: ast.SelectStmt, level: Level, *, complete: bool, exists: bool, single: bool, pinned: bool
@@ -71,7 +68,7 @@ class ErrorOrder:
         """
         failures = self.failures
         self.select(level, node.whereClause)
-        conditions = level.fails or failures.may_fail(node.whereClause, level)
+        conditions = level.fails or failures.may_tell(node.whereClause, level)
         results = any(failures.may_fail(getattr(node, name), level) for name in _RESULTS)
         if exists and not single and not any(getattr(node, name) for name in _KEPT_BY_EXISTS):
             results = False
@@ -97,7 +94,7 @@ class ErrorOrder:
         """
         found: dict[str, Any] = {}
         for part in conjuncts(condition):
-            if is_equality(part) and not self.failures.may_fail(part, level):
+            if is_equality(part) and not self.failures.may_tell(part, level):
                 owners = [one for one in map(level.owner, (part.lexpr, part.rexpr)) if one is not None]
                 mine = next((name for one, name in owners if one is source), None)
                 known = len(owners) == 2 and any(one is other for one, _ in owners for other in left)
@@ -190,7 +187,7 @@ class ErrorOrder:
     def _is_single_use(self, condition: Any) -> bool:
         """A parameter gets its type where it stands first."""
         numbers = [one.number or 0 for one in own_nodes(condition) if isinstance(one, ast.ParamRef)]
-        return all(self.parameters[number] == 1 for number in numbers)
+        return all(self.failures.parameters[number] == 1 for number in numbers)
 
 
 def select(level: Level, condition: Any, failures: Failures, held: Sequence[Rows] | None = None) -> None:
@@ -204,7 +201,7 @@ def select(level: Level, condition: Any, failures: Failures, held: Sequence[Rows
         if held is not None and all(one is not source for one in held):
             continue
         volatile = any(isinstance(one, ast.FuncCall) and function_name(one) in VOLATILE for one in own_nodes(part))
-        if not volatile and not failures.may_fail(part, level):
+        if not volatile and not failures.may_tell(part, level):
             level.selecting.append((source, part))
 
 

@@ -7,7 +7,8 @@ data, in `allowlists/total.py`; all else may fail. What is done about it is in `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from penstock_core.sql.allowlists.total import (
     TOTAL_SUMS,
     WIDER,
 )
+from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.masking.order_keys import Level
 from penstock_core.sql.masking.order_nodes import CONSTANTS, own_nodes
@@ -46,6 +48,11 @@ _CARRIERS = (
 _LEAVES = (ast.A_Const, ast.ParamRef, ast.SQLValueFunction, ast.SetToDefault, *CONSTANTS)
 # What computes its parts for some rows only.
 _CONDITIONAL = (ast.CaseExpr, ast.CoalesceExpr)
+_TIMES = ("timestamp", "timestamptz")
+_PARTS = {
+    **dict.fromkeys(words("year month day quarter week dow doy isodow isoyear epoch"), ("date", *_TIMES)),
+    **dict.fromkeys(words("hour minute second"), _TIMES),
+}
 # A regular expression of these is one, and a short time is within the calendar.
 _PLAIN_PATTERN = re.compile(r"\^?(?:(?:[\w @#%&,:;<>=~!'\"/.-]|\[\^?[\w @.,:]+\])[*+]?)*\$?")
 _SHORT_TIME = re.compile(r"\d{1,4} ?(?:second|minute|hour|day|week|month|year)s?", re.IGNORECASE)
@@ -61,16 +68,38 @@ class Failures:
     single: set[int] = field(default_factory=set)
     # Expressions of the gate's own, which never fail, by identity.
     masks: frozenset[int] = frozenset()
+    # Whether conditions are asked of rows that are not there: then what fails for all rows alike tells of these.
+    hidden: bool = False
+    # How often the statement names each parameter, and the bare names of types that the client declares; None: they
+    # are not known.
+    parameters: Counter[int] = field(default_factory=Counter)
+    declared: Mapping[int, str] | None = None
 
-    def may_fail(self, node: Any, level: Level, *, deep: bool = True) -> bool:
+    def may_fail(self, node: Any, level: Level, *, deep: bool = True, always: bool = True) -> bool:
         """Whether what is computed there may fail for some of the rows of that query; not `deep`: but for what its
-        subqueries compute.
+        subqueries compute; not `always`: for some rows it is not computed at all.
         """
-        return any(_Expression(self, level, deep).fails(one, guarded=False) for one in conjuncts(node))
+        return any(_Expression(self, level, deep).fails(one, guarded=not always) for one in conjuncts(node))
+
+    def may_tell(self, node: Any, level: Level) -> bool:
+        """Whether asking a condition may tell of some of the rows that it is asked of: by failing, or of those that are
+        not there by failing as for all.
+        """
+        return self.may_fail(node, level, always=not self.hidden)
 
     def is_steady(self, node: Any, level: Level) -> bool:
         """Whether it is the same for all rows, failing or not."""
         return _Expression(self, level).is_steady(node)
+
+    def is_given(self, number: int, kind: str) -> bool:
+        """Whether that parameter is surely given as that type where it is cast to it."""
+        if self.declared is None:
+            return False
+        if number not in self.declared:
+            # It gets its type there.
+            return self.parameters[number] == 1
+        declared = self.declared[number]
+        return declared == kind or kind in WIDER.get(declared, frozenset())
 
 
 @dataclass(slots=True)
@@ -240,9 +269,12 @@ class _Expression:
             # Read once, before there are rows.
             return False
         target: Any = node.typeName
+        name = names[-1]
+        if isinstance(node.arg, ast.ParamRef) and (target.arrayBounds or name not in TEXTS):
+            kind = f"_{name}" if target.arrayBounds else name
+            return bool(target.typmods) or not self.failures.is_given(node.arg.number or 0, kind or "")
         if target.arrayBounds:
             return True
-        name = names[-1]
         if name in TEXTS:
             known = self.level.type_of(node.arg) is not None or id(node.arg) in self.failures.masks
             return self.failures.own.converting and not known
@@ -260,12 +292,19 @@ class _Expression:
             exact = bool(arguments) and self.level.type_of(arguments[0]) in EXACT
             return name not in TOTAL_AGGREGATES and not (name in TOTAL_SUMS and exact and not node.over)
         if name in TOTAL_BY_FIRST:
-            return not arguments or not isinstance(arguments[0], ast.A_Const)
+            # What is no part of any time fails for all rows.
+            fits = not guarded or self._has_part(arguments)
+            return not fits or not arguments or not isinstance(arguments[0], ast.A_Const)
         if name in TOTAL_BY_NUMBERS:
             # A place alone may be any.
             places = len(arguments) == 2 and _is_place(arguments[1])
             return not places and not all(_is_whole_number(one) for one in arguments[1:])
         return name not in TOTAL_FUNCTIONS
+
+    def _has_part(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether the second is a time that has the part which the first names."""
+        kinds = _PARTS.get(_text(arguments[0]) or "", ()) if len(arguments) == 2 else ()
+        return len(arguments) == 2 and self.level.type_of(arguments[1]) in kinds
 
     def _case(self, node: ast.CaseExpr) -> bool:
         whens: tuple[Any, ...] = tuple(node.args or ())

@@ -13,7 +13,9 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.catalog.pull_up import VOLATILE
+from penstock_core.sql.masking.filtered_writes import FilteredTarget
 from penstock_core.sql.masking.order_completion import QueryOrder
+from penstock_core.sql.masking.order_failures import conjuncts
 from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
 from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
@@ -24,6 +26,7 @@ from penstock_core.sql.syntax.walk import below
 
 _Writing = ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt | ast.MergeStmt
 _NONE: Mapping[str, Rows] = {}
+_NO_TARGETS: Mapping[int, FilteredTarget] = {}
 # The classes of what rows make fail: data exception, and integrity constraint violation, which programs that write
 # are made for.
 # What a statement that changes rows computes.
@@ -38,6 +41,8 @@ class Completed:
     statement: ast.Node
     # The SQLSTATE that it fails with where rows make it fail, whichever of them come first; empty for their own.
     mixes: str = ""
+    # The filtered targets, by identity, that are kept to the rows that are there.
+    kept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +57,29 @@ class ViewOrder:
 
 
 def complete_order(
-    statement: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls, masks: frozenset[int] = frozenset()
+    statement: ast.Node,
+    leaves: Mapping[int, Leaf],
+    own: OwnCalls,
+    masks: frozenset[int] = frozenset(),
+    filtered: Mapping[int, FilteredTarget] = _NO_TARGETS,
+    declared: Mapping[int, str] | None = None,
 ) -> Completed:
     """The statement with its orders completed in place, or what has to stand in its place. Raises Refused.
 
     `leaves` are its FROM items and targets that are relations, by their identity; `masks` are expressions of the gate's
-    own, which never fail.
+    own, which never fail. The `filtered` targets, by their identity, are kept to the rows that are there.
+    `declared` are the types of parameters that the client declares; None where that is not known.
     """
     if not any(leaf.hazard for leaf in leaves.values()):
         return Completed(statement)
     order = _StatementOrder(leaves, own)
     order.errors.failures.masks = masks
     order.errors.filtered = any(leaf.filtered for leaf in leaves.values())
+    order.errors.failures.hidden = order.errors.filtered
+    order.errors.failures.declared = declared
+    order.filtered = filtered
     written = order.statement(statement)
-    return Completed(written, order.mixes)
+    return Completed(written, order.mixes, frozenset(order.kept))
 
 
 def judge_order(definition: ast.Node, leaves: Mapping[int, Leaf], own: OwnCalls) -> ViewOrder:
@@ -84,6 +98,9 @@ class _StatementOrder(QueryOrder):
     open_targets: list[ast.Node] = field(default_factory=list)
     # Whether changing them may fail in more than one way.
     writes_mix: bool = False
+    # Targets some of whose rows are not there, by identity; and those of them that are kept to the others.
+    filtered: Mapping[int, FilteredTarget] = field(default_factory=dict)
+    kept: set[int] = field(default_factory=set)
 
     @property
     def mixes(self) -> str:
@@ -95,7 +112,9 @@ class _StatementOrder(QueryOrder):
     def statement(self, node: Any) -> ast.Node:
         """A statement of the text, or one inside of another."""
         errors = self.errors
-        errors.parameters.update(one.number or 0 for one in below(node) if isinstance(one, ast.ParamRef))
+        errors.failures.parameters.update(one.number or 0 for one in below(node) if isinstance(one, ast.ParamRef))
+        if isinstance(node, ast.PrepareStmt) and node.argtypes:
+            errors.failures.declared = None
         written = self._whole(node)
         telling = any(id(call) not in errors.late_calls for call in _telling(written, self.own))
         # How often those are called tells how many rows there were.
@@ -144,11 +163,13 @@ class _StatementOrder(QueryOrder):
             return QueryOrder.writing(self, node, outer, ctes)
         ctes = self.tables(node.withClause, outer, ctes)
         if isinstance(node, ast.InsertStmt):
+            self._check(node)
             # They are returned in the order in which they are written.
             if node.selectStmt is not None:
                 self.query(node.selectStmt, outer, ctes, visible=True)
             self.inside((node.onConflictClause, node.returningClause), Level([], outer, ctes))
             return Rows("")
+        self._check(node)
         level = Level([], outer, ctes)
         (target,) = self.item(node.relation, level)
         read = self._read(node, level, target)
@@ -161,7 +182,33 @@ class _StatementOrder(QueryOrder):
         if is_open and node.relation is not None:
             self.open_targets.append(node.relation)
         self._close_errors(node, level, target, read, is_open=is_open)
+        self._keep_to_rows(node, level)
         return Rows("", None, returns and (joined or is_open))
+
+    def _check(self, node: _Writing) -> None:
+        """New values by which a policy filters rows."""
+        target = self.filtered.get(id(node.relation))
+        if target is not None and isinstance(node, ast.InsertStmt):
+            target.check_new(node, self.own)
+            conflict = node.onConflictClause
+            if conflict is not None and conflict.targetList:
+                target.check_set(conflict, self.own)
+                target.keep_to_rows(conflict, lambda _: True, conjuncts(conflict.whereClause))
+            self.kept.add(id(node.relation))
+        elif target is not None and isinstance(node, ast.UpdateStmt):
+            target.check_set(node, self.own)
+
+    def _keep_to_rows(self, node: _Writing, level: Level) -> None:
+        """What fails, or tells how often it is asked, is asked of no row that a policy filters out."""
+        target, failures = self.filtered.get(id(node.relation)), self.errors.failures
+        if target is None or not isinstance(node, (ast.UpdateStmt, ast.DeleteStmt)):
+            return
+
+        def tells(part: Any) -> bool:
+            return failures.may_fail(part, level, always=False) or any(map(_is_volatile, below(part)))
+
+        target.keep_to_rows(node, tells, conjuncts(node.whereClause))
+        self.kept.add(id(node.relation))
 
     def _close_errors(self, node: _Writing, level: Level, target: Rows, read: list[Rows], *, is_open: bool) -> None:
         """What fails while rows of a hazard are changed, or read for changes of others."""

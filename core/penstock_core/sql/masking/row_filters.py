@@ -7,7 +7,7 @@ same for a row in any session, and fails for none. What a filtered table stands 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,13 +16,14 @@ from typing import Any
 from pglast import ast, enums
 from pglast.parser import ParseError
 
-from penstock_core.policy.effective import Mask, RowFilter, Rule
+from penstock_core.policy.effective import Mask, RowFilter
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.build import null, operator
 from penstock_core.sql.masking.filter_values import NotSteady, Values
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse
+from penstock_core.sql.syntax.walk import below
 
 _Kind = enums.A_Expr_Kind
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
@@ -43,20 +44,31 @@ class RowFilters:
     # Relations whose filter can't be carried out, or that show rows of a filtered one without being filtered as it is:
     # nobody who is filtered can read them, and why.
     unreadable: Mapping[RelationName, str] = field(default_factory=dict)
-    # The columns of sequences that number filtered relations: they tell how many rows there are.
+    # Views that show such rows, and why; but for that, their definitions may be written out in their place.
+    views: Mapping[RelationName, str] = field(default_factory=dict)
+    # The columns of sequences that number filtered relations: they tell how many rows there are. And these relations.
     numbering: Mapping[ColumnName, Mask] = field(default_factory=dict)
+    numbered: frozenset[RelationName] = frozenset()
+    # Relations of which what is unique, and what numbers them, may tell of rows that are not there.
+    revealing: frozenset[RelationName] = frozenset()
     # In words, what is wrong with the filters themselves.
     findings: tuple[str, ...] = ()
 
     @cached_property
+    def columns(self) -> Mapping[RelationName, frozenset[str]]:
+        """The columns that each condition looks at."""
+        return {key: frozenset(_columns_of(condition)) for key, condition in self.conditions.items()}
+
+    @cached_property
     def relations(self) -> frozenset[RelationName]:
         """The relations some of whose rows are not there."""
-        return frozenset(self.conditions) | frozenset(self.unreadable)
+        return frozenset((*self.conditions, *self.unreadable, *self.views))
 
 
 def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[ColumnName, Any]) -> RowFilters:
     """The filters over that database, spread to the partitions and children of what they name."""
     conditions: dict[RelationName, list[str]] = {}
+    protected: set[RelationName] = set()
     unreadable: dict[RelationName, str] = {}
     findings: list[str] = []
     for one in filters:
@@ -73,22 +85,37 @@ def row_filters(filters: Sequence[RowFilter], catalog: Catalog, masked: Mapping[
                 findings.append(f"{place} can't be carried out, so {'.'.join(each.key)} can't be read: {error}")
             else:
                 conditions.setdefault(each.key, []).append(written)
+            if not one.reveals_uniqueness:
+                protected.add(each.key)
     joined = {key: " AND ".join(f"({one})" for one in dict.fromkeys(found)) for key, found in conditions.items()}
-    unreadable = {**_mixed(joined, catalog), **_showing(joined, catalog), **unreadable}
+    showing, views = _showing(joined.keys() | unreadable.keys(), catalog)
+    unreadable = {**showing, **_mixed(joined, catalog), **unreadable}
     conditions_left = {key: one for key, one in joined.items() if key not in unreadable}
-    numbering = _numbering(joined.keys() | unreadable.keys(), filters[0].rule, catalog) if filters else {}
-    return RowFilters(conditions_left, unreadable, numbering, tuple(sorted(findings)))
+    numbered = _numbered(joined.keys() | unreadable.keys(), catalog)
+    numbering = {name: Mask("redact", filters[0].rule) for names in numbered.values() for name in names}
+    revealing = conditions_left.keys() - protected
+    return RowFilters(
+        conditions=conditions_left,
+        unreadable=unreadable,
+        views=views,
+        numbering=numbering,
+        numbered=frozenset(numbered),
+        revealing=frozenset(revealing),
+        findings=tuple(sorted(findings)),
+    )
 
 
-def _numbering(filtered: AbstractSet[RelationName], rule: Rule, catalog: Catalog) -> dict[ColumnName, Mask]:
-    """Sequences tell of the rows that they numbered as those of masked columns do."""
-    found: dict[ColumnName, Mask] = {}
+def _numbered(filtered: AbstractSet[RelationName], catalog: Catalog) -> dict[RelationName, set[ColumnName]]:
+    """The relations whose rows are numbered by sequences, and the columns of these: they tell of the rows that they
+    numbered as those of masked columns do.
+    """
+    found: dict[RelationName, set[ColumnName]] = {}
     for key in filtered:
         for column in catalog.relations[key].columns:
             for derived in catalog.overview.derived:
                 for target in derived.get((*key, column.name), ()):
                     if catalog.relations[target[0], target[1]].kind == "S":
-                        found[target] = Mask("redact", rule)
+                        found.setdefault(key, set()).add(target)
     return found
 
 
@@ -99,19 +126,52 @@ def _mixed(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[Rel
         pending = list(catalog.relations[key].parents)
         while pending:
             whole = pending.pop()
-            if whole in catalog.relations and whole not in found and whole not in conditions:
+            alike = conditions.get(whole) == conditions[key]
+            if whole in catalog.relations and whole not in found and not alike:
                 found[whole] = f"it holds the rows of {'.'.join(key)}, of which a policy filters some"
                 pending.extend(catalog.relations[whole].parents)
     return found
 
 
-def _showing(conditions: Mapping[RelationName, str], catalog: Catalog) -> dict[RelationName, str]:
-    """Views of filtered relations: they would show all rows. One that is stored may have a filter of its own."""
-    return {
-        relation.key: f"it reads {'.'.join(min(known))}, of which a policy filters the rows"
-        for relation in catalog.overview.reading
-        if relation.key not in conditions and (known := relation.sources & conditions.keys())
-    }
+def _showing(
+    keys: AbstractSet[RelationName], catalog: Catalog
+) -> tuple[dict[RelationName, str], dict[RelationName, str]]:
+    """What reads filtered relations, at whatever level, and would show all rows: what can't be read, and views in whose
+    place their definitions can be written out; and why. What is stored may have a filter of its own.
+    """
+    found: dict[RelationName, str] = {}
+    views: dict[RelationName, str] = {}
+    above = catalog.overview.above(keys)
+    for relation in (catalog.relations[key] for key in above - keys):
+        known = relation.sources & above
+        if known:
+            why = _kept_apart(relation, catalog)
+            said = f"it reads {'.'.join(min(known))}, of which a policy filters the rows{why}"
+            (found if why else views)[relation.key] = said
+    return found, views
+
+
+def _kept_apart(relation: Relation, catalog: Catalog) -> str:
+    """Why the definition can't be written out in place of what it defines, in words."""
+    if relation.kind == "m":
+        return ", and holds all that were there when it was refreshed"
+    if relation.kind != "v":
+        return ", for its row security"
+    if not relation.definition:
+        return ", and its definition is not known"
+    if relation.security_barrier:
+        return ", and is a security barrier, which would not hold where its definition is written out"
+    pending, seen = [relation.key], {relation.key}
+    while pending:
+        present = catalog.relations.get(pending.pop())
+        if present is None:
+            continue
+        if present.has_row_security:
+            return f", and the row security of {'.'.join(present.key)} is that of the view's owner"
+        fresh = present.sources - seen if present.kind == "v" else frozenset[RelationName]()
+        seen |= fresh
+        pending.extend(fresh)
+    return ""
 
 
 def compiled(where: str, relation: Relation, catalog: Catalog, masked: Mapping[ColumnName, Any]) -> str:
@@ -122,6 +182,20 @@ def compiled(where: str, relation: Relation, catalog: Catalog, masked: Mapping[C
     statement = ast.SelectStmt(targetList=(ast.ResTarget(val=null()),), whereClause=condition)
     written = deparse((statement,))
     return written[written.index(" WHERE ") + len(" WHERE ") :]
+
+
+def parsed(condition: str) -> ast.Node:
+    """Fresh nodes of a condition that was compiled."""
+    (statement,) = parse(f"SELECT NULL WHERE {condition}")
+    if not isinstance(statement, ast.SelectStmt) or statement.whereClause is None:  # pragma: no cover - it was written
+        raise TypeError(type(statement).__name__)
+    return statement.whereClause
+
+
+def _columns_of(condition: str) -> Iterator[str]:
+    for node in below(parsed(condition)):
+        if isinstance(node, ast.ColumnRef) and node.fields and isinstance(node.fields[-1], ast.String):
+            yield node.fields[-1].sval or ""
 
 
 def _condition(where: str) -> ast.Node:

@@ -10,10 +10,13 @@ from typing import Any
 
 from pglast import ast
 
+from penstock_core.policy.effective import Mask
 from penstock_core.sql.catalog.model import Column, Relation, RelationName
 from penstock_core.sql.masking import unused_sequences
+from penstock_core.sql.masking.build import reference
 from penstock_core.sql.masking.masked_columns import Governed, is_coded
 from penstock_core.sql.masking.masks import MaskWriter
+from penstock_core.sql.masking.row_filters import parsed
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse
 
@@ -86,10 +89,36 @@ class Substitutions:
     def _where(self, relation: Relation) -> ast.Node | None:
         """Which of its rows are there."""
         condition = self.governed.filters.conditions.get(relation.key)
-        if condition is None:
-            return None
-        (statement,) = parse(f"SELECT NULL WHERE {condition}")
-        return statement.whereClause if isinstance(statement, ast.SelectStmt) else None
+        return None if condition is None else parsed(condition)
+
+    def masked_again(self, view: Relation, definition: ast.SelectStmt) -> ast.SelectStmt:
+        """The definition of a view, in which relations are replaced; around it the masks of the view's columns that are
+        not those of what they copy.
+        """
+        masks = [self._mask_besides(view, column) for column in view.columns]
+        if not any(masks):
+            return definition
+        targets = [
+            ast.ResTarget(
+                name=column.name, val=reference(column) if mask is None else self.writer.expression(mask, column)
+            )
+            for mask, column in zip(masks, view.columns, strict=True)
+        ]
+        (around,) = parse(deparse((ast.SelectStmt(targetList=tuple(targets)),)))
+        if not isinstance(around, ast.SelectStmt):  # pragma: no cover - deparse() has compared them
+            raise TypeError(type(around).__name__)
+        names = tuple(ast.String(sval=column.name) for column in view.columns)
+        alias = ast.Alias(aliasname=view.name, colnames=names)
+        around.fromClause = (ast.RangeSubselect(lateral=False, subquery=definition, alias=alias),)
+        return around
+
+    def _mask_besides(self, view: Relation, column: Column) -> Mask | None:
+        """The column's mask, if what it shows has not that one already."""
+        mask = self.governed.mask(view, column)
+        if len(column.copies) == 1 and column.copies == column.derives_from:
+            (source,) = column.copies
+            return None if self.governed.columns.get(source) == mask else mask
+        return mask
 
     def value(self, relation: Relation, column: Column, source: str) -> ast.Node | None:
         """The mask of that column of the source that is so named; None if it has none."""

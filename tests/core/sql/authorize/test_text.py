@@ -10,7 +10,7 @@ import pytest
 from pglast import ast
 from tests.core.sql.test_governor import CATALOG, KEY, MASKING, rule
 
-from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet
+from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet, RowFilter
 from penstock_core.sql.authorize import statements
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, _allowed
 from penstock_core.sql.bind import references as kinds
@@ -25,6 +25,15 @@ READER = replace(PLAIN, allow=frozenset({"select"}))
 FRESH = replace(PLAIN, deny_functions=(("fresh", rule("guardrails.denyFunctions")),))
 OLD = replace(CATALOG, server_version=150000, user_functions={"json_array": ("public",)})
 
+# It filters the rows of a table that a view reads.
+FILTERED = replace(ALL, row_filters=(RowFilter(("archive", "letters"), "id <> 'x'", rule("rowFilters[0]")),))
+LETTERS = CATALOG.relations["archive", "letters"]
+SEEN = replace(
+    LETTERS, schema="public", name="seen", kind="v", sources=frozenset({LETTERS.key}),
+    definition="SELECT id FROM archive.letters",
+)  # fmt: skip
+VIEWED = replace(CATALOG, relations={**CATALOG.relations, SEEN.key: SEEN})
+
 # An example for each kind of reference: who asks, and what.
 Examples = Mapping[Any, tuple[PolicySet, str]]
 MASKED_EXAMPLES: Examples = {
@@ -35,6 +44,7 @@ MASKED_EXAMPLES: Examples = {
     kinds.Unclaimed: (ALL, "INSERT INTO people (id) VALUES ('1') ON CONFLICT (id my.opc (x = 1)) DO NOTHING"),
     kinds.Unbound: (ALL, "SELECT * FROM (SELECT 1 INTO x) s"),
     kinds.RelationRead: (ALL, "SELECT email FROM people"),
+    kinds.ViewWrittenOut: (FILTERED, "SELECT id FROM seen"),
     kinds.RelationCopied: (ALL, "COPY people TO STDOUT"),
     kinds.RelationLocked: (ALL, "LOCK pg_catalog.pg_class"),
     kinds.TargetWritten: (ALL, "UPDATE people SET email = 'x' WHERE id = '1'"),
@@ -120,7 +130,7 @@ NOTHING_MORE = {ast.TransactionStmt, ast.ExecuteStmt, ast.ExplainStmt, ast.Trunc
 
 def decided(example: tuple[PolicySet, str]) -> Decision:
     policies, text = example
-    catalog = OLD if "JSON_ARRAY" in text else CATALOG
+    catalog = OLD if "JSON_ARRAY" in text else VIEWED if policies is FILTERED else CATALOG
     # A type that no catalog has, for the parameter.
     types = (4711,) if "$1" in text else ()
     governor = Governor(EffectivePolicy("shop", policies, None), catalog, KEY)

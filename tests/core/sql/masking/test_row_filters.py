@@ -119,15 +119,22 @@ def test_a_whole_is_not_read_past_the_filter_of_a_part() -> None:
     found = over(catalog(ORDERS, child), (child.key, "region = 'eu'"))
     assert set(found.conditions) == {child.key}
     assert found.unreadable[ONE] == "it holds the rows of public.child, of which a policy filters some"
+    # Nor past a further one.
+    both = over(catalog(ORDERS, child), (ONE, "region = 'eu'"), (child.key, "state = 'x'"))
+    assert set(both.conditions) == {child.key}
+    assert set(both.unreadable) == {ONE}
 
 
 def test_views_and_what_is_stored_of_them_are_not_read_past_a_filter() -> None:
-    view = replace(table("public", "view", "id"), kind="v", sources=frozenset({ONE}))
+    view = replace(table("public", "view", "id"), kind="v", sources=frozenset({ONE}), definition="SELECT 1")
     stored = replace(table("public", "stored", "id"), kind="m", sources=frozenset({ONE}))
-    over_view = replace(table("public", "over", "id"), kind="v", sources=frozenset({view.key}))
+    over_view = replace(view, name="over", sources=frozenset({view.key}))
+    over_stored = replace(view, name="over_stored", sources=frozenset({stored.key}))
     policies = PolicySet(("p",), frozenset({"select"}), row_filters=tuple(filters((ONE, "region = 'eu'"))))
-    governed = govern(policies, catalog(ORDERS, view, stored, over_view))
-    assert set(governed.unreadable) == {view.key, stored.key, over_view.key}
+    governed = govern(policies, catalog(ORDERS, view, stored, over_view, over_stored))
+    assert set(governed.unreadable) == {view.key, stored.key, over_view.key, over_stored.key}
+    assert governed.written_out == {view.key, over_view.key}
+    assert governed.filters.relations == {ONE, *governed.unreadable}
     assert governed.unreadable[view.key] == "it reads public.orders, of which a policy filters the rows"
     assert governed.masked
     # One that is stored may have a filter of its own.

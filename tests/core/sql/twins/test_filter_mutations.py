@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 from tests.core.sql.twins.filtered_world import POLICY, make_filtered_twins
-from tests.core.sql.twins.test_filtered import READS, REFUSED
+from tests.core.sql.twins.test_filtered import READS, REFUSED, WRITES, hidden_rows
 from tests.core.sql.twins.world import Twins
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.sql.authorize import write_targets
+from penstock_core.sql.authorize import filtered_targets, write_targets
 from penstock_core.sql.catalog.overview import Overview
 from penstock_core.sql.decision import Action
-from penstock_core.sql.masking import masked_columns, order_errors, row_filters
+from penstock_core.sql.masking import masked_columns, order_errors, order_writes, row_filters
+from penstock_core.sql.masking.filtered_writes import FilteredTarget
+from penstock_core.sql.masking.order_failures import Failures
 from penstock_core.sql.masking.order_hazards import OrderHazards
+from penstock_core.sql.masking.row_filters import parsed
 from penstock_core.sql.masking.substitution import Substitutions
 
 Patch = pytest.MonkeyPatch
@@ -46,6 +49,28 @@ def not_fenced(patch: Patch) -> None:
     patch.setattr(order_errors.ErrorOrder, "_fence", lambda *_: None)
 
 
+def changing_all(patch: Patch) -> None:
+    patch.setattr(FilteredTarget, "_there", lambda *_: parsed("true"))
+
+
+def asked_of_all(patch: Patch) -> None:
+    """The filter stands beside the client's conditions."""
+    original = FilteredTarget.keep_to_rows
+    patch.setattr(
+        FilteredTarget, "keep_to_rows", lambda self, node, _, parts: original(self, node, lambda part: False, parts)
+    )
+
+
+def told_by_what_is_steady(patch: Patch) -> None:
+    """Conditions that fail for all rows alike are asked of all."""
+    original = Failures.may_fail
+    patch.setattr(
+        Failures,
+        "may_fail",
+        lambda self, node, level, *, deep=True, always=True: original(self, node, level, deep=deep),
+    )
+
+
 def alone(patch: Patch) -> None:
     """Partitions are not filtered."""
     patch.setattr(Overview, "family", lambda self, relation: {relation.key: relation})
@@ -72,22 +97,64 @@ def differs(twins: Twins, text: str) -> bool:
         (failing_alike, "a pattern that is none, counted"),
         (not_fenced, "a pattern that is none"),
         (alone, "partitions one by one"),
+        (told_by_what_is_steady, "always failing"),
+        (changing_all, "changing all"),
+        (changing_all, "changing and returning"),
+        (asked_of_all, "changing by a pattern that is none"),
+        (told_by_what_is_steady, "changing by what always fails"),
     ],
 )
 def test_a_rule_that_is_missing_is_noticed(
     twins: Twins, mutation: Callable[[Patch], None], name: str, monkeypatch: Patch
 ) -> None:
-    assert not differs(twins, READS[name])
+    text = {**READS, **WRITES}[name]
+    assert not differs(twins, text)
     mutation(monkeypatch)
-    assert differs(twins, READS[name])
+    assert differs(twins, text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [("check_new", "inserting one outside"), ("check_set", "moving out"), ("check_new", "inserting what is cut")],
+)
+def test_a_row_that_is_not_checked_goes_out(twins: Twins, rule: str, name: str, monkeypatch: Patch) -> None:
+    before = hidden_rows(twins, "SELECT")
+    assert hidden_rows(twins, WRITES[name]) == before
+    monkeypatch.setattr(FilteredTarget, rule, lambda *_: None)
+    assert hidden_rows(twins, WRITES[name]) != before
+
+
+def test_one_that_an_upsert_meets_is_left_as_it_is(twins: Twins, monkeypatch: Patch) -> None:
+    """The left one alone has it: where a policy reveals keys, that it is there is told."""
+    text = "INSERT INTO task (id, region, kind, score) VALUES (50, 'eu', 'b', 1) ON CONFLICT (id) DO UPDATE SET n = 1"
+    before = hidden_rows(twins, "SELECT")
+    assert hidden_rows(twins, text) == before
+    failing = text + " WHERE 10 / task.n > 0"
+    assert twins.run(twins.governor(POLICY).decide(failing, ("public",)))[0].status == "INSERT 0 0"
+    monkeypatch.setattr(FilteredTarget, "keep_to_rows", lambda *_: None)
+    assert hidden_rows(twins, text) != before
+    assert twins.run(twins.governor(POLICY).decide(failing, ("public",)))[0].sqlstate == "22012"
+
+
+def test_a_target_that_is_not_kept_to_its_rows_is_refused(twins: Twins, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(order_writes._StatementOrder, "_keep_to_rows", lambda *_: None)
+    denial = twins.governor(POLICY).decide(WRITES["changing all"], ("public",)).denial
+    assert denial is not None
+    assert "stands where it can't be written to" in denial.reason
 
 
 @pytest.mark.parametrize(
     ("owner", "rule", "value", "name"),
     [
-        (write_targets, "refuse_filtered", None, "inserting"),
+        (write_targets, "refuse_filtered", None, "deleting what filtered rows go with"),
+        (write_targets, "refuse_telling", None, "inserting a key"),
+        (filtered_targets, "_refuse_unique", None, "changing a key"),
+        (filtered_targets, "_refuse_unique", None, "inserting a number"),
+        (filtered_targets, "_refuse_computed", None, "moving to another partition"),
         (write_targets, "refuse_referring", None, "what refers to one"),
-        (row_filters, "_showing", {}, "a view"),
+        (row_filters, "_showing", ({}, {}), "a stored view"),
+        (row_filters, "_kept_apart", "", "a view with a barrier"),
+        (row_filters, "_kept_apart", "", "a view of row security"),
     ],
 )
 def test_so_is_one_that_refuses(twins: Twins, owner: Any, rule: str, value: Any, name: str, monkeypatch: Patch) -> None:

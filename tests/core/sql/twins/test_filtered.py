@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from tests.core.sql.twins.filtered_world import POLICY, make_filtered_twins
-from tests.core.sql.twins.world import Mode, Twins
+from psycopg import pq
+from tests.core.sql.twins.filtered_world import POLICIES, POLICY, make_filtered_twins
+from tests.core.sql.twins.world import Mode, Twins, see
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.sql.decision import Action
@@ -56,6 +58,37 @@ READS = {
     "a partition divided": "SELECT count(*) FROM event WHERE 10 / n > 1",
     "a union": "SELECT id FROM orders UNION SELECT id FROM event",
     "except": "SELECT n FROM plain EXCEPT SELECT id FROM orders",
+    "a view": "SELECT * FROM sums",
+    "a view of some": "SELECT * FROM early",
+    "a view of all": "SELECT * FROM plainly",
+    "a view, some of it": "SELECT public.plainly.id FROM public.plainly WHERE id < 1003",
+    "a view that fails": "SELECT number FROM dear WHERE cost > 5",
+    "a view that fails, shown": "SELECT * FROM dear",
+    "a view that fails, counted": "SELECT count(*), count(DISTINCT buyer) FROM dear d WHERE d.cost > 5",
+    "a view that is renamed": "SELECT v.a, v.buyer FROM dear AS v (a, b) WHERE b IS NOT NULL",
+    "a view as a row": "SELECT v FROM plainly v WHERE v.id = 3",
+    "a view over a view": "SELECT * FROM best",
+    "a view without an order": "SELECT * FROM latest",
+    "a view of several": "SELECT region, count(*) FROM several GROUP BY region",
+    "a view that reads twice": "SELECT * FROM twice WHERE below > 3",
+    "a view with masks": "SELECT * FROM people",
+    "a view with masks, asked": "SELECT id FROM people WHERE secret LIKE 's%' OR loud LIKE 'S%'",
+    "a view that counts": "SELECT * FROM counted",
+    "a view that numbers": "SELECT * FROM ranked WHERE place < 5",
+    "views joined": "SELECT e.id, p.region FROM early e JOIN plainly p USING (id) JOIN sums s ON s.region = p.region",
+    "a view within": "SELECT id FROM plain WHERE n IN (SELECT number FROM dear) AND EXISTS (SELECT FROM latest)",
+    "a view and a table of WITH by its name": "WITH orders AS (SELECT 1 AS id) SELECT p.id FROM plainly p, orders o"
+    " WHERE p.id > o.id",
+    "a view for update": "SELECT id FROM plainly WHERE id < 4 FOR UPDATE",
+    "a view, copied": "COPY (SELECT * FROM plainly) TO STDOUT",
+    "a view, kept": "CREATE TEMP TABLE mine AS SELECT * FROM dear; SELECT count(*), sum(cost) FROM mine",
+    "a view in a cursor": "DECLARE c CURSOR FOR SELECT * FROM plainly; FETCH 3 FROM c",
+    "a view, prepared": "PREPARE q AS SELECT * FROM dear WHERE cost > 5; EXECUTE q",
+    "a view, lateral": "SELECT p.id, d.cost FROM plain p, LATERAL (SELECT cost FROM dear WHERE number = p.id * 10) d",
+    "always failing": "SELECT count(*) FROM watched WHERE id = 100"
+    " AND greatest(n, date_part('x', timestamptz '2030-01-01Z')) IS NULL",
+    "always failing in a join": "SELECT count(*) FROM plain p JOIN watched w ON w.id = 100 AND p.id = 1"
+    " AND greatest(w.n, date_part('x', timestamptz '2030-01-01Z')) IS NULL",
     "for update": "SELECT id FROM orders WHERE id < 5 FOR UPDATE",
     "copied": "COPY orders TO STDOUT",
     "copied, some": "COPY orders (id, amount) TO STDOUT",
@@ -76,32 +109,138 @@ READS = {
     "statistics": "SELECT n_live_tup, n_tup_ins, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'orders'",
 }  # fmt: skip
 
+WRITES = {
+    "changing all": "UPDATE orders SET price = 1",
+    "changing some": "UPDATE orders SET price = 1 WHERE id IN (1, 2, 1000, 2000)",
+    "changing a hidden one": "UPDATE orders SET price = 1 WHERE id IN (1000, 2000)",
+    "changing one": "UPDATE orders SET price = 2 WHERE id = 3 RETURNING id, price",
+    "changing and returning": "UPDATE orders SET price = amount + 1 RETURNING id, price",
+    "changing by what fails": "UPDATE orders SET price = 1 WHERE 1000 / amount > 10",
+    "changing by what fails for one": "UPDATE orders SET price = 1 WHERE id = 1000 AND 1000 / amount > 10",
+    "changing by a pattern that is none": "UPDATE orders SET price = 1 WHERE 'x' ~ card AND id < 2000",
+    "changing by a cast": "UPDATE orders SET price = 1 WHERE card::int > 40005 RETURNING id",
+    "changing by what always fails": "UPDATE watched SET n = 1 WHERE id = 100"
+    " AND greatest(n, date_part('x', timestamptz '2030-01-01Z')) IS NULL",
+    "changing by another": "UPDATE orders o SET price = p.n FROM plain p WHERE p.id = o.id RETURNING o.id, p.n",
+    "changing by itself": "UPDATE orders o SET price = (SELECT count(*) FROM orders i WHERE i.region = o.region)"
+    " WHERE o.id < 9 RETURNING price",
+    "changing by what is in another": "UPDATE orders SET price = 9 WHERE id IN (SELECT n FROM plain) RETURNING id",
+    "changing by what fails in another": "UPDATE orders SET price = 9 WHERE id IN (SELECT 10 / (n - 1) FROM plain)",
+    "changing by how often it is asked": "UPDATE orders SET price = 9 WHERE random() < 2 AND id >= 1000",
+    "changing what fails": "UPDATE orders SET amount = 100 / (amount - 77)",
+    "moving within": "UPDATE orders SET region = 'uk' WHERE id = 4 RETURNING region",
+    "moving out": "UPDATE orders SET region = 'us' WHERE id = 4",
+    "moving out by another": "UPDATE orders o SET state = 'void' FROM plain p WHERE p.id = o.id AND p.id = 2",
+    "moving none out": "UPDATE orders SET region = 'us' WHERE id = 1000",
+    "moving to nothing": "UPDATE orders SET state = NULL WHERE id = 4",
+    "changing by a view": "UPDATE plain p SET n = d.cost FROM dear d WHERE d.number = p.id RETURNING p.id, p.n",
+    "changing what is filtered by a view": "UPDATE orders SET price = 1 WHERE id IN (SELECT number FROM dear)",
+    "inserting what a view shows": "INSERT INTO watched SELECT id, region, amount FROM plainly",
+    "moving by what it is": "UPDATE orders SET region = region, state = state RETURNING id",
+    "deleting some": "DELETE FROM note WHERE id IN (1, 2)",
+    "deleting all": "DELETE FROM note",
+    "deleting and returning": "DELETE FROM note WHERE body LIKE 'note%' RETURNING tenant, id",
+    "deleting by what fails": "DELETE FROM note WHERE 10 / n > 3 RETURNING id",
+    "deleting by another": "DELETE FROM note n USING plain p WHERE p.n = n.id AND p.id < 4 RETURNING n.id",
+    "deleting through WITH": "WITH d AS (DELETE FROM note RETURNING id, 10 / n AS y) SELECT count(*), sum(y) FROM d",
+    "in a partition": "UPDATE event_new SET n = 1 WHERE 10 / n > 0 RETURNING id",
+    "in all partitions": "UPDATE event SET n = n + 1 WHERE id >= 1",
+    "deleting in partitions": "DELETE FROM event WHERE 10 / n > 0",
+    "with a trigger": "UPDATE watched SET n = 10 / n RETURNING id, n",
+    "deleting what is watched": "DELETE FROM watched WHERE n IS NULL OR n = 0 OR n = 3 RETURNING id",
+    "inserting": "INSERT INTO watched VALUES (7, 'eu', 1), (8, 'eu', 2) RETURNING id, n",
+    "inserting one outside": "INSERT INTO watched VALUES (7, 'eu', 1), (8, 'us', 2)",
+    "inserting nothing": "INSERT INTO watched VALUES (7, NULL, 1)",
+    "inserting by columns": "INSERT INTO watched (region, id) VALUES ('eu', 1), (lower('EU'), 2) RETURNING region",
+    "inserting what is read": "INSERT INTO watched SELECT id, region, amount FROM orders RETURNING id, region, n",
+    "inserting the first": "INSERT INTO watched SELECT id, region, n FROM event ORDER BY id LIMIT 3",
+    "inserting the first inside": "INSERT INTO watched SELECT id, CASE WHEN id < 4 THEN 'eu' ELSE 'us' END, amount"
+    " FROM orders ORDER BY id LIMIT 3",
+    "inserting the first without an order": "INSERT INTO watched SELECT id, CASE WHEN id < 30 THEN 'eu' ELSE 'us' END"
+    " FROM orders LIMIT 25",
+    "inserting groups": "INSERT INTO watched (n, region) SELECT count(*), region FROM orders GROUP BY region",
+    "inserting groups by place": "INSERT INTO watched (region, n) SELECT region, 100 / count(*) FROM event GROUP BY 1",
+    "inserting what is outside": "INSERT INTO watched (id, region) SELECT id, 'u' || 's' FROM plain",
+    "inserting beside a key of the tenant": "INSERT INTO memo VALUES (5, 20, 'new', 1) RETURNING id",
+    "inserting what is the tenant's": "INSERT INTO memo VALUES (5, 1, 'new', 1)",
+    "inserting unless the tenant has it": "INSERT INTO memo VALUES (5, 20, 's1', 1) ON CONFLICT DO NOTHING",
+    "inserting or changing": "INSERT INTO memo AS m VALUES (5, 1, 'x', 1), (5, 30, 'y', 2) ON CONFLICT (tenant, id)"
+    " DO UPDATE SET slug = excluded.slug, tenant = excluded.tenant WHERE m.n < 5 RETURNING id, slug",
+    "inserting or moving out": "INSERT INTO memo VALUES (5, 1, 'x', 1) ON CONFLICT (tenant, id)"
+    " DO UPDATE SET tenant = 6",
+    "inserting or changing a hidden one": "INSERT INTO task (id, region, kind, score) VALUES (7, 'eu', 'b', 1)"
+    " ON CONFLICT (id) DO UPDATE SET n = 10 / excluded.score, region = 'eu' WHERE 10 / task.n > 1",
+    "changing a key of the tenant": "UPDATE memo SET id = 20, slug = 'new' WHERE id = 1 RETURNING id",
+    "inserting beside keys": "INSERT INTO task (region, kind, score, slug) VALUES ('eu', 'b', 1, 'new') RETURNING slug",
+    "inserting by rounding": "INSERT INTO task (id, region, kind, score) VALUES (900, 'eu', 'b', 99.99)",
+    "inserting what is too long": "INSERT INTO task (id, region, kind, score) VALUES (900, 'eu', 'abcd', 1)",
+    "inserting what is cut": "INSERT INTO task (id, region, kind, score) VALUES (900, 'eu', 'x     ', 1)",
+    "inserting unless it is there": "INSERT INTO task (id, region, kind, score) VALUES (1, 'eu', 'b', 1)"
+    " ON CONFLICT DO NOTHING",
+    "inserting what is there": "INSERT INTO task (id, region, kind, score) VALUES (1, 'eu', 'b', 1)",
+    "referring": "INSERT INTO step VALUES (100, 7, 1) RETURNING id",
+    "deleting what is referred to": "DELETE FROM task WHERE id = 1",
+    "changing a key": "UPDATE task SET slug = 'other' WHERE id = 3 RETURNING slug",
+    "prepared": "PREPARE p AS UPDATE orders SET price = 3 WHERE 10 / amount > 0; EXECUTE p",
+    "copied out": "COPY (DELETE FROM note WHERE 10 / n > 3 RETURNING id) TO STDOUT",
+    "emptied by a setting": "UPDATE orders SET card = current_setting('TimeZone') WHERE region = 'us' OR id = 1",
+}  # fmt: skip
+
 REFUSED = {
-    "a view": ("SELECT * FROM sums", "cannot be read"),
-    "a view of some": ("SELECT * FROM early", "cannot be read"),
+    "a view with a barrier": ("SELECT * FROM closed", "security barrier"),
+    "a view over one": ("SELECT * FROM over_closed", "public.closed"),
+    "a view of row security": ("SELECT * FROM over_secured", "row security of public.secured"),
+    "a view of what is stored": ("SELECT * FROM over_stored", "it reads public.stored"),
+    "a view's plan": ("EXPLAIN SELECT * FROM sums", "EXPLAIN"),
+    "a view that is sampled": ("SELECT * FROM plainly TABLESAMPLE SYSTEM (50)", "TABLESAMPLE"),
+    "inserting through a view": ("INSERT INTO plainly (id, region) VALUES (1, 'eu')", "cannot be written to"),
+    "deleting through a view": ("DELETE FROM plainly WHERE id = 1", "cannot be written to"),
+    "a view that is locked out of order": ("SELECT * FROM dear WHERE cost > 5 FOR UPDATE", "are locked before"),
     "a stored view": ("SELECT * FROM stored", "cannot be read"),
     "a function that reads it": ("SELECT total()", "total"),
     "where a row lies": ("SELECT ctid, id FROM orders", "ctid"),
     "a sample": ("SELECT id FROM orders TABLESAMPLE SYSTEM (50)", "TABLESAMPLE"),
-    "deleting": ("DELETE FROM orders WHERE id = 1000", "cannot be written to"),
-    "changing": ("UPDATE orders SET amount = 1 WHERE region = 'us'", "cannot be written to"),
-    "inserting": ("INSERT INTO orders (id, region) VALUES (1000, 'eu')", "cannot be written to"),
-    "inserting unless it is there": (
-        "INSERT INTO orders (id, region) VALUES (1000, 'eu') ON CONFLICT DO NOTHING", "cannot be written to",
+    "deleting what filtered rows may refer to": ("DELETE FROM customer WHERE id = 1", "that refer to it"),
+    "changing a key": ("UPDATE orders SET id = 1000 WHERE id = 1", "primary key orders_pkey"),
+    "inserting a key": (
+        "INSERT INTO orders (id, region, state) VALUES (1000, 'eu', 'new')", "primary key orders_pkey",
     ),
+    "inserting a key unless it is there": (
+        "INSERT INTO orders (id, region, state) VALUES (1000, 'eu', 'new') ON CONFLICT DO NOTHING", "orders_pkey",
+    ),
+    "inserting beside another key": ("INSERT INTO note VALUES (5, 100, 'x', 100)", "unique constraint note_n_key"),
+    "inserting beside a key by an expression": ("INSERT INTO tag VALUES (5, 'x')", "unique index tag_name"),
+    "inserting by default": ("INSERT INTO task (region, score) VALUES ('eu', 1)", "it is left to its default"),
+    "inserting a default": (
+        "INSERT INTO task (region, kind, score) VALUES ('eu', DEFAULT, 1)", "not written beside it",
+    ),
+    "inserting nothing but defaults": ("INSERT INTO task DEFAULT VALUES", "it is left to its default"),
+    "inserting what a query gives": ("INSERT INTO watched VALUES (1, (SELECT 'eu'), 2)", "a query gives its new value"),
+    "inserting several queries": ("INSERT INTO watched SELECT 1, 'eu', 1 UNION SELECT 2, 'eu', 1", "several queries"),
+    "inserting what is called": ("INSERT INTO watched VALUES (1, random()::text, 1)", "random gives its new value"),
+    "inserting a number": ("INSERT INTO ticket (region) VALUES ('eu')", "ticket"),
+    "setting by a query": (
+        "UPDATE orders SET (region, price) = (SELECT 'eu', 1) WHERE id = 1", "not written beside it",
+    ),
+    "setting to the default": ("UPDATE orders SET region = DEFAULT", "not written beside it"),
+    "moving to another partition": ("UPDATE event SET at = '2029-01-01' WHERE id = 1", "move to another partition"),
     "merging": (
-        "MERGE INTO orders o USING plain p ON o.id = p.id WHEN MATCHED THEN UPDATE SET amount = 1",
-        "cannot be written to",
+        "MERGE INTO orders o USING plain p ON o.id = p.id WHEN MATCHED THEN UPDATE SET amount = 1", "MERGE on",
     ),
-    "emptying": ("TRUNCATE orders, line", "cannot be written to"),
-    "a copy into it": ("COPY orders (id, region) FROM STDIN", "cannot be written to"),
-    "a partition": ("DELETE FROM event_new WHERE id = 2000", "cannot be written to"),
+    "emptying": ("TRUNCATE orders, line", "TRUNCATE on"),
+    "a copy into it": ("COPY watched (id, region) FROM STDIN", "COPY on"),
+    "a join that may fail": (
+        "UPDATE orders o SET price = 1 FROM plain p WHERE p.id = 10 / o.amount", "whether the condition fails",
+    ),
+    "a plan of a change": ("EXPLAIN UPDATE orders SET price = 1", "EXPLAIN"),
+    "where a changed row lies": ("UPDATE orders SET price = 1 WHERE id = 1 RETURNING ctid", "ctid"),
+    "deleting what filtered rows go with": ("DELETE FROM topic WHERE id = 1", "cannot be written to"),
+    "writing through a view": ("UPDATE early SET n = 1", "cannot be written to"),
     "what refers to one": ("INSERT INTO line (id, orders) VALUES (500, 1000)", "would be looked for in public.orders"),
     "what refers to one, changed": ("UPDATE line SET orders = 1000 WHERE id = 1", "would be looked for"),
-    "what one refers to": ("DELETE FROM customer WHERE id = 1", "cannot be written to"),
     "a view by it": ("CREATE VIEW mine AS SELECT * FROM orders", "create"),
     "a number": ("SELECT nextval('ticket_id_seq')", "ticket_id_seq"),
-    "the last number": ("SELECT lastval()", "ticket_"),
+    "the last number": ("SELECT lastval()", "_id_seq"),
     "a plan": ("EXPLAIN ANALYZE SELECT * FROM orders", "EXPLAIN"),
 }  # fmt: skip
 
@@ -118,10 +257,33 @@ def twins15(postgres15: EmbeddedPostgres) -> Twins:
 
 def check(twins: Twins, text: str) -> None:
     decision = twins.governor(POLICY).decide(text, ("public",))
-    assert decision.action is Action.REWRITE, decision.denial
+    assert decision.action is not Action.DENY, decision.denial
     for mode in MODES:
         left, right = twins.run(decision, mode)
         assert left == right
+
+
+def hidden_rows(twins: Twins, text: str) -> list[object]:
+    """All rows that the policy filters out, once the statement has run."""
+    found: list[object] = []
+    decision = twins.governor(POLICY).decide(text, ("public",))
+    for url in (twins.left, twins.right):
+        with psycopg.connect(url) as connection:
+            connection.pgconn.exec_(b"BEGIN")
+            connection.pgconn.exec_(b"SAVEPOINT before")
+            status = connection.pgconn.exec_(decision.text.encode()).status
+            while status == pq.ExecStatus.COPY_OUT and connection.pgconn.get_copy_data(0)[0] > 0:
+                pass
+            while connection.pgconn.is_busy() or connection.pgconn.get_result() is not None:
+                connection.pgconn.consume_input()
+            if status == pq.ExecStatus.FATAL_ERROR:
+                connection.pgconn.exec_(b"ROLLBACK TO before")
+            for one in POLICIES.row_filters:
+                name = ".".join(one.table)
+                rows = connection.execute(f"SELECT t::text FROM {name} t WHERE ({one.where}) IS NOT TRUE ORDER BY 1")
+                found.append((url, name, rows.fetchall()))
+            connection.rollback()
+    return found
 
 
 @pytest.mark.parametrize("name", READS)
@@ -134,6 +296,17 @@ def test_nor_on_postgresql_15(twins15: Twins, name: str) -> None:
     check(twins15, READS[name])
 
 
+@pytest.mark.parametrize("name", WRITES)
+def test_it_is_not_written_to(twins: Twins, name: str) -> None:
+    check(twins, WRITES[name])
+    assert hidden_rows(twins, WRITES[name]) == hidden_rows(twins, "SELECT")
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_nor_written_to_on_postgresql_15(twins15: Twins, name: str) -> None:
+    check(twins15, WRITES[name])
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_would_tell_of_one_is_refused(twins: Twins, name: str) -> None:
     text, word = REFUSED[name]
@@ -141,3 +314,13 @@ def test_what_would_tell_of_one_is_refused(twins: Twins, name: str) -> None:
     assert denial is not None
     assert word in denial.reason
     assert denial.remedy
+
+
+@pytest.mark.parametrize("version", ["twins", "twins15"])
+def test_a_view_is_read_with_the_logins_own_rights(version: str, request: pytest.FixtureRequest) -> None:
+    world: Twins = request.getfixturevalue(version)
+    decision = world.governor(POLICY).decide("SELECT id FROM plainly", ("public",))
+    grants = "CREATE ROLE lesser; GRANT SELECT ON plainly TO lesser;"
+    assert see(world.left, decision, f"{grants} SET LOCAL ROLE lesser").sqlstate == "42501"
+    grants += "GRANT SELECT ON orders TO lesser;"
+    assert see(world.left, decision, f"{grants} SET LOCAL ROLE lesser").sqlstate == ""
