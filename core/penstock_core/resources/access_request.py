@@ -35,6 +35,8 @@ class HeldBy(Model):
     """The name of the approval within it."""
     policy_generation: Annotated[int, Field(ge=0)]
     """The generation of the policies that the statement was decided by. A newer one ends the request."""
+    approvers: Annotated[Many[Claim], Field(min_length=1, max_length=64), Distinct()]
+    """The groups of which any member may approve, as the policy names them."""
 
 
 class Setting(Model):
@@ -55,6 +57,21 @@ class HeldStatement(Model):
     """A keyed hash of the values of its parameters."""
     settings: Annotated[Many[Setting], Field(max_length=64)] = ()
     """The session's settings that change what it means."""
+
+
+class Effect(Model):
+    """What the statement would do, for those who decide. It holds no value that is masked."""
+
+    verbs: Annotated[Many[Annotated[str, Field(min_length=1, max_length=63)]], Field(max_length=64)] = ()
+    """What it does: delete, alter, …"""
+    tables: Annotated[Many[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=256)] = ()
+    """What it reads or writes: schema.table."""
+    masked: Annotated[Many[Annotated[str, Field(min_length=1, max_length=300)]], Field(max_length=256)] = ()
+    """The columns of which it sees masks alone: schema.table.column."""
+    estimated_rows: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """How many rows the planner expects that it returns or changes."""
+    estimated_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """What the planner expects it to cost, in its own units."""
 
 
 class RequestingWorkload(Model):
@@ -116,6 +133,8 @@ class AccessRequestSpec(Model):
     """The very statement that is asked for."""
     requester: Requester
     """Who asks."""
+    effect: Effect = Effect()
+    """What the statement would do."""
     reason: Remark | None = None
     """What for, in the requester's words."""
     expires_at: Timestamp

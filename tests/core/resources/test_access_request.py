@@ -11,7 +11,7 @@ from penstock_core.resources.access_request import AccessRequest, AccessRequestS
 
 SPEC: dict[str, Any] = {
     "databaseRef": {"name": "shop"},
-    "heldBy": {"policy": "support", "approval": "schema-change", "policyGeneration": 3},
+    "heldBy": {"policy": "support", "approval": "schema-change", "policyGeneration": 3, "approvers": ["dba"]},
     "statement": {"sql": "DROP TABLE t", "settings": [{"name": "search_path", "value": "a"}]},
     "requester": {"workload": {"namespace": "shop", "serviceAccount": "web"}},
     "expiresAt": "2030-01-31T12:00:00Z",
@@ -39,7 +39,9 @@ def test_nothing_that_binds_it_may_be_left_out(missing: str) -> None:
         {"nonce": "0" * 31},
         {"nonce": "G" * 32},
         {"expiresAt": "tomorrow"},
-        {"heldBy": {"policy": "support", "approval": "schema-change", "policyGeneration": -1}},
+        {"heldBy": {**SPEC["heldBy"], "policyGeneration": -1}},
+        {"heldBy": {**SPEC["heldBy"], "approvers": []}},
+        {"effect": {"estimatedRows": -1}},
         {"requester": {"principal": {"kind": "robot", "subject": "a", "issuer": "b"}}},
         {"breakGlass": {}},
     ],

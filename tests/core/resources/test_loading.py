@@ -59,7 +59,7 @@ kind: AccessRequest
 metadata: {name: r-1, namespace: shop}
 spec:
   databaseRef: {name: shop}
-  heldBy: {policy: support-agents, approval: schema-change, policyGeneration: 3}
+  heldBy: {policy: support-agents, approval: schema-change, policyGeneration: 3, approvers: [dba]}
   statement: {sql: DROP TABLE t}
   requester: {workload: {namespace: shop, serviceAccount: web}}
   expiresAt: 2030-01-31T12:00:00Z
