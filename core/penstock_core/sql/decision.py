@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from penstock_core.policy.effective import CostLimit, Limit
+from penstock_core.policy.holding import Holding
 
 
 class Action(StrEnum):
@@ -38,6 +39,8 @@ class Denial:
     unknown_names: bool = False
     # Which word of the text it is about, counted from 0 by the scanner: the same in all texts of one shape; None: none.
     word: int | None = None
+    # What is said in place of the rule in the DETAIL field.
+    told: str = ""
     # True if it was not decided about, since that may take long: whoever can wait without others doing so decides it.
     deferred: bool = False
 
@@ -49,6 +52,8 @@ class Denial:
     @property
     def detail(self) -> str:
         """The DETAIL field: which rule of which policy, or that it was none."""
+        if self.told:
+            return self.told
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
         return "The gate refused the statement before it reached the server."
@@ -142,6 +147,8 @@ class Decision:
     row_limit: Limit | None = None
     # The most rows that it may change, where it may change any; then it is a single statement, too.
     change_limit: Limit | None = None
+    # What tells which approvals hold it, where policies have any.
+    holding: Holding | None = None
     # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
     cost_limit: CostLimit | None = None
     priced: str = ""

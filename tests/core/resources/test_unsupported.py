@@ -35,7 +35,7 @@ DATABASE: dict[str, Any] = {
 }
 # A valid value for each field of the table.
 VALUES: dict[str, Any] = {
-    "approvals": [{"name": "schema", "when": "true", "approvers": {"groups": ["dba"]}}],
+    "approvals": [{"name": "schema", "when": "statement.verb == 'drop'", "approvers": {"groups": ["dba"]}}],
 }
 FIELDS = [row for row in UNSUPPORTED if row.path]
 
