@@ -83,6 +83,31 @@ class AppliedCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedApproval:
+    """What became of a statement that an approval holds, or would hold if its policy did not only observe."""
+
+    policy: str
+    # `approvals[large-changes]`.
+    rule: str
+    # granted, waiting, denied, refused; cancelled, unasked; would be held, may be held.
+    standing: str
+    # The request's name, who decided it and when, and how long the session waited, in milliseconds.
+    request: str = ""
+    decided_by: str = ""
+    decided_at: str = ""
+    waited: int = 0
+
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types, keys only where there is a value."""
+        told: dict[str, object] = {"policy": self.policy, "rule": self.rule, "standing": self.standing}
+        if self.request:
+            told |= {"request": self.request, "waitedMs": self.waited}
+        if self.decided_by:
+            told |= {"decidedBy": self.decided_by, "decidedAt": self.decided_at}
+        return told
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The decision about one SQL text (which may hold several statements; one refused statement refuses the text)."""
 
@@ -147,8 +172,9 @@ class Decision:
     row_limit: Limit | None = None
     # The most rows that it may change, where it may change any; then it is a single statement, too.
     change_limit: Limit | None = None
-    # What tells which approvals hold it, where policies have any.
+    # What tells which approvals hold it, where policies have any; and what became of that when it was to run.
     holding: Holding | None = None
+    approvals: tuple[AppliedApproval, ...] = ()
     # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
     cost_limit: CostLimit | None = None
     priced: str = ""

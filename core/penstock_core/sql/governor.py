@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from weakref import ref
 
-from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
-from penstock_core.policy.holding import with_observed
+from pglast import ast
+
+from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, PolicySet
+from penstock_core.policy.holding import Holding, with_observed
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
 from penstock_core.sql.authorize.held_effects import held_effects
@@ -211,6 +213,15 @@ def _alive(governor: ref[Governor]) -> Governor:
     return found
 
 
+def _asked(
+    decision: Decision, statements: tuple[ast.Node, ...], cost: CostLimit | None, held: Holding | None, found: Findings
+) -> Decision:
+    """With what the server is asked before it runs."""
+    asks = cost is not None or (held is not None and held.concerns and held.planned)
+    text = priced(statements[0], found.substituted) if asks else ""
+    return replace(decision, cost_limit=cost, priced=text, holding=held)
+
+
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
     """Nothing is enforced: the text passes unchanged, with what would have become of it."""
     if would_be is None:
@@ -321,11 +332,7 @@ class _Judge:
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
         decision = self._decision(source, text, found, (limit, changes), when_parsed)
-        if cost is None and held is None:
-            return decision
-        asked = cost is not None or (held is not None and held.concerns and held.planned)
-        text = priced(statements[0], found.substituted) if asked else ""
-        return replace(decision, cost_limit=cost, priced=text, holding=held)
+        return decision if cost is None and held is None else _asked(decision, statements, cost, held, found)
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
-from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy import approval_requests, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
@@ -162,6 +162,13 @@ class Connection(asyncio.Protocol):
         """Others wait for what this session has on its way."""
         self.perform(self.session.flush())
 
+    def stop_waiting(self) -> bool:
+        """The client does not want to wait for approval any longer; whether it did."""
+        waited = self.session.waits_for_holder
+        if waited:
+            self.perform(self.session.cancelled())
+        return waited
+
     # Performing commands.
 
     def perform(self, todo: Iterable[Command]) -> None:
@@ -224,6 +231,8 @@ class Connection(asyncio.Protocol):
             self._spawn(self._deliberate(command))
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
+        elif isinstance(command, commands.AskApproval | commands.AwaitApproval):
+            self._spawn(self._approval(command))
         elif isinstance(command, commands.Interrupt):
             self._interrupt()
         elif isinstance(command, commands.Abandon):
@@ -367,6 +376,10 @@ class Connection(asyncio.Protocol):
         await self._gateway.deliberation.decide(command.decider, command.question, self.session.identity)
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
+
+    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval) -> None:
+        answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
+        self.perform(self.session.answered(command.ticket, answered, trouble))
 
     async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import structlog
 
+from penstock_core.conditions import values
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
@@ -172,6 +173,7 @@ class RulesProvider:
             masked=policy.enforced is not None and policy.enforced.conceals,
             ready=decider is not None,
             generation=policy.generation,
+            facts=lambda: values(identity, policy.database, self.conditions.now(client_address)),
         )
 
     def session_begins(self) -> None:

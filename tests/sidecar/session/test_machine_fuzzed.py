@@ -14,8 +14,10 @@ import pytest
 from tests.sidecar.session.conversation import WEB, Book, Conversation, allow, deny, greeting, rewrite, run
 from tests.sidecar.session.server import Server
 
+from penstock_core.approvals.asking import Answered
 from penstock_core.audit.event import Event
-from penstock_core.policy.effective import Limit, Rule
+from penstock_core.policy.effective import ApprovalRule, Limit, Rule
+from penstock_core.policy.holding import Effects, Holding
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.commands import ProxyConfig
@@ -40,11 +42,17 @@ TEXTS = [
     "SELECT 1", "SELECT limited", "SELECT masked", "SELECT denied", "SELECT fresh", "INSERT INTO t",
     "SELECT governed", "BEGIN", "COMMIT",
     "DEALLOCATE a", "DEALLOCATE ALL", DECLARE, "FETCH c", "CLOSE c", "CREATE TEMP TABLE t", "SET search_path = x",
-    "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p", "UPDATE changing", "COPY changing FROM STDIN",
+    "COPY t FROM STDIN", "CREATE VIEW v", "CREATE VIEW v", "CALL p", "DELETE held", "DELETE waiting",
+    "UPDATE changing", "COPY changing FROM STDIN",
 ]  # fmt: skip
 CHANGING = "COPY changing FROM STDIN"
 NAMES = ["", "a", "b"]
 LIMIT = Limit(2, Rule("web", "guardrails.maxRowsReturned"))
+HOLDS = ApprovalRule("all", "statement.verb != 'x'", ("dba",), "1h", 0, Rule("web", "approvals[all]"))
+HOLDINGS = {
+    "held": Holding(Effects(frozenset({"delete"})), rules=(HOLDS,), planned=True),
+    "waiting": Holding(Effects(frozenset({"delete"})), rules=(replace(HOLDS, wait=60_000),)),
+}
 COPIED = message(b"d", b"1\n")
 BATCHES = pytest.mark.parametrize(
     "batch", [*range(4), *(pytest.param(number, marks=pytest.mark.soak) for number in range(4, 100))]
@@ -71,7 +79,7 @@ class Moody(Book):
             text, writes=verb in ("insert", "copy", "declare", "create", "call"), redact_errors=word == "governed",
             changes_search_path=verb == "set", row_limit=LIMIT if word == "limited" else None,
             change_limit=LIMIT if word == "changing" else None,
-            changes_catalog=verb in ("create", "call"), commits_itself=verb == "call",
+            changes_catalog=verb in ("create", "call"), commits_itself=verb == "call", holding=HOLDINGS.get(word),
         )  # fmt: skip
         return replace(decision, verbs=(verb,), **EFFECTS.get(text, {})) if verb else decision
 
@@ -91,6 +99,7 @@ def spoken(dice: Random) -> list[bytes]:
             [message(b"D", b"S" + name.encode() + b"\0")], [query("COPY t FROM STDIN"), COPIED, message(b"c", b"")],
             [parse("", "UPDATE changing"), run(), SYNC], [query(CHANGING), COPIED, message(b"c", b"")],
             [parse("", dice.choice([CHANGING, "COPY t FROM STDIN"])), run(), SYNC, COPIED, message(b"f", b"\0"), SYNC],
+            [parse("", "DELETE held"), run(), SYNC], [parse("", "DELETE waiting"), run(), SYNC],
             [message(b"F", bytes(10))], [messages.TERMINATE] if dice.random() < 0.1 else [SYNC],
         ])  # fmt: skip
     return said
@@ -188,6 +197,8 @@ class Play:
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
+        if self.dice.random() < 0.05:
+            moves.append(session.cancelled if session.takes_rules else session.flush)
         if self.dice.random() < 0.2:
             moves += [self._neighbour_changes, session.flush]
         if self.dice.random() < 0.05:
@@ -242,6 +253,14 @@ class Play:
     def _awaited(self) -> Any:
         self.seen["late"] += 1
         return self.talk.session.catalog_read(fresh=self.door.open)
+
+    def _holder_answers(self, ticket: int) -> Any:
+        self.seen["holder"] += 1
+        self.talk.now += 20_000_000
+        standing: Any = self.dice.choice(["granted", "waiting", "waiting", "denied", "refused", ""])
+        if not standing:
+            return self.talk.session.answered(ticket, None, "it is down")
+        return self.talk.session.answered(ticket, Answered(standing=standing, request="r-1"))
 
     def _rarely(self) -> bool:
         return self.dice.random() < 0.05
@@ -299,6 +318,8 @@ class Play:
                 self._owe(self._awaited)
             case commands.CloseDoor(alone):
                 self._owe(lambda: self._closed_door(alone))
+            case commands.AskApproval(ticket) | commands.AwaitApproval(ticket):
+                self._owe(lambda: self._holder_answers(ticket))
             case commands.CatalogStale():
                 self._owe(self._read)
             case commands.Close():
@@ -331,5 +352,5 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
         rested.update(play.rested)
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
-    assert min(seen[one] for one in ("doubt", "door", "late", "token")) > EACH // 200, seen
+    assert min(seen[one] for one in ("doubt", "door", "late", "token", "holder")) > EACH // 200, seen
     assert min(rested[state] for state in State) > EACH // 200, rested
