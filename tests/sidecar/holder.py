@@ -76,6 +76,11 @@ class Holder:
         async with self.changed:
             await asyncio.wait_for(self.changed.wait_for(lambda: len(self.waiting) >= count), 20)
 
+    async def until_looked_at(self) -> None:
+        """Somebody waits for a decision."""
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(lambda: any("GET" in path for path in self.paths)), 20)
+
     async def _keep(self, request: AccessRequest) -> None:
         async with self.changed:
             self.requests[request.name] = request
@@ -140,7 +145,9 @@ class Holder:
             writer.close()
 
     async def _answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
-        self.paths.append(f"{method} {target}")
+        async with self.changed:
+            self.paths.append(f"{method} {target}")
+            self.changed.notify_all()
         await asyncio.sleep(self.slow)
         if self.wrong is not None:
             return self.wrong

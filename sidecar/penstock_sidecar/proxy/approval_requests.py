@@ -6,6 +6,7 @@ Whatever is not an answer by the rules of `penstock_core.approvals` is trouble, 
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 # How long a holder may take to answer a question, and how much longer than it was asked to wait.
 ANSWER_SECONDS = 5.0
+# How soon it is asked again that did not wait.
+_PAUSE_SECONDS = 0.5
 _MOST_ANSWER = 65_536
 
 
@@ -71,8 +74,16 @@ class ApprovalRequests:
 
         Raises HolderError.
         """
-        url = f"{self._url}/{quote(request, safe='')}?wait={max(0, round(seconds))}"
-        return await self._exchange("GET", url, b"", seconds + self._seconds)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            left = max(1, math.ceil(until - loop.time()))
+            url = f"{self._url}/{quote(request, safe='')}?wait={left}"
+            answered = await self._exchange("GET", url, b"", left + self._seconds)
+            if answered.standing != "waiting" or loop.time() >= until:
+                return answered
+            # It did not wait as it was asked to.
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def close(self) -> None:
         """Nothing is asked any more."""

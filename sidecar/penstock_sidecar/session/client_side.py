@@ -142,9 +142,17 @@ class ClientSide(HeldPipeline):
         decision = self._decide_bound(spot, statement) if statement is not None else None
         if flow.state is not State.RUNNING:
             return
+        portal = None
+        if statement is not None and decision is not None:
+            portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal, bound=head.parameters != 0)
+            asks = decision.cost_limit is not None or decision.holding is not None
+            if asks and spot.complete and spot.end - spot.start <= PREFIX:
+                portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
+            if decision.holding is not None and (decision := self._hold_bound(spot, portal)) is None:
+                return
         former = flow.portals.pop(head.portal, None)
         pending = Pending(AnswerKind.BIND, drops=former.take() if former is not None else None)
-        if statement is None or decision is None:
+        if statement is None or decision is None or portal is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
                 missing = "unnamed prepared statement does not exist"
@@ -156,11 +164,7 @@ class ClientSide(HeldPipeline):
             return
         statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
-        portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
-        portal.bound = head.parameters != 0
-        asks = decision.cost_limit is not None or decision.holding is not None
-        if asks and spot.complete and spot.end - spot.start <= PREFIX:
-            portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
+        portal.decision = decision
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
@@ -244,12 +248,12 @@ class ClientSide(HeldPipeline):
             pending.expected = refusals.UNDEFINED_PORTAL
             self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
             return
-        portal.decision, portal.epoch = decision, flow.epoch
         pending.running, pending.types = portal.take(), statement.types
-        if pending.running is not None and decision.approvals:
+        if pending.running is not None and decision.approvals and decision is not portal.decision:
             # It was recorded when it was bound, and not yet what became of its approval.
             flow.finish(pending.running, "unexecuted")
             pending.running = None
+        portal.decision, portal.epoch = decision, flow.epoch
         self._start_statement(spot, pending, decision, statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:

@@ -95,6 +95,23 @@ class HeldPipeline(CatalogChanges):
             tally_of(flow, decision, portal).approved = generation
         return answer
 
+    def _hold_bound(self, spot: Spot, portal: Portal) -> Decision | None:
+        """What becomes of a statement that is bound: as a rule it is held when it is executed. Where its session may
+        wait, it is held before, while nothing of it has reached the server but its Parse.
+        """
+        flow, decision = self._flow, portal.decision
+        rules = () if decision.holding is None else decision.holding.rules
+        patient = self.asker is not None and self.asker.may_wait and any(rule.wait for rule in rules)
+        if decision.action is Action.DENY or not patient or not (flow.queue or self._outside):
+            return decision
+        return self._hold(spot, portal.statement.text, decision, portal)
+
+    @property
+    def _outside(self) -> bool:
+        """Whether no transaction is open at the server, by what was answered."""
+        flow = self._flow
+        return flow.status == b"I" and not (flow.in_block or flow.unsynced or flow.unsure)
+
     def _facts(self, held: HeldStatement) -> Mapping[str, object]:
         flow = self._flow
         facts = {**flow.rules.facts(), **held.facts()}
@@ -232,9 +249,7 @@ class HeldPipeline(CatalogChanges):
 
     def _time_left(self, spot: Spot, held: HeldStatement, asked: Held) -> float:
         """For how many seconds more the session waits: no longer than the rule says, and never in a transaction."""
-        flow = self._flow
-        outside = flow.status == b"I" and not (flow.in_block or flow.unsynced or flow.unsure)
-        if not outside or spot.kind not in (_QUERY, _BIND) or self.asker is None or not self.asker.may_wait:
+        if not self._outside or spot.kind not in (_QUERY, _BIND) or self.asker is None or not self.asker.may_wait:
             return 0.0
         return asked.wait - self._waited(held) / 1000 if held.waits else asked.wait
 

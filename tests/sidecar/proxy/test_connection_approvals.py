@@ -4,55 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.holder import Holder
-from tests.sidecar.proxy.conftest import Running, Start
-from tests.sidecar.proxy.raw import Pair, Raw, bind, errors, rows, run, states
+from tests.sidecar.proxy.approvals import ALLOW, APPROVALS, EITHER, Place, begin_at, told
+from tests.sidecar.proxy.conftest import Start
+from tests.sidecar.proxy.raw import Raw, bind, errors, rows, run, states
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.wire.messages import SYNC, execute, parse, query, read_error
-
-SCHEMA = """
-CREATE TABLE held (id int PRIMARY KEY, note text);
-CREATE FUNCTION purge() RETURNS void LANGUAGE sql AS $$ DELETE FROM public.held $$;
-CREATE SCHEMA app; CREATE TABLE app.held (id int, note text);
-"""
-FILL = "TRUNCATE held; INSERT INTO held SELECT i, 'n' FROM generate_series(1, 5) AS i"
-APPROVALS = """  approvals:
-    - name: changes
-      when: "statement.verb in ['delete', 'truncate', 'drop'] || 'public.secrets' in statement.tables"
-      approvers: {{groups: [dba]}}
-      wait: {wait}
-"""
-ALLOW = "select, insert, update, delete, truncate, create, alter, drop"
-Sent = Callable[[str], bytes]
-EITHER: list[Sent] = [query, run]
-
-
-@dataclass
-class Place:
-    """A gate, the server behind it, and who approves."""
-
-    pair: Pair
-    running: Running
-    holder: Holder
-    server: EmbeddedPostgres
-
-    @property
-    def left(self) -> int:
-        return int(self.server.psql("SELECT count(*) FROM held", "shop").strip())
-
-    def fill(self) -> None:
-        self.server.psql(f"SET ROLE penstock; {FILL}", "shop")
-
-    async def client(self) -> Raw:
-        return await self.pair.gated()
-
+from penstock_sidecar.wire.messages import SYNC, execute, parse, query
 
 Begin = Callable[..., Any]
 
@@ -60,29 +22,14 @@ Begin = Callable[..., Any]
 @pytest.fixture
 async def begin(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Begin]:
     places: list[Place] = []
-    if "held" not in shop.psql("SELECT relname FROM pg_class WHERE relname = 'held'", "shop"):
-        shop.psql(f"SET ROLE penstock; {SCHEMA}", "shop")
 
-    async def place(wait: str = "0s", more: str = "", **options: Any) -> Place:
-        holder = Holder()
-        url = await holder.listen()
-        running = await start(
-            shop, governed=True, allow=ALLOW, more=APPROVALS.format(wait=wait) + more, approvals={"url": url}, **options
-        )
-        places.append(Place(Pair(running, shop), running, holder, shop))
-        places[-1].fill()
+    async def place(**options: Any) -> Place:
+        places.append(await begin_at(start, shop, **options))
         return places[-1]
 
     yield place
     for one in places:
-        one.pair.end()
-        one.holder.stop()
-
-
-def told(got: list[tuple[bytes, bytes]]) -> Any:
-    """The one error."""
-    (fields,) = [read_error(body) for kind, body in got if kind == b"E"]
-    return fields
+        one.end()
 
 
 # In whatever guise it comes: what is sent before, the statement, and what is sent to see that the session goes on.
