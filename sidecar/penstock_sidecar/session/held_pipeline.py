@@ -96,15 +96,13 @@ class HeldPipeline(CatalogChanges):
         return answer
 
     def _hold_bound(self, spot: Spot, portal: Portal) -> Decision | None:
-        """What becomes of a statement that is bound: as a rule it is held when it is executed. Where its session may
-        wait, it is held before, while nothing of it has reached the server but its Parse.
+        """What becomes of a statement that is bound. Where no transaction is open at the server, it is held now, while
+        nothing of it has got there but its Parse: it has no locks, and the gate's questions are in no transaction with
+        it, which some statements don't bear. Else it is held when it is executed.
         """
-        flow, decision = self._flow, portal.decision
-        rules = () if decision.holding is None else decision.holding.rules
-        patient = self.asker is not None and self.asker.may_wait and any(rule.wait for rule in rules)
-        if decision.action is Action.DENY or not patient or not (flow.queue or self._outside):
-            return decision
-        return self._hold(spot, portal.statement.text, decision, portal)
+        if not (self._flow.queue or self._outside):
+            return portal.decision
+        return self._hold(spot, portal.statement.text, portal.decision, portal)
 
     @property
     def _outside(self) -> bool:

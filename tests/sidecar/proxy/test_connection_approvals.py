@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.approvals import ALLOW, APPROVALS, EITHER, Place, begin_at, told
+from tests.sidecar.proxy.approvals import ALLOW, APPROVALS, EITHER, Place, Sent, begin_at, told
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import Raw, bind, errors, rows, run, states
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.wire.messages import SYNC, execute, parse, query
+from penstock_sidecar.wire.messages import SYNC, execute, message, parse, query
 
 Begin = Callable[..., Any]
 
@@ -314,7 +314,7 @@ async def test_the_trail_tells_what_became_of_it(begin: Begin) -> None:
     await client.ask("DELETE FROM held")
     await place.holder.decide()
     await client.talk([(run("DELETE FROM held"), b"Z")])
-    await place.running.settled(3)
+    await place.running.settled(2)
     notes = [one["approvals"] for one in place.running.events("intent") if "approvals" in one]
     rule = {"policy": "web", "rule": "approvals[changes]", "request": "r-1", "waitedMs": 0}
     (first,), (second,) = notes
@@ -323,4 +323,66 @@ async def test_the_trail_tells_what_became_of_it(begin: Begin) -> None:
     assert second == {**rule, "standing": "granted", "decidedBy": "dora"}
     assert decided.startswith("20")
     results = [one["result"] for one in place.running.events("outcome")]
-    assert results == ["denied", "unexecuted", "ok"]
+    assert results == ["denied", "ok"]
+
+
+CREATES = """  approvals:
+    - {{name: creates, when: "statement.verb in ['create', 'call']", approvers: {{groups: [dba]}}, wait: {wait}}}
+"""
+
+
+@pytest.mark.parametrize("text", ["CREATE INDEX CONCURRENTLY ON held (note)", "CALL commits()"])
+@pytest.mark.parametrize("sent", EITHER)
+async def test_what_can_be_in_no_transaction_runs_when_it_is_approved(begin: Begin, sent: Sent, text: str) -> None:
+    place: Place = await begin(approvals=CREATES)
+    place.server.psql(f"SET ROLE penstock; {COMMITS}", "shop")
+    client = await place.client()
+    assert errors(await client.talk([(sent(text), b"Z")])) == ["42501"]
+    await place.holder.decide()
+    assert errors(await client.talk([(sent(text), b"Z")])) == []
+
+
+COMMITS = """CREATE OR REPLACE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN
+INSERT INTO public.held VALUES (17, 'x'); COMMIT; DELETE FROM public.held WHERE id = 17; END $$"""
+
+
+@pytest.mark.parametrize("sent", EITHER)
+@pytest.mark.parametrize("block", [False, True])
+async def test_data_that_is_copied_in_waits_for_the_approval(begin: Begin, sent: Sent, block: bool) -> None:
+    place: Place = await begin(approvals=CREATES.replace("'call'", "'copy'"))
+    client = await place.client()
+    copy = sent("COPY held FROM STDIN")
+    if block:
+        await client.ask("BEGIN")
+    got = await client.talk([(copy, b"Z")])
+    assert (errors(got), [kind for kind, _ in got if kind == b"G"]) == (["42501"], [])
+    await client.ask("ROLLBACK")
+    await place.holder.decide()
+    if block:
+        await client.ask("BEGIN")
+    got = await client.talk([(copy, b"G"), (DATA, b"Z")])
+    assert errors(got) == []
+    await client.ask("COMMIT")
+    assert place.left == 6
+
+
+DATA = message(b"d", b"77\tx\n") + message(b"c", b"") + SYNC
+
+
+async def test_other_limits_hold_of_what_was_approved(begin: Begin) -> None:
+    place: Place = await begin(more="  guardrails: {maxRowsChanged: 2, maxRowsReturned: 1, maxPlanCost: 1000}\n")
+    client = await place.client()
+    for sent in EITHER:
+        text = f"DELETE FROM held WHERE id < 4 AND note <> '{sent.__name__}' RETURNING 1"
+        for wanted in (["42501"], ["42501"], ["42501"]):
+            fields = told(await client.talk([(sent(text), b"Z")]))
+            assert [fields.sqlstate] == wanted
+            if "until it is approved" in fields.message:
+                await place.holder.decide()
+        assert place.left == 5
+    events = [one for one in place.running.events("outcome") if "rule" in one]
+    assert {one["rule"] for one in events} == {"guardrails.maxRowsReturned"}
+    text = "DELETE FROM held WHERE id = 4"
+    await client.ask(text)
+    await place.holder.decide(name=next(one.name for one in place.holder.waiting if one.spec.statement.sql == text))
+    assert (errors(await client.ask(text)), place.left) == ([], 4)
