@@ -74,11 +74,15 @@ class HeldPipeline(CatalogChanges):
             return _noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
             return _refused(decision, denial, _notes(found, "unasked"))
+        approved = tally_of(flow, decision, portal).approved == generation
+        # Of a name, that is not known before all that was sent is answered.
+        if approved and not decision.fetches:
+            return decision
         if flow.queue:
             # Alone, so that the state of the transaction is known, and what a name stands for.
             self._pause(spot, held, messages.FLUSH)
             return None
-        if tally_of(flow, decision, portal).approved == generation:
+        if approved:
             return decision
         parameters, questions = _parameters(portal), held.questions
         if questions is None:
@@ -100,7 +104,8 @@ class HeldPipeline(CatalogChanges):
         nothing of it has got there but its Parse: it has no locks, and the gate's questions are in no transaction with
         it, which some statements don't bear. Else it is held when it is executed.
         """
-        if not (self._flow.queue or self._outside):
+        flow = self._flow
+        if flow.stays_in_block or not (flow.queue or self._outside):
             return portal.decision
         return self._hold(spot, portal.statement.text, portal.decision, portal)
 
