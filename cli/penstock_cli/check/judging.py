@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_cli.check.statements import SourceStatement
-from penstock_core.conditions import Circumstances, values
+from penstock_core.conditions import Circumstances, Truth, values
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective, matching_policies
-from penstock_core.policy.effective import Mask
+from penstock_core.policy.effective import ApprovalRule, Mask
+from penstock_core.policy.holding import Effects, judged
 from penstock_core.policy.mask_conditions import troubles
 from penstock_core.resources import Bundle, check
 from penstock_core.resources.access_policy import Subject
@@ -34,6 +35,9 @@ class JudgedStatement:
     statement: SourceStatement
     decision: Decision
     masks: tuple[tuple[str, Mask], ...]
+    # The approvals that hold it; or may, by what only a gate can tell when it runs.
+    held: tuple[ApprovalRule, ...] = ()
+    perhaps_held: tuple[ApprovalRule, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -60,6 +64,11 @@ class JudgedStatement:
             ]
         if decision.conditions:
             found["unless"] = [one.document() for one in decision.conditions]
+        held = [(one, "held") for one in self.held] + [(one, "perhaps") for one in self.perhaps_held]
+        if held:
+            found["approvals"] = [
+                {"policy": one.rule.policy, "rule": one.rule.path, "result": result} for one, result in held
+            ]
         if decision.observed is not None:
             found["observed"] = decision.observed.value
         if denial is not None:
@@ -77,7 +86,7 @@ class Judge:
         self._name = identity.name
         self._catalog = catalog
         self._policy = effective(bundle, identity, circumstances)
-        facts = values(identity, bundle.database.name, circumstances)
+        facts = self._facts = values(identity, bundle.database.name, circumstances)
         self._troubles = tuple(troubles(matching_policies(bundle, identity), facts))
         self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
         # Where something is enforced, by that; else by what would be.
@@ -114,7 +123,20 @@ class Judge:
             elif decision.changes_search_path:
                 path = None
             masks = [(column, self._masks[column]) for column in decision.masked if column in self._masks]
-            yield JudgedStatement(statement, decision, tuple(masks))
+            yield JudgedStatement(statement, decision, tuple(masks), *self._held(decision))
+
+    def _held(self, decision: Decision) -> tuple[tuple[ApprovalRule, ...], tuple[ApprovalRule, ...]]:
+        """The approvals that hold it, and that may."""
+        holding = decision.holding
+        if holding is None or decision.action is Action.DENY:
+            return (), ()
+        effects = holding.does
+        if decision.executes or decision.fetches:
+            # What runs by its name is not looked up here.
+            effects |= Effects(known=False)
+        found = [(rule, judged(rule, effects, self._facts).truth) for rule in holding.rules]
+        certain = tuple(rule for rule, truth in found if truth is Truth.TRUE and effects == holding.does)
+        return certain, tuple(rule for rule, truth in found if truth is not Truth.FALSE and rule not in certain)
 
     def _decided(self, question: Question) -> Decision:
         """As a gate decides, which takes a deeper stack for what is nested deeply."""
