@@ -65,6 +65,8 @@ class Holding:
     # The rules that may hold it, by what it does; and those that would, if the policies that observe were enforced.
     rules: tuple[ApprovalRule, ...] = ()
     observed: tuple[ApprovalRule, ...] = ()
+    # Settings of no module's and not the server's own that it changes: the server lists them nowhere.
+    sets: frozenset[str] = frozenset()
     # Whether the planner can be asked about it; and whether it is one of several statements.
     planned: bool = False
     several: bool = False

@@ -45,6 +45,8 @@ class HeldPipeline(CatalogChanges):
         # Who asks for approval.
         self.asker: Asker | None = None
         self._tickets = 0
+        # Settings that the session may have, and that the server does not list.
+        self.unlisted_settings: frozenset[str] = frozenset()
         # What the client is to read meanwhile.
         self.notice: ErrorFields | None = None
 
@@ -61,7 +63,10 @@ class HeldPipeline(CatalogChanges):
         """
         held, self._held = self._held, None
         made, flow = decision.holding, self._flow
-        if made is None or not made.concerns or decision.action is Action.DENY:
+        if made is None or decision.action is Action.DENY:
+            return decision
+        self.unlisted_settings |= made.sets
+        if not made.concerns:
             return decision
         generation = decision.generation if flow.rules.generation is None else flow.rules.generation
         if held is None or not held.same(spot, text, decision, generation):
@@ -163,7 +168,7 @@ class HeldPipeline(CatalogChanges):
         # Where a Sync would end what the client began, there is none.
         ends = spot.kind != ord("E") and not flow.unsynced
         sent, questions, due = held_questions.asking(
-            self._nobody, decision, parameters or Parameters(), plan=plan, ends=ends
+            self._nobody, decision, parameters or Parameters(), plan=plan, ends=ends, more=self.unlisted_settings
         )
         questions.for_query = spot.kind == _QUERY
         held.questions = flow.asked = questions

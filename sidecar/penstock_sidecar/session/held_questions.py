@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from penstock_core.sql.decision import Decision
@@ -25,10 +25,12 @@ _LEFT_OUT = (
 )  # fmt: skip
 # Which role statements run as is no setting that the view has.
 _ALWAYS = ("search_path", "role", "session_authorization")
+_NONE: frozenset[str] = frozenset()
 
 
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+def _list(names: Iterable[str]) -> str:
+    """As texts; sessions have standard_conforming_strings on."""
+    return ", ".join("'{}'".format(name.replace("'", "''")) for name in names)
 
 
 # Every name is qualified: a search_path can put no other function or operator in the place of one.
@@ -36,8 +38,9 @@ _TEXT = f"""SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.tex
  SELECT p.name::pg_catalog.text, p.setting::pg_catalog.text FROM pg_catalog.pg_settings AS p
  WHERE p.source OPERATOR(pg_catalog.=) ANY (ARRAY['client', 'session']::pg_catalog.text[])
  AND p.name OPERATOR(pg_catalog.<>) ALL (ARRAY[{_list(_LEFT_OUT)}]::pg_catalog.text[])
- UNION ALL SELECT n, pg_catalog.current_setting(n)
- FROM pg_catalog.unnest(ARRAY[{_list(_ALWAYS)}]::pg_catalog.text[]) AS n) AS s"""  # noqa: S608 - of constants alone
+ UNION ALL SELECT n, pg_catalog.current_setting(n, true)
+ FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.text[]) AS n) AS s
+ WHERE s.setting OPERATOR(pg_catalog.<>) ''::pg_catalog.text"""  # noqa: S608 - of constants alone
 _ROWS = re.compile(rb'"Plan Rows": ([0-9]+)')
 _COST = re.compile(rb'"Total Cost": ([0-9]+(?:\.[0-9]+)?)')
 
@@ -83,17 +86,18 @@ class Questions:
 
 
 def asking(
-    nobody: str, decision: Decision, parameters: Parameters, *, plan: bool, ends: bool
+    nobody: str, decision: Decision, parameters: Parameters, *, plan: bool, ends: bool, more: frozenset[str] = _NONE
 ) -> tuple[bytes, Questions, list[Pending]]:
     """What is sent, and what is due for it: a Sync of the gate's own at the end, so that no transaction stays open, or
-    a Flush. No client knows the names, and nothing is left behind.
+    a Flush. No client knows the names, and nothing is left behind. `more` are settings that the server does not list.
     """
-    sent, settings_due = _one(nobody, "settings", _TEXT, Parameters(), redact=False)
+    text = _TEXT % _list((*_ALWAYS, *sorted(more)))
+    sent, settings_due = _one(nobody, "settings", text, Parameters(), redact=False)
     plan_due: list[Pending] = []
     if plan:
         explain = EXPLAIN + (decision.priced or decision.text)
-        more, plan_due = _one(nobody, "plan", explain, parameters, redact=decision.redact_errors)
-        sent += more
+        explained, plan_due = _one(nobody, "plan", explain, parameters, redact=decision.redact_errors)
+        sent += explained
     end = Pending(AnswerKind.SYNC, swallow=True) if ends else None
     due = [*settings_due, *plan_due, *([end] if end is not None else [])]
     return sent + (messages.SYNC if ends else messages.FLUSH), Questions(settings_due, plan_due, end), due

@@ -248,6 +248,7 @@ class Session:
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit)
+        running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
         running.client.asker = Asker(self.identity, self._config.database, own.nonce)
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):

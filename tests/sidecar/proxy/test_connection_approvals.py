@@ -131,11 +131,12 @@ async def test_an_approval_is_for_that_statement_alone(begin: Begin) -> None:
     others = [(text, b"2"), (text + " ", b"1"), ("DELETE FROM held WHERE id = $1::int", b"1")]
     for other, value in others:
         names.add(await _held(client, other, value))
-    for setting in ("search_path = app, public", "work_mem = '9MB'", "DateStyle = 'German'"):
+    for setting in ("search_path = app, public", "work_mem = '9MB'", "DateStyle = 'German'", "app.tenant = 'o''neill'"):
         await client.ask(f"SET {setting}")
         names.add(await _held(client, text, b"1"))
         await client.ask(f"RESET {setting.split()[0]}")
-    assert (len(names), place.left) == (7, 5)
+    assert (len(names), place.left) == (8, 5)
+    assert ("app.tenant", "o'neill") in {(one.name, one.value) for one in place.holder.asked[-1].statement.settings}
     got = await client.talk([(run(text, b"1"), b"Z")])
     assert (errors(got), place.left) == ([], 4)
 

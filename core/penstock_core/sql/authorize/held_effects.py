@@ -5,7 +5,7 @@ Which rule holds it is `penstock_core.policy.holding`'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pglast import ast
 
@@ -13,7 +13,7 @@ from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
-from penstock_core.sql.bind.references import Bound, VerbUse
+from penstock_core.sql.bind.references import Bound, SettingChange, VerbUse
 
 
 def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bound, found: Findings) -> Holding | None:
@@ -28,10 +28,16 @@ def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bou
     made = Holding(
         does,
         everything if bound.prepares or bound.declares else Effects(),
+        sets=frozenset(name for name in _changed(bound) if "." in name),
         planned=len(statements) == 1 and is_planned(statements[0]),
         several=len(statements) > 1,
     )
     return holding(policies.approvals, made, by_name=bool(bound.executes or bound.fetches))
+
+
+def _changed(bound: Bound) -> Iterator[str]:
+    """The names of settings that a text changes, as far as they are written out."""
+    return (one.written for one in bound.references if isinstance(one, SettingChange) and one.written is not None)
 
 
 def _runs_nothing(statement: ast.Node) -> bool:

@@ -105,6 +105,17 @@ def test_what_the_planner_is_asked_about_has_the_literals_of_the_text(number: in
     assert f"= {number}" in decision.priced
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SET app.tenant = '5'", {"app.tenant"}), ("SELECT set_config('App.Tenant', '5', true)", {"app.tenant"}),
+        ("SET work_mem = '1MB'", set()), ("RESET app.tenant", {"app.tenant"}),
+    ],
+)  # fmt: skip
+def test_settings_that_the_server_lists_nowhere_are_noted(text: str, names: set[str]) -> None:
+    assert held(text, governor(DROPS)).sets == names
+
+
 def test_without_approvals_nothing_is_found_out() -> None:
     assert governor().decide("DELETE FROM orders", ("public",)).holding is None
 
