@@ -34,6 +34,8 @@ class Holder:
     # How far its clock is ahead of everybody's.
     ahead: timedelta = timedelta()
     paths: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _server: asyncio.Server | None = None
@@ -44,7 +46,8 @@ class Holder:
 
     async def listen(self) -> str:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self.url
 
     def stop(self) -> None:
         if self._server is not None:
@@ -135,6 +138,7 @@ class Holder:
                 while (header := (await reader.readline()).decode().strip()) != "":
                     name, _, value = header.partition(":")
                     headers[name.lower()] = value.strip()
+                self.headers.append(headers)
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 status, said = await self._answer(method, target, body)
                 writer.write(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n" % (status, len(said)) + said)

@@ -387,3 +387,50 @@ async def test_other_limits_hold_of_what_was_approved(begin: Begin) -> None:
     await client.ask(text)
     await place.holder.decide(name=next(one.name for one in place.holder.waiting if one.spec.statement.sql == text))
     assert (errors(await client.ask(text)), place.left) == ([], 4)
+
+
+@pytest.mark.parametrize("sent", EITHER)
+async def test_each_server_is_asked_alike(start: Start, each_shop: EmbeddedPostgres, sent: Sent) -> None:
+    place = await begin_at(start, each_shop)
+    client = await place.client()
+    assert errors(await client.talk([(sent("DELETE FROM held"), b"Z")])) == ["42501"]
+    (asking,) = place.holder.asked
+    assert [one.name for one in asking.statement.settings] == ["role", "search_path", "session_authorization"]
+    assert asking.effect.estimated_rows is not None
+    await place.holder.decide()
+    assert (errors(await client.talk([(sent("DELETE FROM held"), b"Z")])), place.left) == ([], 0)
+    place.end()
+
+
+LARGE = """  approvals:
+    - {{name: large, when: "statement.estimatedRows > 100", approvers: {{groups: [dba]}}, wait: {wait}}}
+  masks: [{{columns: ["public.held.note"], with: {{redact: {{}}}}}}]
+"""
+
+
+async def test_what_the_planner_expects_decides_with_the_parameters_it_runs_with(begin: Begin) -> None:
+    place: Place = await begin(approvals=LARGE)
+    more = "INSERT INTO held SELECT i, 'n' FROM generate_series(10, 5000) AS i"
+    place.server.psql(f"SET ROLE penstock; {more}; ANALYZE held", "shop")
+    client = await place.client()
+    for text, value, count in (
+        ("SELECT note FROM held WHERE id < $1", b"20", 15), ("SELECT note FROM held WHERE id < $1", b"4000", None),
+        ("DELETE FROM held WHERE id < $1", b"4000", None),
+    ):  # fmt: skip
+        got = await client.talk([(run(text, value), b"Z")])
+        if count is None:
+            assert "is held by approvals[large]" in told(got).message, text
+        else:
+            assert (errors(got), len(rows(got))) == ([], count)
+    assert {one.effect.masked for one in place.holder.asked} <= {("public.held.note",), ()}
+    # What has no rows is not held, and what cannot be estimated is.
+    assert errors(await client.ask("SET work_mem = '8MB'")) == []
+    assert "is held by approvals[large]" in told(await client.ask("DROP TABLE app.held")).message
+
+
+async def test_an_error_of_the_plan_tells_nothing_of_what_is_masked(begin: Begin) -> None:
+    place: Place = await begin(approvals=LARGE)
+    client = await place.client()
+    fields = told(await client.ask("SELECT id FROM held WHERE note::int = 'secret'::int"))
+    assert (fields.sqlstate, "secret" in fields.message) == ("22P02", False)
+    assert rows(await client.ask("SELECT 1")) == [[b"1"]]
