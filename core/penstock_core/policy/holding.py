@@ -22,9 +22,10 @@ _CONTROL = frozenset({
     "rollback prepared", "transaction",
 })  # fmt: skip
 # What handles no rows when it is run.
-_NO_ROWS = _CONTROL | {
+_NO_ROWS = frozenset({
     "set", "reset", "show", "discard", "deallocate", "close", "listen", "unlisten", "notify", "prepare", "declare",
-}  # fmt: skip
+    "explain",
+})  # fmt: skip
 # Whole numbers end there, to conditions.
 _MOST = 2**62
 
@@ -45,7 +46,7 @@ class Effects:
 
     def facts(self) -> Iterator[Facts]:
         """What conditions may know of it: once for each verb."""
-        verbs = self.verbs if self.known else self.verbs | VERBS
+        verbs = (self.verbs if self.known else self.verbs | VERBS) - _CONTROL
         common: dict[str, object] = {"statement.verbs": sorted(verbs)}
         if self.known:
             common["statement.tables"] = sorted(self.tables)

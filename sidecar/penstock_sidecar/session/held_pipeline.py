@@ -96,7 +96,9 @@ class HeldPipeline(CatalogChanges):
         if questions.failed:
             self._failed(spot, held, decision, questions.sqlstate)
             return None
-        sql = "\n".join([text, *(f"/* runs: */ {one}" for one, _ in ran or ())])
+        # What is fetched in portions is approved once for all of them.
+        part = "runs all of" if decision.fetches else "runs"
+        sql = "\n".join([text, *(f"/* {part}: */ {one}" for one, _ in ran or ())])
         rules = (*found.holding, *found.depending)
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)

@@ -72,6 +72,8 @@ def test_what_a_condition_comes_to(when: str, does: Effects, facts: dict[str, ob
         ("identity.kind == 'agent'", effects("select"), True),
         ("identity.kind == 'agent'", effects("begin"), False),
         ("identity.kind == 'agent'", effects("commit", "begin"), False),
+        ("statement.verb != 'select'", effects("commit", "select", "begin"), False),
+        ("statement.verb != 'select'", effects("commit", "set", "begin"), True),
         ("statement.verb != 'x'", effects("begin", known=False), True),
         ("statement.estimatedRows > 5", effects("update"), True),
         ("statement.estimatedRows > 5", effects("show"), False),

@@ -163,6 +163,8 @@ async def test_a_cursor_is_held_once_for_all_its_portions(begin: Begin) -> None:
     await client.ask("BEGIN")
     await client.ask("DECLARE c CURSOR FOR SELECT id FROM held")
     assert errors(await client.ask("FETCH 2 FROM c")) == ["42501"]
+    sql = "FETCH 2 FROM c\n/* runs all of: */ DECLARE c CURSOR FOR SELECT id FROM held"
+    assert place.holder.asked[-1].statement.sql == sql
     await client.ask("ROLLBACK")
     await place.holder.decide()
     await client.ask("BEGIN")
@@ -434,3 +436,12 @@ async def test_an_error_of_the_plan_tells_nothing_of_what_is_masked(begin: Begin
     fields = told(await client.ask("SELECT id FROM held WHERE note::int = 'secret'::int"))
     assert (fields.sqlstate, "secret" in fields.message) == ("22P02", False)
     assert rows(await client.ask("SELECT 1")) == [[b"1"]]
+
+
+async def test_a_cursor_that_outlives_its_transaction_is_held_when_it_is_made(begin: Begin) -> None:
+    place: Place = await begin()
+    client = await place.client()
+    await client.ask("BEGIN")
+    assert errors(await client.ask("DECLARE c CURSOR WITH HOLD FOR SELECT purge()")) == ["42501"]
+    await client.ask("COMMIT")
+    assert place.left == 5

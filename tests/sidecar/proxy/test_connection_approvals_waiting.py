@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 from tests.sidecar.proxy.approvals import EITHER, Place, Sent, begin_at, told
 from tests.sidecar.proxy.conftest import Start
@@ -213,3 +214,27 @@ async def test_what_fails_while_it_is_asked_about_fails_its_pipeline_alone(begin
     got = await client.talk([(more, b"Z"), (b"", b"Z")])
     assert (errors(got), rows(got)) == (["22P02"], [])
     assert rows(await client.ask("SELECT 1")) == [[b"1"]]
+
+
+async def test_drivers_wait_and_hear_why(begin: Begin) -> None:
+    place: Place = await begin()
+    heard: list[str] = []
+    async with await place.running.psycopg() as client:
+        client.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
+        for number, options in enumerate(({}, {"prepare": True}), 1):
+            task = asyncio.create_task(client.execute("DELETE FROM held WHERE id = %s", [number], **options))
+            await place.holder.until_waiting()
+            await place.holder.decide()
+            assert (await task).rowcount == 1
+    assert [one.startswith("penstock: the statement is held by approvals[changes]") for one in heard] == [True, True]
+    port = place.running.proxy.port
+    other = await asyncpg.connect(user="app", host="127.0.0.1", port=port, database="shop", ssl=False)
+    fetching = asyncio.create_task(other.fetch("DELETE FROM held WHERE id > $1 RETURNING id", 3))
+    await place.holder.until_waiting()
+    await place.holder.decide()
+    assert [row["id"] for row in await fetching] == [4, 5]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="is held by approvals"):
+        async with other.transaction():
+            await other.execute("DELETE FROM held")
+    await other.close()
+    assert place.left == 1

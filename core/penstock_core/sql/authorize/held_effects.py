@@ -13,6 +13,7 @@ from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
+from penstock_core.sql.authorize.row_changes import outlives
 from penstock_core.sql.bind.references import Bound, SettingChange, VerbUse
 
 
@@ -45,4 +46,6 @@ def _runs_nothing(statement: ast.Node) -> bool:
     if isinstance(statement, ast.ExplainStmt):
         # Beside EXPLAIN of an EXECUTE there is nothing that the text does not show.
         return not is_planned(statement)
-    return isinstance(statement, ast.PrepareStmt | ast.DeclareCursorStmt)
+    if isinstance(statement, ast.DeclareCursorStmt):
+        return not outlives(statement)
+    return isinstance(statement, ast.PrepareStmt)

@@ -57,6 +57,7 @@ def held(text: str, by: Governor = PLAIN) -> Holding:
         ("CREATE TABLE other AS SELECT id FROM orders", "create select"),
         ("PREPARE p AS DELETE FROM orders", "prepare"),
         ("DECLARE c CURSOR FOR SELECT id FROM orders", "declare"),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT id FROM orders", "declare select"),
         ("BEGIN; DELETE FROM orders; COMMIT", "begin delete commit"),
     ],
 )
