@@ -54,6 +54,8 @@ class Server:
         self._failing = self._counting = False
         self._changed = 0
         self._told = b""
+        # The Queries that reached it.
+        self.queries: list[bytes] = []
 
     def take(self, data: bytes) -> bytes:
         self._buffer += data
@@ -63,6 +65,7 @@ class Server:
             if len(self._buffer) < end:
                 break
             taken, self._buffer = self._buffer[:end], self._buffer[end:]
+            self.queries += [taken] if taken[:1] == b"Q" else []
             # What is sent in a refused statement's place always fails.
             self._failing = b"penstock_" in taken
             # How many rows were changed so far.
