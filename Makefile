@@ -61,7 +61,7 @@ kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tabl
 	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
 soak: kill ## what takes minutes and gigabytes: kills under load, memory with huge messages, ten thousand bad connections, long fuzzing
-	@.ci/packages libatomic1
+	@.ci/packages default-jdk-headless libatomic1 maven nodejs npm postgresql-15
 	$(RUN) pytest -m soak -s $(PYTEST_ARGS)
 
 bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)

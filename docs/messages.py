@@ -33,6 +33,7 @@ WORDING: dict[str, tuple[int, int | None, str]] = {
     "gate_denial": (0, 1, ""),
     "fatal": (1, 2, ""),
     "held_denial": (1, 2, "42501"),
+    "TokenError": (0, 1, "28P01"),
 }
 # Where the SQLSTATE is, if it is not given by name.
 SQLSTATES = {"unknown": 1, "gate_denial": 2, "fatal": 0}

@@ -60,6 +60,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "metadata.annotations": "{reviewed: in May}",
         "spec.databaseRef.name": "shop",
         "spec.subjects[].serviceAccount.name": "support-agent",
+        "spec.subjects[].pod.name": "support-agent-7d9f",
         "spec.subjects[].identity.kind": "agent",
         "spec.subjects[].identity.groups": "[support]",
         "spec.subjects[].identity.subject": "ada@example.com",

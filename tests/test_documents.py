@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cli.demo.checkouts import checkout
 
 from penstock_core.resources import check, load
@@ -109,3 +110,18 @@ def test_the_gateways_example_is_a_configuration(tmp_path: Path) -> None:
 def test_the_readmes_resources_are_valid() -> None:
     (resources, _) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert check(load(resources, "README.md")) == []
+
+
+def test_the_recipes_for_issuers_are_settings_and_the_kill_switch_is_a_policy(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/identities.md").read_text(), re.MULTILINE | re.DOTALL)
+    recipes = [yaml.safe_load(block)["issuers"] for block in blocks if block.startswith("issuers:")]
+    assert len(recipes) >= 5
+    for issuers in recipes:
+        settings = {
+            "database": "shop", "name": "gate", "resources": ["*.yaml"], "maskKeyFile": "k", "credentialsDir": "c",
+            "identity": {"required": True, "issuers": issuers}, "spool": {"path": "spool.db"},
+        }  # fmt: skip
+        (tmp_path / "proxy.yaml").write_text(yaml.safe_dump(settings))
+        assert len(read(tmp_path).identity.issuers) == len(issuers)
+    (switch,) = (block for block in blocks if "mode: revoke" in block)
+    assert [resource.kind for resource in load(switch, "identities.md")] == ["DatabaseAccessPolicy"]

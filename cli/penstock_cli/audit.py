@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
+from penstock_cli.collector_options import connect, connection
 from penstock_core.audit.chain import GENESIS, Head
 from penstock_core.audit.verify import lines, verify
-
-if TYPE_CHECKING:
-    from penstock_cli.collector_client import CollectorClient
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,28 +29,6 @@ _FILTERS = {
 }
 
 
-def _connection(command: F) -> F:
-    """The options that say where the collector is."""
-    options = [
-        click.option("--url", envvar="PENSTOCK_COLLECTOR_URL", help="The collector.  [env: PENSTOCK_COLLECTOR_URL]"),
-        click.option(
-            "--token-file",
-            envvar="PENSTOCK_COLLECTOR_TOKEN_FILE",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="A file with a viewer token.  [env: PENSTOCK_COLLECTOR_TOKEN_FILE]",
-        ),
-        click.option(
-            "--ca-file",
-            envvar="PENSTOCK_COLLECTOR_CA_FILE",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="The CAs to trust instead of the system's.  [env: PENSTOCK_COLLECTOR_CA_FILE]",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def _filtered(command: F) -> F:
     """The options that say what is looked for."""
     for name, text in reversed(_FILTERS.items()):
@@ -64,21 +40,13 @@ def _query(words: tuple[str, ...], filters: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in (filters | {"q": " ".join(words)}).items() if value}
 
 
-def _client(url: str | None, token_file: Path | None, ca_file: Path | None) -> CollectorClient:
-    from penstock_cli.collector_client import CollectorClient  # noqa: PLC0415 # an HTTP client is slow to import
-
-    if not url:
-        raise click.UsageError("give the collector's URL: --url or PENSTOCK_COLLECTOR_URL")
-    return CollectorClient(url, token_file, ca_file)
-
-
 @click.group
 def command() -> None:
     """Follow, search, export and verify the audit trail."""
 
 
 @command.command
-@_connection
+@connection
 @_filtered
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 def tail(
@@ -92,7 +60,7 @@ def tail(
     """Show statements as they run. Each of WORDS must begin a word of the statement."""
     from penstock_cli import statement_view  # noqa: PLC0415 # rich is slow to import
 
-    with _client(url, token_file, ca_file) as client:
+    with connect(url, token_file, ca_file) as client:
         view = statement_view.Lines() if not as_json else None
         for event, data in client.follow(_query(words, filters)):
             if event == "statement":
@@ -102,7 +70,7 @@ def tail(
 
 
 @command.command
-@_connection
+@connection
 @_filtered
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
@@ -116,7 +84,7 @@ def search(
     **filters: str,
 ) -> None:
     """Show past statements, latest first. Each of WORDS must begin a word of the statement."""
-    with _client(url, token_file, ca_file) as client:
+    with connect(url, token_file, ca_file) as client:
         found = list(client.search(_query(words, filters), limit))
     if as_json:
         for one in found:
@@ -128,21 +96,21 @@ def search(
 
 
 @command.command
-@_connection
+@connection
 @click.option("--stream", default="", help="Only this stream.")
 @click.option(
     "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"
 )
 def export(url: str | None, token_file: Path | None, ca_file: Path | None, stream: str, output: IO[str]) -> None:
     """Write the record itself, as JSON lines that `penstock audit verify` checks."""
-    with _client(url, token_file, ca_file) as client:
+    with connect(url, token_file, ca_file) as client:
         for line in client.export(stream):
             output.write(line + "\n")
 
 
 @command.command("verify")
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), required=False)
-@_connection
+@connection
 @click.option("--stream", default="", help="With --url: only this stream.")
 @click.option(
     "--heads",
@@ -168,7 +136,7 @@ def verify_command(
     if file is not None:
         report = verify(_events(file), known, partial=partial)
     else:
-        with _client(url, token_file, ca_file) as client:
+        with connect(url, token_file, ca_file) as client:
             report = verify(_events(client.export(stream)), known, partial=partial)
     for line in lines(report):
         click.echo(line)

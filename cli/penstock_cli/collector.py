@@ -18,7 +18,13 @@ from pydantic import ValidationError
     "--database", type=click.Path(path_type=Path), help="The audit trail.  [default: /var/lib/penstock/audit.db]"
 )
 @click.option("--stream-tokens-file", type=click.Path(path_type=Path), help="Who may write: lines `<sha256> <owner>`.")
-@click.option("--viewer-tokens-file", type=click.Path(path_type=Path), help="Who may read: lines `<sha256> <name>`.")
+@click.option(
+    "--viewer-tokens-file",
+    type=click.Path(path_type=Path),
+    help="Who may read: lines `<sha256> <name>`; with `groups=dba` behind it, and decide.",
+)
+@click.option("--public-url", help="Where people reach the pages, for links: https://audit.example.")
+@click.option("--notices-file", type=click.Path(path_type=Path), help="Webhooks that are told of requests (YAML).")
 @click.option(
     "--kubernetes", is_flag=True, default=None, help="Let pods write their own streams, authenticated by their tokens."
 )

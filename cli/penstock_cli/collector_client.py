@@ -1,4 +1,4 @@
-"""The collector's read API over HTTP, for commands; every failure is one line.
+"""The collector's API over HTTP, for commands: reading, and deciding requests; every failure is one line.
 
 What doesn't belong: showing what comes back.
 """
@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import click
 import httpx2
 
 _PAGE = 500
+# Decisions that are not possible.
+_NOT_POSSIBLE = frozenset({400, 403, 404, 409, 413, 429})
 
 
 class CollectorClient:
-    """One collector, read with one viewer token. All methods raise ClickException."""
+    """One collector, asked with one viewer token. All methods raise ClickException."""
 
     def __init__(self, url: str, token_file: Path | None, ca_file: Path | None) -> None:
         self._url = url.rstrip("/")
@@ -63,6 +66,37 @@ class CollectorClient:
             if page["next"] is None:
                 return
             before = {"before": str(page["next"])}
+
+    def requests(self, standing: str) -> list[dict[str, Any]]:
+        """Requests for approval of these standings ("" is all), latest first."""
+        with self._failures():
+            response = self._http.get(f"{self._url}/v1/requests", params={"standing": standing})
+            self._check(response)
+            found: list[dict[str, Any]] = response.json()["requests"]
+            return found
+
+    def request(self, name: str) -> dict[str, Any]:
+        """One request."""
+        with self._failures():
+            response = self._http.get(f"{self._url}/v1/requests/{quote(name, safe='')}")
+            return self._one_request(response)
+
+    def decide(self, name: str, decision: str, comment: str) -> dict[str, Any]:
+        """Approve or deny a request; what it is then."""
+        with self._failures():
+            response = self._http.post(
+                f"{self._url}/v1/requests/{quote(name, safe='')}/decision",
+                json={"decision": decision, "comment": comment},
+            )
+            return self._one_request(response)
+
+    def _one_request(self, response: httpx2.Response) -> dict[str, Any]:
+        if response.status_code in _NOT_POSSIBLE:
+            # The collector's own words say what and why; where they come from adds nothing.
+            raise click.ClickException(str(response.json()["error"]))
+        self._check(response)
+        found: dict[str, Any] = response.json()
+        return found
 
     def export(self, stream: str = "") -> Iterator[str]:
         """The record, line by line."""

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dump": ("dump.command", "Dump a database as masked for you, after a look whether it would restore."),
     "operator": ("operator", "Run the Kubernetes operator."),
     "proxy": ("proxy", "Run the gate in front of PostgreSQL, as a sidecar or stand-alone."),
+    "requests": ("requests", "List, show, approve and deny requests for approval."),
     "validate": ("validate", "Check Database and DatabaseAccessPolicy files."),
 }
 

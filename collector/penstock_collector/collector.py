@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from penstock_collector.approvals.holder import Holder
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.metrics import CollectorMetrics
@@ -29,6 +30,7 @@ class Collector:
     authority: StreamAuthority
     viewers: Viewers
     metrics: CollectorMetrics
+    holder: Holder
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

@@ -21,6 +21,10 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from penstock_collector.approvals import webhook_settings
+from penstock_collector.approvals.holder import Holder
+from penstock_collector.approvals.notices import Notices
+from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
@@ -65,7 +69,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
-        server = _Server(_config(settings, build(collector)), collector.tail)
+        server = _Server(_config(settings, build(collector)), collector)
         listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(_watch(collector))]
@@ -84,10 +88,14 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
 async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     try:
         file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
-        viewers = Viewers(TokenFile(settings.viewer_tokens_file) if settings.viewer_tokens_file else None)
+        viewers = Viewers(
+            TokenFile(settings.viewer_tokens_file, names_only=False) if settings.viewer_tokens_file else None
+        )
         reviewer = TokenReviewer(ApiServer.of_this_pod(), settings.audience) if settings.kubernetes else None
+        metrics = CollectorMetrics()
+        notices = Notices(webhook_settings.read(settings.notices_file) if settings.notices_file else None, metrics)
         writer = Writer(settings.database)
-    except (TokenFileError, ReviewUnavailable, StoreError) as error:
+    except (TokenFileError, ReviewUnavailable, StoreError, WebhookError) as error:
         raise StartError(str(error)) from None
     except OSError as error:
         raise StartError(f"cannot read the API server's CA: {error}") from None
@@ -97,8 +105,10 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
         _log.warning("nobody can read the audit trail: no viewer tokens file is configured")
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
+    holder = Holder(writer, readers, metrics, notices, settings.public_url)
     try:
-        yield Collector(settings, writer, readers, Tail(readers), authority, viewers, CollectorMetrics())
+        async with notices.running():
+            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder)
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
@@ -145,9 +155,9 @@ def _config(settings: CollectorSettings, app: object) -> uvicorn.Config:
 class _Server(uvicorn.Server):
     """Ends the followers when it stops, since they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, tail: Tail) -> None:
+    def __init__(self, config: uvicorn.Config, collector: Collector) -> None:
         super().__init__(config)
-        self._tail = tail
+        self._collector = collector
         self.when_started: Callable[[], None] = lambda: None
 
     @contextlib.contextmanager
@@ -171,7 +181,8 @@ class _Server(uvicorn.Server):
             self.when_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._tail.stop()
+        self._collector.tail.stop()
+        self._collector.holder.stop()
         await super().shutdown(sockets)
 
 
@@ -197,21 +208,26 @@ def _announce(
 
 
 async def _watch(collector: Collector) -> None:
-    """Look for silent streams, and delete what is too old."""
+    """Look for silent streams and requests whose time is over, and delete what is too old."""
     heartbeat = collector.settings.heartbeat_seconds
     next_disposal = 0.0
     while True:
         await asyncio.sleep(min(heartbeat, 10.0))
         try:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
-            if collector.settings.retention_days is not None and time.monotonic() >= next_disposal:
+            await collector.holder.keep_time()
+            if time.monotonic() >= next_disposal:
                 await _dispose(collector, collector.settings.retention_days)
                 next_disposal = time.monotonic() + _RETENTION_SECONDS
         except StoreError as error:
             _log.error(str(error))
 
 
-async def _dispose(collector: Collector, days: int) -> None:
+async def _dispose(collector: Collector, days: int | None) -> None:
+    if ended := await collector.holder.dispose(days):
+        _log.info("deleted what ended requests held", requests=ended, days=days)
+    if days is None:
+        return
     while deleted := await collector.writer.run(lambda connection: watch.dispose(connection, days, time.time())):
         _log.info("deleted events older than the retention", events=deleted, days=days)
 

@@ -31,7 +31,23 @@ class CollectorMetrics:
         )
         self.alarms = Gauge("penstock_collector_alarms", "Alarms that stand, by kind.", ["kind"], registry=registry)
         self.streams = Gauge("penstock_collector_open_streams", "Streams that are not closed.", registry=registry)
-        self.followers = Gauge("penstock_collector_followers", "Viewers that follow the trail.", registry=registry)
+        self.followers = Gauge("penstock_collector_followers", "Viewers that follow a live page.", registry=registry)
+        self.asked = Counter(
+            "penstock_collector_requests_asked",
+            "Questions of gates for an approval, by what became of them.",
+            ["result"],
+            registry=registry,
+        )
+        self.decided = Counter(
+            "penstock_collector_requests_decided",
+            "Decisions of people, and attempts that were refused.",
+            ["decision"],
+            registry=registry,
+        )
+        self.waiting = Gauge("penstock_collector_requests_waiting", "Requests that wait.", registry=registry)
+        self.notices = Counter(
+            "penstock_collector_notices", "Notices to webhooks, by what became of them.", ["result"], registry=registry
+        )
         self.database_bytes = Gauge("penstock_collector_database_bytes", "Size of the database.", registry=registry)
 
     def count(self, taken: Taken) -> None:

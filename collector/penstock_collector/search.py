@@ -134,6 +134,8 @@ class StatementRecord:
     bytes: int | None
     duration_us: int | None
     sqlstate: str | None
+    # The request for approval that it was held by; "" if it was not held.
+    request: str
 
     @property
     def path(self) -> str:
@@ -147,7 +149,7 @@ class StatementRecord:
 
 _COLUMNS = """s.id, s.changed, t.name, s.seq, s.session, s.statement, s.time, s.identity, s.database, s.decision,
     s.observed, s.verbs, s.relations, s.masked, s.policy, s.rule, s.reason, s.sql, s.outcome_seq, s.result, s.rows,
-    s.bytes, s.duration_us, s.sqlstate"""
+    s.bytes, s.duration_us, s.sqlstate, s.request"""
 _LISTS = (11, 12, 13)
 
 

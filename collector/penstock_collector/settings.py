@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
 
 
 def _listen(value: str) -> str:
@@ -20,6 +21,12 @@ def _listen(value: str) -> str:
     if match is None or int(match["port"]) > 65535:
         raise ValueError("must be HOST:PORT, such as 0.0.0.0:8080")
     return value
+
+
+def _public_url(value: str) -> str:
+    if value and not _URL.fullmatch(value):
+        raise ValueError("must be https://HOST or http://HOST, with a port and a path if need be")
+    return value.rstrip("/")
 
 
 class CollectorSettings(BaseSettings):
@@ -36,8 +43,13 @@ class CollectorSettings(BaseSettings):
     stream_tokens_file: Path | None = None
     kubernetes: bool = False
     audience: str = "penstock-collector"
-    # Who may read: lines `<sha256 of the token> <name>`.
+    # Who may read: lines `<sha256 of the token> <name>`; with `groups=dba,owners` behind it, and decide requests of
+    # these approvers' groups.
     viewer_tokens_file: Path | None = None
+    # Where people reach these pages, for links in messages and notices: https://audit.example.
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    # Which webhooks are told of requests for approval (docs/approvals.md).
+    notices_file: Path | None = None
     # Print a link at start that logs in once, for a laptop.
     login_link: bool = False
     # Cookies only over TLS. By default when this program serves TLS itself; set it behind a proxy that does.

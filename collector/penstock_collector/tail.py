@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
+from penstock_collector.bell import Bell
 from penstock_collector.search import Filters, NewRecords, changes
 from penstock_collector.store.database import Readers
 
@@ -28,14 +29,13 @@ class Tail:
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
-        self._bell = asyncio.Event()
+        self._bell = Bell()
         self._stopping = False
         self.followers = 0
 
     def ring(self) -> None:
         """Something was stored."""
-        bell, self._bell = self._bell, asyncio.Event()
-        bell.set()
+        self._bell.ring()
 
     def stop(self) -> None:
         """End all followers."""
@@ -57,16 +57,13 @@ class Tail:
         self.followers += 1
         try:
             while not self._stopping and allowed():
-                bell = self._bell
+                turn = self._bell.turn()
                 found = await self._readers.run(partial(changes, filters=filters, after=after))
                 after = found.cursor
                 if found.statements:
                     yield found
                     await asyncio.sleep(_PORTION_SECONDS)
-                try:
-                    async with asyncio.timeout(ping):
-                        await bell.wait()
-                except TimeoutError:
+                if not await turn.passed(ping):
                     yield None
         finally:
             self.followers -= 1

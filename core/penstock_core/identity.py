@@ -1,4 +1,4 @@
-"""Who runs a statement: the pod it comes from and the person or agent who proved themselves in it.
+"""Who runs a statement: the pod it comes from, who proved themselves in it, and for whom an agent acts.
 
 Only identities that were verified are kept here. What a client merely claims (`application_name`, comments) is
 recorded by the audit trail as asserted and decides nothing. Verifying tokens is I/O and belongs in the sidecar.
@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 PrincipalKind = Literal["person", "agent", "service"]
+# Verified: it was proved, and decides. Asserted: somebody says so; it is recorded, and decides nothing.
+Assurance = Literal["verified", "asserted"]
+
+# The longest chain of those for whom an agent acts.
+MOST_ACTED_FOR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +36,63 @@ class Principal:
     issuer: str
     groups: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """A short name for people: `person:ada`."""
+        return f"{self.kind}:{self.subject}"
+
+    def document(self, assurance: Assurance) -> dict[str, object]:
+        """The principal as audit events have it."""
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "groups": list(self.groups),
+            "assurance": assurance,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The verified identity of one session: a workload, a principal, or a principal within a workload."""
+    """The verified identity of one session: a workload, a principal, or a principal within a workload.
+
+    An agent that acts for somebody has whom it acts for in `acts_for`, nearest first: agents that passed the work on,
+    and last who it all is for. Raises ValueError for a chain that can't be.
+    """
 
     workload: Workload | None = None
     principal: Principal | None = None
+    acts_for: tuple[Principal, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.acts_for:
+            return
+        if self.principal is None or self.principal.kind != "agent":
+            raise ValueError("only an agent acts for others")
+        if len(self.acts_for) > MOST_ACTED_FOR:
+            raise ValueError(f"an agent acts for a chain of at most {MOST_ACTED_FOR}")
+
+    @property
+    def beneficiary(self) -> Principal | None:
+        """Who an agent's work is for in the end; None where nobody acts for another."""
+        return self.acts_for[-1] if self.acts_for else None
+
+    @property
+    def parties(self) -> tuple[Identity, ...]:
+        """Those whose rights decide, each by itself: one, or the agent in its pod and the one whom it acts for.
+
+        Agents in between are for the record: to pass work on gives nobody a say in it.
+        """
+        if not self.acts_for:
+            return (self,)
+        return Identity(self.workload, self.principal), Identity(principal=self.acts_for[-1])
 
     @property
     def name(self) -> str:
-        """A short name for people: `person:ada`, `agent:support-bot`, `sa:shop/web`, or `nobody`."""
+        """A short name for people: `person:ada`, `agent:bot for person:ada`, `sa:shop/web`, or `nobody`."""
         if self.principal is not None:
-            return f"{self.principal.kind}:{self.principal.subject}"
+            beneficiary = self.beneficiary
+            return self.principal.name if beneficiary is None else f"{self.principal.name} for {beneficiary.name}"
         if self.workload is not None:
             return f"sa:{self.workload.namespace}/{self.workload.service_account}"
         return "nobody"
@@ -60,12 +109,10 @@ class Identity:
                 "podUid": workload.pod_uid,
             }
         if self.principal is not None:
-            principal = self.principal
-            parts["principal"] = {
-                "kind": principal.kind,
-                "subject": principal.subject,
-                "issuer": principal.issuer,
-                "groups": list(principal.groups),
-                "assurance": "verified",
-            }
+            parts["principal"] = self.principal.document("verified")
+        if self.acts_for:
+            *between, beneficiary = self.acts_for
+            # The issuer says who passed the work on; nobody of them proved anything to it for this token.
+            chain = [*(one.document("asserted") for one in between), beneficiary.document("verified")]
+            parts["actsFor"] = chain
         return parts

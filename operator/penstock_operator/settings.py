@@ -5,10 +5,13 @@ What doesn't belong: anything about policies; that is in the resources.
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from penstock_core.token_issuers import TokenIssuer
 
 __all__ = ["ControlSettings", "OperatorSettings", "SettingsError", "wrong_settings"]
 
@@ -26,6 +29,12 @@ class ComputeResources(BaseModel):
     limits: Quantities = {"cpu": "1", "memory": "256Mi"}
 
 
+def _without_files(issuers: tuple[TokenIssuer, ...]) -> tuple[TokenIssuer, ...]:
+    if any(one.jwks_file is not None or one.ca_file is not None for one in issuers):
+        raise ValueError("a sidecar has no files for issuers: leave out jwksFile and caFile")
+    return issuers
+
+
 class SidecarSettings(BaseModel):
     """What every sidecar gets that the pod doesn't decide."""
 
@@ -40,6 +49,15 @@ class SidecarSettings(BaseModel):
     policy_max_age_seconds: Annotated[int, Field(ge=60)] | None = None
     spool_bytes: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    # Whose tokens clients in a pod may present, and how.
+    issuers: Annotated[tuple[TokenIssuer, ...], AfterValidator(_without_files)] = ()
+    login: Literal["password", "oauthbearer"] = "password"
+
+    @property
+    def issuers_json(self) -> str:
+        """The issuers as a sidecar reads them from its environment; empty where there are none."""
+        documents = [one.model_dump(mode="json", by_alias=True, exclude_unset=True) for one in self.issuers]
+        return json.dumps(documents, sort_keys=True) if documents else ""
 
 
 class ControlSettings(BaseSettings):

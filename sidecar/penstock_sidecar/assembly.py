@@ -17,18 +17,22 @@ from prometheus_client.registry import CollectorRegistry
 
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import Bundle, ResourceError
+from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
+from penstock_sidecar.identity_settings import IdentitySettings
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
+from penstock_sidecar.proxy.issuers import Delegation, Issuer
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
-from penstock_sidecar.proxy.tokens import Issuer, TokenVerifier
+from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Server
-from penstock_sidecar.session.commands import ProxyConfig
+from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
 from penstock_sidecar.shipping.spool import Spool, SpoolError
@@ -200,6 +204,8 @@ def _config(settings: ProxySettings) -> ProxyConfig:
     return ProxyConfig(
         database=settings.database,
         token="always" if identity.required else "asked" if identity.issuers else "never",
+        login=identity.login,
+        source=_source_of_tokens(identity),
         tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
         workload=Identity(_workload(settings)),
     )
@@ -234,9 +240,27 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     )
 
 
+def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
+    """Where clients get tokens by themselves: from the first issuer that can be asked."""
+    issuer = next((one for one in identity.issuers if one.issuer.startswith("https://")), None)
+    return TokenSource() if issuer is None else TokenSource(issuer.issuer.rstrip("/") + DISCOVERY, issuer.scope)
+
+
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:
-    issuers = [
-        Issuer(one.issuer, one.audience, one.kind, _at(settings, one.jwks_file), one.jwks_url, one.groups_claim)
-        for one in settings.identity.issuers
-    ]
-    return TokenVerifier(issuers, _workload(settings)) if issuers else None
+    identity = settings.identity
+    issuers = [_issuer(settings, one) for one in identity.issuers]
+    return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
+
+
+def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:
+    delegation = one.delegation
+    return Issuer(
+        one.issuer, one.audience, one.kind,
+        jwks_file=_at(settings, one.jwks_file), jwks_url=one.jwks_url, ca_file=_at(settings, one.ca_file),
+        keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
+        kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
+        authorized_parties=one.authorized_parties,
+        delegation=None
+        if delegation is None
+        else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
+    )  # fmt: skip

@@ -16,6 +16,7 @@ import uvloop
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.governor import Governor
+from penstock_core.sql.shared_decisions import Room
 from penstock_sidecar.assembly import Proxy, StartError
 from penstock_sidecar.session.commands import Decider
 from penstock_sidecar.settings import ProxySettings
@@ -26,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 # New objects until the youngest are looked through. A statement in flight has some ten; cycles are rare.
 _GARBAGE = 20_000
+# What all identities' decisions take together, by an estimate: so large that applications' statements stay in it.
+_ROOM = Room(48 << 20)
 # How long the loop waits for its turn while a thread computes something: rules, or a catalog.
 _TURN_SECONDS = 0.001
 
@@ -55,4 +58,4 @@ async def _run(settings: ProxySettings) -> None:
 
 def govern(policy: EffectivePolicy, catalog: Catalog, mask_key: bytes) -> Decider:
     """The core's governor, which leaves large texts to `deliberation.py`."""
-    return Governor(policy, catalog, mask_key, defers=True)
+    return Governor(policy, catalog, mask_key, defers=True, room=_ROOM)

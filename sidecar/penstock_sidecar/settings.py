@@ -10,13 +10,15 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
+
+from penstock_sidecar.identity_settings import IdentitySettings
 
 PREFIX = "PENSTOCK_"
 FILE = "proxy.yaml"
@@ -110,53 +112,6 @@ class ClientTls(_Model):
             raise ValueError("give certFile and keyFile, or selfSigned: true, one of them")
         if self.names and not self.self_signed:
             raise ValueError("names are for selfSigned; a certificate from a file has its own")
-        return self
-
-
-class WorkloadIdentity(_Model):
-    """The pod that this proxy is in."""
-
-    namespace: str
-    service_account: str
-    pod: str = ""
-    pod_uid: str = ""
-
-
-class TokenIssuer(_Model):
-    """Whose tokens clients may present."""
-
-    issuer: str
-    audience: str
-    kind: Literal["person", "agent", "service"]
-    jwks_file: Path | None = None
-    jwks_url: str = ""
-    groups_claim: str = "groups"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> TokenIssuer:
-        if (self.jwks_file is None) == (not self.jwks_url):
-            raise ValueError("give jwksFile or jwksUrl, one of them")
-        if self.jwks_url and not self.jwks_url.startswith("https://"):
-            raise ValueError("jwksUrl must be an https:// URL")
-        return self
-
-
-class IdentitySettings(_Model):
-    """Who clients are."""
-
-    workload: WorkloadIdentity | None = None
-    issuers: tuple[TokenIssuer, ...] = ()
-    # Whether a client must present a token. If not, one that names the user `token` may.
-    required: bool = False
-
-    @model_validator(mode="after")
-    def _someone(self) -> IdentitySettings:
-        if self.workload is None and not self.issuers:
-            raise ValueError("give workload, or issuers, or both: no session is anonymous")
-        if self.required and not self.issuers:
-            raise ValueError("required needs issuers")
-        if self.workload is None and not self.required:
-            raise ValueError("without workload, required must be true: no session is anonymous")
         return self
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from penstock_core.resources.crd import definitions
+from penstock_core.token_issuers import TokenIssuer
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "penstock"
@@ -36,15 +37,26 @@ def test_the_values_pass_their_schema() -> None:
         {"control": {"replicas": 0}},
         {"control": {"replica": 2}},
         {"collector": {"persistence": {"size": "ten"}}},
+        {"collector": {"publicUrl": "audit.example"}},
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},
         {"logLevel": "chatty"},
+        {"sidecar": {"login": "magic"}},
+        {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a"}]}},
+        {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a", "kind": "person", "jwksFile": "f"}]}},
     ],
 )
 def test_a_slip_in_the_values_is_refused(change: Json) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(VALUES | change, SCHEMA)
+
+
+def test_an_issuer_may_have_what_the_model_has_but_files() -> None:
+    known = {field.alias for field in TokenIssuer.model_fields.values()}
+    properties = SCHEMA["properties"]["sidecar"]["properties"]["issuers"]["items"]["properties"]
+    assert known - set(properties) == {"jwksFile", "caFile"}
+    assert set(properties) < known
 
 
 def test_every_value_is_in_the_schema_and_the_other_way_round() -> None:

@@ -406,6 +406,12 @@ def test_a_server_that_can_not_be_asked_is_one_line(desk: Desk, url: str, words:
             ["agent:bot", "sa:shop/web"],
             Identity(Workload("shop", "web"), Principal("agent", "bot", "")),
         ),
+        (
+            ["person:ada,dpo", "agent:bot", "sa:shop/web"],
+            Identity(
+                Workload("shop", "web"), Principal("agent", "bot", ""), (Principal("person", "ada", "", ("dpo",)),)
+            ),
+        ),
     ],
 )  # fmt: skip
 def test_how_identities_are_written(names: list[str], meant: Identity) -> None:
@@ -416,7 +422,7 @@ def test_how_identities_are_written(names: list[str], meant: Identity) -> None:
     "names",
     [
         [""], ["ada"], ["sa:web"], ["sa:shop/"], ["sa:Shop/web"], ["sa:shop/web/x"], ["person:"], ["person:,dpo"],
-        ["person:ada,"], ["robot:x"], ["person"], ["person:100%"], ["person:ada", "agent:bot"],
+        ["person:ada,"], ["robot:x"], ["person"], ["person:100%"], ["person:ada", "person:bob"], ["agent:a", "agent:b"],
         ["sa:shop/web", "sa:shop/api"], ["person:@https://login.example"],
     ],
 )  # fmt: skip

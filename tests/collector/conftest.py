@@ -18,6 +18,37 @@ from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 
 WRITER, OTHER_WRITER, READER = "write-gw1", "write-gw2", "read-ada"
+# Two approvers, an agent that is a member of their group, and the person behind the agent of `ASKING`.
+BEA, CEM, BOT, DAN = "decide-bea", "decide-cem", "decide-bot", "decide-dan"
+# What a gate asks; made of JSON types.
+ASKING: dict[str, Any] = {
+    "databaseRef": {"name": "shop"},
+    "heldBy": {"policy": "support", "approval": "deletes", "policyGeneration": 3, "approvers": ["dba", "owners"]},
+    "statement": {
+        "sql": "DELETE FROM orders WHERE email = 'eva@shop.example'",
+        "settings": [{"name": "search_path", "value": "public"}],
+    },
+    "requester": {
+        "workload": {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"},
+        "principal": {"kind": "agent", "subject": "support-bot", "issuer": "https://id.example"},
+        "actsFor": [{"kind": "person", "subject": "dan@shop.example", "issuer": "https://id.example"}],
+    },
+    "effect": {
+        "verbs": ["delete"],
+        "tables": ["public.orders"],
+        "masked": ["public.orders.email"],
+        "estimatedRows": 1200.4,
+        "estimatedCost": 35.5,
+    },
+    "reason": "clean up after a test order",
+    "expiresAfter": "1h",
+    "nonce": "00112233445566778899aabbccddeeff",
+}
+
+
+def asking_about(sql: str, **more: Any) -> dict[str, Any]:
+    """The same about another statement."""
+    return {**ASKING, "statement": {"sql": sql}, **more}
 
 
 class Sender:
@@ -93,6 +124,35 @@ class Client:
     async def get(self, path: str, token: str | None = READER) -> httpx2.Response:
         return await self.http.get(path, headers={} if token is None else {"authorization": f"Bearer {token}"})
 
+    async def ask(
+        self, body: dict[str, Any] | bytes = ASKING, owner: str = "gw1", token: str | None = WRITER
+    ) -> httpx2.Response:
+        """Ask for approval as a gate does."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        return await self.http.post(f"/v1/streams/{owner}/requests", content=content, headers=headers)
+
+    async def asked(self, body: dict[str, Any] = ASKING) -> str:
+        """Ask what has to be waited for; the request's name."""
+        answer = (await self.ask(body)).json()
+        assert answer["standing"] == "waiting"
+        name: str = answer["request"]
+        return name
+
+    async def look(self, name: str, wait: float = 0, owner: str = "gw1", token: str = WRITER) -> httpx2.Response:
+        """What a gate sees of a request."""
+        return await self.get(f"/v1/streams/{owner}/requests/{name}?wait={wait:g}", token)
+
+    async def decide(
+        self, name: str, decision: str = "approved", comment: str = "", token: str = BEA
+    ) -> httpx2.Response:
+        """Decide as a person does, by the API."""
+        return await self.http.post(
+            f"/v1/requests/{name}/decision",
+            json={"decision": decision, "comment": comment},
+            headers={"authorization": f"Bearer {token}"},
+        )
+
     async def search(self, query: str = "") -> list[dict[str, Any]]:
         response = await self.get(f"/v1/events?{query}")
         assert response.status_code == 200, response.text
@@ -115,7 +175,13 @@ def settings(tmp_path: Path) -> CollectorSettings:
     """A collector that gw1 and gw2 may write to, and ada may read."""
     streams, viewers = tmp_path / "stream-tokens", tmp_path / "viewer-tokens"
     streams.write_text("# who may write\n" + token_line(WRITER, "gw1") + token_line(OTHER_WRITER, "gw2"))
-    viewers.write_text(token_line(READER, "ada"))
+    viewers.write_text(
+        token_line(READER, "ada")
+        + token_line(BEA, "bea groups=dba")
+        + token_line(CEM, "cem groups=staff,owners")
+        + token_line(BOT, "other-bot groups=dba kind=agent")
+        + token_line(DAN, "dan groups=dba also=dan@shop.example")
+    )
     return CollectorSettings(
         listen="127.0.0.1:0", database=tmp_path / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.identity import Identity, Principal, Workload
+from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, Workload
 
 WEB = Workload("shop", "web", pod="web-1", pod_uid="4f5e")
 ADA = Principal("person", "ada", "https://id.example.com", ("dpo", "staff"))
+BOT = Principal("agent", "bot", "https://id.example.com")
+HELPER = Principal("agent", "helper", "https://other.example.com", ("support",))
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,9 @@ ADA = Principal("person", "ada", "https://id.example.com", ("dpo", "staff"))
         (Identity(), "nobody"),
         (Identity(workload=WEB), "sa:shop/web"),
         (Identity(principal=ADA), "person:ada"),
-        (Identity(workload=WEB, principal=Principal("agent", "bot", "https://id.example.com")), "agent:bot"),
+        (Identity(workload=WEB, principal=BOT), "agent:bot"),
+        (Identity(WEB, BOT, (ADA,)), "agent:bot for person:ada"),
+        (Identity(None, BOT, (HELPER, ADA)), "agent:bot for person:ada"),
     ],
 )
 def test_the_name_is_that_of_who_is_nearest(identity: Identity, name: str) -> None:
@@ -40,3 +44,25 @@ def test_the_document_holds_both_parts_and_says_that_the_principal_was_verified(
 def test_the_document_leaves_out_what_there_is_not() -> None:
     assert Identity().document() == {"name": "nobody"}
     assert set(Identity(workload=WEB).document()) == {"name", "workload"}
+
+
+def test_the_chain_is_told_nearest_first_and_who_passed_work_on_is_asserted() -> None:
+    document = Identity(WEB, BOT, (HELPER, ADA)).document()
+    assert document["actsFor"] == [HELPER.document("asserted"), ADA.document("verified")]
+    assert document["principal"] == BOT.document("verified")
+    assert "actsFor" not in Identity(WEB, BOT).document()
+
+
+def test_the_agent_and_whom_it_is_all_for_decide_each_by_itself() -> None:
+    assert Identity(WEB, BOT, (HELPER, ADA)).parties == (Identity(WEB, BOT), Identity(None, ADA))
+    for alone in (Identity(), Identity(WEB), Identity(WEB, BOT)):
+        assert alone.parties == (alone,)
+
+
+def test_a_chain_that_can_not_be() -> None:
+    assert len(Identity(None, BOT, (ADA,) * MOST_ACTED_FOR).acts_for) == MOST_ACTED_FOR
+    with pytest.raises(ValueError, match="at most 8"):
+        Identity(None, BOT, (ADA,) * (MOST_ACTED_FOR + 1))
+    for nobody in (None, ADA):
+        with pytest.raises(ValueError, match="only an agent"):
+            Identity(WEB, nobody, (ADA,))

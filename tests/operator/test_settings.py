@@ -29,6 +29,30 @@ def test_control_is_told_by_the_environment(chart: pytest.MonkeyPatch) -> None:
     assert settings.sidecar.resources.limits == {"cpu": "1"}
 
 
+def test_issuers_reach_a_sidecar_as_they_are_written(chart: pytest.MonkeyPatch) -> None:
+    assert ControlSettings().sidecar.issuers_json == ""
+    issuer = {"issuer": "https://i", "audience": "a", "kind": "person", "delegation": {"agents": ["bot"]}}
+    chart.setenv("PENSTOCK_CONTROL_SIDECAR", json.dumps({"image": "i:1", "issuers": [issuer], "login": "oauthbearer"}))
+    sidecar = ControlSettings().sidecar
+    assert (json.loads(sidecar.issuers_json), sidecar.login) == ([issuer], "oauthbearer")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"jwksFile": "keys.json"}, "a sidecar has no files for issuers: leave out jwksfile and cafile"),
+        ({"caFile": "ca.crt"}, "a sidecar has no files for issuers: leave out jwksfile and cafile"),
+        ({"kind": "robot"}, "PENSTOCK_CONTROL_SIDECAR__ISSUERS__0__KIND: "),
+    ],
+)
+def test_an_issuer_that_no_sidecar_can_use(chart: pytest.MonkeyPatch, change: dict[str, str], words: str) -> None:
+    issuer = {"issuer": "https://i", "audience": "a", "kind": "person", **change}
+    chart.setenv("PENSTOCK_CONTROL_SIDECAR", json.dumps({"image": "i:1", "issuers": [issuer]}))
+    with pytest.raises(ValidationError) as caught:
+        ControlSettings()
+    assert words in wrong_settings(caught.value)
+
+
 def test_what_is_wrong_is_named_as_the_variable(chart: pytest.MonkeyPatch) -> None:
     chart.setenv("PENSTOCK_CONTROL_URL", "http://plain")
     chart.setenv("PENSTOCK_CONTROL_SIDECAR", json.dumps({"image": "", "colour": "blue"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,70 @@ def test_a_group_in_one_variable_is_json(monkeypatch: pytest.MonkeyPatch, value:
 def test_an_issuer_has_keys_from_one_trustworthy_place(tmp_path: Path, issuer: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="jwks"):
         alone(tmp_path, identity={"required": True, "issuers": [issuer]})
+
+
+ISSUER = {"issuer": "https://i", "audience": "a", "kind": "person"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"caFile": "c", "jwksFile": "f"}, "caFile is for keys that are fetched"),
+        ({"issuer": "https://u:p@i"}, "issuer must be an https:// URL"),
+        ({"kinds": [{"value": "app", "kind": "service"}]}, "kinds needs kindClaim"),
+        ({"kind": "agent", "delegation": {"agents": ["bot"]}}, "kind is that of whom agents act for"),
+        ({"delegation": {}}, "delegation.agents: field required"),
+        ({"delegation": {"agents": []}}, "delegation.agents: "),
+        ({"delegation": {"agents": ["*bot"]}}, "delegation.agents: a * stands last"),
+        ({"keysMaxAgeSeconds": 10}, "keysMaxAgeSeconds: "),
+        ({"keysMaxAgeSeconds": 10**7}, "keysMaxAgeSeconds: "),
+        ({"scope": "a\tb"}, "scope: "),
+    ],
+)
+def test_what_an_issuer_can_not_be(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        alone(tmp_path, identity={"required": True, "issuers": [ISSUER | changes]})
+    assert words in str(refused.value)
+
+
+def test_an_issuer_with_everything(tmp_path: Path) -> None:
+    issuer = ISSUER | {
+        "kindClaim": "idtyp", "kinds": [{"value": "App", "kind": "service"}], "groupsClaim": "realm_access.roles",
+        "authorizedParties": ["cli"], "caFile": "ca.crt", "delegation": {"agents": ["bot", "team-*"]},
+    }  # fmt: skip
+    found = alone(tmp_path, identity={"required": True, "issuers": [issuer], "clockSkewSeconds": 60}).identity
+    assert found.clock_skew_seconds == 60
+    (one,) = found.issuers
+    assert one.kinds is not None
+    assert one.kinds[0].value == "App"
+    assert one.delegation is not None
+    assert one.delegation.agents == ("bot", "team-*")
+
+
+def test_issuers_in_a_variable_are_as_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = ISSUER | {"groupsClaim": "roles", "delegation": {"agents": ["bot"], "groupsClaim": "teams"}}
+    within(monkeypatch, POD | {"PENSTOCK_IDENTITY__ISSUERS": json.dumps([issuer])})
+    (one,) = read().identity.issuers
+    assert one.groups_claim == "roles"
+    assert one.delegation is not None
+    assert one.delegation.groups_claim == "teams"
+    within(monkeypatch, POD | {"PENSTOCK_IDENTITY__ISSUERS": json.dumps([issuer | {"groupClaim": "x"}])})
+    with pytest.raises(SettingsError, match=r"identity.issuers.0.groupClaim \(PENSTOCK_IDENTITY__ISSUERS\): extra"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"issuers": [ISSUER, ISSUER | {"kind": "agent"}]}, "twice with the same audience"),
+        ({"clockSkewSeconds": 61}, "clockSkewSeconds: "),
+        ({"clockSkewSeconds": -1}, "clockSkewSeconds: "),
+    ],
+)
+def test_what_identities_can_not_be(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        alone(tmp_path, identity={"required": True, "issuers": [ISSUER], **changes})
+    assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(("text", "words"), [("- a", "a mapping"), ("a: [", "not YAML")])

@@ -65,7 +65,7 @@ def command(
     """Show how the SQL in FILES (`-`: standard input) would be handled, and why, without running it.
 
     IDENTITY is sa:NAMESPACE/NAME for a pod's service account, or person:SUBJECT[,GROUP…][@ISSUER], agent:…,
-    service:… for the subject of a token; give one of each if a pod uses a token.
+    service:… for a token's subject; give one of each if a pod uses a token, an agent and a person if it acts for them.
 
     \b
     Status 0: all would run, rewritten or not

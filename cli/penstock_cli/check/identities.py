@@ -24,9 +24,11 @@ class IdentityError(ValueError):
 
 
 def identity(names: Iterable[str]) -> Identity:
-    """The identity that one or two names make: a workload, a principal, or a principal in a workload."""
+    """The identity that some names make: a workload, a principal, a principal in a workload; of an agent and somebody
+    else, an agent that acts for them.
+    """
     workload: Workload | None = None
-    principal: Principal | None = None
+    principals: list[Principal] = []
     for name in names:
         kind, colon, rest = name.partition(":")
         if kind == "sa" and colon:
@@ -34,12 +36,14 @@ def identity(names: Iterable[str]) -> Identity:
                 raise IdentityError(f"{name}: there is one service account already")
             workload = _workload(name, rest)
         elif colon and (known := next((one for one in get_args(PrincipalKind) if one == kind), None)):
-            if principal is not None:
-                raise IdentityError(f"{name}: there is one {principal.kind} already")
-            principal = _principal(name, known, rest)
+            if same := [one for one in principals if (one.kind == "agent") == (known == "agent")]:
+                raise IdentityError(f"{name}: there is one {same[0].kind} already")
+            principals.append(_principal(name, known, rest))
         else:
             raise IdentityError(f"{name or 'an empty name'}: is not an identity; write {FORMS}")
-    return Identity(workload, principal)
+    # The agent first: whoever else was named is whom it acts for.
+    principals.sort(key=lambda one: one.kind != "agent")
+    return Identity(workload, principals[0] if principals else None, tuple(principals[1:]))
 
 
 def _workload(name: str, rest: str) -> Workload:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_cli.check.statements import SourceStatement
-from penstock_core.conditions import Circumstances, Truth, values
+from penstock_core.conditions import Circumstances, Truth
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import effective, matching_policies
+from penstock_core.policy.combine import conditioned_policies, effective
 from penstock_core.policy.effective import ApprovalRule, Mask
-from penstock_core.policy.holding import Effects, judged
+from penstock_core.policy.holding import Effects, judged_for
 from penstock_core.policy.mask_conditions import troubles
+from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle, check
 from penstock_core.resources.access_policy import Subject
 from penstock_core.sql.catalog.model import Catalog
@@ -86,8 +87,10 @@ class Judge:
         self._name = identity.name
         self._catalog = catalog
         self._policy = effective(bundle, identity, circumstances)
-        facts = self._facts = values(identity, bundle.database.name, circumstances)
-        self._troubles = tuple(troubles(matching_policies(bundle, identity), facts))
+        self._revoked = revocation(bundle, identity)
+        parties = list(conditioned_policies(bundle, identity, circumstances))
+        self._facts = tuple(facts for _, facts in parties)
+        self._troubles = tuple(one for policies, facts in parties for one in troubles(policies, facts))
         self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
         # Where something is enforced, by that; else by what would be.
         policies = self._policy.enforced or self._policy.observed
@@ -96,9 +99,14 @@ class Judge:
 
     def warnings(self) -> Iterator[str]:
         """In words, what the author of the policies should know."""
-        if self._policy.enforced is None and self._policy.observed is None:
+        if self._revoked is not None:
+            yield f"the policy {self._revoked} revokes {self._name}: its sessions end, and none begins"
+        elif self._policy.enforced is None and self._policy.observed is None:
             subjects = [
-                _named(one, policy.namespace) for policy in self._bundle.policies for one in policy.spec.subjects
+                _named(one, policy.namespace)
+                for policy in self._bundle.policies
+                if policy.spec.mode != "revoke"
+                for one in policy.spec.subjects
             ]
             listed = "; ".join(dict.fromkeys(subjects)) or "nobody"
             yield f"no policy for {self._bundle.database.title} is for {self._name}; they are for: {listed}"
@@ -134,7 +142,7 @@ class Judge:
         if decision.executes or decision.fetches:
             # What runs by its name is not looked up here.
             effects |= Effects(known=False)
-        found = [(rule, judged(rule, effects, self._facts).truth) for rule in holding.rules]
+        found = [(rule, judged_for(rule, effects, self._facts).truth) for rule in holding.rules]
         certain = tuple(rule for rule, truth in found if truth is Truth.TRUE and effects == holding.does)
         return certain, tuple(rule for rule, truth in found if truth is not Truth.FALSE and rule not in certain)
 
@@ -147,6 +155,8 @@ def _named(subject: Subject, namespace: str) -> str:
     """A subject in words, near to how it is written for `--as`."""
     if subject.service_account is not None:
         return f"sa:{namespace}/{subject.service_account.name}"
+    if subject.pod is not None:
+        return f"the pod {namespace}/{subject.pod.name}"
     wanted = subject.identity
     if wanted is None:
         return "nobody"

@@ -57,8 +57,8 @@ class TokenReviewer:
             verify=context, timeout=httpx2.Timeout(10, connect=3), trust_env=False, follow_redirects=False
         )
 
-    async def pod_uid(self, token: str) -> str | None:
-        """The uid of the pod that the token was made for, None if it proves no pod. Raises ReviewUnavailable."""
+    async def pod(self, token: str) -> Pod | None:
+        """The pod that the token was made for, None if it proves no pod. Raises ReviewUnavailable."""
         if not is_worth_a_review(token, self._audience, time.time()):
             return None
         known = self._reviewed.known(token, time.monotonic())
@@ -66,7 +66,7 @@ class TokenReviewer:
             async with self._slots:
                 known = (await self._review(token),)
             self._reviewed.keep(token, known[0], time.monotonic())
-        return known[0].uid if known[0] is not None else None
+        return known[0]
 
     async def _review(self, token: str) -> Pod | None:
         try:

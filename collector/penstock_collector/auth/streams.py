@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from penstock_collector.auth.kubernetes import TokenReviewer
 from penstock_collector.auth.token_file import TokenFile
+from penstock_core.token_review import Pod
 
 
 class Unauthenticated(Exception):
@@ -24,15 +25,18 @@ class StreamAuthority:
         self._file = file
         self._reviewer = reviewer
 
-    async def check(self, token: str, owner: str) -> None:
-        """Raises Unauthenticated, Forbidden, or ReviewUnavailable where it cannot be told at the moment."""
+    async def check(self, token: str, owner: str) -> Pod | None:
+        """The pod that sends, None for a stand-alone gate.
+
+        Raises Unauthenticated, Forbidden, or ReviewUnavailable where it cannot be told at the moment.
+        """
         names = self._file.names(token) if self._file is not None and token else []
         if any(_covers(name, owner) for name in names):
-            return
-        uid = await self._reviewer.pod_uid(token) if self._reviewer is not None and token and not names else None
-        if uid is not None and uid == owner:
-            return
-        if names or uid is not None:
+            return None
+        pod = await self._reviewer.pod(token) if self._reviewer is not None and token and not names else None
+        if pod is not None and pod.uid == owner:
+            return pod
+        if names or pod is not None:
             raise Forbidden
         raise Unauthenticated
 

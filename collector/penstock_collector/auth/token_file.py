@@ -1,6 +1,7 @@
 """Files of tokens: each line the SHA-256 of a token and the name it stands for. The tokens themselves are in no file.
 
-What doesn't belong: what a name may do.
+A line of a viewer may say more behind the name: `groups=dba,owners`, `kind=agent`, `also=ada@shop.example`. What
+doesn't belong: what a name or group may do.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ import hashlib
 import hmac
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from penstock_core.identity import PrincipalKind
+
 _log = structlog.get_logger(__name__)
 
-_LINE = re.compile(r"(?:sha256:)?(?P<hash>[0-9a-fA-F]{64})\s+(?P<name>\S+)")
+_LINE = re.compile(r"(?:sha256:)?(?P<hash>[0-9a-fA-F]{64})\s+(?P<name>\S{1,253})(?P<more>(?:\s+\S+)*)")
+_KINDS: dict[str, PrincipalKind] = {"person": "person", "agent": "agent", "service": "service"}
 _CHECK_EVERY_SECONDS = 1.0
 
 
@@ -28,24 +33,36 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Whom a token stands for."""
+
+    name: str
+    kind: PrincipalKind = "person"
+    groups: frozenset[str] = frozenset()
+    # Other names of theirs, by which they may stand in what others recorded.
+    also: frozenset[str] = frozenset()
+
+
 class TokenFile:
     """A token file, read again when it changes. `#` begins a comment."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises TokenFileError."""
+    def __init__(self, path: Path, *, names_only: bool = True) -> None:
+        """With `names_only`, a line that says more than a name is wrong. Raises TokenFileError."""
         self._path = path
-        self._names, self._stamp = _read(path)
+        self._names_only = names_only
+        self._entries, self._stamp = _read(path, names_only=names_only)
         self._checked = time.monotonic()
 
     def names(self, token: str) -> list[str]:
         """What the token stands for; empty if it is not in the file."""
-        return self.names_of(fingerprint(token))
+        return [entry.name for entry in self.entries_of(fingerprint(token))]
 
-    def names_of(self, sought: str) -> list[str]:
-        """The same for a token of which only the fingerprint is known."""
+    def entries_of(self, sought: str) -> list[Entry]:
+        """All that is said of a token of which only the fingerprint is known."""
         self._refresh()
         # All lines are compared, so that the time it takes tells nothing.
-        return [name for hash_, name in self._names if hmac.compare_digest(hash_, sought)]
+        return [entry for hash_, entry in self._entries if hmac.compare_digest(hash_, sought)]
 
     def _refresh(self) -> None:
         if time.monotonic() - self._checked < _CHECK_EVERY_SECONDS:
@@ -53,7 +70,7 @@ class TokenFile:
         self._checked = time.monotonic()
         try:
             if _stamp(self._path) != self._stamp:
-                self._names, self._stamp = _read(self._path)
+                self._entries, self._stamp = _read(self._path, names_only=self._names_only)
         except (OSError, TokenFileError) as error:
             # The last good content goes on; a broken edit must not lock everybody out.
             _log.warning(
@@ -66,7 +83,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-def _read(path: Path) -> tuple[list[tuple[str, str]], tuple[int, int, int]]:
+def _read(path: Path, *, names_only: bool) -> tuple[list[tuple[str, Entry]], tuple[int, int, int]]:
     try:
         stamp = _stamp(path)
         text = path.read_text()
@@ -74,13 +91,31 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], tuple[int, int, int]]:
         raise TokenFileError(f"token file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise TokenFileError(f"token file {path} is not text") from None
-    names = []
+    entries = []
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()
         if not content:
             continue
         match = _LINE.fullmatch(content)
-        if match is None:
+        if match is None or (names_only and match["more"]):
             raise TokenFileError(f"token file {path}, line {number}: not `<sha256 of the token, 64 hex digits> <name>`")
-        names.append((match["hash"].lower(), match["name"]))
-    return names, stamp
+        try:
+            entries.append((match["hash"].lower(), _entry(match["name"], match["more"].split())))
+        except ValueError as error:
+            raise TokenFileError(f"token file {path}, line {number}: {error}") from None
+    return entries, stamp
+
+
+def _entry(name: str, more: list[str]) -> Entry:
+    """Raises ValueError."""
+    said: dict[str, str] = {}
+    for part in more:
+        key, equals, value = part.partition("=")
+        if key not in ("groups", "kind", "also") or not equals or not value or key in said:
+            raise ValueError("behind the name, each once: groups=NAME,NAME kind=person also=NAME,NAME")
+        said[key] = value
+    kind = _KINDS.get(said.get("kind", "person"))
+    if kind is None:
+        raise ValueError(f"kind is one of {', '.join(_KINDS)}")
+    groups, also = (frozenset(filter(None, said.get(key, "").split(","))) for key in ("groups", "also"))
+    return Entry(name, kind, groups, also)

@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# What brings a file of the version to the next one; a new file goes through all of them.
+_STEPS = {0: "schema.sql", 1: "requests.sql"}
 _READERS = 4
 
 
@@ -64,14 +66,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-        schema = files("penstock_collector.store").joinpath("schema.sql").read_text()
-        connection.executescript(
-            f"BEGIN; PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {SCHEMA_VERSION}; {schema} COMMIT;"
-        )
+        _step(connection, 0)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != _APPLICATION:
         raise StoreError(f"{path} is an SQLite database of something else, not an audit trail")
+    while (version := connection.execute("PRAGMA user_version").fetchone()[0]) in range(1, SCHEMA_VERSION):
+        _step(connection, version)
     if version != SCHEMA_VERSION:
         raise StoreError(f"audit database {path} has schema version {version}; this program knows {SCHEMA_VERSION}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -79,6 +79,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A second collector on the same file would lose the order of streams; SQLite alone would let it in.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
+
+
+def _step(connection: sqlite3.Connection, version: int) -> None:
+    """One version on, in one transaction: killed in between, the file is as before."""
+    script = files("penstock_collector.store").joinpath(_STEPS[version]).read_text()
+    marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {version + 1};"
+    try:
+        connection.executescript(f"BEGIN; {marks} {script} COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 class Readers:

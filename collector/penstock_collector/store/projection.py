@@ -40,8 +40,8 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     name = identity.get("name") if isinstance(identity, dict) else identity
     connection.execute(
         """INSERT INTO statements (id, changed, stream, seq, session, statement, time, identity, database, decision,
-               observed, verbs, relations, masked, policy, rule, reason, sql)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               observed, verbs, relations, masked, policy, rule, reason, sql, request)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             id_,
             id_,
@@ -61,6 +61,7 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             line.text("rule"),
             line.text("reason"),
             line.text("sql"),
+            _request(event),
         ),
     )
 
@@ -80,6 +81,8 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
             statement,
         ),
     )
+    if done.rowcount and (request := _request(outcome)):
+        connection.execute("UPDATE statements SET request = ? WHERE id = ?", (request, statement))
     if done.rowcount and outcome.get("rule"):
         _name_rule(connection, statement, outcome)
 
@@ -98,6 +101,13 @@ def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str
         f"INSERT INTO statements_text (rowid, {columns}) SELECT id, {columns} FROM statements WHERE id = ?",  # noqa: S608
         (statement,),
     )
+
+
+def _request(event: dict[str, Any]) -> str:
+    """The request for approval that the event names in its `approvals`, "" if it names none."""
+    approvals = event.get("approvals")
+    named = [one.get("request") for one in approvals if isinstance(one, dict)] if isinstance(approvals, list) else []
+    return next((name for name in named if isinstance(name, str)), "")
 
 
 def joined(value: object) -> str:

@@ -19,6 +19,7 @@ from penstock_collector.collector import Collector, collector_of
 from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, export, history, streams
 from penstock_collector.store import alarms
 from penstock_collector.store.database import StoreError
+from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
 
 _log = structlog.get_logger(__name__)
@@ -84,17 +85,19 @@ async def metrics(request: Request) -> Response:
     """Prometheus."""
     collector = collector_of(request)
     try:
-        counts, open_streams = await collector.readers.run(
+        counts, open_streams, waiting = await collector.readers.run(
             lambda connection: (
                 alarms.counts(connection),
                 connection.execute("SELECT count(*) FROM streams WHERE closed = 0").fetchone()[0],
+                waiting_count(connection),
             )
         )
     except StoreError as error:
         return PlainTextResponse(f"{error}\n", 503)
     collector.metrics.set_alarms(counts)
     collector.metrics.streams.set(open_streams)
-    collector.metrics.followers.set(collector.tail.followers)
+    collector.metrics.waiting.set(waiting)
+    collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
     collector.metrics.database_bytes.set(_size(collector))
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -18,7 +18,8 @@ from starlette.types import Scope
 
 from penstock_collector.collector import Collector
 from penstock_collector.web import api as answers
-from penstock_collector.web import live, login, pages
+from penstock_collector.web import deciding, inbox, live, login, pages
+from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.security import SecurityHeaders, api, page
 
@@ -43,6 +44,10 @@ def build(collector: Collector) -> Starlette:
             Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
             Route("/streams", page(pages.stream_list)),
             Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
+            Route("/requests", page(inbox.inbox)),
+            Route("/requests/tail", api(inbox.follow)),
+            Route("/requests/{name}", page(inbox.one_request)),
+            Route("/requests/{name}", page(inbox.decide_on_page), methods=["POST"]),
             Route("/login", login.show_login),
             Route("/login", login.log_in, methods=["POST"]),
             Route("/logout", login.log_out, methods=["POST"]),
@@ -50,6 +55,11 @@ def build(collector: Collector) -> Starlette:
             Route("/v1/streams", api(answers.list_streams)),
             Route("/v1/export", api(answers.export_events)),
             Route("/v1/streams/{owner}/{boot}/events", post_events, methods=["POST"]),
+            Route("/v1/requests", api(deciding.list_requests)),
+            Route("/v1/requests/{name}", api(deciding.show_request)),
+            Route("/v1/requests/{name}/decision", api(deciding.decide_request), methods=["POST"]),
+            Route("/v1/streams/{owner}/requests", post_request, methods=["POST"]),
+            Route("/v1/streams/{owner}/requests/{name}", get_request),
             Route("/healthz", answers.healthz),
             Route("/readyz", answers.readyz),
             Route("/metrics", answers.metrics),

@@ -7,7 +7,6 @@ belong: what is stored (`store/intake.py`), who may (`auth/streams.py`).
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 
 import structlog
@@ -21,6 +20,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.store.intake import Taken, take
 from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
+from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
 from penstock_collector.web.security import bearer
 
 _log = structlog.get_logger(__name__)
@@ -29,12 +29,6 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 # A sender puts some hundred into one; each becomes an object here, and a row if it is no event.
 MOST_LINES = 20_000
 OLDEST_HEADER = "Penstock-Oldest-Seq"
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_RETRY = {"retry-after": "2"}
-
-
-class _TooLarge(Exception):
-    """The body is larger than a batch may be."""
 
 
 async def post_events(request: Request) -> Response:
@@ -48,39 +42,28 @@ async def post_events(request: Request) -> Response:
 
 async def _answer(collector: Collector, request: Request) -> Response:
     owner, boot = request.path_params["owner"], request.path_params["boot"]
-    if not (_PART.fullmatch(owner) and _PART.fullmatch(boot)):
-        return _refuse(400, "a stream is <owner>/<boot>, each of letters, digits and ._- and no longer than 128")
+    if not (PART.fullmatch(owner) and PART.fullmatch(boot)):
+        return refuse(400, "a stream is <owner>/<boot>, each of letters, digits and ._- and no longer than 128")
     oldest = request.headers.get(OLDEST_HEADER, "1")
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
-        return _refuse(400, f"{OLDEST_HEADER} is a seq")
+        return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
         await collector.authority.check(bearer(request), owner)
-        body = await _body(request)
+        body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
-        return _refuse(401, "the token proves nobody who may write events")
+        return refuse(401, "the token proves nobody who may write events")
     except Forbidden:
-        return _refuse(403, f"the token may not write streams of {owner}")
+        return refuse(403, f"the token may not write streams of {owner}")
     except ReviewUnavailable as error:
         _log.warning("cannot check a sender", why=str(error))
-        return _refuse(503, "the token cannot be checked at the moment")
-    except _TooLarge:
-        return _refuse(413, f"a batch is at most {MOST_BODY_BYTES} bytes")
+        return refuse(503, "the token cannot be checked at the moment")
+    except TooLarge:
+        return refuse(413, f"a batch is at most {MOST_BODY_BYTES} bytes")
     except ClientDisconnect:
-        return _refuse(400, "the request ended early")
+        return refuse(400, "the request ended early")
     if body.count(b"\n") > MOST_LINES:
-        return _refuse(413, f"a batch is at most {MOST_LINES} lines")
+        return refuse(413, f"a batch is at most {MOST_LINES} lines")
     return await _store(collector, f"{owner}/{boot}", body, int(oldest))
-
-
-async def _body(request: Request) -> bytes:
-    """The body, read no further than a batch may be."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BODY_BYTES:
-            raise _TooLarge
-        parts.append(part)
-    return b"".join(parts)
 
 
 async def _store(collector: Collector, stream: str, body: bytes, oldest: int) -> Response:
@@ -91,17 +74,13 @@ async def _store(collector: Collector, stream: str, body: bytes, oldest: int) ->
                 lambda connection: take(connection, stream, batch, oldest=oldest, now=time.time())
             )
     except Busy as error:
-        return _refuse(503, str(error))
+        return refuse(503, str(error))
     except StoreError as error:
         _log.error(str(error))
-        return _refuse(503, str(error))
+        return refuse(503, str(error))
     collector.metrics.count(taken)
     if taken.quarantined or taken.forks:
         _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:
         collector.tail.ring()
     return JSONResponse({"acknowledged": taken.acknowledged})
-
-
-def _refuse(status: int, error: str) -> Response:
-    return JSONResponse({"error": error}, status, headers=_RETRY if status == 503 else None)

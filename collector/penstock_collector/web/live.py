@@ -28,10 +28,7 @@ async def tail(request: Request) -> Response:
     collector = collector_of(request)
     try:
         filters = Filters.parse(request.query_params)
-        after = whole_number(request, "after")
-        last = request.headers.get("last-event-id", "")
-        if last.isascii() and last.isdecimal() and len(last) < 17:
-            after = int(last)
+        after = last_event_id(request, whole_number(request, "after"))
         collector.tail.admit()
         if after is None:
             after = await collector.readers.run(cursor)
@@ -46,6 +43,12 @@ async def tail(request: Request) -> Response:
         # Proxies must pass each event on as it comes.
         headers={"x-accel-buffering": "no"},
     )
+
+
+def last_event_id(request: Request, otherwise: int | None) -> int | None:
+    """Where a browser that connects again left off."""
+    last = request.headers.get("last-event-id", "")
+    return int(last) if last.isascii() and last.isdecimal() and len(last) < 17 else otherwise
 
 
 async def _events(request: Request, filters: Filters, after: int, *, as_html: bool) -> AsyncIterator[str]:
@@ -64,18 +67,18 @@ async def _events(request: Request, filters: Filters, after: int, *, as_html: bo
             async for changes in found:
                 yield ": still here\n\n" if changes is None else _portion(changes, as_html=as_html)
     except StoreError as error:
-        yield _event("problem", json.dumps({"error": str(error)}))
+        yield event("problem", json.dumps({"error": str(error)}))
         return
     if not allowed():
-        yield _event("ended", json.dumps({"error": "the session has ended"}))
+        yield event("ended", json.dumps({"error": "the session has ended"}))
 
 
 def _portion(changes: NewRecords, *, as_html: bool) -> str:
     parts = []
     if changes.skipped:
-        parts.append(_event("gap", json.dumps({"skipped": changes.skipped})))
+        parts.append(event("gap", json.dumps({"skipped": changes.skipped})))
     parts += [
-        _event("statement", json.dumps(_row(one) if as_html else one.document()), one.changed)
+        event("statement", json.dumps(_row(one) if as_html else one.document()), one.changed)
         for one in changes.statements
     ]
     return "".join(parts)
@@ -85,6 +88,6 @@ def _row(one: StatementRecord) -> dict[str, object]:
     return {"id": one.id, "html": fragment("row.html", one=one, fresh=True)}
 
 
-def _event(name: str, data: str, id_: int | None = None) -> str:
+def event(name: str, data: str, id_: int | None = None) -> str:
     """One server-sent event; JSON has no line breaks."""
     return ("" if id_ is None else f"id: {id_}\n") + f"event: {name}\ndata: {data}\n\n"

@@ -11,10 +11,12 @@ import time
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from penstock_collector.auth.viewers import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
 from penstock_collector.store import alarms
 from penstock_collector.store.database import StoreError
+from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.login import read_form
 from penstock_collector.web.rendering import render
 from penstock_collector.web.security import from_own_page
@@ -33,11 +35,11 @@ async def statements(request: Request) -> Response:
     except BadFilter as error:
         return problem(request, 400, str(error))
 
-    def read(connection: sqlite3.Connection) -> tuple[Page, int]:
-        return history(connection, filters, before, PAGE_ROWS), sum(alarms.counts(connection).values())
+    def read(connection: sqlite3.Connection) -> tuple[Page, dict[str, int]]:
+        return history(connection, filters, before, PAGE_ROWS), bar(connection)
 
     try:
-        page, alarm_count = await collector.readers.run(read)
+        page, counts = await collector.readers.run(read)
     except StoreError as error:
         return problem(request, 503, str(error))
     chips = [(name, value) for name in _CHIPS if (value := getattr(filters, name))]
@@ -51,9 +53,14 @@ async def statements(request: Request) -> Response:
         follow="/tail?" + filters.query(after=str(page.cursor), format="html"),
         older="/?" + filters.query(before=str(page.before)) if page.before is not None else "",
         latest="/?" + filters.query() if before is not None else "",
-        alarm_count=alarm_count,
         filtered=bool(filters.query()),
+        **counts,
     )
+
+
+def bar(connection: sqlite3.Connection) -> dict[str, int]:
+    """What the bar on top of every page counts."""
+    return {"alarm_count": sum(alarms.counts(connection).values()), "waiting_count": waiting_count(connection)}
 
 
 def _without(filters: Filters, name: str) -> str:
@@ -76,22 +83,22 @@ async def statement(request: Request) -> Response:
     stream = f"{request.path_params['owner']}/{request.path_params['boot']}"
     seq: int = request.path_params["seq"]
     try:
-        found, alarm_count = await collector_of(request).readers.run(
-            lambda connection: (detail(connection, stream, seq), sum(alarms.counts(connection).values()))
+        found, counts = await collector_of(request).readers.run(
+            lambda connection: (detail(connection, stream, seq), bar(connection))
         )
     except StoreError as error:
         return problem(request, 503, str(error))
     if found is None:
         return problem(request, 404, f"Nothing is known of event {seq} of stream {stream}.")
-    return render(request, "statement.html", found=found, alarm_count=alarm_count)
+    return render(request, "statement.html", found=found, **counts)
 
 
 async def stream_list(request: Request) -> Response:
     """The streams, their heads and what is wrong with them."""
     collector = collector_of(request)
     try:
-        rows, standing = await collector.readers.run(
-            lambda connection: (streams(connection), alarms.standing(connection))
+        rows, standing, counts = await collector.readers.run(
+            lambda connection: (streams(connection), alarms.standing(connection), bar(connection))
         )
     except StoreError as error:
         return problem(request, 503, str(error))
@@ -100,8 +107,8 @@ async def stream_list(request: Request) -> Response:
         "streams.html",
         streams=rows,
         alarms=standing,
-        alarm_count=len(standing),
         silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
+        **counts,
     )
 
 
@@ -113,10 +120,10 @@ async def dismiss_alarm(request: Request) -> Response:
     number = form.get("alarm", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 17):
         return problem(request, 400, "No such alarm.")
-    viewer: str = request.state.viewer
+    viewer: Viewer = request.state.viewer
     try:
         await collector_of(request).writer.run(
-            lambda connection: alarms.dismiss(connection, int(number), viewer, time.time())
+            lambda connection: alarms.dismiss(connection, int(number), viewer.name, time.time())
         )
     except StoreError as error:
         return problem(request, 503, str(error))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,6 +17,10 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from penstock_collector.approvals import wording
+from penstock_collector.auth.viewers import Viewer
+
+_NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 _STATIC = files("penstock_collector.web").joinpath("static")
 
 
@@ -53,9 +58,22 @@ def moment(value: float) -> str:
     return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def utc(value: float) -> str:
+    """A Unix time as it is read, to the second."""
+    return moment(value).replace("T", " ").replace("Z", " UTC")
+
+
 def pretty(document: str) -> str:
     """A JSON document for people."""
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
+
+
+def acts_for(document: str) -> list[str]:
+    """For whom an event's agent acts, nearest first, each in a few words; whatever else stands there is left out."""
+    identity = json.loads(document).get("identity")
+    chain = identity.get("actsFor") if isinstance(identity, dict) else None
+    named = [one for one in chain if isinstance(one, dict)] if isinstance(chain, list) else []
+    return [f"{one.get('kind', '?')}:{one.get('subject', '?')} ({one.get('assurance', '?')})" for one in named]
 
 
 def breakable(value: str) -> Markup:
@@ -66,6 +84,29 @@ def breakable(value: str) -> Markup:
 def thousands(value: int | None) -> str:
     """A count with thin spaces between thousands."""
     return "" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def revealed(text: str) -> Markup:
+    """A text with everything marked that would not show, or would move what stands around it."""
+    return Markup(_NOT_PLAIN.sub(_marked, str(escape(text))))  # noqa: S704 # escaped, and then our own marks added
+
+
+def _marked(found: re.Match[str]) -> str:
+    letter = found.group()
+    if letter.isprintable():
+        return letter
+    return f'<span class="odd" title="a character that does not show">{wording.escaped(letter)}</span>'
+
+
+def until(then: float) -> str:
+    """How long it is to a Unix time."""
+    seconds = int(then - time.time())
+    if seconds <= 0:
+        return "over"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} left"
+    return f"{seconds} s left"
 
 
 def _environment() -> jinja2.Environment:
@@ -82,10 +123,20 @@ def _environment() -> jinja2.Environment:
         "moment": moment,
         "pretty": pretty,
         "parsed": json.loads,
+        "acts_for": acts_for,
         "breakable": breakable,
         "thousands": thousands,
+        "revealed": revealed,
+        "until": until,
+        "utc": utc,
+        "visible": wording.visible,
+        "people": wording.people,
+        "pod": wording.pod,
+        "deed": wording.deed,
+        "rows": wording.rows,
     }
-    environment.globals["static"] = {name: static_url(name) for name in ("style.css", "tail.js", "mark.svg")}
+    files_ = ("style.css", "tail.js", "requests.js", "mark.svg")
+    environment.globals["static"] = {name: static_url(name) for name in files_}
     return environment
 
 
@@ -98,6 +149,7 @@ def fragment(template: str, **values: object) -> str:
 
 
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A whole page. `viewer` is who is logged in, "" if nobody is."""
-    viewer = getattr(request.state, "viewer", "")
+    """A whole page. `viewer` is the name of who is logged in, "" if nobody is."""
+    known: Viewer | None = getattr(request.state, "viewer", None)
+    viewer = known.name if known is not None else ""
     return HTMLResponse(fragment(template, viewer=viewer, path=request.url.path, **values), status)

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock_collector.auth.viewers import TooManyFailures
+from penstock_collector.auth.viewers import TooManyFailures, Viewer
 from penstock_collector.collector import Collector, collector_of
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -76,7 +76,7 @@ def cookie_name(collector: Collector) -> str:
     return "__Host-penstock" if collector.settings.cookies_only_over_tls else "penstock"
 
 
-def viewer_of(connection: HTTPConnection) -> str | None:
+def viewer_of(connection: HTTPConnection) -> Viewer | None:
     """Who reads: by bearer token or session. Raises TooManyFailures."""
     collector = collector_of(connection)
     token = bearer(connection)
@@ -123,7 +123,7 @@ def api(handler: Handler) -> Handler:
     return guarded
 
 
-def _viewer(request: Request) -> str | None:
+def _viewer(request: Request) -> Viewer | None:
     try:
         return viewer_of(request)
     except TooManyFailures:

@@ -80,7 +80,8 @@ class Answered(Model):
 
     standing: Literal["granted", "waiting", "denied", "refused"]
     """granted: an approval was there, and is used by now; run the statement, once. waiting: nobody has decided.
-    denied: somebody said no. refused: nothing was asked for."""
+    denied: somebody said no. refused: nothing was asked for. To one who only looks at a request by its name, granted
+    says that an approval is there: ask, to use it; refused, that the request has ended without being denied."""
     request: str = ""
     """The request's name."""
     decided_by: str = ""

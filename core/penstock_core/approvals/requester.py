@@ -11,7 +11,13 @@ _MOST_GROUPS = 256
 
 def requester(identity: Identity) -> Requester:
     """The identity as it asks. Raises ValidationError where a request can't hold it."""
-    return Requester(workload=_workload(identity.workload), principal=_principal(identity.principal))
+    return Requester.model_validate(
+        {
+            "workload": _workload(identity.workload),
+            "principal": _principal(identity.principal),
+            "actsFor": [_principal(one) for one in identity.acts_for],
+        }
+    )
 
 
 def _workload(workload: Workload | None) -> RequestingWorkload | None:

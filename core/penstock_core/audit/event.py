@@ -10,7 +10,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
 `bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
     open      database, version, policyGeneration                   the stream's first event
-    session   session, event: "start" | "end", identity, client: {addr, application, user, database}, asserted
+    session   session, event: "start" | "end" | "refused", identity, client: {addr, application, user, database},
+              asserted, reason, policy (of a session that was ended, or not begun, because its identity is revoked)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),

@@ -1,4 +1,4 @@
-"""From a bundle and an identity to what that identity may do: matching subjects, and combining what matches.
+"""From a bundle and an identity to what that identity may do: combining the policies that are for it.
 
 The rules of combining are all here and nowhere else: a refusal wins, the stricter mask wins, what is
 allowed adds up. What the result means for a statement is `penstock_core.sql`.
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from penstock_core.conditions import Circumstances, Truth, values
-from penstock_core.identity import Identity, Principal
+from penstock_core.identity import Identity
 from penstock_core.policy.effective import (
+    ON_FAILURE,
+    ROW_ORDER,
+    SQL_TEXT,
     STRICTNESS,
     ApprovalRule,
     ConditionedMask,
@@ -21,24 +25,19 @@ from penstock_core.policy.effective import (
     Mask,
     MaskKind,
     MaskRule,
-    OnFailure,
     PolicySet,
     RowFilter,
-    RowOrder,
     Rule,
-    SqlTextMode,
 )
+from penstock_core.policy.intersection import intersection
 from penstock_core.policy.mask_conditions import judged
-from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
+from penstock_core.policy.revocation import revocation
+from penstock_core.policy.subjects import is_for
+from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskKinds, MaskSpec
 from penstock_core.resources.vocabulary import column_parts, milliseconds, table_parts
-
-_SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
-_ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
-_ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
-
 
 _NOTHING_KNOWN = Circumstances()
 
@@ -46,10 +45,16 @@ _NOTHING_KNOWN = Circumstances()
 def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances = _NOTHING_KNOWN) -> EffectivePolicy:
     """What the identity may do with the bundle's database; the order of the bundle's policies makes no difference.
 
-    Of what the circumstances don't tell, no condition holds.
+    Of what the circumstances don't tell, no condition holds. An agent that acts for somebody may do what both may.
     """
-    matching = matching_policies(bundle, identity)
-    facts = values(identity, bundle.database.name, circumstances)
+    if revocation(bundle, identity) is not None:
+        return EffectivePolicy(bundle.database.name, None, None, bundle.generation)
+    return reduce(intersection, (_alone(bundle, party, circumstances) for party in identity.parties))
+
+
+def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> EffectivePolicy:
+    matching = _matching(bundle, party)
+    facts = values(party, bundle.database.name, circumstances)
     enforcing = [policy for policy in matching if policy.spec.mode == "enforce"]
     observing = len(enforcing) < len(matching)
     return EffectivePolicy(
@@ -60,34 +65,21 @@ def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances =
     )
 
 
-def matching_policies(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolicy]:
-    """The bundle's policies that are for the identity."""
-    return [policy for policy in bundle.policies if policy.governs(bundle.database) and matches(policy, identity)]
+def _matching(bundle: Bundle, party: Identity) -> list[DatabaseAccessPolicy]:
+    """What policies give or take for a party; those that revoke do neither."""
+    return [
+        policy
+        for policy in bundle.policies
+        if policy.spec.mode != "revoke" and policy.governs(bundle.database) and is_for(policy, party)
+    ]
 
 
-def matches(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
-    """Whether any of the policy's subjects is the identity."""
-    return any(_is(subject, identity, policy.namespace) for subject in policy.spec.subjects)
-
-
-def _is(subject: Subject, identity: Identity, namespace: str) -> bool:
-    workload, principal = identity.workload, identity.principal
-    if subject.service_account is not None:
-        return workload is not None and (workload.namespace, workload.service_account) == (
-            namespace,
-            subject.service_account.name,
-        )
-    return subject.identity is not None and principal is not None and _proved(subject.identity, principal)
-
-
-def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
-    """Whether all that is wanted holds of the principal."""
-    return (
-        wanted.kind in {None, principal.kind}
-        and wanted.subject in {None, principal.subject}
-        and wanted.issuer in {None, principal.issuer}
-        and (wanted.groups is None or not set(wanted.groups).isdisjoint(principal.groups))
-    )
+def conditioned_policies(
+    bundle: Bundle, identity: Identity, circumstances: Circumstances
+) -> Iterator[tuple[list[DatabaseAccessPolicy], dict[str, object]]]:
+    """For each party of the identity, the policies that are for it and what their conditions are judged by."""
+    for party in identity.parties:
+        yield _matching(bundle, party), values(party, bundle.database.name, circumstances)
 
 
 def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, facts: Mapping[str, object]) -> PolicySet:
@@ -120,9 +112,9 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
         ),
         row_filters=tuple(_row_filters(policies)),
         approvals=tuple(_approvals(policies)),
-        row_order=min((policy.spec.row_order for policy in policies), key=_ROW_ORDER.index),
-        sql_text=min((policy.spec.audit.sql_text for policy in policies), key=_SQL_TEXT.index),
-        on_failure=min((policy.spec.audit.on_failure for policy in policies), key=_ON_FAILURE.index),
+        row_order=min((policy.spec.row_order for policy in policies), key=ROW_ORDER.index),
+        sql_text=min((policy.spec.audit.sql_text for policy in policies), key=SQL_TEXT.index),
+        on_failure=min((policy.spec.audit.on_failure for policy in policies), key=ON_FAILURE.index),
     )
     return _limited(combined, policies)
 

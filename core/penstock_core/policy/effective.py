@@ -14,6 +14,11 @@ SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
 RowOrder = Literal["always", "complete", "unspecified"]
 
+# Each strictest first.
+SQL_TEXT: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
+ROW_ORDER: tuple[RowOrder, ...] = ("always", "complete", "unspecified")
+ON_FAILURE: tuple[OnFailure, ...] = ("block", "continue")
+
 # Strictest first: where two masks meet on one column, the kind that stands earlier wins.
 STRICTNESS: tuple[MaskKind, ...] = (
     "null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket",
@@ -211,9 +216,8 @@ class EffectivePolicy:
     @property
     def sql_text(self) -> SqlTextMode:
         """How the audit trail stores SQL: the strictest any policy asks for, normalized where none applies."""
-        order: tuple[SqlTextMode, ...] = ("hash", "normalized", "full")
         modes = [one.sql_text for one in (self.enforced, self.observed) if one is not None]
-        return min(modes, key=order.index, default="normalized")
+        return min(modes, key=SQL_TEXT.index, default="normalized")
 
     @property
     def on_failure(self) -> OnFailure:

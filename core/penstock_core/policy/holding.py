@@ -7,7 +7,7 @@ What a text does is found out by `penstock_core.sql`; asking for approval is the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from penstock_core.conditions import WHEN, ConditionError, Truth, Verdict, condition
@@ -121,9 +121,17 @@ def judged(rule: ApprovalRule, effects: Effects, facts: Facts) -> Verdict:
     except ConditionError as error:
         # Such a policy is refused before it comes here; if it does, nothing runs unheld for it.
         return Verdict(Truth.ERROR, str(error))
-    found = [when.evaluate({**facts, **own}) for own in effects.facts()]
-    worst = (Truth.ERROR, Truth.TRUE, Truth.ABSENT, Truth.FALSE)
-    return min(found, key=lambda one: worst.index(one.truth), default=Verdict(Truth.FALSE))
+    return _worst(when.evaluate({**facts, **own}) for own in effects.facts())
+
+
+def judged_for(rule: ApprovalRule, effects: Effects, parties: Sequence[Facts]) -> Verdict:
+    """The same for several whose rights decide, an agent and the one whom it acts for: what is worst of that."""
+    return _worst(judged(rule, effects, facts) for facts in parties or ({},))
+
+
+def _worst(found: Iterable[Verdict]) -> Verdict:
+    order = (Truth.ERROR, Truth.TRUE, Truth.ABSENT, Truth.FALSE)
+    return min(found, key=lambda one: order.index(one.truth), default=Verdict(Truth.FALSE))
 
 
 def _may_hold(rule: ApprovalRule, effects: Effects) -> bool:

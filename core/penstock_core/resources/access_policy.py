@@ -73,12 +73,14 @@ class IdentitySubject(Model):
 
 
 class Subject(Model):
-    """One kind of subject: a service account, or identities proved by a token."""
+    """One kind of subject: a service account, a pod, or identities proved by a token."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("serviceAccount", "identity")
+    one_of: ClassVar[tuple[str, ...]] = ("serviceAccount", "pod", "identity")
 
     service_account: NameReference | None = None
     """The pods that run as this service account of the same namespace."""
+    pod: NameReference | None = None
+    """The one pod of this name, of the same namespace."""
     identity: IdentitySubject | None = None
     """People, agents or services who proved who they are with a token."""
 
@@ -216,8 +218,10 @@ class DatabaseAccessPolicySpec(Model):
     """The Database, in the same namespace."""
     subjects: Annotated[Many[Subject], Field(min_length=1, max_length=64)]
     """Whom the policy is for: any one of them. Nothing stands for everybody."""
-    mode: Literal["enforce", "observe"] = "enforce"
-    """Enforce, or observe: record what would have happened and change nothing."""
+    mode: Literal["enforce", "observe", "revoke"] = "enforce"
+    """Enforce, or observe: record what would have happened and change nothing. revoke is the kill switch: sessions of
+    the subjects, and of agents that act for them or had work from them, are ended at once wherever they are, and none
+    begins, whatever other policies say; then only databaseRef and subjects count."""
     allow: Annotated[Many[Verb], Field(max_length=8), Distinct()] = ("select",)
     """What statements may do. COPY TO counts as select, COPY FROM as insert, MERGE as what its actions do. Policies
     that match one identity add up; an empty list only takes away."""

@@ -33,13 +33,15 @@ from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.order_writes import complete_order
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
-from penstock_core.sql.shared_decisions import Question, SharedDecisions
+from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
 
 _SHORTEST_KEY = 16
+# For decisions, where there are none of others.
+_ROOM = 16 << 20
 # How long a text may be to be decided about while others wait: that takes some milliseconds for each thousand.
 MOST_AT_ONCE = 8192
 # Verbs of texts that run code which is not bound.
@@ -72,11 +74,18 @@ _DEFERRED = Decision(
 class Governor:
     """Decides about the statements of one identity in one database."""
 
-    def __init__(self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes, *, defers: bool = False) -> None:
-        """`defers`: what may take long is not decided about by `decide()`, but by `decide_fully()` alone."""
+    def __init__(
+        self, policy: EffectivePolicy, catalog: Catalog, mask_key: bytes, *, defers: bool = False,
+        room: Room | None = None,
+    ) -> None:  # fmt: skip
+        """`defers`: what may take long is not decided about by `decide()`, but by `decide_fully()` alone. `room`: where
+        its decisions are kept, besides those of others.
+        """
         if len(mask_key) < _SHORTEST_KEY:
             raise ValueError(f"the mask key is shorter than {_SHORTEST_KEY} bytes")
         self.policy = policy
+        sets = [one for one in (policy.enforced, policy.observed) if one is not None]
+        self._policies = tuple(sorted({name for one in sets for name in one.policies}))
         self.catalog = catalog
         self._defers = defers
         writer = MaskWriter(mask_key)
@@ -84,7 +93,9 @@ class Governor:
         self._observed = _Judge.of(policy.observed, catalog, writer)
         # Weakly: what is replaced, and the catalog with it, goes at once and not when somebody looks for garbage.
         own = ref(self)
-        self._decisions = SharedDecisions(lambda question: _alive(own)._decide(question), policy.sql_text)
+        self._decisions = SharedDecisions(
+            lambda question: _alive(own)._decide(question), policy.sql_text, room or Room(_ROOM)
+        )
         coded = catalog.coded_types | catalog.cast_types
         self._plain_types = _UNDECLARED | {
             oid
@@ -109,7 +120,7 @@ class Governor:
         try:
             return self._decisions.decision((text, search_path, temporary, self._telling(types), made))
         except _DeferredError:
-            return replace(_DEFERRED, policies=self._policies, generation=self.policy.generation)
+            return _DEFERRED.changed(policies=self._policies, generation=self.policy.generation)
 
     def decide_fully(self, question: Question) -> Decision:
         """What becomes of it, however long that takes to find out."""
@@ -177,7 +188,7 @@ class Governor:
             if would_be is not None:
                 held = with_observed(decision.holding, would_be.holding)
                 why = decision.denial or would_be.denial
-                decision = replace(decision, denial=why, observed=would_be.action, holding=held)
+                decision = decision.changed(denial=why, observed=would_be.action, holding=held)
         else:
             decision = _only_observed(would_be, text)
         return self._complete(decision, text)
@@ -191,15 +202,9 @@ class Governor:
                 raise _DeferredError from None
             return judge.refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
 
-    @property
-    def _policies(self) -> tuple[str, ...]:
-        sets = [one for one in (self.policy.enforced, self.policy.observed) if one is not None]
-        return tuple(sorted({name for one in sets for name in one.policies}))
-
     def _complete(self, decision: Decision, text: str) -> Decision:
         broken = decision.denial is not None and decision.denial.sqlstate in ("42601", "22021", "54001")
-        return replace(
-            decision,
+        return decision.changed(
             policies=self._policies,
             generation=self.policy.generation,
             audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
@@ -219,7 +224,7 @@ def _asked(
     """With what the server is asked before it runs."""
     asks = cost is not None or (held is not None and held.concerns and held.planned)
     text = priced(statements[0], found.substituted) if asks else ""
-    return replace(decision, cost_limit=cost, priced=text, holding=held)
+    return decision.changed(cost_limit=cost, priced=text, holding=held)
 
 
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
@@ -227,8 +232,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
     if would_be is None:
         return Decision(Action.ALLOW, text, writes=True, changes_catalog=True, commits_itself=True)
     unknown = would_be.action is Action.DENY
-    return replace(
-        would_be,
+    return would_be.changed(
         action=Action.ALLOW,
         text=text,
         observed=would_be.action,

@@ -86,6 +86,8 @@ async def _shape(settings: ControlSettings, api: Api) -> Shape:
         policy_max_age=sidecar.policy_max_age_seconds,
         spool_bytes=sidecar.spool_bytes,
         log_level=sidecar.log_level,
+        issuers=sidecar.issuers_json,
+        login=sidecar.login,
         native_sidecars=await _has_native_sidecars(api),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_core.identity import Identity, Workload
-from penstock_core.policy.combine import matches
+from penstock_core.policy.subjects import is_for
 from penstock_core.resources import Database, DatabaseAccessPolicy, Problem, ResourceError, check
 from penstock_operator.inject.annotations import INJECTED_VERSION, PREFIX
 from penstock_operator.objects import (
@@ -163,6 +163,8 @@ def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> ResourceStatus:
     governs = f"governs {_counted(len(pods), 'pod')}"
     if policy.spec.row_order == "unspecified":
         governs += "; rowOrder is unspecified: the order of rows may show how masked values compare with one another"
+    if policy.spec.mode == "revoke":
+        return status_of(True, "Revoking", "ends all sessions of its subjects and lets none begin")
     if policy.spec.mode == "observe":
         return status_of(True, "Observing", f"records what it would do and changes nothing; {governs}")
     return status_of(True, "Accepted", governs)
@@ -170,8 +172,8 @@ def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> ResourceStatus:
 
 def _governs(policy: DatabaseAccessPolicy, pod: Json) -> bool:
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
-    return _annotations(pod).get(PREFIX + "database") == policy.spec.database_ref.name and matches(
-        policy, Identity(Workload(policy.namespace, account))
+    return _annotations(pod).get(PREFIX + "database") == policy.spec.database_ref.name and is_for(
+        policy, Identity(Workload(policy.namespace, account, _name(pod)))
     )
 
 

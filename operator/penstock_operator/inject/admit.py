@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from penstock_core.identity import Identity, Workload
-from penstock_core.policy.combine import matches
+from penstock_core.policy.subjects import is_for
 from penstock_core.resources import Bundle, Database
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject import environment, isolation, sidecar
@@ -216,7 +216,9 @@ def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
     """A warning if no policy is for the pod's service account, nor for people or agents who may come through it."""
     identity = Identity(workload)
     for policy in bundle.policies:
-        if matches(policy, identity) or any(subject.identity is not None for subject in policy.spec.subjects):
+        # Neither who will come through the pod nor what it will be called is known yet.
+        others = any(subject.service_account is None for subject in policy.spec.subjects)
+        if policy.spec.mode != "revoke" and (others or is_for(policy, identity)):
             return []
     return [
         f"no DatabaseAccessPolicy for the Database {bundle.database.name} is for the service account "

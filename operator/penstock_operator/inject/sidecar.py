@@ -51,6 +51,9 @@ class Shape:
     policy_max_age: int | None = None
     spool_bytes: int = 256 * 1024 * 1024
     log_level: str = "info"
+    # Whose tokens clients in the pod may present, as JSON, and how; empty: none.
+    issuers: str = ""
+    login: str = "password"
     # Whether the cluster keeps `restartPolicy` of init containers (Kubernetes 1.29); an older one would drop it.
     native_sidecars: bool = True
 
@@ -146,6 +149,8 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
         "PENSTOCK_LOG_LEVEL": shape.log_level,
     }
+    if shape.issuers:
+        values |= {"PENSTOCK_IDENTITY__ISSUERS": shape.issuers, "PENSTOCK_IDENTITY__LOGIN": shape.login}
     if shape.policy_max_age is not None:
         values["PENSTOCK_CONTROL__MAX_AGE_SECONDS"] = str(shape.policy_max_age)
     if upstream.ca_secret:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from penstock_sidecar.proxy.file_stamps import Stamp, stamp_of
 from penstock_sidecar.session.encryption import ALPN
 
 _log = structlog.get_logger(__name__)
@@ -100,7 +101,7 @@ class Certificate:
         self._key = key
         self._own = own
         self._now = now
-        self._stamps: tuple[tuple[int, int, int], ...] = ()
+        self._stamps: tuple[Stamp, ...] = ()
         self._context: ssl.SSLContext | None = None
         self._renewal = now()
 
@@ -109,7 +110,7 @@ class Certificate:
         try:
             if self._own is not None and self._now() >= self._renewal:
                 self._renew(self._own)
-            stamps = tuple(_stamp(path) for path in (self._certificate, self._key))
+            stamps = tuple(stamp_of(path) for path in (self._certificate, self._key))
             if stamps != self._stamps:
                 self._stamps = stamps
                 self._context = self._load()
@@ -153,11 +154,6 @@ class Certificate:
         say = _log.warning if expires <= self._now() else _log.info
         say("certificate for clients", file=str(self._certificate), expires=expires.isoformat())
         return made
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    state = path.stat()
-    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import structlog
 
-from penstock_core.conditions import Circumstances, Truth, values
+from penstock_core.conditions import Circumstances, Truth
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import matching_policies
+from penstock_core.policy.combine import conditioned_policies
 from penstock_core.policy.mask_conditions import timed, troubles
 from penstock_core.resources import Bundle
 
@@ -42,13 +42,13 @@ class ConditionWatch:
         bundle = self._bundle()
         if bundle is None:
             return ()
-        facts = values(identity, bundle.database.name, self.now(client_address))
-        return tuple(one.evaluate(facts).truth for one in timed(matching_policies(bundle, identity)))
+        parties = conditioned_policies(bundle, identity, self.now(client_address))
+        return tuple(one.evaluate(facts).truth for policies, facts in parties for one in timed(policies))
 
     def tell_troubles(self, bundle: Bundle, identity: Identity, circumstances: Circumstances) -> None:
         """Say once of each condition that it could not be evaluated."""
-        facts = values(identity, bundle.database.name, circumstances)
-        for rule, why in troubles(matching_policies(bundle, identity), facts):
+        parties = conditioned_policies(bundle, identity, circumstances)
+        for rule, why in (one for policies, facts in parties for one in troubles(policies, facts)):
             told = (rule.policy, rule.path)
             if told not in self._told:
                 self._told.add(told)

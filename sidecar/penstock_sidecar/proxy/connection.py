@@ -15,8 +15,9 @@ from penstock_core.conditions import Truth
 from penstock_sidecar.proxy import approval_requests, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
+from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
-from penstock_sidecar.proxy.tokens import TokenError, seconds_left
+from penstock_sidecar.proxy.tokens import seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
@@ -137,6 +138,17 @@ class Connection(asyncio.Protocol):
         if self.session.takes_rules:
             self.perform(self.session.rules_replaced(self._rules_now()))
 
+    def revoke(self, policy: str) -> None:
+        """That policy revokes the client's identity: nothing more of it runs."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
+        told = self.upstream is None and self._gateway.told_refused(self.session.identity)
+        self.perform(self.session.revoked(policy, told=told))
+
+    def cut(self) -> None:
+        """Without a word, and with whatever runs at the server."""
+        self._transport.abort()
+
     def time_passed(self, truths: tuple[Truth, ...]) -> None:
         """Conditions come to this now."""
         if truths != self._truths and self.session.takes_rules:
@@ -161,13 +173,6 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Others wait for what this session has on its way."""
         self.perform(self.session.flush())
-
-    def stop_waiting(self) -> bool:
-        """The client does not want to wait for approval any longer; whether it did."""
-        waited = self.session.waits_for_holder
-        if waited:
-            self.perform(self.session.cancelled())
-        return waited
 
     # Performing commands.
 
@@ -311,6 +316,9 @@ class Connection(asyncio.Protocol):
 
     async def _connect(self, parameters: dict[str, str]) -> None:
         gateway = self._gateway
+        if (policy := gateway.rules_provider.revoked(self.session.identity)) is not None:
+            self.revoke(policy)
+            return
         try:
             rules = await gateway.rules_provider.rules(self.session.identity, self.client_address)
             longest = rules.statement_timeout
@@ -342,10 +350,10 @@ class Connection(asyncio.Protocol):
         verifier = self._gateway.tokens
         try:
             if verifier is None:
-                raise TokenError("no issuer of tokens is configured")
+                raise TokenError("no issuer of tokens is configured", "configure identity.issuers")
             proof = await verifier.verify(token)
         except TokenError as error:
-            self.perform(self.session.token_refused(str(error)))
+            self.perform(self.session.token_refused(str(error), error.remedy))
             return
         left = seconds_left(proof)
         self._later(left, lambda: self.perform(self.session.expired(at_once=False)))

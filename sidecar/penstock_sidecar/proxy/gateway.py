@@ -36,6 +36,9 @@ _BACKLOG = 512
 # Connections that say nothing, or not enough to begin a session: beyond, the oldest makes way, so that whoever can
 # connect can neither take all memory nor shut out the others.
 MOST_OPENING = 1000
+# Sessions that are refused to a revoked identity are recorded once in this time: whoever is revoked and tries again and
+# again must not fill the trail.
+TELL_SECONDS = 10.0
 _STOPPING = "the gate is shutting down"
 
 
@@ -59,6 +62,8 @@ class Gateway:
         self._opening: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        # Of whom it was recorded, and when, that sessions are refused.
+        self._told: dict[Identity, float] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         rules_provider.on_change = self._rules_changed
@@ -138,6 +143,12 @@ class Gateway:
         if not self.connections:
             self._empty.set()
 
+    def told_refused(self, identity: Identity) -> bool:
+        """Whether it is on record, as of a moment ago, that sessions of the identity are refused; it is from now on."""
+        now = asyncio.get_running_loop().time()
+        self._told = {who: when for who, when in self._told.items() if now - when < TELL_SECONDS}
+        return self._told.setdefault(identity, now) != now or len(self._told) > MOST_OPENING
+
     def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
         """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""
         server = self.rules_provider.server
@@ -147,7 +158,10 @@ class Gateway:
                 continue
             # The process number is the server's own, so that clients know it again in notifications; the key is ours.
             if secrets.compare_digest(connection.session.cancel_key, key):
-                return None if connection.stop_waiting() else self.interrupt(session)
+                if not connection.session.waits_for_holder:
+                    return self.interrupt(session)
+                connection.perform(connection.session.cancelled())
+                return None
         return None
 
     def interrupt(self, session: Upstream) -> asyncio.Task[None] | None:
@@ -210,6 +224,18 @@ class Gateway:
                 _log.exception("conditions could not be evaluated anew; the session ends")
                 connection.leave("the policy's conditions could not be evaluated; connect again", at_once=True)
 
+    def _revoke(self, connection: Connection, policy: str) -> None:
+        try:
+            connection.revoke(policy)
+        except Exception:
+            # Whatever is wrong with one session, it has to end, and so have the others.
+            _log.exception("a session that was revoked could not be ended in words")
+            connection.cut()
+
     def _rules_changed(self) -> None:
+        for connection in tuple(self.connections):
+            # First of all: whatever else there is to do takes its time.
+            if (policy := self.rules_provider.revoked(connection.session.identity)) is not None:
+                self._revoke(connection, policy)
         for connection in tuple(self.connections):
             connection.rules_changed()

@@ -17,6 +17,7 @@ from penstock_core.conditions import values
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
+from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle
 from penstock_core.sql.catalog.model import Catalog
 from penstock_sidecar.proxy.catalog import CatalogReader
@@ -130,6 +131,10 @@ class RulesProvider:
             self.on_move()
         _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
 
+    def revoked(self, identity: Identity) -> str | None:
+        """The policy that revokes the identity, if one does."""
+        return None if self.bundle is None else revocation(self.bundle, identity)
+
     async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         while True:
@@ -173,8 +178,13 @@ class RulesProvider:
             masked=policy.enforced is not None and policy.enforced.conceals,
             ready=decider is not None,
             generation=policy.generation,
-            facts=lambda: values(identity, policy.database, self.conditions.now(client_address)),
+            facts=lambda: self._facts(identity, policy.database, client_address),
         )
+
+    def _facts(self, identity: Identity, database: str, client_address: str) -> tuple[dict[str, object], ...]:
+        """What conditions of approvals know of each whose rights decide."""
+        now = self.conditions.now(client_address)
+        return tuple(values(party, database, now) for party in identity.parties)
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""

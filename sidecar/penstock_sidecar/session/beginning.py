@@ -11,12 +11,11 @@ from penstock_sidecar.session.commands import Close, ProxyConfig
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
+from penstock_sidecar.session.proving import Answer, Failed, Proving, Token
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.messages import ErrorFields
 
-# The largest token that is read: far more than any issuer makes.
-_LONGEST_TOKEN = 32_768
 # How much a client may send ahead while it is being logged in.
 _MOST_AHEAD = 1 << 20
 
@@ -33,6 +32,8 @@ class Beginning:
         self.ahead = b""
         self.accepted: AcceptedStartup | None = None
         self.identity = config.workload
+        # While, and since, it is asked for a token.
+        self._proving: Proving | None = None
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -40,10 +41,11 @@ class Beginning:
         if state is State.OPENING:
             self._open(data)
             return
-        self.ahead += data
         if state is State.PROVING:
-            self._prove()
-        elif len(self.ahead) > _MOST_AHEAD:
+            self._prove(data)
+            return
+        self.ahead += data
+        if len(self.ahead) > _MOST_AHEAD:
             self.violated("too much was sent before the session was ready")
 
     def violated(self, text: str) -> None:
@@ -111,27 +113,43 @@ class Beginning:
         self.ahead = self._reader.rest
         token = self._config.token
         if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
-            progress.to_client.append(messages.AUTHENTICATION_CLEARTEXT)
+            self._proving = Proving(opened.login or self._config.login, self._config.source)
+            progress.to_client.append(self._proving.question)
             progress.enter(State.PROVING)
-            self._prove()
+            ahead, self.ahead = self.ahead, b""
+            self._prove(ahead)
         else:
             self.connect(self._config.workload)
 
-    def _prove(self) -> None:
-        """Read the PasswordMessage that holds the token."""
-        data = self.ahead
-        if len(data) < 5:
+    def _prove(self, data: bytes) -> None:
+        """Read what is to hold the token."""
+        if self._proving is not None:
+            self._judge(self._proving, self._proving.receive(data))
+
+    def _judge(self, proving: Proving, found: Token | Answer | Failed | None) -> None:
+        progress = self.progress
+        if isinstance(found, Token):
+            self.ahead, proving.rest = proving.rest, b""
+            progress.enter(State.VERIFYING)
+            progress.commands.append(commands.Verify(found.text))
+        elif isinstance(found, Failed):
+            self.end(found.error, found.problem)
+        elif isinstance(found, Answer):
+            progress.to_client.append(found.data)
+
+    def refused(self, reason: str, remedy: str) -> None:
+        """The token is not good."""
+        error = refusals.fatal("28P01", reason, remedy)
+        if self._proving is None:
+            self.end(error, reason)
             return
-        length = int.from_bytes(data[1:5], "big")
-        if data[0] != ord("p") or not 5 <= length <= _LONGEST_TOKEN:
-            self.violated("a token was asked for, and something else came")
-            return
-        if len(data) <= length:
-            return
-        self.ahead = data[length + 1 :]
-        token = data[5:length].decode(errors="replace")
-        self.progress.enter(State.VERIFYING)
-        self.progress.commands.append(commands.Verify(token))
+        found = self._proving.refuse(error, reason)
+        if isinstance(found, Answer):
+            self.progress.enter(State.PROVING)
+        self._judge(self._proving, found)
+        if self.progress.state is State.PROVING:
+            ahead, self.ahead = self.ahead, b""
+            self._prove(ahead)
 
     def connect(self, identity: Identity) -> None:
         """It is known who the client is."""

@@ -11,7 +11,7 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, Pending, PreparedStatement
+from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
 from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
@@ -269,8 +269,10 @@ class ClientPipeline(ABC):
             return
         running = pending.running
         if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
-            running.prepares, running.deallocates = list(decision.prepares), list(decision.deallocates)
-            running.closes, running.declares = list(decision.closes), [name for name, _ in decision.declares]
+            declared = [name for name, _ in decision.declares]
+            running.names = NamesToCome(
+                list(decision.prepares), list(decision.deallocates), list(decision.closes), declared
+            )
         if (flow.altered or flow.may_change(decision)) and self._changes(spot, pending, replacement, decision):
             return
         if self.counts(spot, decision):

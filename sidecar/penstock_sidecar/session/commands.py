@@ -5,7 +5,7 @@ Performing them is `penstock_sidecar.proxy`'s business; when they are given is `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -220,7 +220,20 @@ class SessionRules:
     # Of the bundle that they come from; None: as each decision says.
     generation: int | None = None
     # What conditions of approvals know of the session at this moment: who it is, where from, the time.
-    facts: Callable[[], Mapping[str, object]] = field(default=dict, compare=False, repr=False)
+    # By party: an agent, and the one whom it acts for, are each judged alone.
+    facts: Callable[[], Sequence[Mapping[str, object]]] = field(default=lambda: ({},), compare=False, repr=False)
+
+
+LoginMethod = Literal["password", "oauthbearer"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where clients that get tokens by themselves get one; empty where they aren't told."""
+
+    # The URL of an OpenID provider's configuration, and what to ask it for.
+    configuration: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,9 @@ class ProxyConfig:
     workload: Identity = Identity()  # noqa: RUF009 - frozen
     # The longest SQL text that is decided about.
     statement_limit: int = 16 << 20
+    # How clients present a token, unless they ask for another way.
+    login: LoginMethod = "password"
+    source: TokenSource = TokenSource()
 
 
 @dataclass(frozen=True, slots=True)

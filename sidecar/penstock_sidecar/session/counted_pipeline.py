@@ -25,8 +25,9 @@ class CountedPipeline(ClientPipeline):
         """Whether something of it is counted while it runs. A fast-path call returns no rows, and changes none."""
         if spot.kind == FUNCTION_CALL:
             return False
-        limits = (decision.row_limit, decision.cost_limit, change_limit(self._flow, decision))
-        return any(limit is not None for limit in limits)
+        if decision.row_limit is not None or decision.cost_limit is not None:
+            return True
+        return decision.change_limit is not None and change_limit(self._flow, decision) is not None
 
     def _send_counted(self, spot: Spot, pending: Pending, decision: Decision) -> None:
         """Send it so that the server stops at the limit; what comes behind it waits until it is answered."""

@@ -66,7 +66,7 @@ class Door:
         """Everything that session had on its way is answered, or of no use to anybody."""
         self._inside.discard(who)
         self.in_doubt.discard(who)
-        if self._closed_by or self.wanted:
+        if self._closed_by or self.waiting or self.in_doubt:
             self.on_left()
 
     def close(self, who: Inside, *, alone: bool) -> bool:

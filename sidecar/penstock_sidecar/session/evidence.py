@@ -7,6 +7,7 @@ are never kept, only counted.
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from penstock_core.audit.event import Event
@@ -18,7 +19,20 @@ from penstock_sidecar.session.in_flight import StatementRun
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
 
+REVOKED = "the identity is revoked"
+
 Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What the intents of one decision have in common, and the text of the last: it is often that of the next, too."""
+
+    # Kept so that its id stays its own.
+    decision: Decision
+    form: Form
+    text: str
+    digest: str
 
 
 class Evidence:
@@ -28,11 +42,14 @@ class Evidence:
         self._session = session
         self._common: Event = {"session": session, "identity": identity.document(), "database": database}
         self._client = client
-        self._key = key
-        # By the id of the decision, or of the one that it is alike; that is kept so that its id stays its own.
-        self._intents: dict[tuple[int, str, bool], tuple[Decision, Form]] = {}
+        # Copied for each text: to take up a key costs as much as a short text.
+        self._keyed = hmac.new(key, digestmod="sha256")
+        # By the id of the decision, or of the one that it is alike.
+        self._intents: dict[tuple[int, str, bool], _Decided] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
         self._generation: int | None = None
+        # Why it ends, or does not begin, where that is not the client's or the server's doing.
+        self._why: dict[str, str] = {}
 
     def decided_by(self, generation: int | None) -> None:
         """The bundle that the policies come from by now; None: as each decision says."""
@@ -44,11 +61,19 @@ class Evidence:
         asserted = {"application": self._client["application"]} if self._client.get("application") else {}
         return self._session_event("start", asserted)
 
+    def revoked_by(self, policy: str) -> None:
+        """The session ends because that policy revokes its identity."""
+        self._why = {"reason": REVOKED, "policy": policy}
+
     def end(self) -> Event:
         return self._session_event("end", {})
 
+    def refused(self) -> Event:
+        """The session did not begin."""
+        return self._session_event("refused", {})
+
     def _session_event(self, event: str, asserted: dict[str, str]) -> Event:
-        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client}
+        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client, **self._why}
         if asserted:
             body["asserted"] = asserted
         return body
@@ -62,11 +87,17 @@ class Evidence:
             if len(self._intents) >= _MOST_FORMS:
                 self._intents.clear()
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
-            known = self._intents[key] = (shared, form)
-        digest = hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex()
+            known = self._intents[key] = _Decided(shared, form, text, self._digest(text))
+        elif known.text != text:
+            known.text, known.digest = text, self._digest(text)
         if parameters:
-            return known[1].body(statement=number, parameters=parameters, sqlHmac=digest)
-        return known[1].body(statement=number, sqlHmac=digest)
+            return known.form.body(statement=number, parameters=parameters, sqlHmac=known.digest)
+        return known.form.body(statement=number, sqlHmac=known.digest)
+
+    def _digest(self, text: str) -> str:
+        keyed = self._keyed.copy()
+        keyed.update(text.encode(errors="surrogateescape"))
+        return keyed.hexdigest()
 
     def _template(self, decision: Decision, protocol: str) -> Event:
         body: dict[str, Any] = {

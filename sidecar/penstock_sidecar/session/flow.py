@@ -236,6 +236,8 @@ class Flow(Progress):
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
+        if not self.portals:
+            return
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()

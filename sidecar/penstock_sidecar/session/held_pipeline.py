@@ -7,13 +7,13 @@ decided by the rules of that moment, and what was approved is what was asked for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import ValidationError
 
 from penstock_core.approvals.asking import Answered
-from penstock_core.policy.holding import Effects
+from penstock_core.policy.holding import IN_TRANSACTION, Effects, Facts
 from penstock_core.sql.decision import Action, AppliedApproval, Decision, Denial
 from penstock_sidecar.session import held_questions, held_refusals, holding
 from penstock_sidecar.session.changes import CatalogChanges
@@ -122,10 +122,12 @@ class HeldPipeline(CatalogChanges):
         flow = self._flow
         return flow.status == b"I" and not (flow.in_block or flow.unsynced or flow.unsure)
 
-    def _facts(self, held: HeldStatement) -> Mapping[str, object]:
-        flow = self._flow
-        facts = {**flow.rules.facts(), **held.facts()}
-        return facts if flow.queue else holding.known_now(facts, in_transaction=flow.in_block or flow.status != b"I")
+    def _facts(self, held: HeldStatement) -> Sequence[Facts]:
+        """What conditions know at this moment, of each whose rights decide."""
+        flow, known = self._flow, dict(held.facts())
+        if not flow.queue:
+            known[IN_TRANSACTION] = flow.in_block or flow.status != b"I"
+        return [{**facts, **known} for facts in flow.rules.facts()]
 
     def _unholdable(
         self, spot: Spot, decision: Decision, found: Verdicts, ran: list[tuple[str, Decision]] | None,
@@ -347,7 +349,7 @@ def _notes(found: Verdicts, standing: str) -> tuple[AppliedApproval, ...]:
     return tuple(AppliedApproval(one.rule.policy, one.rule.path, standing) for one in rules)
 
 
-def _noted(decision: Decision, effects: Effects, facts: Mapping[str, object]) -> Decision:
+def _noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
     """With what observing policies would have held."""
     made = decision.holding
     if made is None or not made.observed or decision.approvals:

@@ -16,7 +16,7 @@ from penstock_core.approvals.requester import requester
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import ApprovalRule
-from penstock_core.policy.holding import IN_TRANSACTION, Effects, estimates, judged
+from penstock_core.policy.holding import Effects, Facts, estimates, judged_for
 from penstock_core.resources.vocabulary import milliseconds
 from penstock_core.sql.decision import AppliedApproval, Decision
 from penstock_sidecar.session.pricing import Parameters
@@ -62,12 +62,12 @@ class Verdicts:
         return self.broken or next(iter((*self.holding, *self.depending)), None)
 
 
-def verdicts(rules: Sequence[ApprovalRule], effects: Effects, facts: Mapping[str, object]) -> Verdicts:
-    """What they come to by these facts."""
+def verdicts(rules: Sequence[ApprovalRule], effects: Effects, parties: Sequence[Facts]) -> Verdicts:
+    """What they come to by these facts, of each whose rights decide."""
     holding: list[ApprovalRule] = []
     depending: list[ApprovalRule] = []
     for rule in rules:
-        found = judged(rule, effects, facts)
+        found = judged_for(rule, effects, parties)
         if found.truth is Truth.ERROR:
             return Verdicts(broken=rule, why=found.why)
         if found.truth is Truth.TRUE:
@@ -192,11 +192,6 @@ class Held:
         if len(found) > _MOST_SETTINGS:
             found = {"all settings": repr(sorted(found.items()))}
         return [{"name": name, "value": _short(value)} for name, value in sorted(found.items())]
-
-
-def known_now(facts: Mapping[str, object], *, in_transaction: bool) -> dict[str, object]:
-    """What conditions know of the session at this moment."""
-    return {**facts, IN_TRANSACTION: in_transaction}
 
 
 def _short(value: str) -> str:

@@ -35,6 +35,16 @@ RUNS = frozenset({AnswerKind.QUERY, AnswerKind.BIND, AnswerKind.EXECUTE})
 
 
 @dataclass(slots=True)
+class NamesToCome:
+    """Prepared statements and cursors that a text has yet to make and to give up, each in the order of the text."""
+
+    prepares: list[str]
+    deallocates: list[str]
+    closes: list[str]
+    declares: list[str]
+
+
+@dataclass(slots=True)
 class StatementRun:
     """A statement whose intent was recorded and whose outcome is due."""
 
@@ -50,12 +60,8 @@ class StatementRun:
     durable: bool = False
     # Its outcome is recorded.
     ended: bool = False
-    # Prepared statements and cursors that the text has yet to make and to give up, in this order.
-    prepares: list[str] = field(default_factory=list)
-    deallocates: list[str] = field(default_factory=list)
-    closes: list[str] = field(default_factory=list)
-    # Cursors that it has yet to make.
-    declares: list[str] = field(default_factory=list)
+    # What it has yet to make and to give up in SQL; None: nothing.
+    names: NamesToCome | None = None
 
 
 @dataclass(slots=True)
@@ -200,4 +206,6 @@ def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
 
 def lasts(decision: Decision) -> bool:
     """Whether a governed statement leaves something for COMMIT: deferred constraints, or rows of a held cursor."""
-    return decision.redact_errors and (decision.writes or any(holds for _, holds in decision.declares))
+    if not decision.redact_errors:
+        return False
+    return decision.writes or (bool(decision.declares) and any(holds for _, holds in decision.declares))

@@ -7,13 +7,14 @@ EXECUTE. What is kept there is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TypeVar
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 # NAMEDATALEN of PostgreSQL, less the zero byte; and how many letters fit whatever they are.
 _MOST_BYTES = 63
 _MOST_LETTERS = _MOST_BYTES // 4
+_NO_DEFAULT = object()
 
 
 def kept_name(name: str) -> str:
@@ -46,3 +47,18 @@ class ByKeptName(MutableMapping[str, _T]):
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    # As inherited; but these are asked for each statement, and mostly for a name that is not there.
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._kept.get(kept_name(name), default)
+
+    def pop(self, name: str, default: Any = _NO_DEFAULT) -> Any:
+        kept = kept_name(name)
+        return self._kept.pop(kept) if default is _NO_DEFAULT else self._kept.pop(kept, default)
+
+    def items(self) -> ItemsView[str, _T]:
+        return self._kept.items()
+
+    def values(self) -> ValuesView[_T]:
+        return self._kept.values()

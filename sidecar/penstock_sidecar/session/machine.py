@@ -14,7 +14,7 @@ from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
-from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules, Trail
+from penstock_sidecar.session.commands import Command, ProxyConfig, Record, SessionInfo, SessionRules, Trail
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -105,7 +105,10 @@ class Session:
 
     def server_bytes(self, data: bytes) -> list[Command]:
         """The server sent something."""
-        return self._at_server(_SERVER_BYTES, Running.server_bytes, data)
+        running = self._running
+        if running is None:
+            return self._at_server(_SERVER_BYTES, Running.server_bytes, data)
+        return self._step(_SERVER_BYTES, running.server_bytes, data)
 
     def client_closed(self) -> list[Command]:
         """The client is gone; so is the server's side at once, and with it any open transaction."""
@@ -127,9 +130,9 @@ class Session:
         """The token is good."""
         return self._step(Event.IDENTIFIED, self._beginning.connect, identity)
 
-    def token_refused(self, reason: str) -> list[Command]:
+    def token_refused(self, reason: str, remedy: str = "") -> list[Command]:
         """The token is not good; `reason` is for the client and the log."""
-        return self._step(Event.TOKEN_REFUSED, self._end, refusals.fatal("28P01", reason), reason)
+        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy)
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
@@ -188,6 +191,12 @@ class Session:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""
         return self._step(Event.EXPIRED, self._leave, refusals.fatal("57P01", "the session's token expired"), at_once)
 
+    def revoked(self, policy: str, *, told: bool = False) -> list[Command]:
+        """That policy revokes the client's identity: the session ends now, or does not begin; either is recorded, but
+        for a session that does not begin where that was `told` of the identity just now.
+        """
+        return self._step(Event.REVOKED, self._revoke, policy, told)
+
     def drain(self, reason: str, *, at_once: bool) -> list[Command]:
         """The session has to end, at once or when nothing is in flight; `reason` is for the client."""
         return self._step(Event.DRAIN, self._leave, refusals.fatal("57P01", reason), at_once)
@@ -232,6 +241,17 @@ class Session:
     def _end(self, error: ErrorFields | None, problem: str = "") -> None:
         (self._running or self._beginning).end(error, problem)
 
+    def _revoke(self, policy: str, told: bool) -> None:
+        running, accepted = self._running, self._beginning.accepted
+        error = refusals.fatal("28000", f"access is revoked (policy {policy})", "ask who administers the policy")
+        if running is not None and running.flow.evidence is not None:
+            running.flow.evidence.revoked_by(policy)
+        elif accepted is not None and not told:
+            evidence = self._evidence(b"", accepted)
+            evidence.revoked_by(policy)
+            self._progress.commands.append(Record(0, [evidence.refused()], report=False))
+        self._end(error, error.message)
+
     def _leave(self, error: ErrorFields, at_once: bool) -> None:
         if self._running is None:
             self._beginning.end(error)
@@ -261,7 +281,7 @@ class Session:
             return
         login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
         flow.path.begin(rules.search_path, accepted.search_path, login, initial)
-        flow.evidence = self._evidence(rules, accepted)
+        flow.evidence = self._evidence(rules.hmac_key, accepted)
         flow.record(flow.evidence.start())
         greeting = [accepted.negotiation, messages.AUTHENTICATION_OK]
         greeting += [messages.parameter_status(name, value) for name, value in said.parameters.items()]
@@ -274,9 +294,9 @@ class Session:
         if ahead:
             running.client.receive(ahead)
 
-    def _evidence(self, rules: SessionRules, accepted: AcceptedStartup) -> Evidence:
+    def _evidence(self, key: bytes, accepted: AcceptedStartup) -> Evidence:
         client = {
             "addr": self._own.address, "application": accepted.application,
             "user": accepted.user, "database": self._config.dbname,
         }  # fmt: skip
-        return Evidence(self._own.session, self._config.database, self.identity, client, rules.hmac_key)
+        return Evidence(self._own.session, self._config.database, self.identity, client, key)

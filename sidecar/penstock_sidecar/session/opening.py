@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from penstock_core.sql.authorize.settings import may_begin_with, timeout_milliseconds
 from penstock_core.sql.decision import Action
-from penstock_sidecar.session.commands import Decider, ProxyConfig
+from penstock_sidecar.session.commands import Decider, LoginMethod, ProxyConfig
 from penstock_sidecar.session.refusals import denied, fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
@@ -28,6 +28,9 @@ PINNED = {
 # Set unless the client asks for another value that is allowed. Below `notice` the server tells of plans and statements,
 # among them a rewritten one with the key of its hash masks.
 _DEFAULTS = {"client_min_messages": "notice"}
+# For the gate alone: how the client presents its token.
+_LOGIN = "penstock.login"
+_LOGINS: dict[str, LoginMethod] = {"password": "password", "oauthbearer": "oauthbearer"}
 _UTF8 = {"utf8", "unicode"}
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0", ""}
@@ -47,6 +50,8 @@ class AcceptedStartup:
     # The protocol version spoken, and NegotiateProtocolVersion where the client asked for more.
     version: int
     negotiation: bytes
+    # How it presents its token, where it chose.
+    login: LoginMethod | None = None
 
 
 def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFields:
@@ -73,6 +78,9 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
     options = _options(asked.pop("options", ""))
     if isinstance(options, ErrorFields):
         return options
+    login = _LOGINS.get(chosen := options.pop(_LOGIN, "").lower())
+    if chosen and login is None:
+        return fatal("22023", f"{_LOGIN} {chosen} is not known", "set it to password or oauthbearer")
     parameters = _settings({**options, **asked})
     if isinstance(parameters, ErrorFields):
         return parameters
@@ -83,6 +91,7 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
         search_path=parameters.get("search_path"),
         version=version,
         negotiation=negotiation,
+        login=login,
     )
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from penstock_sidecar.session import refusals, server_errors
+from penstock_sidecar.session import completions, refusals, server_errors
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.flow import CONTROL, Flow
-from penstock_sidecar.session.in_flight import AnswerKind, Pending, StatementRun, forget_what_copy_ignores
-from penstock_sidecar.session.kept_names import ByKeptName
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, forget_what_copy_ignores
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
@@ -20,8 +19,6 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 # Verbs of what may end a transaction or fires deferred constraints: SET CONSTRAINTS is a `set`.
 _COMMITTING = CONTROL | {"set", "call", "do"}
-# The same by the tags of what did.
-_TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK")
 # Of a name that the catalog knows: it was changed behind the gate.
 _UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
 _EXTENDED = frozenset({AnswerKind.PARSE, AnswerKind.BIND, AnswerKind.DESCRIBE, AnswerKind.EXECUTE, AnswerKind.CLOSE})
@@ -180,17 +177,12 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
-        if running is not None:
-            count = tag.rpartition(b" ")[2]
-            if count.isdigit():
-                running.rows += int(count)
         flow.undone = tag == b"ROLLBACK"
-        if tag == b"DROP TABLE" and head.decision is not None:
-            flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
-        elif tag.startswith(_TRANSACTIONS):
-            self._transaction(tag)
-        elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
-            self._given_up(tag, running)
+        count = tag.rpartition(b" ")[2]
+        if not count.isdigit():
+            completions.note(flow, tag, head)
+        elif running is not None:
+            running.rows += int(count)
         if head.kind is AnswerKind.EXECUTE:
             flow.pop()
             flow.copying_in = False
@@ -199,48 +191,6 @@ class ServerSide:
             if running is not None:
                 flow.finish(running, "ok", self._size(spot.end))
         return answer
-
-    def _transaction(self, tag: bytes) -> None:
-        flow = self._flow
-        flow.in_block = tag in (b"BEGIN", b"START TRANSACTION")
-        if tag == b"COMMIT":
-            flow.temporary.committed()
-        elif tag == b"ROLLBACK":
-            flow.temporary.rolled_back()
-
-    def _given_up(self, tag: bytes, running: StatementRun | None) -> None:
-        """Prepared statements, cursors or temporary tables are gone, or anew, in the order of the text."""
-        flow = self._flow
-        if tag.startswith(b"PREPARE"):
-            if tag == b"PREPARE" and running is not None and running.prepares:
-                # The server had none of that name, whatever became of the one that Parse had made.
-                flow.statements.pop(running.prepares.pop(0), None)
-            return
-        if tag == b"DECLARE CURSOR":
-            if running is not None and running.declares:
-                flow.sql_prepared.tally(running.declares.pop(0)).begin()
-            return
-        if tag.startswith(b"CLOSE"):
-            flow.sql_prepared.closed(running.closes.pop(0) if running is not None and running.closes else "*")
-            return
-        if tag in (b"DISCARD ALL", b"DISCARD TEMP"):
-            flow.temporary.dropped()
-        if tag == b"DISCARD ALL":
-            flow.sql_prepared.closed("*")
-        elif not tag.startswith(b"DEALLOCATE"):
-            return
-        elif running is None or not running.deallocates:
-            # Of a text that was not analysed. The server has the last word on what is there.
-            flow.sql_prepared.deallocated("*")
-            return
-        name = "*" if tag == b"DISCARD ALL" or running is None else running.deallocates.pop(0)
-        flow.sql_prepared.deallocated(name)
-        if name == "*":
-            # But the unnamed one.
-            unnamed = flow.statements.pop("", None)
-            flow.statements = ByKeptName({} if unnamed is None else {"": unnamed})
-        else:
-            flow.statements.pop(name, None)
 
     def _error(self, spot: Spot) -> bytes | None:
         flow = self._flow

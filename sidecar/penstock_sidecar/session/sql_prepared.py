@@ -116,7 +116,8 @@ class SqlPrepared:
         """Cursors are gone, but for those that are held."""
         if self._cursors:
             self._cursors = {name: made for name, made in self._cursors.items() if name in self._holding}
-        self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
+        if self._tallies:
+            self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""

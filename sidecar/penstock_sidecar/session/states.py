@@ -68,6 +68,7 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
+    REVOKED = "revoked"
     DRAIN = "drain"
 
     __hash__ = str.__hash__
@@ -82,6 +83,7 @@ _S, _E = State, Event
 _ALWAYS: dict[Event, set[State]] = {
     _E.CLIENT_CLOSED: {_S.CLOSED},
     _E.EXPIRED: {_S.CLOSED},
+    _E.REVOKED: {_S.CLOSED},
     _E.DRAIN: {_S.CLOSED},
 }
 # In every state with a server.
@@ -113,7 +115,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
         _E.IDENTIFIED: {_S.CONNECTING},
-        _E.TOKEN_REFUSED: {_S.CLOSED},
+        # By OAUTHBEARER, the client has to acknowledge it first.
+        _E.TOKEN_REFUSED: {_S.PROVING, _S.CLOSED},
     },
     _S.CONNECTING: {
         **_ALWAYS,

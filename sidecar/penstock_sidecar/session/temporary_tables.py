@@ -70,7 +70,8 @@ class TemporaryTables:
         if undone:
             self.names = (self.names | self._dropped) - self._made
         self._made = self._dropped = _NONE
-        self._forget(self.made_here)
+        if self.made_here:
+            self._forget(self.made_here)
 
     def _forget(self, gone: frozenset[tuple[str, str]]) -> None:
         if not self.made_here.isdisjoint(gone):

@@ -23,8 +23,9 @@ _log = structlog.get_logger(__name__)
 
 BATCH_EVENTS = 1000
 BATCH_BYTES = 1_000_000
-# Waiting a moment after an event lets its outcome travel with it; nobody sees so small a delay on the page.
-LINGER_SECONDS = 0.1
+# Waiting a moment after an event lets its outcome travel with it, and what others bring; whoever watches the page does
+# not mind so small a delay, and each batch takes the gate as long as twenty statements.
+LINGER_SECONDS = 0.25
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 # How soon something is tried again that the collector refused or could not use, while other events go on.

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
 from penstock_collector.auth.streams import Forbidden, StreamAuthority, Unauthenticated
 from penstock_collector.auth.token_file import TokenFile
+from penstock_core.token_review import Pod
 
 UID = "6f1c7c1e-0000-4000-8000-000000000001"
 
@@ -89,11 +90,16 @@ async def reviewer(api: tuple[Api, ApiServer]) -> AsyncIterator[TokenReviewer]:
     await reviewer.close()
 
 
+async def uid_of(reviewer: TokenReviewer, given: str) -> str | None:
+    pod = await reviewer.pod(given)
+    return pod and pod.uid
+
+
 async def test_a_pod_writes_its_own_streams_only(api: tuple[Api, ApiServer], reviewer: TokenReviewer) -> None:
     given = token()
     api[0].knows(given)
     authority = StreamAuthority(None, reviewer)
-    await authority.check(given, UID)
+    assert await authority.check(given, UID) == Pod("shop", "web", "web-1", UID)
     with pytest.raises(Forbidden):
         await authority.check(given, "another-pod")
     with pytest.raises(Unauthenticated):
@@ -109,8 +115,8 @@ async def test_the_api_server_is_asked_once_for_a_while(api: tuple[Api, ApiServe
     good, bad = token(), token(name="stranger")
     api[0].knows(good)
     for _ in range(3):
-        assert await reviewer.pod_uid(good) == UID
-        assert await reviewer.pod_uid(bad) is None
+        assert await uid_of(reviewer, good) == UID
+        assert await reviewer.pod(bad) is None
     assert len(api[0].asked) == 2
 
 
@@ -133,7 +139,7 @@ async def test_the_api_server_is_asked_once_for_a_while(api: tuple[Api, ApiServe
 async def test_what_is_no_token_of_ours_is_not_asked_about(
     given: str, api: tuple[Api, ApiServer], reviewer: TokenReviewer
 ) -> None:
-    assert await reviewer.pod_uid(given) is None
+    assert await reviewer.pod(given) is None
     assert api[0].asked == []
 
 
@@ -155,7 +161,7 @@ async def test_reviews_that_prove_no_pod(
 ) -> None:
     given = token()
     api[0].knows(given, **review)
-    assert await reviewer.pod_uid(given) is None
+    assert await reviewer.pod(given) is None
 
 
 @pytest.mark.parametrize(
@@ -174,18 +180,18 @@ async def test_an_api_server_that_cannot_tell(
     api[0].answer = answer
     given = token()
     with pytest.raises(ReviewUnavailable):
-        await reviewer.pod_uid(given)
+        await reviewer.pod(given)
     # And it is asked again, as soon as it can.
     api[0].answer = None
     api[0].knows(given)
-    assert await reviewer.pod_uid(given) == UID
+    assert await uid_of(reviewer, given) == UID
 
 
 async def test_an_api_server_that_is_not_ours(api: tuple[Api, ApiServer], tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other-ca.crt"))
     reviewer = TokenReviewer(ApiServer(api[1].url, tmp_path / "token", tmp_path / "other-ca.crt"), "penstock-collector")
     with pytest.raises(ReviewUnavailable, match="certificate verify failed"):
-        await reviewer.pod_uid(token())
+        await reviewer.pod(token())
     await reviewer.close()
     assert api[0].asked == []
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
-from penstock_collector.auth.viewers import SESSION_SECONDS, TICKET_SECONDS, TooManyFailures, Viewers
+from penstock_collector.auth.viewers import SESSION_SECONDS, TICKET_SECONDS, TooManyFailures, Viewer, Viewers
 
 
 class Clock:
@@ -17,6 +18,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def named(viewer: Viewer | None) -> str | None:
+    return viewer and viewer.name
 
 
 def hashed(token: str) -> str:
@@ -37,11 +42,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def viewers(path: Path, clock: Clock) -> Viewers:
-    return Viewers(TokenFile(path), clock)
+    return Viewers(TokenFile(path, names_only=False), clock)
 
 
 def test_a_token_stands_for_a_viewer(viewers: Viewers) -> None:
-    assert [viewers.of_token(token, "") for token in ("a", "b", "c", "", hashed("a"))] == [
+    assert [named(viewers.of_token(token, "")) for token in ("a", "b", "c", "", hashed("a"))] == [
         "ada",
         "bob",
         None,
@@ -53,7 +58,7 @@ def test_a_token_stands_for_a_viewer(viewers: Viewers) -> None:
 def test_a_session_lasts_for_its_time(viewers: Viewers, clock: Clock) -> None:
     secret = viewers.log_in("a", "")
     assert secret is not None
-    assert viewers.of_session(secret) == "ada"
+    assert named(viewers.of_session(secret)) == "ada"
     assert viewers.of_session(secret + "x") is None
     clock.now += SESSION_SECONDS + 1
     assert viewers.of_session(secret) is None
@@ -70,22 +75,22 @@ def test_a_session_ends_with_its_token(viewers: Viewers, path: Path, monkeypatch
     secret = viewers.log_in("a", "") or ""
     path.write_text(f"{hashed('b')} bob\n")
     assert viewers.of_session(secret) is None
-    assert viewers.of_token("b", "") == "bob"
+    assert named(viewers.of_token("b", "")) == "bob"
 
 
 def test_a_broken_edit_locks_nobody_out(viewers: Viewers, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("penstock_collector.auth.token_file._CHECK_EVERY_SECONDS", 0.0)
     path.write_text("half a line")
-    assert viewers.of_token("a", "") == "ada"
+    assert named(viewers.of_token("a", "")) == "ada"
     path.unlink()
-    assert viewers.of_token("a", "") == "ada"
+    assert named(viewers.of_token("a", "")) == "ada"
 
 
 def test_a_link_logs_in_once(viewers: Viewers) -> None:
     ticket = viewers.issue_ticket()
     secret = viewers.redeem(ticket, "")
     assert secret is not None
-    assert viewers.of_session(secret) == "login-link"
+    assert named(viewers.of_session(secret)) == "login-link"
     assert viewers.redeem(ticket, "") is None
 
 
@@ -110,12 +115,12 @@ def test_guessing_is_slowed_down_for_who_guesses(viewers: Viewers, clock: Clock)
 def test_who_guesses_locks_nobody_out_who_has_a_token_that_can_not_be_guessed(viewers: Viewers, path: Path) -> None:
     token = "k" * 32
     path.write_text(f"{hashed(token)} eve\n{hashed('a')} ada\n")
-    behind_a_proxy = Viewers(TokenFile(path))
+    behind_a_proxy = Viewers(TokenFile(path, names_only=False))
     ticket = behind_a_proxy.issue_ticket()
     for number in range(20):
         with contextlib.suppress(TooManyFailures):
             behind_a_proxy.log_in(f"guess{number}", "10.0.0.1")
-    assert behind_a_proxy.of_token(token, "10.0.0.1") == "eve"
+    assert named(behind_a_proxy.of_token(token, "10.0.0.1")) == "eve"
     assert behind_a_proxy.redeem(ticket, "10.0.0.1") is not None
     with pytest.raises(TooManyFailures):
         behind_a_proxy.of_token("a", "10.0.0.1")
@@ -150,3 +155,47 @@ def test_a_bad_file_is_one_clear_line(content: bytes, complaint: str, tmp_path: 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TokenFileError, match="cannot be read: No such file or directory"):
         TokenFile(tmp_path / "none")
+
+
+def test_a_line_says_who_may_decide(path: Path, viewers: Viewers, clock: Clock) -> None:
+    path.write_text(
+        f"{hashed('a')} ada groups=dba,owners kind=person also=ada@shop.example,oidc:ada\n{hashed('b')} bob\n"
+    )
+    again = Viewers(TokenFile(path, names_only=False), clock)
+    ada, bob = again.of_token("a", ""), again.of_token("b", "")
+    assert ada == Viewer("ada", "person", frozenset({"dba", "owners"}), frozenset({"ada@shop.example", "oidc:ada"}))
+    assert bob == Viewer("bob")
+
+
+def test_a_session_has_the_groups_that_the_file_gives_now(path: Path, clock: Clock, monkeypatch: Any) -> None:
+    monkeypatch.setattr("penstock_collector.auth.token_file._CHECK_EVERY_SECONDS", 0)
+    path.write_text(f"{hashed('a')} ada groups=dba\n")
+    viewers = Viewers(TokenFile(path, names_only=False), clock)
+    secret = viewers.log_in("a", "") or ""
+    before = viewers.of_session(secret)
+    assert before is not None
+    assert before.groups == {"dba"}
+    path.write_text(f"{hashed('a')} ada kind=agent\n")
+    assert viewers.of_session(secret) == Viewer("ada", "agent")
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ("groups=", "behind the name, each once"),
+        ("groups=dba groups=owners", "behind the name, each once"),
+        ("group=dba", "behind the name, each once"),
+        ("dba", "behind the name, each once"),
+        ("kind=robot", "kind is one of person, agent, service"),
+    ],
+)
+def test_a_line_that_says_what_is_not_understood(path: Path, more: str, complaint: str) -> None:
+    path.write_text(f"{hashed('a')} ada {more}\n")
+    with pytest.raises(TokenFileError, match=f"line 1: {complaint}"):
+        TokenFile(path, names_only=False)
+
+
+def test_a_file_of_senders_has_names_alone(path: Path) -> None:
+    path.write_text(f"{hashed('a')} gw1 groups=dba\n")
+    with pytest.raises(TokenFileError, match="line 1: not `<sha256"):
+        TokenFile(path)

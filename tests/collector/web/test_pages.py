@@ -11,7 +11,18 @@ from penstock_collector.web.login import _target
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
-DATA = ["/", "/tail", "/streams", "/statements/gw1/boot1/2", "/v1/events", "/v1/streams", "/v1/export"]
+DATA = [
+    "/",
+    "/tail",
+    "/streams",
+    "/statements/gw1/boot1/2",
+    "/v1/events",
+    "/v1/streams",
+    "/v1/export",
+    "/v1/requests",
+    "/requests",
+    "/requests/tail",
+]
 
 
 @pytest.mark.parametrize("path", DATA)
@@ -41,20 +52,22 @@ async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
         "/metrics",
         "/static",
         "/v1/streams/{owner}/{boot}/events",
+        "/v1/streams/{owner}/requests",
+        "/v1/streams/{owner}/requests/{name}",
     }
     for route in routes:
         path = str(route.path)  # type: ignore[attr-defined] # all are Route or Mount, as asserted
         if path in open_paths:
             continue
         path = path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
-        method = "POST" if path == "/alarms" else "GET"
+        method = "POST" if path == "/alarms" or path.endswith("/decision") else "GET"
         assert (await client.http.request(method, path)).status_code in (303, 401), path
 
 
 @pytest.mark.parametrize("path", [*DATA, "/login", "/healthz", "/metrics", "/static/style.css", "/none", "/v1/none"])
 async def test_headers_of_every_answer(path: str, client: Any) -> None:
     for token in (None, "read-ada"):
-        if path == "/tail" and token:
+        if path.endswith("/tail") and token:
             continue
         headers = (await client.get(path, token=token)).headers
         policy = headers["content-security-policy"]
@@ -134,6 +147,30 @@ async def test_the_page_of_a_statement(client: Any, sender: Any) -> None:
         response = await client.get(missing)
         assert response.status_code == 404
         assert "Traceback" not in response.text
+
+
+async def test_for_whom_an_agent_acts(client: Any, sender: Any) -> None:
+    identity = {
+        "name": "agent:bot for person:ada",
+        "actsFor": [
+            {"kind": "agent", "subject": "planner", "assurance": "asserted"},
+            {"kind": "person", "subject": "ada", "assurance": "verified"},
+        ],
+    }
+    await client.send(sender.seal(OPEN) + sender.statement(1, identity=identity) + sender.statement(2))
+    assert "agent:bot for person:ada" in (await client.get("/")).text
+    assert [one["identity"] for one in await client.search("identity=person:ada")] == ["agent:bot for person:ada"]
+    text = (await client.get("/statements/gw1/boot1/2")).text
+    assert "<dd>agent:planner (asserted), for person:ada (verified)</dd>" in text
+    assert "Acts for" not in (await client.get("/statements/gw1/boot1/4")).text
+
+
+@pytest.mark.parametrize("chain", [5, "ada", {"a": 1}, [], [1, None, {}], [{"subject": [EVIL]}, {"kind": {EVIL: 1}}]])
+async def test_a_chain_that_is_none_is_only_text(client: Any, sender: Any, chain: object) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1, identity={"name": "agent:bot", "actsFor": chain}))
+    response = await client.get("/statements/gw1/boot1/2")
+    assert response.status_code == 200
+    assert "<script>alert" not in response.text
 
 
 async def log_in(client: Any, token: str = "read-ada", **headers: str) -> Any:

@@ -36,3 +36,9 @@ def test_groups_without_end_are_cut_alike_each_time() -> None:
 def test_a_name_that_no_request_can_hold_is_none() -> None:
     with pytest.raises(ValidationError):
         requester(Identity(None, Principal("person", "two\nlines", "https://id")))
+
+
+def test_whom_an_agent_acts_for_is_part_of_it() -> None:
+    bot, ada = Principal("agent", "bot", "https://id"), Principal("person", "ada", "https://id")
+    found = requester(Identity(WEB, bot, (ada,)))
+    assert [one.subject for one in found.acts_for] == ["ada"]

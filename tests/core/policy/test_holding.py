@@ -15,6 +15,7 @@ from penstock_core.policy.holding import (
     estimates,
     holding,
     judged,
+    judged_for,
     with_observed,
 )
 
@@ -110,3 +111,13 @@ def test_only_rules_about_estimates_ask_for_them() -> None:
 def test_what_nobody_has_read_has_every_verb_that_a_policy_knows() -> None:
     assert {str(one["statement.verb"]) for one in effects("do", known=False).facts()} > VERBS
     assert effects("a", tables=("t",)) | effects("b", known=False) == effects("a", "b", tables=("t",), known=False)
+
+
+def test_of_several_whose_rights_decide_each_may_hold_it() -> None:
+    agents, staff = rule("identity.kind == 'agent'"), rule("'staff' in identity.groups")
+    agent: dict[str, object] = {"identity.kind": "agent", "identity.groups": ["bots"]}
+    for held in (agents, staff):
+        assert judged_for(held, effects("select"), [agent, PERSON]).truth is Truth.TRUE
+    assert judged_for(agents, effects("select"), [PERSON]).truth is Truth.FALSE
+    # Of nobody, nothing is known.
+    assert judged_for(agents, effects("select"), []).truth is Truth.ABSENT

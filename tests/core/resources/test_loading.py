@@ -142,7 +142,8 @@ def test_an_object_of_the_api_server_is_refused_by_its_name() -> None:
         parse(document)
 
     assert str(caught.value) == (
-        "DatabaseAccessPolicy shop/support-agents: spec.mode: audit is not known: must be one of enforce, observe"
+        "DatabaseAccessPolicy shop/support-agents: spec.mode: audit is not known: "
+        "must be one of enforce, observe, revoke"
     )
 
 
@@ -165,7 +166,7 @@ POLICY_MISTAKES = [
     (
         "  mode: enforce",
         "  mode: observ",
-        ["9: spec.mode: observ is not known: must be one of enforce, observe; did you mean observe?"],
+        ["9: spec.mode: observ is not known: must be one of enforce, observe, revoke; did you mean observe?"],
     ),
     (
         "{partial: {keepLast: 4}}",
@@ -260,7 +261,7 @@ POLICY_MISTAKES = [
         "identity: {kind: agent, groups: [support]}",
         "everybody: {}",
         [
-            "8: spec.subjects[1].everybody: unknown field; known here: serviceAccount, identity",
+            "8: spec.subjects[1].everybody: unknown field; known here: serviceAccount, pod, identity",
         ],
     ),
     (

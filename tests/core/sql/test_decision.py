@@ -32,3 +32,16 @@ def test_a_decision_is_kept_and_shared_so_nothing_changes_it() -> None:
 def test_what_is_recorded_of_it_is_a_word() -> None:
     """The audit trail's field `decision` holds one of these three."""
     assert [str(one) for one in Action] == ["allow", "rewrite", "deny"]
+
+
+def test_a_copy_differs_in_what_is_given_alone() -> None:
+    """Whatever its fields hold: what is sent and recorded for a text of a known shape is a copy."""
+    given = {field.name: object() for field in dataclasses.fields(Decision)}
+    decision = Decision(**given)  # type: ignore[arg-type]  # each field must be copied, whatever it is
+    copy = decision.changed(text="SELECT 2", same_but_text=decision)
+    for name, value in given.items():
+        expected = {"text": "SELECT 2", "same_but_text": decision}.get(name, value)
+        assert getattr(copy, name) is expected, name
+    assert decision.text is given["text"]
+    with pytest.raises(KeyError):
+        decision.changed(txt="SELECT 2")

@@ -7,12 +7,13 @@ from collections import OrderedDict
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import MASKING, PLAIN, governor
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, governor
 
-from penstock_core.policy.effective import Limit, PolicySet, Rule
+from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet, Rule
 from penstock_core.sql import shared_decisions
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
+from penstock_core.sql.shared_decisions import Room
 from penstock_core.sql.syntax.literals import Slots
 
 ALL = replace(MASKING, allow=frozenset({"select", "insert", "update", "delete"}))
@@ -189,3 +190,32 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert kept._kept == sum(1 + len(shape.kept) for shape in kept._by_shape.values()) <= 10
     one.decide("SELECT '" + "x" * 10000 + "'", ("public",))
     assert all(len(text) <= 8192 for text, *_ in kept._by_text)
+
+
+def test_large_decisions_take_no_more_room_than_there_is() -> None:
+    room = Room(1 << 18)
+    one, other = (Governor(EffectivePolicy("shop", ALL, None), CATALOG, KEY, room=room) for _ in range(2))
+
+    def kept(whose: Governor) -> int:
+        decisions = whose._decisions
+        texts = sum(len(text) + len(found.text) for (text, *_), found in decisions._by_text.items())
+        long = sum(len(text) + len(found.text) for (text, *_), found in decisions._long.items())
+        shapes = sum(len("".join(map(str, rest))) for rest, *_ in decisions._by_shape)  # type: ignore[misc]
+        filled = [two.decision for of in decisions._by_shape.values() for two in of.kept.values()]
+        assert decisions._shape_bytes == sum(of.size for of in decisions._by_shape.values())
+        return texts + long + shapes + sum(len(found.text) for found in filled)
+
+    for number in range(40):
+        columns = ", ".join(f"name AS n{number}_{place}" for place in range(80))
+        for value in (1, 2, 3):
+            for either in (one, other):
+                either.decide(f"SELECT {columns} FROM people WHERE id = {value}", ("public",))
+        one.decide(f"SELECT {columns} FROM people WHERE name = '{'x' * 9000}'", ("public",))
+    assert 20_000 < kept(other) <= 1 << 17
+    assert 40_000 < kept(one) <= 1 << 17
+    asked = made(other)
+    other.decide(f"SELECT {columns} FROM people WHERE id = 4", ("public",))
+    assert asked == []
+    # Whoever goes leaves room.
+    del one, either
+    assert room.part == 1 << 18

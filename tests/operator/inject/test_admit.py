@@ -84,6 +84,14 @@ def test_the_installation_may_say_how_long_a_policy_counts(desk: Desk) -> None:
     assert env(desk.admitted(pod())["spec"]["initContainers"][0])[name] == "900"
 
 
+def test_the_installation_may_say_whose_tokens_count(desk: Desk) -> None:
+    names = {"PENSTOCK_IDENTITY__ISSUERS", "PENSTOCK_IDENTITY__LOGIN"}
+    assert names.isdisjoint(env(desk.admitted(pod())["spec"]["initContainers"][0]))
+    desk.shape = replace(desk.shape, issuers='[{"issuer": "https://i"}]', login="oauthbearer")
+    found = env(desk.admitted(pod())["spec"]["initContainers"][0])
+    assert [found[name] for name in sorted(names)] == ['[{"issuer": "https://i"}]', "oauthbearer"]
+
+
 def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:
     after = desk.admitted(
         annotated(pod(), port="6432", health_port="9999", url_variable="DATABASE_URL", resources="cpu=70m")

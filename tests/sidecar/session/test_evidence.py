@@ -24,14 +24,14 @@ def sealed(text: str) -> str:
 
 def test_an_intent_tells_its_own_text_whatever_decision_it_shares() -> None:
     one = evidence()
-    texts = [f"SELECT {number} AS a" for number in range(3)]
+    texts = [f"SELECT {number} AS a" for number in (0, 1, 1, 0, 2)]
     decisions = [FIRST, *(replace(FIRST, text=text, same_but_text=FIRST) for text in texts[1:])]
     told: list[dict[str, Any]] = [
         dict(one.intent(decision, text, number, "simple", None))
         for number, (decision, text) in enumerate(zip(decisions, texts, strict=True))
     ]
     assert [body["sqlHmac"] for body in told] == [sealed(text) for text in texts]
-    assert [body["statement"] for body in told] == [0, 1, 2]
+    assert [body["statement"] for body in told] == [0, 1, 2, 3, 4]
     assert all(body["sql"] == "SELECT $1 AS a" and body["policyGeneration"] == 3 for body in told)
     # What they share is made once.
     assert len(one._intents) == 1

@@ -317,7 +317,7 @@ def test_a_condition_that_can_not_be_evaluated_refuses_by_its_name() -> None:
     talk = held(broken)
 
     def rules() -> SessionRules:
-        return replace(talk.rules(), facts=lambda: {"identity.groups": ["a"]})
+        return replace(talk.rules(), facts=lambda: ({"identity.groups": ["a"]},))
 
     talk.did(talk.session.rules_replaced(rules())).client(query(TEXT)).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY)

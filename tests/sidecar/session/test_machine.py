@@ -85,12 +85,22 @@ def test_a_token_is_asked_for_verified_and_names_who_it_is() -> None:
     assert {event["identity"]["name"] for event in talk.events} == {"person:ada"}
 
 
-@pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x00\x10\x00\x00x", b"p\x00\x00\x00\x02"])
+@pytest.mark.parametrize("data", [query("SELECT 1"), b"p\x02\x00\x00\x00x", b"p\x00\x00\x00\x02"])
 def test_something_else_where_a_token_is_due(data: bytes) -> None:
     talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
     talk.client(STARTUP)
     talk.client(data).client_reads_error("08P01")
     closes(talk)
+
+
+def test_a_token_that_is_too_long_is_answered_once_it_came() -> None:
+    talk = Conversation(open_=False, config=ProxyConfig("shop", "shop", token="always"))
+    talk.client(STARTUP)
+    token = messages.password(b"x" * 100_000)
+    for at in range(0, len(token) - 1000, 1000):
+        talk.client(token[at : at + 1000])
+        assert (talk.to_client, talk.session.state) == (b"", State.PROVING)
+    talk.client(token[-1000:]).client_reads_error("28P01", "longer than 32768 bytes")
 
 
 def test_a_token_that_is_refused_says_why() -> None:
@@ -254,6 +264,30 @@ def test_draining_at_once_and_expiry() -> None:
     talk.did(talk.session.drain("the gate is shutting down", at_once=True)).client_reads_error("57P01", "shutting down")
     talk = Conversation()
     talk.did(talk.session.expired(at_once=False)).client_reads_error("57P01", "token expired")
+
+
+def test_a_revoked_identity_has_no_more_session_and_the_end_tells_why() -> None:
+    talk = Conversation()
+    talk.client(query("SELECT 1"))
+    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked (policy stop)")
+    assert talk.session.state is State.CLOSED
+    end = talk.events[-1]
+    assert (end["event"], end["reason"], end["policy"]) == ("end", "the identity is revoked", "stop")
+    assert talk.did(talk.session.revoked("stop")).rest == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_revoked_identity_gets_no_session_and_that_is_recorded_unless_it_was_just_told(told: bool) -> None:
+    talk = Conversation(open_=False)
+    talk.client(STARTUP)
+    talk.did(talk.session.revoked("stop", told=told)).client_reads_error("28000", "access is revoked (policy stop)")
+    assert [event["event"] for event in talk.events] == ([] if told else ["refused"])
+
+
+def test_a_revocation_before_the_client_has_said_anything() -> None:
+    talk = Conversation(open_=False)
+    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked")
+    assert talk.events == []
 
 
 def test_a_shorter_timeout_ends_sessions_that_began_with_more_once_they_are_idle() -> None:

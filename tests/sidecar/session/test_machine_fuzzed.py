@@ -27,6 +27,8 @@ from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
 
 PASSWORD = message(b"p", b"a.token.of-the-issuer\0")
+BEARER = message(b"p", b"OAUTHBEARER\0\0\0\0\x27n,,\x01auth=Bearer a.token.of-the-issuer\x01\x01")
+ACKNOWLEDGEMENT = message(b"p", b"\x01")
 SSL = messages.ssl_request()
 DECLARE = "DECLARE c CURSOR FOR SELECT 1"
 # What texts do to what the session has, as the governor would tell.
@@ -138,8 +140,9 @@ class Play:
     def __init__(self, number: int) -> None:
         self.dice = dice = Random(number)
         config = ProxyConfig(
-            "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300
-        )
+            "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300,
+            dice.choice(["password", "oauthbearer"]),
+        )  # fmt: skip
         self.door = Door()
         self.neighbour = Neighbour(dice.random() < 0.9)
         self.talk = Conversation(
@@ -153,7 +156,9 @@ class Play:
         user = dice.choice(["app", "token"])
         self.to_client: list[bytes] = [mutated(dice, startup(user))]
         if config.token == "always" or (config.token == "asked" and user == "token"):
-            self.to_client.append(mutated(dice, PASSWORD))
+            self.to_client.append(mutated(dice, PASSWORD if config.login == "password" else BEARER))
+            if dice.random() < 0.2:
+                self.to_client.append(mutated(dice, ACKNOWLEDGEMENT))
         if dice.random() < 0.2:
             self.to_client.insert(0, mutated(dice, SSL))
         for part in spoken(dice):
@@ -197,6 +202,7 @@ class Play:
             moves += [
                 lambda: session.expired(at_once=self.dice.random() < 0.5),
                 lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
+                lambda: session.revoked("stop", told=self.dice.random() < 0.5),
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
@@ -340,7 +346,7 @@ class Play:
         """Each session that began ended, and each statement that was recorded has one outcome."""
         events = [event for event in self.talk.events if event.get("statement") not in self.lost]
         started = Counter(event["event"] for event in events if event["kind"] == "session")
-        assert started in (Counter(), Counter(start=1, end=1))
+        assert started in (Counter(), Counter(refused=1), Counter(start=1, end=1))
         intents = [event["statement"] for event in events if event["kind"] == "intent"]
         outcomes = [event["statement"] for event in events if event["kind"] == "outcome"]
         assert len(set(intents)) == len(intents)

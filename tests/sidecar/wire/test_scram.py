@@ -58,3 +58,10 @@ def test_channel_binding_stands_in_the_first_message() -> None:
 )  # fmt: skip
 def test_passwords_are_prepared_as_postgresql_does(password: str, bytes_: bytes) -> None:
     assert prepared(password) == bytes_
+
+
+def test_printable_ascii_stays_as_it_is() -> None:
+    """What the tables of SASLprep say of it, letter by letter; control characters take the long way."""
+    letters = "".join(map(chr, range(0x20, 0x7F)))
+    assert prepared(letters) == letters.encode()
+    assert prepared(letters + "\N{SOFT HYPHEN}") == letters.encode()

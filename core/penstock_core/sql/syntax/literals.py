@@ -38,6 +38,17 @@ class _Slot(NamedTuple):
     negative: bool
 
 
+class Template(NamedTuple):
+    """A text with gaps, and which literal goes into each."""
+
+    gapped: str
+    places: tuple[int, ...]
+
+    def fill(self, literals: Sequence[str]) -> str:
+        """The text with those literals."""
+        return self.gapped % tuple([literals[place] for place in self.places])
+
+
 @dataclass(slots=True)
 class Slots:
     """The literals of one text, in the order in which they are written, and which of them were read."""
@@ -50,8 +61,8 @@ class Slots:
     _nodes: dict[int, _Slot] = field(default_factory=dict)
     # The constants of the trees that are being built.
     _made: list[ast.A_Const] | None = None
-    # Of each text that was written with marks, the parts between them and the places of the slots.
-    _written: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+    # Of each text that was written with marks, how it is put together.
+    _written: dict[str, Template] = field(default_factory=dict)
 
     @property
     def parsed_text(self) -> str:
@@ -121,23 +132,22 @@ class Slots:
         """A text with marks, filled with this text's own literals; remembered with where they are."""
         if _MARK not in marked:
             return marked
-        parts: list[str | int] = [int(one) if n % 2 else one for n, one in enumerate(marked.split(_MARK))]
-        text = fill(parts, self.literals)
-        self._written[text] = tuple(parts)
+        parts = marked.split(_MARK)
+        places = tuple(map(int, parts[1::2]))
+        template = Template("%s".join(part.replace("%", "%%") for part in parts[::2]), places)
+        text = template.fill(self.literals)
+        self._written[text] = template
         return text
 
-    def parts(self, text: str) -> tuple[str | int, ...]:
-        """How that text is put together; a text that no marks were in is one part, which holds all literals as read."""
+    def template(self, text: str) -> Template:
+        """How that text is put together; one that no marks were in is the same for all, and holds all literals as
+        read.
+        """
         found = self._written.get(text)
         if found is None:
             self.pin_all()
-            return (text,)
+            return Template(text.replace("%", "%%"), ())
         return found
-
-
-def fill(parts: Sequence[str | int], literals: Sequence[str]) -> str:
-    """The parts of a text with those literals in their places."""
-    return "".join([one if isinstance(one, str) else literals[one] for one in parts])
 
 
 def kind_of(literal: str) -> str:
@@ -145,7 +155,7 @@ def kind_of(literal: str) -> str:
     literal.
     """
     if literal[0] == "'":
-        return "s"
+        return "s" if len(literal) > 1 else ""
     if "." in literal:
         return "d"
     if not literal.isascii() or not literal.isdecimal() or len(literal) > _MOST_DIGITS:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pglast.parser import ParseError
+from collections.abc import Sequence
+
+from pglast.parser import ParseError, Token
 
 from penstock_core.policy.effective import SqlTextMode
 from penstock_core.sql.syntax.tokens import LITERALS, words_of
@@ -20,17 +22,26 @@ def audit_text(text: str, mode: SqlTextMode) -> str:
 def normalize(text: str) -> str:
     """Literals become $n, numbered on from the text's own parameters; comments go, spacing becomes single."""
     try:
-        tokens = [token for token in words_of(text) if token.name not in _COMMENTS]
+        tokens = words_of(text)
     except (ParseError, ValueError):
         return ""
-    spelled = [(token.name, text[token.start : token.end + 1], token.start, token.end) for token in tokens]
-    number = max((int(word[1:]) for name, word, *_ in spelled if name == "PARAM" and word[1:].isdigit()), default=0)
+    number = _last_parameter(text, tokens) if "$" in text else 0
     words: list[str] = []
     before = -2
-    for name, word, start, end in spelled:
+    for start, end, name, _ in tokens:
+        if name in _COMMENTS:
+            continue
+        if start != before + 1 and words:
+            words.append(" ")
+        before = end
         if name in LITERALS:
             number += 1
-            word = f"${number}"
-        words.append(word if start == before + 1 or not words else f" {word}")
-        before = end
+            words.append(f"${number}")
+        else:
+            words.append(text[start : end + 1])
     return "".join(words)
+
+
+def _last_parameter(text: str, tokens: Sequence[Token]) -> int:
+    numbers = [text[token.start + 1 : token.end + 1] for token in tokens if token.name == "PARAM"]
+    return max((int(one) for one in numbers if one.isdigit()), default=0)

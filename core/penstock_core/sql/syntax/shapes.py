@@ -8,7 +8,8 @@ ends where it ends whatever is in it, so that texts of one shape have the same w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pglast.parser import ParseError
 
@@ -18,53 +19,74 @@ from penstock_core.sql.syntax.tokens import LITERALS, words_of
 # Below it no text is refused for its size, whatever its literals hold.
 MAX_TEXT = 6000
 MAX_LITERALS = 500
-# Escapes, dollar quotes, comments, and what no text may hold.
-_ODD = re.compile(r"[\\\0]|\$\w*\$|--|/\*")
-# What gives the quote behind it another meaning.
-_PREFIX = re.compile(r"[\w&]")
+# Escapes, comments, and what no text may hold.
+_ODD = ("\\", "\0", "--", "/*")
+_DOLLAR_QUOTE = re.compile(r"\$\w*\$")
+# Literals, and what could be taken for one, each found by its first character: whatever comes before the group costs
+# more than all the rest of a text. A quote whose meaning is another by what stands before it is found alone.
 _WORD = re.compile(
-    r"""("(?:[^"]|"")*+")|'(?:[^']|'')*+'|(?<![\w.$])(?:[0-9]+\.[0-9]+|[0-9]+)(?![\w.])|(?<![\w.$])[0-9]\w"""
+    r"""(["'0-9](?:(?<=")(?:[^"]|"")*+"|(?<=')(?<![\w&]')(?:[^']|'')*+'|(?<=[\w&]')"""
+    r"""|(?<=[0-9])(?<![\w.$][0-9])(?:[0-9]*+(?:\.[0-9]++)?(?![\w.])|\w)))"""
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A text with its literals apart."""
 
-    # Hashable, and the same for all texts that differ in literals of the same kinds.
+    # Whether it is ASCII, and has a word that is looked for, wherever; then what stands between literals, and their
+    # kinds in turn: the same for all texts that differ in literals of the same kinds.
     rest: tuple[str | bool, ...]
     literals: tuple[str, ...]
-    # Where each begins and ends.
-    places: tuple[tuple[int, int], ...]
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Where each literal begins and ends."""
+        found: list[tuple[int, int]] = []
+        end = 0
+        for before, literal in zip(self.rest[2::2], self.literals, strict=False):
+            start = end + len(str(before))
+            end = start + len(literal)
+            found.append((start, end))
+        return found
 
 
 def shape_of(text: str) -> Shape | None:
     """The text's shape; None if it has none, or no literal."""
-    if len(text) > MAX_TEXT or _ODD.search(text) is not None or has_marks(text):
+    if len(text) > MAX_TEXT or _is_odd(text) or has_marks(text):
         return None
     ascii_only = text.isascii()
     if not ascii_only and not _is_encodable(text):
         return None
-    rest: list[str | bool] = [ascii_only, "unnest" in text.lower()]
-    literals: list[str] = []
-    places: list[tuple[int, int]] = []
-    after = 0
-    for found in _WORD.finditer(text):
-        if found.lastindex is None:
-            literal = found.group()
-            start, end = found.span()
-            kind = kind_of(literal)
-            if not kind or (kind == "s" and start and _PREFIX.match(text, start - 1)):
-                return None
-            rest.append(text[after:start])
-            rest.append(kind)
-            literals.append(literal)
-            places.append((start, end))
-            after = end
+    # A text, a word, a text, …
+    words: list[str] = _WORD.split(text)
+    if '"' in text:
+        words = _with_names(words)
+    literals = words[1::2]
     if not literals or len(literals) > MAX_LITERALS:
         return None
-    rest.append(text[after:])
-    return Shape(tuple(rest), tuple(literals), tuple(places))
+    words[1::2] = kinds = [kind_of(literal) for literal in literals]
+    if "" in kinds:
+        return None
+    return Shape((ascii_only, "unnest" in text.lower(), *words), tuple(literals))
+
+
+def _is_odd(text: str) -> bool:
+    """Whether it has escapes, comments, dollar quotes, or what no text may hold."""
+    for odd in _ODD:
+        if odd in text:
+            return True
+    return "$" in text and _DOLLAR_QUOTE.search(text) is not None
+
+
+def _with_names(words: Sequence[str]) -> list[str]:
+    """Names in quotes are words as any, and belong to the texts around them."""
+    joined = [words[0]]
+    for word, after in zip(words[1::2], words[2::2], strict=True):
+        if word[0] == '"':
+            joined[-1] += word + after
+        else:
+            joined += (word, after)
+    return joined
 
 
 def is_sound(text: str, shape: Shape) -> bool:

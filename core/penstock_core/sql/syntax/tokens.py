@@ -35,7 +35,8 @@ def _latest(text: str) -> Sequence[Token]:
 
 
 def _scanned(text: str) -> Sequence[Token]:
-    found: Sequence[Token] = scan(text if _OWN_TAG.search(text) else _NOT_ASCII.sub("z", text))
+    plain = text.isascii() or _OWN_TAG.search(text) is not None
+    found: Sequence[Token] = scan(text if plain else _NOT_ASCII.sub("z", text))
     return found
 
 

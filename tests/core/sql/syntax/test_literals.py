@@ -9,7 +9,7 @@ from pglast import ast
 
 from penstock_core.sql.syntax import literals
 from penstock_core.sql.syntax.deparse import deparse
-from penstock_core.sql.syntax.literals import Slots, fill, reading, unread
+from penstock_core.sql.syntax.literals import Slots, reading, unread
 from penstock_core.sql.syntax.parse import parse
 from penstock_core.sql.syntax.shapes import shape_of, slots_of
 from penstock_core.sql.syntax.walk import below
@@ -47,6 +47,7 @@ TEXTS = [
     "SELECT TRIM('x' FROM y), EXTRACT(year FROM z), x AT TIME ZONE 'UTC', OVERLAY('a' PLACING 'b' FROM 1 FOR 2)",
     'SELECT "t1"."a2", t3.b FROM "x 1" AS t1 WHERE "it\'s" = 4 AND c$5 = 6',
     "SELECT 'a' ; SELECT 2",
+    "SELECT a % 5, '%s', b %% '%%' FROM t",
 ]
 
 
@@ -62,10 +63,10 @@ def test_every_slot_is_written_as_in_the_text(text: str) -> None:
     one = slots(text)
     with reading(one):
         written = deparse(parse(text))
-        parts = one.parts(written)
+        template = one.template(written)
     assert one.pinned == set()
-    assert fill(parts, one.literals) == written
-    assert sorted({part for part in parts if isinstance(part, int)}) == list(range(len(one.literals)))
+    assert template.fill(one.literals) == written
+    assert sorted(set(template.places)) == list(range(len(one.literals)))
     # It means the same, which does not depend on slots.
     assert described(parse(written)) == described(parse(deparse(parse(text))))
 
@@ -74,7 +75,7 @@ def test_every_slot_is_written_as_in_the_text(text: str) -> None:
 def test_what_is_printed_by_pglast_has_its_values_pinned(text: str) -> None:
     one = slots(text)
     with reading(one):
-        one.parts(deparse(parse(text)))
+        one.template(deparse(parse(text)))
     assert one.pinned == set(range(len(one.literals)))
 
 
@@ -82,7 +83,7 @@ def test_what_is_put_together_in_another_way_has_all_pinned() -> None:
     one = slots("SELECT 1, 'a'")
     with reading(one):
         parse(one.text)
-        assert one.parts("SELECT 1, 'a', now()") == ("SELECT 1, 'a', now()",)
+        assert one.template("SELECT 1 % 2, 'a', now()").fill(["5", "'b'"]) == "SELECT 1 % 2, 'a', now()"
     assert one.pinned == {0, 1}
 
 

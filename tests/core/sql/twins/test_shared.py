@@ -17,7 +17,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.governor import Governor
-from penstock_core.sql.shared_decisions import Question, SharedDecisions, _OfShape
+from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions, _OfShape
 from penstock_core.sql.syntax.parse import parse
 from penstock_core.sql.syntax.shapes import Shape, shape_of
 
@@ -74,7 +74,7 @@ def check(governor: Governor, text: str) -> None:
 
 def of_known_shape(governor: Governor, shape: Shape) -> SharedDecisions:
     """Where a text of the shape was decided about, and the next is decided about for all others."""
-    shared = SharedDecisions(governor._decide, governor.policy.sql_text)
+    shared = SharedDecisions(governor._decide, governor.policy.sql_text, Room(16 << 20))
     shared._by_shape[(shape.rest, *_OTHERWISE)] = _OfShape()
     return shared
 

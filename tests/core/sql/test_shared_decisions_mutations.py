@@ -14,10 +14,10 @@ from tests.core.sql.syntax import test_literals as slots
 from tests.core.sql.syntax import test_shapes as shapes
 
 from penstock_core.sql import shared_decisions
-from penstock_core.sql.shared_decisions import SharedDecisions
+from penstock_core.sql.shared_decisions import Room, SharedDecisions
 from penstock_core.sql.syntax import literals
 from penstock_core.sql.syntax import shapes as shape
-from penstock_core.sql.syntax.literals import Slots
+from penstock_core.sql.syntax.literals import Slots, Template
 
 Patch = pytest.MonkeyPatch
 Mutation = Callable[[Patch], None]
@@ -32,9 +32,17 @@ def is_now(owner: Any, name: str, value: Any) -> Mutation:
     return lambda patch: patch.setattr(owner, name, value)
 
 
-def only(odd: str) -> Mutation:
+def only(*odd: str) -> Mutation:
     """Of what makes a text odd, that alone does not count."""
-    return is_now(shape, "_ODD", re.compile(shape._ODD.pattern.replace(odd, r"(?!)")))
+    return is_now(shape, "_ODD", tuple(one for one in shape._ODD if one not in odd))
+
+
+def no_prefixes(patch: Patch) -> None:
+    pattern: str = shape._WORD.pattern
+    for rule in (r"(?<![\w&]')", r"|(?<=[\w&]')"):
+        assert rule in pattern
+        pattern = pattern.replace(rule, "")
+    patch.setattr(shape, "_WORD", re.compile(pattern))
 
 
 def shared_whatever_is_made(patch: Patch) -> None:
@@ -73,19 +81,21 @@ MUTATIONS: dict[str, Mutation] = {
     "signs": gives(literals, "_place_of", (-1, False)),
     "marks in place of values": gives(Slots, "mark"),
     "texts that were printed without marks": lambda patch: patch.setattr(
-        Slots, "parts", lambda self, text: self._written.get(text, (text,))
+        Slots, "template", lambda self, text: self._written.get(text, Template(text.replace("%", "%%"), ()))
     ),
     "what a text makes": shared_whatever_is_made,
     "what else decides": by_the_text_alone,
     "the server's own scanner": gives(shared_decisions, "is_sound", True),
     "numbers by their size": another_kind,
-    "escapes": only(r"[\\\0]"),
-    "dollar quotes": only(r"\$\w*\$"),
+    "escapes": only("\\", "\0"),
+    "dollar quotes": is_now(shape, "_DOLLAR_QUOTE", re.compile(r"(?!)")),
     "comments to the end of the line": only("--"),
-    "comments": only(r"/\*"),
-    "prefixes of strings": is_now(shape, "_PREFIX", re.compile(r"(?!)")),
+    "comments": only("/*"),
+    "prefixes of strings": no_prefixes,
+    "names in quotes": is_now(shape, "_with_names", lambda words: words),
     "letters that are not ASCII": gives(shape, "_is_encodable", True),
     "a bound for texts": is_now(shared_decisions, "CACHE_TEXT", 1 << 30),
+    "room": is_now(Room, "part", 1 << 40),
     "a bound for decisions": gives(SharedDecisions, "_count"),
 }
 

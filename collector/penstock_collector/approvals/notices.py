@@ -1,0 +1,112 @@
+"""What people are told of requests, elsewhere than on the pages: made, not decided for long, decided.
+
+A notice says who, which verbs and which tables, and where to look: no text of the statement, no reason and no comment,
+which hold values. What doesn't belong: bringing it to a webhook (`webhooks.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock_collector.approvals import wording
+from penstock_collector.approvals.webhook_settings import NoticeSettings
+from penstock_collector.approvals.webhooks import Webhook
+from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.store.requests import Kept
+
+Event = Literal["request.made", "request.escalated", "request.decided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to be told of a request."""
+
+    event: Event
+    # The same in all attempts to deliver it.
+    id: str
+    request: Kept
+    # The request's page, "" if the collector does not know its own address.
+    page: str
+
+    @classmethod
+    def of(cls, event: Event, kept: Kept, url: str) -> Notice:
+        """A new notice; `url` is where the pages are."""
+        return cls(event, f"msg_{secrets.token_hex(16)}", kept, f"{url}/requests/{kept.name}" if url else "")
+
+    def line(self) -> str:
+        """In one line, without its address."""
+        spec, status = self.request.request.spec, self.request.status
+        what = f"{wording.who(spec.requester)}: {wording.deed(spec.effect)}, database {spec.database_ref.name}"
+        if self.event == "request.decided":
+            return f"{self.request.name} was {status.decision} by {wording.visible(status.decided_by or '')}. {what}"
+        still = " still" if self.event == "request.escalated" else ""
+        groups = wording.visible(", ".join(spec.held_by.approvers))
+        rows = wording.rows(spec.effect)
+        until = f"{spec.expires_at[:16].replace('T', ' ')} UTC"
+        return (
+            f"{self.request.name}{still} waits for approval. {what}{f' ({rows})' if rows else ''},"
+            f" held by {wording.rule(spec)}. Approvers: {groups}. Until {until}"
+        )
+
+    def slack(self) -> dict[str, object]:
+        """For Slack and what takes the same: text with a link. Whoever decides logs in to the page."""
+        text = self.line().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return {"text": f"{text}\n<{self.page}|Look at it>" if self.page else text}
+
+    def document(self, now: str) -> dict[str, object]:
+        """For programs."""
+        spec, status = self.request.request.spec, self.request.status
+        data = {
+            "request": self.request.name,
+            "page": self.page,
+            "standing": self.request.standing.value,
+            "namespace": self.request.request.metadata.namespace,
+            "database": spec.database_ref.name,
+            "policy": spec.held_by.policy,
+            "approval": spec.held_by.approval,
+            "approvers": list(spec.held_by.approvers),
+            "requester": wording.people(spec.requester),
+            "workload": wording.pod(spec.requester),
+            "verbs": list(spec.effect.verbs),
+            "tables": list(spec.effect.tables),
+            "expiresAt": spec.expires_at,
+            "decidedBy": status.decided_by or "",
+            "decidedAt": status.decided_at or "",
+        }
+        return {"type": self.event, "timestamp": now, "data": data}
+
+
+class Notices:
+    """All webhooks of a collector. Telling them never waits."""
+
+    def __init__(self, settings: NoticeSettings | None, metrics: CollectorMetrics) -> None:
+        """Raises WebhookError if a file of the settings cannot be read."""
+        first = settings.webhooks if settings is not None else ()
+        escalation = settings.escalation if settings is not None else None
+        self._first = [Webhook(one, metrics) for one in first]
+        self._second = [Webhook(one, metrics) for one in escalation.webhooks] if escalation is not None else []
+        # Seconds that a request waits before the second list is told; None if there is none.
+        self.escalate_after = escalation.seconds if escalation is not None else None
+
+    def tell(self, notice: Notice) -> None:
+        """Put it into the queues: escalations of the second list, all else of the first."""
+        for webhook in self._second if notice.event == "request.escalated" else self._first:
+            if notice.event in webhook.settings.wanted:
+                webhook.put(notice)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver, until left; what is in the queues then is lost."""
+        webhooks: Sequence[Webhook] = [*self._first, *self._second]
+        tasks = [asyncio.create_task(webhook.run()) for webhook in webhooks]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

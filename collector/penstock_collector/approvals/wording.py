@@ -1,0 +1,63 @@
+"""A request in words, the same on pages and in notices: who asks, for whom, what it would do.
+
+What doesn't belong: the statement's text; only its page shows it.
+"""
+
+from __future__ import annotations
+
+from penstock_core.resources.access_request import AccessRequestSpec, Effect, Requester, RequestingPrincipal
+
+_MOST_TABLES = 5
+
+
+def visible(text: str) -> str:
+    """The text with everything written out that would not show, or would move what stands around it."""
+    return "".join(letter if letter.isprintable() else escaped(letter) for letter in text)
+
+
+def escaped(letter: str) -> str:
+    """A character by its number."""
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
+
+
+def people(requester: Requester) -> list[str]:
+    """Who asks, and whom they act for, nearest first: `agent:bot`, `person:ada`."""
+    principals = [one for one in (requester.principal, *requester.acts_for) if one is not None]
+    return [_principal(one) for one in principals] or [pod(requester) or "nobody"]
+
+
+def pod(requester: Requester) -> str:
+    """The service account of the pod that it comes from, "" if it comes from none."""
+    workload = requester.workload
+    return "" if workload is None else f"sa:{workload.namespace}/{workload.service_account}"
+
+
+def _principal(one: RequestingPrincipal) -> str:
+    return visible(f"{one.kind}:{one.subject}")
+
+
+def who(requester: Requester) -> str:
+    """In one line: `agent:bot for person:ada`."""
+    return " for ".join(people(requester))
+
+
+def deed(effect: Effect) -> str:
+    """Verbs and tables in one line: `DELETE on public.orders`."""
+    verbs = visible(", ".join(effect.verbs)).upper() or "a statement"
+    tables = [visible(table) for table in effect.tables[:_MOST_TABLES]]
+    more = len(effect.tables) - len(tables)
+    named = ", ".join(tables) + (f" and {more} more" if more else "")
+    return f"{verbs} on {named}" if tables else verbs
+
+
+def rows(effect: Effect) -> str:
+    """How many rows the planner expects, "" if it was not asked."""
+    if effect.estimated_rows is None:
+        return ""
+    count = round(effect.estimated_rows)
+    return f"about {count:,} row{'' if count == 1 else 's'}".replace(",", "\u202f")
+
+
+def rule(spec: AccessRequestSpec) -> str:
+    """The rule that holds it: policy and approval."""
+    return f"{spec.held_by.policy}/{spec.held_by.approval}"

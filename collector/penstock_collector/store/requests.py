@@ -1,0 +1,327 @@
+"""Requests for approval in the store: made, decided, used, expired, each a step within one transaction of the writer.
+
+The rules are `penstock_core.approvals`'; here they meet what is kept. What doesn't belong: who may ask and decide
+(`auth/`), telling people (`penstock_collector.approvals`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer
+from penstock_core.approvals.binding import whose
+from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, moment, used, written
+from penstock_core.audit.chain import canonical
+from penstock_core.resources.access_request import AccessRequest, AccessRequestStatus
+
+# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester.
+MOST_WAITING_IN_A_BOOK = 200
+# Requests that nobody decided and that have ended: the oldest go first.
+MOST_UNDECIDED_KEPT = 10_000
+# Without letters and digits that are taken for one another when said or read.
+_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
+_DELETED_TEXT = "-- deleted when the retention was over"
+_TRIMMED_AT_ONCE = 500
+_DAY = 86_400.0
+
+Step = Literal["made", "found", "used", "refused"]
+
+
+class UnknownRequestError(NotPossibleError):
+    """There is no request of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A request as it is kept."""
+
+    id: int
+    changed: int
+    request: AccessRequest
+    standing: Standing
+    made: float
+    expires: float
+    trimmed: bool
+
+    @property
+    def name(self) -> str:
+        return self.request.name
+
+    @property
+    def status(self) -> AccessRequestStatus:
+        return self.request.status or AccessRequestStatus()
+
+    @property
+    def waiting(self) -> bool:
+        return self.standing is Standing.WAITING
+
+
+_COLUMNS = "id, changed, document, standing, made, expires, trimmed"
+
+
+def _kept(row: Any) -> Kept:
+    id_, changed, document, standing, made, expires, trimmed = row
+    request = AccessRequest.model_validate_json(document)
+    return Kept(id_, changed, request, Standing(standing), made, expires, bool(trimmed))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a question: the answer, and the request that it is about, if it is about one."""
+
+    step: Step
+    answered: Answered
+    kept: Kept | None = None
+
+
+def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float) -> Asked:
+    """Use an approval that is there, find the request that waits, or make one; in this transaction.
+
+    `url` is where requests are decided: a request's page is there by its name; "" if there are no pages.
+    """
+    settle(connection, now)
+    requester = _digest(whose(asking.requester))
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM requests WHERE book = ? AND requester = ?
+            AND (standing IN ('waiting', 'approved') OR (standing = 'denied' AND expires > ?)) ORDER BY id""",  # noqa: S608 # a literal of this file
+        (book, requester, now),
+    )
+    known = {kept.name: kept for kept in map(_kept, rows)}
+    match answer(asking, [kept.request for kept in known.values()], _time(now)):
+        case Use(request):
+            status = used(request, _time(now))
+            kept = _update(connection, known[request.name], status, Standing.USED, now)
+            return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
+        case Tell(request):
+            kept = known[request.name]
+            said: Literal["waiting", "denied"] = "waiting" if kept.waiting else "denied"
+            return Asked("found", Answered.of(request, said, _page(url, kept.name)), kept)
+        case Refuse(why):
+            return _refused(why)
+        case Make():
+            waiting = connection.execute(
+                "SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,)
+            ).fetchone()[0]
+            if waiting >= MOST_WAITING_IN_A_BOOK:
+                return _refused(f"{waiting} requests of this gate wait already; have some decided first")
+            kept = _make(connection, book, namespace, requester, asking, now)
+            return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+
+
+def _refused(why: str) -> Asked:
+    return Asked("refused", Answered(standing="refused", comment=why))
+
+
+def _page(url: str, name: str) -> str:
+    return f"{url}/requests/{name}" if url else ""
+
+
+def _make(
+    connection: sqlite3.Connection, book: str, namespace: str, requester: str, asking: Asking, now: float
+) -> Kept:
+    spec = asking.spec(_time(now)).model_dump(mode="json", exclude_none=True)
+    request = AccessRequest.model_validate(
+        {"metadata": {"name": _new_name(connection), "namespace": namespace}, "spec": spec}
+    )
+    changed = _next_change(connection)
+    expires = moment(request.spec.expires_at).timestamp()
+    row = connection.execute(
+        """INSERT INTO requests (changed, name, book, requester, bound, standing, made, expires, document)
+           VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?) RETURNING id""",
+        (changed, request.name, book, requester, asking.digest, now, expires, _written(request)),
+    ).fetchone()
+    return Kept(int(row[0]), changed, request, Standing.WAITING, now, expires, trimmed=False)
+
+
+def _new_name(connection: sqlite3.Connection) -> str:
+    """Short enough to be said; taken by no other, also none that has ended."""
+    while True:
+        letters = [secrets.choice(_LETTERS) for _ in range(8)]
+        name = f"r-{''.join(letters[:4])}-{''.join(letters[4:])}"
+        if connection.execute("SELECT 1 FROM requests WHERE name = ?", (name,)).fetchone() is None:
+            return name
+
+
+def decide(
+    connection: sqlite3.Connection, name: str, approver: Approver, decision: Decision, comment: str, now: float
+) -> Kept:
+    """Decide a request. Raises NotPossibleError, of which NotAllowedError is one, and UnknownRequestError."""
+    settle(connection, now)
+    kept = find(connection, name)
+    if kept is None:
+        raise UnknownRequestError(f"there is no request {name}")
+    # What was found to have expired stays expired, whatever the clock says since.
+    at = max(now, kept.expires) if kept.standing is Standing.EXPIRED else now
+    status = decided(kept.request, approver, decision, comment, _time(at))
+    standing = Standing.APPROVED if decision == "approved" else Standing.DENIED
+    return _update(connection, kept, status, standing, now)
+
+
+def find(connection: sqlite3.Connection, name: str, book: str | None = None) -> Kept | None:
+    """The request of that name; with `book`, only if it is in it."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM requests WHERE name = ? AND (? IS NULL OR book = ?)",  # noqa: S608 # as above
+        (name, book, book),
+    ).fetchone()
+    return None if row is None else _kept(row)
+
+
+def told(kept: Kept, url: str) -> Answered:
+    """What a gate is told that only looks: nothing is used up."""
+    page = _page(url, kept.name)
+    match kept.standing:
+        case Standing.WAITING:
+            return Answered.of(kept.request, "waiting", page)
+        case Standing.APPROVED:
+            return Answered.of(kept.request, "granted", page)
+        case Standing.DENIED:
+            return Answered.of(kept.request, "denied", page)
+        case Standing.USED:
+            why = f"the approval was used at {kept.status.consumed_at}; run the statement again to ask anew"
+        case Standing.EXPIRED:
+            why = f"the request expired at {kept.request.spec.expires_at}; run the statement again to ask anew"
+    return Answered(standing="refused", request=kept.name, comment=why, url=page)
+
+
+def settle(connection: sqlite3.Connection, now: float) -> list[str]:
+    """Keep down what has expired by now, so that no change of the clock revives it; the names."""
+    gone = connection.execute(
+        "SELECT id, name FROM requests WHERE standing IN ('waiting', 'approved') AND expires <= ?", (now,)
+    ).fetchall()
+    for id_, _ in gone:
+        connection.execute(
+            "UPDATE requests SET standing = 'expired', ended = ?, changed = ? WHERE id = ?",
+            (now, _next_change(connection), id_),
+        )
+    return [str(name) for _, name in gone]
+
+
+def overdue(connection: sqlite3.Connection, after: float, now: float) -> list[Kept]:
+    """The requests that have waited for `after` seconds and were not told of for that yet; they count as told now."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM requests WHERE standing = 'waiting' AND escalated IS NULL AND made <= ? ORDER BY id",  # noqa: S608 # as above
+        (now - after,),
+    ).fetchall()
+    late = [_kept(row) for row in rows]
+    connection.executemany("UPDATE requests SET escalated = ? WHERE id = ?", [(now, one.id) for one in late])
+    return late
+
+
+def dispose(connection: sqlite3.Connection, days: int | None, now: float) -> int:
+    """Delete some of what ended more than `days` ago (None: only what is too much); how many.
+
+    A request that was decided loses its statement's text and keeps the rest. Call again as long as something was.
+    """
+    cutoff = now - days * _DAY if days is not None else float("-inf")
+    trimmed = connection.execute(
+        f"""SELECT {_COLUMNS} FROM requests
+            WHERE decision <> '' AND ended < ? AND expires < ? AND NOT trimmed ORDER BY id LIMIT ?""",  # noqa: S608 # as above
+        # A denial stands, by its text, as long as the request would have lived.
+        (cutoff, now, _TRIMMED_AT_ONCE),
+    ).fetchall()
+    for row in trimmed:
+        _trim(connection, _kept(row))
+    deleted = connection.execute(
+        """DELETE FROM requests WHERE id IN (
+               SELECT id FROM requests WHERE decision = '' AND standing = 'expired' AND (ended < ? OR id <= (
+                   SELECT id FROM requests WHERE decision = '' AND standing = 'expired'
+                   ORDER BY id DESC LIMIT 1 OFFSET ?)) ORDER BY id LIMIT ?)""",
+        (cutoff, MOST_UNDECIDED_KEPT, _TRIMMED_AT_ONCE),
+    ).rowcount
+    return len(trimmed) + deleted
+
+
+def _trim(connection: sqlite3.Connection, kept: Kept) -> None:
+    statement = kept.request.spec.statement.model_copy(update={"sql": _DELETED_TEXT, "settings": ()})
+    spec = kept.request.spec.model_copy(update={"statement": statement, "reason": None})
+    document = _written(kept.request.model_copy(update={"spec": spec}))
+    connection.execute("UPDATE requests SET trimmed = 1, document = ? WHERE id = ?", (document, kept.id))
+
+
+def _update(
+    connection: sqlite3.Connection, kept: Kept, status: AccessRequestStatus, standing: Standing, now: float
+) -> Kept:
+    request = kept.request.model_copy(update={"status": status})
+    changed = _next_change(connection)
+    ended = None if standing is Standing.APPROVED else now
+    connection.execute(
+        """UPDATE requests SET changed = ?, standing = ?, decision = ?, used = ?, ended = ?, document = ?
+           WHERE id = ?""",
+        (
+            changed,
+            standing.value,
+            status.decision or "",
+            status.consumed_at is not None,
+            ended,
+            _written(request),
+            kept.id,
+        ),
+    )
+    return Kept(kept.id, changed, request, standing, kept.made, kept.expires, kept.trimmed)
+
+
+def listed(connection: sqlite3.Connection, standings: Sequence[Standing] = (), limit: int = 200) -> list[Kept]:
+    """Requests of these standings, latest first; of any, if none is given."""
+    wanted = [one.value for one in standings or tuple(Standing)]
+    marks = ", ".join("?" * len(wanted))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM requests WHERE standing IN ({marks}) ORDER BY id DESC LIMIT ?",  # noqa: S608 # marks alone
+        (*wanted, limit),
+    )
+    return [_kept(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Requests that have changed behind a cursor, in that order, and the cursor behind them."""
+
+    requests: tuple[Kept, ...]
+    cursor: int
+
+
+def changes(connection: sqlite3.Connection, after: int, limit: int = 100) -> Changes:
+    """What has changed behind a cursor."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM requests WHERE changed > ? ORDER BY changed LIMIT ?",  # noqa: S608 # as above
+        (after, limit),
+    ).fetchall()
+    found = tuple(_kept(row) for row in rows)
+    return Changes(found, found[-1].changed if found else max(after, cursor(connection)))
+
+
+def cursor(connection: sqlite3.Connection) -> int:
+    """The latest change."""
+    return int(connection.execute("SELECT latest FROM request_changes").fetchone()[0])
+
+
+def waiting_count(connection: sqlite3.Connection) -> int:
+    """How many wait."""
+    return int(connection.execute("SELECT count(*) FROM requests WHERE standing = 'waiting'").fetchone()[0])
+
+
+def _next_change(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("UPDATE request_changes SET latest = latest + 1 RETURNING latest").fetchone()[0])
+
+
+def _written(request: AccessRequest) -> str:
+    return request.model_dump_json(exclude_none=True)
+
+
+def _digest(value: dict[str, object]) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def timestamp(then: float) -> str:
+    """A Unix time as resources have it."""
+    return written(_time(then))
+
+
+def _time(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC)

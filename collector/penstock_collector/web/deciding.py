@@ -1,0 +1,146 @@
+"""People and requests, as JSON: which there are, what one is about, and the decision.
+
+What doesn't belong: pages (`inbox.py`), gates (`asking.py`), the rules (`penstock_core.approvals`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from functools import partial
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from penstock_collector.approvals import wording
+from penstock_collector.approvals.comment import LONGEST, BadCommentError
+from penstock_collector.approvals.holder import TooManyAttemptsError
+from penstock_collector.auth.viewers import Viewer
+from penstock_collector.collector import collector_of
+from penstock_collector.store import requests
+from penstock_collector.store.database import StoreError
+from penstock_collector.store.requests import Kept, UnknownRequestError
+from penstock_collector.web.bodies import TooLarge, body_of, refuse
+from penstock_collector.web.security import from_own_page
+from penstock_core.approvals.standing import Decision, NotAllowedError, NotPossibleError, Standing
+
+MOST_LISTED = 500
+# A comment of the allowed length, however it is encoded, and the rest.
+_MOST_BODY_BYTES = 16 * LONGEST
+_STATUS: dict[type[NotPossibleError], int] = {
+    BadCommentError: 400,
+    NotAllowedError: 403,
+    UnknownRequestError: 404,
+    TooManyAttemptsError: 429,
+}
+
+
+class _Decided(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    decision: Decision
+    comment: Annotated[str, Field(max_length=_MOST_BODY_BYTES)] = ""
+
+
+async def list_requests(request: Request) -> Response:
+    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`)."""
+    wanted = [part for part in request.query_params.get("standing", "").split(",") if part]
+    try:
+        standings = [Standing(part) for part in wanted]
+    except ValueError:
+        return refuse(400, f"standing is one or some of {', '.join(Standing)}")
+
+    def read(connection: sqlite3.Connection) -> bytes:
+        # Hundreds of long texts: put together in the reader's thread, and not where everybody waits.
+        found = requests.listed(connection, standings, MOST_LISTED)
+        documents = [document(kept, request.state.viewer) for kept in found]
+        return json.dumps({"requests": documents}, ensure_ascii=False).encode()
+
+    try:
+        return Response(await collector_of(request).readers.run(read), media_type="application/json")
+    except StoreError as error:
+        return refuse(503, str(error))
+
+
+async def show_request(request: Request) -> Response:
+    """One request."""
+    name = request.path_params["name"]
+    try:
+        kept = await collector_of(request).readers.run(partial(requests.find, name=name))
+    except StoreError as error:
+        return refuse(503, str(error))
+    if kept is None:
+        return refuse(404, f"there is no request {wording.visible(name)}")
+    return JSONResponse(document(kept, request.state.viewer))
+
+
+async def decide_request(request: Request) -> Response:
+    """Approve or deny: `{"decision": "approved", "comment": "…"}`."""
+    if not from_own_page(request):
+        return refuse(403, "this was not sent from a page of the collector")
+    try:
+        body = _Decided.model_validate_json(await body_of(request, _MOST_BODY_BYTES))
+    except TooLarge:
+        return refuse(413, f"a decision is at most {_MOST_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        return refuse(400, "the request ended early")
+    except ValidationError:
+        return refuse(400, 'a decision is {"decision": "approved" or "denied", "comment": "…"}')
+    try:
+        kept = await decide(request, body.decision, body.comment)
+    except NotPossibleError as error:
+        return refuse(status_of(error), str(error))
+    except StoreError as error:
+        return refuse(503, str(error))
+    return JSONResponse(document(kept, request.state.viewer))
+
+
+async def decide(request: Request, decision: Decision, comment: str) -> Kept:
+    """Whoever is logged in decides the request of the path. Raises NotPossibleError, StoreError."""
+    viewer: Viewer = request.state.viewer
+    try:
+        return await collector_of(request).holder.decide(
+            wording.visible(request.path_params["name"]), viewer.approver(), decision, comment
+        )
+    except NotAllowedError as error:
+        # Of one who came by a link, why that proves nobody says more.
+        raise NotAllowedError(str(error) if viewer.known else viewer.unknown) from None
+
+
+def status_of(error: NotPossibleError) -> int:
+    """The HTTP status of a decision that is not possible; 409 if there is nothing to decide any more."""
+    return _STATUS.get(type(error), 409)
+
+
+def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
+    """A request as JSON, with its text only for those whom its rule asks."""
+    spec, status = kept.request.spec, kept.status
+    text = viewer.may_see_text(spec) and not kept.trimmed
+    return {
+        "name": kept.name,
+        "standing": kept.standing.value,
+        "madeAt": requests.timestamp(kept.made),
+        "expiresAt": spec.expires_at,
+        "namespace": kept.request.metadata.namespace,
+        "database": spec.database_ref.name,
+        "policy": spec.held_by.policy,
+        "approval": spec.held_by.approval,
+        "approvers": list(spec.held_by.approvers),
+        "requester": wording.people(spec.requester),
+        "workload": wording.pod(spec.requester),
+        "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
+        "reason": spec.reason or "",
+        "sql": spec.statement.sql if text else None,
+        "settings": {one.name: one.value for one in spec.statement.settings} if text else None,
+        # Gone with the retention, for everybody.
+        "textDeleted": kept.trimmed,
+        "parameters": spec.statement.parameters_digest is not None,
+        "decision": status.decision,
+        "decidedBy": status.decided_by,
+        "decidedAt": status.decided_at,
+        "comment": status.comment,
+        "usedAt": status.consumed_at,
+        "objection": viewer.objection(spec) if kept.waiting else "",
+    }

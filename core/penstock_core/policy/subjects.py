@@ -1,0 +1,34 @@
+"""Whom a policy is for: whether a subject is a pod's workload, or somebody who proved themselves.
+
+What follows from it is `combine.py`'s and `revocation.py`'s.
+"""
+
+from __future__ import annotations
+
+from penstock_core.identity import Identity, Principal
+from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
+
+
+def is_for(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
+    """Whether any of the policy's subjects is the identity; of an agent that acts for somebody, the agent."""
+    return any(_is(subject, identity, policy.namespace) for subject in policy.spec.subjects)
+
+
+def _is(subject: Subject, identity: Identity, namespace: str) -> bool:
+    workload, principal = identity.workload, identity.principal
+    if subject.service_account is not None:
+        name = subject.service_account.name
+        return workload is not None and (workload.namespace, workload.service_account) == (namespace, name)
+    if subject.pod is not None:
+        return workload is not None and (workload.namespace, workload.pod) == (namespace, subject.pod.name)
+    return subject.identity is not None and principal is not None and _proved(subject.identity, principal)
+
+
+def _proved(wanted: IdentitySubject, principal: Principal) -> bool:
+    """Whether all that is wanted holds of the principal."""
+    return (
+        wanted.kind in {None, principal.kind}
+        and wanted.subject in {None, principal.subject}
+        and wanted.issuer in {None, principal.issuer}
+        and (wanted.groups is None or not set(wanted.groups).isdisjoint(principal.groups))
+    )

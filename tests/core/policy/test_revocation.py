@@ -1,0 +1,87 @@
+"""The kill switch, by a table of whom a policy revokes and who has no access then; and that nothing else opens it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.policy.test_combine import (
+    ADA,
+    AGENTS,
+    ALLOW_ALL,
+    BOT,
+    NOBODY,
+    PEOPLE,
+    SA_WEB,
+    WEB,
+    bundle,
+    policy,
+    sets,
+)
+
+from penstock_core.identity import Identity, Principal
+from penstock_core.policy.combine import effective
+from penstock_core.policy.revocation import revocation
+from penstock_core.resources import Bundle, DatabaseAccessPolicy, ResourceError
+
+HELPER = Principal("agent", "helper", "https://id.example.com")
+BOT_FOR_ADA = Identity(BOT.workload, BOT.principal, (HELPER, ADA.principal))  # type: ignore[arg-type]  # she is one
+EVERYBODY = (SA_WEB, AGENTS, PEOPLE)
+
+# The subject that is revoked, an identity, whether it is.
+TABLE: dict[str, tuple[dict[str, Any], Identity, bool]] = {
+    "a person": ({"identity": {"subject": "ada", "issuer": "https://id.example.com"}}, ADA, True),
+    "another person": ({"identity": {"subject": "bob"}}, ADA, False),
+    "of another issuer": ({"identity": {"subject": "ada", "issuer": "https://other.example"}}, ADA, False),
+    "a group": ({"identity": {"groups": ["staff"]}}, ADA, True),
+    "a pod": ({"pod": {"name": "web-1"}}, WEB, True),
+    "another pod of the service account": ({"pod": {"name": "web-2"}}, WEB, False),
+    "a service account": ({"serviceAccount": {"name": "web"}}, WEB, True),
+    "somebody within a service account's pod": ({"serviceAccount": {"name": "bots"}}, BOT, True),
+    "an agent": ({"identity": {"subject": "bot"}}, BOT_FOR_ADA, True),
+    "the pod of an agent": ({"serviceAccount": {"name": "bots"}}, BOT_FOR_ADA, True),
+    "whom an agent acts for": ({"identity": {"subject": "ada"}}, BOT_FOR_ADA, True),
+    "the group of whom an agent acts for": ({"identity": {"groups": ["dpo"]}}, BOT_FOR_ADA, True),
+    "who passed the work on": ({"identity": {"subject": "helper"}}, BOT_FOR_ADA, True),
+    "the agent's work for nobody": ({"identity": {"subject": "ada"}}, BOT, False),
+    "nobody": (AGENTS, NOBODY, False),
+}
+
+
+@pytest.mark.parametrize(("subject", "who", "revoked"), TABLE.values(), ids=TABLE)
+def test_who_is_revoked(subject: dict[str, Any], who: Identity, revoked: bool) -> None:
+    given_ = bundle(policy("all", *EVERYBODY, allow=ALLOW_ALL), policy("stop", subject, mode="revoke"))
+    assert revocation(given_, who) == ("stop" if revoked else None)
+    if revoked:
+        assert (effective(given_, who).enforced, effective(given_, who).observed) == (None, None)
+
+
+def test_the_first_by_name_is_told() -> None:
+    both = bundle(policy("b", PEOPLE, mode="revoke"), policy("a", PEOPLE, mode="revoke"))
+    assert revocation(both, ADA) == "a"
+
+
+@given(sets(), st.sampled_from([WEB, BOT, ADA, BOT_FOR_ADA]))
+def test_no_policy_gives_a_revoked_identity_anything(policies: list[DatabaseAccessPolicy], who: Identity) -> None:
+    stop = policy("stop", SA_WEB, AGENTS, PEOPLE, mode="revoke")
+    found = effective(bundle(*policies, stop), who)
+    assert (found.enforced, found.observed) == (None, None)
+
+
+@given(sets(), st.sampled_from([WEB, BOT, ADA, BOT_FOR_ADA]))
+def test_a_revocation_of_others_changes_nothing(policies: list[DatabaseAccessPolicy], who: Identity) -> None:
+    stop = policy("stop", {"identity": {"subject": "somebody else"}}, mode="revoke", allow=ALLOW_ALL)
+    assert effective(bundle(*policies, stop), who) == effective(bundle(*policies), who)
+
+
+def test_it_survives_the_stream() -> None:
+    sent = bundle(policy("stop", {"pod": {"name": "web-1"}}, mode="revoke")).to_json()
+    assert revocation(Bundle.from_json(sent), WEB) == "stop"
+
+
+def test_a_mode_that_is_not_known_is_refused() -> None:
+    sent = bundle(policy("stop", mode="revoke")).to_json().replace('"revoke"', '"revoked"')
+    with pytest.raises(ResourceError):
+        Bundle.from_json(sent)

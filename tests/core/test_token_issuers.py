@@ -1,0 +1,32 @@
+"""Issuers as they are configured: by either name of a setting, there and back. What they can't be is with settings."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from penstock_core.token_issuers import TokenIssuer
+
+WRITTEN = {
+    "issuer": "https://login.example", "audience": "penstock", "kind": "person", "groupsClaim": "realm_access.roles",
+    "kindClaim": "idtyp", "kinds": [{"value": "app", "kind": "service"}],
+    "delegation": {"agents": ["bot"], "groupsClaim": "teams"},
+}  # fmt: skip
+
+
+def test_what_is_written_comes_back_as_it_was() -> None:
+    issuer = TokenIssuer.model_validate(WRITTEN)
+    assert issuer.model_dump(mode="json", by_alias=True, exclude_unset=True) == WRITTEN
+
+
+def test_either_name_of_a_setting_counts_and_not_both() -> None:
+    named = {"issuer": "https://i", "audience": "a", "kind": "person", "groups_claim": "roles"}
+    assert TokenIssuer.model_validate(named).groups_claim == "roles"
+    with pytest.raises(ValidationError):
+        TokenIssuer.model_validate(named | {"groupsClaim": "teams"})
+
+
+@pytest.mark.parametrize("change", [{"groupClaim": "x"}, {"kind": "robot"}, {"jwksUrl": "http://i/keys"}])
+def test_a_slip_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TokenIssuer.model_validate(WRITTEN | change)

@@ -1,0 +1,154 @@
+"""The kill switch at a gate: sessions end within two seconds, whatever they do, none begins, and it is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from tests.sidecar.proxy.test_tokens import ISSUER, issuers, left, token
+
+from penstock_sidecar.proxy import gateway
+
+Start = Any
+WORKLOAD = {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}
+ADA = {"identity": {"subject": "ada", "issuer": ISSUER}}
+
+
+async def begun(start: Start, shop: Any, tmp_path: Path) -> Any:
+    """A gate whose pod is `web`, and that takes tokens of people and of agents that act for them."""
+    settings = issuers(tmp_path)
+    settings["issuers"][0]["delegation"] = {"agents": ["bot"]}
+    return await start(shop, identity={**settings, "required": False, "workload": WORKLOAD})
+
+
+def revoke(gate: Any, *subjects: dict[str, Any]) -> None:
+    """Write the policy into a file of its own beside the others, as one would in an emergency."""
+    path = gate.directory / "shop.yaml"
+    documents = [one for one in yaml.safe_load_all(path.read_text()) if one["metadata"]["name"] != "stop"]
+    if subjects:
+        documents.append(
+            {
+                "apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy",
+                "metadata": {"name": "stop", "namespace": "shop"},
+                "spec": {"databaseRef": {"name": "shop"}, "mode": "revoke", "subjects": list(subjects)},
+            }
+        )  # fmt: skip
+    path.write_text(yaml.safe_dump_all(documents))
+
+
+async def ada(gate: Any, **claims: Any) -> psycopg.AsyncConnection[Any]:
+    return await gate.psycopg(user="token", password=token(**claims))
+
+
+async def test_sessions_end_within_two_seconds_whatever_they_do(start: Start, shop: Any, tmp_path: Path) -> None:
+    gate = await begun(start, shop, tmp_path)
+    idle, busy, within, other = await ada(gate), await ada(gate), await ada(gate), await ada(gate, sub="bob")
+    agent = await ada(gate, act={"sub": "bot"})
+    await within.execute("BEGIN")
+    await within.execute("INSERT INTO things VALUES (4711, 'x')")
+    running = asyncio.create_task(busy.execute("SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    revoke(gate, ADA)
+    began = time.monotonic()
+    await left(gate, 1)
+    assert time.monotonic() - began < 2
+    for session in (idle, within, agent):
+        with pytest.raises(psycopg.OperationalError, match=r"access is revoked \(policy stop\)"):
+            await session.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError):
+        await running
+    # What ran at the server does not go on, and what was not committed is not there.
+    rest = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()"
+    for _ in range(100):
+        (count,) = await (await other.execute(rest)).fetchone()  # type: ignore[misc]
+        if count == 0:
+            break
+        await asyncio.sleep(0.02)
+    assert count == 0
+    assert await (await other.execute("SELECT FROM things WHERE id = 4711")).fetchone() is None
+    ends = [one for one in await gate.settled(9, "session") if one["event"] == "end"]
+    assert [(one["reason"], one["policy"]) for one in ends] == [("the identity is revoked", "stop")] * 4
+    assert sorted(one["identity"]["name"] for one in ends) == ["agent:bot for person:ada"] + ["person:ada"] * 3
+    for session in (idle, busy, within, agent, other):
+        await session.close()
+
+
+async def test_one_session_that_can_not_be_ended_in_words_is_cut_and_stops_no_other(
+    start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = await begun(start, shop, tmp_path)
+    sessions = [await ada(gate) for _ in range(3)]
+
+    def fails(*_: object, **__: object) -> Any:
+        raise ZeroDivisionError
+
+    for connection in list(gate.proxy.gateway.connections)[:2]:
+        monkeypatch.setattr(connection.session, "revoked", fails)
+    revoke(gate, ADA)
+    gate.proxy.source.poll()
+    await left(gate, 0)
+    for session in sessions:
+        with pytest.raises(psycopg.OperationalError):
+            await session.execute("SELECT 1")
+        await session.close()
+
+
+SUBJECTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "a person": (ADA, {}),
+    "a group": ({"identity": {"groups": ["dba"]}}, {}),
+    "whom an agent acts for": (ADA, {"act": {"sub": "bot"}}),
+    "the pod": ({"pod": {"name": "web-1"}}, None),
+    "the pod, for who proves themselves in it": ({"pod": {"name": "web-1"}}, {}),
+    "the service account": ({"serviceAccount": {"name": "web"}}, None),
+}
+
+
+@pytest.mark.parametrize(("subject", "claims"), SUBJECTS.values(), ids=SUBJECTS)
+async def test_no_session_begins_and_that_is_recorded(
+    start: Start, shop: Any, tmp_path: Path, subject: dict[str, Any], claims: dict[str, Any] | None
+) -> None:
+    gate = await begun(start, shop, tmp_path)
+    revoke(gate, subject)
+    gate.proxy.source.poll()
+    for _ in range(3):
+        with pytest.raises(psycopg.OperationalError, match=r"access is revoked \(policy stop\)\nHINT:  ask who"):
+            await (gate.psycopg() if claims is None else ada(gate, **claims))
+    # Once, however often it is tried.
+    (refused,) = await gate.settled(1, "session")
+    assert (refused["event"], refused["reason"], refused["policy"]) == ("refused", "the identity is revoked", "stop")
+    assert refused["identity"]["name"].startswith("sa:" if claims is None else ("agent:" if claims else "person:"))
+    assert refused["client"]["addr"].startswith("127.0.0.1:")
+
+
+async def test_what_is_refused_is_recorded_again_after_a_while(
+    start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "TELL_SECONDS", 0.2)
+    gate = await begun(start, shop, tmp_path)
+    revoke(gate, ADA, {"identity": {"subject": "bob"}})
+    gate.proxy.source.poll()
+    for name in ("ada", "bob", "ada"):
+        with pytest.raises(psycopg.OperationalError, match="access is revoked"):
+            await ada(gate, sub=name)
+    await asyncio.sleep(0.3)
+    with pytest.raises(psycopg.OperationalError, match="access is revoked"):
+        await ada(gate)
+    names = [one["identity"]["name"] for one in await gate.settled(3, "session")]
+    assert names == ["person:ada", "person:bob", "person:ada"]
+
+
+async def test_who_is_not_revoked_any_more_may_come_again(start: Start, shop: Any, tmp_path: Path) -> None:
+    gate = await begun(start, shop, tmp_path)
+    revoke(gate, ADA)
+    gate.proxy.source.poll()
+    with pytest.raises(psycopg.OperationalError, match="access is revoked"):
+        await ada(gate)
+    revoke(gate)
+    gate.proxy.source.poll()
+    async with await ada(gate) as session:
+        await session.execute("SELECT 1")
