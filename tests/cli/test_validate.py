@@ -52,12 +52,18 @@ def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
 
 
 def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
-    policy_file.write_text(
-        DATABASE + "---" + POLICY + "  approvals: [{name: a, when: 'true', approvers: {groups: [dba]}}]\n"
-    )
+    policy_file.write_text("apiVersion: penstock.dev/v1alpha1\nkind: AccessRequest\nmetadata: {name: a}\nspec: {}\n")
     result = validate(str(policy_file))
     assert result.exit_code == 1
     assert "not supported yet: " in result.stderr
+
+
+def test_an_approval_whose_condition_is_none_is_named_with_its_place(policy_file: Path) -> None:
+    approvals = "  approvals: [{name: a, when: \"statement.verb == 'drop' && rows > 5\", approvers: {groups: [dba]}}]\n"
+    policy_file.write_text(DATABASE + "---" + POLICY + approvals)
+    result = validate(str(policy_file))
+    assert result.exit_code == 1
+    assert "spec.approvals[0].when: column 29: rows is not known" in result.stderr
 
 
 def test_a_condition_that_is_none_is_named_with_file_line_and_place(policy_file: Path) -> None:

@@ -1,6 +1,7 @@
 """The resource `AccessRequest`: one statement that waits for somebody's approval, and what became of it.
 
-Its effect is not built yet (`unsupported.py`); the shape is what a held statement is bound to.
+As a resource of the API server it has no effect yet (`unsupported.py`): the collector keeps requests. The shape is what
+a held statement is bound to.
 """
 
 from __future__ import annotations

@@ -33,11 +33,8 @@ class Unsupported:
         return f"not supported yet: {self.field}; {self.remedy}"
 
 
-_POLICY = "DatabaseAccessPolicy"
-
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
-    Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
+    Unsupported("AccessRequest", "", "requests are kept by the collector, not as resources; leave it out"),
 )
 
 

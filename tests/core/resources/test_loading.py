@@ -150,8 +150,8 @@ def test_an_object_of_the_api_server_is_refused_by_its_name() -> None:
 def test_an_access_request_is_a_model_and_refused_on_load() -> None:
     assert AccessRequest.model_validate(yaml.load(REQUEST, yaml.BaseLoader) | _whole_numbers(REQUEST)).name == "r-1"
     assert complaints(REQUEST) == [
-        "policy.yaml:2: kind: not supported yet: AccessRequest; statements cannot be held for approval so far; "
-        "leave it out"
+        "policy.yaml:2: kind: not supported yet: AccessRequest; requests are kept by the collector, not as "
+        "resources; leave it out"
     ]
 
 
