@@ -1,6 +1,7 @@
 """The resource `AccessRequest`: one statement that waits for somebody's approval, and what became of it.
 
-Its effect is not built yet (`unsupported.py`); the shape is what a held statement is bound to.
+The shape is what a held statement is bound to. What doesn't belong: who may do what with it
+(`penstock_core.approvals`).
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ _POLICY = "DatabaseAccessPolicy"
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
-    Unsupported("AccessRequest", "", "statements cannot be held for approval so far; leave it out"),
 )
 
 
