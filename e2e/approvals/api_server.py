@@ -36,7 +36,7 @@ class ApiServer:
         """`users`: name → groups. The name is the token, too. `admin` is there already."""
         self.directory = directory
         self.users: dict[str, Sequence[str]] = {"admin": [MASTERS], **users}
-        self.port, self._etcd_port = _free_port(), _free_port()
+        self.port, self._etcd_port = free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self._authority = trustme.CA()
         self.ca_file = directory / "ca.crt"
@@ -157,7 +157,7 @@ class ApiServer:
 
 
 def _etcd(directory: Path, port: int) -> list[str | Path]:
-    peer = f"http://127.0.0.1:{_free_port()}"
+    peer = f"http://127.0.0.1:{free_port()}"
     client = f"http://127.0.0.1:{port}"
     return [
         "etcd",
@@ -178,7 +178,8 @@ def _is_ready(admin: httpx2.Client) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
