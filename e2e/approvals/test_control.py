@@ -269,6 +269,6 @@ async def test_without_an_api_server_nothing_is_granted(
     finally:
         await asyncio.to_thread(server.start_api_server)
     async with asyncio.timeout(60):
-        while (answer := await one.post("DELETE FROM orders WHERE id = 8")).status_code == 503:
-            await asyncio.sleep(0.3)  # noqa: ASYNC110 - nobody tells when it answers again
+        while (answer := await one.post("DELETE FROM orders WHERE id = 8")).status_code == 503:  # noqa: ASYNC110 - nobody tells when it answers again
+            await asyncio.sleep(0.3)
     assert answer.json()["standing"] == "granted", "it was not used before"
