@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl
 from penstock_operator.certificates import reconciler
+from penstock_operator.control.requests_guard import GUARD
 from penstock_operator.inject.sidecar import CA_CONFIG_MAP
 from penstock_operator.settings import ControlSettings, OperatorSettings
 
@@ -131,8 +132,12 @@ def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:
             if "secrets" in rule["resources"]:
                 assert kind == "Role", "Secrets of the release's own namespace alone"
     assert sorted(wide) == [
+        "penstock-approver: patch accessrequests/status",
         "penstock-collector: create tokenreviews",
+        "penstock-control: create accessrequests",
         "penstock-control: create tokenreviews",
+        "penstock-control: delete accessrequests",
+        "penstock-control: patch accessrequests/status",
         "penstock-operator: create events",
         "penstock-operator: patch databaseaccesspolicies/status",
         "penstock-operator: patch databases/status",
@@ -164,6 +169,20 @@ def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     assert ("Service", operator["collector_service"]) in objects
     assert ("MutatingWebhookConfiguration", operator["mutating_webhook"]) in objects
     assert ("ValidatingWebhookConfiguration", operator["validating_webhook"]) in objects
+
+
+def test_who_decides_is_left_to_the_api_server_where_it_can_be(rendered: Render) -> None:
+    objects = rendered("--kube-version", "1.30.0", "--set", "approvals.userNamePrefixes={oidc:,a:}")
+    policy = objects["ValidatingAdmissionPolicy", GUARD]["spec"]
+    assert policy["failurePolicy"] == "Fail"
+    assert "matchConditions" not in policy
+    assert objects["ValidatingAdmissionPolicyBinding", GUARD]["spec"] == {
+        "policyName": GUARD,
+        "validationActions": ["Deny"],
+    }
+    assert '["oidc:","a:"]' in next(one for one in policy["variables"] if one["name"] == "names")["expression"]
+    older = rendered("--kube-version", "1.29.9")
+    assert ("ValidatingAdmissionPolicy", GUARD) not in older, "control refuses to hold anything there"
 
 
 def test_definitions_stay_when_the_release_goes(rendered: Render) -> None:

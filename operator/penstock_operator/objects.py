@@ -15,6 +15,7 @@ from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy, Prob
 GROUP_PATH = "/apis/penstock.dev/v1alpha1"
 DATABASES = "databases"
 POLICIES = "databaseaccesspolicies"
+REQUESTS = "accessrequests"
 
 # Of metadata only this counts; `generation` changes with spec alone.
 _METADATA = ("name", "namespace", "uid", "generation")
@@ -94,6 +95,10 @@ def in_effect(database: Mapping[str, Any], policies: Sequence[Mapping[str, Any]]
 
 def generation_of(database: Mapping[str, Any], digest: str) -> int:
     """The number of what is in effect: what the operator wrote for it, or will write next if it did not see it yet."""
-    status = database.get("status") or {}
-    known = int(status.get("policyGeneration") or 0)
-    return known if status.get("policyDigest") == digest else known + 1
+    known = int((database.get("status") or {}).get("policyGeneration") or 0)
+    return known if is_numbered(database, digest) else known + 1
+
+
+def is_numbered(database: Mapping[str, Any], digest: str) -> bool:
+    """Whether the operator has numbered what is in effect."""
+    return bool((database.get("status") or {}).get("policyDigest") == digest)

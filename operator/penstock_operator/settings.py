@@ -60,6 +60,17 @@ class SidecarSettings(BaseModel):
         return json.dumps(documents, sort_keys=True) if documents else ""
 
 
+class ApprovalSettings(BaseModel):
+    """About statements that are held until somebody approves them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # What the API server puts before the names of people; the admission policy of requests knows the same.
+    user_name_prefixes: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ("oidc:",)
+    # How long a request that was decided is kept as an object after its end.
+    kept_hours: Annotated[int, Field(ge=1, le=8760)] = 168
+
+
 class ControlSettings(BaseSettings):
     """For `penstock control`."""
 
@@ -68,6 +79,7 @@ class ControlSettings(BaseSettings):
     # Where the release is: its Secrets are read there.
     namespace: Name
     sidecar: SidecarSettings
+    approvals: ApprovalSettings = ApprovalSettings()
     # As sidecars reach them.
     url: Annotated[str, Field(pattern="^https://")]
     collector_url: Annotated[str, Field(pattern="^https?://")]

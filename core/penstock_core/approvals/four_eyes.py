@@ -32,12 +32,17 @@ def objection(spec: AccessRequestSpec, approver: Approver) -> str:
     """
     if approver.kind != "person" or approver.delegated:
         return f"{approver.name} may not decide: only a person who acts for themselves can approve or deny"
-    if _names(approver) & _involved(spec):
+    if has_part(spec, approver):
         return f"{approver.name} may not decide: they asked for it, or the agent that asked acts for them"
     if approver.groups.isdisjoint(spec.held_by.approvers):
         groups = ", ".join(spec.held_by.approvers)
         return f"{approver.name} may not decide: they are in none of the approvers' groups ({groups})"
     return ""
+
+
+def has_part(spec: AccessRequestSpec, approver: Approver) -> bool:
+    """Whether the request is theirs, or one that acts for them."""
+    return not _names(approver).isdisjoint(_involved(spec))
 
 
 def _names(approver: Approver) -> frozenset[str]:

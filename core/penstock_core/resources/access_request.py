@@ -1,7 +1,7 @@
 """The resource `AccessRequest`: one statement that waits for somebody's approval, and what became of it.
 
-As a resource of the API server it has no effect yet (`unsupported.py`): the collector keeps requests. The shape is what
-a held statement is bound to.
+The shape is what a held statement is bound to. What doesn't belong: who may do what with it
+(`penstock_core.approvals`).
 """
 
 from __future__ import annotations

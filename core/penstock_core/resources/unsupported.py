@@ -34,7 +34,6 @@ class Unsupported:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported("AccessRequest", "", "requests are kept by the collector, not as resources; leave it out"),
 )
 
 

@@ -54,6 +54,10 @@ class Api:
     async def create(self, path: str, body: Json) -> Json:
         return await self._request("POST", path, {}, body)
 
+    async def delete(self, path: str, body: Json) -> Json:
+        """With DeleteOptions: what must be so of the object for it to be deleted."""
+        return await self._request("DELETE", path, {}, body)
+
     async def merge(self, path: str, body: Json) -> Json:
         """A JSON merge patch."""
         return await self._request("PATCH", path, {}, body, "application/merge-patch+json")

@@ -1,4 +1,4 @@
-"""The HTTP of `control`: admission reviews and the policy stream.
+"""The HTTP of `control`: admission reviews and the policy stream; what gates ask about approvals is `asking.py`'s.
 
 What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `policies.py`) and TLS (`certificate.py`).
 """
@@ -20,9 +20,12 @@ from starlette.routing import Route
 from penstock_core.pod_token import claims
 from penstock_operator.cluster.watch import Json
 from penstock_operator.control import reviews
+from penstock_operator.control.asking import Asked
+from penstock_operator.control.callers import CallerError, TooLargeError, bearer, body_of, caller_of, problem
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
-from penstock_operator.control.tokens import Tokens, Unverifiable
+from penstock_operator.control.requests_holder import RequestsHolder
+from penstock_operator.control.tokens import Tokens
 from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
 from penstock_operator.inject.sidecar import Shape
 
@@ -36,8 +39,11 @@ _log = structlog.get_logger(__name__)
 class Control:
     """What answers need, and whether they can be given."""
 
-    def __init__(self, policies: Policies, tokens: Tokens, shape: Shape, metrics: ControlMetrics) -> None:
+    def __init__(
+        self, policies: Policies, tokens: Tokens, holder: RequestsHolder, shape: Shape, metrics: ControlMetrics
+    ) -> None:
         self.policies = policies
+        self.holder = holder
         self.tokens = tokens
         self.shape = shape
         self.metrics = metrics
@@ -70,24 +76,25 @@ class Control:
 
     async def _reviewed(self, request: Request, kind: str, answer: Callable[[object], Json]) -> Response:
         if self.policies.lacking:
-            return _problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
+            return problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
         try:
-            body = await _body(request)
-            document = answer(json.loads(body))
-        except BadReview as problem:
-            return _problem(400, str(problem))
+            document = answer(json.loads(await body_of(request, _LARGEST_REVIEW)))
+        except TooLargeError:
+            return problem(400, "the body is larger than any review")
+        except BadReview as bad:
+            return problem(400, str(bad))
         except (ValueError, RecursionError):
-            return _problem(400, "the body is not JSON")
-        except (LookupError, TypeError, AttributeError) as problem:
+            return problem(400, "the body is not JSON")
+        except (LookupError, TypeError, AttributeError) as bad:
             # No API server sends such an object, but anybody in the cluster can.
-            frame = extract_tb(problem.__traceback__)[-1]
+            frame = extract_tb(bad.__traceback__)[-1]
             _log.warning(
                 "a review could not be read",
                 review=kind,
-                problem=repr(problem)[:200],
+                problem=repr(bad)[:200],
                 place=f"{frame.name}:{frame.lineno}",
             )
-            return _problem(400, "the object in the review is not one of its kind")
+            return problem(400, "the object in the review is not one of its kind")
         response = document["response"]
         self.metrics.reviews.labels(kind, "allowed" if response["allowed"] else "denied").inc()
         if not response["allowed"]:
@@ -97,24 +104,19 @@ class Control:
     async def stream(self, request: Request) -> Response:
         """The bundle of a Database now and at each change, one JSON document a line; a blank line every 15 seconds."""
         if self.policies.lacking:
-            return _problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return _problem(401, "a bearer token is needed")
+            return problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
         try:
-            caller = await self.tokens.caller(token.strip())
-        except Unverifiable as problem:
-            return _problem(503, f"the token can't be checked now: {problem}")
-        if caller is None:
-            return _problem(401, "the token is not a running pod's for this service")
+            caller = await caller_of(request, self.tokens)
+        except CallerError as refusal:
+            return problem(refusal.status, str(refusal))
         namespace, database = request.path_params["namespace"], request.path_params["database"]
         if caller.namespace != namespace:
-            return _problem(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
+            return problem(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
         topic = self.policies.topic(namespace, database)
         if topic is None:
-            return _problem(404, f"there is no usable Database {database} in {namespace}")
+            return problem(404, f"there is no usable Database {database} in {namespace}")
         _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
-        lines = self._lines((namespace, database), topic, _seconds_left(token.strip()))
+        lines = self._lines((namespace, database), topic, _seconds_left(bearer(request)))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
     async def _lines(self, key: tuple[str, str], topic: Topic, seconds: float) -> AsyncIterator[bytes]:
@@ -141,8 +143,11 @@ class Control:
 
 def secured(control: Control) -> Starlette:
     """What is served over TLS."""
+    asked = Asked(control.holder, control.tokens, control.metrics, control.stopping)
     return Starlette(
         routes=[
+            Route("/v1/streams/{owner}/requests", asked.post, methods=["POST"]),
+            Route("/v1/streams/{owner}/requests/{name}", asked.get, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/mutate", control.mutate, methods=["POST"]),
             Route("/guard", control.guard, methods=["POST"]),
@@ -161,17 +166,3 @@ def _seconds_left(token: str) -> float:
     """How long the token is good for by itself; no shorter than a clock that is wrong should make it."""
     found = claims(token)
     return max(SHORTEST_STREAM_SECONDS, (found.expires if found else 0.0) - time.time())
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_REVIEW:
-            raise BadReview("the body is larger than any review")
-    return bytes(body)
-
-
-def _problem(status: int, message: str) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"error": message}, status_code=status, headers=headers)

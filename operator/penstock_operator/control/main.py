@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from importlib.metadata import version
+from importlib.metadata import version as package_version
 
 import structlog
 
@@ -18,15 +18,18 @@ from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
+from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GUARD, POLICY, RequestsGuard
+from penstock_operator.control.requests_holder import RequestsHolder
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.health import health
 from penstock_operator.inject.annotations import Resources
 from penstock_operator.inject.sidecar import CONTROL_AUDIENCE, Shape
-from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
+from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES, REQUESTS
 from penstock_operator.serving import Endpoint, alongside, serve
 from penstock_operator.settings import ControlSettings
 
 _NATIVE_SIDECARS = (1, 29)
+_ADMISSION_POLICIES = (1, 30)
 _log = structlog.get_logger(__name__)
 
 
@@ -35,7 +38,13 @@ async def run(settings: ControlSettings) -> None:
     async with Api(find()) as api:
         policies, certificate = Policies(), ServedCertificate()
         metrics = ControlMetrics(policies, certificate)
-        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), await _shape(settings, api), metrics)
+        version = await _server_version(api)
+        guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
+        holder = RequestsHolder(
+            api, policies, guard, settings.approvals.user_name_prefixes, settings.approvals.kept_hours
+        )
+        shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
+        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:
@@ -49,6 +58,11 @@ async def run(settings: ControlSettings) -> None:
             (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
             (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
         ]
+        # Admission does not depend on these: without them, what asks for approval is told so.
+        followers.append((f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""))
+        if version >= _ADMISSION_POLICIES:
+            named = f"metadata.name={GUARD}"
+            followers += [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), named) for kind in (POLICY, BINDING)]
         stop = asyncio.Event()
         endpoints = [
             Endpoint(secured(control), settings.host, settings.port, certificate.context),
@@ -57,7 +71,7 @@ async def run(settings: ControlSettings) -> None:
         following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
         await alongside(
             serve(endpoints, stop, drain=settings.drain),
-            [*following, _end(settings, control, lingering, stop)],
+            [*following, holder.sweep(), _end(settings, control, lingering, stop)],
         )
 
 
@@ -73,11 +87,11 @@ async def _end(settings: ControlSettings, control: Control, lingering: asyncio.E
     stop.set()
 
 
-async def _shape(settings: ControlSettings, api: Api) -> Shape:
+def _shape(settings: ControlSettings, *, native_sidecars: bool) -> Shape:
     sidecar = settings.sidecar
     return Shape(
         image=sidecar.image,
-        version=version("penstock"),
+        version=package_version("penstock"),
         control_url=settings.url,
         collector_url=settings.collector_url,
         image_pull_policy=sidecar.image_pull_policy,
@@ -88,19 +102,18 @@ async def _shape(settings: ControlSettings, api: Api) -> Shape:
         log_level=sidecar.log_level,
         issuers=sidecar.issuers_json,
         login=sidecar.login,
-        native_sidecars=await _has_native_sidecars(api),
+        native_sidecars=native_sidecars,
     )
 
 
-async def _has_native_sidecars(api: Api) -> bool:
+async def _server_version(api: Api) -> tuple[int, int]:
     """Raises ApiError: without an API server there is nothing to serve, and the kubelet starts us again."""
     found = await api.get("/version")
     try:
         # Some providers write "29+".
-        here = int(found["major"]), int(str(found["minor"]).rstrip("+"))
+        return int(found["major"]), int(str(found["minor"]).rstrip("+"))
     except (KeyError, ValueError):
         raise ApiError(0, f"the API server gave no version that can be read: {found}") from None
-    return here >= _NATIVE_SIDECARS
 
 
 def _secrets(settings: ControlSettings) -> str:

@@ -19,6 +19,9 @@ class ControlMetrics:
         self.reviews = Counter(
             "penstock_control_reviews", "Admission reviews answered.", ["review", "answer"], registry=self.registry
         )
+        self.requests = Counter(
+            "penstock_control_requests", "Questions of gates for approval answered.", ["answer"], registry=self.registry
+        )
         self.streams = Gauge(
             "penstock_control_streams", "Sidecars that follow their policies now.", registry=self.registry
         )

@@ -18,7 +18,7 @@ import structlog
 
 from penstock_core.resources import Bundle, Database, ResourceError
 from penstock_operator.cluster.watch import Follower, Json, Key, ObjectChange
-from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect
+from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect, is_numbered
 
 MASK_KEY = "secrets"
 _KINDS = (DATABASES, POLICIES, MASK_KEY)
@@ -106,22 +106,28 @@ class Policies:
         if trouble:
             self.unusable[key] = trouble
         if found is not None:
-            self._publish(key, found, generation_of(raw or {}, found.digest))
+            self._publish(
+                key, found, generation_of(raw or {}, found.digest), numbered=is_numbered(raw or {}, found.digest)
+            )
             self._topics[key].there = True
         elif key in self._topics:
             # Whoever listens must lose access, and whoever comes now finds nothing.
-            self._publish(key, InEffect(self._topics[key].bundle.database, ()), 0)
+            self._publish(key, InEffect(self._topics[key].bundle.database, ()), 0, numbered=False)
             self._topics[key].there = False
 
-    def _publish(self, key: Key, found: InEffect, number: int) -> None:
+    def _publish(self, key: Key, found: InEffect, number: int, *, numbered: bool) -> None:
         before = self._topics.get(key)
         bundle = found.bundle(number, self.mask_key(*key))
         if before is not None:
             previous = before.bundle.generation
-            if bundle.model_copy(update={"generation": previous}) == before.bundle:
+            unchanged = bundle.model_copy(update={"generation": previous}) == before.bundle
+            if not numbered:
+                # Two changes may come before the operator has numbered the first.
+                number = previous if unchanged else max(previous + 1, number)
+            # What the operator has numbered has that number in every replica, however each of them counted until then.
+            if unchanged and number == previous:
                 return
-            # Two changes may come before the operator has numbered the first.
-            bundle = bundle.model_copy(update={"generation": max(previous + 1, number)})
+            bundle = bundle.model_copy(update={"generation": number})
         self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n")
         _log.info(
             "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.operator.control.requests import Clock as AskingClock
+from tests.operator.control.requests import RequestServer
 from tests.operator.doubles import GOOD_TOKEN, SHOP, WEB, Clock, Reviewer, change, synced, token, tokens
 
 from penstock_operator.certificates.authority import KeyPair, build_authority, build_leaf
@@ -53,7 +55,9 @@ class Running:
         self.certificate = ServedCertificate()
         self.certificate.replace({("penstock-system", "tls"): secret(leaf())}, 1)
         self.metrics = ControlMetrics(policies, self.certificate)
-        self.control = app.Control(policies, tokens(self.reviewer, Clock()), shape, self.metrics)
+        self.requests = RequestServer()
+        self.holder = self.requests.holder(policies, AskingClock())
+        self.control = app.Control(policies, tokens(self.reviewer, Clock()), self.holder, shape, self.metrics)
         self.port, self.health_port = free_port(), free_port()
         self.trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
         self.client = httpx2.AsyncClient(

@@ -159,3 +159,19 @@ def test_another_mask_key_is_another_bundle(shop: Any) -> None:
     change(policies, MASK_KEY, ("penstock-system", "k"), {"data": {"key": base64.b64encode(b"j" * 32).decode()}}, 195)
     assert policies.latest(SHOP).line != line
     assert generation(policies) == 2
+
+
+def test_replicas_that_counted_otherwise_agree_once_the_operator_has_numbered(shop: Any) -> None:
+    """One saw three changes, the other one came when they were over: a gate may ask either about what it decided."""
+    old = synced(shop)
+    for allow in (["insert"], ["update"], ["delete"]):
+        shop.policy["spec"]["allow"] = allow
+        change(old, POLICIES, WEB, shop.policy, 120)
+    new = synced(shop)
+    assert (generation(old), generation(new)) == (4, 1)
+    told = old.latest(SHOP)
+    for policies in (old, new):
+        change(policies, DATABASES, SHOP, numbered(shop) if policies is old else shop.database, 121)
+    assert generation(old) == generation(new) == 1
+    assert told.changed.is_set(), "whoever listens is told of the number"
+    assert old.latest(SHOP).line == new.latest(SHOP).line

@@ -1,0 +1,81 @@
+"""What of a gate's question control takes from its own policies: who may approve, and for how long.
+
+A gate is trusted for the statement alone, which it alone sees. What doesn't belong: whose token it is (`tokens.py`).
+"""
+
+from __future__ import annotations
+
+from penstock_core.approvals.asking import Asking
+from penstock_core.identity import Identity, Principal, Workload
+from penstock_core.policy.subjects import is_for
+from penstock_core.resources.access_policy import Approval
+from penstock_core.resources.access_request import Requester, RequestingPrincipal, RequestingWorkload
+from penstock_core.resources.bundle import Bundle
+from penstock_core.resources.vocabulary import milliseconds
+from penstock_core.token_review import Pod
+from penstock_operator.control.policies import Policies
+
+
+class NotItsOwnError(Exception):
+    """A gate asks for another than its own pod."""
+
+
+class RefusedError(Exception):
+    """There is nothing to ask for; the text says why and what to do."""
+
+
+def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
+    """The question with approvers and expiry as the policy has them. Raises NotItsOwnError, RefusedError."""
+    asking_pod = asking.requester.workload
+    if asking_pod is None or _pod(asking_pod) != pod:
+        raise NotItsOwnError(f"a pod asks for itself alone; this token is {pod.namespace}/{pod.name}'s")
+    bundle = policies.bundle(pod.namespace, asking.database_ref.name)
+    if bundle is None:
+        raise RefusedError(f"there is no usable Database {asking.database_ref.name} in {pod.namespace}")
+    held = asking.held_by
+    if held.policy_generation != bundle.generation:
+        raise RefusedError(
+            f"the policies are of generation {bundle.generation}, and the statement was decided by generation "
+            f"{held.policy_generation}; run it again"
+        )
+    rule = _rule(bundle, asking)
+    # Where several rules hold a statement, the gate names the groups that all of them have.
+    groups = tuple(group for group in rule.approvers.groups if group in held.approvers)
+    if not groups:
+        raise RefusedError(f"nobody may approve: policy {held.policy} names other approvers for {held.approval}")
+    expiry = min(rule.expires_after, asking.expires_after, key=milliseconds)
+    return asking.model_copy(update={"held_by": held.model_copy(update={"approvers": groups}), "expires_after": expiry})
+
+
+def _rule(bundle: Bundle, asking: Asking) -> Approval:
+    held = asking.held_by
+    try:
+        # An agent that acts for somebody does what both may, so the rule may be for either.
+        parties = _identity(asking.requester).parties
+    except ValueError as problem:
+        raise RefusedError(f"there is no such requester: {problem}") from None
+    for policy in bundle.policies:
+        if policy.name == held.policy and any(is_for(policy, one) for one in parties):
+            for rule in policy.spec.approvals or ():
+                if rule.name == held.approval:
+                    return rule
+    raise RefusedError(
+        f"no approval {held.approval} of a policy {held.policy} is for this requester, Database {bundle.database.name}"
+    )
+
+
+def _pod(workload: RequestingWorkload) -> Pod:
+    return Pod(workload.namespace, workload.service_account, workload.pod, workload.pod_uid)
+
+
+def _identity(requester: Requester) -> Identity:
+    workload, principal = requester.workload, requester.principal
+    return Identity(
+        None if workload is None else Workload(workload.namespace, workload.service_account, workload.pod),
+        None if principal is None else _principal(principal),
+        tuple(_principal(one) for one in requester.acts_for),
+    )
+
+
+def _principal(one: RequestingPrincipal) -> Principal:
+    return Principal(one.kind, one.subject, one.issuer, one.groups)

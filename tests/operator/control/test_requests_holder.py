@@ -1,0 +1,364 @@
+"""Requests are made once, used once, told to whom they are of, and deleted when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.operator.control.requests import ASKING, NOW, OTHER_POD, POD, Clock, RequestServer, asking, policies_of
+
+from penstock_core.approvals.asking import Answered
+from penstock_core.resources import bundle, loading
+from penstock_core.token_review import Pod
+from penstock_operator.cluster.watch import ObjectChange
+from penstock_operator.control import requests_holder
+from penstock_operator.control.policies import Policies
+from penstock_operator.control.requests_guard import POLICY
+from penstock_operator.control.requests_holder import RequestsHolder, UnavailableError
+
+
+@pytest.fixture(autouse=True)
+def _approvals_in_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control's part is there before the gate's: until that holds statements, policies may not ask for it."""
+    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
+    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
+
+
+@pytest.fixture
+def server() -> RequestServer:
+    return RequestServer()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def policies(shop: Any) -> Policies:
+    return policies_of(shop)
+
+
+@pytest.fixture
+def holder(server: RequestServer, policies: Policies, clock: Clock) -> RequestsHolder:
+    return server.holder(policies, clock)
+
+
+async def waiting(holder: RequestsHolder, pod: Pod = POD, **changes: Any) -> str:
+    answered = await holder.ask(pod, asking(pod, **changes))
+    assert answered.standing == "waiting", answered
+    return answered.request
+
+
+async def look(holder: RequestsHolder, name: str, seconds: float = 0, pod: Pod = POD) -> Answered | None:
+    return await holder.look(pod, name, seconds, asyncio.Event())
+
+
+async def test_the_first_question_makes_a_request_and_later_ones_find_it(
+    holder: RequestsHolder, server: RequestServer
+) -> None:
+    names = {await waiting(holder) for _ in range(3)}
+    assert len(names) == 1
+    (document,) = server.objects.values()
+    assert document["spec"]["heldBy"]["approvers"] == ["dba", "owners"]
+    assert document["spec"]["expiresAt"] == "2030-03-17T18:46:40.000000Z"
+    assert document["metadata"]["labels"]["penstock.dev/service-account"] == "web"
+    assert server.calls == ["POST"], "what is known is not asked for"
+    assert {await waiting(holder, OTHER_POD)} == names, "a retry may come from another replica of the workload"
+
+
+async def test_ten_thousand_questions_are_one_write(holder: RequestsHolder, server: RequestServer) -> None:
+    names = await asyncio.gather(*(waiting(holder) for _ in range(10_000)))
+    assert len(set(names)) == 1
+    assert server.calls == ["POST"]
+
+
+async def test_an_approval_is_used_once(holder: RequestsHolder, server: RequestServer) -> None:
+    name = await waiting(holder)
+    server.decide(name)
+    seen = await look(holder, name)
+    assert seen is not None
+    assert (seen.standing, seen.decided_by) == ("granted", "bea")
+    assert server.objects[name]["status"].get("consumedAt") is None, "a look uses nothing"
+    granted = await holder.ask(POD, asking())
+    assert (granted.standing, granted.request, granted.decided_by) == ("granted", name, "bea")
+    assert server.objects[name]["status"]["consumedAt"] == "2030-03-17T17:46:40.000000Z"
+    again = await waiting(holder)
+    assert again != name
+    over = await look(holder, name)
+    assert over is not None
+    assert (over.standing, "was approved and used" in over.comment) == ("refused", True)
+
+
+@pytest.mark.parametrize("watching", [True, False])
+async def test_of_replicas_that_are_asked_at_once_one_grants(
+    server: RequestServer, policies: Policies, clock: Clock, watching: bool
+) -> None:
+    """Also where none of them has seen yet what the other did."""
+    first = server.holder(policies, clock)
+    name = await waiting(first)
+    server.decide(name)
+    replicas = [server.holder(policies, clock, watching=watching) for _ in range(5)]
+    server.watching = server.watching if watching else []
+    answers = await asyncio.gather(*(one.ask(POD, asking()) for one in replicas for _ in range(4)))
+    assert [one.standing for one in answers].count("granted") == 1
+    assert {one.request for one in answers if one.standing == "waiting"} == set(server.objects) - {name}
+    assert len(server.objects) == 2
+
+
+async def test_replicas_that_are_asked_at_once_make_one_request(
+    server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    replicas = [server.holder(policies, clock, watching=False) for _ in range(5)]
+    answers = await asyncio.gather(*(waiting(one) for one in replicas))
+    assert set(answers) == set(server.objects)
+    assert len(server.objects) == 1
+
+
+async def test_a_name_that_another_statement_has_is_passed_over(holder: RequestsHolder, server: RequestServer) -> None:
+    name = await waiting(holder)
+    server.delete(name)
+    other = {"statement": {"sql": "DELETE FROM customers"}}
+    taken = await waiting(holder, **other)
+    # As if the names of two questions had come out the same, and this replica had not seen the other one yet.
+    server.objects[name] = server.objects.pop(taken)
+    server.objects[name]["metadata"]["name"] = name
+    holder.kept.forget(("shop", taken))
+    assert await waiting(holder) not in {name, taken}
+    assert await waiting(holder, **other) == name
+
+
+async def test_a_denial_lasts_as_long_as_the_request_would_have(
+    holder: RequestsHolder, server: RequestServer, clock: Clock
+) -> None:
+    name = await waiting(holder)
+    server.decide(name, "denied")
+    denied = await holder.ask(POD, asking())
+    assert (denied.standing, denied.request) == ("denied", name)
+    clock.now += 3601
+    assert await waiting(holder) != name
+
+
+async def test_nothing_is_granted_after_the_end(holder: RequestsHolder, server: RequestServer, clock: Clock) -> None:
+    name = await waiting(holder)
+    server.decide(name)
+    clock.now += 3600
+    seen = await look(holder, name)
+    assert seen is not None
+    assert (seen.standing, "has expired" in seen.comment) == ("refused", True)
+    assert await waiting(holder) != name
+
+
+async def test_an_approver_by_another_spelling_of_the_requester_grants_nothing(
+    holder: RequestsHolder, server: RequestServer
+) -> None:
+    for by in ("STRASSE", "oidc:straße", "https://id.example#Straße"):
+        name = await waiting(holder, statement={"sql": f"DELETE FROM orders -- {by}"})
+        server.decide(name, by=by)
+        refused = await holder.ask(POD, asking(statement={"sql": f"DELETE FROM orders -- {by}"}))
+        assert refused.standing == "refused"
+        assert "has a part in the request" in refused.comment
+        assert server.objects[name]["status"].get("consumedAt") is None
+
+
+async def test_a_look_waits_for_a_decision(holder: RequestsHolder, server: RequestServer) -> None:
+    name = await waiting(holder)
+    looking = [asyncio.create_task(look(holder, name, 20)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    assert not any(one.done() for one in looking)
+    server.decide(name)
+    for seen in await asyncio.wait_for(asyncio.gather(*looking), 2):
+        assert seen is not None
+        assert seen.standing == "granted"
+    assert holder.kept._waiting == {}
+
+
+async def test_a_look_ends_with_its_time_with_the_request_and_with_the_process(
+    holder: RequestsHolder, server: RequestServer, clock: Clock
+) -> None:
+    name = await waiting(holder)
+    seen = await look(holder, name, 0.05)
+    assert seen is not None
+    assert seen.standing == "waiting"
+    stopping = asyncio.Event()
+    ending = asyncio.create_task(holder.look(POD, name, 20, stopping))
+    gone = asyncio.create_task(look(holder, name, 20))
+    await asyncio.sleep(0.02)
+    stopping.set()
+    ended = await asyncio.wait_for(ending, 2)
+    assert ended is not None
+    assert ended.standing == "waiting"
+    server.delete(name)
+    assert await asyncio.wait_for(gone, 2) is None
+    clock.now += 3599.9
+    again = await waiting(holder)
+    expiring = asyncio.create_task(look(holder, again, 20))
+    await asyncio.sleep(0.02)
+    assert not expiring.done()
+    expiring.cancel()
+
+
+async def test_a_request_that_another_replica_has_just_made_is_waited_for(
+    holder: RequestsHolder, server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    server.watching.clear()
+    name = await waiting(server.holder(policies, clock, watching=False))
+    looking = asyncio.create_task(look(holder, name))
+    await asyncio.sleep(0.02)
+    holder.kept.change(ObjectChange(("shop", name), server.objects[name], server.revision))
+    seen = await asyncio.wait_for(looking, 2)
+    assert seen is not None
+    assert server.calls == ["POST"]
+
+
+async def test_who_has_another_service_account_sees_nothing(
+    holder: RequestsHolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_holder, "_UNKNOWN_SECONDS", 0.01)
+    name = await waiting(holder)
+    assert await look(holder, name, pod=OTHER_POD) is not None
+    assert await look(holder, name, pod=Pod("shop", "batch", "batch-1", "u-3")) is None
+    assert await look(holder, name, pod=Pod("other", "web", "web-1", "u-4")) is None
+    assert await look(holder, "r-2222-2222") is None
+
+
+async def test_polls_have_a_limit(holder: RequestsHolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_holder, "MOST_POLLS_OF_A_POD", 2)
+    name = await waiting(holder)
+    looking = [asyncio.create_task(look(holder, name, 20)) for _ in range(2)]
+    await asyncio.sleep(0.02)
+    with pytest.raises(UnavailableError, match="too many wait"):
+        await look(holder, name, 20)
+    assert await look(holder, name, pod=OTHER_POD) is not None
+    for one in looking:
+        one.cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
+    assert await look(holder, name) is not None
+
+
+async def test_one_requester_has_twenty_that_wait(holder: RequestsHolder, server: RequestServer, clock: Clock) -> None:
+    for number in range(20):
+        await waiting(holder, statement={"sql": f"DELETE FROM orders WHERE id = {number}"})
+    refused = await holder.ask(POD, asking())
+    assert (refused.standing, "20 requests of this requester wait" in refused.comment) == ("refused", True)
+    assert await waiting(holder, statement={"sql": "DELETE FROM orders WHERE id = 3"})
+    another = ASKING["requester"] | {"principal": ASKING["requester"]["principal"] | {"subject": "dan"}}
+    assert await waiting(holder, requester=another)
+    clock.now += 3601
+    assert await waiting(holder)
+
+
+async def test_one_service_account_has_a_limit_whoever_it_says_that_asks(
+    holder: RequestsHolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate names the person; one that makes up a new one each time fills no store."""
+    monkeypatch.setattr(requests_holder, "MOST_WAITING_OF_AN_ACCOUNT", 5)
+    monkeypatch.setattr(requests_holder, "MOST_UNDECIDED_OF_AN_ACCOUNT", 7)
+
+    def made_up(number: int) -> dict[str, Any]:
+        workload = ASKING["requester"]["workload"]
+        return {"workload": workload, "principal": {"kind": "person", "subject": f"p{number}", "issuer": "i"}}
+
+    for number in range(5):
+        await waiting(holder, requester=made_up(number))
+    assert "5 requests of service account web wait" in (await holder.ask(POD, asking(requester=made_up(6)))).comment
+    clock.now += 3601
+    for number in range(2):
+        await waiting(holder, requester=made_up(number))
+    assert "were not decided of late" in (await holder.ask(POD, asking(requester=made_up(8)))).comment
+
+
+async def test_what_is_over_is_deleted_after_its_time(
+    holder: RequestsHolder, server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    undecided = await waiting(holder)
+    denied = await waiting(holder, statement={"sql": "DELETE FROM customers"})
+    server.decide(denied, "denied")
+    other = server.holder(policies, clock, watching=False)
+    clock.now = NOW + 3600 + 3599
+    await holder.sweep_once()
+    assert set(server.objects) == {undecided, denied}
+    clock.now = NOW + 3600 + 3601
+    await holder.sweep_once()
+    await other.sweep_once()
+    assert set(server.objects) == {denied}
+    assert [one.request.name for one in other.kept.all()] == [denied], "which was deleted already is forgotten"
+    clock.now = NOW + 3600 + 24 * 3600 + 1
+    await holder.sweep_once()
+    assert server.objects == {}
+    assert holder.kept.all() == []
+
+
+async def test_nobody_sweeps_away_what_was_written_since(
+    holder: RequestsHolder, server: RequestServer, clock: Clock
+) -> None:
+    name = await waiting(holder)
+    server.watching.clear()
+    server.decide(name, "denied")
+    clock.now = NOW + 2 * 3600 + 1
+    await holder.sweep_once()
+    assert name in server.objects
+
+
+async def test_without_an_api_server_there_is_no_grant(holder: RequestsHolder, server: RequestServer) -> None:
+    server.down = True
+    with pytest.raises(UnavailableError, match="can't be kept now: the API server can't be reached"):
+        await holder.ask(POD, asking())
+    server.down = False
+    name = await waiting(holder)
+    server.decide(name)
+    server.down = True
+    with pytest.raises(UnavailableError):
+        await holder.ask(POD, asking())
+    server.down = False
+    assert (await holder.ask(POD, asking())).standing == "granted"
+
+
+async def test_an_approval_whose_use_was_not_confirmed_is_not_granted(
+    holder: RequestsHolder, server: RequestServer
+) -> None:
+    name = await waiting(holder)
+    server.decide(name)
+    server.answers_lost = True
+    with pytest.raises(UnavailableError):
+        await holder.ask(POD, asking())
+    server.answers_lost = False
+    assert server.objects[name]["status"]["consumedAt"], "the server had taken it"
+    assert await waiting(holder) != name
+
+
+async def test_a_request_that_is_deleted_is_made_anew(holder: RequestsHolder, server: RequestServer) -> None:
+    name = await waiting(holder)
+    server.decide(name)
+    server.watching.clear()
+    server.delete(name)
+    assert await waiting(holder) == name, "as if nothing had been asked for"
+    assert "status" not in server.objects[name]
+
+
+async def test_a_holder_that_starts_knows_what_waits(
+    holder: RequestsHolder, server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    name = await waiting(holder)
+    restarted = server.holder(policies, clock)
+    looking = asyncio.create_task(look(restarted, name, 20))
+    await asyncio.sleep(0.02)
+    server.decide(name)
+    seen = await asyncio.wait_for(looking, 2)
+    assert seen is not None
+    assert seen.standing == "granted"
+    assert (await restarted.ask(POD, asking())).standing == "granted"
+
+
+async def test_nothing_is_held_where_nobody_keeps_to_who_decides(holder: RequestsHolder) -> None:
+    holder._guard.take(POLICY, None)
+    for call in (holder.ask(POD, asking()), look(holder, "r-2222-2222")):
+        with pytest.raises(UnavailableError, match="ValidatingAdmissionPolicy penstock-requests or its binding"):
+            await call
+
+
+async def test_a_list_that_is_not_there_is_waited_for(holder: RequestsHolder) -> None:
+    holder.kept._synced = False
+    with pytest.raises(UnavailableError, match="waiting for the list of accessrequests"):
+        await holder.ask(POD, asking())

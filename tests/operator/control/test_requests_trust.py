@@ -1,0 +1,99 @@
+"""A gate says what the statement is; who may approve it and for how long is control's to say."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from tests.operator.control.requests import ASKING, OTHER_POD, POD, asking, policies_of
+from tests.operator.doubles import WEB, change
+
+from penstock_core.resources import bundle, loading
+from penstock_operator.control.policies import Policies
+from penstock_operator.control.requests_trust import NotItsOwnError, RefusedError, trusted
+from penstock_operator.objects import POLICIES
+
+
+@pytest.fixture
+def policies(shop: Any, monkeypatch: pytest.MonkeyPatch) -> Policies:
+    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
+    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
+    return policies_of(shop)
+
+
+def held(**changes: Any) -> dict[str, Any]:
+    return {"heldBy": copy.deepcopy(ASKING["heldBy"]) | changes}
+
+
+def test_approvers_and_expiry_are_the_policys(policies: Policies) -> None:
+    taken = trusted(asking(**held(approvers=["staff", "owners", "dba"]), expiresAfter="100h"), POD, policies)
+    assert taken.held_by.approvers == ("dba", "owners")
+    assert taken.expires_after == "1h"
+
+
+def test_a_gate_may_ask_for_less(policies: Policies) -> None:
+    """Where several rules hold a statement, who approves is in a group of all of them."""
+    taken = trusted(asking(**held(approvers=["owners"]), expiresAfter="5m"), POD, policies)
+    assert taken.held_by.approvers == ("owners",)
+    assert taken.expires_after == "5m"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"databaseRef": {"name": "other"}}, "there is no usable Database other in shop"),
+        (held(policy="none"), "no approval deletes of a policy none is for this requester"),
+        (held(approval="none"), "no approval none of a policy web is for this requester"),
+        (held(approvers=["staff"]), "policy web names other approvers for deletes"),
+        (held(policyGeneration=2), "generation 1, and the statement was decided by generation 2; run it again"),
+        (held(policyGeneration=0), "decided by generation 0"),
+    ],
+)
+def test_what_the_policies_do_not_hold_is_not_asked_for(policies: Policies, changes: Any, words: str) -> None:
+    with pytest.raises(RefusedError, match=words):
+        trusted(asking(**changes), POD, policies)
+
+
+def test_a_policy_for_others_holds_nothing_of_this_requester(policies: Policies, shop: Any) -> None:
+    """Its approvers may be easier to have."""
+    shop.policy["spec"]["subjects"] = [{"serviceAccount": {"name": "batch"}}]
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    with pytest.raises(RefusedError, match="is for this requester"):
+        trusted(asking(**held(policyGeneration=2)), POD, policies)
+    shop.policy["spec"]["subjects"] = [{"identity": {"kind": "person", "subject": "Straße"}}]
+    change(policies, POLICIES, WEB, shop.policy, 121)
+    assert trusted(asking(**held(policyGeneration=3)), POD, policies).held_by.approvers == ("dba", "owners")
+
+
+def test_a_rule_for_whom_an_agent_acts_for_holds_what_the_agent_does(policies: Policies, shop: Any) -> None:
+    issuer = {"issuer": "https://id.example"}
+    agent = {"kind": "agent", "subject": "bot", **issuer}
+    ada, dan = ({"kind": "person", "subject": name, **issuer} for name in ("ada", "dan"))
+    workload = ASKING["requester"]["workload"]
+    shop.policy["spec"]["subjects"] = [{"identity": {"kind": "person", "subject": "ada"}}]
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    generation = held(policyGeneration=2)
+
+    def chain(*people: Any, principal: Any = agent) -> Any:
+        return {"workload": workload, "principal": principal, "actsFor": list(people)}
+
+    assert trusted(asking(**generation, requester=chain(ada)), POD, policies).held_by.approvers == ("dba", "owners")
+    for requester in (chain(dan), chain(ada, dan), chain()):
+        with pytest.raises(RefusedError, match="is for this requester"):
+            trusted(asking(**generation, requester=requester), POD, policies)
+    with pytest.raises(RefusedError, match="only an agent acts for others"):
+        trusted(asking(**generation, requester=chain(ada, principal=dan)), POD, policies)
+
+
+def test_a_rule_for_one_pod_is_of_that_pod(policies: Policies, shop: Any) -> None:
+    shop.policy["spec"]["subjects"] = [{"pod": {"name": "web-1"}}]
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    assert trusted(asking(**held(policyGeneration=2)), POD, policies).held_by.approvers == ("dba", "owners")
+    with pytest.raises(RefusedError, match="is for this requester"):
+        trusted(asking(OTHER_POD, **held(policyGeneration=2)), OTHER_POD, policies)
+
+
+def test_a_pod_without_itself_in_the_question_is_none(policies: Policies) -> None:
+    with pytest.raises(NotItsOwnError, match="shop/web-1"):
+        trusted(asking(requester={"principal": ASKING["requester"]["principal"]}), POD, policies)
