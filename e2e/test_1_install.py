@@ -43,11 +43,9 @@ def test_kubectl_explain_is_documentation(release: Kubectl) -> None:
         assert field in explained
 
 
-def test_a_field_whose_effect_is_not_built_is_refused_in_words(shop: Kubectl) -> None:
-    with pytest.raises(CommandError, match="not supported yet: approvals"):
-        shop.apply(
-            manifests.policy("later", approvals=[{"name": "a", "when": "true", "approvers": {"groups": ["dba"]}}])
-        )
+def test_an_approval_without_approvers_is_refused_by_name(shop: Kubectl) -> None:
+    with pytest.raises(CommandError, match=r"approvals\[0\].approvers"):
+        shop.apply(manifests.policy("later", approvals=[{"name": "a", "when": "true"}]))
 
 
 def test_a_typo_is_refused_by_name(shop: Kubectl) -> None:

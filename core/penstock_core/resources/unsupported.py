@@ -34,6 +34,7 @@ class Unsupported:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported("AccessRequest", "spec.breakGlass", "leave it out, and have somebody approve the request"),
 )
 
 

@@ -45,9 +45,9 @@ DATABASE: dict[str, Any] = {
 VALUES: dict[str, Any] = {
     "approvals": [{"name": "schema", "when": "statement.verb == 'drop'", "approvers": {"groups": ["dba"]}}],
 }
-# No field of the table is without effect at the moment: one that there is stands for any.
+# No field of policies is without effect at the moment: one that there is stands for any.
 FIELD = Unsupported("DatabaseAccessPolicy", "spec.approvals", "leave it out")
-FIELDS = [row for row in UNSUPPORTED if row.path] or [FIELD]
+FIELDS = [row for row in UNSUPPORTED if row.kind == FIELD.kind] or [FIELD]
 
 
 def policy_with(row: Unsupported) -> dict[str, Any]:
