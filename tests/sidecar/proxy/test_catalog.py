@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.sql.catalog.snapshot import snapshot
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 
@@ -50,6 +51,23 @@ async def test_relations_and_the_path_of_a_new_session(reader: CatalogReader, li
     assert catalog.server_version // 10_000 == library.version
     assert not await reader.read()
     assert reader.catalog is catalog
+
+
+async def test_after_a_change_only_what_changed_is_read(reader: CatalogReader, library: EmbeddedPostgres) -> None:
+    await reader.read()
+    before = reader.catalog
+    library.psql("CREATE TABLE made (id int)", dbname="library")
+    reading = await reader._enquire(reader._read)
+    library.psql("DROP TABLE made", dbname="library")
+    assert reading.changed
+    assert not reading.whole
+    assert before is not None
+    assert reader.catalog is not None
+    assert reader.catalog.generation == before.generation + 1
+    assert reader.catalog.relations["public", "books"] is before.relations["public", "books"]
+    assert ("public", "made") in reader.catalog.relations
+    documents = reader.documents()
+    assert snapshot(documents, reader.catalog.generation) == reader.catalog
 
 
 async def test_no_connection_is_left_behind(reader: CatalogReader, library: EmbeddedPostgres) -> None:
