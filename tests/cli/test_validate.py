@@ -53,7 +53,9 @@ def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
 
 def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
     spec = "{breakGlass: {reason: it burns}}"
-    policy_file.write_text(f"apiVersion: penstock.dev/v1alpha1\nkind: AccessRequest\nmetadata: {{name: a}}\nspec: {spec}\n")
+    policy_file.write_text(
+        f"apiVersion: penstock.dev/v1alpha1\nkind: AccessRequest\nmetadata: {{name: a}}\nspec: {spec}\n"
+    )
     result = validate(str(policy_file))
     assert result.exit_code == 1
     assert "not supported yet: breakGlass; leave it out" in result.stderr
