@@ -48,6 +48,9 @@ def main(names: tuple[str, ...], part: bool, postgres: str | None, only: tuple[s
     for suite in SUITES:
         if (names and suite.name not in names) or (part and not suite.part):
             continue
+        if suite.needs and postgres not in (None, "15"):
+            console.print(f"[bold]{suite.name}[/] is left out: PostgreSQL {postgres} has no {suite.needs} here")
+            continue
         plan = Plan(suite, out.resolve() / suite.name, int(postgres or suite.postgres), part, only)
         result = _one(console, plan, exemptions)
         if result is None:

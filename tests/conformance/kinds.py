@@ -37,6 +37,11 @@ class Suite(Protocol):
         ...
 
     @property
+    def needs(self) -> str:
+        """What only Debian's PostgreSQL 15 has of the servers here, and no test would run without; empty: nothing."""
+        ...
+
+    @property
     def dbnames(self) -> tuple[str, ...]: ...
 
     @property
@@ -89,6 +94,7 @@ class Pytest:
     # Pytest's arguments for the part that is run in CI.
     part: tuple[str, ...] = ()
     postgres: int = 15
+    needs: str = ""
     dbnames: tuple[str, ...] = ("postgres",)
     settings: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
@@ -146,6 +152,7 @@ class Django:
     labels: tuple[str, ...]
     part: tuple[str, ...]
     postgres: int = 15
+    needs: str = ""
     dbnames: tuple[str, ...] = ("django", "django_other")
     settings: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
@@ -192,6 +199,7 @@ class Pgx:
     # A regular expression of the tests that are run in CI.
     part: str
     postgres: int = 18
+    needs: str = ""
     dbnames: tuple[str, ...] = ("pgx_test",)
     settings: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
@@ -262,6 +270,7 @@ class Scenarios:
     command: tuple[str, ...]
     part: str = "all"
     postgres: int = 18
+    needs: str = ""
     dbnames: tuple[str, ...] = ("postgres",)
     settings: Mapping[str, str] = field(default_factory=dict)
     ours: bool = True

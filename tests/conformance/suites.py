@@ -20,6 +20,7 @@ def _sqlalchemy(driver: str, part: tuple[str, ...]) -> Pytest:
         arguments=("test/dialect/postgresql", "test/dialect/test_suite.py"),
         part=part,
         environment="sqlalchemy",
+        needs="citext",
         dbnames=("test",),
         settings={"max_prepared_transactions": "10"},
         sql=(
@@ -83,6 +84,7 @@ SUITES: tuple[Suite, ...] = (
     Django(
         name="django",
         requirement="Django==5.2",
+        needs="collations of ICU",
         sha256="1a47f7a7a3d43ce64570d350e008d2949abe8c7e21737b351b6a1611277c6d89",
         labels=tuple(_DJANGO_LABELS.split()),
         part=(),
