@@ -55,13 +55,15 @@ def _refuse_computed(governed: Governed, relation: Relation, named: str, effect:
     """Whether a new row is there must be known when the statement is sent."""
     looked_at = governed.filters.columns[relation.key]
     changes = effect.actions & {"insert", "update"}
+    fired = [governed.functions.trigger(one) for one in firing(relation, changes)] if changes else []
+    assigned = frozenset[str]().union(*(one.row_assigned for one in fired))
     computed = {one.name for one in relation.columns if one.generated and one.name in looked_at}
-    if "update" in changes:
-        moved = {one.name for one in relation.columns if one.derives_from & _keys_of(relation, effect.sets)}
-        computed = computed if "insert" in changes else computed & moved
-    if changes and relation.has_triggers:
-        fired = (governed.functions.trigger(one) for one in firing(relation, changes))
-        computed |= looked_at & frozenset[str]().union(*(one.row_assigned for one in fired))
+    if "insert" not in changes:
+        moved = _keys_of(relation, effect.sets | assigned)
+        computed = {one.name for one in relation.columns if one.name in computed and one.derives_from & moved}
+    computed |= looked_at & assigned
+    if any(one.row_replaced for one in fired):
+        computed |= looked_at
     if changes and computed:
         raise refused(
             f"{min(computed)} decides which rows of {named} a policy filters out, and the database computes it: whether"

@@ -203,7 +203,7 @@ GROUP BY n.nspname, c.relname
 """
 
 _OPERATORS = """
-SELECT DISTINCT o.oprname, n.nspname, x.extname, fn.nspname, p.proname
+SELECT DISTINCT o.oprname, n.nspname, x.extname, fn.nspname, p.proname, o.oprrest <> 0 OR o.oprjoin <> 0
 FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
 LEFT JOIN pg_proc p ON p.oid = o.oprcode OR (p.oid IN (o.oprrest, o.oprjoin) AND p.oid >= 16384)
 LEFT JOIN pg_namespace fn ON fn.oid = p.pronamespace
@@ -355,8 +355,8 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
         "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
         "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
         " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'),"
-        " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END"
-        "))::pg_catalog.text",
+        " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END,"
+        " EXISTS (SELECT FROM pg_catalog.pg_collation WHERE NOT collisdeterministic)))::pg_catalog.text",
     ),
     ("", "SET LOCAL search_path = pg_catalog"),
     # What is compiled first takes seconds, what is asked milliseconds.
@@ -375,7 +375,7 @@ STATEMENTS: tuple[tuple[str, str], ...] = (
     ("triggers", _document(_TRIGGERS, 4)),
     ("system_functions", _document(_SYSTEM_FUNCTIONS, 2)),
     ("system_columns", _document(_SYSTEM_COLUMNS, 3)),
-    ("operators", _document(_OPERATORS, 5)),
+    ("operators", _document(_OPERATORS, 6)),
     ("types", _document(_TYPES, 6)),
     ("type_oids", _document(_TYPE_OIDS, 3)),
     ("casts", _document(_CASTS, 5)),

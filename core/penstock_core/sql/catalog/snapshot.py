@@ -34,6 +34,7 @@ from penstock_core.sql.catalog.model import (
 )
 from penstock_core.sql.catalog.own_objects import (
     Rows,
+    estimated_operators,
     is_trusted_operator,
     operator_functions,
     routines,
@@ -56,7 +57,7 @@ _WHOLE_NUMBERS = frozenset({"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.in
 def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
     """The catalog that the answers to `STATEMENTS` describe, by name."""
     rows = documents.opened(answers)
-    ((search_path, version, encoding, login),) = rows["session"]
+    ((search_path, version, encoding, login, partless),) = rows["session"]
     functions, extension_functions = user_objects(rows["functions"], is_trusted)
     operators, extension_operators = user_objects((row[:3] for row in rows["operators"]), is_trusted_operator)
     types = Types(rows)
@@ -68,6 +69,7 @@ def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
         routines=own,
         user_operators=frozenset(operators),
         operator_functions=operator_functions(rows["operators"]),
+        estimated_operators=estimated_operators(rows["operators"]),
         user_types=schemas_by_name((intern(name), intern(schema)) for name, schema, *_ in rows["types"]),
         extension_functions=extension_functions,
         extension_operators=frozenset(extension_operators) - frozenset(operators),
@@ -89,6 +91,7 @@ def snapshot(answers: Mapping[str, str], generation: int = 0) -> Catalog:
         writes_change=any(triggered for *_, triggered in rows["changing"]),
         server_version=int(version),
         utf8=encoding == "UTF8",
+        has_partless_texts=partless,
         generation=generation,
     )
 
