@@ -263,7 +263,7 @@ REFUSED = {
     "inserting by one": ("INSERT INTO swapped VALUES (1, 'eu', 1)", "region decides which rows"),
     "moving by a trigger that calls a procedure": ("UPDATE fetched SET n = 1", "region decides which rows"),
     "inserting another than is given": (
-        "INSERT INTO counter (tenant, n) OVERRIDING USER VALUE VALUES (5, 1)", "OVERRIDING USER VALUE",
+        "INSERT INTO counter (id, n) OVERRIDING USER VALUE VALUES (5, 1)", "OVERRIDING USER VALUE",
     ),
     "inserting what comes to something else": ("INSERT INTO watched VALUES (1, 'eu' <+> 'us', 1)", "operator of the"),
     "inserting by a setting": ("INSERT INTO watched VALUES (1, current_setting('TimeZone'), 1)", "current_setting"),
