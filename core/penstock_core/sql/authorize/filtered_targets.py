@@ -115,7 +115,7 @@ def refuse_referring(governed: Governed, relation: Relation, named: str, effect:
         return
     for key in _looked_for(relation, effect):
         for other in sorted(_referred(relation, key) & filtered):
-            if other in governed.filters.revealing:
+            if other in governed.filters.revealing or _is_kept_alike(governed, relation, other):
                 continue
             raise refused(
                 f"a value of {min(key.columns)} in {named} would be looked for in {'.'.join(other)} ({key.described}),"
@@ -125,12 +125,35 @@ def refuse_referring(governed: Governed, relation: Relation, named: str, effect:
     moved = relation.referenced if "delete" in effect.actions else relation.referenced & effect.sets
     for other in sorted(filtered - governed.filters.revealing) if moved else ():
         referring = governed.catalog.relations.get(other)
-        if referring is not None and any(relation.key in _referred(referring, one) for one in _keys(referring)):
+        if referring is None or _is_kept_alike(governed, referring, relation.key):
+            continue
+        if any(relation.key in _referred(referring, one) for one in _keys(referring)):
             raise refused(
                 f"whether a row of {named} may be changed depends on the rows of {'.'.join(other)} that refer to it,"
                 " of which a policy filters some out",
                 _REVEAL,
             )
+
+
+def _is_kept_alike(governed: Governed, referring: Relation, referred: RelationName) -> bool:
+    """Whether rows that are there refer to such alone, and others to others: both are filtered by the same columns,
+    which are part of the one foreign key between them (`FOREIGN KEY (tenant, parent) REFERENCES t (tenant, id)`).
+    """
+    filters, relation = governed.filters, governed.catalog.relations.get(referred)
+    condition = filters.conditions.get(referring.key)
+    if relation is None or condition is None or condition != filters.conditions.get(referred):
+        return False
+    keys = [one for one in _keys(referring) if referred in _referred(referring, one)]
+    if len(keys) != 1 or not filters.columns[referred] <= keys[0].columns:
+        return False
+    for name in filters.columns[referred]:
+        mine, theirs = referring.column(name), relation.column(name)
+        if mine is None or theirs is None or mine.cast_type != theirs.cast_type or mine.collation != theirs.collation:
+            return False
+        named = {column for schema, table, column in mine.derives_from if (schema, table) == referred}
+        if named != {name} or not is_alike(mine):
+            return False
+    return bool(filters.columns[referred])
 
 
 def refuse_validation(governed: Governed, relation: Relation, named: str) -> None:

@@ -83,8 +83,6 @@ class FilteredTarget:
                 f"a new row of {'.'.join(self.relation.key)} can't be checked: its row filter looks at no column",
                 "have the policy's row filter compare a column",
             )
-        if node.override == enums.OverridingKind.OVERRIDING_USER_VALUE:
-            raise self._unchecked(min(self.columns), "OVERRIDING USER VALUE stores others than are given")
         self._refuse_settings(node)
         targets: list[Any] = list(node.cols or ())
         if any(one.indirection for one in targets):
