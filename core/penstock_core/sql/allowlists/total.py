@@ -18,6 +18,11 @@ TOTAL_FUNCTIONS = words("""
     sha256 sha384 sha512 sign starts_with statement_timestamp strpos to_json to_jsonb transaction_timestamp upper
     uuidv4 uuidv7
 """)
+# Of these, those that with more arguments are functions which may fail: a text in an encoding, a number between two.
+MOST_ARGUMENTS = {"length": 1, "random": 0, "uuidv7": 0}
+# Those that fail for a text whose collation is not clear; and for any text of one that knows no parts of texts.
+BY_COLLATION = words("hashtext initcap lower upper")
+OF_PARTS = words("position replace starts_with strpos")
 # Those whose first argument fails, or does not, whatever the rows are: written out, it is the same for all of them.
 TOTAL_BY_FIRST = words("date_part extract")
 # Those whose other arguments do, if they are whole numbers that are written out and not negative.
@@ -48,6 +53,22 @@ WIDER: dict[str, frozenset[str]] = {
 }
 TEXTS = words("text varchar bpchar name")
 FLOATS = words("float4 float8")
+# What has a collation.
+COLLATED = TEXTS | words("citext")
+# What numbers are turned into, though not all of them fit.
+OIDS = words("""
+    oid regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole
+    regtype
+""")
+# Types whose operators compute something that may be too large, or take no values of two systems or sizes.
+FALLIBLE = words("box circle geography geometry halfvec line lseg path point polygon sparsevec vector")
+# Types of which any two values are compared, whatever they are.
+_STEADY = words("""
+    bit bool bytea char cidr date datemultirange daterange hstore inet int2 int4 int4multirange int4range int8
+    int8multirange int8range interval jsonb ltree macaddr macaddr8 money nummultirange numrange numeric pg_lsn time
+    timestamp timestamptz timetz tid tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector uuid varbit xid xid8
+""")
+STEADY = _STEADY | COLLATED | FLOATS | OIDS
 
 # Types of which no two values are equal and look different: not so numeric (1.0 and 1.00), floating point (0 and -0),
 # interval (a month and 30 days), citext, what has numbers in it (jsonb, ranges) nor texts of other collations.

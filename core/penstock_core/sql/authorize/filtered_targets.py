@@ -55,13 +55,15 @@ def _refuse_computed(governed: Governed, relation: Relation, named: str, effect:
     """Whether a new row is there must be known when the statement is sent."""
     looked_at = governed.filters.columns[relation.key]
     changes = effect.actions & {"insert", "update"}
+    fired = [governed.functions.trigger(one) for one in firing(relation, changes)] if changes else []
+    assigned = frozenset[str]().union(*(one.row_assigned for one in fired))
     computed = {one.name for one in relation.columns if one.generated and one.name in looked_at}
-    if "update" in changes:
-        moved = {one.name for one in relation.columns if one.derives_from & _keys_of(relation, effect.sets)}
-        computed = computed if "insert" in changes else computed & moved
-    if changes and relation.has_triggers:
-        fired = (governed.functions.trigger(one) for one in firing(relation, changes))
-        computed |= looked_at & frozenset[str]().union(*(one.row_assigned for one in fired))
+    if "insert" not in changes:
+        moved = _keys_of(relation, effect.sets | assigned)
+        computed = {one.name for one in relation.columns if one.name in computed and one.derives_from & moved}
+    computed |= looked_at & assigned
+    if any(one.row_replaced for one in fired):
+        computed |= looked_at
     if changes and computed:
         raise refused(
             f"{min(computed)} decides which rows of {named} a policy filters out, and the database computes it: whether"
@@ -113,7 +115,7 @@ def refuse_referring(governed: Governed, relation: Relation, named: str, effect:
         return
     for key in _looked_for(relation, effect):
         for other in sorted(_referred(relation, key) & filtered):
-            if other in governed.filters.revealing:
+            if other in governed.filters.revealing or _is_kept_alike(governed, relation, other):
                 continue
             raise refused(
                 f"a value of {min(key.columns)} in {named} would be looked for in {'.'.join(other)} ({key.described}),"
@@ -123,12 +125,35 @@ def refuse_referring(governed: Governed, relation: Relation, named: str, effect:
     moved = relation.referenced if "delete" in effect.actions else relation.referenced & effect.sets
     for other in sorted(filtered - governed.filters.revealing) if moved else ():
         referring = governed.catalog.relations.get(other)
-        if referring is not None and any(relation.key in _referred(referring, one) for one in _keys(referring)):
+        if referring is None or _is_kept_alike(governed, referring, relation.key):
+            continue
+        if any(relation.key in _referred(referring, one) for one in _keys(referring)):
             raise refused(
                 f"whether a row of {named} may be changed depends on the rows of {'.'.join(other)} that refer to it,"
                 " of which a policy filters some out",
                 _REVEAL,
             )
+
+
+def _is_kept_alike(governed: Governed, referring: Relation, referred: RelationName) -> bool:
+    """Whether rows that are there refer to such alone, and others to others: both are filtered by the same columns,
+    which are part of the one foreign key between them (`FOREIGN KEY (tenant, parent) REFERENCES t (tenant, id)`).
+    """
+    filters, relation = governed.filters, governed.catalog.relations.get(referred)
+    condition = filters.conditions.get(referring.key)
+    if relation is None or condition is None or condition != filters.conditions.get(referred):
+        return False
+    keys = [one for one in _keys(referring) if referred in _referred(referring, one)]
+    if len(keys) != 1 or not filters.columns[referred] <= keys[0].columns:
+        return False
+    for name in filters.columns[referred]:
+        mine, theirs = referring.column(name), relation.column(name)
+        if mine is None or theirs is None or mine.cast_type != theirs.cast_type or mine.collation != theirs.collation:
+            return False
+        named = {column for schema, table, column in mine.derives_from if (schema, table) == referred}
+        if named != {name} or not is_alike(mine):
+            return False
+    return bool(filters.columns[referred])
 
 
 def refuse_validation(governed: Governed, relation: Relation, named: str) -> None:

@@ -237,9 +237,21 @@ def masked_operator(authorizer: Authorizer, use: OperatorUse) -> None:
     if schema != "pg_catalog" and name in catalog.user_operators:
         if name not in catalog.operator_functions:
             raise user_function(f"of operator {name}")
+        _estimated(authorizer, name)
         return
     if name not in OPERATORS and name not in catalog.extension_operators:
         raise unknown(f"operator {name} does not exist, or may not be used", "42883")
+
+
+def _estimated(authorizer: Authorizer, name: str) -> None:
+    """An operator that the planner asks of frequent values of a column: of rows that are not there, too."""
+    if name in authorizer.catalog.estimated_operators:
+        for key in sorted(authorizer.bound.relations & authorizer.governed.filters.relations):
+            raise refused(
+                f"operator {name} would be asked of rows of {'.'.join(key)} that a policy filters out, since the server"
+                " estimates by statistics how many rows it holds for (RESTRICT, JOIN)",
+                f"call the function of operator {name} in its place",
+            )
 
 
 def own_operator(authorizer: Authorizer, use: OperatorUse) -> None:

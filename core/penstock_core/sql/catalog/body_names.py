@@ -87,6 +87,7 @@ class BodyNames:
             row_assigned=frozenset(body.row.assigned),
             row_whole=body.row.whole,
             row_compared=body.row.compared,
+            row_replaced=body.row.replaced,
         )
 
     @property

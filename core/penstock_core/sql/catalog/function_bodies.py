@@ -54,6 +54,8 @@ class RowUse:
     # The row is used as a whole, so all of it may show; or NEW and OLD are only compared with each other.
     whole: bool = False
     compared: bool = False
+    # Whether it may give another row in place of its trigger's.
+    replaced: bool = False
 
 
 @dataclass(slots=True)

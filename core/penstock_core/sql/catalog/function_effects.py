@@ -35,6 +35,8 @@ class FunctionEffects:
     row_assigned: frozenset[str] = frozenset()
     row_whole: bool = False
     row_compared: bool = False
+    # Whether another row may be stored in place of the trigger's.
+    row_replaced: bool = False
     # A policy vouches for it, so that what it does is not asked; and if it can't be known, it may set what it likes.
     vouched: bool = False
     unbounded: bool = False
@@ -56,6 +58,7 @@ class FunctionEffects:
             row_assigned=self.row_assigned | other.row_assigned,
             row_whole=self.row_whole or other.row_whole,
             row_compared=self.row_compared or other.row_compared,
+            row_replaced=self.row_replaced or other.row_replaced,
             vouched=self.vouched or other.vouched,
             unbounded=self.unbounded or other.unbounded,
         )
@@ -63,7 +66,9 @@ class FunctionEffects:
     def without_row(self) -> FunctionEffects:
         """Of a function that a trigger's calls: its row is another's, or none."""
         nothing = frozenset[str]()
-        return replace(self, row_fields=nothing, row_assigned=nothing, row_whole=False, row_compared=False)
+        return replace(
+            self, row_fields=nothing, row_assigned=nothing, row_whole=False, row_compared=False, row_replaced=False
+        )
 
 
 NOTHING = FunctionEffects()

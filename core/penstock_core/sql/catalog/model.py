@@ -258,6 +258,8 @@ class Catalog:
     # Names of operators that exist outside pg_catalog: user code too; and the functions of each.
     user_operators: frozenset[str] = frozenset()
     operator_functions: dict[str, tuple[RelationName, ...]] = field(default_factory=dict)
+    # Those of them that the planner asks of values which its statistics hold (RESTRICT, JOIN).
+    estimated_operators: frozenset[str] = frozenset()
     # Bare names of types outside pg_catalog (domains, enums, composites, extensions' types), each with its schemas.
     user_types: dict[str, tuple[str, ...]] = field(default_factory=dict)
     # Functions, operators and types of the extensions that are trusted to compute from their arguments alone; not in
@@ -285,6 +287,8 @@ class Catalog:
     # Whether every name of a text means the same to the server and to the gate: not so where letters other than ASCII
     # are folded and cut by the rules of another encoding.
     utf8: bool = True
+    # Whether there is a collation by which texts are equal that differ: patterns and parts of such texts fail.
+    has_partless_texts: bool = False
     # Every function name of pg_catalog: `(x).name` is a call of it wherever x has no field of that name.
     system_functions: frozenset[str] = frozenset()
     # Those of them that give the same for the same arguments at any time and in any session.

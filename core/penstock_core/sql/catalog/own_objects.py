@@ -43,10 +43,17 @@ def routines(rows: Rows) -> dict[RelationName, tuple[Routine, ...]]:
 def operator_functions(rows: Rows) -> dict[str, tuple[RelationName, ...]]:
     """Operator's bare name → the functions that it runs, but for those of trusted extensions."""
     found: dict[str, set[RelationName]] = defaultdict(set)
-    for operator, _, extension, schema, name in rows:
+    for operator, _, extension, schema, name, _ in rows:
         if extension not in TRUSTED_EXTENSIONS and name is not None:
             found[operator].add((schema, name))
     return {operator: tuple(sorted(functions)) for operator, functions in found.items()}
+
+
+def estimated_operators(rows: Rows) -> frozenset[str]:
+    """Operators by their bare names, but for those of trusted extensions, that the planner asks of values which its
+    statistics hold.
+    """
+    return frozenset(row[0] for row in rows if row[2] not in TRUSTED_EXTENSIONS and row[5])
 
 
 def is_trusted_operator(extension: str | None, _: str) -> bool:

@@ -170,6 +170,8 @@ class _Reader:
                 return
             case "PLpgSQL_stmt_commit" | "PLpgSQL_stmt_rollback":
                 self._sql.body.commits = True
+            case "PLpgSQL_stmt_call":
+                self._called(node)
             case "PLpgSQL_rec" | "PLpgSQL_row":
                 self._row(kind, node)
             case _ if kind not in _PLAIN:
@@ -192,6 +194,19 @@ class _Reader:
         """The variables that a row is made of; `new.x` among them is one of the fields of the trigger's row."""
         for one in node.get("fields", ()) if kind == "PLpgSQL_row" else ():
             self._names.update(_words_in(one["name"]))
+
+    def _called(self, node: Mapping[str, Any]) -> None:
+        """A procedure, which may set what it is called with: fields of the trigger's row, too."""
+        (statement,) = parse_sql(node["expr"]["PLpgSQL_expr"]["query"])
+        call = statement.stmt.funccall if isinstance(statement.stmt, ast.CallStmt) else None
+        for argument in (call.args if call is not None else None) or ():
+            value = argument.arg if isinstance(argument, ast.NamedArgExpr) else argument
+            fields: list[Any] = list(value.fields or ()) if isinstance(value, ast.ColumnRef) else []
+            names = [getattr(part, "sval", None) or "" for part in fields]
+            if names[:1] in (["new"], ["old"]):
+                if len(names) != 2:
+                    raise NotUnderstood("it replaces the row of its trigger")
+                self._sql.body.row.assigned.add(names[1])
 
     def _target(self, value: Mapping[str, Any]) -> None:
         """What INTO, FETCH or FOR fills."""
@@ -270,7 +285,7 @@ class _Reader:
         if left["new"] + left["old"] > rows + self._rows:
             raise NotUnderstood("it uses the row of its trigger in a place that is not followed")
         if self._routine.returns[1] == "trigger" and not {"new", "old", "null", ";"}.issuperset(after):
-            self._sql.body.row.whole = True
+            self._sql.body.row.whole = self._sql.body.row.replaced = True
 
 
 def _nodes(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

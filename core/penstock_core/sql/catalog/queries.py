@@ -66,7 +66,7 @@ ORDER BY n.nspname, c.relname
 """
 
 _OPERATORS = """
-SELECT DISTINCT o.oprname, n.nspname, x.extname, fn.nspname, p.proname
+SELECT DISTINCT o.oprname, n.nspname, x.extname, fn.nspname, p.proname, o.oprrest <> 0 OR o.oprjoin <> 0
 FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
 LEFT JOIN pg_proc p ON p.oid = o.oprcode OR (p.oid IN (o.oprrest, o.oprjoin) AND p.oid >= 16384)
 LEFT JOIN pg_namespace fn ON fn.oid = p.pronamespace
@@ -258,8 +258,8 @@ SESSION = (
     "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array("
     "pg_catalog.array_to_json(pg_catalog.current_schemas(false)),"
     " pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_encoding'),"
-    " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END"
-    "))::pg_catalog.text"
+    " CASE WHEN current_user OPERATOR(pg_catalog.=) session_user THEN session_user END,"
+    " EXISTS (SELECT FROM pg_catalog.pg_collation WHERE NOT collisdeterministic)))::pg_catalog.text"
 )
 # What is compiled first takes seconds, what is asked milliseconds.
 SETTINGS = ("SET LOCAL search_path = pg_catalog", "SET LOCAL jit = off")
@@ -284,7 +284,7 @@ _OF_SYSTEM: dict[str, str] = {
 }
 # All others, which are short and depend on many things.
 OTHERS: dict[str, str] = {
-    "operators": _document(_OPERATORS, 5),
+    "operators": _document(_OPERATORS, 6),
     "casts": _document(_CASTS, 5),
     "conversions": _document(_CONVERSIONS, 4),
     "orders": _document(_ORDERS, 8),

@@ -21,6 +21,7 @@ from penstock_core.sql.allowlists.extensions import is_trusted
 from penstock_core.sql.catalog.assembly import Assembler, Assembly
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.catalog.own_objects import (
+    estimated_operators,
     is_trusted_operator,
     operator_functions,
     routines,
@@ -48,7 +49,7 @@ class Snapshots:
     def of(self, parts: Parts, generation: int = 0) -> Catalog:
         """The catalog with these parts."""
         rows = parts.rows
-        ((search_path, version, encoding, login),) = rows("session")
+        ((search_path, version, encoding, login, partless),) = rows("session")
         functions, extension_functions = user_objects(rows("functions"), is_trusted)
         operators, extension_operators = user_objects((row[:3] for row in rows("operators")), is_trusted_operator)
         types = Types({name: list(rows(name)) for name in ("types", "casts", "orders", "conversions")})
@@ -63,6 +64,7 @@ class Snapshots:
             routines=own,
             user_operators=frozenset(operators),
             operator_functions=operator_functions(rows("operators")),
+            estimated_operators=estimated_operators(rows("operators")),
             user_types=schemas_by_name((intern(name), intern(schema)) for name, schema, *_ in rows("types")),
             extension_functions=extension_functions,
             extension_operators=frozenset(extension_operators) - frozenset(operators),
@@ -84,5 +86,6 @@ class Snapshots:
             writes_change=any(triggered for *_, triggered in rows("changing")),
             server_version=int(version),
             utf8=encoding == "UTF8",
+            has_partless_texts=partless,
             generation=generation,
         )

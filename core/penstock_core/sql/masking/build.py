@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pglast import ast, enums
 
 from penstock_core.sql.catalog.model import Column
-from penstock_core.sql.syntax.type_names import type_node
+from penstock_core.sql.syntax.type_names import name_parts, type_node
 
 
 def reference(column: Column) -> ast.ColumnRef:
@@ -26,6 +26,15 @@ def as_text(column: Column) -> ast.Node:
 def cast(value: ast.Node, type_sql: str) -> ast.TypeCast:
     """The value as that type, which is spelled as a catalog snapshot does."""
     return ast.TypeCast(arg=value, typeName=type_node(type_sql))
+
+
+def as_stored(value: ast.Node, column: Column) -> ast.Node:
+    """The value as one of the column's type, compared as the column's are."""
+    typed = cast(value, column.cast_type)
+    if column.collation is None:
+        return typed
+    names = tuple(ast.String(sval=part) for part in name_parts(column.collation))
+    return ast.CollateClause(arg=typed, collname=names)
 
 
 def null() -> ast.Node:

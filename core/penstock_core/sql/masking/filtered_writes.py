@@ -14,20 +14,22 @@ from typing import Any
 
 from pglast import ast, enums
 
-from penstock_core.sql.allowlists.functions import AGGREGATES, WINDOWS
+from penstock_core.sql.allowlists.functions import AGGREGATES, FUNCTIONS, WINDOWS
 from penstock_core.sql.bind.column_names import star_of
 from penstock_core.sql.catalog.model import Column, Relation
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
-from penstock_core.sql.masking.build import call, case, cast, integer, null, operator, text
+from penstock_core.sql.masking.build import as_stored, call, case, cast, integer, null, operator, text
 from penstock_core.sql.masking.order_failures import conjuncts
 from penstock_core.sql.masking.order_nodes import copied, own_nodes
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.masking.row_filters import parsed
 from penstock_core.sql.refusal import Refused, refused
+from penstock_core.sql.syntax.walk import below
 
 # What the server's error says where a row would not be there; the gate tells it in words of its own.
 OUTSIDE = "a row of which a row filter leaves nothing: "
-_TWICE = AGGREGATES | WINDOWS | SET_RETURNING | VOLATILE
+# Functions that give the same when they are called again.
+_STEADY = FUNCTIONS - AGGREGATES - WINDOWS - SET_RETURNING - VOLATILE - {"current_setting"}
 _CUT = frozenset({"varchar", "bpchar"})
 _Changing = ast.UpdateStmt | ast.DeleteStmt | ast.OnConflictClause
 
@@ -47,6 +49,11 @@ class FilteredTarget:
         """Have the statement change no rows but those that are there. `parts` are the client's conditions, of which
         those that `tells` is true of could tell of any row that they are asked of.
         """
+        if isinstance(node.whereClause, ast.CurrentOfExpr):
+            raise refused(
+                f"WHERE CURRENT OF has no place for the row filter of {'.'.join(self.relation.key)}",
+                "change the row by its primary key",
+            )
         told: list[ast.Node] = []
         untold: list[ast.Node] = []
         for part in parts:
@@ -64,6 +71,7 @@ class FilteredTarget:
                 raise self._unchecked(target.name, "only a part of it is set")
             self._may_be_checked(target.name, target.val, own)
         if targets:
+            self._refuse_settings(node)
             first, values = targets[0], {target.name: target.val for target in targets}
             place = ast.ColumnRef(fields=_strings(self.source, "tableoid"))
             first.val = self._checked(first.name, first.val, values, place)
@@ -75,6 +83,7 @@ class FilteredTarget:
                 f"a new row of {'.'.join(self.relation.key)} can't be checked: its row filter looks at no column",
                 "have the policy's row filter compare a column",
             )
+        self._refuse_settings(node)
         targets: list[Any] = list(node.cols or ())
         if any(one.indirection for one in targets):
             raise self._unchecked(targets[0].name, "only a part of a column is given")
@@ -114,6 +123,11 @@ class FilteredTarget:
         place = names.index(min(values))
         row[place] = self._checked(min(values), row[place], values)
 
+    def _refuse_settings(self, node: ast.Node) -> None:
+        """A value is computed once to be checked and once to be stored: by the same settings."""
+        if any(isinstance(one, ast.FuncCall) and function_name(one) == "set_config" for one in below(node)):
+            raise self._unchecked(min(self.columns), "set_config may change what it comes to")
+
     # ---- conditions and values
 
     def _there(self, given: Mapping[str, ast.Node]) -> ast.Node:
@@ -122,7 +136,7 @@ class FilteredTarget:
         def value(name: str) -> ast.Node:
             column = self.relation.column(name)
             if name in given and column is not None:
-                return cast(copied(given[name]), column.cast_type)
+                return as_stored(copied(given[name]), column)
             return ast.ColumnRef(fields=_strings(self.source, name))
 
         there: ast.Node = _filled(parsed(self.condition), value)
@@ -146,8 +160,10 @@ class FilteredTarget:
         for one in own_nodes(value):
             if isinstance(one, (ast.SubLink, ast.SelectStmt)):
                 raise self._unchecked(name, "a query gives its new value")
-            if isinstance(one, ast.FuncCall) and (function_name(one) in _TWICE or not own.is_systems(one)):
+            if isinstance(one, ast.FuncCall) and (function_name(one) not in _STEADY or not own.is_systems(one)):
                 raise self._unchecked(name, f"{function_name(one)} gives its new value")
+            if isinstance(one, ast.A_Expr) and own.is_operator(one):
+                raise self._unchecked(name, "an operator of the database's own gives its new value")
 
     def _unchecked(self, name: str, why: str) -> Refused:
         place = ".".join(self.relation.key)

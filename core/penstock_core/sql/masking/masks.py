@@ -24,7 +24,19 @@ from pglast import ast, enums
 
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.catalog.model import Column
-from penstock_core.sql.masking.build import as_text, binary, call, case, cast, integer, null, operator, reference, text
+from penstock_core.sql.masking.build import (
+    as_stored,
+    as_text,
+    binary,
+    call,
+    case,
+    cast,
+    integer,
+    null,
+    operator,
+    reference,
+    text,
+)
 from penstock_core.sql.masking.rounding import INTEGER_BITS, bucket, year_or_month
 from penstock_core.sql.syntax.type_names import name_parts, type_modifiers
 
@@ -87,19 +99,11 @@ class MaskWriter:
     def expression(self, mask: Mask, column: Column) -> ast.Node:
         """The expression in place of the column; NULL where the mask does not fit the column's type."""
         value = self._value(mask, column)
-        return self._as_column(null() if value is None else value, column)
+        return as_stored(null() if value is None else value, column)
 
     def disarmed(self, column: Column) -> ast.Node:
         """The column's own value, as one of the type below its domain."""
-        return self._as_column(reference(column), column)
-
-    @staticmethod
-    def _as_column(value: ast.Node, column: Column) -> ast.Node:
-        expression: ast.Node = cast(value, column.cast_type)
-        if column.collation is not None:
-            names = tuple(ast.String(sval=part) for part in name_parts(column.collation))
-            expression = ast.CollateClause(arg=expression, collname=names)
-        return expression
+        return as_stored(reference(column), column)
 
     def fits(self, mask: Mask, column: Column) -> bool:
         """Whether the mask can be had for the column's type; where not, the column is masked as null."""

@@ -16,9 +16,13 @@ from pglast import ast, enums
 
 from penstock_core.sql.allowlists.functions import AGGREGATES, FUNCTIONS, WINDOWS
 from penstock_core.sql.allowlists.total import (
+    BY_COLLATION,
     COMPARISONS,
     FLOATS,
+    MOST_ARGUMENTS,
     OF_JSONB,
+    OF_PARTS,
+    STEADY,
     TEXTS,
     TOTAL_AGGREGATES,
     TOTAL_BY_FIRST,
@@ -31,6 +35,7 @@ from penstock_core.sql.allowlists.total import (
 from penstock_core.sql.allowlists.words import words
 from penstock_core.sql.catalog.pull_up import SET_RETURNING, VOLATILE
 from penstock_core.sql.masking.order_keys import Level
+from penstock_core.sql.masking.order_meetings import Meetings
 from penstock_core.sql.masking.order_nodes import CONSTANTS, own_nodes
 from penstock_core.sql.masking.order_sensitivity import EXACT, INTEGERS, OwnCalls, function_name
 
@@ -95,11 +100,16 @@ class Failures:
         """Whether that parameter is surely given as that type where it is cast to it."""
         if self.declared is None:
             return False
+        declared = self.given(number)
+        return declared in ("", kind) or kind in WIDER.get(declared or "", frozenset())
+
+    def given(self, number: int) -> str | None:
+        """The bare name of that parameter's type; empty if it gets it where it stands, None if it is not known."""
+        if self.declared is None:
+            return None
         if number not in self.declared:
-            # It gets its type there.
-            return self.parameters[number] == 1
-        declared = self.declared[number]
-        return declared == kind or kind in WIDER.get(declared, frozenset())
+            return "" if self.parameters[number] == 1 else None
+        return self.declared[number] or None
 
 
 @dataclass(slots=True)
@@ -165,7 +175,7 @@ class _Expression:
         return any(one.failing and (name in (one.failing | {one.name, ""})) for one in sources)
 
     def _is_scalar(self, node: Any) -> bool:
-        kind = self.level.type_of(node) or ("text" if self._is_text(node) else "_")
+        kind = self.level.type_of(node) or ("text" if self._meetings.is_text(node) else "_")
         return isinstance(node, ast.A_Const) or not kind.startswith("_")
 
     # ---- operators
@@ -180,9 +190,10 @@ class _Expression:
             return True
         if node.kind in _LIKE:
             pattern = _text(right)
-            return pattern is None or "\\" in pattern
+            return pattern is None or "\\" in pattern or self._meetings.unlike(sides)
         if node.kind in _OF_ARRAYS:
-            return name not in COMPARISONS or self._may_be(node.lexpr, FLOATS | {"numeric", None})
+            known = name in COMPARISONS and not self._may_be(node.lexpr, FLOATS | {"numeric", None})
+            return not known or self.meet_badly(sides)
         if node.kind in _LISTS:
             return self.meet_badly(sides)
         return node.kind != _Kind.AEXPR_OP or self._plain_operator(name, node.lexpr, right)
@@ -193,14 +204,18 @@ class _Expression:
         if name in COMPARISONS:
             return self.meet_badly((left, right))
         if name in TOTAL_OPERATORS:
-            return False
+            # Those that intarray brings take no NULL in an array.
+            extended = name in self.failures.own.extension_operators
+            numbers = extended and any(self._may_be(one, ("_int4", None)) for one in (left, right))
+            return numbers or self.meet_badly((left, right))
         if name in OF_JSONB:
             return self.level.type_of(left) != "jsonb" and not self._is_jsonb(left)
         if name in ("~", "~*", "!~", "!~*"):
             pattern = _text(right)
-            return pattern is None or _PLAIN_PATTERN.fullmatch(pattern) is None
+            plain = pattern is not None and _PLAIN_PATTERN.fullmatch(pattern) is not None
+            return not plain or self._meetings.unlike((left, right))
         if name == "||":
-            known = [one for one in (left, right) if self._is_text(one) and not isinstance(one, ast.A_Const)]
+            known = [one for one in (left, right) if self._meetings.is_text(one) and not isinstance(one, ast.A_Const)]
             return not known
         if name in ("/", "%"):
             # Of whole numbers only, and not by -1, which the smallest one can't be divided by.
@@ -208,49 +223,16 @@ class _Expression:
         return not (name in ("+", "-") and _is_now(left) and _is_short_time(right))
 
     def meet_badly(self, parts: Iterable[Any]) -> bool:
-        """Whether values of several types meet of which one is turned into the other's, where not all of it fit: a
-        numeric into a floating point number. A literal is read as the other's type before there are rows.
-        """
-        parts = [one for one in parts if not isinstance(one, ast.A_Const)]
-        wide = [one for one in parts if not isinstance(one, ast.ParamRef) and self._may_be(one, {"numeric", None})]
-        unbound = [one for one in wide if not self._is_bound(one)]
-        floats = [one for one in parts if self._may_be(one, FLOATS | {None})]
-        return any(one is not other for one in unbound for other in floats)
+        """Whether values of several types or collations meet of which one may not be the other's."""
+        return self._meetings.fail(parts)
+
+    @property
+    def _meetings(self) -> Meetings:
+        return Meetings(self.level, self.failures.own, self.failures.hidden, self.failures.given)
 
     def _may_be(self, node: Any, kinds: Iterable[str | None]) -> bool:
         """Whether the value is of one of those types; None: not known."""
-        if isinstance(node, ast.A_Const):
-            return False
-        kind = self.level.type_of(node) or ("text" if self._is_text(node) else None)
-        return (kind or (None if not _is_truth(node) else "bool")) in kinds
-
-    def _is_bound(self, node: Any) -> bool:
-        """Whether a numeric has no room for what no floating point number holds."""
-        return self.level.is_alike(node)
-
-    def _is_text(self, node: Any) -> bool:
-        match node:
-            case ast.A_Const(val=ast.String()):
-                return True
-            case ast.FuncCall():
-                return function_name(node) in (
-                    "lower",
-                    "upper",
-                    "btrim",
-                    "ltrim",
-                    "rtrim",
-                    "replace",
-                    "concat",
-                    "md5",
-                    "left",
-                    "substr",
-                )
-            case ast.A_Expr(name=names) if names and names[-1].sval == "||":
-                return self._is_text(node.lexpr) or self._is_text(node.rexpr)
-            case ast.CoalesceExpr(args=parts):
-                return all(map(self._is_text, parts or ()))
-            case _:
-                return self.level.type_of(node) in TEXTS
+        return not isinstance(node, ast.A_Const) and self._meetings.kind(node) in kinds
 
     def _is_jsonb(self, node: Any) -> bool:
         """What `->` gives of one."""
@@ -299,7 +281,21 @@ class _Expression:
             # A place alone may be any.
             places = len(arguments) == 2 and _is_place(arguments[1])
             return not places and not all(_is_whole_number(one) for one in arguments[1:])
-        return name not in TOTAL_FUNCTIONS
+        return self._of_any_arguments(name, arguments)
+
+    def _of_any_arguments(self, name: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether a function may fail that is one of those of any arguments, or none."""
+        if name not in TOTAL_FUNCTIONS or len(arguments) > MOST_ARGUMENTS.get(name, len(arguments)):
+            return True
+        if name == "to_jsonb":
+            # A json may hold what no jsonb does.
+            return self._meetings.kind(arguments[0] if arguments else None) not in STEADY
+        if name in BY_COLLATION:
+            return self._collide(arguments)
+        return name in OF_PARTS and (self._meetings.unlike(arguments) or self._collide(arguments))
+
+    def _collide(self, arguments: tuple[Any, ...]) -> bool:
+        return self.failures.hidden and self._meetings.collide(arguments)
 
     def _has_part(self, arguments: tuple[Any, ...]) -> bool:
         """Whether the second is a time that has the part which the first names."""
@@ -340,13 +336,9 @@ class _Expression:
                 grouped = name in AGGREGATES | WINDOWS | SET_RETURNING | VOLATILE
                 if grouped or not self.failures.own.is_systems(one) or name not in FUNCTIONS:
                     return False
-            elif isinstance(one, ast.A_Expr) and self._is_own_operator(one):
+            elif isinstance(one, ast.A_Expr) and self.failures.own.is_operator(one):
                 return False
         return True
-
-    def _is_own_operator(self, node: ast.A_Expr) -> bool:
-        *schema, name = [one.sval or "" for one in node.name or () if isinstance(one, ast.String)] or [""]
-        return schema not in ([], ["pg_catalog"]) or name in self.failures.own.operators
 
 
 def conjuncts(node: Any) -> Iterator[Any]:
@@ -383,10 +375,6 @@ def _is_whole_number(node: Any, least: int = 0) -> bool:
 
 def _is_place(node: Any) -> bool:
     return isinstance(node, ast.FuncCall) and function_name(node) in ("position", "strpos")
-
-
-def _is_truth(node: Any) -> bool:
-    return isinstance(node, (ast.BoolExpr, ast.NullTest, ast.BooleanTest))
 
 
 def _is_now(node: Any) -> bool:

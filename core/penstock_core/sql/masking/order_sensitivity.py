@@ -69,11 +69,26 @@ class OwnCalls:
         catalog = self._functions.catalog
         return bool(catalog.coded_types or catalog.cast_types)
 
+    @property
+    def extension_operators(self) -> frozenset[str]:
+        """Names of operators that trusted extensions bring."""
+        return self._functions.catalog.extension_operators
+
+    @property
+    def has_partless_texts(self) -> bool:
+        """Whether patterns and parts of texts may fail for what their collation is."""
+        return self._functions.catalog.has_partless_texts
+
     def is_systems(self, call: ast.FuncCall) -> bool:
         """Whether it is surely a function of pg_catalog."""
         names = [one.sval or "" for one in call.funcname or () if isinstance(one, ast.String)]
         own = self._functions.catalog.user_functions
         return names[:-1] == ["pg_catalog"] or (len(names) == 1 and names[0] not in own)
+
+    def is_operator(self, node: ast.A_Expr) -> bool:
+        """Whether an operator may be the database's own."""
+        *schema, name = [one.sval or "" for one in node.name or () if isinstance(one, ast.String)] or [""]
+        return schema not in ([], ["pg_catalog"]) or (not schema and name in self.operators)
 
     def is_aggregate(self, call: ast.FuncCall) -> bool:
         """Whether it makes one value of many rows, rather than one for each."""

@@ -18,6 +18,7 @@ from penstock_core.sql.masking.order_completion import QueryOrder
 from penstock_core.sql.masking.order_failures import conjuncts
 from penstock_core.sql.masking.order_fences import Fences
 from penstock_core.sql.masking.order_keys import Leaf, Level, Rows
+from penstock_core.sql.masking.order_meetings import refuse_partless
 from penstock_core.sql.masking.order_nodes import own_nodes, returned_in_order
 from penstock_core.sql.masking.order_sensitivity import OwnCalls, function_name
 from penstock_core.sql.masking.order_targets import fails_in_ways, refuse_collisions, refuse_early_ends
@@ -78,6 +79,8 @@ def complete_order(
     order.errors.failures.hidden = order.errors.filtered
     order.errors.failures.declared = declared
     order.filtered = filtered
+    if order.errors.filtered and own.has_partless_texts:
+        refuse_partless(statement, leaves.values())
     written = order.statement(statement)
     return Completed(written, order.mixes, frozenset(order.kept))
 

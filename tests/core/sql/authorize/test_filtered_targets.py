@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.core.sql.test_governor import KEY, table, text_column
@@ -196,3 +197,40 @@ def test_references_may_be_told_of_where_a_filter_says_so() -> None:
     led = governor.decide("DELETE FROM owners WHERE id = '1'", ("public",)).denial
     assert led is not None
     assert "(written to through public.owners) cannot be written to" in led.reason
+
+
+def tenants_world(*, condition: str = "tenant = '5'", crossed: bool = False, twice: bool = False) -> Governor:
+    """A filtered table that refers to another one by its tenant and a number."""
+    forum = replace(table("public", "forum", "tenant", "id"), referenced=frozenset({"tenant", "id"}))
+    ends = ("id", "tenant") if crossed else ("tenant", "id")
+    columns = tuple(
+        text_column(name, derives_from=frozenset({("public", "forum", end)}))
+        for name, end in zip(("tenant", "forum"), ends, strict=True)
+    )
+    keys = [Constraint("f", frozenset({"tenant", "forum"}), name="reply_forum")]
+    if twice:
+        keys.append(Constraint("f", frozenset({"tenant"}), name="reply_again"))
+    reply = replace(table("public", "reply", "tenant"), columns=(*columns, text_column("n")), constraints=tuple(keys))
+    filters = (
+        RowFilter(("public", "forum"), "tenant = '5'", Rule("p", "rowFilters[0]")),
+        RowFilter(("public", "reply"), condition, Rule("p", "rowFilters[1]")),
+    )
+    policies = PolicySet(("p",), frozenset({"select", "insert", "update", "delete"}), row_filters=filters)
+    catalog = Catalog(relations={one.key: one for one in (forum, reply)})
+    return Governor(EffectivePolicy("shop", policies, None, 1), catalog, KEY)
+
+
+SENT = ("INSERT INTO reply (tenant, forum) VALUES ('5', '1')", "UPDATE reply SET forum = '1'", "DELETE FROM forum")
+
+
+@pytest.mark.parametrize("text", SENT)
+def test_keys_by_what_both_are_filtered_by_stay_among_the_rows_that_are_there(text: str) -> None:
+    assert tenants_world().decide(text, ("public",)).denial is None
+
+
+@pytest.mark.parametrize("text", SENT)
+@pytest.mark.parametrize("world", [{"condition": "tenant = '6'"}, {"crossed": True}, {"twice": True}])
+def test_other_keys_may_lead_to_others(text: str, world: dict[str, Any]) -> None:
+    denial = tenants_world(**world).decide(text, ("public",)).denial
+    assert denial is not None
+    assert "reveal" in denial.remedy

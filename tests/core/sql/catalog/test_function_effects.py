@@ -22,6 +22,7 @@ ALL = FunctionEffects(
     row_assigned=frozenset({"b"}),
     row_whole=True,
     row_compared=True,
+    row_replaced=True,
     vouched=True,
     unbounded=True,
 )
@@ -58,7 +59,6 @@ def test_hazards_are_told_once_and_in_order() -> None:
 
 def test_what_a_triggers_function_calls_has_no_row_and_keeps_the_rest() -> None:
     found = ALL.without_row()
-    assert (found.row_fields, found.row_assigned, found.row_whole, found.row_compared) == (
-        frozenset(), frozenset(), False, False,
-    )  # fmt: skip
+    assert (found.row_fields, found.row_assigned) == (frozenset(), frozenset())
+    assert (found.row_whole, found.row_compared, found.row_replaced) == (False, False, False)
     assert (found.reads, found.writes, found.unknown, found.vouched) == (ALL.reads, ALL.writes, ALL.unknown, True)

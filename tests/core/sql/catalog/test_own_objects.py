@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from penstock_core.sql.catalog.model import Argument
 from penstock_core.sql.catalog.own_objects import (
+    estimated_operators,
     is_trusted_operator,
     operator_functions,
     routines,
@@ -28,10 +29,11 @@ def test_overloads_of_a_function_stand_together() -> None:
 
 def test_operators_run_functions_but_for_those_of_trusted_extensions() -> None:
     rows = [
-        ["<%", "app", None, "app", "less"], ["<%", "app", None, "app", "more"], ["=", "ext", "citext", "ext", "eq"],
-        ["~~~", "app", None, "app", None],
+        ["<%", "app", None, "app", "less", True], ["<%", "app", None, "app", "more", False],
+        ["=", "ext", "citext", "ext", "eq", True], ["~~~", "app", None, "app", None, False],
     ]  # fmt: skip
     assert operator_functions(rows) == {"<%": (("app", "less"), ("app", "more"))}
+    assert estimated_operators(rows) == {"<%"}
     assert is_trusted_operator("citext", "=")
     assert not is_trusted_operator(None, "=")
 

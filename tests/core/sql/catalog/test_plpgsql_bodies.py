@@ -147,11 +147,19 @@ def test_a_procedure_may_end_transactions() -> None:
         ("BEGIN IF NEW.a <> OLD.b THEN RETURN NULL; END IF; RETURN OLD; END", "a b", ""),
         ("BEGIN SELECT 1, 2 INTO NEW.a, NEW.b; RETURN NEW; END", "", "a b"),
         ("BEGIN INSERT INTO log VALUES (NEW.a); RETURN NULL; END", "a", ""),
+        ("BEGIN CALL p(NEW.a, 1, x => OLD.b); RETURN NEW; END", "a b", "a b"),
     ],
 )
 def test_the_fields_of_a_triggers_row_are_told_apart(source: str, fields: str, assigned: str) -> None:
     row = read(source, returns="trigger").row
     assert (row.fields, row.assigned, row.whole) == (set(fields.split()), set(assigned.split()), False)
+    assert not row.replaced
+
+
+def test_another_row_may_be_given_in_place_of_the_triggers() -> None:
+    row = read("DECLARE r record; BEGIN r := NEW; r.a := 1; RETURN r; END", returns="trigger").row
+    assert row.replaced
+    assert "replaces the row" in read("BEGIN CALL p(NEW); RETURN NEW; END", returns="trigger").unknown
 
 
 @pytest.mark.parametrize(

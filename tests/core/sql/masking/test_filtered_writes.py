@@ -128,6 +128,8 @@ def test_texts_that_differ_in_literals_are_checked_each_by_its_own() -> None:
         ("UPDATE orders SET code = (SELECT 'a')", "a query gives its new value"),
         ("UPDATE orders SET tenant = unnest(ARRAY[5])", "unnest gives its new value"),
         ("UPDATE orders SET (tenant, code) = ROW (5, 'a')", "its new value is not written beside it"),
+        ("UPDATE orders SET code = current_setting('TimeZone')", "current_setting gives its new value"),
+        ("DELETE FROM orders WHERE CURRENT OF c", "has no place for the row filter of public.orders"),
     ],
 )
 def test_what_can_not_be_checked_is_refused(text: str, words: str) -> None:
