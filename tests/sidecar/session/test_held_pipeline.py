@@ -254,7 +254,7 @@ def test_agents_and_transactions_never_wait(who: Callable[[Conversation], None])
     talk.did(talk.session.answered(question(talk).ticket, WAITING)).reaches_server(FAILING_QUERY)
 
 
-@pytest.mark.parametrize("ends", ["expired", "drain", "client"])
+@pytest.mark.parametrize("ends", ["expired", "revoked", "drain", "client"])
 def test_a_session_that_ends_sends_nothing(ends: str) -> None:
     talk = held(WAITS)
     talk.client(query(TEXT)).server(TOLD, READY)
@@ -262,6 +262,7 @@ def test_a_session_that_ends_sends_nothing(ends: str) -> None:
     talk.did(
         {
             "expired": lambda: talk.session.expired(at_once=False),
+            "revoked": lambda: talk.session.revoked("leavers"),
             "drain": lambda: talk.session.drain("stopping", at_once=False),
             "client": talk.session.client_closed,
         }[ends]()
