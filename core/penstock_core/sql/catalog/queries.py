@@ -73,7 +73,7 @@ LEFT JOIN pg_namespace fn ON fn.oid = p.pronamespace
 LEFT JOIN pg_depend m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid AND m.deptype = 'e'
 LEFT JOIN pg_extension x ON x.oid = m.refobjid
 WHERE o.oid >= 16384
-ORDER BY o.oprname, n.nspname, x.extname, fn.nspname, p.proname
+ORDER BY o.oprname, n.nspname, x.extname, fn.nspname, p.proname, 6
 """
 
 # What a type is read again with: the relation whose rows or arrays of such it has, itself, or (s) nothing, as the
