@@ -149,7 +149,7 @@ class _Expression:
                 parts = (node.elements if isinstance(node, ast.A_ArrayExpr) else node.args) or ()
                 conditional = guarded or isinstance(node, _CONDITIONAL)
                 nested = isinstance(node, ast.A_ArrayExpr) and not all(map(self._is_scalar, parts))
-                return nested or self.fails(tuple(parts), guarded=conditional) or self.meet_badly(parts)
+                return nested or self.fails(tuple(parts), guarded=conditional) or self._join_badly(parts)
             case ast.SubLink():
                 return self._sublink(node, guarded=guarded)
             case ast.A_Indirection(indirection=steps):
@@ -225,6 +225,11 @@ class _Expression:
     def meet_badly(self, parts: Iterable[Any]) -> bool:
         """Whether values of several types or collations meet of which one may not be the other's."""
         return self._meetings.fail(parts)
+
+    def _join_badly(self, parts: Iterable[Any]) -> bool:
+        """Whether one of several values is given as another one's type, which may not be had."""
+        parts = tuple(parts)
+        return self.meet_badly(parts) or self._meetings.shift(parts)
 
     @property
     def _meetings(self) -> Meetings:
@@ -308,7 +313,7 @@ class _Expression:
         if self.fails(node.arg, guarded=False) or self.fails((*whens, node.defresult), guarded=True):
             return True
         compared = node.arg is not None and self.meet_badly((node.arg, *(one.expr for one in whens)))
-        return compared or self.meet_badly(results)
+        return compared or self._join_badly(results)
 
     def _sublink(self, node: ast.SubLink, *, guarded: bool) -> bool:
         failures = self.failures

@@ -35,6 +35,7 @@ from penstock_core.sql.syntax.walk import below
 _GIVING_TEXT = words("lower upper btrim ltrim rtrim replace concat md5 left substr")
 # None of them gives a row, or an array.
 _TOTAL = TOTAL_FUNCTIONS | TOTAL_BY_FIRST | TOTAL_BY_NUMBERS
+_DAYS = frozenset({"date", "timestamp"})
 _OF_OIDS = OIDS | words("int2 int4")
 # What a value that is compared may consist of, and be a text.
 _TEXT_SOURCES = (ast.ColumnRef, ast.SubLink, ast.CollateClause)
@@ -71,6 +72,11 @@ class Meetings:
             return True
         return self.hidden and (not self._are_steady(parts) or self.collide(parts))
 
+    def shift(self, parts: Iterable[Any]) -> bool:
+        """Whether a date becomes a time, or one without a zone one with it: there are more days than times."""
+        kinds = {self.kind(one) for one in parts if not isinstance(one, ast.A_Const)} - {""}
+        return not _DAYS.isdisjoint(kinds) and len(kinds) > 1
+
     def collide(self, parts: Iterable[Any]) -> bool:
         """Whether texts of several collations may meet, of which none is chosen: that fails for every row."""
         parts = tuple(parts)
@@ -92,6 +98,8 @@ class Meetings:
         """The bare name of the value's type; None: not known."""
         if isinstance(node, (ast.BoolExpr, ast.NullTest, ast.BooleanTest)):
             return "bool"
+        if isinstance(node, ast.SQLValueFunction) and node.op == enums.SQLValueFunctionOp.SVFOP_CURRENT_DATE:
+            return "date"
         if isinstance(node, ast.ParamRef):
             return self.given(node.number or 0)
         if isinstance(node, ast.A_Expr) and node.name and node.name[-1].sval in ("->", "#>"):

@@ -20,7 +20,8 @@ TYPES = {
     "n": "int4", "big": "int8", "price": "numeric", "size": "float8", "name": "text", "code": "text", "other": "text",
     "raw": "json", "raws": "_json", "names": "_text",
     "numbers": "_int4", "o": "oid", "kind": "regtype", "area": "circle", "body": "bytea",
-    "state": "state", "pair": "pair", "doc": "jsonb", "id": "uuid", "span": "tstzrange",
+    "state": "state", "pair": "pair", "doc": "jsonb", "id": "uuid", "day": "date",
+    "local": "timestamp", "made": "timestamptz", "span": "tstzrange",
 }  # fmt: skip
 ALIKE = frozenset({"n", "big", "name", "code", "id", "state"})
 SOURCE = Rows("t", tuple(TYPES), True, types=TYPES, alike=ALIKE)
@@ -38,7 +39,8 @@ def fails(text: str, *, hidden: bool, catalog: Catalog | None = None, declared: 
     "text",
     [
         "area = area", "area @> area", "o = big", "kind = big", "length(body, 'UTF8') = 1", "random(n, 3) = 1",
-        "uuidv7(x) = id", "to_jsonb(raw) IS NULL", "to_jsonb(pair) IS NULL", "price = size",
+        "uuidv7(x) = id", "coalesce(day, made)", "greatest(day, local)", "CASE WHEN n = 1 THEN local ELSE made END",
+        "to_jsonb(raw) IS NULL", "to_jsonb(pair) IS NULL", "price = size",
     ],
 )  # fmt: skip
 def test_these_fail_for_some_values(text: str) -> None:
@@ -70,6 +72,8 @@ def test_these_fail_for_all_rows_or_none(text: str) -> None:
         "doc -> 'a' = '1'", "doc ->> 'a' = 'x'", "span && '[,]'", "names = '{}'", "names @> ARRAY['x']",
         "length(other) = 1",
         "other LIKE 'x%'", "to_jsonb(n) IS NULL", "name = $1", "price = $1", "n = ANY ($1)",
+        "coalesce(day, current_date)", "coalesce(day, '2030-01-01')", "greatest(made, made)", "day < made",
+        "coalesce(day, $1)",
     ],
 )  # fmt: skip
 def test_these_never_do(text: str) -> None:

@@ -40,7 +40,7 @@ CREATE TABLE public.remark (topic int REFERENCES public.topic ON DELETE CASCADE,
 CREATE COLLATION public.bytes FROM "POSIX";
 CREATE TABLE public.mixed (
     id int PRIMARY KEY, region text, code text COLLATE "C", name text COLLATE public.bytes, js json, tags json[], n int,
-    big bigint, o oid, area circle, body bytea, ratio float8
+    big bigint, o oid, area circle, body bytea, ratio float8, day date, made timestamptz
 );
 CREATE FUNCTION public.inverse(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 60 / $1 = $2; END';
 CREATE OPERATOR public.=== (FUNCTION = public.inverse, LEFTARG = int, RIGHTARG = int, RESTRICT = eqsel);
@@ -126,7 +126,8 @@ INSERT INTO public.note VALUES (6, 1, 'x', 100), (6, 2, NULL, 0);
 INSERT INTO public.watched VALUES (100, 'us', 0), (101, 'us', NULL);
 INSERT INTO public.memo VALUES (6, 1, 's1', 1), (6, 20, 'new', 1);
 INSERT INTO public.task VALUES (50, 'us', 'a', 0, 0, 'no');
-INSERT INTO public.mixed SELECT n, 'us', 'c', 'n', '"\\u0000"', ARRAY['{}'::json], 0, -1, 3, '<(0,0),1e300>', '\\xff', 1
+INSERT INTO public.mixed SELECT n, 'us', 'c', 'n', '"\\u0000"', ARRAY['{}'::json], 0, -1, 3, '<(0,0),1e300>',
+    '\\xff', 1, '5874897-12-31', NULL
     FROM generate_series(1000, 1500) n;
 INSERT INTO public.forum SELECT 6, n, 'x' FROM generate_series(8, 20) n;
 INSERT INTO public.reply SELECT 6, n, n FROM generate_series(8, 20) n;
