@@ -85,7 +85,7 @@ def _then(one: Request) -> str:
     comment = f": {visible(one['comment'])}" if one["comment"] else ""
     match one["standing"]:
         case "waiting":
-            return visible(one["objection"] or f"penstock requests approve {one['name']}")
+            return visible(one["objection"] or one.get("command") or f"penstock requests approve {one['name']}")
         case "used":
             return f"approved by {visible(one['decidedBy'])}{comment}; used {_time(one['usedAt'])}"
         case "approved" | "denied":

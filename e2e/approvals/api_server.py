@@ -85,7 +85,8 @@ class ApiServer:
 
     def kubeconfig(self, user: str, token: str = "") -> Path:
         """A kubeconfig for that user, with their token or another one."""
-        path = self.directory / f"{user}.kubeconfig"
+        # A colon would be two files to KUBECONFIG.
+        path = self.directory / f"{user.replace(':', '-')}.kubeconfig"
         config: Json = {
             "apiVersion": "v1",
             "kind": "Config",

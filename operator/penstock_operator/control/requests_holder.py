@@ -162,7 +162,7 @@ class RequestsHolder:
         except NotPossibleError:
             return None
         body = {
-            "metadata": {"resourceVersion": str(kept.revision), "uid": kept.uid},
+            "metadata": {"resourceVersion": str(kept.revision)},
             "status": {"consumedAt": status.consumed_at},
         }
         try:

@@ -1,0 +1,145 @@
+"""`kubectl penstock …`: requests for approval by one's own Kubernetes credentials, and all that `penstock` has.
+
+kubectl finds the executable `kubectl-penstock` on the PATH. What doesn't belong: the Kubernetes API
+(`cluster_requests.py`), requests that the collector keeps (`requests.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from penstock_cli import main as whole
+from penstock_core.approvals.standing import Decision
+
+if TYPE_CHECKING:
+    from penstock_cli.cluster_requests import ClusterRequests
+
+F = TypeVar("F", bound=Callable[..., Any])
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_STANDINGS = ("waiting", "approved", "denied", "expired", "used", "all")
+
+
+def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise click.BadParameter("a request's name is like r-7k3f-9m2q; `kubectl penstock requests` lists them")
+    return value
+
+
+def _where(command: F) -> F:
+    """The options that say which cluster and namespace, as kubectl has them."""
+    options = [
+        click.option("--namespace", "-n", help="The namespace.  [default: the context's]"),
+        click.option("--context", help="A context of the kubeconfig.  [default: the current one]"),
+        click.option(
+            "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="A kubeconfig.  [default: kubectl's]"
+        ),
+        click.option("--json", "as_json", is_flag=True, help="JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_named = click.argument("name", callback=_name)
+
+
+@click.command("requests")
+@_where
+@click.option("--all-namespaces", "-A", is_flag=True, help="Those of all namespaces.")
+@click.option("--standing", type=click.Choice(_STANDINGS), default="waiting", show_default=True, help="Which of them.")
+def requests_command(all_namespaces: bool, standing: str, as_json: bool, **where: Any) -> None:
+    """List requests, latest first: who asks for what, until when, and how to approve it."""
+    cluster = _cluster(**where)
+    who = cluster.whoami()
+    found = [one.document(who) for one in cluster.all(everywhere=all_namespaces)]
+    found = [one for one in found if standing in ("all", one["standing"])]
+    _print(found, as_json, lambda view: view.several(found, standing))
+
+
+@click.command
+@_named
+@_where
+def show(name: str, as_json: bool, **where: Any) -> None:
+    """Show one request: the statement in full, what it would do, who asks, and what became of it."""
+    cluster = _cluster(**where)
+    found = cluster.one(name).document(cluster.whoami())
+    _print([found], as_json, lambda view: view.one(found))
+
+
+@click.command
+@_named
+@_where
+@click.option("--comment", default="", help="Why; the requester reads it.")
+def approve(name: str, comment: str, as_json: bool, **where: Any) -> None:
+    """Approve a request: its statement may run once, before the request expires."""
+    _decide(name, "approved", comment, as_json=as_json, **where)
+
+
+@click.command
+@_named
+@_where
+@click.option("--comment", required=True, help="Why; the requester reads it.")
+def deny(name: str, comment: str, as_json: bool, **where: Any) -> None:
+    """Deny a request."""
+    _decide(name, "denied", comment, as_json=as_json, **where)
+
+
+def _decide(name: str, decision: Decision, comment: str, *, as_json: bool, **where: Any) -> None:
+    cluster = _cluster(**where)
+    found = cluster.decide(name, decision, comment).document(cluster.whoami())
+    _print([found], as_json, lambda view: view.decided(found))
+
+
+def _cluster(**where: Any) -> ClusterRequests:
+    from penstock_cli.cluster_requests import ClusterRequests, Where  # noqa: PLC0415 # a large library
+
+    return ClusterRequests(Where(**where))
+
+
+def _print(found: list[dict[str, Any]], as_json: bool, show_it: Callable[[Any], None]) -> None:
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        return
+    from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
+
+    show_it(request_view)
+
+
+_OWN: dict[str, click.Command] = {"requests": requests_command, "show": show, "approve": approve, "deny": deny}
+
+
+class Plugin(whole.Commands):
+    """The commands of `penstock`, with requests as the cluster has them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_OWN})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _OWN.get(cmd_name) or super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = {name: text for name, (_, text) in whole.COMMANDS.items()}
+        rows |= {name: command.get_short_help_str(100) for name, command in _OWN.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows.items()))
+
+
+command = Plugin(
+    name="kubectl penstock",
+    params=whole.command.params,
+    callback=whole.command.callback,
+    help=whole.command.help,
+    context_settings=whole.command.context_settings,
+)
+
+
+def main() -> None:
+    """The entry point of the plugin."""
+    command(prog_name="kubectl penstock")
