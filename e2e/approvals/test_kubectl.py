@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,13 +24,11 @@ NARROW = {"deletes": {"verbs": ["delete"], "tables": ["public.orders"], "estimat
 @pytest.fixture
 def kubectl(server: ApiServer) -> Plugin:
     """kubectl itself, which finds the plugin on the PATH."""
-    plugin = shutil.which("kubectl-penstock")
-    assert plugin is not None, "the distribution is not installed"
 
     def run(*arguments: str, user: str = "bea", **environment: str) -> subprocess.CompletedProcess[str]:
         settings = {
             **os.environ,
-            "PATH": os.pathsep.join([str(server.bin), str(Path(plugin).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(server.bin), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "KUBECONFIG": str(server.kubeconfig(user)),
             "HOME": str(server.directory),
         }

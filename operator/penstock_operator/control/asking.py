@@ -23,7 +23,7 @@ from penstock_operator.control.tokens import Tokens
 
 # The longest text of a statement, with every character escaped, and as much again for the rest.
 MOST_BODY_BYTES = 1024 * 1024
-_WAIT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
+_WAIT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 
 
 class Asked:

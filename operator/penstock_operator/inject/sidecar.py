@@ -141,6 +141,10 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         "PENSTOCK_CONTROL__URL": shape.control_url,
         "PENSTOCK_CONTROL__TOKEN_FILE": f"{identity}/control-token",
         "PENSTOCK_CONTROL__CA_FILE": f"{identity}/ca.crt",
+        # Control holds requests for approval, as objects that the API server guards.
+        "PENSTOCK_APPROVALS__URL": shape.control_url,
+        "PENSTOCK_APPROVALS__TOKEN_FILE": f"{identity}/control-token",
+        "PENSTOCK_APPROVALS__CA_FILE": f"{identity}/ca.crt",
         "PENSTOCK_COLLECTOR__URL": shape.collector_url,
         "PENSTOCK_COLLECTOR__TOKEN_FILE": f"{identity}/collector-token",
         "PENSTOCK_COLLECTOR__CA_FILE": f"{identity}/ca.crt",

@@ -139,7 +139,7 @@ async def test_garbage_is_one_line_that_repeats_nothing(running: Running, body: 
     assert running.requests.objects == {}
 
 
-@pytest.mark.parametrize("wait", ["soon", "-1", "1e3", "99999", "nan", ""])
+@pytest.mark.parametrize("wait", ["soon", "-1", "1e3", "9999999999", "nan", ""])
 async def test_a_wait_is_a_number_of_seconds(running: Running, wait: str) -> None:
     answer = await running.client.get(f"{REQUESTS}/r-2222-2222", params={"wait": wait}, headers=running.bearer)
     assert (answer.status_code, answer.json()["error"]) == (400, "wait is a number of seconds")

@@ -92,6 +92,14 @@ def test_the_installation_may_say_whose_tokens_count(desk: Desk) -> None:
     assert [found[name] for name in sorted(names)] == ['[{"issuer": "https://i"}]', "oauthbearer"]
 
 
+def test_a_sidecar_asks_control_for_approval_by_the_token_that_it_has_for_it(desk: Desk) -> None:
+    first = desk.admitted(pod())["spec"]["initContainers"][0]
+    found = env(first)
+    assert found["PENSTOCK_APPROVALS__URL"] == found["PENSTOCK_CONTROL__URL"] == desk.shape.control_url
+    assert found["PENSTOCK_APPROVALS__TOKEN_FILE"] == "/var/run/penstock/identity/control-token"
+    assert found["PENSTOCK_APPROVALS__CA_FILE"] == found["PENSTOCK_CONTROL__CA_FILE"]
+
+
 def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:
     after = desk.admitted(
         annotated(pod(), port="6432", health_port="9999", url_variable="DATABASE_URL", resources="cpu=70m")
