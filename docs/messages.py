@@ -32,6 +32,7 @@ WORDING: dict[str, tuple[int, int | None, str]] = {
     "Ambiguous": (0, 1, "42501"),
     "gate_denial": (0, 1, ""),
     "fatal": (1, 2, ""),
+    "held_denial": (1, 2, "42501"),
     "TokenError": (0, 1, "28P01"),
 }
 # Where the SQLSTATE is, if it is not given by name.

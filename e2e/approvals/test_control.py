@@ -9,14 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
-import yaml
 from tests.operator.control.requests import ASKING
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import REQUESTS, apply, decision, patch, told
 from e2e.approvals.replicas import Replica, control, secrets, token
-from penstock_core.resources import bundle, loading
-from penstock_core.resources.crd import definitions
 
 Json = dict[str, Any]
 DATABASE: Json = {
@@ -44,9 +41,7 @@ POLICY: Json = {
 @pytest.fixture(scope="module")
 def pods(server: ApiServer) -> dict[str, tuple[Json, str]]:
     """Pods of the workload, and of another one, with the tokens that their sidecars have."""
-    # Control's part is there before the gate's: until that holds statements, policies may not ask for it.
-    policies = yaml.safe_load(definitions(unsupported=())["databaseaccesspolicies.yaml"])
-    applied = apply(server, policies, *secrets(), DATABASE, *map(account, ("web", "batch")))
+    applied = apply(server, *secrets(), DATABASE, *map(account, ("web", "batch")))
     assert applied.returncode == 0, applied.stderr
     applied = apply(server, POLICY)
     assert applied.returncode == 0, applied.stderr
@@ -62,12 +57,6 @@ def pods(server: ApiServer) -> dict[str, tuple[Json, str]]:
 
 def account(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "shop"}}
-
-
-@pytest.fixture(autouse=True)
-def _approvals_in_policies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
-    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
 
 
 class Gate:

@@ -20,6 +20,7 @@ from penstock_core.resources import Bundle, ResourceError
 from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
@@ -75,7 +76,10 @@ class Proxy:
         self.trail = AuditTrail(self.spool)
         self.rules_provider = RulesProvider(self._make_decider, self._server)
         certificate = _certificate(settings)
-        self.gateway = Gateway(_config(settings), self.rules_provider, self.trail, _verifier(settings), certificate)
+        self.approval_requests = _approval_requests(settings)
+        self.gateway = Gateway(
+            _config(settings), self.rules_provider, self.trail, _verifier(settings), certificate, self.approval_requests
+        )
         self.source = self._source()
         opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
         if isinstance(self.source, FileSource):
@@ -129,6 +133,9 @@ class Proxy:
                 await owned.close()
             elif isinstance(owned, RulesProvider):
                 await owned.stop()
+        approval_requests = getattr(self, "approval_requests", None)
+        if isinstance(approval_requests, ApprovalRequests):
+            await approval_requests.close()
         await asyncio.to_thread(self.spool.close)
 
     def _server(self, bundle: Bundle) -> Server:
@@ -221,6 +228,16 @@ def _certificate(settings: ProxySettings) -> Certificate | None:
     except CertificateError as error:
         raise StartError(str(error)) from None
     return certificate
+
+
+def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
+    """The holder of requests: what is configured as one, or the collector."""
+    holder = settings.approvals or settings.collector
+    if holder is None:
+        return None
+    return ApprovalRequests(
+        holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file)
+    )
 
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:

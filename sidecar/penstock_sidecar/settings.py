@@ -82,6 +82,10 @@ class CollectorConnection(_Model):
     ca_file: Path | None = None
 
 
+class ApprovalsConnection(CollectorConnection):
+    """Where approval is asked for, if not of the collector."""
+
+
 class SpoolLimits(_Model):
     """Where the audit trail is kept until the collector has it."""
 
@@ -139,6 +143,7 @@ class ProxySettings(BaseSettings):
     identity: IdentitySettings
     spool: SpoolLimits
     collector: CollectorConnection | None = None
+    approvals: ApprovalsConnection | None = None
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
     # What relative paths are relative to: where the file is, and not to be set in it.

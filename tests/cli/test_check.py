@@ -484,3 +484,25 @@ def test_every_option_has_its_words_in_the_document_and_none_else_is_there() -> 
     known = {option for option in options if option.startswith("--")}
     assert named - known == set()
     assert known - named == {"--namespace", "--output"}
+
+
+HELD = """  subjects: [{identity: {kind: agent}}]
+  allow: [select, delete]
+  approvals:
+    - {name: deletes, when: "statement.verb == 'delete'", approvers: {groups: [dba, leads]}}
+    - {name: large, when: "statement.verb == 'select' && statement.estimatedRows > 9", approvers: {groups: [dba]}}
+"""
+HOLDING = "DELETE FROM orders WHERE id = 1; SELECT item FROM orders; BEGIN; PREPARE p AS SELECT 1; EXECUTE p;"
+
+
+def test_what_approvals_hold_is_told(desk: Desk) -> None:
+    result = desk.check(HOLDING, "--json", resources=desk.policy(HELD, "held"))
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    deletes = {"policy": "more", "rule": "approvals[deletes]"}
+    large = {"policy": "more", "rule": "approvals[large]", "result": "perhaps"}
+    assert [one.get("approvals") for one in found] == [
+        [{**deletes, "result": "held"}], [large], None, None, [{**deletes, "result": "perhaps"}, large],
+    ]  # fmt: skip
+    lines = [" ".join(line.split()) for line in desk.check(HOLDING, resources="held").stdout.splitlines()]
+    assert "held until dba or leads approve it (more: approvals[deletes])" in lines
+    assert "held perhaps, until dba approve it (more: approvals[large])" in lines

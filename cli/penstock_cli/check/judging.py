@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_cli.check.statements import SourceStatement
-from penstock_core.conditions import Circumstances
+from penstock_core.conditions import Circumstances, Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import conditioned_policies, effective
-from penstock_core.policy.effective import Mask
+from penstock_core.policy.effective import ApprovalRule, Mask
+from penstock_core.policy.holding import Effects, judged_for
 from penstock_core.policy.mask_conditions import troubles
 from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle, check
@@ -35,6 +36,9 @@ class JudgedStatement:
     statement: SourceStatement
     decision: Decision
     masks: tuple[tuple[str, Mask], ...]
+    # The approvals that hold it; or may, by what only a gate can tell when it runs.
+    held: tuple[ApprovalRule, ...] = ()
+    perhaps_held: tuple[ApprovalRule, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -61,6 +65,11 @@ class JudgedStatement:
             ]
         if decision.conditions:
             found["unless"] = [one.document() for one in decision.conditions]
+        held = [(one, "held") for one in self.held] + [(one, "perhaps") for one in self.perhaps_held]
+        if held:
+            found["approvals"] = [
+                {"policy": one.rule.policy, "rule": one.rule.path, "result": result} for one, result in held
+            ]
         if decision.observed is not None:
             found["observed"] = decision.observed.value
         if denial is not None:
@@ -79,7 +88,8 @@ class Judge:
         self._catalog = catalog
         self._policy = effective(bundle, identity, circumstances)
         self._revoked = revocation(bundle, identity)
-        parties = conditioned_policies(bundle, identity, circumstances)
+        parties = list(conditioned_policies(bundle, identity, circumstances))
+        self._facts = tuple(facts for _, facts in parties)
         self._troubles = tuple(one for policies, facts in parties for one in troubles(policies, facts))
         self._governor = Governor(self._policy, catalog, bundle.mask_key_bytes)
         # Where something is enforced, by that; else by what would be.
@@ -121,7 +131,20 @@ class Judge:
             elif decision.changes_search_path:
                 path = None
             masks = [(column, self._masks[column]) for column in decision.masked if column in self._masks]
-            yield JudgedStatement(statement, decision, tuple(masks))
+            yield JudgedStatement(statement, decision, tuple(masks), *self._held(decision))
+
+    def _held(self, decision: Decision) -> tuple[tuple[ApprovalRule, ...], tuple[ApprovalRule, ...]]:
+        """The approvals that hold it, and that may."""
+        holding = decision.holding
+        if holding is None or decision.action is Action.DENY:
+            return (), ()
+        effects = holding.does
+        if decision.executes or decision.fetches:
+            # What runs by its name is not looked up here.
+            effects |= Effects(known=False)
+        found = [(rule, judged_for(rule, effects, self._facts).truth) for rule in holding.rules]
+        certain = tuple(rule for rule, truth in found if truth is Truth.TRUE and effects == holding.does)
+        return certain, tuple(rule for rule, truth in found if truth is not Truth.FALSE and rule not in certain)
 
     def _decided(self, question: Question) -> Decision:
         """As a gate decides, which takes a deeper stack for what is nested deeply."""

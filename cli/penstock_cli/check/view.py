@@ -111,6 +111,10 @@ def _facts(verdict: JudgedStatement) -> list[tuple[str, str]]:
     for one in verdict.decision.conditions:
         what = "are not masked" if one.lifted else "stay masked, as it can't be evaluated"
         facts.append(("unless", f"{one.condition} ({one.policy}: {one.rule}): {', '.join(one.columns)} {what}"))
+    approvers = [(one, "") for one in verdict.held] + [(one, " perhaps,") for one in verdict.perhaps_held]
+    for rule_, perhaps in approvers:
+        groups = " or ".join(rule_.approvers)
+        facts.append(("held", f"{perhaps} until {groups} approve it ({rule_.rule.policy}: {rule_.rule.path})".lstrip()))
     if denial is not None:
         rule = f" ({denial.policy}: {denial.rule})" if denial.policy else ""
         facts += [("why", f"{denial.reason}{rule}"), ("instead", denial.remedy)]

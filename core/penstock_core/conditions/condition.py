@@ -30,6 +30,8 @@ _TYPES: dict[CelType, cel.Type] = {
     "string": cel.Type.STRING,
     "list(string)": cel.Type.List(cel.Type.STRING),
     "timestamp": cel.Type.TIMESTAMP,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
 }
 _TYPE_WORDS = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration", "null_type": "null"}
 

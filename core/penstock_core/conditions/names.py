@@ -13,7 +13,7 @@ from typing import Literal
 
 from penstock_core.identity import Identity
 
-CelType = Literal["string", "list(string)", "timestamp"]
+CelType = Literal["string", "list(string)", "timestamp", "int", "bool"]
 
 # Of an identity with more groups, its groups are not told: then no condition about them can be evaluated.
 MOST_GROUPS = 512
@@ -43,8 +43,12 @@ NAMES: tuple[Name, ...] = (
     Name("identity.pod", "string", "the pod's name"),
     Name("session.database", "string", "the name of the Database"),
     Name("session.clientAddress", "string", "where the connection comes from, without the port"),
-    Name("statement.verb", "string", "what the statement does: select, update, …"),
+    Name("statement.verb", "string", "what the statement does: select, …; each thing, if there are several"),
+    Name("statement.verbs", "list(string)", "all that it does"),
     Name("statement.tables", "list(string)", "schema.table of what it reads or writes"),
+    Name("statement.estimatedRows", "int", "how many rows the planner expects it to return or change"),
+    Name("statement.estimatedCost", "int", "what the planner expects it to cost, in its own units"),
+    Name("statement.inTransaction", "bool", "whether a transaction block is open"),
     Name("now", "timestamp", "the time, in UTC"),
 )
 

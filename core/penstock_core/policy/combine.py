@@ -17,6 +17,7 @@ from penstock_core.policy.effective import (
     ROW_ORDER,
     SQL_TEXT,
     STRICTNESS,
+    ApprovalRule,
     ConditionedMask,
     CostLimit,
     EffectivePolicy,
@@ -110,6 +111,7 @@ def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, fact
             channel for policy in policies if _grants(policy, database) for channel in policy.spec.allow_channels
         ),
         row_filters=tuple(_row_filters(policies)),
+        approvals=tuple(_approvals(policies)),
         row_order=min((policy.spec.row_order for policy in policies), key=ROW_ORDER.index),
         sql_text=min((policy.spec.audit.sql_text for policy in policies), key=SQL_TEXT.index),
         on_failure=min((policy.spec.audit.on_failure for policy in policies), key=ON_FAILURE.index),
@@ -181,6 +183,20 @@ def _row_filters(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[RowFilter
     for policy in sorted(policies, key=lambda one: one.name):
         for place, one in enumerate(policy.spec.row_filters or ()):
             yield RowFilter(table_parts(one.table), one.where, Rule(policy.name, f"rowFilters[{place}]"))
+
+
+def _approvals(policies: Sequence[DatabaseAccessPolicy]) -> Iterable[ApprovalRule]:
+    """All of them: what any of them holds is held."""
+    for policy in sorted(policies, key=lambda one: one.name):
+        for one in policy.spec.approvals or ():
+            yield ApprovalRule(
+                one.name,
+                one.when,
+                tuple(sorted(one.approvers.groups)),
+                one.expires_after,
+                milliseconds(one.wait),
+                Rule(policy.name, f"approvals[{one.name}]"),
+            )
 
 
 def _columns(spec: MaskSpec, database: Database) -> tuple[str, ...]:

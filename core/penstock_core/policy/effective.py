@@ -126,6 +126,21 @@ class CostLimit:
     rule: Rule
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """Statements that are held until somebody approves them."""
+
+    name: str
+    # A condition in CEL, over identity, session, statement and now.
+    when: str
+    # Groups, any member of which may approve.
+    approvers: tuple[str, ...]
+    # How long a request lives, as resources write it; how long a session waits for it, in milliseconds.
+    expires_after: str
+    wait: int
+    rule: Rule
+
+
 VERBS = frozenset({"select", "insert", "update", "delete", "truncate", "create", "alter", "drop"})
 
 
@@ -159,6 +174,8 @@ class PolicySet:
     max_rows_changed: Limit | None = None
     # What the planner may estimate that one statement costs.
     max_plan_cost: CostLimit | None = None
+    # What holds statements; each for itself.
+    approvals: tuple[ApprovalRule, ...] = ()
     # Whether the order of rows is completed where masked values could show in it.
     row_order: RowOrder = "complete"
     sql_text: SqlTextMode = "normalized"

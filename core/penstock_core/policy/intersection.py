@@ -13,6 +13,7 @@ from penstock_core.policy.effective import (
     ON_FAILURE,
     ROW_ORDER,
     SQL_TEXT,
+    ApprovalRule,
     ConditionedMask,
     CostLimit,
     EffectivePolicy,
@@ -63,6 +64,7 @@ def _both(one: PolicySet | None, other: PolicySet | None = None) -> PolicySet | 
         row_filters=_filters((*one.row_filters, *other.row_filters)),
         max_rows_changed=_least(one.max_rows_changed, other.max_rows_changed),
         max_plan_cost=_least(one.max_plan_cost, other.max_plan_cost),
+        approvals=_held((*one.approvals, *other.approvals)),
         row_order=min(one.row_order, other.row_order, key=ROW_ORDER.index),
         sql_text=min(one.sql_text, other.sql_text, key=SQL_TEXT.index),
         on_failure=min(one.on_failure, other.on_failure, key=ON_FAILURE.index),
@@ -77,6 +79,11 @@ def _conditioned(found: Iterable[ConditionedMask], masks: set[MaskRule]) -> tupl
 
 def _filters(found: Iterable[RowFilter]) -> tuple[RowFilter, ...]:
     return tuple(sorted(set(found), key=lambda one: (one.rule.policy, one.rule.path, one.table)))
+
+
+def _held(found: Iterable[ApprovalRule]) -> tuple[ApprovalRule, ...]:
+    """What either's policies hold is held."""
+    return tuple(sorted(set(found), key=lambda one: (one.rule.policy, one.rule.path)))
 
 
 def _channels(one: PolicySet, other: PolicySet) -> frozenset[str]:

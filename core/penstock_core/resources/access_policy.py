@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from penstock_core.conditions import WHEN, condition
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
 from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
@@ -35,6 +36,16 @@ _SOMETHING = "give at least one of kind, groups, subject, issuer: an identity wi
 # The server counts it in milliseconds, up to some 596 hours.
 _LONGEST_TIMEOUT = 576 * 3_600_000
 _TIMEOUT = "statementTimeout must be between 1ms and 576h"
+_LONGEST_REQUEST = 168 * 3_600_000
+_EXPIRY = "expiresAfter must be between 1s and 168h"
+_WAIT = "wait may be as long as expiresAfter at most"
+_ONE_NAME = "each approval needs a name of its own: what is approved is approved under it"
+
+
+def _is_condition(text: str) -> str:
+    """Raises ConditionError, whose words become the finding's."""
+    condition(text, WHEN)
+    return text
 
 
 class IdentitySubject(Model):
@@ -148,16 +159,39 @@ class Approvers(Model):
 class Approval(Model):
     """Statements that are held until somebody approves them."""
 
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule(
+            "!has(self.expiresAfter) || (duration(self.expiresAfter) >= duration('1s') && "
+            "duration(self.expiresAfter) <= duration('168h'))",
+            _EXPIRY,
+        ),
+        ValidationRule(
+            "!has(self.wait) || !has(self.expiresAfter) || duration(self.wait) <= duration(self.expiresAfter)", _WAIT
+        ),
+    )
+
     name: ResourceName
-    """The rule's name, for messages and the audit trail."""
-    when: Expression
-    """Which statements are held: an expression in CEL over identity, session, statement and now."""
+    """The rule's name, for messages and the audit trail; no other approval of the policy has it."""
+    when: Annotated[Expression, AfterValidator(_is_condition)]
+    """Which statements are held: a condition in CEL over identity, session, statement and now, such as statement.verb
+    in ['alter', 'drop']. What depends on something that is not known is held; where it can't be evaluated, the
+    statement is refused. What it may name is in docs/conditions.md."""
     approvers: Approvers
     """Who may approve."""
     expires_after: Duration = "1h"
-    """How long a request can be approved, and an approval used."""
+    """How long a request can be approved, and an approval used: between 1s and 168h."""
     wait: Duration = "0s"
-    """How long a session waits for it; 0s: the statement fails at once with the request's name."""
+    """How long a session of a person or service waits for it, outside of transaction blocks; 0s, or in any other
+    session: the statement fails at once with the request's name, and is to be run again once it is approved."""
+
+    @model_validator(mode="after")
+    def _times(self) -> Self:
+        expires = milliseconds(self.expires_after)
+        if not 1000 <= expires <= _LONGEST_REQUEST:
+            raise ValueError(_EXPIRY)
+        if milliseconds(self.wait) > expires:
+            raise ValueError(_WAIT)
+        return self
 
 
 class Audit(Model):
@@ -172,6 +206,13 @@ class Audit(Model):
 
 class DatabaseAccessPolicySpec(Model):
     """Who may do what with the database, and what they see of it."""
+
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        ValidationRule(
+            "!has(self.approvals) || self.approvals.all(one, self.approvals.exists_one(other, other.name == one.name))",
+            _ONE_NAME,
+        ),
+    )
 
     database_ref: NameReference
     """The Database, in the same namespace."""
@@ -206,9 +247,17 @@ class DatabaseAccessPolicySpec(Model):
     guardrails: Guardrails = Guardrails()
     """What is refused whatever is allowed."""
     approvals: Annotated[Many[Approval], Field(max_length=32)] | None = None
-    """Statements that are held until somebody approves them."""
+    """Statements that are held until somebody approves them, once for each time that they run. Where several hold one
+    statement, who approves has to be in a group that all of them name."""
     audit: Audit = Audit()
     """How statements are recorded."""
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Self:
+        names = [one.name for one in self.approvals or ()]
+        if len(set(names)) < len(names):
+            raise ValueError(_ONE_NAME)
+        return self
 
 
 class DatabaseAccessPolicyStatus(Status):

@@ -33,11 +33,7 @@ class Unsupported:
         return f"not supported yet: {self.field}; {self.remedy}"
 
 
-_POLICY = "DatabaseAccessPolicy"
-
-UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported(_POLICY, "spec.approvals", "leave it out, and leave the verbs that need approval out of allow"),
-)
+UNSUPPORTED: tuple[Unsupported, ...] = ()
 
 
 def unsupported_in(document: Mapping[str, object]) -> Iterator[tuple[Location, str]]:

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from penstock_core.policy.effective import CostLimit, Limit
+from penstock_core.policy.holding import Holding
 
 
 class Action(StrEnum):
@@ -40,6 +41,8 @@ class Denial:
     unknown_names: bool = False
     # Which word of the text it is about, counted from 0 by the scanner: the same in all texts of one shape; None: none.
     word: int | None = None
+    # What is said in place of the rule in the DETAIL field.
+    told: str = ""
     # True if it was not decided about, since that may take long: whoever can wait without others doing so decides it.
     deferred: bool = False
 
@@ -51,6 +54,8 @@ class Denial:
     @property
     def detail(self) -> str:
         """The DETAIL field: which rule of which policy, or that it was none."""
+        if self.told:
+            return self.told
         if self.policy:
             return f"Refused by policy {self.policy}, rule {self.rule}."
         return "The gate refused the statement before it reached the server."
@@ -77,6 +82,31 @@ class AppliedCondition:
             "result": "lifted" if self.lifted else "failed",
             "columns": list(self.columns),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedApproval:
+    """What became of a statement that an approval holds, or would hold if its policy did not only observe."""
+
+    policy: str
+    # `approvals[large-changes]`.
+    rule: str
+    # granted, waiting, denied, refused; cancelled, unasked; would be held, may be held.
+    standing: str
+    # The request's name, who decided it and when, and how long the session waited, in milliseconds.
+    request: str = ""
+    decided_by: str = ""
+    decided_at: str = ""
+    waited: int = 0
+
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types, keys only where there is a value."""
+        told: dict[str, object] = {"policy": self.policy, "rule": self.rule, "standing": self.standing}
+        if self.request:
+            told |= {"request": self.request, "waitedMs": self.waited}
+        if self.decided_by:
+            told |= {"decidedBy": self.decided_by, "decidedAt": self.decided_at}
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +174,9 @@ class Decision:
     row_limit: Limit | None = None
     # The most rows that it may change, where it may change any; then it is a single statement, too.
     change_limit: Limit | None = None
+    # What tells which approvals hold it, where policies have any; and what became of that when it was to run.
+    holding: Holding | None = None
+    approvals: tuple[AppliedApproval, ...] = ()
     # The most that the planner may estimate, where it plans something; and what it is asked about, if not the text.
     cost_limit: CostLimit | None = None
     priced: str = ""

@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from weakref import ref
 
-from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet
+from pglast import ast
+
+from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, PolicySet
+from penstock_core.policy.holding import Holding, with_observed
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits_itself
+from penstock_core.sql.authorize.held_effects import held_effects
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
@@ -182,7 +186,9 @@ class Governor:
         if self._enforced is not None:
             decision = self._judged(self._enforced, question)
             if would_be is not None:
-                decision = decision.changed(denial=decision.denial or would_be.denial, observed=would_be.action)
+                held = with_observed(decision.holding, would_be.holding)
+                why = decision.denial or would_be.denial
+                decision = decision.changed(denial=why, observed=would_be.action, holding=held)
         else:
             decision = _only_observed(would_be, text)
         return self._complete(decision, text)
@@ -212,6 +218,15 @@ def _alive(governor: ref[Governor]) -> Governor:
     return found
 
 
+def _asked(
+    decision: Decision, statements: tuple[ast.Node, ...], cost: CostLimit | None, held: Holding | None, found: Findings
+) -> Decision:
+    """With what the server is asked before it runs."""
+    asks = cost is not None or (held is not None and held.concerns and held.planned)
+    text = priced(statements[0], found.substituted) if asks else ""
+    return decision.changed(cost_limit=cost, priced=text, holding=held)
+
+
 def _only_observed(would_be: Decision | None, text: str) -> Decision:
     """Nothing is enforced: the text passes unchanged, with what would have become of it."""
     if would_be is None:
@@ -226,6 +241,7 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         row_limit=None,
         change_limit=None,
         cost_limit=None,
+        holding=with_observed(None, would_be.holding),
         # What was refused has not been analysed to its end, so it may do anything.
         writes=would_be.writes or unknown,
         runs_code_when_parsed=would_be.runs_code_when_parsed or unknown,
@@ -307,6 +323,7 @@ class _Judge:
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
+        held = held_effects(governed.policies, statements, bound, found)
         if found.rewrites:
             found.edits.apply(statements, found.substituted)
             check_edited(authorizer)
@@ -319,9 +336,7 @@ class _Judge:
         found.changes_catalog |= any(changes_catalog(one, catalog) for one in statements)
         found.commits_itself |= len(statements) != 1 or any(map(commits_itself, statements))
         decision = self._decision(source, text, found, (limit, changes), when_parsed)
-        if cost is None:
-            return decision
-        return decision.changed(cost_limit=cost, priced=priced(statements[0], found.substituted))
+        return decision if cost is None and held is None else _asked(decision, statements, cost, held, found)
 
     def _note_code(self, text: str, found: Findings, has_tables: bool) -> bool:
         """Code of the database's own that runs where nothing in the text calls it: its effects are not known.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
-from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy import approval_requests, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.issuers import TokenError
@@ -236,6 +236,8 @@ class Connection(asyncio.Protocol):
             self._spawn(self._deliberate(command))
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
+        elif isinstance(command, commands.AskApproval | commands.AwaitApproval):
+            self._spawn(self._approval(command))
         elif isinstance(command, commands.Interrupt):
             self._interrupt()
         elif isinstance(command, commands.Abandon):
@@ -382,6 +384,10 @@ class Connection(asyncio.Protocol):
         await self._gateway.deliberation.decide(command.decider, command.question, self.session.identity)
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
+
+    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval) -> None:
+        answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
+        self.perform(self.session.answered(command.ticket, answered, trouble))
 
     async def _close_door(self, alone: bool, who: Inside) -> None:
         process = self.upstream.greeting.pid if self.upstream is not None else 0

@@ -16,6 +16,7 @@ import structlog
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
 from penstock_sidecar.proxy.deliberation import Deliberation
@@ -46,13 +47,14 @@ class Gateway:
 
     def __init__(
         self, config: ProxyConfig, rules_provider: RulesProvider, trail: AuditTrail, tokens: TokenVerifier | None,
-        certificate: Certificate | None = None,
+        certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self.rules_provider = rules_provider
         self.trail = trail
         self.tokens = tokens
         self.certificate = certificate
+        self.approval_requests = approval_requests
         self.deliberation = Deliberation()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()
@@ -156,7 +158,10 @@ class Gateway:
                 continue
             # The process number is the server's own, so that clients know it again in notifications; the key is ours.
             if secrets.compare_digest(connection.session.cancel_key, key):
-                return self.interrupt(session)
+                if not connection.session.waits_for_holder:
+                    return self.interrupt(session)
+                connection.perform(connection.session.cancelled())
+                return None
         return None
 
     def interrupt(self, session: Upstream) -> asyncio.Task[None] | None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import structlog
 
+from penstock_core.conditions import values
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
@@ -177,7 +178,13 @@ class RulesProvider:
             masked=policy.enforced is not None and policy.enforced.conceals,
             ready=decider is not None,
             generation=policy.generation,
+            facts=lambda: self._facts(identity, policy.database, client_address),
         )
+
+    def _facts(self, identity: Identity, database: str, client_address: str) -> tuple[dict[str, object], ...]:
+        """What conditions of approvals know of each whose rights decide."""
+        now = self.conditions.now(client_address)
+        return tuple(values(party, database, now) for party in identity.parties)
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""

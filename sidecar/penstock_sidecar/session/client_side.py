@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
-from penstock_sidecar.session.changes import CatalogChanges
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.held_pipeline import HeldPipeline
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.states import State
@@ -26,7 +26,7 @@ _DESCRIBE, _SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 _NO_BODY = 5
 
 
-class ClientSide(CatalogChanges):
+class ClientSide(HeldPipeline):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
@@ -50,6 +50,8 @@ class ClientSide(CatalogChanges):
         if spot.complete and self._chunk.find(b"\x00", spot.start + 5, spot.end) != end:
             raise MalformedError("a Query message without an end")
         text, decision = self._decide(spot, self._chunk[spot.start + 5 : end])
+        if decision is not None and decision.holding is not None:
+            decision = self._hold(spot, text, decision)
         if decision is None:
             return
         pending = Pending(AnswerKind.QUERY)
@@ -65,6 +67,8 @@ class ClientSide(CatalogChanges):
         text = fastpath.statement(self._chunk[spot.start + 5 : spot.end])
         decided = self._flow.decide(text) if text else self._own(refusals.FUNCTION_CALL, "")
         decision = self._admit(spot, decided)
+        if decision is not None and decision.holding is not None:
+            decision = self._hold(spot, text, decision)
         if decision is None:
             return
         if decision.action is Action.REWRITE:
@@ -138,9 +142,17 @@ class ClientSide(CatalogChanges):
         decision = self._decide_bound(spot, statement) if statement is not None else None
         if flow.state is not State.RUNNING:
             return
+        portal = None
+        if statement is not None and decision is not None:
+            portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal, bound=head.parameters != 0)
+            asks = decision.cost_limit is not None or decision.holding is not None
+            if asks and spot.complete and spot.end - spot.start <= PREFIX:
+                portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
+            if decision.holding is not None and (decision := self._hold_bound(spot, portal)) is None:
+                return
         former = flow.portals.pop(head.portal, None)
         pending = Pending(AnswerKind.BIND, drops=former.take() if former is not None else None)
-        if statement is None or decision is None:
+        if statement is None or decision is None or portal is None:
             missing = f'prepared statement "{head.statement}" does not exist'
             if not head.statement:
                 missing = "unnamed prepared statement does not exist"
@@ -152,9 +164,7 @@ class ClientSide(CatalogChanges):
             return
         statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
-        portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal)
-        if decision.cost_limit is not None and spot.complete and spot.end - spot.start <= PREFIX:
-            portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
+        portal.decision = decision
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters)
@@ -230,14 +240,20 @@ class ClientSide(CatalogChanges):
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
         decision, statement = self._decide_executed(spot, portal), portal.statement
+        if decision is not None and decision.holding is not None:
+            decision = self._hold(spot, statement.text, decision, portal)
         if decision is None:
             return
         if decision.action is Action.DENY:
             pending.expected = refusals.UNDEFINED_PORTAL
             self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
             return
-        portal.decision, portal.epoch = decision, flow.epoch
         pending.running, pending.types = portal.take(), statement.types
+        if pending.running is not None and decision.approvals and decision is not portal.decision:
+            # It was recorded when it was bound, and not yet what became of its approval.
+            flow.finish(pending.running, "unexecuted")
+            pending.running = None
+        portal.decision, portal.epoch = decision, flow.epoch
         self._start_statement(spot, pending, decision, statement.text, portal.parameters)
 
     def _describe(self, spot: Spot) -> None:

@@ -5,9 +5,11 @@ Performing them is `penstock_sidecar.proxy`'s business; when they are given is `
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from penstock_core.approvals.asking import Asking
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
@@ -89,6 +91,21 @@ class Deliberate(NamedTuple):
     question: Question
 
 
+class AskApproval(NamedTuple):
+    """Ask the holder of requests whether that statement may run now; answer with `answered`."""
+
+    ticket: int
+    asking: Asking
+
+
+class AwaitApproval(NamedTuple):
+    """Answer with `answered` once that request stands otherwise than waiting, or after that many seconds."""
+
+    ticket: int
+    request: str
+    seconds: float
+
+
 class Abandon(NamedTuple):
     """The session ended while it changed something: it is at the door until the server's process is gone."""
 
@@ -137,6 +154,8 @@ Command = (
     | AwaitRules
     | Deliberate
     | CloseDoor
+    | AskApproval
+    | AwaitApproval
     | Abandon
     | Interrupt
     | EndWithin
@@ -200,6 +219,9 @@ class SessionRules:
     ready: bool = True
     # Of the bundle that they come from; None: as each decision says.
     generation: int | None = None
+    # What conditions of approvals know of the session at this moment: who it is, where from, the time.
+    # By party: an agent, and the one whom it acts for, are each judged alone.
+    facts: Callable[[], Sequence[Mapping[str, object]]] = field(default=lambda: ({},), compare=False, repr=False)
 
 
 LoginMethod = Literal["password", "oauthbearer"]

@@ -42,7 +42,7 @@ def _given_up(flow: Flow, tag: bytes, running: StatementRun | None) -> None:
         return
     if tag == b"DECLARE CURSOR":
         if names is not None and names.declares:
-            flow.sql_prepared.tally(names.declares.pop(0)).returned = 0
+            flow.sql_prepared.tally(names.declares.pop(0)).begin()
         return
     if tag.startswith(b"CLOSE"):
         flow.sql_prepared.closed(names.closes.pop(0) if names is not None and names.closes else "*")

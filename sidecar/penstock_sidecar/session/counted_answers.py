@@ -23,7 +23,10 @@ class CountedAnswers:
 
     def row(self, head: Pending | None, body: bytes, *, complete: bool) -> bytes | None:
         """A row, or the beginning of one that is too large to be looked at."""
-        counted = self._flow.counted
+        counted, asked = self._flow.counted, self._flow.asked
+        if asked is not None and head is not None and asked.owns(head):
+            asked.note(head, body, complete=complete)
+            return b""
         if counted is None or head is None:
             return None
         if counted.asked_for(head):

@@ -113,6 +113,8 @@ class Evidence:
         }
         if decision.conditions:
             body["unless"] = [one.document() for one in decision.conditions]
+        if decision.approvals:
+            body["approvals"] = [one.document() for one in decision.approvals]
         if decision.observed is not None:
             body["observed"] = decision.observed.value
         if decision.audit_text:

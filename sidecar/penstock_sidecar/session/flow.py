@@ -17,6 +17,7 @@ from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.former_rules import FormerRules
+from penstock_sidecar.session.held_questions import Questions
 from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
@@ -55,6 +56,8 @@ class Flow(Progress):
         self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
+        # What the server is asked about a statement that is held, until it has answered.
+        self.asked: Questions | None = None
         # The statement whose rows are counted, while the client's messages wait for its end.
         self.counted: Counted | None = None
         # What changes something that later messages are decided by, while these wait for its answer.
@@ -175,6 +178,8 @@ class Flow(Progress):
         while self.queue and self.queue[0].kind is not AnswerKind.SYNC:
             failed.append(self.queue.popleft())
         self.skipping = not self.queue
+        if self.asked is not None and self.asked.owns(failed[0]):
+            self.asked.fail(sqlstate)
         if self.counted is not None and not self.counting:
             self.counted.skipped = not self.counted.owns(failed[0])
         for place, pending in enumerate(failed):

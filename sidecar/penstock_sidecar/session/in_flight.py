@@ -70,6 +70,12 @@ class Tally:
 
     returned: int = 0
     changed: int = 0
+    # The generation of policies under which it was approved.
+    approved: int | None = None
+
+    def begin(self) -> None:
+        """It is another statement from now on."""
+        self.returned, self.approved = 0, None
 
 
 @dataclass(slots=True)
@@ -138,8 +144,11 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
-    # The formats and values of its parameters, where what it costs is asked; None where they are too long.
+    # The formats and values of its parameters, where what it costs, or who approves it, is asked; None where they are
+    # too long, or were not asked for.
     given: bytes | None = None
+    # A Bind made it, with parameters.
+    bound: bool = False
     # What it costs was asked, and is within the limit.
     priced: bool = False
     # What its Executes came to.

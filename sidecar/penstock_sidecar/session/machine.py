@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVarTuple
 
+from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
@@ -17,6 +18,7 @@ from penstock_sidecar.session.commands import Command, ProxyConfig, Record, Sess
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.holding import Asker
 from penstock_sidecar.session.opening import AcceptedStartup, loosened
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.running import Running
@@ -71,6 +73,11 @@ class Session:
     def flows(self) -> bool:
         """Whether whatever comes from either side can be dealt with at once, as it nearly always can."""
         return self._running is not None and self._running.flows
+
+    @property
+    def waits_for_holder(self) -> bool:
+        """Whether a statement waits for the holder of requests, and not for the server."""
+        return self._running is not None and self._running.client.waits_for_holder
 
     @property
     def cancel_key(self) -> bytes:
@@ -156,6 +163,14 @@ class Session:
     def doubt_ended(self, *, fresh: bool) -> list[Command]:
         """The catalog has been read since another session changed it; or could not be, for a long time."""
         return self._at_server(Event.DOUBT_ENDED, Running.doubt_ended, fresh)
+
+    def answered(self, ticket: int, answered: Answered | None, trouble: str = "") -> list[Command]:
+        """The holder of requests has answered; or could not be asked, as `trouble` says."""
+        return self._at_server(Event.ANSWERED, Running.answered, ticket, answered, trouble)
+
+    def cancelled(self) -> list[Command]:
+        """The client does not want to wait for approval any longer."""
+        return self._at_server(Event.CANCELLED, Running.cancelled)
 
     def recall(self) -> None:
         """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
@@ -253,6 +268,8 @@ class Session:
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit)
+        running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
+        running.client.asker = Asker(self.identity, self._config.database, own.nonce)
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):
             # The policy changed while the login went on.

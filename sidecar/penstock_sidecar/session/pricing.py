@@ -15,7 +15,7 @@ from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.in_flight import AnswerKind, Pending
 from penstock_sidecar.wire import messages
 
-_EXPLAIN = "EXPLAIN (FORMAT JSON) "
+EXPLAIN = "EXPLAIN (FORMAT JSON) "
 # The first one is the whole plan's: it stands before the parts.
 _COST = re.compile(rb'"Total Cost": ([0-9]+(?:\.[0-9]+)?)')
 _NO_PARAMETERS = b"\x00\x00\x00\x00"
@@ -35,7 +35,7 @@ def asking(nobody: str, decision: Decision, parameters: Parameters) -> tuple[byt
     """
     name = hashlib.sha256(f"pricing {nobody}".encode()).hexdigest()[:32]
     tidy = messages.close_portal(name) + messages.close_statement(name)
-    parse = messages.parse(name, _EXPLAIN + (decision.priced or decision.text), parameters.types)
+    parse = messages.parse(name, EXPLAIN + (decision.priced or decision.text), parameters.types)
     ask = parse + messages.bind_with(name, name, parameters.given) + messages.execute(name)
     kinds = AnswerKind
     due = (kinds.CLOSE, kinds.CLOSE, kinds.PARSE, kinds.BIND, kinds.EXECUTE, kinds.CLOSE, kinds.CLOSE)

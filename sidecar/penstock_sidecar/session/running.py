@@ -5,6 +5,7 @@ What single messages mean is in `client_side.py` and `server_side.py`, a session
 
 from __future__ import annotations
 
+from penstock_core.approvals.asking import Answered
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, SessionRules
@@ -37,7 +38,7 @@ class Running:
         flow = self.flow
         if flow.state is RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state in (State.COUNTING, State.SETTLING, State.CHANGING):
+        if flow.state in (State.COUNTING, State.SETTLING, State.HELD, State.CHANGING):
             # That may take long, and a client that goes must be noticed.
             return self.client.waiting > _MOST_WAITING
         return True
@@ -110,6 +111,24 @@ class Running:
         """No other session is inside, so that a change may be committed; or not, after a long time."""
         self.client.take_effect(alone)
 
+    def answered(self, ticket: int, answered: Answered | None, trouble: str) -> None:
+        """The holder of requests has answered, or could not be asked."""
+        if self.server.farewell is not None and self.client.waits_for_holder:
+            self.end(self.server.farewell)
+            return
+        self.client.answered_by_holder(ticket, answered, trouble)
+        self._tell()
+
+    def cancelled(self) -> None:
+        """The client does not want to wait for approval any longer."""
+        self.client.stop_waiting()
+
+    def _tell(self) -> None:
+        """What a client is told whose statement waits, where it can be put into the stream."""
+        notice, self.client.notice = self.client.notice, None
+        if notice is not None and self.server.between_messages and self.flow.state is State.HELD:
+            self.flow.to_client.append(messages.notice_response(notice))
+
     def rules_replaced(self, rules: SessionRules) -> None:
         """The policy or the catalog changed."""
         flow = self.flow
@@ -125,7 +144,8 @@ class Running:
 
     def leave(self, error: ErrorFields, at_once: bool) -> None:
         """The session has to end: at once, or when nothing is in flight."""
-        if at_once:
+        idle = self.client.waits_for_holder and self.flow.status == b"I"
+        if at_once or (idle and not self.server.holding):
             self.end(error)
             return
         self.server.farewell = error
@@ -151,6 +171,10 @@ class Running:
             elif counted or (flow.state is State.SETTLING and flow.settled):
                 self.server.hop_rows()
                 client.go_on() if counted else client.settled()
+            elif flow.state is State.HELD:
+                if client.waits_for_server and (flow.copying_in or not flow.queue):
+                    self.server.hop_rows()
+                    client.go_on_held()
             elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
                 client.answered()
         except (BrokenStreamError, MalformedError) as error:
@@ -176,6 +200,7 @@ class Running:
                 pending.running.sqlstate = pending.running.sqlstate or "57014"
             flow.skip(pending, recorded=True)
         self.client.awaiting_durability = None
+        self.client.abandon_held()
         flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:

@@ -63,7 +63,7 @@ class ServerSide:
         if self._held or flow.held:
             self._held.append(data)
             return
-        if flow.counted is not None and flow.counted.by_row:
+        if (flow.counted is not None and flow.counted.by_row) or flow.asked is not None:
             self._scanner.look_by(FROM_SERVER_BY_ROW)
         chunk, spots = self._scanner.scan(data)
         self._chunk = chunk
@@ -134,12 +134,13 @@ class ServerSide:
         flow = self._flow
         flow.status = self._chunk[spot.start + 5 : spot.start + 6]
         flow.copying_in = False
-        queue = flow.queue
+        queue, answer = flow.queue, None
         # Without such a head: a Sync that we thought the server ignores while it takes COPY data.
         if queue and queue[0].kind in (AnswerKind.QUERY, AnswerKind.SYNC):
             head = flow.pop()
             if head.kind is AnswerKind.SYNC:
                 flow.unsynced = False
+                answer = b"" if head.swallow else None
             running = head.running
             if running is not None:
                 flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
@@ -157,7 +158,7 @@ class ServerSide:
         if not queue:
             # A Query amid what a Sync is to end leaves that as it is, and is answered like one in a block.
             flow.unsure, flow.recalled = flow.unsynced, False
-        return None
+        return answer
 
     def _complete(self, spot: Spot) -> bytes | None:
         flow = self._flow

@@ -166,6 +166,17 @@ class SqlPrepared:
             last = self._recorded = decision, ran, told
         return last[2]
 
+    def runs(self, decision: Decision, session: Deciding) -> list[tuple[str, Decision]] | None:
+        """The texts that it runs by their names, each with what would be decided about it now; None where nobody knows
+        them.
+        """
+        found: dict[str, Decision] = {}
+        for made in self._run(decision, session):
+            if made is None or not all(one.text for one in made):
+                return None
+            found |= {one.text: session.decide(one.text, one.types) for one in made}
+        return list(found.items())
+
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
         return self._executed(decision, session) + self._fetched(decision, session)

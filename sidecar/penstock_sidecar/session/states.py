@@ -32,6 +32,8 @@ class State(StrEnum):
     COUNTING = "counting"
     # The client's messages wait for the answer to one that changes what they are decided by; the server's flow.
     SETTLING = "settling"
+    # The client's messages wait for what tells whether one may run that an approval holds; the server's flow.
+    HELD = "held"
     # The client's messages wait until a change of the catalog may be committed; the server's flow.
     CHANGING = "changing"
     CLOSED = "closed"
@@ -62,6 +64,8 @@ class Event(StrEnum):
     CATALOG_READ = "catalog read"
     DOOR_CLOSED = "door closed"
     DOUBT_ENDED = "doubt ended"
+    ANSWERED = "answered"
+    CANCELLED = "cancelled"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -89,7 +93,7 @@ _FLOWING: dict[Event, set[State]] = {
     _E.AUDIT_FAILED: {_S.CLOSED},
 }
 # Where a session may be after its client's messages went on.
-_RESUMED = {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CHANGING, _S.CLOSED}
+_RESUMED = {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.CHANGING, _S.CLOSED}
 
 # state → event → the states that may follow it.
 TABLE: dict[State, dict[Event, set[State]]] = {
@@ -172,6 +176,18 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.EXPIRED: {_S.SETTLING, _S.CLOSED},
         _E.DRAIN: {_S.SETTLING, _S.CLOSED},
     },
+    _S.HELD: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.HELD, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        _E.ANSWERED: _RESUMED,
+        _E.CANCELLED: _RESUMED,
+        _E.RULES_REPLACED: {_S.HELD, _S.CLOSED},
+        _E.EXPIRED: {_S.HELD, _S.CLOSED},
+        _E.DRAIN: {_S.HELD, _S.CLOSED},
+    },
     _S.CHANGING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
@@ -186,3 +202,6 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }
+# An answer that nobody waits for any more, and a wish to wait no longer of one who does not, change nothing.
+for _state in (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CHANGING):
+    TABLE[_state] |= {_E.ANSWERED: {_state}, _E.CANCELLED: {_state}}

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_core.policy.combine import effective
-from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit, Mask, MaskRule, PolicySet, Rule
+from penstock_core.policy.effective import (
+    ApprovalRule,
+    CostLimit,
+    EffectivePolicy,
+    Limit,
+    Mask,
+    MaskRule,
+    PolicySet,
+    Rule,
+)
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 
 DATABASE = Database.model_validate(
@@ -54,6 +63,13 @@ def policy(name: str, *subjects: dict[str, Any], **spec: Any) -> DatabaseAccessP
 def bundle(*policies: DatabaseAccessPolicy, generation: int = 7) -> Bundle:
     key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     return Bundle.model_validate({"generation": generation, "database": DATABASE, "policies": policies, "maskKey": key})
+
+
+DROPS = "statement.verb == 'drop'"
+
+
+def approval(name: str, groups: tuple[str, ...] | list[str] = ("dba",), **more: str) -> dict[str, Any]:
+    return {"name": name, "when": DROPS, "approvers": {"groups": list(groups)}, **more}
 
 
 def mask(with_: dict[str, Any], *columns: str, **tags: Any) -> dict[str, Any]:
@@ -275,6 +291,23 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], Identity, PolicySet | None, P
         ),
         None,
     ),
+    "approvals add up": (
+        [
+            policy("b", approvals=[approval("drops", wait="90s"), approval("again", groups=["ops", "dba"])]),
+            policy("a", approvals=[approval("drops", expiresAfter="4h")]),
+            policy("c"),
+        ],
+        WEB,
+        only(
+            *"abc",
+            approvals=(
+                ApprovalRule("drops", DROPS, ("dba",), "4h", 0, Rule("a", "approvals[drops]")),
+                ApprovalRule("drops", DROPS, ("dba",), "1h", 90_000, Rule("b", "approvals[drops]")),
+                ApprovalRule("again", DROPS, ("dba", "ops"), "1h", 0, Rule("b", "approvals[again]")),
+            ),
+        ),
+        None,
+    ),
     "the audit of the most careful": (
         [
             policy("a", audit={"sqlText": "full", "onFailure": "continue"}),
@@ -411,6 +444,9 @@ _specs = st.fixed_dictionaries(
         "allowFunctions": st.lists(st.sampled_from(["app.f", "public.f"]), unique=True),
         "allowChannels": st.lists(st.sampled_from(["jobs", "cache"]), unique=True),
         "masks": st.lists(_masks, max_size=3),
+        "approvals": st.lists(
+            st.sampled_from([approval("drops"), approval("others", ["ops"])]), unique_by=lambda one: str(one["name"])
+        ),
         "rowFilters": st.lists(
             st.builds(dict, table=st.sampled_from(["public.t", "a.b"]), where=st.sampled_from(["x = 1", "y = 2"])),
             max_size=2,
@@ -456,9 +492,10 @@ def within(one: Limit | CostLimit | None, other: Limit | CostLimit | None) -> bo
 
 
 def refusals(one: PolicySet) -> set[object]:
-    """All that a set takes away: masks, rows, and names of what is refused."""
+    """All that a set takes away: masks, rows, what is held, and names of what is refused."""
     return {
         *one.masks,
+        *one.approvals,
         *one.row_filters,
         *(verb for verb, _ in one.require_where),
         *(name for name, _ in one.deny_functions),

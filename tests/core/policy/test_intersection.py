@@ -11,10 +11,12 @@ from tests.core.policy.test_combine import (
     ADA,
     AGENTS,
     BOT,
+    DROPS,
     EMAIL,
     HASH,
     NULL,
     PEOPLE,
+    approval,
     bundle,
     mask,
     only,
@@ -32,6 +34,7 @@ from penstock_core.policy.effective import (
     ON_FAILURE,
     ROW_ORDER,
     SQL_TEXT,
+    ApprovalRule,
     EffectivePolicy,
     Limit,
     Mask,
@@ -102,6 +105,17 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], PolicySet | None, PolicySet |
                 RowFilter(("public", "t"), "y = 2", Rule("p", "rowFilters[0]")),
             ),
             row_order="always", sql_text="hash",
+        ),
+        None,
+    ),
+    "what is held for one of them": (
+        [policy("p", PEOPLE, approvals=[approval("reads")]), policy("a", AGENTS, approvals=[approval("drops")])],
+        only(
+            "a", "p",
+            approvals=tuple(
+                ApprovalRule(name, DROPS, ("dba",), "1h", 0, Rule(of, f"approvals[{name}]"))
+                for of, name in (("a", "drops"), ("p", "reads"))
+            ),
         ),
         None,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, get_args
 
 import pytest
@@ -107,3 +108,32 @@ def test_channels_have_names_as_the_server_takes_them(name: str) -> None:
     assert policy(allowChannels=["jobs", "Odd One"]).spec.allow_channels == ("jobs", "Odd One")
     with pytest.raises(ValidationError):
         policy(allowChannels=[name])
+
+
+APPROVAL: dict[str, Any] = {"name": "drops", "when": "statement.verb == 'drop'", "approvers": {"groups": ["dba"]}}
+
+
+def test_approvals_are_for_an_hour_and_not_waited_for_unless_told() -> None:
+    (approval,) = policy(approvals=[APPROVAL]).spec.approvals or ()
+    assert (approval.expires_after, approval.wait, approval.approvers.groups) == ("1h", "0s", ("dba",))
+    longest = policy(approvals=[{**APPROVAL, "expiresAfter": "168h", "wait": "168h"}]).spec.approvals or ()
+    assert longest[0].wait == "168h"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ([APPROVAL, APPROVAL], "a name of its own"),
+        ([{**APPROVAL, "when": "statement.verbs == 'drop'"}], "column 17: == can't be applied"),
+        ([{**APPROVAL, "when": "statement.rows > 5"}], "statement.rows is not known"),
+        ([{**APPROVAL, "when": "session.user == 'x'"}], "what the client says of itself"),
+        ([{**APPROVAL, "when": "true"}], "names nothing"),
+        ([{**APPROVAL, "expiresAfter": "0s"}], "between 1s and 168h"),
+        ([{**APPROVAL, "expiresAfter": "169h"}], "between 1s and 168h"),
+        ([{**APPROVAL, "wait": "61m"}], "wait may be as long as expiresAfter"),
+        ([{**APPROVAL, "approvers": {"groups": []}}], "at least 1 item"),
+    ],
+)
+def test_what_is_no_approval(wrong: list[dict[str, Any]], words: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        policy(approvals=wrong)

@@ -134,7 +134,8 @@ def test_rules_across_fields_reach_the_api_server() -> None:
         == "give exactly one of tags, columns"
     )
     assert any(path == f"{masks}.with" and "has(self.__null__)" in rule for path, rule in rules)
-    assert rules[".spec", "!has(self.approvals)"].startswith("not supported yet: approvals; ")
+    one_each = "self.approvals.all(one, self.approvals.exists_one(other, other.name == one.name))"
+    assert rules[".spec", f"!has(self.approvals) || {one_each}"].startswith("each approval needs a name of its own")
 
 
 def test_a_request_cannot_be_changed() -> None:

@@ -152,10 +152,10 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     early = await reviewed(shop.policy)
     assert early["allowed"], "the Database may come next"
     assert "there is no Database shpo" in early["warnings"][0]
-    shop.policy["spec"]["approvals"] = [{"name": "a", "when": "true", "approvers": {"groups": ["dba"]}}]
+    shop.policy["spec"]["approvals"] = [{"name": "a", "when": "statement.verb", "approvers": {"groups": ["dba"]}}]
     refused = await reviewed(shop.policy)
     assert refused["status"]["code"] == 422
-    assert "spec.approvals: not supported yet" in refused["status"]["message"]
+    assert "spec.approvals[0].when: must be true or false, and is string" in refused["status"]["message"]
     del shop.policy["spec"]["approvals"]
     conditioned = {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": "'dpo' in identity.groups"}
     shop.policy["spec"] |= {"guardrails": {}, "databaseRef": {"name": "shop"}, "masks": [conditioned]}

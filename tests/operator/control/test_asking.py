@@ -14,7 +14,6 @@ from tests.operator.control.requests import ASKING, policies_of
 from tests.operator.control.test_app import Running
 from tests.operator.doubles import GOOD_TOKEN, token
 
-from penstock_core.resources import bundle, loading
 from penstock_operator.control import asking
 from penstock_operator.inject.sidecar import Shape
 from penstock_operator.serving import serve
@@ -23,9 +22,7 @@ REQUESTS = "/v1/streams/u-1/requests"
 
 
 @pytest.fixture
-async def running(shop: Any, shape: Shape, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
-    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
+async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
     running = Running(policies_of(shop), shape)
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(running.endpoints(), stop, drain=2))

@@ -9,20 +9,12 @@ import pytest
 from tests.operator.control.requests import ASKING, NOW, OTHER_POD, POD, Clock, RequestServer, asking, policies_of
 
 from penstock_core.approvals.asking import Answered
-from penstock_core.resources import bundle, loading
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.watch import ObjectChange
 from penstock_operator.control import requests_holder
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.requests_guard import POLICY
 from penstock_operator.control.requests_holder import RequestsHolder, UnavailableError
-
-
-@pytest.fixture(autouse=True)
-def _approvals_in_policies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control's part is there before the gate's: until that holds statements, policies may not ask for it."""
-    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
-    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
 
 
 @pytest.fixture

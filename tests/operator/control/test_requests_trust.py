@@ -9,16 +9,13 @@ import pytest
 from tests.operator.control.requests import ASKING, OTHER_POD, POD, asking, policies_of
 from tests.operator.doubles import WEB, change
 
-from penstock_core.resources import bundle, loading
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.requests_trust import NotItsOwnError, RefusedError, trusted
 from penstock_operator.objects import POLICIES
 
 
 @pytest.fixture
-def policies(shop: Any, monkeypatch: pytest.MonkeyPatch) -> Policies:
-    monkeypatch.setattr(bundle, "unsupported_in", lambda _: [])
-    monkeypatch.setattr(loading, "unsupported_in", lambda _: [])
+def policies(shop: Any) -> Policies:
     return policies_of(shop)
 
 

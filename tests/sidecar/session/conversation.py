@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,18 @@ def counts(changed: int, *, on: bool = True) -> bytes:
     """The row that tells how many rows were changed so far, in one table."""
     values = (b"on" if on else b"off", b"16400:%d" % changed)
     return messages.message(b"D", b"\x00\x02" + b"".join(len(one).to_bytes(4, "big") + one for one in values))
+
+
+def settings(**values: str) -> bytes:
+    """The row that tells the settings of a session."""
+    text = json.dumps({"search_path": "public", "role": "none", **values}).encode()
+    return messages.message(b"D", b"\x00\x01" + len(text).to_bytes(4, "big") + text)
+
+
+def plan(rows: int, cost: float = 5.5) -> bytes:
+    """The row that tells a plan."""
+    text = json.dumps([{"Plan": {"Node Type": "Scan", "Total Cost": cost, "Plan Rows": rows}}]).encode()
+    return messages.message(b"D", b"\x00\x01" + len(text).to_bytes(4, "big") + text)
 
 
 def copy_data(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from tests.sidecar.session.conversation import (
     COPY_OUT,
     EMPTY,
     NO_DATA,
+    NOBODY,
     PARSED,
     ROW,
     SUSPENDED,
@@ -19,8 +20,11 @@ from tests.sidecar.session.conversation import (
     copy_data,
     counts,
     error,
+    plan,
+    settings,
 )
 
+from penstock_sidecar.session import held_questions
 from penstock_sidecar.wire import messages
 
 _TAGS = ["SELECT 1", "INSERT 0 3", "CREATE TABLE", "DEALLOCATE", "DISCARD ALL", "BEGIN", "UPDATE 2"]
@@ -29,6 +33,12 @@ _ASIDES = [
     messages.notice_response(messages.ErrorFields("NOTICE", "00000", "hear, hear")),
     messages.message(b"A", b"\x00\x00\x00\x01news\x00\x00"),
 ]  # fmt: skip
+
+
+_TOLD = {
+    held_questions.name_of(NOBODY, "settings").encode(): settings(),
+    held_questions.name_of(NOBODY, "plan").encode(): plan(7),
+}
 
 
 class Server:
@@ -43,6 +53,9 @@ class Server:
         self._status = b"I"
         self._failing = self._counting = False
         self._changed = 0
+        self._told = b""
+        # The Queries that reached it.
+        self.queries: list[bytes] = []
 
     def take(self, data: bytes) -> bytes:
         self._buffer += data
@@ -52,10 +65,13 @@ class Server:
             if len(self._buffer) < end:
                 break
             taken, self._buffer = self._buffer[:end], self._buffer[end:]
+            self.queries += [taken] if taken[:1] == b"Q" else []
             # What is sent in a refused statement's place always fails.
             self._failing = b"penstock_" in taken
             # How many rows were changed so far.
             self._counting = len(taken) > 32 and taken[:1] == b"E"
+            # What a held statement would do, and in which settings.
+            self._told = next((row for name, row in _TOLD.items() if name in taken), b"")
             answers.append(self._answer(taken[:1]))
         return b"".join(answers)
 
@@ -90,6 +106,8 @@ class Server:
         return aside + {b"P": PARSED, b"B": BOUND, b"C": CLOSED, b"D": dice.choice([NO_DATA, b"T\0\0\0\x06\0\0"])}[kind]
 
     def _execute(self) -> bytes:
+        if self._told:
+            return self._told + complete("SELECT 1")
         if self._counting:
             self._changed += self._dice.randrange(3)
             return counts(self._changed) + complete("SELECT 1")

@@ -37,6 +37,10 @@ class Findings:
     # Functions that are called may change rows; relations that they are known to write to.
     changes_rows: bool = False
     written: set[RelationName] = field(default_factory=set)
+    # The verbs of what functions do that run, by whatever has them run; and whether code runs, now or later, of which
+    # that is not known.
+    verbs: set[str] = field(default_factory=set)
+    unread_code: bool = False
     # A function or operator of the database's own is called, whatever it does.
     calls_own_code: bool = False
     # The text may change the catalog; and it can't be held back at its end.
@@ -140,7 +144,7 @@ class Authorizer:
 
     def allow_code(self, kind: Kind) -> None:
         """Code of the identity's own can do anything, unseen: only where anything may be done."""
-        self.found.writes = True
+        self.found.writes = self.found.unread_code = True
         policies = self.governed.policies
         if policies.missing:
             raise refused(

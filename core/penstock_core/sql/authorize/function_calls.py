@@ -49,6 +49,8 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
             raise user_function(name, reason)
     elif unlimited:
         _unlimited(governed.policies, name, effects.unknown)
+    found.verbs |= effects.verbs
+    found.unread_code |= unlimited and not effects.vouched
     found.changes_rows |= effects.vouched or unlimited or not _CHANGING.isdisjoint(effects.verbs)
     check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)

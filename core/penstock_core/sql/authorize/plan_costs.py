@@ -26,7 +26,7 @@ _AS_THEY_ARE = (
 
 def cost_limit(limit: CostLimit | None, statements: Sequence[ast.Node]) -> CostLimit | None:
     """The limit, if it is to be kept of that text. Raises Refused where it could not be."""
-    if limit is None or not any(_is_planned(statement) for statement in statements):
+    if limit is None or not any(is_planned(statement) for statement in statements):
         return None
     if len(statements) > 1:
         reason = "several statements in one text cannot be limited in what the planner estimates that they cost"
@@ -46,7 +46,7 @@ def priced(statement: ast.Node, known: Mapping[int, str]) -> str:
     return deparse((ast.SelectStmt(targetList=(star,), fromClause=(statement.relation,)),), known)
 
 
-def _is_planned(statement: ast.Node) -> bool:
+def is_planned(statement: ast.Node) -> bool:
     """Whether the server plans it, and runs the plan."""
     if isinstance(statement, ast.ExplainStmt):
         return any(one.defname == "analyze" for one in statement.options or ())

@@ -42,7 +42,7 @@ def change_limit(
     if any(isinstance(one, ast.TruncateStmt) for one in statements):
         reason = "TRUNCATE removes rows without counting them, and their number is limited"
         raise refused(reason, "use DELETE with a WHERE", limit.rule)
-    if found.changes_rows and any(isinstance(one, ast.DeclareCursorStmt) and _is_held(one) for one in statements):
+    if found.changes_rows and any(isinstance(one, ast.DeclareCursorStmt) and outlives(one) for one in statements):
         reason = "a cursor WITH HOLD over what changes rows changes them at COMMIT, where they are not counted"
         raise refused(reason, "declare it without HOLD, and close it in the transaction", limit.rule)
     writes = bound.writes or found.writes
@@ -55,7 +55,8 @@ def change_limit(
     return limit
 
 
-def _is_held(cursor: ast.DeclareCursorStmt) -> bool:
+def outlives(cursor: ast.DeclareCursorStmt) -> bool:
+    """Whether a cursor outlives its transaction: at COMMIT at the latest, all of it has been run."""
     return bool((cursor.options or 0) & _HOLD)
 
 

@@ -1,0 +1,361 @@
+"""The way of statements that an approval may hold: asked about before they are sent, and sent once, if at all.
+
+The message that brings such a statement is looked at again after each step: once what was sent before it is answered,
+once the server has told of settings and plan, once the holder of requests has answered. So what runs in the end is
+decided by the rules of that moment, and what was approved is what was asked for. Which rules hold it is `holding.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from penstock_core.approvals.asking import Answered
+from penstock_core.policy.holding import IN_TRANSACTION, Effects, Facts
+from penstock_core.sql.decision import Action, AppliedApproval, Decision, Denial
+from penstock_sidecar.session import held_questions, held_refusals, holding
+from penstock_sidecar.session.changes import CatalogChanges
+from penstock_sidecar.session.client_pipeline import FUNCTION_CALL
+from penstock_sidecar.session.commands import AskApproval, AwaitApproval
+from penstock_sidecar.session.counted_pipeline import tally_of
+from penstock_sidecar.session.flow import Flow
+from penstock_sidecar.session.holding import Asker, Held, HeldStatement, Verdicts
+from penstock_sidecar.session.in_flight import Portal
+from penstock_sidecar.session.pricing import Parameters
+from penstock_sidecar.session.states import RUNNING, IllegalEventError, State
+from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.messages import ErrorFields
+
+# How often a client is told that its statement waits.
+NOTICE_SECONDS = 15.0
+_QUERY, _BIND = ord("Q"), ord("B")
+# The longest text that a request can hold.
+_LONGEST_TEXT = 65536
+
+
+class HeldPipeline(CatalogChanges):
+    """Adds to the way to the server what approvals need."""
+
+    def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
+        super().__init__(flow, nobody, limit)
+        self._held: HeldStatement | None = None
+        # Who asks for approval.
+        self.asker: Asker | None = None
+        self._tickets = 0
+        # Settings that the session may have, and that the server does not list.
+        self.unlisted_settings: frozenset[str] = frozenset()
+        # What the client is to read meanwhile.
+        self.notice: ErrorFields | None = None
+
+    @property
+    def waits_for_holder(self) -> bool:
+        """Whether a statement waits for the holder of requests."""
+        return self._flow.state is State.HELD and self._held is not None and self._held.due
+
+    # One statement.
+
+    def _hold(self, spot: Spot, text: str, decision: Decision, portal: Portal | None = None) -> Decision | None:
+        """What becomes of a statement that an approval may hold: the decision to carry out, or its refusal; None: it
+        has to wait, or is answered by now.
+        """
+        held, self._held = self._held, None
+        made, flow = decision.holding, self._flow
+        if made is None or decision.action is Action.DENY:
+            return decision
+        self.unlisted_settings |= made.sets
+        if not made.concerns:
+            return decision
+        generation = decision.generation if flow.rules.generation is None else flow.rules.generation
+        if held is None or not held.same(spot, text, decision, generation):
+            held = HeldStatement(spot, text, decision, generation, flow.clock())
+        ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
+        effects = _effects(decision, ran)
+        facts = self._facts(held)
+        found = holding.verdicts(made.rules, effects, facts)
+        if found.first is None:
+            return _noted(decision, effects, facts)
+        if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
+            return _refused(decision, denial, _notes(found, "unasked"))
+        approved = tally_of(flow, decision, portal).approved == generation
+        # Of a name, that is not known before all that was sent is answered.
+        if approved and not decision.fetches:
+            return decision
+        if flow.queue:
+            # Alone, so that the state of the transaction is known, and what a name stands for.
+            self._pause(spot, held, messages.FLUSH)
+            return None
+        if approved:
+            return decision
+        parameters, questions = _parameters(portal), held.questions
+        if questions is None:
+            self._ask_server(spot, held, decision, parameters)
+            return None
+        if questions.failed:
+            self._failed(spot, held, decision, questions.sqlstate)
+            return None
+        # What is fetched in portions is approved once for all of them.
+        part = "runs all of" if decision.fetches else "runs"
+        sql = "\n".join([text, *(f"/* {part}: */ {one}" for one, _ in ran or ())])
+        rules = (*found.holding, *found.depending)
+        asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
+        answer = self._ask_holder(spot, held, asked)
+        if answer is not None and answer.action is not Action.DENY:
+            tally_of(flow, decision, portal).approved = generation
+        return answer
+
+    def _hold_bound(self, spot: Spot, portal: Portal) -> Decision | None:
+        """What becomes of a statement that is bound. Where no transaction is open at the server, it is held now, while
+        nothing of it has got there but its Parse: it has no locks, and the gate's questions are in no transaction with
+        it, which some statements don't bear. Else it is held when it is executed.
+        """
+        flow = self._flow
+        if flow.stays_in_block or not (flow.queue or self._outside):
+            return portal.decision
+        return self._hold(spot, portal.statement.text, portal.decision, portal)
+
+    @property
+    def _outside(self) -> bool:
+        """Whether no transaction is open at the server, by what was answered."""
+        flow = self._flow
+        return flow.status == b"I" and not (flow.in_block or flow.unsynced or flow.unsure)
+
+    def _facts(self, held: HeldStatement) -> Sequence[Facts]:
+        """What conditions know at this moment, of each whose rights decide."""
+        flow, known = self._flow, dict(held.facts())
+        if not flow.queue:
+            known[IN_TRANSACTION] = flow.in_block or flow.status != b"I"
+        return [{**facts, **known} for facts in flow.rules.facts()]
+
+    def _unholdable(
+        self, spot: Spot, decision: Decision, found: Verdicts, ran: list[tuple[str, Decision]] | None,
+        portal: Portal | None,
+    ) -> Denial | None:  # fmt: skip
+        """Why a statement that is held, or may be, can't be asked about."""
+        rule, made = found.first, decision.holding
+        if rule is None or made is None:
+            return None
+        if found.broken is not None:
+            return held_refusals.not_to_be_told(rule, found.why)
+        if made.several:
+            return held_refusals.several(rule)
+        if ran is None:
+            return held_refusals.unknown(rule)
+        if spot.kind == FUNCTION_CALL:
+            return held_refusals.fast_path(rule)
+        if portal is not None and portal.given is None and portal.bound:
+            return held_refusals.too_long(rule, "parameters that are longer than 8 kB together")
+        return None
+
+    def _pause(self, spot: Spot, held: HeldStatement, sent: bytes = b"") -> None:
+        """Deal with that message again when what it waits for has come."""
+        flow = self._flow
+        self._forward(spot.start)
+        self._next -= 1
+        if sent:
+            flow.to_server.append(sent)
+        self._held = held
+        flow.enter(State.HELD)
+        if flow.inside and not flow.queue:
+            # Nothing of this session is on its way: others need not wait for it.
+            flow.inside = False
+            flow.door.leave(flow)
+
+    # The server.
+
+    def _ask_server(self, spot: Spot, held: HeldStatement, decision: Decision, parameters: Parameters | None) -> None:
+        flow, made = self._flow, decision.holding
+        # EXPLAIN of an EXECUTE takes no parameters.
+        plan = made is not None and made.planned and not (decision.executes and parameters is not None)
+        # Where a Sync would end what the client began, there is none.
+        ends = spot.kind != ord("E") and not flow.unsynced
+        sent, questions, due = held_questions.asking(
+            self._nobody, decision, parameters or Parameters(), plan=plan, ends=ends, more=self.unlisted_settings
+        )
+        questions.for_query = spot.kind == _QUERY
+        held.questions = flow.asked = questions
+        flow.queue.extend(due)
+        self._pause(spot, held, sent)
+
+    def _failed(self, spot: Spot, held: HeldStatement, decision: Decision, sqlstate: str) -> None:
+        """The server answered a Query's questions with an error, which the client has read as the Query's."""
+        flow = self._flow
+        running = flow.begin(decision, held.text, "simple", None)
+        running.sqlstate = sqlstate
+        flow.finish(running, "error")
+        self._replace(spot, b"")
+
+    def go_on_held(self) -> None:
+        """The server has answered what was sent before the statement, or asked about it. Raises as `receive`."""
+        flow = self._flow
+        asked, flow.asked = flow.asked, None
+        flow.enter(State.RUNNING)
+        if asked is not None and asked.failed and not asked.for_query:
+            # A Bind: what follows it fails with it, up to the client's Sync.
+            flow.skipping = True
+        if flow.skipping:
+            self._held = None
+        self.resume()
+
+    @property
+    def waits_for_server(self) -> bool:
+        """Whether it is the server that a held statement waits for."""
+        return self._held is not None and not self._held.due
+
+    # The holder of requests.
+
+    def _ask_holder(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
+        """Ask whether it may run; what came of it, or None while that is not known."""
+        rule, decision = asked.rules[0], asked.decision
+        answered = held.answered
+        if not asked.groups:
+            return _refused(decision, held_refusals.nobody_may(asked.rules), asked.notes("unasked", None, 0))
+        if asked.questions.settings is None:
+            denial = held_refusals.too_long(rule, "settings of the session that are longer than 8 kB together")
+            return _refused(decision, denial, asked.notes("unasked", None, 0))
+        if len(asked.sql) > _LONGEST_TEXT:
+            denial = held_refusals.too_long(rule, f"a text that is longer than {_LONGEST_TEXT} characters")
+            return _refused(decision, denial, asked.notes("unasked", None, 0))
+        waited = self._waited(held)
+        if held.cancelled:
+            denial = held_refusals.cancelled(rule, answered)
+            return _refused(decision, denial, asked.notes("cancelled", answered, waited))
+        if held.trouble:
+            denial = held_refusals.unasked(rule, held.trouble)
+            return _refused(decision, denial, asked.notes("unasked", answered, waited))
+        if held.due:
+            self._pause(spot, held)
+            return None
+        if answered is None or (held.polled and answered.standing == "granted"):
+            return self._send_asking(spot, held, asked)
+        if answered.standing == "granted":
+            notes = asked.notes("granted", answered, waited)
+            return replace(decision, approvals=notes, same_but_text=None)
+        if answered.standing == "waiting" and (left := self._time_left(spot, held, asked)) > 0:
+            self._wait(spot, held, asked, left)
+            return None
+        denials = {
+            "waiting": lambda: held_refusals.waiting(rule, asked.groups, answered, waited / 1000 if held.waits else 0),
+            "denied": lambda: held_refusals.denied(rule, answered),
+            "refused": lambda: held_refusals.not_taken(rule, answered),
+        }
+        return _refused(decision, denials[answered.standing](), asked.notes(answered.standing, answered, waited))
+
+    def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
+        flow = self._flow
+        if self.asker is None:
+            raise IllegalEventError("a statement is held before it is known who sends it")
+        try:
+            asking = asked.asking(self.asker)
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            denial = held_refusals.too_long(asked.rules[0], f"its {place} as it is")
+            return _refused(asked.decision, denial, asked.notes("unasked", None, 0))
+        self._tickets += 1
+        held.ticket, held.due, held.polled = self._tickets, True, False
+        flow.commands.append(AskApproval(held.ticket, asking))
+        self._pause(spot, held)
+        return None
+
+    def _time_left(self, spot: Spot, held: HeldStatement, asked: Held) -> float:
+        """For how many seconds more the session waits: no longer than the rule says, and never in a transaction."""
+        if not self._outside or spot.kind not in (_QUERY, _BIND) or self.asker is None or not self.asker.may_wait:
+            return 0.0
+        return asked.wait - self._waited(held) / 1000 if held.waits else asked.wait
+
+    def _wait(self, spot: Spot, held: HeldStatement, asked: Held, left: float) -> None:
+        flow, answered = self._flow, held.answered
+        if answered is None:
+            return
+        if not held.waits:
+            held.waits, held.began = True, flow.clock()
+        self.notice = held_refusals.notice(asked.rules[0], asked.groups, answered, left)
+        self._tickets += 1
+        held.ticket, held.due, held.polled = self._tickets, True, True
+        flow.commands.append(AwaitApproval(held.ticket, answered.request, min(left, NOTICE_SECONDS)))
+        self._pause(spot, held)
+
+    def _waited(self, held: HeldStatement) -> int:
+        """For how many milliseconds the session has waited for somebody to decide."""
+        return (self._flow.clock() - held.began) // 1000 if held.waits else 0
+
+    def answered_by_holder(self, ticket: int, answered: Answered | None, trouble: str) -> None:
+        """The holder of requests has answered, or could not be asked. Raises as `receive`."""
+        held = self._held
+        if held is None or held.ticket != ticket or not held.due:
+            return
+        held.due, held.trouble = False, trouble
+        held.answered = answered or held.answered
+        self._look_again()
+
+    def stop_waiting(self) -> None:
+        """The client does not want to wait any longer. Raises as `receive`."""
+        if self.waits_for_holder and self._held is not None:
+            self._held.cancelled, self._held.due = True, False
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self._flow.state is State.HELD:
+            self._flow.enter(RUNNING)
+            self.resume()
+
+    def abandon_held(self) -> None:
+        """The session is over: put on record that a statement was asked about, and did not run."""
+        held, self._held = self._held, None
+        if held is None or not held.ticket or held.decision.holding is None:
+            return
+        rule = held.decision.holding.rules[0]
+        denial = held_refusals.cancelled(rule, held.answered)
+        told = held.answered
+        note = AppliedApproval(
+            rule.rule.policy, rule.rule.path, "cancelled", told.request if told else "", waited=self._waited(held)
+        )
+        protocol = "simple" if held.spot.kind == _QUERY else "extended"
+        running = self._flow.begin(_refused(held.decision, denial, (note,)), held.text, protocol, None)
+        running.denied, running.sqlstate = True, denial.sqlstate
+        self._flow.finish(running, "denied")
+
+
+def _effects(decision: Decision, ran: list[tuple[str, Decision]] | None) -> Effects:
+    """What a text does, with what it runs by name."""
+    made = decision.holding
+    effects = Effects(known=False) if made is None else made.does
+    if ran is None:
+        return effects | Effects(known=False)
+    for _, one in ran:
+        known = one.holding is not None and one.action is not Action.DENY and not (one.executes or one.fetches)
+        if one.holding is None or not known:
+            effects |= Effects(known=False)
+        else:
+            effects |= one.holding.makes if one.prepares or one.declares else one.holding.does
+    return effects
+
+
+def _parameters(portal: Portal | None) -> Parameters | None:
+    """The parameters that a statement runs with, if it has any."""
+    if portal is None or portal.given is None or not portal.parameters:
+        return None
+    return Parameters(portal.statement.oids, portal.given)
+
+
+def _refused(decision: Decision, denial: Denial, notes: tuple[AppliedApproval, ...]) -> Decision:
+    return replace(decision, action=Action.DENY, text="", denial=denial, approvals=notes, same_but_text=None)
+
+
+def _notes(found: Verdicts, standing: str) -> tuple[AppliedApproval, ...]:
+    rules = (found.broken,) if found.broken is not None else (*found.holding, *found.depending)
+    return tuple(AppliedApproval(one.rule.policy, one.rule.path, standing) for one in rules)
+
+
+def _noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
+    """With what observing policies would have held."""
+    made = decision.holding
+    if made is None or not made.observed or decision.approvals:
+        return decision
+    found = holding.verdicts(made.observed, effects, facts)
+    notes = [AppliedApproval(one.rule.policy, one.rule.path, "would be held") for one in found.holding]
+    unsure = (*found.depending, *([found.broken] if found.broken is not None else []))
+    notes += [AppliedApproval(one.rule.policy, one.rule.path, "may be held") for one in unsure]
+    return replace(decision, approvals=tuple(notes), same_but_text=None) if notes else decision

@@ -1,0 +1,201 @@
+"""One statement that may be held: which rules hold it by what is known, and what is asked about it.
+
+How it waits is `held_pipeline.py`'s, what is sent to the server `held_questions.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from penstock_core.approvals.asking import Answered, Asking
+from penstock_core.approvals.requester import requester
+from penstock_core.conditions import Truth
+from penstock_core.identity import Identity
+from penstock_core.policy.effective import ApprovalRule
+from penstock_core.policy.holding import Effects, Facts, estimates, judged_for
+from penstock_core.resources.vocabulary import milliseconds
+from penstock_core.sql.decision import AppliedApproval, Decision
+from penstock_sidecar.session.pricing import Parameters
+
+if TYPE_CHECKING:
+    from penstock_sidecar.session.held_questions import Questions
+    from penstock_sidecar.wire.framing import Spot
+
+_LONGEST_VALUE = 1024
+_MOST_SETTINGS = 64
+_MOST = {"verbs": 64, "tables": 256, "masked": 256}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, for which database, by which session."""
+
+    identity: Identity
+    database: str
+    # Unguessable, and told to nobody as it is.
+    nonce: str
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a session of this identity may wait: an agent has others to do something meanwhile."""
+        principal = self.identity.principal
+        return principal is None or principal.kind != "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the conditions of the rules come to."""
+
+    # Those that hold it; those that would if the planner said so; one that can't be evaluated, and why.
+    holding: tuple[ApprovalRule, ...] = ()
+    depending: tuple[ApprovalRule, ...] = ()
+    broken: ApprovalRule | None = None
+    why: str = ""
+
+    @property
+    def first(self) -> ApprovalRule | None:
+        """One that holds it, or may."""
+        return self.broken or next(iter((*self.holding, *self.depending)), None)
+
+
+def verdicts(rules: Sequence[ApprovalRule], effects: Effects, parties: Sequence[Facts]) -> Verdicts:
+    """What they come to by these facts, of each whose rights decide."""
+    holding: list[ApprovalRule] = []
+    depending: list[ApprovalRule] = []
+    for rule in rules:
+        found = judged_for(rule, effects, parties)
+        if found.truth is Truth.ERROR:
+            return Verdicts(broken=rule, why=found.why)
+        if found.truth is Truth.TRUE:
+            holding.append(rule)
+        elif found.truth is Truth.ABSENT:
+            depending.append(rule)
+    return Verdicts(tuple(holding), tuple(depending))
+
+
+@dataclass(slots=True)
+class HeldStatement:
+    """A statement under way to being approved; the message that brings it is looked at again after each step."""
+
+    spot: Spot
+    text: str
+    decision: Decision
+    generation: int | None
+    # By the session's clock, in microseconds: since when it is held, or waits for somebody to decide.
+    began: int
+    # What the server was asked, and what it answered.
+    questions: Questions | None = None
+    # What was asked of the holder of requests under which ticket; its answer, or why there is none.
+    ticket: int = 0
+    asking: Asking | None = None
+    answered: Answered | None = None
+    trouble: str = ""
+    # The answer that counts is still to come.
+    due: bool = False
+    # It is about a request that waits, of which an approval is not used by that.
+    polled: bool = False
+    # The session waits for somebody to decide; the client does not want to any more.
+    waits: bool = False
+    cancelled: bool = False
+
+    def same(self, spot: Spot, text: str, decision: Decision, generation: int | None) -> bool:
+        """Whether that is the statement, decided as it was."""
+        mine = self.decision
+        return (
+            self.spot is spot
+            and (self.text, self.generation) == (text, generation)
+            and (mine.text, mine.action, mine.holding) == (decision.text, decision.action, decision.holding)
+        )
+
+    def facts(self) -> Mapping[str, object]:
+        """What the server said, as conditions have it."""
+        asked = self.questions
+        return {} if asked is None else estimates(asked.rows, asked.cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is asked about: a statement, by which rules, as what runs."""
+
+    rules: tuple[ApprovalRule, ...]
+    effects: Effects
+    decision: Decision
+    # The client's text, with those that it runs by name.
+    sql: str
+    questions: Questions
+    parameters: Parameters | None
+    generation: int
+    key: bytes = field(repr=False)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Who may approve: the groups that all of the rules name."""
+        first, *others = self.rules
+        return tuple(one for one in first.approvers if all(one in other.approvers for other in others))
+
+    def asking(self, asker: Asker) -> Asking:
+        """The question. Raises ValidationError where no request can hold it."""
+        first = self.rules[0]
+        effects, cost, rows = self.effects, self.questions.cost, self.questions.rows
+        return Asking.model_validate(
+            {
+                "databaseRef": {"name": asker.database},
+                "heldBy": {
+                    "policy": first.rule.policy, "approval": first.name, "policyGeneration": self.generation,
+                    "approvers": self.groups,
+                },
+                "statement": {
+                    "sql": self.sql, "parametersDigest": self._parameters_digest(), "settings": self._settings(),
+                },
+                "requester": requester(asker.identity),
+                "effect": {
+                    "verbs": sorted(effects.verbs)[: _MOST["verbs"]],
+                    "tables": sorted(effects.tables)[: _MOST["tables"]],
+                    "masked": self.decision.masked[: _MOST["masked"]],
+                    "estimatedRows": rows, "estimatedCost": cost,
+                },
+                "expiresAfter": min((one.expires_after for one in self.rules), key=milliseconds),
+                "nonce": hashlib.sha256(f"approvals {asker.nonce}".encode()).hexdigest(),
+            }
+        )  # fmt: skip
+
+    @property
+    def wait(self) -> float:
+        """How long its session waits, in seconds."""
+        return min(one.wait for one in self.rules) / 1000
+
+    def notes(self, standing: str, answered: Answered | None, waited: int) -> tuple[AppliedApproval, ...]:
+        """What the trail has of it."""
+        told = answered or Answered(standing="refused")
+        return tuple(
+            AppliedApproval(
+                one.rule.policy, one.rule.path, standing, told.request, told.decided_by, told.decided_at or "", waited
+            )
+            for one in self.rules
+        )
+
+    def _parameters_digest(self) -> str | None:
+        if self.parameters is None:
+            return None
+        content = b"penstock approvals parameters\x00" + self.parameters.types + self.parameters.given
+        return hmac.digest(self.key, content, "sha256").hex()
+
+    def _settings(self) -> list[dict[str, str]]:
+        found = dict(self.questions.settings or {})
+        if len(self.rules) > 1:
+            # An approval for one of them alone is none for all.
+            found["penstock.approvals"] = " and ".join(f"{one.rule.policy} {one.rule.path}" for one in self.rules)
+        if len(found) > _MOST_SETTINGS:
+            found = {"all settings": repr(sorted(found.items()))}
+        return [{"name": name, "value": _short(value)} for name, value in sorted(found.items())]
+
+
+def _short(value: str) -> str:
+    """A value that a request can hold: of a long one, a digest."""
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    return f"sha256 {hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()}"
