@@ -73,6 +73,8 @@ class Found:
             "workload": wording.pod(spec.requester),
             "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
             "reason": spec.reason or "",
+            # As an object, a request goes as a whole.
+            "textDeleted": False,
             "sql": spec.statement.sql,
             "settings": {one.name: one.value for one in spec.statement.settings},
             "parameters": spec.statement.parameters_digest is not None,

@@ -9,13 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
-import yaml
 from tests.operator.control.requests import ASKING
 
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import REQUESTS, apply, decision, patch, told
 from e2e.approvals.replicas import Replica, control, secrets, token
-from penstock_core.resources.crd import definitions
 
 Json = dict[str, Any]
 DATABASE: Json = {
@@ -43,8 +41,7 @@ POLICY: Json = {
 @pytest.fixture(scope="module")
 def pods(server: ApiServer) -> dict[str, tuple[Json, str]]:
     """Pods of the workload, and of another one, with the tokens that their sidecars have."""
-    policies = yaml.safe_load(definitions()["databaseaccesspolicies.yaml"])
-    applied = apply(server, policies, *secrets(), DATABASE, *map(account, ("web", "batch")))
+    applied = apply(server, *secrets(), DATABASE, *map(account, ("web", "batch")))
     assert applied.returncode == 0, applied.stderr
     applied = apply(server, POLICY)
     assert applied.returncode == 0, applied.stderr

@@ -48,6 +48,8 @@ VALUES: dict[str, Any] = {
 # No field of policies is without effect at the moment: one that there is stands for any.
 FIELD = Unsupported("DatabaseAccessPolicy", "spec.approvals", "leave it out")
 FIELDS = [row for row in UNSUPPORTED if row.kind == FIELD.kind] or [FIELD]
+# Nor any resource as a whole.
+KIND = Unsupported("AccessRequest", "", "make none")
 
 
 def policy_with(row: Unsupported) -> dict[str, Any]:
@@ -92,15 +94,15 @@ def test_a_bundle_with_such_a_field_is_refused_whole(row: Unsupported) -> None:
         )
 
 
-@pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
+@pytest.mark.parametrize("row", [*UNSUPPORTED, FIELD, KIND], ids=lambda row: row.path or row.kind)
 def test_the_api_server_says_the_same(row: Unsupported) -> None:
-    text = " ".join("".join(definitions().values()).split()).replace("''", "'")
+    text = " ".join("".join(definitions(dict.fromkeys((*UNSUPPORTED, row))).values()).split()).replace("''", "'")
     assert row.message in text
     without = " ".join("".join(definitions([other for other in UNSUPPORTED if other != row]).values()).split())
     assert row.message not in without.replace("''", "'")
 
 
-@pytest.mark.parametrize("row", UNSUPPORTED, ids=lambda row: row.path or row.kind)
+@pytest.mark.parametrize("row", FIELDS, ids=lambda row: row.path)
 def test_every_row_names_a_field_that_there_is(row: Unsupported) -> None:
     model = {"DatabaseAccessPolicy": DatabaseAccessPolicy, "AccessRequest": AccessRequest}[row.kind]
     steps: list[str | int] = []
