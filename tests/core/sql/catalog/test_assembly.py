@@ -25,8 +25,8 @@ ROWS = {
     "relations": [relation("1", "people"), relation("2", "orders"), relation("3", "other")],
     "columns": [column("1", 1, "id"), column("2", 1, "id"), column("2", 2, "person"), column("3", 1, "id")],
     "constraints": [
-        ["1", "p", [1], "0", None, False, False, True, "people_pkey", None, None, None],
-        ["2", "f", [2], "1", [1], True, False, True, "refers", [], None, None],
+        ["1", "p", [1], "0", None, False, False, True, "people_pkey", None, None, None, [1]],
+        ["2", "f", [2], "1", [1], True, False, True, "refers", [], None, None, None],
     ],
 }
 

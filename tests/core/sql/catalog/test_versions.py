@@ -18,11 +18,11 @@ Connection = psycopg.Connection[tuple[str]]
 @pytest.fixture(params=["postgres15", "postgres"])
 def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
     server: EmbeddedPostgres = request.getfixturevalue(request.param)
-    server.psql("CREATE DATABASE numbered")
-    with psycopg.connect(server.url("numbered"), autocommit=True) as one:
+    server.psql("CREATE DATABASE versioned")
+    with psycopg.connect(server.url("versioned"), autocommit=True) as one:
         one.execute(BEGINNING)
         yield one
-    server.psql("DROP DATABASE numbered")
+    server.psql("DROP DATABASE versioned")
 
 
 def numbers(connection: Connection) -> dict[str, str]:

@@ -254,6 +254,7 @@ KINDS = text.MASKED.keys() - {
     references.Unclaimed,
     references.UnknownSource,
     references.ViewDefined,
+    references.ViewWrittenOut,
 }
 STATEMENTS = (ast.CopyStmt, ast.TransactionStmt, ast.ExplainStmt)
 EXPRESSIONS = expressions.EXPRESSION_RULES.keys() - {ast.CollateClause}
