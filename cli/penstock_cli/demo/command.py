@@ -143,8 +143,12 @@ def _leave_running(console: Console, on_stage: Stage) -> None:
         f"page  {on_stage.login_link}",
         f"end   Ctrl-C, or kill {os.getpid()}",
     ]
-    with contextlib.suppress(KeyboardInterrupt):
-        console.print("\n".join(map(escape, lines)), soft_wrap=True)
-        signal.pause()
+    # One that comes while they are printed waits: in the midst of it, they would be printed twice.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    console.print("\n".join(map(escape, lines)), soft_wrap=True)
+    signal.sigwait(_ENDINGS)
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     # Off the line on which the terminal shows ^C.
     console.print("\nending it")
