@@ -64,7 +64,7 @@ class Meetings:
             one for one, kind in zip(parts, kinds, strict=True) if kind in ("numeric", None) and not self._is_bound(one)
         ]
         floats = [one for one, kind in zip(parts, kinds, strict=True) if kind in FLOATS or kind is None]
-        if any(one is not other and self._differ(one, other) for one in wide for other in floats):
+        if self._differ(wide, floats):
             return True
         if not OIDS.isdisjoint(kinds) and any(kind not in _OF_OIDS for kind in kinds):
             return True
@@ -129,12 +129,15 @@ class Meetings:
             case _:
                 return self.level.type_of(node) in TEXTS
 
-    def _differ(self, wide: Any, other: Any) -> bool:
-        """Whether turning the one into the other's type is done for rows: a parameter fits for all of them or for none,
-        which tells where some are not there.
+    def _differ(self, wide: list[Any], floats: list[Any]) -> bool:
+        """Whether turning one of the former into another one's type is done for rows: a parameter fits for all of them
+        or for none, which tells where some are not there. There may be many of both.
         """
-        given = isinstance(wide, ast.ParamRef)
-        return not given or (self.hidden and not isinstance(other, ast.ParamRef))
+        parameters = [one for one in wide if isinstance(one, ast.ParamRef)]
+        others = floats[:2]
+        if any(one is not other for one in wide if not isinstance(one, ast.ParamRef) for other in others):
+            return True
+        return bool(parameters) and self.hidden and not all(isinstance(one, ast.ParamRef) for one in floats)
 
     def _is_bound(self, node: Any) -> bool:
         """Whether a numeric has no room for what no floating point number holds."""
