@@ -98,7 +98,7 @@ async def test_who_asks_in_the_moment_in_which_a_reading_ends_has_another(
     assert readings == 2
 
 
-async def test_the_fingerprint_sees_each_change_and_nothing_else(start: Start, shop: Any) -> None:
+async def test_a_reading_sees_each_change_and_nothing_else(start: Start, shop: Any) -> None:
     gate = await start(shop)
     reader = gate.proxy.rules_provider._reader
     await gate.proxy.rules_provider.refresh_catalog()
@@ -107,18 +107,14 @@ async def test_the_fingerprint_sees_each_change_and_nothing_else(start: Start, s
         "ALTER TABLE things ADD COLUMN extra text", "ALTER TABLE things DROP COLUMN extra",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION f()",
         "CREATE VIEW v AS SELECT name FROM things", "CREATE OR REPLACE VIEW v AS SELECT name || '' AS name FROM things",
-        "DROP VIEW v", "CREATE SCHEMA elsewhere", "DROP SCHEMA elsewhere",
+        "DROP VIEW v",
     ):  # fmt: skip
-        before = reader._fingerprint
         shop.psql(statement, dbname="shop")
-        await reader.read()
-        assert reader._fingerprint != before, statement
-    before = reader._fingerprint
+        assert await reader.read(), statement
     shop.psql(
         "INSERT INTO things VALUES (77, 'x'); CREATE TEMP TABLE t (); DELETE FROM things; ANALYZE things", dbname="shop"
     )
     assert not await reader.read()
-    assert reader._fingerprint == before
 
 
 async def test_a_server_that_comes_late_is_waited_for_in_words(start: Start, shop: Any) -> None:

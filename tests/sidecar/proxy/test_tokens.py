@@ -115,13 +115,17 @@ def public_pem() -> bytes:
     return bytes(KEYS["RS256"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
-NOW = int(time.time())
+def now() -> int:
+    """When a test runs, which may be long after it was collected."""
+    return int(time.time())
+
+
 BAD: dict[str, tuple[Callable[[], str], str]] = {
     "no token": (lambda: "not a token", "the password is not an OIDC token (JWT)"),
     "empty": (lambda: "", "the password is not an OIDC token (JWT)"),
-    "expired": (lambda: token(exp=NOW - 60), "the token has expired"),
-    "not valid yet": (lambda: token(nbf=NOW + 600), "the token is not valid yet"),
-    "issued in the future": (lambda: token(iat=NOW + 600), "the token is not valid yet"),
+    "expired": (lambda: token(exp=now() - 60), "the token has expired"),
+    "not valid yet": (lambda: token(nbf=now() + 600), "the token is not valid yet"),
+    "issued in the future": (lambda: token(iat=now() + 600), "the token is not valid yet"),
     "of another audience": (
         lambda: token(aud="someone-else"), "the token is not for this gate (its audience is not penstock)"
     ),
