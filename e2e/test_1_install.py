@@ -44,7 +44,7 @@ def test_kubectl_explain_is_documentation(release: Kubectl) -> None:
 
 
 def test_an_approval_without_approvers_is_refused_by_name(shop: Kubectl) -> None:
-    with pytest.raises(CommandError, match=r"approvals\[0\].approvers"):
+    with pytest.raises(CommandError, match="approvers"):
         shop.apply(manifests.policy("later", approvals=[{"name": "a", "when": "true"}]))
 
 
