@@ -57,20 +57,14 @@ class Found:
 
     def document(self, who: Approver) -> Json:
         """As `request_view.py` shows it, and JSON has it."""
-        spec, status = self.request.spec, self.request.status or AccessRequestStatus()
+        spec = self.request.spec
         at = standing(self.request, self.now)
         return {
             "name": self.request.name,
             "standing": at.value,
             "madeAt": self.made,
             "expiresAt": spec.expires_at,
-            "namespace": self.request.namespace,
-            "database": spec.database_ref.name,
-            "policy": spec.held_by.policy,
-            "approval": spec.held_by.approval,
-            "approvers": list(spec.held_by.approvers),
-            "requester": wording.people(spec.requester),
-            "workload": wording.pod(spec.requester),
+            **wording.asked(self.request),
             "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
             "reason": spec.reason or "",
             # As an object, a request goes as a whole.
@@ -78,11 +72,7 @@ class Found:
             "sql": spec.statement.sql,
             "settings": {one.name: one.value for one in spec.statement.settings},
             "parameters": spec.statement.parameters_digest is not None,
-            "decision": status.decision,
-            "decidedBy": status.decided_by,
-            "decidedAt": status.decided_at,
-            "comment": status.comment,
-            "usedAt": status.consumed_at,
+            **wording.became(self.request.status or AccessRequestStatus()),
             "objection": objection(spec, who) if at is Standing.WAITING else "",
             "command": f"kubectl penstock approve -n {self.request.namespace} {self.request.name}",
         }

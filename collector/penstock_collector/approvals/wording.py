@@ -1,11 +1,18 @@
-"""A request in words, the same on pages and in notices: who asks, for whom, what it would do.
+"""A request in words, the same on pages, in notices and JSON: who asks, for whom, what it would do, who decided.
 
 What doesn't belong: the statement's text; only its page shows it.
 """
 
 from __future__ import annotations
 
-from penstock_core.resources.access_request import AccessRequestSpec, Effect, Requester, RequestingPrincipal
+from penstock_core.resources.access_request import (
+    AccessRequest,
+    AccessRequestSpec,
+    AccessRequestStatus,
+    Effect,
+    Requester,
+    RequestingPrincipal,
+)
 
 _MOST_TABLES = 5
 
@@ -61,3 +68,28 @@ def rows(effect: Effect) -> str:
 def rule(spec: AccessRequestSpec) -> str:
     """The rule that holds it: policy and approval."""
     return f"{spec.held_by.policy}/{spec.held_by.approval}"
+
+
+def asked(request: AccessRequest) -> dict[str, object]:
+    """As JSON has it: what is asked of whom, and by whom."""
+    spec = request.spec
+    return {
+        "namespace": request.metadata.namespace,
+        "database": spec.database_ref.name,
+        "policy": spec.held_by.policy,
+        "approval": spec.held_by.approval,
+        "approvers": list(spec.held_by.approvers),
+        "requester": people(spec.requester),
+        "workload": pod(spec.requester),
+    }
+
+
+def became(status: AccessRequestStatus) -> dict[str, object]:
+    """As JSON has it: what was decided, and whether it was used."""
+    return {
+        "decision": status.decision,
+        "decidedBy": status.decided_by,
+        "decidedAt": status.decided_at,
+        "comment": status.comment,
+        "usedAt": status.consumed_at,
+    }

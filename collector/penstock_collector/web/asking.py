@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 import structlog
-from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -20,12 +19,10 @@ from penstock_collector.collector import collector_of
 from penstock_collector.store.database import StoreError
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
 from penstock_collector.web.security import bearer
-from penstock_core.approvals.asking import Answered, Asking
+from penstock_core.approvals.asking import MOST_BODY_BYTES, Answered, Asking
 
 _log = structlog.get_logger(__name__)
 
-# The longest text of a statement, with every character escaped, and as much again for the rest.
-MOST_BODY_BYTES = 1024 * 1024
 _WAIT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 
 
@@ -35,7 +32,7 @@ async def post_request(request: Request) -> Response:
     if isinstance(book, Response):
         return book
     try:
-        asking = _asking(await body_of(request, MOST_BODY_BYTES))
+        asking = Asking.read(await body_of(request, MOST_BODY_BYTES))
         answered = await collector_of(request).holder.ask(book, asking)
     except TooLarge:
         return refuse(413, f"a request is at most {MOST_BODY_BYTES} bytes")
@@ -80,19 +77,6 @@ async def _book(request: Request) -> Book | Response:
     except ReviewUnavailable as error:
         _log.warning("cannot check a sender", why=str(error))
         return refuse(503, "the token cannot be checked at the moment")
-
-
-def _asking(body: bytes) -> Asking:
-    """Raises ValueError, whose text names the field and repeats nothing of its value."""
-    try:
-        asking = Asking.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-        raise ValueError(f"{where}: {first['msg']}") from None
-    # What has no digest can be bound to nothing; numbers may be too large for it.
-    _ = asking.digest
-    return asking
 
 
 def _answer(answered: Answered) -> Response:

@@ -116,20 +116,14 @@ def status_of(error: NotPossibleError) -> int:
 
 def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
     """A request as JSON, with its text only for those whom its rule asks."""
-    spec, status = kept.request.spec, kept.status
+    spec = kept.request.spec
     text = viewer.may_see_text(spec) and not kept.trimmed
     return {
         "name": kept.name,
         "standing": kept.standing.value,
         "madeAt": requests.timestamp(kept.made),
         "expiresAt": spec.expires_at,
-        "namespace": kept.request.metadata.namespace,
-        "database": spec.database_ref.name,
-        "policy": spec.held_by.policy,
-        "approval": spec.held_by.approval,
-        "approvers": list(spec.held_by.approvers),
-        "requester": wording.people(spec.requester),
-        "workload": wording.pod(spec.requester),
+        **wording.asked(kept.request),
         "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
         "reason": spec.reason or "",
         "sql": spec.statement.sql if text else None,
@@ -137,10 +131,6 @@ def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
         # Gone with the retention, for everybody.
         "textDeleted": kept.trimmed,
         "parameters": spec.statement.parameters_digest is not None,
-        "decision": status.decision,
-        "decidedBy": status.decided_by,
-        "decidedAt": status.decided_at,
-        "comment": status.comment,
-        "usedAt": status.consumed_at,
+        **wording.became(kept.status),
         "objection": viewer.objection(spec) if kept.waiting else "",
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from penstock_core.approvals.binding import digest, whose
 from penstock_core.approvals.standing import Standing, moment, standing, written
@@ -27,6 +27,8 @@ from penstock_core.resources.access_request import (
 from penstock_core.resources.model import Model, NameReference
 from penstock_core.resources.vocabulary import HEX, Duration, Remark, Timestamp, milliseconds
 
+# The longest text of a statement, with every character escaped, and as much again for the rest.
+MOST_BODY_BYTES = 1024 * 1024
 # One requester's requests that wait; more are refused until some are decided or have expired.
 MOST_WAITING = 20
 # Nobody's approval is good for longer.
@@ -52,6 +54,19 @@ class Asking(Model):
     """How long the request lives; the holder's clock counts."""
     nonce: Annotated[str, Field(min_length=32, max_length=64, pattern=HEX)]
     """Random, of the session that asks."""
+
+    @classmethod
+    def read(cls, body: bytes) -> Asking:
+        """What a gate has sent. Raises ValueError, whose text names the field and repeats nothing of its value."""
+        try:
+            asking = cls.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
+            raise ValueError(f"{where}: {first['msg']}") from None
+        # What has no digest can be bound to nothing; numbers may be too large for it.
+        _ = asking.digest
+        return asking
 
     @property
     def digest(self) -> str:

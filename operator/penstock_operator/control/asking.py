@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 
-from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from penstock_core.approvals.asking import Answered, Asking
+from penstock_core.approvals.asking import MOST_BODY_BYTES, Answered, Asking
 from penstock_core.token_review import Pod
 from penstock_operator.control.callers import CallerError, TooLargeError, body_of, caller_of, problem
 from penstock_operator.control.metrics import ControlMetrics
@@ -21,8 +20,6 @@ from penstock_operator.control.requests_holder import RequestsHolder, Unavailabl
 from penstock_operator.control.requests_trust import NotItsOwnError
 from penstock_operator.control.tokens import Tokens
 
-# The longest text of a statement, with every character escaped, and as much again for the rest.
-MOST_BODY_BYTES = 1024 * 1024
 _WAIT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 
 
@@ -41,7 +38,7 @@ class Asked:
         """May this statement run now? An `Asking`, which is answered with an `Answered`."""
         try:
             pod = await self._owner(request)
-            answered = await self._holder.ask(pod, _asking(await body_of(request, MOST_BODY_BYTES)))
+            answered = await self._holder.ask(pod, Asking.read(await body_of(request, MOST_BODY_BYTES)))
         except TooLargeError:
             return problem(413, f"a request is at most {MOST_BODY_BYTES} bytes")
         except ClientDisconnect:
@@ -80,19 +77,6 @@ class Asked:
             case UnavailableError():
                 return problem(503, str(refusal))
         return problem(400, str(refusal))
-
-
-def _asking(body: bytes) -> Asking:
-    """Raises ValueError, whose text names the field and repeats nothing of its value."""
-    try:
-        asking = Asking.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-        raise ValueError(f"{where}: {first['msg']}") from None
-    # What has no digest can be bound to nothing; numbers may be too large for it.
-    _ = asking.digest
-    return asking
 
 
 def _answer(answered: Answered) -> Response:

@@ -14,7 +14,7 @@ from tests.operator.control.requests import ASKING, policies_of
 from tests.operator.control.test_app import Running
 from tests.operator.doubles import GOOD_TOKEN, token
 
-from penstock_operator.control import asking
+from penstock_core.approvals.asking import MOST_BODY_BYTES
 from penstock_operator.inject.sidecar import Shape
 from penstock_operator.serving import serve
 
@@ -125,7 +125,7 @@ async def test_a_pod_asks_for_itself(running: Running, workload: Any, status: in
         (json.dumps(ASKING | {"statement": {"sql": "x" * 70_000}}).encode(), 400, "statement.sql"),
         (json.dumps(ASKING | {"secret": 1}).encode(), 400, "secret"),
         (json.dumps(ASKING | {"heldBy": ASKING["heldBy"] | {"policyGeneration": 2**70}}).encode(), 400, ""),
-        (b" " * (asking.MOST_BODY_BYTES + 1), 413, "at most"),
+        (b" " * (MOST_BODY_BYTES + 1), 413, "at most"),
     ],
 )
 async def test_garbage_is_one_line_that_repeats_nothing(running: Running, body: bytes, status: int, words: str) -> None:
