@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from penstock_core.approvals.asking import Answered, Asking
 from penstock_sidecar.session.commands import AskApproval, AwaitApproval
+from penstock_sidecar.shipping import access
 
 _log = structlog.get_logger(__name__)
 
@@ -136,23 +137,17 @@ class ApprovalRequests:
         return answered
 
     def _authorization(self) -> dict[str, str]:
-        """The token as it is in its file now: the kubelet rotates it."""
-        if self._token_file is None:
-            return {}
         try:
-            token = self._token_file.read_bytes().strip().decode("ascii", "replace")
+            return access.authorization(self._token_file)
         except OSError as error:
             raise HolderError(f"the gate's token can't be read: {error.strerror}") from None
-        if not (token and token.isascii() and token.isprintable()) or " " in token:
-            raise HolderError("the gate's token file holds no token")
-        return {"authorization": f"Bearer {token}"}
+        except access.NoTokenError:
+            raise HolderError("the gate's token file holds no token") from None
 
     def _make_client(self) -> httpx2.AsyncClient:
-        # Reading the system's CAs takes a while, and plain HTTP (a laptop, a mesh) has no use for them.
-        context = ssl.create_default_context(cafile=self._ca_file) if self._host.startswith("https:") else False
-        # How long it takes is bounded around it. No proxy and no credentials from the environment.
+        # How long it takes is bounded around it.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
-        return httpx2.AsyncClient(verify=context, timeout=None, limits=limits, trust_env=False, follow_redirects=False)
+        return access.client(self._host, self._ca_file, timeout=None, limits=limits)
 
     def _say(self, trouble: str) -> HolderError:
         """Log when trouble begins, or becomes another one."""

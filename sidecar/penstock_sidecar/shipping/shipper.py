@@ -17,6 +17,7 @@ import httpx2
 import structlog
 
 from penstock_core.backoff import Backoff
+from penstock_sidecar.shipping import access
 from penstock_sidecar.shipping.spool import Spool, SpoolError, StreamState
 
 _log = structlog.get_logger(__name__)
@@ -241,8 +242,9 @@ class Shipper:
         try:
             headers = {"content-type": "application/x-ndjson", OLDEST_HEADER: str(state.acknowledged + 1)}
             headers |= self._authorization()
-            client = self._client = self._client or self._make_client()
-            response = await client.post(url, content=body, headers=headers)
+            if self._client is None:
+                self._client = access.client(self._url, self._ca_file, timeout=_TIMEOUT)
+            response = await self._client.post(url, content=body, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
             # A new client reads the CA file anew: it may have been rotated.
             await self._drop_client()
@@ -271,22 +273,12 @@ class Shipper:
         return acknowledged
 
     def _authorization(self) -> dict[str, str]:
-        """The token as it is in its file now: the kubelet rotates it."""
-        if self._token_file is None:
-            return {}
         try:
-            token = self._token_file.read_bytes().strip().decode("ascii", "replace")
+            return access.authorization(self._token_file)
         except OSError as error:
             raise _Unavailable(f"token file {self._token_file} cannot be read: {error.strerror}") from None
-        if not (token and token.isascii() and token.isprintable()) or " " in token:
-            raise _Unavailable(f"token file {self._token_file} holds no token")
-        return {"authorization": f"Bearer {token}"}
-
-    def _make_client(self) -> httpx2.AsyncClient:
-        # Reading the system's CAs takes a while, and plain HTTP (a laptop, a mesh) has no use for them.
-        context = ssl.create_default_context(cafile=self._ca_file) if self._url.startswith("https:") else False
-        # No proxy and no credentials from the environment: where the record goes is configured, and nowhere else.
-        return httpx2.AsyncClient(verify=context, timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+        except access.NoTokenError:
+            raise _Unavailable(f"token file {self._token_file} holds no token") from None
 
     async def _drop_client(self) -> None:
         client, self._client = self._client, None

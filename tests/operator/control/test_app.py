@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,9 +73,9 @@ class Running:
         ]
 
 
-@pytest.fixture
-async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
-    running = Running(synced(shop), shape)
+@asynccontextmanager
+async def served(running: Running) -> AsyncIterator[Running]:
+    """It, while it answers."""
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(running.endpoints(), stop, drain=2))
     async with running.client:
@@ -88,6 +89,12 @@ async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
     running.control.stopping.set()
     stop.set()
     await serving
+
+
+@pytest.fixture
+async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
+    async with served(Running(synced(shop), shape)) as running:
+        yield running
 
 
 async def test_a_pod_is_mutated(running: Running) -> None:

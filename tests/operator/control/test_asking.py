@@ -11,32 +11,19 @@ from typing import Any
 import httpx2
 import pytest
 from tests.operator.control.requests import ASKING, policies_of
-from tests.operator.control.test_app import Running
+from tests.operator.control.test_app import Running, served
 from tests.operator.doubles import GOOD_TOKEN, token
 
 from penstock_core.approvals.asking import MOST_BODY_BYTES
 from penstock_operator.inject.sidecar import Shape
-from penstock_operator.serving import serve
 
 REQUESTS = "/v1/streams/u-1/requests"
 
 
 @pytest.fixture
 async def running(shop: Any, shape: Shape) -> AsyncIterator[Running]:
-    running = Running(policies_of(shop), shape)
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve(running.endpoints(), stop, drain=2))
-    async with running.client:
-        for _ in range(100):
-            try:
-                await running.client.get("/")
-                break
-            except httpx2.ConnectError:
-                await asyncio.sleep(0.02)
+    async with served(Running(policies_of(shop), shape)) as running:
         yield running
-    running.control.stopping.set()
-    stop.set()
-    await serving
 
 
 async def asked(running: Running, path: str = REQUESTS, **changes: Any) -> httpx2.Response:
