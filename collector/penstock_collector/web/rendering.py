@@ -135,7 +135,7 @@ def _environment() -> jinja2.Environment:
         "deed": wording.deed,
         "rows": wording.rows,
     }
-    files_ = ("style.css", "tail.js", "requests.js", "mark.svg")
+    files_ = ("style.css", "stream.js", "tail.js", "requests.js", "mark.svg")
     environment.globals["static"] = {name: static_url(name) for name in files_}
     return environment
 

@@ -5,7 +5,7 @@ const live = document.getElementById("live");
 const MOST_ENDED = 200;
 const QUIET_MS = 2000;
 
-if (live) inbox();
+if (live) void inbox();
 else one();
 tick();
 setInterval(tick, 15000);
@@ -34,22 +34,12 @@ function one() {
   });
 }
 
-function inbox() {
+async function inbox() {
   const waiting = document.getElementById("waiting");
   const ended = document.getElementById("ended");
-  const state = document.getElementById("live-state");
   const announcement = document.getElementById("announcement");
-  const follow = new URL(live.dataset.follow, location.origin);
-  let source = null;
-  let cursor = follow.searchParams.get("after");
-  let retry = 0;
   let made = 0;
   let telling = null;
-
-  function show(name, text) {
-    live.dataset.state = name;
-    if (state.textContent !== text) state.textContent = text;
-  }
 
   function place(name, isWaiting, html) {
     const holder = document.createElement("template");
@@ -82,29 +72,6 @@ function inbox() {
     }, QUIET_MS);
   }
 
-  function open() {
-    follow.searchParams.set("after", cursor);
-    source = new EventSource(follow);
-    source.onopen = () => {
-      retry = 0;
-      show("live", "Live");
-    };
-    source.addEventListener("request", (event) => {
-      const { name, waiting: isWaiting, html } = JSON.parse(event.data);
-      cursor = event.lastEventId;
-      place(name, isWaiting, html);
-      tick();
-    });
-    source.addEventListener("ended", () => location.assign("/login?next=%2Frequests"));
-    source.addEventListener("problem", (event) => show("lost", JSON.parse(event.data).error));
-    source.onerror = () => {
-      show("lost", "Connection lost, trying again");
-      if (source.readyState !== EventSource.CLOSED) return;
-      retry = Math.min(retry + 1, 5);
-      setTimeout(() => source && open(), 1000 * 2 ** retry);
-    };
-  }
-
   function move(step) {
     const links = [...document.querySelectorAll(".requests tbody .when a")];
     const at = links.indexOf(document.activeElement);
@@ -123,9 +90,19 @@ function inbox() {
     if (event.key === "d") location.assign(`${address}?decide=denied`);
   });
 
-  addEventListener("pagehide", () => source?.close());
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
   document.getElementById("keys").hidden = false;
-  show("off", "Connecting");
-  open();
+  const { stream } = await import(live.dataset.stream);
+  stream({
+    live,
+    state: document.getElementById("live-state"),
+    follow: new URL(live.dataset.follow, location.origin),
+    rows: "request",
+    login: "/login?next=%2Frequests",
+    take: {
+      request({ name, waiting: isWaiting, html }) {
+        place(name, isWaiting, html);
+        tick();
+      },
+    },
+  });
 }
