@@ -6,7 +6,6 @@ kubectl finds the executable `kubectl-penstock` on the PATH. What doesn't belong
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from penstock_cli import main as whole
+from penstock_cli.request_output import STANDINGS, printed
 from penstock_core.approvals.standing import Decision
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_STANDINGS = ("waiting", "approved", "denied", "expired", "used", "all")
 
 
 def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -52,14 +51,14 @@ _named = click.argument("name", callback=_name)
 @click.command("requests")
 @_where
 @click.option("--all-namespaces", "-A", is_flag=True, help="Those of all namespaces.")
-@click.option("--standing", type=click.Choice(_STANDINGS), default="waiting", show_default=True, help="Which of them.")
+@click.option("--standing", type=click.Choice(STANDINGS), default="waiting", show_default=True, help="Which of them.")
 def requests_command(all_namespaces: bool, standing: str, as_json: bool, **where: Any) -> None:
     """List requests, latest first: who asks for what, until when, and how to approve it."""
     cluster = _cluster(**where)
     who = cluster.whoami()
     found = [one.document(who) for one in cluster.all(everywhere=all_namespaces)]
     found = [one for one in found if standing in ("all", one["standing"])]
-    _print(found, as_json, lambda view: view.several(found, standing))
+    printed(found, as_json, lambda view: view.several(found, standing))
 
 
 @click.command
@@ -69,7 +68,7 @@ def show(name: str, as_json: bool, **where: Any) -> None:
     """Show one request: the statement in full, what it would do, who asks, and what became of it."""
     cluster = _cluster(**where)
     found = cluster.one(name).document(cluster.whoami())
-    _print([found], as_json, lambda view: view.one(found))
+    printed([found], as_json, lambda view: view.one(found))
 
 
 @click.command
@@ -93,23 +92,13 @@ def deny(name: str, comment: str, as_json: bool, **where: Any) -> None:
 def _decide(name: str, decision: Decision, comment: str, *, as_json: bool, **where: Any) -> None:
     cluster = _cluster(**where)
     found = cluster.decide(name, decision, comment).document(cluster.whoami())
-    _print([found], as_json, lambda view: view.decided(found))
+    printed([found], as_json, lambda view: view.decided(found))
 
 
 def _cluster(**where: Any) -> ClusterRequests:
     from penstock_cli.cluster_requests import ClusterRequests, Where  # noqa: PLC0415 # a large library
 
     return ClusterRequests(Where(**where))
-
-
-def _print(found: list[dict[str, Any]], as_json: bool, show_it: Callable[[Any], None]) -> None:
-    if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
-        return
-    from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
-
-    show_it(request_view)
 
 
 _OWN: dict[str, click.Command] = {"requests": requests_command, "show": show, "approve": approve, "deny": deny}

@@ -5,7 +5,6 @@ What doesn't belong: talking to the collector (`collector_client.py`), who may d
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 import click
 
 from penstock_cli.collector_options import connect, connection
+from penstock_cli.request_output import STANDINGS, printed
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_STANDINGS = ("waiting", "approved", "denied", "expired", "used", "all")
 
 
 def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -44,7 +43,7 @@ _named = click.argument("name", callback=_name)
 
 @command.command("list")
 @connection
-@click.option("--standing", type=click.Choice(_STANDINGS), default="waiting", show_default=True, help="Which of them.")
+@click.option("--standing", type=click.Choice(STANDINGS), default="waiting", show_default=True, help="Which of them.")
 @_json
 def list_command(url: str | None, token_file: Path | None, ca_file: Path | None, standing: str, as_json: bool) -> None:
     """List requests, latest first: who asks for what, until when, and how to approve it."""
@@ -97,13 +96,7 @@ def _decide(
 
 
 def _print(found: list[dict[str, Any]], as_json: bool, show_it: Callable[[Any], None]) -> None:
-    if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
-        return
-    from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
-
     try:
-        show_it(request_view)
+        printed(found, as_json, show_it)
     except (LookupError, TypeError, AttributeError, ValueError):
         raise click.ClickException("the answer is not of a collector of this version") from None

@@ -1,0 +1,25 @@
+"""What commands print of requests for approval, whoever keeps them: JSON, or words.
+
+What doesn't belong: the words (`request_view.py`, which is imported when something is printed: it is slow to).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+STANDINGS = ("waiting", "approved", "denied", "expired", "used", "all")
+
+
+def printed(found: list[dict[str, Any]], as_json: bool, in_words: Callable[[Any], None]) -> None:
+    """A line of JSON for each, or what `in_words` makes of `request_view`."""
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        return
+    from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
+
+    in_words(request_view)
