@@ -48,14 +48,11 @@ class Filters:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filters:
         """From a URL's query. Raises BadFilter."""
-        values = {field.name: query.get(field.name, "").replace("\x00", "").strip() for field in fields(cls)}
-        for name, value in values.items():
-            if len(value) > _LONGEST_FILTER:
-                raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
+        values = {field.name: as_text(field.name, query.get(field.name, "")) for field in fields(cls)}
         if values["decision"] and values["decision"] not in _DECISIONS:
             raise BadFilter(f"decision is one of {', '.join(_DECISIONS)}, not {values['decision']!r}")
         for name in ("since", "until"):
-            values[name] = _moment(name, values[name])
+            values[name] = as_moment(name, values[name])
         return cls(**values)
 
     def query(self, **more: str) -> str:
@@ -82,7 +79,15 @@ class Filters:
         return conditions, values
 
 
-def _moment(name: str, value: str) -> str:
+def as_text(name: str, value: str) -> str:
+    """A filter's value. Raises BadFilter."""
+    value = value.replace("\x00", "").strip()
+    if len(value) > _LONGEST_FILTER:
+        raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
+    return value
+
+
+def as_moment(name: str, value: str) -> str:
     """A time as events have it: UTC with microseconds, so that text compares as time does."""
     if not value:
         return ""
@@ -273,8 +278,8 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
         (number, session, statement, seq),
     ).fetchall()
     begun = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = '' AND kind = 'session'
-           AND session <> '' ORDER BY seq LIMIT 1""",
+        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ''
+           AND kind IN ('login', 'session') AND session <> '' ORDER BY seq LIMIT 1""",
         (number, session),
     ).fetchone()
     return Detail(

@@ -15,8 +15,10 @@ DATA = [
     "/",
     "/tail",
     "/streams",
+    "/logins",
     "/statements/gw1/boot1/2",
     "/v1/events",
+    "/v1/logins",
     "/v1/streams",
     "/v1/export",
     "/v1/requests",
@@ -97,8 +99,16 @@ async def test_whatever_an_event_says_is_only_text(client: Any, sender: Any) -> 
             rule=EVIL,
             reason=EVIL,
         )
-    )
-    for path in ("/", "/statements/gw1/boot1/3", "/streams", "/statements/gw1/boot1/1"):
+        + sender.seal(
+            {
+                "kind": "login", "outcome": "refused", "session": EVIL, "reason": EVIL, "sqlstate": EVIL,
+                "policy": EVIL,
+                "client": dict.fromkeys(("addr", "application", "user", "database"), EVIL),
+                "asserted": {"subject": EVIL, "issuer": EVIL},
+            }
+        )
+    )  # fmt: skip
+    for path in ("/", "/statements/gw1/boot1/3", "/streams", "/statements/gw1/boot1/1", "/logins"):
         text = (await client.get(path)).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
@@ -118,9 +128,10 @@ async def test_filters_in_the_url_are_only_text(client: Any) -> None:
     from urllib.parse import urlencode
 
     for name in ("identity", "q", "verb", "relation", "stream", "session", "decision", "since", "before"):
-        text = (await client.get("/?" + urlencode({name: EVIL}))).text
-        assert "<script>alert" not in text
-        assert "onerror=alert(2)>" not in text
+        for path in ("/", "/logins"):
+            text = (await client.get(f"{path}?" + urlencode({name: EVIL}))).text
+            assert "<script>alert" not in text
+            assert "onerror=alert(2)>" not in text
 
 
 async def test_the_page_of_a_statement(client: Any, sender: Any) -> None:
