@@ -22,6 +22,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md)
+    request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
+              (of a request for approval that waits, each time that its statement is sent)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
               sqlstate, policy, rule, reason (of a limit that it went beyond while it ran); unexecuted: it was bound (or
               only parsed, where that may run code), and never executed
@@ -34,8 +36,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "login", "session", "intent", "outcome", "heartbeat", "loss", "close"]
-KINDS: tuple[Kind, ...] = ("open", "login", "session", "intent", "outcome", "heartbeat", "loss", "close")
+Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close"]
+KINDS: tuple[Kind, ...] = (
+    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close",
+)  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
 Event: TypeAlias = dict[str, Any]

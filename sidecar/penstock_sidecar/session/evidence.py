@@ -7,6 +7,7 @@ How it began is `login.py`'s. Sealing and storing them is `penstock_sidecar.ship
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,6 +84,10 @@ class Evidence:
             "kind": "session", **self._common, "event": "end", "client": self._client,
             "reason": LEFT, **self._why, "statements": self._statements, "durationUs": max(0, now - self._began),
         }  # fmt: skip
+
+    def request(self, told: Mapping[str, object]) -> Event:
+        """A statement waits for somebody's approval."""
+        return {"kind": "request", **self._common, **told}
 
     def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
         """What is about to run, or was refused."""

@@ -199,5 +199,5 @@ class Conversation:
         return self.did(self.session.rules_replaced(self.rules(policy)))
 
     def kinds(self) -> list[str]:
-        told = ("result", "decision", "outcome", "event")
+        told = ("result", "decision", "outcome", "event", "request")
         return [f"{event['kind']} {next(event[name] for name in told if name in event)}" for event in self.events]
