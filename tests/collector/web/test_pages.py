@@ -170,6 +170,9 @@ async def test_for_whom_an_agent_acts(client: Any, sender: Any) -> None:
     }
     await client.send(sender.seal(OPEN) + sender.statement(1, identity=identity) + sender.statement(2))
     assert "agent:bot for person:ada" in (await client.get("/")).text
+    # Whom an agent acts for is not what is cut off where the column is narrow.
+    text = (await client.get("/")).text
+    assert '<span class="chain">agent:bot</span> <span class="chain">for person:ada</span>' in text
     assert [one["identity"] for one in await client.search("identity=person:ada")] == ["agent:bot for person:ada"]
     text = (await client.get("/statements/gw1/boot1/2")).text
     assert "<dd>agent:planner (asserted), for person:ada (verified)</dd>" in text
