@@ -33,8 +33,8 @@ class Login:
     def __init__(self, session: str, address: str, database: str, dbname: str) -> None:
         self._session = session
         self._address = address
-        self._database = database
-        self._dbname = dbname
+        self.database = database
+        self.dbname = dbname
         # The startup packet's parameters, once it came: before, there is no login.
         self.asked: Mapping[str, str] | None = None
         # Its application_name, once the packet was accepted: `options` may have held it.
@@ -48,7 +48,7 @@ class Login:
     def accepted(self) -> Event:
         """It is a session from now on."""
         self._over = True
-        return self._event("accepted", self._dbname)
+        return self._event("accepted", self.dbname)
 
     def refused(self, error: ErrorFields, policy: str = "") -> Event | None:
         """The client is told no; None if there was no login to refuse, or it is recorded already."""
@@ -63,7 +63,7 @@ class Login:
     @property
     def client(self) -> dict[str, str]:
         """The client as events of its session have it."""
-        return self._client(self._dbname)
+        return self._client(self.dbname)
 
     def _client(self, dbname: str) -> dict[str, str]:
         asked = self.asked or {}
@@ -75,7 +75,7 @@ class Login:
 
     def _event(self, outcome: str, dbname: str) -> Event:
         body: Event = {
-            "kind": "login", "session": self._session, "outcome": outcome, "database": self._database,
+            "kind": "login", "session": self._session, "outcome": outcome, "database": self.database,
             "client": self._client(dbname),
         }  # fmt: skip
         if self.identity is not None:
