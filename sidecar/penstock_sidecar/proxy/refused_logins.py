@@ -1,5 +1,5 @@
-"""Refused logins on their way into the trail: those that are alike within a second are one event with a count, and all
-together take a bounded part of the trail, however many there are.
+"""Refused logins on their way into the trail: those that are alike within a second are one event with a count (within
+longer, of those that go on and on), and all together take a bounded part of the trail, however many there are.
 
 Whoever can connect decides how many there are: they must not fill the spool, whose room the statements need. None is
 forgotten in silence: what gets no event of its own is counted, and summed up. What a refused login is is
@@ -18,11 +18,16 @@ from penstock_core.audit.chain import canonical
 from penstock_core.audit.event import Event
 from penstock_sidecar.shipping.spool_file import timestamp
 
-# Those that are alike within it are one event.
+# Those that are alike within it are one event; if more come, those within this many times as long, up to a minute: a
+# client with an old token may try each second, for days.
 SECONDS = 1.0
+_TIMES = 8
+_LONGEST_SPAN = 60.0
+# So many kinds are known to go on.
+_MOST_GOING_ON = 1000
 # At most so often, those that had no event of their own are summed up.
 SUM_SECONDS = 10.0
-# Different ones within a second that are told apart.
+# Different ones that are told apart at once.
 _MOST_KINDS = 200
 # What all events of refused logins may take: at once, and for each second that passes.
 _MOST_BYTES = 256 * 1024
@@ -34,11 +39,14 @@ _NAMED = 5
 
 @dataclass(slots=True)
 class _Alike:
-    """One kind of refused login, and how often it came within a second."""
+    """One kind of refused login, and how often it came within a span of time."""
 
     body: Event
     first: datetime
     last: datetime
+    # How long they are gathered, and until when by the loop's clock.
+    span: float = 0.0
+    due: float = 0.0
     count: int = 1
 
     def event(self) -> Event:
@@ -86,6 +94,8 @@ class RefusedLogins:
         self._room = room
         self._now = now
         self._alike: dict[bytes, _Alike] = {}
+        # The kinds that were told of lately: within what span, and until when they count as going on.
+        self._going_on: dict[bytes, tuple[float, float]] = {}
         self._rest: _Rest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._summed = float("-inf")
@@ -104,32 +114,48 @@ class RefusedLogins:
             known.count += 1
             known.last = now
         elif len(self._alike) < _MOST_KINDS:
-            self._alike[kind] = _Alike(body, now, now)
+            span = self._span(kind)
+            self._alike[kind] = _Alike(body, now, now, span, _time() + span)
         else:
             self._put_aside(_Alike(body, now, now))
         self._wait()
 
     def tell(self, *, last: bool = False) -> None:
-        """Record what came since the last time; at the `last` time all of it, as well as it goes."""
+        """Record what is due; at the `last` time all of it, as well as it goes."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        alike, self._alike = self._alike, {}
+        time = _time()
         events = []
-        for one in alike.values():
+        for one in self._due(time, last=last):
             event = one.event()
             if (last or self._room()) and self._afford(len(canonical(event))):
                 events.append(event)
             else:
                 self._put_aside(one)
-        time = asyncio.get_running_loop().time()
         if self._rest is not None and (last or (self._room() and time - self._summed >= SUM_SECONDS)):
             events.append(self._rest.event())
             self._rest, self._summed = None, time
         if events:
             self._record(events)
-        if self._rest is not None and not last:
+        if (self._rest is not None or self._alike) and not last:
             self._wait()
+
+    def _due(self, time: float, *, last: bool) -> list[_Alike]:
+        """Those that were gathered long enough; their kinds go on, for a while."""
+        due = [kind for kind, one in self._alike.items() if last or one.due <= time]
+        self._going_on = {kind: known for kind, known in self._going_on.items() if known[1] > time}
+        for kind in due[:_MOST_GOING_ON]:
+            span = self._alike[kind].span
+            self._going_on[kind] = (span, time + 2 * min(span * _TIMES, _LONGEST_SPAN))
+        for kind in list(self._going_on)[:-_MOST_GOING_ON]:
+            del self._going_on[kind]
+        return [self._alike.pop(kind) for kind in due]
+
+    def _span(self, kind: bytes) -> float:
+        """How long those of a kind are gathered that comes now."""
+        span, until = self._going_on.get(kind, (0.0, 0.0))
+        return min(span * _TIMES, _LONGEST_SPAN) if until > _time() else SECONDS
 
     def _wait(self) -> None:
         if self._timer is None:
@@ -142,13 +168,17 @@ class RefusedLogins:
 
     def _afford(self, size: int) -> bool:
         """Whether an event of that size may be recorded by now; if so, it counts."""
-        time = asyncio.get_running_loop().time()
+        time = _time()
         since, self._counted = time - self._counted, time
         self._left = min(float(_MOST_BYTES), self._left + since * _BYTES_PER_SECOND)
         if size > self._left:
             return False
         self._left -= size
         return True
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _host(address: str) -> str:

@@ -75,18 +75,45 @@ async def test_those_alike_are_one_event_with_a_count_and_others_have_their_own(
     assert many["fromTime"] <= many["toTime"]
     assert (root["count"], root["client"]["user"]) == (50, "root")
     assert "count" not in other
-    # The next second is another.
-    kept.add()
+    kept.add(reason="one more")
     assert "count" not in (await kept.settled(4))[3]
     assert kept.logins.total == kept.counted == 102
+
+
+async def test_of_those_that_go_on_fewer_and_fewer_events_tell() -> None:
+    kept = Kept()
+    sent = 0
+    end = asyncio.get_running_loop().time() + 4.5
+    while asyncio.get_running_loop().time() < end:
+        kept.add(port=sent)
+        sent += 1
+        await asyncio.sleep(0.01)
+    # After 0.05 s, 0.4 s more, 3.2 s more.
+    assert 2 <= len(kept.events) <= 4
+    kept.logins.tell(last=True)
+    assert kept.counted == sent
+    assert kept.events[0].get("count", 1) < kept.events[1]["count"]
+
+
+async def test_what_has_stopped_for_long_is_told_of_at_once_when_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refused_logins, "_LONGEST_SPAN", 0.1)
+    kept = Kept()
+    for count in (1, 2):
+        kept.add()
+        await kept.settled(count)
+        assert kept.logins._span(next(iter(kept.logins._going_on))) == pytest.approx(0.1)
+        await asyncio.sleep(0.3)
+        kept.logins.tell()
+        assert kept.logins._going_on == {}
 
 
 async def test_too_many_kinds_are_summed_up_with_their_number_reasons_and_addresses() -> None:
     kept = Kept()
     for number in range(1000):
         kept.add(user=f"user {number}")
-    events = await kept.settled(201)
-    total = events[-1]
+    (total,) = [event for event in await kept.settled(201) if "addresses" in event]
     assert (total["count"], total["outcome"]) == (800, "refused")
     assert total["reason"] == "800 that were too many to tell apart: the token has expired (800)"
     assert total["addresses"] == ["10.0.0.7 (800)"]
