@@ -111,6 +111,15 @@ async def test_the_end_that_came_first_counts(client: Any, sender: Any) -> None:
     assert one["statements"] == 12
 
 
+async def test_no_session_runs_on_after_its_gate(client: Any, sender: Any) -> None:
+    killed = {**ACCEPTED, "session": "s9"}
+    await client.send(sender.seal(OPEN, ACCEPTED, killed, END, {"kind": "close", "reason": "the process ended"}))
+    assert [(one["end_reason"], one["statements"]) for one in await found(client)] == [
+        ("its gate ended", None), ("the client ended the session", 12),
+    ]  # fmt: skip
+    assert ">running<" not in (await client.get("/logins")).text
+
+
 async def test_another_session_s_end_ends_no_login(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN, {**ACCEPTED, "session": ""}, ACCEPTED, {**END, "session": ""}))
     assert [one["ended"] for one in await found(client)] == [None, None]
@@ -160,12 +169,17 @@ async def test_old_logins_go_with_their_events(client: Any, sender: Any) -> None
     assert await found(client) == []
 
 
-def test_a_file_of_the_version_before_tells_of_its_logins(tmp_path: Path, sender: Any) -> None:
+@pytest.mark.parametrize(("closed", "ended"), [(0, None), (1, "its gate ended")])
+def test_a_file_of_the_version_before_tells_of_its_logins(
+    tmp_path: Path, sender: Any, closed: int, ended: str | None
+) -> None:
     path = tmp_path / "old.db"
     old = sqlite3.connect(path)
     scripts = [files("penstock_collector.store").joinpath(name).read_text() for name in ("schema.sql", "requests.sql")]
     old.executescript(f"PRAGMA application_id = {0x506E4175}; PRAGMA user_version = 2; {' '.join(scripts)}")
-    old.execute("INSERT INTO streams (name, first_received, last_received) VALUES ('gw1/b', 1, 1)")
+    old.execute(
+        "INSERT INTO streams (name, first_received, last_received, closed) VALUES ('gw1/b', 1, 1, ?)", (closed,)
+    )
     began = {"kind": "session", "event": "start", "session": "s1", "client": client_(), "identity": {"name": "sa:a/b"}}
     odd = {"kind": "session", "event": "start", "session": "s2", "client": "x", "identity": ["y"]}
     for event in sender.seal(OPEN, began, END, {**began, "session": "s3", "event": "refused", "policy": "p"}, odd):
@@ -180,7 +194,7 @@ def test_a_file_of_the_version_before_tells_of_its_logins(tmp_path: Path, sender
     assert rows == [
         ("s1", "accepted", "sa:a/b", "10.0.0.7:4711", "", "the client ended the session"),
         ("s3", "refused", "sa:a/b", "10.0.0.7:4711", "p", None),
-        ("s2", "accepted", "", "", "", None),
+        ("s2", "accepted", "", "", "", ended),
     ]
     words = "SELECT rowid FROM logins_text WHERE logins_text MATCH 'till'"
     assert len(connection.execute(words).fetchall()) == 2

@@ -14,6 +14,7 @@ from penstock_collector.store.lines import Sealed
 
 # Gates before the kind `login` told of them by the kind `session`.
 _FORMER = {"start": "accepted", "refused": "refused"}
+_GATE_ENDED = "its gate ended"
 _OUTCOMES = frozenset({"accepted", "refused"})
 
 
@@ -31,6 +32,13 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             _end(connection, stream, json.loads(document))
     elif line.kind == "session":
         _end(connection, stream, line.event)
+    elif line.kind == "close":
+        # A gate that was killed told of no ends; the next one closed its stream.
+        connection.execute(
+            """UPDATE logins SET ended = ?, end_reason = ? WHERE stream = ? AND outcome = 'accepted'
+               AND ended IS NULL""",
+            (line.text("time"), _GATE_ENDED, stream),
+        )
 
 
 def _outcome(line: Sealed) -> str:

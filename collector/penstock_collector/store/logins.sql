@@ -30,6 +30,7 @@ CREATE TABLE logins (
 );
 CREATE INDEX logins_session ON logins (stream, session);
 CREATE INDEX logins_outcome ON logins (outcome, id);
+CREATE INDEX logins_running ON logins (stream) WHERE outcome = 'accepted' AND ended IS NULL;
 CREATE INDEX logins_time ON logins (time);
 
 CREATE VIRTUAL TABLE logins_text USING fts5 (
@@ -64,3 +65,6 @@ UPDATE logins SET (ended, end_reason) = (
     WHERE e.stream = logins.stream AND e.session = logins.session AND e.statement = '' AND e.kind = 'session'
       AND e.document ->> '$.event' = 'end' ORDER BY e.id LIMIT 1
 ) WHERE outcome = 'accepted';
+
+UPDATE logins SET ended = '', end_reason = 'its gate ended'
+WHERE outcome = 'accepted' AND ended IS NULL AND stream IN (SELECT id FROM streams WHERE closed = 1);
