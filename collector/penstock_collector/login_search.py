@@ -1,4 +1,4 @@
-"""Looking for logins: the filters and the query.
+"""Looking for logins: the filters, the same for history and for what happens now, and the queries.
 
 What doesn't belong: HTTP and HTML, statements (`search.py`). All functions take a reading connection.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
 
-from penstock_collector.search import BadFilter, as_moment, as_text, match_expression, place_path
+from penstock_collector.search import BadFilter, NewRecords, as_moment, as_text, cursor, match_expression, place_path
 
 _OUTCOMES = ("accepted", "refused")
 
@@ -68,6 +68,7 @@ class LoginRecord:
     """A login as it is shown; of a refused one, several that were alike."""
 
     id: int
+    changed: int
     stream: str
     seq: int
     session: str
@@ -102,9 +103,9 @@ class LoginRecord:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_COLUMNS = """l.id, t.name, l.seq, l.session, l.time, l.outcome, l.identity, l.claimed, l.address, l.username,
-    l.application, l.dbname, l.database, l.reason, l.sqlstate, l.policy, l.count, l.ended, l.end_reason, l.statements,
-    l.duration_us"""
+_COLUMNS = """l.id, l.changed, t.name, l.seq, l.session, l.time, l.outcome, l.identity, l.claimed, l.address,
+    l.username, l.application, l.dbname, l.database, l.reason, l.sqlstate, l.policy, l.count, l.ended, l.end_reason,
+    l.statements, l.duration_us"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class LoginPage:
     logins: tuple[LoginRecord, ...]
     # For the next older page; None at the end.
     before: int | None
+    # The state of the trail that this page shows: follow it from here.
+    cursor: int
 
 
 def logins(
@@ -135,4 +138,28 @@ def logins(
         values | {"before": before, "limit": limit + 1},
     ).fetchall()
     found = tuple(LoginRecord(*row) for row in rows[:limit])
-    return LoginPage(found, found[-1].id if len(rows) > limit else None)
+    return LoginPage(found, found[-1].id if len(rows) > limit else None, cursor(connection))
+
+
+def changes(
+    connection: sqlite3.Connection, filters: LoginFilters, after: int, limit: int = 200
+) -> NewRecords[LoginRecord]:
+    """Logins that came, or whose sessions ended, behind `after`; at most `limit`, the latest."""
+    conditions, values = filters.conditions()
+    if values["match"]:
+        conditions.append("EXISTS (SELECT 1 FROM logins_text WHERE logins_text MATCH :match AND rowid = l.id)")
+    where = " AND ".join(["l.changed > :after", *conditions])
+    values |= {"after": after, "limit": limit}
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM logins l JOIN streams t ON t.id = l.stream
+            WHERE {where} ORDER BY l.changed DESC LIMIT :limit""",  # noqa: S608 # conditions are from the table above
+        values,
+    ).fetchall()
+    skipped = 0
+    if len(rows) == limit:
+        counted = connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM logins l WHERE {where} LIMIT 100000)",  # noqa: S608 # as above
+            values,
+        ).fetchone()[0]
+        skipped = counted - limit
+    return NewRecords(tuple(LoginRecord(*row) for row in reversed(rows)), skipped, cursor(connection))

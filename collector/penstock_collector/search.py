@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 from penstock_collector.store.projection import split
@@ -200,17 +200,36 @@ def history(connection: sqlite3.Connection, filters: Filters, before: int | None
     return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection))
 
 
+class Record(Protocol):
+    """What is shown as a row, and changes."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def changed(self) -> int: ...
+
+    def document(self) -> dict[str, object]:
+        """For JSON."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
 @dataclass(frozen=True, slots=True)
-class NewRecords:
+class NewRecords(Generic[R]):
     """What happened behind a cursor, oldest first."""
 
-    statements: tuple[StatementRecord, ...]
+    records: tuple[R, ...]
     # How many more there were than are given here (the oldest are left out).
     skipped: int
     cursor: int
 
 
-def changes(connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200) -> NewRecords:
+def changes(
+    connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200
+) -> NewRecords[StatementRecord]:
     """Statements that came or got their outcome behind `after`; at most `limit`, the latest."""
     conditions, values = filters.conditions()
     if values["match"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from importlib.resources import files
@@ -158,6 +159,24 @@ async def test_the_page_tells_what_is_verified_from_what_is_claimed(filled: Any)
     assert "mallory" not in (await filled.get("/logins?outcome=accepted")).text
     # The page of a statement leads back to who logged in for it.
     assert "agent:bot for person:ada" in (await filled.get("/statements/gw1/boot1/6")).text
+
+
+async def test_who_follows_reads_of_logins_and_of_their_ends(filled: Any, sender: Any) -> None:
+    headers = {"authorization": "Bearer read-ada"}
+    seen: list[dict[str, Any]] = []
+    async with filled.http.stream("GET", "/logins/tail?after=0&identity=ada", headers=headers) as tail:
+        async with asyncio.timeout(20):
+            async for line in tail.aiter_lines():
+                if line.startswith("data: "):
+                    seen.append(json.loads(line.removeprefix("data: ")))
+                    if len(seen) == 1:
+                        again = {**ACCEPTED, "session": "s8"}
+                        await filled.send(sender.seal(again, EXPIRED, {**END, "session": "s8"}))
+                if seen and seen[-1]["session"] == "s8" and seen[-1]["ended"]:
+                    break
+    assert (seen[0]["session"], seen[0]["statements"]) == ("s1", 12)
+    assert {one["session"] for one in seen} == {"s1", "s8"}
+    assert [one["changed"] for one in seen] == sorted(one["changed"] for one in seen)
 
 
 async def test_old_logins_go_with_their_events(client: Any, sender: Any) -> None:

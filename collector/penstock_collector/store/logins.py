@@ -29,15 +29,15 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
                AND session <> '' ORDER BY id""",
             (stream, line.text("session")),
         ).fetchall():
-            _end(connection, stream, json.loads(document))
+            _end(connection, stream, json.loads(document), id_)
     elif line.kind == "session":
-        _end(connection, stream, line.event)
+        _end(connection, stream, line.event, id_)
     elif line.kind == "close":
         # A gate that was killed told of no ends; the next one closed its stream.
         connection.execute(
-            """UPDATE logins SET ended = ?, end_reason = ? WHERE stream = ? AND outcome = 'accepted'
+            """UPDATE logins SET ended = ?, end_reason = ?, changed = ? WHERE stream = ? AND outcome = 'accepted'
                AND ended IS NULL""",
-            (line.text("time"), _GATE_ENDED, stream),
+            (line.text("time"), _GATE_ENDED, id_, stream),
         )
 
 
@@ -54,10 +54,11 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed,
     client, asserted, identity = (_part(event, name) for name in ("client", "asserted", "identity"))
     count = event.get("count")
     connection.execute(
-        """INSERT INTO logins (id, stream, seq, session, time, outcome, identity, claimed, address, username,
+        """INSERT INTO logins (id, changed, stream, seq, session, time, outcome, identity, claimed, address, username,
                application, dbname, database, reason, sqlstate, policy, count)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
+            id_,
             id_,
             stream,
             line.seq,
@@ -79,14 +80,15 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed,
     )
 
 
-def _end(connection: sqlite3.Connection, stream: int, event: dict[str, Any]) -> None:
+def _end(connection: sqlite3.Connection, stream: int, event: dict[str, Any], changed: int) -> None:
     """The first end of an accepted login's session counts."""
     if event.get("event") != "end" or not event.get("session"):
         return
     connection.execute(
-        """UPDATE logins SET ended = ?, end_reason = ?, statements = ?, duration_us = ?
+        """UPDATE logins SET changed = ?, ended = ?, end_reason = ?, statements = ?, duration_us = ?
            WHERE stream = ? AND session = ? AND outcome = 'accepted' AND ended IS NULL""",
         (
+            changed,
             str(event.get("time", "")),
             _text(event, "reason"),
             _whole(event.get("statements")),

@@ -2,6 +2,8 @@
 CREATE TABLE logins (
     -- The event's events.id.
     id INTEGER PRIMARY KEY,
+    -- The events.id that last changed this row: what a follower compares its cursor with.
+    changed INTEGER NOT NULL,
     stream INTEGER NOT NULL REFERENCES streams (id),
     seq INTEGER NOT NULL,
     session TEXT NOT NULL,
@@ -28,6 +30,7 @@ CREATE TABLE logins (
     statements INTEGER,
     duration_us INTEGER
 );
+CREATE INDEX logins_changed ON logins (changed);
 CREATE INDEX logins_session ON logins (stream, session);
 CREATE INDEX logins_outcome ON logins (outcome, id);
 CREATE INDEX logins_running ON logins (stream) WHERE outcome = 'accepted' AND ended IS NULL;
@@ -50,9 +53,9 @@ CREATE TRIGGER logins_text_delete AFTER DELETE ON logins BEGIN
 END;
 
 -- Those that earlier gates told of by the kind `session`.
-INSERT INTO logins (id, stream, seq, session, time, outcome, identity, claimed, address, username, application, dbname,
+INSERT INTO logins (id, changed, stream, seq, session, time, outcome, identity, claimed, address, username, application, dbname,
                     database, reason, sqlstate, policy, count)
-SELECT id, stream, seq, session, document ->> '$.time',
+SELECT id, id, stream, seq, session, document ->> '$.time',
        CASE document ->> '$.event' WHEN 'start' THEN 'accepted' ELSE 'refused' END,
        coalesce(document ->> '$.identity.name', ''), '', coalesce(document ->> '$.client.addr', ''),
        coalesce(document ->> '$.client.user', ''), coalesce(document ->> '$.client.application', ''),

@@ -43,6 +43,7 @@ def build(collector: Collector) -> Starlette:
             Route("/tail", api(live.tail)),
             Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
             Route("/logins", page(logins.login_list)),
+            Route("/logins/tail", api(live.login_tail)),
             Route("/streams", page(pages.stream_list)),
             Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
             Route("/requests", page(inbox.inbox)),

@@ -23,7 +23,7 @@ _CHIPS = ("address", "stream", "session", "since", "until")
 
 
 async def login_list(request: Request) -> Response:
-    """The page."""
+    """The page: history, and on its first page what happens now."""
     try:
         filters = LoginFilters.parse(request.query_params)
         before = whole_number(request, "before")
@@ -44,7 +44,10 @@ async def login_list(request: Request) -> Response:
         page=page,
         filters=filters,
         chips=[(name, value, "/logins?" + filters.query(**{name: ""})) for name, value in chips],
+        live=before is None,
+        follow="/logins/tail?" + filters.query(after=str(page.cursor), format="html"),
         older="/logins?" + filters.query(before=str(page.before)) if page.before is not None else "",
+        latest="/logins?" + filters.query() if before is not None else "",
         filtered=bool(filters.query()),
         **counts,
     )

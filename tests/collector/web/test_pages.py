@@ -16,6 +16,7 @@ DATA = [
     "/tail",
     "/streams",
     "/logins",
+    "/logins/tail",
     "/statements/gw1/boot1/2",
     "/v1/events",
     "/v1/logins",
@@ -247,7 +248,9 @@ async def test_an_oversized_or_broken_form(client: Any) -> None:
         ("javascript:alert(1)", "/"),
         ("/a\r\nset-cookie: x", "/"),
         ("/\tevil", "/"),
+        ("/logins?outcome=refused", "/logins?outcome=refused"),
         ("/login", "/"),
+        ("/login?next=/login", "/"),
         ("/logout", "/"),
     ],
 )
