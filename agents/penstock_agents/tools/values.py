@@ -1,6 +1,7 @@
 """Values as a model reads them: what PostgreSQL prints, shortened to what fits.
 
-Whole numbers and truth are JSON's. All else stays text, so that no value is beyond what Python's types hold: NaN, infinity, dates before the year 1 and numbers of a thousand digits come as PostgreSQL prints them.
+Whole numbers and truth are JSON's. All else stays text, so that no value is beyond what Python's types hold: NaN,
+infinity, dates before the year 1 and numbers of a thousand digits come as PostgreSQL prints them.
 """
 
 from __future__ import annotations
