@@ -8,14 +8,17 @@ import os
 from penstock_agents.settings import TOKEN_VARIABLE, Settings
 
 
-def run_stdio(settings: Settings) -> None:
-    """Serve one agent over stdio until it has gone. Raises SettingsError."""
-    from penstock_agents.serving.stdio import serve  # noqa: PLC0415 # the one transport that is needed
+def run(settings: Settings) -> None:
+    """Serve over HTTP until SIGTERM, or one agent over stdio until it has gone. Raises SettingsError."""
+    from penstock_agents.serving import http, stdio  # noqa: PLC0415 # the libraries are an extra
 
     _own_environment()
+    if settings.http is not None:
+        asyncio.run(http.serve(settings, settings.http))
+        return
     # Before anything starts, so that a missing token is one line and no failed call.
     settings.credential()
-    asyncio.run(serve(settings))
+    asyncio.run(stdio.serve(settings))
 
 
 def _own_environment() -> None:

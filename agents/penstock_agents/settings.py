@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from penstock_agents.gate.address import GateAddress
 from penstock_agents.gate.credentials import Credential, fixed, from_file
 from penstock_agents.gate.requests import CollectorSettings
+from penstock_agents.http_settings import HttpSettings
 from penstock_agents.tools.limits import Limits
 
 TOKEN_VARIABLE = "PENSTOCK_MCP_TOKEN"  # noqa: S105 # the name of a variable
@@ -44,12 +45,16 @@ class Settings(BaseModel):
     limits: Limits = Limits()
     # Whether execute is left out.
     read_only: bool = False
+    # Serve clients over HTTP, who prove who they are, in place of one over stdio.
+    http: HttpSettings | None = None
     _token: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.limits.rows > self.limits.most_rows:
             raise ValueError("limits: rows is more than mostRows")
+        if self.http is not None and self.token_file is not None:
+            raise ValueError("tokenFile: over HTTP each client's token is exchanged; no other is used")
         return self
 
     def credential(self) -> Credential:

@@ -29,7 +29,7 @@ def command(
     context: click.Context, config: Path | None, gate: str | None, database: str | None, ca_file: Path | None,
     no_tls: bool, token_file: Path | None, read_only: bool,
 ) -> None:  # fmt: skip
-    """Serve a database behind a gate to an AI agent, over standard input and output."""
+    """Serve a database behind a gate to an AI agent over standard input and output, or to many over HTTP (--config)."""
     host, colon, port = (gate or "").rpartition(":")
     options: dict[str, Any] = {
         "gate.host": host.strip("[]") if colon else gate,
@@ -74,11 +74,11 @@ def _given(context: click.Context) -> list[str]:
 def _run(config: Path | None, options: dict[str, Any]) -> None:
     if importlib.util.find_spec("mcp") is None or importlib.util.find_spec("psycopg") is None:
         raise click.ClickException("its libraries are not installed: pipx install 'penstock[mcp]'")
-    from penstock_agents.main import run_stdio  # noqa: PLC0415 # so that the command's help loads nothing of it
+    from penstock_agents.main import run  # noqa: PLC0415 # so that the command's help loads nothing of it
     from penstock_agents.settings import SettingsError, read  # noqa: PLC0415
 
     try:
-        run_stdio(read(config, options))
+        run(read(config, options))
     except SettingsError as error:
         for line in str(error).splitlines():
             click.echo(f"penstock mcp: {line}", err=True)

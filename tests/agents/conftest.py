@@ -160,6 +160,14 @@ class Place:
     def psql(self, sql: str) -> str:
         return self.server.psql(sql, "mcp").strip()
 
+    async def recorded(self, relation: str) -> Any:
+        """What the trail has of the first statement about a relation."""
+        while True:
+            for event in await self.collector.exported():
+                if event["kind"] in ("intent", "statement") and relation in event["relations"]:
+                    return event
+            await asyncio.sleep(0.05)
+
     async def policy(self, **spec: Any) -> None:
         """Put another policy into force."""
         (self.gate.directory / "shop.yaml").write_text(resources(self.server.port, **spec))
@@ -174,34 +182,46 @@ def database(shop: EmbeddedPostgres) -> EmbeddedPostgres:
     return shop
 
 
-@pytest.fixture
-async def place(start: Start, database: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Place]:
+@contextlib.asynccontextmanager
+async def begun(
+    start: Start, database: EmbeddedPostgres, directory: Path, issuers: list[dict[str, Any]]
+) -> AsyncIterator[Place]:
+    """A place whose gate accepts tokens of these issuers."""
     database.psql(FILL, "mcp")
-    jwks_file = tmp_path / "jwks.json"
-    jwks_file.write_text(jwks())
-    streams, viewers = tmp_path / "stream-tokens", tmp_path / "viewer-tokens"
+    streams, viewers = directory / "stream-tokens", directory / "viewer-tokens"
     streams.write_text(token_line(WRITER, "gate"))
     viewers.write_text(token_line(READER, "looks") + token_line(BEA, "bea groups=dba"))
-    (tmp_path / "gate.token").write_text(WRITER)
+    (directory / "gate.token").write_text(WRITER)
     settings = CollectorSettings(
-        listen="127.0.0.1:0", database=tmp_path / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
+        listen="127.0.0.1:0", database=directory / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
     )
     ready: asyncio.Future[RunningCollector] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve(settings, ready.set_result))
     url = (await ready).url
     collector = Client(ready.result(), task, httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False))
-    issuer = {"issuer": ISSUER, "audience": "penstock", "kind": "person", "jwksFile": str(jwks_file)}
     running = await start(
         database, governed=True, name="gate", client_tls={"selfSigned": True, "names": ["localhost"]},
-        identity={"required": True, "issuers": [{**issuer, "delegation": {"agents": ["bot", "other-bot"]}}]},
-        collector={"url": url, "tokenFile": str(tmp_path / "gate.token")},
+        identity={"required": True, "issuers": issuers},
+        collector={"url": url, "tokenFile": str(directory / "gate.token")},
     )  # fmt: skip
-    one = Place(running, collector, database, tmp_path)
+    one = Place(running, collector, database, directory)
     await one.policy()
-    one.give(one.token())
     yield one
     await collector.http.aclose()
     await collector.ended()
+
+
+@pytest.fixture
+async def place(start: Start, database: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[Place]:
+    keys = tmp_path / "jwks.json"
+    keys.write_text(jwks())
+    issuer = {
+        "issuer": ISSUER, "audience": "penstock", "kind": "person", "jwksFile": str(keys),
+        "delegation": {"agents": ["bot", "other-bot"]},
+    }  # fmt: skip
+    async with begun(start, database, tmp_path, [issuer]) as one:
+        one.give(one.token())
+        yield one
 
 
 def until(seconds: float) -> float:

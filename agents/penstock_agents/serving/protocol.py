@@ -27,7 +27,12 @@ from pydantic import BaseModel, ValidationError
 from penstock_agents.calls import Agent
 from penstock_agents.tools.offered import INSTRUCTIONS, Offered, WaitForApproval
 from penstock_agents.tools.results import Answer, document, written
-from penstock_agents.tools.words import own_failure
+from penstock_agents.tools.words import AGAIN, own_failure
+
+
+class NoRoomError(Exception):
+    """There are as many agents as there may be."""
+
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +41,11 @@ Context = ServerRequestContext[Any, Any]
 AgentOf = Callable[[Context], AbstractAsyncContextManager[Agent]]
 
 
-def mcp_server(tools: Sequence[Offered], agent_of: AgentOf) -> Server[Any]:
+# What is open while a server serves.
+Lifespan = Callable[[Server[Any]], AbstractAsyncContextManager[None]]
+
+
+def mcp_server(tools: Sequence[Offered], agent_of: AgentOf, lifespan: Lifespan) -> Server[Any]:
     """A server of these tools, each call of which is for the agent that `agent_of` finds."""
     by_name = {one.name: one for one in tools}
     listed = [_tool(one) for one in tools]
@@ -53,7 +62,7 @@ def mcp_server(tools: Sequence[Offered], agent_of: AgentOf) -> Server[Any]:
 
     return Server(
         "penstock", version=version("penstock"), title="Penstock", instructions=INSTRUCTIONS,
-        on_list_tools=list_tools, on_call_tool=call_tool,
+        lifespan=lifespan, on_list_tools=list_tools, on_call_tool=call_tool,
     )  # fmt: skip
 
 
@@ -67,6 +76,9 @@ async def _answer(tool: Offered, context: Context, arguments: dict[str, Any], ag
     try:
         async with agent_of(context) as agent:
             return await _called(tool, agent, asked, context)
+    except NoRoomError:
+        failure = own_failure("this server serves as many agents as it may", AGAIN)
+        return tool.answer(status="failed", failure=failure)
     except Exception as error:
         # Its text may hold values; where it happened is in the log, and the agent learns that it is not to blame.
         _log.error("a tool failed", tool=tool.name, fault=type(error).__name__, place=_place(error))

@@ -27,7 +27,15 @@ async def serve(settings: Settings) -> None:
     async def the_agent(_context: Context) -> AsyncIterator[Agent]:
         yield agent
 
-    server = mcp_server(offered(writes=not settings.read_only, follows=requests is not None), the_agent)
-    async with stdio_server() as (received, sent), closing_idle(session.close_if_idle):
+    @asynccontextmanager
+    async def lifespan(_server: object) -> AsyncIterator[None]:
+        try:
+            async with closing_idle(session.close_if_idle):
+                yield
+        finally:
+            await session.close()
+
+    tools = offered(writes=not settings.read_only, follows=requests is not None)
+    server = mcp_server(tools, the_agent, lifespan)
+    async with stdio_server() as (received, sent):
         await server.run(received, sent, server.create_initialization_options())
-    await session.close()
