@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mcp import Client as McpClient
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult
 from tests.collector.conftest import BEA, READER, WRITER, Client, token_line
-from tests.sidecar.proxy.conftest import Running, Start, shop, start
+from tests.sidecar.proxy.conftest import PASSWORD, Running, Start, start
 from tests.sidecar.proxy.test_tokens import ISSUER, jwks, token
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
@@ -176,10 +176,14 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def database(shop: EmbeddedPostgres) -> EmbeddedPostgres:
-    shop.psql("CREATE DATABASE mcp OWNER penstock")
-    shop.psql(SCHEMA, "mcp")
-    return shop
+def database(open_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A server of these tests' own, whose roles nobody else makes."""
+    server = EmbeddedPostgres.start(open_directory / "of-agents")
+    server.psql(f"CREATE ROLE penstock LOGIN PASSWORD '{PASSWORD}'")
+    server.psql("CREATE DATABASE mcp OWNER penstock")
+    server.psql(SCHEMA, "mcp")
+    yield server
+    server.stop()
 
 
 @contextlib.asynccontextmanager
@@ -229,4 +233,4 @@ def until(seconds: float) -> float:
     return int(time.time() + seconds)
 
 
-__all__ = ["Agent", "Place", "Told", "shop", "start"]
+__all__ = ["Agent", "Place", "Told", "start"]

@@ -28,6 +28,7 @@ _GRACE_SECONDS = 10.0
 _NOTHING = Room(rows=0, bytes=0, stops=False)
 _MOST_NOTICES, _LONGEST_NOTICE = 20, 500
 _CONNECT_SECONDS = 20.0
+_LAST_READS = 3
 
 Connection = psycopg.AsyncConnection[object]
 
@@ -178,7 +179,9 @@ def _alive(connection: Connection) -> bool:
     if connection.closed or connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
         return False
     with suppress(psycopg.Error, OSError):
-        connection.pgconn.consume_input()
+        # Once for the last words of the session, and once for its end.
+        for _ in range(_LAST_READS):
+            connection.pgconn.consume_input()
     return not connection.closed
 
 
