@@ -42,7 +42,7 @@ from penstock_agents.tools.words import Status
 _MOST_REQUESTS = 200
 _POLL_SECONDS = 2.0
 # What is read of the catalog: as much as a model may be told of it, and no more.
-_CATALOG = Room(rows=2000, bytes=1 << 20, stops=True)
+_CATALOG = Room(rows=2000, bytes=1 << 20, value_bytes=1 << 20, stops=True)
 
 Progress = Callable[[float, float, str], Awaitable[None]]
 
@@ -89,11 +89,11 @@ class Agent:
 
     async def query(self, asked: Query) -> StatementAnswer:
         rows = min(asked.max_rows or self.limits.rows, self.limits.most_rows)
-        room = Room(rows, self.limits.answer_bytes, stops=True)
+        room = Room(rows, self.limits.answer_bytes, 4 * self.limits.value_characters, stops=True)
         return await self._statement(asked.sql, room, writes=False)
 
     async def execute(self, asked: Execute) -> StatementAnswer:
-        room = Room(self.limits.rows, self.limits.answer_bytes, stops=False)
+        room = Room(self.limits.rows, self.limits.answer_bytes, 4 * self.limits.value_characters, stops=False)
         return await self._statement(asked.sql, room, writes=True)
 
     async def explain(self, asked: Explain) -> DecisionAnswer:
@@ -154,8 +154,10 @@ class Agent:
         except CredentialError as error:
             return failed_answer("failed", words.own_failure(str(error), error.next_step))
         if outcome.trouble is None:
+            # One row is always shown, however many columns it has.
+            each = max(16, self.limits.answer_bytes // max(1, len(outcome.columns)))
             return rows_answer(
-                outcome.columns, outcome.rows, self.limits.value_characters, more=outcome.more,
+                outcome.columns, outcome.rows, min(each, self.limits.value_characters), more=outcome.more,
                 affected=outcome.affected, notices=outcome.notices, writes=writes,
             )  # fmt: skip
         status, failure, request = self._failure(outcome.trouble, wrote=writes)

@@ -23,11 +23,13 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.option("--ca-file", type=_file, help="The authority of the gate's certificate, in place of the system's.")
 @click.option("--no-tls", is_flag=True, help="The gate is on this machine and has no TLS.")
 @click.option("--token-file", type=_file, help="The agent's token for the gate.  [env: PENSTOCK_MCP_TOKEN, the token]")
+@click.option("--collector", metavar="URL", help="Where requests for approval are looked at.")
+@click.option("--viewer-token-file", type=_file, help="A token for the collector that may only look.")
 @click.option("--read-only", is_flag=True, help="Leave out the tool that writes.")
 @click.pass_context
 def command(
     context: click.Context, config: Path | None, gate: str | None, database: str | None, ca_file: Path | None,
-    no_tls: bool, token_file: Path | None, read_only: bool,
+    no_tls: bool, token_file: Path | None, collector: str | None, viewer_token_file: Path | None, read_only: bool,
 ) -> None:  # fmt: skip
     """Serve a database behind a gate to an AI agent over standard input and output, or to many over HTTP (--config)."""
     host, colon, port = (gate or "").rpartition(":")
@@ -38,6 +40,8 @@ def command(
         "gate.caFile": _placed(ca_file),
         "gate.tls": "disable" if no_tls else None,
         "tokenFile": _placed(token_file),
+        "collector.url": collector,
+        "collector.tokenFile": _placed(viewer_token_file),
         "readOnly": True if read_only else None,
     }
     context.obj = (config, options)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client as McpClient
 from tests.agents.conftest import Place, until
+from tests.sidecar.proxy.test_tokens import token
 
 from penstock_agents.tools.results import REMARK
 from penstock_agents.tools.words import CUT, MORE_ROWS
@@ -232,7 +233,16 @@ async def test_a_token_that_ends_is_replaced_by_the_next(place: Place) -> None:
         assert (await agent.call("query", sql="SELECT 1"))["rows"] == [[1]]
 
 
-@pytest.mark.parametrize("claims", [{"act": {"sub": "stranger"}}, {"aud": "https://mcp.example"}, {"act": "bot"}])
+CHAIN: dict[str, Any] = {"sub": "bot", "act": {"sub": "a0"}}
+for number in range(1, 9):
+    CHAIN["act"] = {"sub": f"a{number}", "act": CHAIN["act"]}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"act": {"sub": "stranger"}}, {"aud": "https://mcp.example"}, {"act": "bot"}, {"act": CHAIN}, {"exp": 1}],
+    ids=["a stranger", "the server's audience", "a forged chain", "a chain of nine", "expired"],
+)
 async def test_a_token_that_the_gate_does_not_take(place: Place, claims: dict[str, Any]) -> None:
     place.give(place.token(**claims))
     async with place.agent() as agent:
@@ -357,3 +367,68 @@ async def test_half_of_a_character_is_no_message(place: Place) -> None:
     assert (answer["id"], answer["result"]["structuredContent"]["rows"]) == (3, [[1]])
     process.stdin.close()
     assert await process.wait() == 0
+
+
+async def test_a_token_of_64_kilobytes_is_not_presented(place: Place) -> None:
+    place.give(place.token(more="x" * 65_536))
+    async with place.agent() as agent:
+        told = await agent.call("query", sql="SELECT 1")
+    assert (told["status"], told["failure"]["said_by"]) == ("failed", "this server")
+    assert "of at most 32768 bytes" in told["failure"]["next_step"]
+
+
+async def test_reads_are_held_as_well_and_run_once_by_the_tool_that_asked(place: Place) -> None:
+    when = "statement.verb == 'select' && 'public.customers' in statement.tables"
+    rule = {"name": "people", "when": when, "approvers": {"groups": ["dba"]}}
+    await place.policy(approvals=[rule])
+    async with place.agent() as agent:
+        sql = "SELECT name FROM customers ORDER BY id"
+        held = await agent.call("query", sql=sql)
+        assert held["status"] == "held"
+        assert (await place.collector.decide(held["request"]["name"])).status_code == 200
+        assert (await agent.call("query", sql=sql))["rows"] == [["Eva"], ["Finn"]]
+        assert (await agent.call("query", sql=sql))["status"] == "held"
+
+
+async def test_a_persons_own_session_waits_at_the_gate(place: Place) -> None:
+    place.give(token(sub="dan", groups=[]))
+    rule = {"name": "deletes", "when": "statement.verb == 'delete'", "approvers": {"groups": ["dba"]}, "wait": "60s"}
+    await place.policy(approvals=[rule])
+    async with place.agent(limits={"statementSeconds": 1}) as agent:
+        asked = asyncio.create_task(agent.call("execute", sql="DELETE FROM orders WHERE id = 1"))
+        name = ""
+        while not name:
+            await asyncio.sleep(0.1)
+            found = (await place.collector.get("/v1/requests?standing=waiting")).json()["requests"]
+            name = found[0]["name"] if found else ""
+        # Longer than a statement may take.
+        await asyncio.sleep(17)
+        assert (await place.collector.decide(name)).status_code == 200
+        told = await asked
+        assert (told["status"], told["rows_affected"]) == ("done", 1)
+        assert any("waits for approval" in one for one in told["notices"])
+
+
+async def test_one_session_at_the_gate_serves_all_calls(place: Place) -> None:
+    async with place.agent() as agent:
+        for number in range(5):
+            assert (await agent.call("query", sql=f"SELECT {number}"))["status"] == "done"
+            assert (await agent.call("execute", sql=f"INSERT INTO orders VALUES ({50 + number}, 1, 'x')"))[
+                "status"
+            ] == "done"
+    sessions = {one["session"] for one in await place.collector.exported() if "session" in one}
+    assert len(sessions) == 1
+
+
+async def test_what_is_wide_is_shown_in_part(place: Place) -> None:
+    async with place.agent(limits={"answerBytes": 4096}) as agent:
+        wide = ", ".join(f"repeat('x', 5000) AS c{number}" for number in range(400))
+        told = await agent.call("query", sql=f"SELECT {wide}")
+        assert (told["status"], len(told["cut"]), len(told["rows"][0][0])) == ("done", 400, 16)
+        await place.policy(masks=[], allowFunctions=["public.shouts"])
+        place.psql(
+            "SET ROLE penstock; CREATE OR REPLACE FUNCTION shouts() RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION '%', repeat('x', 1000000) USING HINT = repeat('y', 1000000); END $$"
+        )
+        loud = await agent.call("query", sql="SELECT shouts()")
+        assert len(loud.text) < 20_000

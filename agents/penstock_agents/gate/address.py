@@ -53,6 +53,7 @@ class GateAddress(BaseModel):
             "client_encoding": "UTF8",
             "connect_timeout": "10",
             "gssencmode": "disable",
+            "sslcertmode": "disable",
             # How the gate asks for the token, whatever it asks others for.
             "options": f"-c penstock.login=password -c statement_timeout={timeout}",
             **tls,

@@ -25,7 +25,9 @@ from penstock_agents.gate.wire import Room, StuckError
 MOST_WAITING = 256
 # How long the server's own limit may be exceeded before the connection is given up.
 _GRACE_SECONDS = 10.0
-_NOTHING = Room(rows=0, bytes=0, stops=False)
+# While a statement waits for approval at the gate, a person's session is told so more often than that.
+_NOTICE_SECONDS = 40.0
+_NOTHING = Room(rows=0, bytes=0, value_bytes=0, stops=False)
 _MOST_NOTICES, _LONGEST_NOTICE = 20, 500
 _CONNECT_SECONDS = 20.0
 _LAST_READS = 3
@@ -170,8 +172,8 @@ class GateSession:
         if len(self._notices) < _MOST_NOTICES:
             self._notices.append(message[:_LONGEST_NOTICE])
         if message.startswith("penstock: ") and self._deadline is not None and not notice.source_file:
-            # A person's session waits at the gate for approval, and is told so every 15 seconds.
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds + _GRACE_SECONDS)
+            # A person's session waits at the gate for approval, and is told so again and again.
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds + _NOTICE_SECONDS)
 
 
 def _alive(connection: Connection) -> bool:

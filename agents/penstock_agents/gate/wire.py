@@ -20,6 +20,8 @@ _ROWS = {pq.ExecStatus.SINGLE_TUPLE, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.TUPL
 _COPYING = {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH}
 # How long an answer may take to end once it was cancelled.
 _CANCEL_SECONDS = 5.0
+# As much of a message, its detail or hint is read.
+_LONGEST_WORDS = 4000
 # As much of one answer is taken into memory, where that can be told.
 MOST_BYTES = 64 << 20
 
@@ -30,6 +32,8 @@ class Room:
 
     rows: int
     bytes: int
+    # As much of one value counts, since no more of it is shown.
+    value_bytes: int
     # Whether the rest is stopped; else it is read and dropped, as the statement must be carried out to its end.
     stops: bool
 
@@ -135,7 +139,7 @@ class _Reading:
             outcome.columns = [_column(result, place) for place in range(result.nfields)]
         for row in range(result.ntuples):
             values = [result.get_value(row, place) for place in range(result.nfields)]
-            size = sum(len(value) if value is not None else 4 for value in values) + 4 * len(values)
+            size = sum(min(len(value), self._room.value_bytes) if value else 4 for value in values) + 4 * len(values)
             full = len(outcome.rows) >= self._room.rows or (outcome.rows and self._kept + size > self._room.bytes)
             if outcome.more or full:
                 outcome.more = True
@@ -166,4 +170,4 @@ def trouble(result: pq.abc.PGresult) -> Trouble:
 
 
 def _field(result: pq.abc.PGresult, field: pq.DiagnosticField) -> str:
-    return (result.error_field(field) or b"").decode("utf-8", "replace")
+    return (result.error_field(field) or b"").decode("utf-8", "replace")[:_LONGEST_WORDS]

@@ -6,6 +6,7 @@ The protocol, its sessions and their limits are the SDK's. What doesn't belong: 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -36,6 +37,7 @@ _log = structlog.get_logger(__name__)
 _SESSION_IDLE_SECONDS = 1800.0
 _GRACE_SECONDS = 5
 _MOST_CONNECTIONS = 1000
+_TLS_CHECK_SECONDS = 10.0
 
 
 def app(settings: Settings, http: HttpSettings) -> Starlette:
@@ -92,10 +94,41 @@ async def serve(
     server = uvicorn.Server(config)
     if started is not None:
         started(server)
+    renewing = asyncio.create_task(_renew(config, http), name="renewing the certificate")
     try:
         await server.serve([listener])
     finally:
+        renewing.cancel()
         listener.close()
+
+
+async def _renew(config: uvicorn.Config, http: HttpSettings) -> None:
+    """Show clients the certificate that is in the files now; while these can't be used, the last good one."""
+    if config.ssl is None or http.cert_file is None or http.key_file is None:
+        return
+    known = _stamps(http)
+    while True:
+        await asyncio.sleep(_TLS_CHECK_SECONDS)
+        stamps = _stamps(http)
+        if stamps == known or None in stamps:
+            continue
+        try:
+            # Into another first: half of a pair would spoil the one in use.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(http.cert_file, http.key_file)
+            config.ssl.load_cert_chain(http.cert_file, http.key_file)
+            known = stamps
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("the new certificate can't be used", why=type(error).__name__)
+
+
+def _stamps(http: HttpSettings) -> tuple[int | None, ...]:
+    found: list[int | None] = []
+    for file in (http.cert_file, http.key_file):
+        try:
+            found.append(file.stat().st_mtime_ns if file is not None else None)
+        except OSError:
+            found.append(None)
+    return tuple(found)
 
 
 def _listen(http: HttpSettings) -> socket.socket:

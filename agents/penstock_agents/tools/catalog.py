@@ -10,7 +10,8 @@ from typing import Literal
 
 from penstock_agents.tools.results import Approval, Limited, Masked, TableColumn, TableName
 
-MOST_TABLES = 500
+MOST_TABLES = 200
+_LONGEST_COMMENT = 200
 TABLES = f"""
 SELECT n.nspname, c.relname, c.relkind, pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -62,7 +63,7 @@ def _quoted(name: str) -> str:
 def tables(rows: Iterable[Row]) -> list[TableName]:
     """Of the rows of `TABLES`."""
     return [
-        TableName(table_schema=schema, name=name, kind=_KINDS.get(kind, "other"), comment=comment[:500])
+        TableName(table_schema=schema, name=name, kind=_KINDS.get(kind, "other"), comment=comment[:_LONGEST_COMMENT])
         for schema, name, kind, comment in map(_texts, rows)
     ]
 
@@ -71,7 +72,7 @@ def columns(rows: Iterable[Row], told: Decided, schema: str, table: str) -> list
     """Of the rows of `COLUMNS`, and of what the gate tells of reading them."""
     return [
         TableColumn(
-            name=name, type=kind, nullable=not_null != "t", comment=comment[:500],
+            name=name, type=kind, nullable=not_null != "t", comment=comment[:_LONGEST_COMMENT],
             masked=told.masks.get(f"{schema}.{table}.{name}"), tags=told.tags.get(f"{schema}.{table}.{name}", []),
         )
         for name, kind, not_null, comment in map(_texts, rows)

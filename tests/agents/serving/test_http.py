@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from tests.agents.conftest import Agent
 from tests.agents.serving.conftest import INITIALIZE, Served
+from tests.oidc_provider.provider import Instead
 
 MODES = ["auto", "legacy"]
 
@@ -186,9 +187,65 @@ async def test_no_token_is_in_any_answer_or_log(served: Served, caplog: pytest.L
             ("explain", "x"),
         ):
             seen.append((await agent.call(tool, sql=sql)).text)
-    served.place.gate.proxy.source  # noqa: B018
     text = "\n".join([*seen, caplog.text])
     exchanged = served.oidc.asked("/token")
     assert exchanged == 1
     for secret in (token, token.rpartition(".")[2], (served.place.directory / "client.secret").read_text()):
         assert secret not in text
+
+
+async def test_a_client_that_goes_away_leaves_nothing_running(served: Served) -> None:
+    await served.place.policy(masks=[])
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60%' AND state = 'active'"
+
+    async def asleep(count: str) -> None:
+        for _ in range(100):
+            if served.place.psql(running) == count:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("it did not come about")
+
+    async with served.agent() as agent:
+        asked = asyncio.create_task(agent.call("query", sql="SELECT pg_sleep(60)"))
+        await asleep("1")
+        asked.cancel()
+        await asyncio.wait([asked])
+        await asleep("0")
+        assert (await agent.call("query", sql="SELECT 1"))["rows"] == [[1]]
+
+
+async def test_many_at_once_each_as_themselves(served: Served) -> None:
+    people = [f"p{number}" for number in range(12)]
+
+    async def ask(who: str) -> None:
+        async with served.agent(served.token(sub=who)) as agent:
+            told = await asyncio.gather(*(agent.call("query", sql=f"SELECT '{who}', {number}") for number in range(8)))
+            assert [one["rows"] for one in told] == [[[who, number]] for number in range(8)]
+
+    await asyncio.gather(*(ask(who) for who in people))
+    assert served.oidc.asked("/token") == len(people)
+    names = {one["identity"]["name"] for one in await served.place.collector.exported() if "identity" in one}
+    assert names == {f"agent:penstock-mcp for person:{who}" for who in people}
+
+
+async def test_a_token_that_ends_ends_what_it_was_exchanged_for(served: Served) -> None:
+    served.oidc.resource("urn:penstock:gate", audience="penstock", seconds=13)
+    async with served.agent() as agent:
+        assert (await agent.call("query", sql="SELECT 1"))["status"] == "done"
+        assert (await agent.call("query", sql="SELECT 1"))["status"] == "done"
+        assert served.oidc.asked("/token") == 1
+        await asyncio.sleep(20)
+        assert (await agent.call("query", sql="SELECT 1"))["status"] == "done"
+        assert served.oidc.asked("/token") == 2
+    assert (await served.post(served.token(exp=1))).status_code == 401
+
+
+async def test_an_issuer_that_does_not_exchange_leaves_nobody_with_more(served: Served) -> None:
+    served.oidc.instead("/token", Instead('{"error": "access_denied"}', 400))
+    async with served.agent() as agent:
+        told = await agent.call("query", sql="SELECT 1")
+        assert (told["status"], told["failure"]["message"]) == (
+            "failed", "the issuer does not exchange the token: access_denied",
+        )  # fmt: skip
+        assert (await agent.call("list_tables"))["status"] == "failed"
+    assert [one for one in await served.place.collector.exported() if one["kind"] == "session"] == []
