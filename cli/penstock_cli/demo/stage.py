@@ -88,6 +88,11 @@ class Stage:
         """To be run by sh: psql through the gate, as the first actor or as the one that its first argument names."""
         return self.directory / "psql"
 
+    @property
+    def mcp_script(self) -> Path:
+        """To be run by sh, as an MCP client does: the shop for an AI agent, as the first actor."""
+        return self.directory / "mcp"
+
     def query(self, actor: Actor | None, sql: str) -> str:
         """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
         url = self.direct_url if actor is None else self.gate_url(actor)
@@ -131,6 +136,7 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...], 
         for actor in actors:
             _write_secret(stage.token_file(actor), issuer.token(actor))
         stage.psql_script.write_text(_psql_script(stage, actors))
+        _write_mcp(stage, actors[0])
         yield stage
 
 
@@ -145,6 +151,21 @@ PGPASSWORD=$(cat {shlex.quote(str(stage.directory))}/"$who".token) || exit
 export PGPASSWORD
 exec {shlex.quote(str(stage.psql))} -d "{url}" "$@"
 """
+
+
+def _write_mcp(stage: Stage, agent: Actor) -> None:
+    """The settings of `penstock mcp`, and a script that is short to give to a client."""
+    settings = {
+        "gate": {"host": "127.0.0.1", "port": stage.gate_port, "database": "shop", "tls": "disable"},
+        "tokenFile": stage.token_file(agent).name,
+        "collector": {"url": stage.collector_url, "tokenFile": stage.viewer_token_file.name},
+    }
+    file = stage.mcp_script.with_suffix(".yaml")
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+    command = shlex.join([*_PENSTOCK, "mcp", "--config", str(file)])
+    stage.mcp_script.write_text(
+        f"# An MCP server over standard input and output, for a client to start.\nexec {command}\n"
+    )
 
 
 def _server(directory: Path, database_url: str | None, running: contextlib.ExitStack) -> tuple[str, Path]:

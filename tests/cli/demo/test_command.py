@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import re
 import signal
 import tempfile
@@ -10,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.cli.demo.processes import Demo, demo, running_in, wait
 
 from penstock_cli.demo.page import Page
@@ -53,7 +57,8 @@ def test_two_at_once_run_beside_each_other_and_end_clean(temporary: Path) -> Non
 def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> None:
     with demo(temporary) as one:
         assert one.plays(), one.text
-        *said, psql, page, token, end = one.text.splitlines()
+        *said, mcp, psql, page, token, end = one.text.splitlines()
+        assert json.loads(mcp.removeprefix("mcp    ")) == {"command": "sh", "args": [f"{one.folder}/mcp"]}
         assert (psql, end) == (f"psql   sh {one.folder}/psql", f"end    Ctrl-C, or kill {one.process.pid}")
         assert re.fullmatch(r"page   http://127\.0\.0\.1:\d+/requests", page)
         assert re.fullmatch(r"token  \S{32} \(of olga, for the page\)", token)
@@ -82,6 +87,25 @@ def test_a_held_delete_is_told_with_its_approval_and_its_event(temporary: Path) 
         f"request    {first}, by support, approvals[deletes]",
         "outcome    ok, 1 row",
     ]
+
+
+async def test_the_line_for_agents_starts_a_server_that_acts_for_pat(temporary: Path) -> None:
+    with demo(temporary) as one:
+        assert await asyncio.to_thread(one.plays), one.text
+        (line,) = re.findall(r"^mcp    (.*)$", one.text, re.MULTILINE)
+        async with Client(stdio_client(StdioServerParameters(**json.loads(line)))) as client:
+            told = await client.call_tool("query", {"sql": "SELECT email FROM customers ORDER BY id LIMIT 1"})
+            assert told.structured_content is not None
+            assert told.structured_content["rows"] == [["a***@example.com"]]
+            held = await client.call_tool("execute", {"sql": "DELETE FROM orders WHERE customer_id = 4"})
+            assert held.structured_content is not None
+            assert held.structured_content["status"] == "held"
+            name = held.structured_content["request"]["name"]
+        with _signed_in(one) as (page, _):
+            shown = await asyncio.to_thread(page.decide, name, "denied", "not this one")
+        assert [name for name in ("agent:support-bot", "person:pat") if name not in shown] == []
+        assert await asyncio.to_thread(one.end, signal.SIGINT) == 0
+    assert await asyncio.to_thread(left_nothing, temporary)
 
 
 def test_what_waits_runs_once_a_visitor_approves_it_on_the_page(temporary: Path) -> None:
