@@ -40,8 +40,10 @@ _Key = tuple[EffectivePolicy, bytes]
 class Deciders:
     """The deciders by one catalog."""
 
-    def __init__(self, make: MakeDecider) -> None:
+    def __init__(self, make: MakeDecider, share: int = 1) -> None:
         self.make = make
+        # How many others like this one keep theirs in the same memory, this one among them.
+        self._share = share
         self._catalog: Catalog | None = None
         self._kept: OrderedDict[_Key, Decider] = OrderedDict()
         self._used: WeakValueDictionary[_Key, Decider] = WeakValueDictionary()
@@ -111,7 +113,7 @@ class Deciders:
         self._kept[place] = self._used[place] = decider
         relations = len(self._catalog.relations) if self._catalog is not None else 0
         size = sum(_EACH + (relations * _FOR_RELATION if _conceals(policy) else 0) for policy, _ in self._kept)
-        while size > MOST_KEPT and len(self._kept) > 1:
+        while size > MOST_KEPT // self._share and len(self._kept) > 1:
             (policy, _), _ = self._kept.popitem(last=False)
             size -= _EACH + (relations * _FOR_RELATION if _conceals(policy) else 0)
 

@@ -50,9 +50,10 @@ _LOOK_SECONDS = 0.1
 class RulesProvider:
     """Bundle and catalog, and the deciders made from them."""
 
-    def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server]) -> None:
+    def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server], *, share: int = 1) -> None:
+        """`share`: how many databases the gate serves, which share the memory for what is not in use."""
         self._server_of = server
-        self.deciders = Deciders(make_decider)
+        self.deciders = Deciders(make_decider, share)
         self._reader: CatalogReader | None = None
         self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None

@@ -42,6 +42,8 @@ class BundleSource:
         self._confirmed = 0.0
         # What keeps the policy from being brought up to date, in one line; empty while nothing does.
         self.trouble = ""
+        # Whether the Database is known not to be there.
+        self.absent = False
 
     @property
     def age(self) -> float:
@@ -79,8 +81,12 @@ class BundleKey:
 class FileSource(BundleSource):
     """Resources in YAML files, read again when one of them changes."""
 
-    def __init__(self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive) -> None:
+    def __init__(
+        self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive, *, tells: bool = True
+    ) -> None:
+        """`tells`: whether to say what of the files does not fit together; one of those who read them does."""
         super().__init__(receive)
+        self._tells = tells
         self._patterns = patterns
         self._directory = directory
         self._wanted = wanted
@@ -145,7 +151,7 @@ class FileSource(BundleSource):
         resources: list[AnyResource] = []
         for path in self.files():
             resources += load(_text(path), path.name, self._wanted.namespace)
-        for problem in check(resources):
+        for problem in check(resources) if self._tells else ():
             # None that makes the bundle unusable; `penstock validate` says the same before a file gets here.
             _log.warning(str(problem))
         self._generation = max(self._generation + 1, time.time_ns() // 1_000_000_000)
@@ -190,6 +196,7 @@ class ControlSource(BundleSource):
             try:
                 await self._follow()
             except _Withdrawn as error:
+                self.absent = True
                 self._withdraw()
                 self._say(f"control {self._url}: {error}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
@@ -249,6 +256,7 @@ class ControlSource(BundleSource):
             self._say(f"control {self._url} sent a policy that can't be used: {error.problems[0]}")
             return
         self._confirm()
+        self.absent = False
         # Not by its number alone: two replicas may give the next one to different changes for a moment.
         if bundle != self._last:
             self._last = bundle

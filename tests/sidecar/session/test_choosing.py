@@ -1,0 +1,90 @@
+"""Which of several databases a client gets, by a table of what there is; and that no answer tells of the others."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from penstock_sidecar.session.choosing import Candidate, choose, told
+from penstock_sidecar.wire.messages import ErrorFields
+
+SHOP = Candidate("shop", "shop_live", open=True)
+STAFF = Candidate("staff", "people", open=True)
+PAY = Candidate("pay", "payroll", open=False)
+TEST = Candidate("shop-test", "app", open=True)
+LIVE = Candidate("shop-live", "app", open=True)
+HIDDEN = Candidate("hidden", "app", open=False)
+LATE = Candidate("late", None)
+GONE = Candidate("gone", None, absent=True)
+
+# What is asked for, what there is, and what comes of it: a name, or SQLSTATE and the hint.
+TABLE: dict[str, tuple[str, list[Candidate], str | tuple[str, str]]] = {
+    "its own name": ("shop", [SHOP, STAFF], "shop"),
+    "the server's name": ("people", [SHOP, STAFF], "staff"),
+    "an unknown name": ("template1", [SHOP, STAFF], ("3D000", "set dbname to one of shop, staff")),
+    "nothing else to choose": ("template1", [SHOP, PAY], ("3D000", "set dbname to shop")),
+    "nothing at all": ("template1", [PAY], ("3D000", "ask who administers the policies")),
+    "no databases": ("shop", [], ("3D000", "ask who administers the policies")),
+    "one that is not for the client": ("pay", [SHOP, PAY], ("3D000", "set dbname to shop")),
+    "the same by the server's name": ("payroll", [SHOP, PAY], ("3D000", "set dbname to shop")),
+    "a server's name that two have": (
+        "app", [TEST, LIVE, SHOP], ("3D000", "set dbname to one of shop-live, shop-test"),
+    ),
+    "of which the client may use one": ("app", [TEST, HIDDEN], ("3D000", "set dbname to shop-test")),
+    "its own name before a server's": ("app", [Candidate("app", "other", open=True), TEST], "app"),
+    "its own name, though it is another's server's name": ("app", [Candidate("app", "app", open=True), TEST], "app"),
+    "its own name, closed, is no way to another": (
+        "app", [Candidate("app", "other", open=False), TEST], ("3D000", "set dbname to shop-test"),
+    ),
+    "capitals": ("Shop", [SHOP], ("3D000", "set dbname to shop")),
+    "one without policies so far": ("late", [SHOP, LATE], ("57P03", "try again in a moment")),
+    "its own name while another has no policies": ("shop", [SHOP, LATE], "shop"),
+    "a server's name while another has no policies": (
+        "shop_live", [SHOP, LATE], ("57P03", "set dbname to the name of a Database, or try again in a moment"),
+    ),
+    "and one that nobody has": (
+        "nonsense", [SHOP, LATE], ("57P03", "set dbname to the name of a Database, or try again in a moment"),
+    ),
+    "one that is not there": ("gone", [SHOP, GONE], ("3D000", "set dbname to shop")),
+    "a server's name while another is not there": ("shop_live", [SHOP, GONE], "shop"),
+    "nothing": ("", [SHOP, LATE, GONE], ("57P03", "set dbname to the name of a Database, or try again in a moment")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "there", "expected"), TABLE.values(), ids=TABLE)
+def test_what_a_client_gets(asked: str, there: list[Candidate], expected: str | tuple[str, str]) -> None:
+    for candidates in (there, there[::-1]):
+        found = choose(asked, candidates)
+        if isinstance(found, ErrorFields):
+            assert (found.sqlstate, found.hint) == expected
+            assert found.severity == "FATAL"
+        else:
+            assert found.name == expected
+
+
+@pytest.mark.parametrize("asked", ["pay", "payroll", "nothing"])
+def test_one_that_is_not_for_the_client_is_as_if_it_were_not_there(asked: str) -> None:
+    closed = [Candidate("pay", "payroll"), Candidate("pay2", "payroll"), Candidate("pay3", "other")]
+    for known, more in product((SHOP, STAFF, TEST), ([], [HIDDEN], closed)):
+        without, with_it = choose(asked, [known]), choose(asked, [known, *more])
+        assert isinstance(without, ErrorFields)
+        assert with_it == without
+
+
+def test_names_are_told_in_one_line_and_not_all_of_them() -> None:
+    refused = choose("x\ny\x1b[31m\u2028" + "z" * 5000, [SHOP])
+    assert isinstance(refused, ErrorFields)
+    assert refused.message.isprintable()
+    assert len(refused.message) < 200
+    assert told("a" * 63) == "a" * 63
+    assert told("ä" * 64) == "ä" * 63 + "…"
+    many = choose("x", [Candidate(f"db{number:02}", "d", open=True) for number in range(20)])
+    assert isinstance(many, ErrorFields)
+    assert many.hint == "set dbname to one of db00, db01, db02, db03, db04, db05, db06, db07 (and 12 more)"
+
+
+def test_a_name_longer_than_the_server_knows_is_no_other_name() -> None:
+    long = Candidate("long", "n" * 63, open=True)
+    assert isinstance(choose("n" * 64, [long]), ErrorFields)
+    assert choose("n" * 63, [long]) == long
