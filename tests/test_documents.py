@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from tests.cli.demo.checkouts import checkout
@@ -102,13 +104,16 @@ def test_every_annotation_is_documented() -> None:
 
 
 def test_the_gateways_examples_are_configurations(tmp_path: Path) -> None:
-    example, databases = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(), re.DOTALL)
+    example, databases, values = blocks
     (tmp_path / "proxy.yaml").write_text(example)
     assert read(tmp_path).name == "laptop"
     alone = ("database", "credentialsDir", "upstreamCaFile", "maskKeyFile")
     settings = {name: value for name, value in yaml.safe_load(example).items() if name not in alone}
     (tmp_path / "proxy.yaml").write_text(yaml.safe_dump(settings | yaml.safe_load(databases)))
     assert [one.name for one in read(tmp_path).served] == ["shop", "staff"]
+    schema = json.loads((ROOT / "charts" / "penstock" / "values.schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(values), schema)
 
 
 def test_the_readmes_resources_are_valid() -> None:
