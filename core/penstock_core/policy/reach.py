@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from penstock_core.identity import Identity
 from penstock_core.policy.revocation import revocation
-from penstock_core.policy.subjects import is_for
+from penstock_core.policy.subjects import policies_for
 from penstock_core.resources.bundle import Bundle
 
 
@@ -17,5 +17,6 @@ def concerns(bundle: Bundle, identity: Identity) -> bool:
     """
     if revocation(bundle, identity) is not None:
         return True
-    giving = [one for one in bundle.policies if one.spec.mode != "revoke" and one.governs(bundle.database)]
-    return all(any(is_for(policy, party) for policy in giving) for party in identity.parties)
+    return all(
+        any(policy.spec.mode != "revoke" for policy in policies_for(bundle, party)) for party in identity.parties
+    )
