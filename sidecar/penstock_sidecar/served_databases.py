@@ -39,9 +39,8 @@ def _server(settings: ProxySettings, one: DatabaseSettings, bundle: Bundle) -> S
     ours, theirs = one.credentials_secret, spec.credentials_secret_ref.name
     problem = ""
     if ours is not None and ours != theirs:
-        problem = (
-            f"the gate has the credentials of Secret {ours}, and Database {one.name} is logged in to with {theirs}"
-        )
+        # Clients read it: no Secret is named.
+        problem = f"Database {one.name} names another Secret than the one that the gate has credentials of"
     ca_file = None if one.upstream_ca_file is None else settings.at(one.upstream_ca_file)
     return Server(spec.host, spec.port, spec.tls.mode, settings.at(one.credentials_dir), ca_file, problem)
 

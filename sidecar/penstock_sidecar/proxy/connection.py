@@ -238,7 +238,10 @@ class Connection(asyncio.Protocol):
             self._start_tls(command.first)
         elif isinstance(command, commands.Connect):
             self._gateway.opened(self)
-            self._spawn(self._connect(command.parameters))
+            # In the same moment as it was chosen: whatever happens to it from now on concerns this session.
+            database = self._database or self._gateway.databases[self.session.database]
+            self._enter(database)
+            self._spawn(self._connect(database, command.parameters))
         elif isinstance(command, commands.Verify):
             self._spawn(self._verify(command.token))
         elif isinstance(command, commands.Cancel):
@@ -328,11 +331,7 @@ class Connection(asyncio.Protocol):
         if self.session.state in (State.OPENING, State.ENCRYPTING, State.PROVING):
             self._transport.abort()
 
-    async def _connect(self, parameters: dict[str, str]) -> None:
-        database = self._database
-        if database is None:
-            database = self._gateway.databases[self.session.database]
-            self._enter(database)
+    async def _connect(self, database: ServedDatabase, parameters: dict[str, str]) -> None:
         provider = database.rules_provider
         if (policy := provider.revoked(self.session.identity)) is not None:
             self.revoke(policy)

@@ -65,7 +65,7 @@ class Upstream:
 async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
     """Log in. Raises UpstreamError."""
     if server.problem:
-        raise UpstreamError(fatal("08004", server.problem, "give the gate those credentials, and start it again"))
+        raise UpstreamError(fatal("08004", server.problem, "give the gate the credentials of that Secret"))
     given = server.credentials
     credentials = read_credentials(given) if isinstance(given, Path) else given
     try:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from tests.sidecar.session.conversation import Conversation, greeting
 
-from penstock_sidecar.session.choosing import Candidate, choose, told
+from penstock_core.identity import Identity, Principal
+from penstock_sidecar.session import commands
+from penstock_sidecar.session.choosing import Candidate, SessionDatabase, choose, told
+from penstock_sidecar.session.commands import ProxyConfig
+from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.session.states import State
+from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import ErrorFields
 
 SHOP = Candidate("shop", "shop_live", open=True)
@@ -88,3 +96,51 @@ def test_a_name_longer_than_the_server_knows_is_no_other_name() -> None:
     long = Candidate("long", "n" * 63, open=True)
     assert isinstance(choose("n" * 64, [long]), ErrorFields)
     assert choose("n" * 63, [long]) == long
+
+
+ADA = Identity(principal=Principal("person", "ada", "https://issuer.example", ("support",)))
+
+
+def asked_for(dbname: str, doors: dict[str, Door]) -> Conversation:
+    """A client of a gate with these databases has named one, and its token is good."""
+
+    def chosen(asked: str, identity: Identity) -> SessionDatabase | ErrorFields:
+        assert identity == ADA
+        door = doors.get(asked)
+        return fatal("3D000", "there is none") if door is None else SessionDatabase(asked, f"{asked}_live", door)
+
+    talk = Conversation(open_=False, config=ProxyConfig("", token="always", choose=chosen))
+    talk.client(messages.startup({"user": "me", "database": dbname}))
+    # Whatever it names, it has to say who it is first.
+    talk.reaches_client(messages.AUTHENTICATION_CLEARTEXT)
+    talk.client(messages.password(b"the token"))
+    assert talk.rest == [commands.Verify("the token")]
+    assert talk.session.database == ""
+    return talk.did(talk.session.identified(ADA))
+
+
+def test_a_session_is_with_what_its_client_chose_and_no_other() -> None:
+    doors = {"shop": Door(), "staff": Door()}
+    talk = asked_for("staff", doors)
+    (connect,) = talk.rest
+    assert isinstance(connect, commands.Connect)
+    assert talk.session.database == "staff"
+    talk.did(talk.session.connected(talk.rules(), greeting()))
+    (began,) = talk.events
+    assert (began["database"], began["client"]["database"]) == ("staff", "staff_live")
+    assert talk.flow.door is doors["staff"]
+
+
+def test_a_session_without_a_database_does_not_begin() -> None:
+    talk = asked_for("nothing", {"shop": Door()})
+    talk.client_reads_error("3D000", "there is none")
+    assert talk.rest == [commands.Close("penstock: there is none")]
+    assert talk.session.state is State.CLOSED
+    assert not talk.events
+
+
+def test_whoever_is_revoked_before_the_session_began_is_on_record_with_the_database() -> None:
+    talk = asked_for("shop", {"shop": Door()})
+    talk.did(talk.session.revoked("stop"))
+    (refused,) = talk.events
+    assert (refused["event"], refused["database"], refused["policy"]) == ("refused", "shop", "stop")
