@@ -61,8 +61,10 @@ class ServedDatabase:
     def candidate(self, identity: Identity) -> Candidate:
         """As a client finds it, or does not."""
         bundle = self.rules_provider.bundle
-        opened = bundle is not None and concerns(bundle, identity)
-        return Candidate(self.name, self.dbname or None, opened, self.source.absent)
+        if bundle is None:
+            return Candidate(self.name, None, absent=self.source.absent)
+        # One that went is remembered by its name: what it meant must not come to mean another.
+        return Candidate(self.name, self.dbname, concerns(bundle, identity))
 
     async def connect(self, parameters: dict[str, str]) -> Upstream:
         """A session with the server. Raises UpstreamError."""

@@ -162,7 +162,11 @@ class FileSource(BundleSource):
 
 
 class _Withdrawn(ValueError):
-    """`control` says that the Database is gone, or not valid any more."""
+    """`control` says that the Database is gone (`absent`), or not valid any more."""
+
+    def __init__(self, message: str, *, absent: bool) -> None:
+        super().__init__(message)
+        self.absent = absent
 
 
 class ControlSource(BundleSource):
@@ -196,7 +200,7 @@ class ControlSource(BundleSource):
             try:
                 await self._follow()
             except _Withdrawn as error:
-                self.absent = True
+                self.absent = error.absent
                 self._withdraw()
                 self._say(f"control {self._url}: {error}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
@@ -219,8 +223,8 @@ class ControlSource(BundleSource):
         async with httpx2.AsyncClient(verify=context, timeout=timeout, trust_env=False) as client:
             headers = {"Authorization": f"Bearer {token}"}
             async with client.stream("GET", self._url, headers=headers) as response:
-                if response.status_code == 404 and _is_controls_own(await response.aread()):
-                    raise _Withdrawn(f"answers 404{_hint(404)}")
+                if response.status_code == 404 and (said := _of_control(await response.aread())) is not None:
+                    raise _Withdrawn(f"answers 404{_hint(404)}", absent=said.get("absent") is True)
                 if response.status_code != 200:
                     raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
                 async for line in _lines(response.aiter_bytes()):
@@ -280,17 +284,18 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             raise ValueError(f"sent a line of more than {_LONGEST_LINE} bytes")
 
 
-def _is_controls_own(body: bytes) -> bool:
-    """Whether it is an answer about the Database, and not one of a server that knows no such path."""
+def _of_control(body: bytes) -> dict[str, object] | None:
+    """An answer about the Database; None where it is one of a server that knows no such path."""
     try:
-        return "error" in json.loads(body)
-    except (ValueError, TypeError, RecursionError):
-        return False
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and "error" in said else None
 
 
 def _hint(status: int) -> str:
     return {
         401: ": it does not accept this pod's token",
         403: ": this pod may not read the policies of that namespace",
-        404: ": it knows no such Database",
+        404: ": it knows no such Database, or none that is valid",
     }.get(status, "")

@@ -13,6 +13,7 @@ import pytest
 from tests.sidecar.proxy.activity import runs
 from tests.sidecar.proxy.harbour import DATABASES, Harbour, resource
 from tests.sidecar.proxy.test_gateway import say
+from tests.sidecar.proxy.test_tokens import token
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.proxy.catalog import CatalogReader
@@ -172,6 +173,43 @@ async def test_a_database_that_is_down_disturbs_no_other(made: Harbour) -> None:
     assert 'penstock_statements_total{database="till",decision="rewrite"} 0.0' in metrics
 
 
+async def test_a_catalog_that_cannot_be_understood_is_its_own_databases_trouble(
+    made: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_before = CatalogReader.read
+
+    async def broken(reader: CatalogReader) -> bool:
+        if reader._server.port == made.servers["back"]:
+            raise ZeroDivisionError
+        return await as_before(reader)
+
+    monkeypatch.setattr(CatalogReader, "read", broken)
+    await made.start()
+    with pytest.raises(psycopg.OperationalError, match="the catalog can't be understood"):
+        await made.open("back")
+    assert await made.email("front") == ADDRESSES["front"]
+    status, said = await made.get("/readyz")
+    assert status == 200
+    assert said.count("the catalog can't be understood") == 1
+
+
+async def test_who_needs_no_token_chooses_by_the_policies_of_its_workload(made: Harbour) -> None:
+    pod = {"databaseRef": {"name": "till"}, "subjects": [{"serviceAccount": {"name": "web"}}]}
+    made.put("pod", resource("DatabaseAccessPolicy", "pod", pod))
+    await made.start(identity={"workload": {"namespace": "shop", "serviceAccount": "web"}})
+    assert await made.email("till") == ADDRESSES["till"]
+    with pytest.raises(psycopg.OperationalError, match='there is no database "front"'):
+        await made.open("front")
+
+
+async def test_a_name_that_is_no_text_is_told_in_one_line(harbour: Harbour) -> None:
+    startup = messages.startup({"user": "me", "database": "XXXX"}).replace(b"XXXX", b"\xff\n\x1b\x01")
+    answer = await say(harbour.proxy.port, startup + messages.password(token().encode()))
+    error = messages.read_error(answer[answer.index(b"E\0") + 5 :])
+    assert error.sqlstate in ("3D000", "08P01")
+    assert error.message.isprintable()
+
+
 async def test_a_database_whose_catalog_takes_long_keeps_no_other_waiting(
     made: Harbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,10 +342,6 @@ async def test_what_cannot_be_recorded_is_decided_by_each_databases_policy(made:
             await fill()
         row = await (await till.execute("SELECT email FROM people")).fetchone()
         assert row == ("till@example.com",)
-
-
-async def test_idle_rules_of_all_databases_share_their_memory(harbour: Harbour) -> None:
-    assert [one.rules_provider.deciders._share for one in harbour.proxy.databases] == [3, 3, 3]
 
 
 async def test_a_gate_with_several_databases_ends_cleanly(harbour: Harbour) -> None:

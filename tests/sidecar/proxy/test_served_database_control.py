@@ -99,7 +99,9 @@ async def test_revocation_in_one_database_ends_its_sessions_within_two_seconds(p
 
 async def test_a_database_that_comes_and_goes_leaves_the_others_alone(port: Port) -> None:
     harbour = (await port.begin()).harbour
-    assert "it knows no such Database" in await port.says(200, "till: no policy has been loaded yet")
+    assert "it knows no such Database, or none that is valid" in await port.says(
+        200, "till: no policy has been loaded yet"
+    )
     with pytest.raises(psycopg.OperationalError, match='there is no database "till"'):
         await harbour.open("till")
     front = await harbour.open("front")
@@ -129,6 +131,26 @@ async def test_a_servers_name_is_nobody_elses_where_control_knows_no_such_databa
     async with await harbour.open("counter") as client:
         row = await (await client.execute("SELECT current_database(), session_user")).fetchone()
         assert row == ("counter", "front_gate")
+
+
+async def test_a_servers_name_may_be_that_of_a_database_that_is_there_and_not_valid(port: Port) -> None:
+    """Past admission, by an older version's rules: what it would be called on the server, nobody knows."""
+    till, _ = port.harbour.documents("till")
+    till["spec"]["dbname"] = 7
+    port.has(DATABASE_KIND, "till", till)
+    harbour = (await port.begin()).harbour
+    with pytest.raises(psycopg.OperationalError, match="is not known while policies of the gate are missing"):
+        await harbour.open("quay2")
+    assert await harbour.email("front") == "f***@example.com"
+    # Once it is gone, names mean what they mean; but that of one that went since means no other one.
+    port.has(DATABASE_KIND, "till", None)
+    await until(lambda: harbour.served("till").source.absent, 20)
+    back = harbour.served("back").rules_provider
+    port.has(DATABASE_KIND, "back", None)
+    await until(lambda: back.bundle is not None and not back.bundle.policies, 5)
+    with pytest.raises(psycopg.OperationalError, match='there is no database "quay"') as refused:
+        await harbour.open("quay")
+    assert "set dbname to front" in str(refused.value)
 
 
 async def test_each_database_has_a_mask_key_of_its_own(port: Port) -> None:
