@@ -48,34 +48,28 @@ class Candidate:
 
 def choose(asked: str, candidates: Sequence[Candidate]) -> Candidate | ErrorFields:
     """The one that the client asks for, or the error that it gets."""
+    named = next((one for one in candidates if one.name == asked), None)
+    if named is not None and named.open:
+        return named
     there = [one for one in candidates if not one.absent]
-    named = next((one for one in there if one.name == asked), None)
-    if named is not None:
-        return _unless_closed(named, asked, there)
     found = [one for one in there if one.dbname == asked]
     names = [one.name for one in found if one.open]
-    if len(found) > 1 and len(names) > 1:
+    if len(names) > 1 and named is None:
         return fatal("3D000", f'several databases here are called "{told(asked)}"', _remedy(names))
     if any(one.dbname is None for one in there):
-        # It may be another's name, too, for all that is known: of a test and a live system, for instance.
+        # It may be that one's, for all that is known: of a test and a live system, for instance.
         return fatal(
-            "57P03", f'which database is called "{told(asked)}" is not known while policies of the gate are missing',
-            "set dbname to the name of a Database, or try again in a moment",
+            "57P03", f'whether database "{told(asked)}" is here is not known while policies of the gate are missing',
+            "try again in a moment; a Database with policies is found by its own name",
         )  # fmt: skip
-    return _unless_closed(found[0], asked, there) if len(found) == 1 else _unknown(asked, there)
+    # A name of its own is no way to another, not even where it is not there.
+    return found[0] if named is None and len(found) == len(names) == 1 else _unknown(asked, there)
 
 
 def told(name: str) -> str:
     """A name that a client made up, fit for one line."""
     text = "".join(one if one.isprintable() else "?" for one in name)
     return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
-
-
-def _unless_closed(found: Candidate, asked: str, there: Sequence[Candidate]) -> Candidate | ErrorFields:
-    """The one that was found, where a policy opens it to the client."""
-    if found.dbname is None:
-        return fatal("57P03", "no policy has been loaded yet", "try again in a moment")
-    return found if found.open else _unknown(asked, there)
 
 
 def _unknown(asked: str, there: Sequence[Candidate]) -> ErrorFields:

@@ -26,6 +26,8 @@ HIDDEN = Candidate("hidden", "app", open=False)
 LATE = Candidate("late", None)
 GONE = Candidate("gone", None, absent=True)
 
+LATER = "try again in a moment; a Database with policies is found by its own name"
+
 # What is asked for, what there is, and what comes of it: a name, or SQLSTATE and the hint.
 TABLE: dict[str, tuple[str, list[Candidate], str | tuple[str, str]]] = {
     "its own name": ("shop", [SHOP, STAFF], "shop"),
@@ -46,17 +48,20 @@ TABLE: dict[str, tuple[str, list[Candidate], str | tuple[str, str]]] = {
         "app", [Candidate("app", "other", open=False), TEST], ("3D000", "set dbname to shop-test"),
     ),
     "capitals": ("Shop", [SHOP], ("3D000", "set dbname to shop")),
-    "one without policies so far": ("late", [SHOP, LATE], ("57P03", "try again in a moment")),
+    "one without policies so far": ("late", [SHOP, LATE], ("57P03", LATER)),
     "its own name while another has no policies": ("shop", [SHOP, LATE], "shop"),
     "a server's name while another has no policies": (
-        "shop_live", [SHOP, LATE], ("57P03", "set dbname to the name of a Database, or try again in a moment"),
+        "shop_live", [SHOP, LATE], ("57P03", LATER),
     ),
     "and one that nobody has": (
-        "nonsense", [SHOP, LATE], ("57P03", "set dbname to the name of a Database, or try again in a moment"),
+        "nonsense", [SHOP, LATE], ("57P03", LATER),
     ),
     "one that is not there": ("gone", [SHOP, GONE], ("3D000", "set dbname to shop")),
+    "its own name, not there, is no way to another": (
+        "gone", [Candidate("other", "gone", open=True), GONE], ("3D000", "set dbname to other"),
+    ),
     "a server's name while another is not there": ("shop_live", [SHOP, GONE], "shop"),
-    "nothing": ("", [SHOP, LATE, GONE], ("57P03", "set dbname to the name of a Database, or try again in a moment")),
+    "nothing": ("", [SHOP, LATE, GONE], ("57P03", LATER)),
 }  # fmt: skip
 
 
@@ -69,6 +74,18 @@ def test_what_a_client_gets(asked: str, there: list[Candidate], expected: str | 
             assert found.severity == "FATAL"
         else:
             assert found.name == expected
+
+
+def test_while_policies_are_missing_nobody_learns_whether_the_name_is_one_of_theirs() -> None:
+    refused = {
+        asked: choose(asked, [SHOP, PAY, LATE])
+        for asked in ("late", "none", "pay", "payroll", "shop_live", "shop_dead")
+    }
+    texts = {told_.message.replace(asked, "…") for asked, told_ in refused.items() if isinstance(told_, ErrorFields)}
+    assert len(texts) == 1
+    # One that is missing keeps its name from being taken for another's.
+    late = choose("late", [LATE, Candidate("other", "late", open=True)])
+    assert isinstance(late, ErrorFields)
 
 
 @pytest.mark.parametrize("asked", ["pay", "payroll", "nothing"])
