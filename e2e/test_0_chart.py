@@ -170,6 +170,11 @@ def test_a_gateway_passes_the_restricted_profile_and_holds_no_token_of_the_clust
         assert (context["allowPrivilegeEscalation"], context["capabilities"]) == (False, {"drop": ["ALL"]})
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
+        # Whether policies are there, or a database is, says nothing about the process.
+        assert (
+            container["livenessProbe"]["httpGet"]["path"] == container["startupProbe"]["httpGet"]["path"] == "/healthz"
+        )
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         # The name by which the webhooks know what nobody may enter.
         assert container["name"] == CONTAINER
         kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}

@@ -223,6 +223,10 @@ def test_sessions_that_are_idle_are_told_and_the_program_ends(program: Program) 
     ("changes", "line"),
     [
         ({"credentialsDir": None}, "settings: credentialsDir is needed with database: "),
+        (
+            {"databases": [{"name": "till", "credentialsDir": "c"}]},
+            "settings: give database (one) or databases (several)",
+        ),
         ({"listen": "nonsense"}, "listen: must be an address and a port, such as 127.0.0.1:5432"),
         ({"surprise": 1}, "surprise: extra inputs are not permitted"),
         ({"maskKeyFile": "nowhere"}, "maskKeyFile: "),

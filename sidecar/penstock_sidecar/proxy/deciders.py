@@ -129,19 +129,20 @@ class Deciders:
             policy, catalog = self._untold.popleft()
             if catalog is self._catalog:
                 try:
-                    self._say(await loop.run_in_executor(self._thread, _findings, policy, catalog))
+                    found = await loop.run_in_executor(self._thread, _findings, policy, catalog)
+                    self._say(found, policy.database)
                 except Exception:
                     # A fault of ours, which must not keep what others have to know.
                     _log.exception("looking for masks that don't fit failed")
         self._telling = None
 
-    def _say(self, found: _Findings) -> None:
+    def _say(self, found: _Findings, database: str) -> None:
         for words in set(found.warnings) - self._told:
             self._told.add(words)
-            _log.warning(words)
+            _log.warning(words, database=database)
         for words in set(found.hints) - self._told:
             self._told.add(words)
-            _log.info(words)
+            _log.info(words, database=database)
 
     async def stop(self) -> None:
         """End what is being made."""

@@ -37,7 +37,8 @@ Receive = Callable[[Bundle], None]
 class BundleSource:
     """What both kinds have in common: how old the policy is, and what is wrong."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, database: str, receive: Receive) -> None:
+        self._database = database
         self._receive = receive
         self._confirmed = 0.0
         # What keeps the policy from being brought up to date, in one line; empty while nothing does.
@@ -57,12 +58,12 @@ class BundleSource:
     def _confirm(self) -> None:
         self._confirmed = time.monotonic()
         if self.trouble:
-            _log.info("the policy is up to date again")
+            _log.info("the policy is up to date again", database=self._database)
         self.trouble = ""
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
-            _log.warning(trouble, kept=self._kept())
+            _log.warning(trouble, database=self._database, kept=self._kept())
         self.trouble = trouble
 
     def _kept(self) -> str:
@@ -85,7 +86,7 @@ class FileSource(BundleSource):
         self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive, *, tells: bool = True
     ) -> None:
         """`tells`: whether to say what of the files does not fit together; one of those who read them does."""
-        super().__init__(receive)
+        super().__init__(wanted.database, receive)
         self._tells = tells
         self._patterns = patterns
         self._directory = directory
@@ -184,7 +185,7 @@ class ControlSource(BundleSource):
         max_age: float | None = None,
     ) -> None:
         """`max_age`: the seconds that a policy counts without being confirmed; None: for as long as it takes."""
-        super().__init__(receive)
+        super().__init__(database, receive)
         self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
         self._token_file = token_file
         self._ca_file = ca_file
