@@ -16,7 +16,7 @@ from penstock_agents.gate.requests import Requests, RequestsError
 from penstock_agents.gate.session import GateSession
 from penstock_agents.gate.wire import Room
 from penstock_agents.tools import catalog, words
-from penstock_agents.tools.answers import failed_answer, held_answer, rows_answer
+from penstock_agents.tools.answers import failed_answer, rows_answer
 from penstock_agents.tools.catalog import Decided
 from penstock_agents.tools.limits import Limits
 from penstock_agents.tools.offered import (
@@ -82,6 +82,8 @@ class Agent:
         decided = Decided(told.rows)
         return TableAnswer(
             status="done",
+            readable=decided.allowed,
+            refused=decided.reason[0],
             columns=catalog.columns(columns.rows, decided, *names),
             constraints=catalog.texts(constraints.rows),
             rows_left_out=bool(decided.values("filtered")),
@@ -160,10 +162,7 @@ class Agent:
                 outcome.columns, outcome.rows, min(each, self.limits.value_characters), more=outcome.more,
                 affected=outcome.affected, notices=outcome.notices, writes=writes,
             )  # fmt: skip
-        status, failure, request = self._failure(outcome.trouble, wrote=writes)
-        if status == "held" and request is not None:
-            return held_answer(request, failure, follows=self.requests is not None)
-        return failed_answer(status, failure, request)
+        return failed_answer(*self._failure(outcome.trouble, wrote=writes))
 
     async def _read(self, sql: str, values: tuple[str, ...] = ()) -> Outcome:
         try:
@@ -178,7 +177,10 @@ class Agent:
         if trouble.by_gate and (found := words.held_request(trouble.message, trouble.detail)) is not None:
             request, waits = found
             self._remember(request.name)
-            return ("held" if waits else "refused"), _said(trouble, words.DENIED), request
+            if not waits:
+                return "refused", _said(trouble, words.DENIED), request
+            step = words.WAIT if self.requests is not None else words.ASK_AGAIN
+            return "held", _said(trouble, step), request
         return _worded(trouble, wrote=wrote)
 
     def _remember(self, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,13 @@ def config_command(context: click.Context, name: str) -> None:
     arguments = ["mcp", *(_given(parent) if parent is not None else [])]
     if file is None and "--gate" not in arguments:
         raise click.UsageError("give --config, or --gate and --database: the client starts the server with the same")
-    server = {"command": str(Path(sys.argv[0]).absolute()), "args": arguments}
-    click.echo(json.dumps({"mcpServers": {name: server}}, indent=2, ensure_ascii=False))
+    click.echo(client_configuration(arguments, name))
+
+
+def client_configuration(arguments: Sequence[str], name: str = "penstock") -> str:
+    """What goes into a client's configuration to have it start `penstock` with these arguments."""
+    server = {"command": str(Path(sys.argv[0]).absolute()), "args": list(arguments)}
+    return json.dumps({"mcpServers": {name: server}}, indent=2, ensure_ascii=False)
 
 
 def _given(context: click.Context) -> list[str]:

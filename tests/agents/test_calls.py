@@ -132,8 +132,18 @@ async def test_statements_of_odd_kinds_leave_the_session_as_it_was(place: Place)
             assert after["rows"] == [[5, "on"]], what
 
 
+SETTING_UP = [
+    "SET search_path = pg_catalog",
+    "SELECT set_config('search_path', 'pg_catalog', false)",
+    "SET default_transaction_read_only = off",
+    "CREATE TEMP TABLE mine (id int)",
+    "LISTEN x",
+    "PREPARE one AS SELECT 1",
+    "SELECT pg_advisory_lock(7)",
+]
 LEFT = """
-SELECT current_setting('search_path'), to_regclass('mine')::text, (SELECT count(*) FROM pg_listening_channels())
+SELECT current_setting('search_path'), to_regclass('mine')::text, (SELECT count(*) FROM pg_listening_channels()),
+       (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')
 """
 
 
@@ -141,13 +151,10 @@ async def test_nothing_that_one_call_sets_up_lasts(place: Place) -> None:
     await place.policy(masks=[], approvals=[])
     async with place.agent() as agent:
         for tool in ("query", "execute"):
-            for sql in (
-                "SET search_path = pg_catalog", "SELECT set_config('search_path', 'pg_catalog', false)",
-                "SET default_transaction_read_only = off", "CREATE TEMP TABLE mine (id int)", "LISTEN x",
-            ):  # fmt: skip
+            for sql in SETTING_UP:
                 await agent.call(tool, sql=sql)
                 told = await agent.call("query", sql=LEFT)
-                assert told["rows"] == [['"$user", public', None, 0]], (tool, sql, told.seen)
+                assert told["rows"] == [['"$user", public', None, 0, 0, 0]], (tool, sql, told.seen)
         told = await agent.call("query", sql="INSERT INTO orders VALUES (7, 1, 'x')")
         assert told["failure"]["sqlstate"] == "25006"
 

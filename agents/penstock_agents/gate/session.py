@@ -1,7 +1,7 @@
 """One agent's session at the gate: a connection that is there when it is needed, and one statement at a time on it.
 
-Each call is a transaction of its own and leaves nothing behind: what reads is rolled back, and after what writes the
-session is as it was at its beginning. What is told of an outcome is `calls.py`'s.
+Each call is a transaction of its own and leaves nothing behind: what reads is rolled back, and the session is as it was
+at its beginning after each. What is told of an outcome is `calls.py`'s.
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ class GateSession:
             # The client went away, or this is a fault of ours: what runs is of use to nobody.
             await self._give_up()
             raise
+        # Settings, prepared statements, temporary tables and locks of the session.
+        await self._settle(connection, "DISCARD ALL")
         outcome.notices = self._notices
         return outcome
 
@@ -112,12 +114,12 @@ class GateSession:
             await self._settle(connection, "ROLLBACK")
             if outcome.trouble is None:
                 outcome = Outcome(trouble=Trouble(Ending.NOT_HERE))
-        # Settings, prepared statements, temporary tables and locks of the session.
-        await self._settle(connection, "DISCARD ALL")
         return outcome
 
     async def _settle(self, connection: Connection, sql: str) -> None:
         """What makes the session good for the next call; if it fails, the next call has another one."""
+        if connection.closed:
+            return
         try:
             ended = await self._run(connection, sql)
         except StuckError:

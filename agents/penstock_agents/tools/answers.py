@@ -43,12 +43,6 @@ def rows_answer(
     )
 
 
-def held_answer(request: Request, failure: Failure, *, follows: bool) -> StatementAnswer:
-    """A statement that waits for somebody's approval."""
-    step = words.WAIT if follows else words.ASK_AGAIN
-    return StatementAnswer(status="held", failure=failure, request=request, next_step=step)
-
-
 def failed_answer(status: Status, failure: Failure, request: Request | None = None) -> StatementAnswer:
-    """A statement that did not succeed."""
+    """A statement that did not run, or did not succeed."""
     return StatementAnswer(status=status, failure=failure, request=request, next_step=failure.next_step)

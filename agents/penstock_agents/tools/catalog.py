@@ -98,11 +98,6 @@ class Decided:
         return (row for row in self._told if row[0] == item)
 
     @property
-    def known(self) -> bool:
-        """Whether a gate told it, and no server that knows no such question."""
-        return any(self._of("decision"))
-
-    @property
     def allowed(self) -> bool:
         return any(value == "allowed" for _, value, _, _ in self._of("decision"))
 

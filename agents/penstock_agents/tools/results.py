@@ -116,13 +116,17 @@ class TableColumn(_Result):
     type: str
     nullable: bool
     comment: str = ""
-    masked: Annotated[str | None, Field(description="By which mask; null where it is shown as it is.")] = None
+    masked: Annotated[
+        str | None, Field(description="By which mask; null where it is shown as it is, if the table is readable.")
+    ] = None
     tags: Annotated[list[str], Field(description="What it is classified as.")] = []
 
 
 class TableAnswer(Answer):
     """One table or view."""
 
+    readable: Annotated[bool, Field(description="Whether you may read all of its columns; if not, see refused.")] = True
+    refused: Annotated[str, Field(description="Why the gate would refuse that.")] = ""
     columns: list[TableColumn] = []
     constraints: list[str] = []
     rows_left_out: Annotated[bool, Field(description="Whether a policy shows only some of its rows.")] = False

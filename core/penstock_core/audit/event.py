@@ -9,7 +9,8 @@ their canonical bytes are the same in every language. How they are chained is in
 An event too large for the collector is cut (`size.py`) and has `truncated`, the names of the fields that were cut, and
 `bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
-    open      database, version, policyGeneration                   the stream's first event
+    open      database (of several, their names with commas between), version, policyGeneration (of one);
+              the stream's first event
     login     session, outcome: "accepted" | "refused", identity (verified; not there where it was not), database,
               client: {addr, application, user, database}, asserted: {application, issuer, subject, audience, actor}
               (what a client says of itself, and a refused token), reason, sqlstate, policy (of a refused login);

@@ -133,7 +133,7 @@ class Governor:
             return self._complete(Decision(Action.DENY, "", denial=not_told()), text)
         if judge is None:
             return decision
-        told = answer(decision, judge.governed, self.policy.tags)
+        told = answer(decision, judge.governed, self.policy.tags, enforced=self._enforced is not None)
         return self._complete(Decision(Action.REWRITE, told, verbs=("explain",)), text)
 
     def decide_fully(self, question: Question) -> Decision:

@@ -37,14 +37,16 @@ def not_told() -> Denial:
     )
 
 
-def answer(decision: Decision, governed: Governed | None, tags: Iterable[tuple[str, str]]) -> str:
-    """The SELECT that sends what was decided, as rows; `tags` are those of the database's classification."""
-    rows = [*_rows(decision, governed), *(_tagged(decision, governed.catalog, tags) if governed is not None else ())]
+def answer(decision: Decision, governed: Governed, tags: Iterable[tuple[str, str]], *, enforced: bool) -> str:
+    """The SELECT that sends what was decided, as rows; `tags` are those of the database's classification. `enforced`:
+    what is governed is, and not only observed.
+    """
+    rows = [*_rows(decision, governed, "" if enforced else "would be "), *_tagged(decision, governed.catalog, tags)]
     values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
     return f"SELECT * FROM (VALUES {values}) AS penstock({', '.join(_COLUMNS)})"  # noqa: S608 # of literals
 
 
-def _rows(decision: Decision, governed: Governed | None) -> Iterator[Row]:
+def _rows(decision: Decision, governed: Governed, would: str) -> Iterator[Row]:
     yield "decision", _WORDS[decision.action], "", ""
     if decision.observed is not None:
         yield "would be", _WORDS[decision.observed], "by policies that only observe so far", ""
@@ -55,12 +57,13 @@ def _rows(decision: Decision, governed: Governed | None) -> Iterator[Row]:
         yield "verb", verb, "", ""
     for relation in decision.relations:
         yield "relation", relation, "", ""
-    if governed is not None:
-        yield from _concealed(decision, governed)
-        yield from _limits(decision, governed.policies)
+    limits = _limits(decision, None if would else governed.policies)
+    for item, value, meaning, rule in (*_concealed(decision, governed), *limits):
+        yield f"{would}{item}", value, meaning, rule
     holding = decision.holding
-    for one in holding.rules if holding is not None else ():
-        yield "may be held", one.name, f"until a member of {' or '.join(one.approvers)} approves it", _rule(one.rule)
+    for item, rules in (("may be held", holding.rules), ("would be held", holding.observed)) if holding else ():
+        for one in rules:
+            yield item, one.name, f"until a member of {' or '.join(one.approvers)} approves it", _rule(one.rule)
 
 
 def _concealed(decision: Decision, governed: Governed) -> Iterator[Row]:
@@ -76,12 +79,12 @@ def _concealed(decision: Decision, governed: Governed) -> Iterator[Row]:
             yield "filtered", relation, "only some of its rows are there", ""
 
 
-def _limits(decision: Decision, policies: PolicySet) -> Iterator[Row]:
+def _limits(decision: Decision, policies: PolicySet | None) -> Iterator[Row]:
     limits: tuple[tuple[str, Limit | CostLimit | None], ...] = (
         ("rows returned", decision.row_limit),
         ("rows changed", decision.change_limit),
         ("plan cost", decision.cost_limit),
-        ("milliseconds", policies.statement_timeout),
+        ("milliseconds", policies.statement_timeout if policies is not None else None),
     )
     for what, limit in limits:
         if limit is not None:

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
+from penstock_sidecar.session.choosing import SessionDatabase
 from penstock_sidecar.session.commands import Close, ProxyConfig, SessionInfo
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.login import Login
 from penstock_sidecar.session.opening import AcceptedStartup
@@ -26,8 +28,10 @@ _MOST_AHEAD = 1 << 20
 class Beginning:
     """Reads what a client says first."""
 
-    def __init__(self, config: ProxyConfig, own: SessionInfo) -> None:
+    def __init__(self, config: ProxyConfig, own: SessionInfo, door: Door) -> None:
         self._config = config
+        # The one that the session is with; without names until the client has chosen.
+        self.database = SessionDatabase(config.database, config.dbname, door)
         self.login = Login(own.session, own.address, config.database, config.dbname)
         self.progress = Progress()
         self._reader = startup.StartupReader()
@@ -173,6 +177,14 @@ class Beginning:
     def connect(self, identity: Identity) -> None:
         """It is known who the client is."""
         self.identity = self.login.identity = identity
-        if self.accepted is not None:
-            self.progress.enter(State.CONNECTING)
-            self.progress.commands.append(commands.Connect(self.accepted.parameters))
+        if self.accepted is None:
+            return
+        if self._config.choose is not None:
+            chosen = self._config.choose(self.accepted.dbname, identity)
+            if isinstance(chosen, ErrorFields):
+                self.end(chosen, chosen.message)
+                return
+            self.database = chosen
+            self.login.database, self.login.dbname = chosen.name, chosen.dbname
+        self.progress.enter(State.CONNECTING)
+        self.progress.commands.append(commands.Connect(self.accepted.parameters))

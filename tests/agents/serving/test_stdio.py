@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.agents.conftest import Place
 
 from penstock_agents.tools.results import REMARK
+from penstock_agents.tools.words import ASK_AGAIN, WAIT
 
 
 async def test_what_is_offered_says_what_it_does(place: Place) -> None:
@@ -32,8 +33,24 @@ async def test_tables_and_what_is_masked_of_them(place: Place) -> None:
         assert (email["masked"], email["tags"]) == ("email", ["pii.email"])
         assert [one["name"] for one in told["columns"] if one["masked"] is None] == ["id", "name", "note"]
         assert told["constraints"] == ["PRIMARY KEY (id)"]
+        assert told["readable"]
         nothing = await agent.call("describe_table", name="no such")
         assert nothing["failure"]["next_step"] == "Call list_tables."
+        assert not told["rows_left_out"]
+
+
+async def test_what_may_not_be_read_says_so(place: Place) -> None:
+    place.psql("SET ROLE penstock; CREATE VIEW barred WITH (security_barrier) AS SELECT * FROM customers")
+    try:
+        await place.policy(rowFilters=[{"table": "public.customers", "where": "id = 1"}])
+        async with place.agent() as agent:
+            assert (await agent.call("describe_table", name="customers"))["rows_left_out"]
+            barred = await agent.call("describe_table", name="barred")
+            assert (barred["readable"], bool(barred["refused"])) == (False, True)
+            await place.policy(allow=["insert"])
+            assert (await agent.call("describe_table", name="customers"))["status"] == "refused"
+    finally:
+        place.psql("DROP VIEW barred")
 
 
 async def test_rows_come_masked_and_by_their_places(place: Place) -> None:
@@ -66,6 +83,7 @@ async def test_a_write_is_held_until_another_person_approves_it_and_runs_once(pl
     async with place.agent() as agent:
         held = await agent.call("execute", sql=sql)
         assert (held["status"], held.result.is_error) == ("held", False)
+        assert held["next_step"] == held["failure"]["next_step"] == WAIT
         name = held["request"]["name"]
         assert (await agent.call("request_status", request=name))["request"]["standing"] == "waiting"
         assert place.psql("SELECT count(*) FROM orders") == "5"
@@ -78,3 +96,13 @@ async def test_a_write_is_held_until_another_person_approves_it_and_runs_once(pl
         assert again["status"] == "held"
         assert again["request"]["name"] != name
     assert place.psql("SELECT count(*) FROM orders") == "4"
+
+
+async def test_without_a_collector_the_agent_is_told_to_ask_again(place: Place) -> None:
+    sql = "DELETE FROM orders WHERE id = 3"
+    async with place.agent(collector=None) as agent:
+        held = await agent.call("execute", sql=sql)
+        assert (held["status"], held["next_step"]) == ("held", ASK_AGAIN)
+        assert (await agent.call("execute", sql=sql))["request"]["name"] == held["request"]["name"]
+        assert (await place.collector.decide(held["request"]["name"])).status_code == 200
+        assert (await agent.call("execute", sql=sql))["rows_affected"] == 1

@@ -62,6 +62,9 @@ def test_of_policies_that_only_observe_what_would_be() -> None:
     rows = told("DELETE FROM orders", None, MASKING)
     assert ("decision", "allowed", "", "") in rows
     assert ("would be", "refused", "by policies that only observe so far", "") in rows
+    items = [row[0] for row in told("SELECT email FROM people", None, HOLDING)]
+    assert ("would be masked" in items, "masked" in items, "at most" in items) == (True, False, False)
+    assert "would be held" in [row[0] for row in told("DELETE FROM orders WHERE id = '1'", None, HOLDING)]
 
 
 @pytest.mark.parametrize(
