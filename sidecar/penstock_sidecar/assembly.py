@@ -128,7 +128,7 @@ class Proxy:
         """Drain, ship what is recorded, and end."""
         settings = self._settings
         await self.gateway.drain(settings.grace_seconds)
-        self.trail.catch_up()
+        self.trail.close()
         closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
         await asyncio.wait([closing], timeout=10)
         if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
