@@ -13,6 +13,7 @@ COPY core core
 COPY operator operator
 COPY sidecar sidecar
 COPY collector collector
+COPY agents agents
 COPY cli cli
 # What builds and installs is taken out again.
 RUN /opt/penstock/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \

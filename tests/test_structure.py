@@ -40,6 +40,11 @@ def test_the_operator_folder_does_not_shadow_the_standard_library() -> None:
     assert not (ROOT / "operator" / "__init__.py").exists()
 
 
+def test_the_image_has_every_part() -> None:
+    built, sent = ((ROOT / name).read_text().splitlines() for name in ("Dockerfile", ".dockerignore"))
+    assert [part for part in PARTS if f"COPY {part} {part}" not in built or f"!{part}" not in sent] == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_a_module_is_short_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text()
