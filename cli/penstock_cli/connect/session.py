@@ -74,6 +74,8 @@ def _asked(connection: socket.socket, gate: GateSettings, database: str, user: s
         connection.sendall(login.start())
         while login.greeting is None:
             connection.sendall(login.feed(_received(connection)))
+            if login.due is not None:
+                connection.sendall(login.done(login.due.run()))
         connection.sendall(messages.query("SHOW penstock.ticket"))
         values = _row(connection, login.greeting.rest)
         connection.sendall(messages.TERMINATE)

@@ -47,7 +47,7 @@ def proves(talk: Conversation, binding: bytes | None = None) -> ScramClient:
     """The exchange up to the proof; the client's side of it."""
     client = ScramClient("secret", "client", binding)
     challenged(talk, client.first(), b"SCRAM-SHA-256" if binding is None else b"SCRAM-SHA-256-PLUS")
-    talk.client(response(client.final(talk.to_client[9:])))
+    talk.client(response(client.final(client.challenged(talk.to_client[9:]).run())))
     return client
 
 
