@@ -75,6 +75,14 @@ class Credentials:
             )
         return self._gateway.tickets
 
+    @property
+    def _key(self) -> bytes:
+        """What the gates of the Database have, and nobody else. Raises TicketError."""
+        bundle = self._gateway.rules_provider.bundle
+        if bundle is None:
+            raise TicketError("no policy has been loaded yet", "try again in a moment", "57P03")
+        return bundle.mask_key_bytes
+
     def _refuse(self, command: Judged, error: TicketError) -> None:
         if isinstance(command, IssueTicket):
             told = fatal(error.sqlstate, str(error), error.remedy)._replace(severity="ERROR")
@@ -93,7 +101,7 @@ class Credentials:
     async def _redeem(self, redeem: Redeem) -> None:
         """Raises TicketError."""
         workload = self._gateway.config.workload.workload
-        proof, signature = await self._tickets.redeem(redeem, workload)
+        proof, signature = await self._tickets.redeem(redeem, workload, self._key)
         self._begin(proof, scram_server.final(signature))
 
     def _begin(self, proof: Proof, said: bytes = b"") -> None:
@@ -110,5 +118,5 @@ class Credentials:
             raise TicketError(
                 "only a session that presented a token gets tickets", "connect with the token as the password", "42501"
             )
-        made = await self._tickets.make(self._token, database)
+        made = await self._tickets.make(self._token, database, self._key)
         self._perform(self._session.ticket_made(made))

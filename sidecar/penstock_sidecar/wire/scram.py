@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 MECHANISM = "SCRAM-SHA-256"
 MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
-# The server chooses the count. Servers are set to thousands, careful ones to hundreds of thousands; more than this is an
+# The server chooses the count. Servers are set to thousands, some to hundreds of thousands; more than this is an
 # attack on our CPU.
 _MOST_ITERATIONS = 1_000_000
 # What takes some milliseconds is not done where others wait.

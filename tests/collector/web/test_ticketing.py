@@ -38,8 +38,8 @@ async def test_a_ticket_is_kept_and_used_once(client: Any) -> None:
     assert Kept.read(kept.content).until_ms > 0
     assert (await keep(client)).status_code == 409
     judged = Judged.read((await use(client)).content)
-    assert (judged.standing, judged.bearer) == ("granted", ticket().bearer)
-    assert (await use(client)).json() == {"standing": "used", "signature": ""}
+    assert (judged.standing, judged.made) == ("granted", ticket())
+    assert (await use(client)).json() == {"standing": "used"}
 
 
 async def test_of_many_at_once_one_is_granted(client: Any) -> None:
