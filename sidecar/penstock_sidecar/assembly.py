@@ -245,9 +245,9 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
 
 
 def _tickets(settings: ProxySettings) -> Tickets | None:
-    """Tickets are kept by the collector; without one there are none."""
+    """Tickets are kept by the collector; without one there are none, nor where they are not wanted."""
     keeper = settings.collector
-    if keeper is None:
+    if keeper is None or not settings.identity.tickets:
         return None
     return Tickets(keeper.url, settings.stream_owner, _at(settings, keeper.token_file), _at(settings, keeper.ca_file))
 

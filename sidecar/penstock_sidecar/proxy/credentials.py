@@ -71,7 +71,9 @@ class Credentials:
         """Raises TicketError."""
         if self._gateway.tickets is None:
             raise TicketError(
-                "this gate has no tickets, since it has no collector to keep them", "present the token itself", "0A000"
+                "this gate has no tickets: it has no collector to keep them, or identity.tickets is false",
+                "present the token itself",
+                "0A000",
             )
         return self._gateway.tickets
 

@@ -220,6 +220,13 @@ async def test_a_gate_without_a_collector_makes_and_takes_none(
     assert "it has no collector to keep them" in await refused(gate, UNKNOWN)
 
 
+async def test_a_gate_that_wants_no_tickets_has_none(stand: Place) -> None:
+    gate = await stand.gate(identity={**issuers(stand.directory), "tickets": False})
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match=r"or identity\.tickets is false"):
+        await ticket(gate)
+    assert "or identity.tickets is false" in await refused(gate, UNKNOWN)
+
+
 async def test_in_a_pod_who_presents_a_token_gets_one_and_the_pod_itself_does_not(stand: Place) -> None:
     workload = {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}
     identity = {**issuers(stand.directory), "required": False, "workload": workload}
