@@ -69,7 +69,7 @@ def use(connection: sqlite3.Connection, book: str, name: str, proved: Proved, no
         return Judged(standing="wrong")
     if standing != "open":
         return Judged(standing=standing)
-    if made.database != proved.database:
+    if made.database not in proved.databases:
         return Judged(standing="elsewhere")
     _end(connection, name, "used", tries)
     return Judged(standing="granted", made=made)

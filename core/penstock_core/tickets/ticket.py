@@ -24,6 +24,8 @@ LIFE_SECONDS = 300
 MOST_TRIES = 3
 # One body: an identity with as many groups as the largest token holds, all of its letters escaped.
 MOST_BODY_BYTES = 256 * 1024
+# Databases of one gate that a name may mean.
+MOST_DATABASES = 1000
 # The AuthMessage of an exchange: three messages, none of which is long.
 _LONGEST_EXCHANGE = 16 * 1024
 
@@ -169,7 +171,10 @@ class Kept(_Model):
 class Proved(_Model):
     """What a client of a gate has proved with."""
 
-    database: Annotated[str, Field(min_length=1, max_length=253)]
+    # The Databases that it may mean by the name that it asks for.
+    databases: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...], Field(max_length=MOST_DATABASES)
+    ]
     # The AuthMessage, and the ClientProof.
     exchange: _Base64
     proof: _Base64

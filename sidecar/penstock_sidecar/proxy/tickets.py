@@ -10,10 +10,10 @@ import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 import structlog
@@ -22,6 +22,7 @@ from penstock_core.identity import Workload
 from penstock_core.tickets.ticket import (
     LIFE_SECONDS,
     MOST_BODY_BYTES,
+    MOST_DATABASES,
     Bearer,
     Judged,
     Kept,
@@ -58,6 +59,14 @@ class TicketError(Exception):
         self.sqlstate = sqlstate
 
 
+class Redeemed(NamedTuple):
+    """What a ticket opens: whose session, with which Database; and the gate's own proof to the client."""
+
+    proof: Proof
+    database: str
+    signature: bytes
+
+
 class Tickets:
     """The tickets of one gate, and of its replicas."""
 
@@ -92,31 +101,34 @@ class Tickets:
         """What a client needs to prove the secret of that ticket, if there is one. Raises TicketError."""
         return await self._asked("GET", name, b"", Salt.read)
 
-    async def redeem(self, redeem: Redeem, workload: Workload | None, key: bytes) -> tuple[Proof, bytes]:
-        """Whom the ticket is for, and the gate's own proof; it is used up by this. Raises TicketError.
+    async def redeem(self, redeem: Redeem, keys: Mapping[str, bytes], workload: Workload | None) -> Redeemed:
+        """What the ticket opens, in that pod; it is used up by this. Raises TicketError.
+
+        `keys`: of each Database that the client may mean, what tickets for it are sealed by.
 
         The collector says whether it was used before, and is believed in nothing else.
         """
-        proved = Proved(database=redeem.database, exchange=encoded(redeem.exchange), proof=encoded(redeem.proof))
+        databases = tuple(keys)[:MOST_DATABASES]
+        proved = Proved(databases=databases, exchange=encoded(redeem.exchange), proof=encoded(redeem.proof))
         judged = await self._asked("POST", f"{redeem.ticket}/use", proved.written(), Judged.read)
         made = judged.made
         if made is None:
             raise _refused(judged.standing)
-        if not made.is_sealed(redeem.ticket, _sealing(key)) or not made.verifier.proved_by(
-            redeem.proof, redeem.exchange
-        ):
+        key = keys.get(made.database)
+        if key is None:
+            raise _refused("elsewhere")
+        sealed = made.is_sealed(redeem.ticket, _sealing(key))
+        if not sealed or not made.verifier.proved_by(redeem.proof, redeem.exchange):
             raise TicketError(
                 "the ticket was not made by this gate, or was changed since",
                 "see that all replicas of the gate have one mask key, and the collector is yours",
             )
-        if made.database != redeem.database:
-            raise _refused("elsewhere")
         if made.until_ms / 1000 + _CLOCKS_SECONDS < time.time():
             raise _refused("expired")
         found = Proof(made.bearer.identity(workload), made.bearer.until_ms / 1000)
         if seconds_left(found) <= 0:
             raise TicketError("the token that the ticket was made with has expired", "log in again with a new token")
-        return found, made.verifier.signature(redeem.exchange)
+        return Redeemed(found, made.database, made.verifier.signature(redeem.exchange))
 
     async def close(self) -> None:
         """Nothing is asked any more."""

@@ -37,7 +37,7 @@ def proof(secret: str = "secret", database: str = "shop", exchange: bytes = b"a,
     client_key = _hmac(hashlib.pbkdf2_hmac("sha256", secret.encode(), SALT, 4096), b"Client Key")
     signature = _hmac(hashlib.sha256(client_key).digest(), exchange)
     proved = bytes(one ^ other for one, other in zip(client_key, signature, strict=True))
-    return Proved(database=database, exchange=encoded(exchange), proof=encoded(proved))
+    return Proved(databases=(database,), exchange=encoded(exchange), proof=encoded(proved))
 
 
 @pytest.fixture

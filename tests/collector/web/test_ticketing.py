@@ -96,8 +96,8 @@ async def test_other_names_are_no_tickets(client: Any, name: str) -> None:
         (b"{}", 400),
         (b"\xff", 400),
         (b"[" * 100_000, 400),
-        (json.dumps({"database": "shop", "exchange": "AAAA", "proof": "A"}).encode(), 400),
-        (json.dumps({"database": "shop", "exchange": "AAAA", "proof": "AAAA", "more": 1}).encode(), 400),
+        (json.dumps({"databases": ["shop"], "exchange": "AAAA", "proof": "A"}).encode(), 400),
+        (json.dumps({"databases": ["shop"], "exchange": "AAAA", "proof": "AAAA", "more": 1}).encode(), 400),
         (b" " * (MOST_BODY_BYTES + 1), 413),
     ],
 )

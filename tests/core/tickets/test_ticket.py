@@ -113,9 +113,9 @@ def test_what_is_not_a_ticket_is_not_taken_and_not_repeated(body: bytes, word: s
 
 
 def test_what_is_proved_is_bounded() -> None:
-    assert Proved(database="shop", exchange=encoded(b"a,b"), proof=encoded(b"p")).raw == (b"a,b", b"p")
+    assert Proved(databases=("shop",), exchange=encoded(b"a,b"), proof=encoded(b"p")).raw == (b"a,b", b"p")
     with pytest.raises(ValueError, match="exchange"):
-        Proved.read(json.dumps({"database": "shop", "exchange": "A" * 40_000, "proof": ""}).encode())
+        Proved.read(json.dumps({"databases": ["shop"], "exchange": "A" * 40_000, "proof": ""}).encode())
 
 
 @pytest.mark.parametrize(
