@@ -26,6 +26,7 @@ from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleSource, FileSource
+from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.served_databases import served_databases
@@ -87,9 +88,11 @@ class Proxy:
             raise StartError(str(error)) from None
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
+        self.tickets = _tickets(settings)
         self.gateway = Gateway(
-            _config(settings), self.databases, self.trail, _verifier(settings), certificate, self.approval_requests
-        )
+            _config(settings), self.databases, self.trail, _verifier(settings), certificate,
+            self.approval_requests, self.tickets,
+        )  # fmt: skip
         names = ", ".join(one.name for one in self.databases)
         opening: dict[str, object] = {"kind": "open", "database": names, "version": version("penstock")}
         for database in self.databases:
@@ -144,9 +147,10 @@ class Proxy:
             await health.close()
         for database in getattr(self, "databases", ()):
             await database.rules_provider.stop()
-        approval_requests = getattr(self, "approval_requests", None)
-        if isinstance(approval_requests, ApprovalRequests):
-            await approval_requests.close()
+        for asked in ("approval_requests", "tickets"):
+            service = getattr(self, asked, None)
+            if isinstance(service, ApprovalRequests | Tickets):
+                await service.close()
         await asyncio.to_thread(self.spool.close)
 
     def _ready(self) -> tuple[bool, str]:
@@ -207,6 +211,14 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     return ApprovalRequests(
         holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file)
     )
+
+
+def _tickets(settings: ProxySettings) -> Tickets | None:
+    """Tickets are kept by the collector; without one there are none, nor where they are not wanted."""
+    keeper = settings.collector
+    if keeper is None or not settings.identity.tickets:
+        return None
+    return Tickets(keeper.url, settings.stream_owner, _at(settings, keeper.token_file), _at(settings, keeper.ca_file))
 
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:

@@ -22,6 +22,7 @@ from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.served_database import ServedDatabase
+from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Upstream
@@ -45,6 +46,7 @@ class Gateway:
         self, config: ProxyConfig, databases: Sequence[ServedDatabase], trail: AuditTrail,
         tokens: TokenVerifier | None,
         certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
+        tickets: Tickets | None = None,
     ) -> None:  # fmt: skip
         self.databases = {one.name: one for one in databases}
         # The one that every session is with; None where clients choose.
@@ -54,6 +56,7 @@ class Gateway:
         self.tokens = tokens
         self.certificate = certificate
         self.approval_requests = approval_requests
+        self.tickets = tickets
         self.deliberation = Deliberation()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()

@@ -62,6 +62,8 @@ class StatementRun:
     ended: bool = False
     # What it has yet to make and to give up in SQL; None: nothing.
     names: NamesToCome | None = None
+    # The ticket that it was answered with.
+    ticket: str = ""
 
 
 @dataclass(slots=True)

@@ -43,6 +43,8 @@ class Login:
         self.claimed: Mapping[str, str] = {}
         # Who it is, once that is verified.
         self.identity: Identity | None = None
+        # It was proved by a ticket, whose name is the client's user name.
+        self.by_ticket = False
         self._over = False
 
     def accepted(self) -> Event:
@@ -79,7 +81,7 @@ class Login:
             "client": self._client(dbname),
         }  # fmt: skip
         if self.identity is not None:
-            body["identity"] = self.identity.document()
+            body["identity"] = documented(self.identity, by_ticket=self.by_ticket)
             if outcome == "refused":
                 body["identity"] = _shortened(body["identity"])
         asserted = {"application": body["client"]["application"], **self.claimed}
@@ -99,6 +101,12 @@ class Login:
         # Those of `options` come in one: -c name=value --name=value, with blanks escaped.
         given += [re.sub(r"\\(.)", r"\1", word) for text in given for word in re.findall(r"=((?:\\.|\S)*)", text)]
         return {value for value in given if len(value) >= _SHORTEST_HIDDEN}
+
+
+def documented(identity: Identity, *, by_ticket: bool) -> dict[str, Any]:
+    """The identity as the events of a session have it, with how it was proved where that was not a token."""
+    document = identity.document()
+    return {**document, "login": "ticket"} if by_ticket else document
 
 
 def _shortened(identity: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
-from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules, Trail
+from penstock_sidecar.session.commands import (
+    Command,
+    IssuedTicket,
+    ProxyConfig,
+    SessionInfo,
+    SessionRules,
+    Trail,
+)
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -122,21 +129,31 @@ class Session:
         """The server is gone."""
         return self._at_server(Event.SERVER_CLOSED, Running.server_closed, reason)
 
-    def encrypted(self, protocol: str | None) -> list[Command]:
-        """The TLS handshake is done; ALPN came to that protocol, if the client asked for one."""
-        return self._step(Event.ENCRYPTED, self._beginning.encrypted, protocol)
+    def encrypted(self, protocol: str | None, binding: bytes | None = None) -> list[Command]:
+        """The TLS handshake is done; ALPN came to that protocol, if the client asked for one. `binding` tells the
+        channel from others (tls-server-end-point).
+        """
+        return self._step(Event.ENCRYPTED, self._beginning.encrypted, protocol, binding)
 
     def handshake_failed(self, reason: str) -> list[Command]:
         """The TLS handshake failed; `reason` is for the log, the client knows by an alert."""
         return self._step(Event.HANDSHAKE_FAILED, self._beginning.close, reason)
 
-    def identified(self, identity: Identity) -> list[Command]:
-        """The token is good."""
-        return self._step(Event.IDENTIFIED, self._beginning.connect, identity)
+    def challenged(self, salt: bytes, iterations: int, nonce: str) -> list[Command]:
+        """It is known with what the secret of the client's ticket is proved; `nonce` is for this exchange alone."""
+        return self._step(Event.CHALLENGED, self._beginning.challenged, salt, iterations, nonce)
 
-    def token_refused(self, reason: str, remedy: str = "", claimed: Mapping[str, str] | None = None) -> list[Command]:
-        """The token is not good; `reason` is for the client and the log, `claimed` is what it says, for the trail."""
-        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy, claimed or {})
+    def identified(self, identity: Identity, said: bytes = b"", bound_to: str = "") -> list[Command]:
+        """The token is good; or the ticket for the Database `bound_to` is, and the client is told so by `said`."""
+        return self._step(Event.IDENTIFIED, self._beginning.connect, identity, said, bound_to)
+
+    def token_refused(
+        self, reason: str, remedy: str = "", claimed: Mapping[str, str] | None = None, sqlstate: str = "28P01"
+    ) -> list[Command]:
+        """The token or ticket is not good; `reason` is for the client and the log, `claimed` is what a token says, for
+        the trail.
+        """
+        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy, claimed or {}, sqlstate)
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
@@ -175,6 +192,14 @@ class Session:
     def cancelled(self) -> list[Command]:
         """The client does not want to wait for approval any longer."""
         return self._at_server(Event.CANCELLED, Running.cancelled)
+
+    def ticket_made(self, made: IssuedTicket) -> list[Command]:
+        """The ticket that the client asked for."""
+        return self._at_server(Event.TICKET_MADE, Running.ticket_made, made)
+
+    def ticket_refused(self, error: ErrorFields) -> list[Command]:
+        """There is no ticket for this client."""
+        return self._at_server(Event.TICKET_REFUSED, Running.ticket_refused, error)
 
     def recall(self) -> None:
         """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
@@ -268,7 +293,7 @@ class Session:
         flow = Flow(rules, self._trail, self._clock, database.door)
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
-        running = Running(flow, own.nobody, self._config.statement_limit)
+        running = Running(flow, own.nobody, self._config.statement_limit, database.name)
         running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
         running.client.asker = Asker(self.identity, database.name, own.nonce)
         self._progress, self._running = flow, running
@@ -284,7 +309,8 @@ class Session:
         flow.path.begin(rules.search_path, accepted.search_path, login, initial)
         client = self._beginning.login.client
         flow.evidence = Evidence(
-            own.session, database.name, self.identity, client, rules.hmac_key, self._clock()
+            own.session, database.name, self.identity, client, rules.hmac_key, self._clock(),
+            by_ticket=self._beginning.login.by_ticket,
         )  # fmt: skip
         flow.record(self._beginning.login.accepted())
         greeting = [accepted.negotiation, messages.AUTHENTICATION_OK]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from penstock_core.approvals.asking import Answered
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.commands import Close, SessionRules
+from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import RUNNING, State
@@ -25,9 +25,10 @@ _MOST_IN_FLIGHT = 20_000
 class Running:
     """Both directions of one session, and what they share."""
 
-    def __init__(self, flow: Flow, nobody: str, statement_limit: int) -> None:
+    def __init__(self, flow: Flow, nobody: str, statement_limit: int, database: str = "") -> None:
+        """`database`: the Database that tickets are for."""
         self.flow = flow
-        self.client = ClientSide(flow, nobody, statement_limit)
+        self.client = ClientSide(flow, nobody, statement_limit, database)
         # What the client sends.
         self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
@@ -38,7 +39,7 @@ class Running:
         flow = self.flow
         if flow.state is RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state in (State.COUNTING, State.SETTLING, State.HELD, State.CHANGING):
+        if flow.state in (State.COUNTING, State.SETTLING, State.HELD, State.ISSUING, State.CHANGING):
             # That may take long, and a client that goes must be noticed.
             return self.client.waiting > _MOST_WAITING
         return True
@@ -74,6 +75,7 @@ class Running:
         self._release()
         if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
             client.release()
+        client.ticket_recorded()
         self.server.part()
 
     def audit_failed(self, ticket: int, reason: str) -> None:
@@ -87,6 +89,8 @@ class Running:
             self.end(error, f"the audit trail can't be written: {reason}")
         elif client.awaiting_durability is not None and client.awaiting_durability.ticket == ticket:
             client.release(reason)
+        else:
+            client.ticket_unrecorded(ticket, reason)
 
     def doubt_ended(self, fresh: bool) -> None:
         """The catalog has been read since another session changed it; or could not be, for a long time."""
@@ -123,6 +127,16 @@ class Running:
     def cancelled(self) -> None:
         """The client does not want to wait for approval any longer."""
         self.client.stop_waiting()
+
+    def ticket_made(self, made: IssuedTicket) -> None:
+        """The ticket that the client asked for."""
+        self.client.ticket_made(made)
+        self._go_on()
+        self.server.part()
+
+    def ticket_refused(self, error: ErrorFields) -> None:
+        """There is no ticket for this client."""
+        self.client.ticket_refused(error)
 
     def _tell(self) -> None:
         """What a client is told whose statement waits, where it can be put into the stream."""
@@ -176,6 +190,9 @@ class Running:
                 if client.waits_for_server and (flow.copying_in or not flow.queue):
                     self.server.hop_rows()
                     client.go_on_held()
+            elif flow.state is State.ISSUING:
+                if self.server.between_messages and not self.server.holding:
+                    client.hand_out()
             elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
                 client.answered()
         except (BrokenStreamError, MalformedError) as error:
@@ -208,6 +225,7 @@ class Running:
             flow.skip(pending, recorded=True)
         self.client.awaiting_durability = None
         self.client.abandon_held()
+        self.client.abandon_ticket()
         flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:

@@ -34,6 +34,8 @@ class State(StrEnum):
     SETTLING = "settling"
     # The client's messages wait for what tells whether one may run that an approval holds; the server's flow.
     HELD = "held"
+    # The client's messages wait for a ticket that the session asked for; the server's flow.
+    ISSUING = "issuing"
     # The client's messages wait until a change of the catalog may be committed; the server's flow.
     CHANGING = "changing"
     CLOSED = "closed"
@@ -55,6 +57,7 @@ class Event(StrEnum):
     SERVER_CLOSED = "server closed"
     ENCRYPTED = "encrypted"
     HANDSHAKE_FAILED = "handshake failed"
+    CHALLENGED = "challenged"
     IDENTIFIED = "identified"
     TOKEN_REFUSED = "token refused"  # noqa: S105 - the name of an event
     CONNECTED = "connected"
@@ -66,6 +69,8 @@ class Event(StrEnum):
     DOUBT_ENDED = "doubt ended"
     ANSWERED = "answered"
     CANCELLED = "cancelled"
+    TICKET_MADE = "ticket made"
+    TICKET_REFUSED = "ticket refused"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -93,7 +98,9 @@ _FLOWING: dict[Event, set[State]] = {
     _E.AUDIT_FAILED: {_S.CLOSED},
 }
 # Where a session may be after its client's messages went on.
-_RESUMED = {_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.CHANGING, _S.CLOSED}
+_RESUMED = {
+    _S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.ISSUING, _S.CHANGING, _S.CLOSED,
+}  # fmt: skip
 
 # state → event → the states that may follow it.
 TABLE: dict[State, dict[Event, set[State]]] = {
@@ -114,6 +121,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.VERIFYING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
+        # Of a ticket: the client is told what to prove its secret with.
+        _E.CHALLENGED: {_S.PROVING, _S.VERIFYING, _S.CLOSED},
         # There may be no database of that name for who it is.
         _E.IDENTIFIED: {_S.CONNECTING, _S.CLOSED},
         # By OAUTHBEARER, the client has to acknowledge it first.
@@ -189,6 +198,19 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.EXPIRED: {_S.HELD, _S.CLOSED},
         _E.DRAIN: {_S.HELD, _S.CLOSED},
     },
+    _S.ISSUING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.ISSUING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        _E.AUDIT_FAILED: _RESUMED,
+        _E.TICKET_MADE: _RESUMED,
+        _E.TICKET_REFUSED: _RESUMED,
+        _E.RULES_REPLACED: {_S.ISSUING, _S.CLOSED},
+        _E.EXPIRED: {_S.ISSUING, _S.CLOSED},
+        _E.DRAIN: {_S.ISSUING, _S.CLOSED},
+    },
     _S.CHANGING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
@@ -204,5 +226,5 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }
 # An answer that nobody waits for any more, and a wish to wait no longer of one who does not, change nothing.
-for _state in (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CHANGING):
+for _state in (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.ISSUING, _S.CHANGING):
     TABLE[_state] |= {_E.ANSWERED: {_state}, _E.CANCELLED: {_state}}
