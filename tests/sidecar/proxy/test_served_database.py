@@ -50,8 +50,10 @@ async def test_each_session_has_the_login_the_masks_and_the_trail_of_its_databas
         assert intent["database"] == name
         assert intent["policies"] == [f"{name}-users"]
         assert intent["masked"] == (["public.people.email"] if mask else [])
-    sessions = await harbour.settled("session", 2 * len(DATABASES))
-    assert [(one["database"], one["client"]["database"]) for one in sessions if one["event"] == "start"] == [
+    logins = await harbour.settled("login", len(DATABASES))
+    assert [(one["outcome"], one["database"]) for one in logins] == [("accepted", name) for name in DATABASES]
+    ends = await harbour.settled("session", len(DATABASES))
+    assert [(one["database"], one["client"]["database"]) for one in ends] == [
         (name, dbname) for name, (dbname, _, _, _) in DATABASES.items()
     ]
     (opened,) = await harbour.settled("open", 1)
@@ -251,16 +253,16 @@ async def test_who_is_revoked_in_one_database_goes_on_in_the_others(harbour: Har
     with pytest.raises(psycopg.OperationalError, match=r"access is revoked \(policy stop\)"):
         await harbour.open("front")
     assert await harbour.email("till") == ADDRESSES["till"]
-    ended = [one for one in await harbour.settled("session", 8) if one.get("policy") == "stop"]
-    assert [(one["event"], one["database"]) for one in ended] == [("end", "front")] * 2 + [("refused", "front")]
+    ended = [one for one in await harbour.settled("session", 3) if one.get("policy") == "stop"]
+    assert [one["database"] for one in ended] == ["front", "front"]
     # A second one is recorded for itself, though it is the same identity's.
     stop = stop | {"databaseRef": {"name": "back"}}
     harbour.put("stop2", resource("DatabaseAccessPolicy", "stop", stop))
     harbour.poll()
     with pytest.raises(psycopg.OperationalError, match=r"access is revoked \(policy stop\)"):
         await harbour.open("back")
-    ended = [one for one in await harbour.settled("session", 11) if one.get("policy") == "stop"]
-    assert [one["database"] for one in ended if one["event"] == "refused"] == ["front", "back"]
+    logins = await harbour.settled("login", 7)
+    assert [one["database"] for one in logins if one["outcome"] == "refused"] == ["front", "back"]
     for session in (front, again, back, other):
         await session.close()
 
