@@ -22,6 +22,7 @@ from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
+from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import Delegation, Issuer
@@ -78,8 +79,9 @@ class Proxy:
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
         self.gateway = Gateway(
-            _config(settings), self.rules_provider, self.trail, _verifier(settings), certificate, self.approval_requests
-        )
+            _config(settings), self.rules_provider, self.trail, _verifier(settings), certificate,
+            self.approval_requests, _contexts(settings),
+        )  # fmt: skip
         self.source = self._source()
         opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
         if isinstance(self.source, FileSource):
@@ -203,10 +205,11 @@ def _config(settings: ProxySettings) -> ProxyConfig:
     identity = settings.identity
     return ProxyConfig(
         database=settings.database,
-        token="always" if identity.required else "asked" if identity.issuers else "never",
+        token="always" if identity.required else "asked" if identity.logins else "never",
         login=identity.login,
         source=_source_of_tokens(identity),
         tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
+        contexts=bool(identity.contexts),
         workload=Identity(_workload(settings)),
     )
 
@@ -242,14 +245,20 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
     """Where clients get tokens by themselves: from the first issuer that can be asked."""
-    issuer = next((one for one in identity.issuers if one.issuer.startswith("https://")), None)
+    issuer = next((one for one in identity.logins if one.issuer.startswith("https://")), None)
     return TokenSource() if issuer is None else TokenSource(issuer.issuer.rstrip("/") + DISCOVERY, issuer.scope)
 
 
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:
     identity = settings.identity
-    issuers = [_issuer(settings, one) for one in identity.issuers]
+    issuers = [_issuer(settings, one) for one in identity.logins]
     return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
+
+
+def _contexts(settings: ProxySettings) -> ContextVerifier | None:
+    identity = settings.identity
+    issuers = [_issuer(settings, one) for one in identity.contexts]
+    return ContextVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
 
 
 def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:
@@ -263,4 +272,5 @@ def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:
         delegation=None
         if delegation is None
         else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
+        context=one.context,
     )  # fmt: skip

@@ -29,6 +29,7 @@ from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.guardrails.require_context import check_context
 from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
@@ -323,6 +324,7 @@ class _Judge:
         if governed.masked and not catalog.utf8 and not text.isascii():
             # Written again, all such names are in quotes.
             found.pinned = True
+        check_context(governed.policies.require_context, bound, writes=found.writes)
         source = text
         when_parsed = not governed.masked and self._note_code(text, found, bool(temporary))
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
@@ -383,6 +385,8 @@ class _Judge:
             drops_tables=frozenset(bound.drops_tables),
             makes=frozenset(found.makes),
             unmakes=found.unmakes,
+            ends=bound.ends,
+            outlasts=bound.outlasts,
             row_limit=limits[0],
             change_limit=limits[1],
         )

@@ -12,13 +12,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
-from penstock_sidecar.proxy import approval_requests, upstream
+from penstock_core.identity import Identity
+from penstock_sidecar.proxy import approval_requests, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
 from penstock_sidecar.proxy.tokens import seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
+from penstock_sidecar.proxy.vouching import Vouching
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
 from penstock_sidecar.session.door import Inside
@@ -70,11 +72,11 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
-        address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
-        self.client_address = _address(peer)
+        self.client_address = peers.address(peer)
         # What conditions that depend on the time came to when the rules of now were made.
         self._truths: tuple[Truth, ...] = ()
-        self.info = gateway.register(self, address)
+        self._vouching = Vouching(self, gateway)
+        self.info = gateway.register(self, peers.place(peer))
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
 
@@ -90,6 +92,7 @@ class Connection(asyncio.Protocol):
             timer.cancel()
         for task in self._tasks:
             task.cancel()
+        self._vouching.stop()
         self.perform(self.session.client_closed())
         if self._server is not None:
             self._server.abort()
@@ -156,7 +159,11 @@ class Connection(asyncio.Protocol):
 
     def _rules_now(self) -> SessionRules:
         """Raises UpstreamError."""
-        provider, identity = self._gateway.rules_provider, self.session.identity
+        return self.rules_for(self.session.identity)
+
+    def rules_for(self, identity: Identity) -> SessionRules:
+        """What that identity's statements, the client's from now on, are decided by now. Raises UpstreamError."""
+        provider = self._gateway.rules_provider
         # Before the rules are made: what comes to something else in between is noticed a second later.
         self._truths = provider.conditions.truths(identity, self.client_address)
         return provider.rules_now(identity, self.client_address)
@@ -221,6 +228,8 @@ class Connection(asyncio.Protocol):
             self._spawn(self._cancel(command.pid, command.key))
         elif isinstance(command, commands.RefreshCatalog):
             self._spawn(self._refresh())
+        elif isinstance(command, commands.VerifyContext):
+            self._spawn(self._vouching.decide(command))
         elif isinstance(command, commands.EndWithin):
             reason = command.reason
             self._later(command.seconds, lambda: self._end_now(reason))
@@ -409,9 +418,3 @@ class Connection(asyncio.Protocol):
     async def _refresh(self) -> None:
         await self._gateway.rules_provider.refresh_catalog()
         self.perform(self.session.catalog_read())
-
-
-def _address(peer: object) -> str:
-    """The client's address without its port; empty where it is not known."""
-    address = str(peer[0]) if isinstance(peer, tuple) and len(peer) >= 2 else ""
-    return address.removeprefix("::ffff:") if "." in address else address

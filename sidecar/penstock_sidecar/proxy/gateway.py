@@ -19,6 +19,7 @@ from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
+from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
@@ -48,11 +49,13 @@ class Gateway:
     def __init__(
         self, config: ProxyConfig, rules_provider: RulesProvider, trail: AuditTrail, tokens: TokenVerifier | None,
         certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
+        contexts: ContextVerifier | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self.rules_provider = rules_provider
         self.trail = trail
         self.tokens = tokens
+        self.contexts = contexts
         self.certificate = certificate
         self.approval_requests = approval_requests
         self.deliberation = Deliberation()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_core.identity import PrincipalKind
+from penstock_core.token_issuers import ContextSettings
 
 
 class TokenError(ValueError):
@@ -54,3 +55,5 @@ class Issuer:
     kinds: Mapping[str, PrincipalKind] = field(default_factory=dict, hash=False)
     authorized_parties: tuple[str, ...] | None = None
     delegation: Delegation | None = None
+    # Its tokens are contexts of transactions.
+    context: ContextSettings | None = None

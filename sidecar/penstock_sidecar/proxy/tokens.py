@@ -35,6 +35,15 @@ class Proof:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a token says whose signature, issuer, audience and lifetime are good, and until when it counts."""
+
+    claims: dict[str, Any]
+    issuer: Issuer
+    expires: float
+
+
 class TokenVerifier:
     """Verifies tokens of the configured issuers."""
 
@@ -46,6 +55,11 @@ class TokenVerifier:
 
     async def verify(self, token: str) -> Proof:
         """Whom the token names. Raises TokenError."""
+        found = await self.verified(token)
+        return Proof(identity(found.claims, found.issuer, self._workload), found.expires)
+
+    async def verified(self, token: str) -> Verified:
+        """What the token says. Raises TokenError."""
         try:
             return await self._verify(token.strip())
         except TokenError:
@@ -57,7 +71,7 @@ class TokenVerifier:
                 f"the token could not be verified ({type(error).__name__})", "report it to the Penstock project"
             ) from None
 
-    async def _verify(self, token: str) -> Proof:
+    async def _verify(self, token: str) -> Verified:
         header, unverified = _unverified(token)
         keys = self._issuers_keys(unverified)
         key_id = header.get("kid")
@@ -66,7 +80,7 @@ class TokenVerifier:
         key = await keys.find(key_id, _algorithm(header))
         claims = self._claims(token, key, keys.issuer)
         expires = min(int(claims["exp"]), time.time() + _LONGEST_SECONDS)
-        return Proof(identity(claims, keys.issuer, self._workload), expires + self._clock_skew)
+        return Verified(claims, keys.issuer, expires + self._clock_skew)
 
     def _issuers_keys(self, unverified: dict[str, Any]) -> SigningKeys:
         """By what the token says of itself, of which nothing is proved so far: it may be of any type."""

@@ -91,6 +91,13 @@ class Deliberate(NamedTuple):
     question: Question
 
 
+class VerifyContext(NamedTuple):
+    """Verify this token, which names for whom the open transaction is; answer with `vouched`."""
+
+    ticket: int
+    token: str
+
+
 class AskApproval(NamedTuple):
     """Ask the holder of requests whether that statement may run now; answer with `answered`."""
 
@@ -154,6 +161,7 @@ Command = (
     | AwaitRules
     | Deliberate
     | CloseDoor
+    | VerifyContext
     | AskApproval
     | AwaitApproval
     | Abandon
@@ -224,6 +232,15 @@ class SessionRules:
     facts: Callable[[], Sequence[Mapping[str, object]]] = field(default=lambda: ({},), compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """A context that is good: who the session is within it, by which rules, and for how many seconds it counts."""
+
+    identity: Identity
+    rules: SessionRules
+    seconds: float
+
+
 LoginMethod = Literal["password", "oauthbearer"]
 
 
@@ -255,6 +272,8 @@ class ProxyConfig:
     # How clients present a token, unless they ask for another way.
     login: LoginMethod = "password"
     source: TokenSource = TokenSource()
+    # Whether transactions may have contexts.
+    contexts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

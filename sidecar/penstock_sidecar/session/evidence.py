@@ -59,6 +59,11 @@ class Evidence:
             self._generation = generation
             self._intents.clear()
 
+    def acts_as(self, identity: Identity) -> None:
+        """What is recorded from now on is that identity's."""
+        self._common = {**self._common, "identity": identity.document()}
+        self._intents.clear()
+
     def start(self) -> Event:
         asserted = {"application": self._client["application"]} if self._client.get("application") else {}
         return self._session_event("start", asserted)
