@@ -32,7 +32,7 @@ from penstock_core.policy.effective import (
 from penstock_core.policy.intersection import intersection
 from penstock_core.policy.mask_conditions import judged
 from penstock_core.policy.revocation import revocation
-from penstock_core.policy.subjects import is_for
+from penstock_core.policy.subjects import policies_for
 from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
@@ -76,11 +76,7 @@ def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> Eff
 
 def _matching(bundle: Bundle, party: Identity) -> list[DatabaseAccessPolicy]:
     """What policies give or take for a party; those that revoke do neither."""
-    return [
-        policy
-        for policy in bundle.policies
-        if policy.spec.mode != "revoke" and policy.governs(bundle.database) and is_for(policy, party)
-    ]
+    return [policy for policy in policies_for(bundle, party) if policy.spec.mode != "revoke"]
 
 
 def conditioned_policies(
