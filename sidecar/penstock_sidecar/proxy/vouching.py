@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.tokens import seconds_left
@@ -60,6 +61,9 @@ class Vouching:
             if (left := seconds_left(proof)) <= 0:
                 raise TokenError("the token has expired", "get a new one")
             rules = connection.rules_for(proof.identity)
+            if isinstance(rules.policy, EffectivePolicy) and rules.policy.enforced is rules.policy.observed is None:
+                # Not even a ROLLBACK could be sent.
+                raise TokenError(f"no policy is for {proof.identity.name}, so that nothing is allowed", "ask for one")
             if rules.ready:
                 return Vouched(proof.identity, rules, left)
 

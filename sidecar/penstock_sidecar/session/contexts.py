@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from penstock_core.identity import Identity
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_sidecar.session.commands import SessionRules, Vouched
+from penstock_sidecar.session import refusals
+from penstock_sidecar.session.commands import Decider, SessionRules, Vouched
 
 if TYPE_CHECKING:
     from penstock_sidecar.session.flow import Flow
@@ -168,10 +169,40 @@ class Contexts:
             return
         flow = self._flow
         flow.temporary.names &= context.temporary
-        # They may be others by now: they are looked at anew before anything is decided.
-        flow.replace_rules(replace(context.before, ready=False))
+        # They may be others by now: nothing is decided before they have been looked at anew.
+        flow.replace_rules(replace(context.before, decider=_Undecided(context.before.decider), ready=False))
         if flow.evidence is not None:
             flow.evidence.acts_as(context.own)
+
+
+class _Undecided:
+    """Stands in until the session's own rules are known: decides nothing."""
+
+    def __init__(self, former: Decider) -> None:
+        self._former = former
+
+    def decide(
+        self,
+        text: str,
+        search_path: tuple[str, ...] | None,
+        temporary: frozenset[str],
+        types: tuple[int, ...] = (),
+        made: frozenset[tuple[str, str]] = frozenset(),
+    ) -> Decision:
+        """Nothing: who gets here waited in vain."""
+        return refusals.RULES_UNKNOWN
+
+    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
+        """Nothing may be named."""
+        return False
+
+    def alike(self, one: Decision, other: Decision) -> bool:
+        """Nothing is known to be alike."""
+        return False
+
+    def hears(self, channel: str) -> bool:
+        """As before the context."""
+        return self._former.hears(channel)
 
 
 def _person(identity: Identity) -> tuple[str, str] | None:

@@ -41,7 +41,7 @@ class Policies:
         return {
             "apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy",
             "metadata": {"name": name, "namespace": "shop"},
-            "spec": {"databaseRef": {"name": "shop"}, "subjects": [subject], **spec},
+            "spec": {"databaseRef": {"name": "shop"}, **spec, "subjects": [subject]},
         }  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -58,9 +58,10 @@ class Policies:
         web = self.policy(
             "web", {"serviceAccount": {"name": "web"}}, **{"allow": every, "masks": masks, **self.application}
         )
+        subjects = self.people.get("subjects", [{"identity": {"kind": "person"}}])
         lifted = {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": "'dpo' in identity.groups"}
         people = {"allow": ["select", "insert", "create"], "masks": [lifted], **self.people}
-        documents = [database, web, self.policy("people", {"identity": {"kind": "person"}}, **people), *self.more]
+        documents = [database, web, self.policy("people", subjects[0], **people), *self.more]
         path.write_text(yaml.safe_dump_all(documents))
 
 
