@@ -161,6 +161,8 @@ class ContextPipeline(HeldPipeline):
         if self.asker is None:
             raise IllegalEventError("a context is set before it is known who the session is")
         known.begin(vouching.ticket, vouched, self.asker.identity)
+        # Nothing else is on its way: the next row is that one's.
+        known.echo = token.encode() if sets.calls else None
         return _accepted(sets)
 
     def _pause_vouching(self, spot: Spot, vouching: _Vouching, sent: bytes = b"") -> None:

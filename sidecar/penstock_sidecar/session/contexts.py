@@ -82,6 +82,8 @@ class Contexts:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self.now: Context | None = None
+        # What the server's next row is to hold in place of what the server knows: set_config() gives what it was given.
+        self.echo: bytes | None = None
         # A savepoint was sent in the open transaction.
         self._savepoints = False
 
@@ -163,7 +165,7 @@ class Contexts:
 
     def transaction_ended(self) -> None:
         """The transaction is over, or another one by now: what comes is the session's own again."""
-        self._savepoints = False
+        self._savepoints, self.echo = False, None
         context, self.now = self.now, None
         if context is None:
             return

@@ -276,6 +276,11 @@ def read_execute(body: bytes) -> tuple[str, int]:
     return name, max(0, int.from_bytes(body[at:], "big", signed=True))
 
 
+def row(value: bytes) -> bytes:
+    """A DataRow of one value."""
+    return message(b"D", _SHORT.pack(1) + _LENGTH.pack(len(value)) + value)
+
+
 def read_row(body: bytes) -> list[bytes | None]:
     """The values of a DataRow, as they were sent. Raises MalformedError."""
     values: list[bytes | None] = []

@@ -21,9 +21,11 @@ from tests.sidecar.proxy.contexts import (
     prepare,
     set_local,
 )
+from tests.sidecar.proxy.raw import Raw, run
 from tests.sidecar.proxy.test_tokens import unsigned
 
 from penstock_sidecar.proxy import vouching
+from penstock_sidecar.wire import messages
 
 Start = Any
 
@@ -56,7 +58,9 @@ async def test_each_transaction_shows_what_its_person_may_see(running: Any) -> N
             assert await seen(session) == STAFF
         assert await seen(session) == ALONE
         async with session.transaction():
-            await session.execute("SELECT set_config('penstock.context', %s, true)", [context(groups=["dpo"])])
+            token = context(groups=["dpo"])
+            found = await session.execute("SELECT set_config('penstock.context', %s, true)", [token])
+            assert await found.fetchall() == [(token,)]
             assert await seen(session) == OFFICER
         async with session.transaction():
             assert await seen(session) == ALONE
@@ -344,3 +348,45 @@ async def test_temporary_tables_of_the_application_are_not_the_persons(running: 
         async with session.transaction():
             await session.execute(set_local())
             assert await seen(session) == STAFF
+
+
+async def opened(running: Any) -> Raw:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.proxy.port)
+    raw = Raw(reader, writer)
+    await raw.greet(messages.startup({"user": "app", "database": "shop"}))
+    return raw
+
+
+STEPS = [
+    "BEGIN",
+    set_local(),
+    TEXT,
+    "COMMIT",
+    TEXT,
+    "BEGIN",
+    set_local(sub="dan", groups=["dpo"]),
+    TEXT,
+    "ROLLBACK",
+    TEXT,
+]
+
+
+@pytest.mark.parametrize("way", ["queries", "one by one", "one Sync for all", "queries amid"])
+async def test_all_of_it_may_be_sent_before_any_of_it_is_answered(running: Any, way: str) -> None:
+    """What comes behind the end of a transaction is not its person's, whatever is on its way."""
+    raw = await opened(running)
+    alone = [run(text) for text in STEPS]
+    unsynced = b"".join(one.removesuffix(messages.SYNC) for one in alone)
+    sent, ends = {
+        "queries": (b"".join(messages.query(text) for text in STEPS), len(STEPS)),
+        "one by one": (b"".join(alone), len(STEPS)),
+        "one Sync for all": (unsynced + messages.SYNC, 1),
+        "queries amid": (
+            b"".join(one if at % 2 else messages.query(STEPS[at]) for at, one in enumerate(alone)), len(STEPS)
+        ),
+    }[way]  # fmt: skip
+    got = await raw.talk([(sent, b"Z"), *[(b"", b"Z")] * (ends - 1)])
+    rows = [messages.read_row(body) for kind, body in got if kind == b"D"]
+    assert [tuple((one or b"").decode() for one in row) for row in rows] == [STAFF, ALONE, OFFICER, ALONE]
+    assert [kind for kind, _ in got if kind == b"E"] == []
+    raw.writer.close()

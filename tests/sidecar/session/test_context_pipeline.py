@@ -37,7 +37,7 @@ from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import ProxyConfig, SessionRules, VerifyContext, Vouched
 from penstock_sidecar.session.refusals import FAILING_QUERY, FAILING_TEXT
 from penstock_sidecar.session.states import State
-from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, execute, message, parse, query
+from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, execute, message, parse, query, row
 
 TOKEN = "header.claims.signature" + "s" * 80
 SET = f"SET LOCAL penstock.context = '{TOKEN}'"
@@ -228,9 +228,17 @@ def test_the_token_may_be_a_parameter_which_the_server_does_not_get() -> None:
     talk.server(PARSED, BOUND, NO_DATA)
     assert asked(talk) == VerifyContext(1, TOKEN)
     good(talk).reaches_server(execute(""), parse("", HERS.text), run(), sync())
-    talk.server(ROW, complete("SELECT 1"), PARSED, BOUND, ROW, complete("SELECT 1"), READY_IN)
+    answers = (complete("SELECT 1"), PARSED, BOUND, ROW, ROW, complete("SELECT 2"), READY_IN)
+    talk.server(ROW, *answers).reaches_client(row(TOKEN.encode()), *answers)
     assert who(talk)[1:] == ["sa:shop/web for person:ada"] * 2
     assert TOKEN not in str(talk.events)
+
+
+def test_only_what_the_call_itself_returns_is_changed() -> None:
+    talk = begun(conversation()).client(query(CALL.replace("$1", f"'{TOKEN}'")), query(EMAIL))
+    good(talk).server(error("53200"), READY_FAILED)
+    talk.client(query(EMAIL)).server(ROW, complete("SELECT 1"), READY_FAILED)
+    talk.reaches_client(ROW, complete("SELECT 1"), READY_FAILED)
 
 
 def test_a_named_statement_is_verified_each_time() -> None:

@@ -50,6 +50,11 @@ class ContextStatement:
     # Whether a BEGIN stands before it.
     begins: bool = False
 
+    @property
+    def calls(self) -> bool:
+        """Whether it is a call, which returns what it was given."""
+        return self.recorded == CALL_TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:
