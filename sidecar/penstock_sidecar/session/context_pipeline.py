@@ -20,7 +20,7 @@ from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Prep
 from penstock_sidecar.session.proving import LONGEST_TOKEN
 from penstock_sidecar.session.states import RUNNING, IllegalEventError, State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import Spot
+from penstock_sidecar.wire.framing import PREFIX, Spot
 from penstock_sidecar.wire.messages import BindHead
 
 # No text that sets a context is longer, and a look at all others costs little.
@@ -114,9 +114,12 @@ class ContextPipeline(HeldPipeline):
         pending = Pending(AnswerKind.BIND, drops=former.take() if former is not None else None)
         token, replacement = sets.token, None
         if token is None:
-            body = self._chunk[spot.start + 5 : spot.end]
-            given, rest = messages.with_parameter(body, head, b"") if spot.complete else (None, b"")
-            denial = contexts.LONG if not spot.complete else contexts.NO_PARAMETER if given is None else None
+            body, given, rest = self._chunk[spot.start + 5 : spot.end], None, b""
+            # A longer message may come in pieces, of which the first alone is looked at.
+            long = not spot.complete or spot.end - spot.start > PREFIX
+            if not long:
+                given, rest = messages.with_parameter(body, head, b"")
+            denial = contexts.LONG if long else contexts.NO_PARAMETER if given is None else None
             if denial is not None:
                 pending.expected = refusals.UNDEFINED_STATEMENT
                 self._refuse(spot, _refused(denial), statement.text, pending, messages.bind("", self._nobody))

@@ -59,6 +59,12 @@ async def test_psycopg_that_begins_transactions_by_itself(running: Any) -> None:
             await session.rollback()
 
 
+async def pipelined(session: Any, token: str) -> None:
+    async with session.pipeline(), session.transaction():
+        await session.execute(CALL, [token])
+        await session.execute(TEXT)
+
+
 async def test_psycopg_in_pipelines(running: Any) -> None:
     """What depends on the verdict was sent before it."""
     async with await running.psycopg() as session:
@@ -72,9 +78,7 @@ async def test_psycopg_in_pipelines(running: Any) -> None:
             shown = [await one.fetchone() for one in (before, inside, behind)]
             assert shown == [ALONE, found, ALONE]
         with pytest.raises(psycopg.Error, match="lives for more"):
-            async with session.pipeline(), session.transaction():
-                await session.execute(CALL, [context(exp=2**33)])
-                await session.execute(TEXT)
+            await pipelined(session, context(exp=2**33))
         assert await (await session.execute(TEXT)).fetchone() == ALONE
 
 

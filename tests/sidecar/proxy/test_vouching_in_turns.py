@@ -110,7 +110,7 @@ class Turns:
                 assert await (await session.execute("FETCH ALL FROM c")).fetchall() == self._known[person][text]
                 await session.execute("CLOSE c")
             case "again" if person:
-                with pytest.raises(psycopg.Error, match="another person|behind a savepoint"):
+                with pytest.raises(psycopg.Error, match=r"another person|behind a savepoint"):
                     await session.execute("SAVEPOINT before"), await self._present("ada" if person != "ada" else "bob")
                 await session.execute("ROLLBACK TO before")
             case _:

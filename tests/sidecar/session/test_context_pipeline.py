@@ -294,8 +294,27 @@ def test_a_token_of_64_kb_is_too_long_by_either_way() -> None:
     talk.client(bound("t" * 65_536)[9000:], execute(""), sync())
     assert b"tttt" not in talk.to_server
     talk.server(PARSED, error("26000"), READY_FAILED)
-    talk = begun(conversation()).client(parse("", CALL), bound("t" * 65_536), execute(""), sync()).server(PARSED, BOUND)
-    talk.reaches_server(execute(NOBODY), sync())
+    talk = begun(conversation()).client(parse("", CALL), bound("t" * 65_536), execute(""), sync())
+    talk.reaches_server(parse("", CALLED), bind("", NOBODY), execute(NOBODY), sync())
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize(("length", "fits"), [(8192, True), (8193, False)])
+def test_how_long_a_bind_with_a_token_may_be_does_not_depend_on_how_it_comes(
+    length: int, fits: bool, pieces: int
+) -> None:
+    sent = bound("t" * (length - len(bound(""))))
+    assert len(sent) == length
+    talk = begun(conversation()).client(parse("", CALL))
+    for part in (sent,) if pieces == 1 else (sent[:1000], sent[1000:]):
+        talk.client(part)
+    talk.reaches_server(bound("") if fits else bind("", NOBODY))
+
+
+@pytest.mark.parametrize(("length", "fits"), [(32_768, True), (32_769, False)])
+def test_how_long_a_token_in_a_text_may_be(length: int, fits: bool) -> None:
+    talk = begun(conversation()).client(query(SET.replace(TOKEN, "t" * length)))
+    assert bool(talk.rest) == fits
 
 
 def test_another_type_than_text_is_refused() -> None:
