@@ -70,7 +70,13 @@ def prepare(server: EmbeddedPostgres) -> None:
     server.psql(f"CREATE DATABASE {DBNAME} OWNER penstock")
     server.psql(
         "SET ROLE penstock; CREATE TABLE people (id int PRIMARY KEY, email text, phone text, region text);"
-        "INSERT INTO people VALUES (1, 'ada@example.com', '0123456', 'eu'), (2, 'bob@example.com', '0654321', 'us')",
+        "INSERT INTO people VALUES (1, 'ada@example.com', '0123456', 'eu'), (2, 'bob@example.com', '0654321', 'us');"
+        "CREATE FUNCTION remember(kept text) RETURNS text LANGUAGE sql AS"
+        " 'SELECT set_config(''app.kept'', kept, false)';"
+        "CREATE FUNCTION remembers(kept text) RETURNS text LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN remember(kept); END';"
+        "CREATE FUNCTION tell(kept text) RETURNS text LANGUAGE sql AS"
+        " 'SELECT set_config(''app.kept'', kept, true)'",
         dbname=DBNAME,
     )
 

@@ -303,6 +303,7 @@ LASTING = [
     "CREATE TEMP TABLE kept AS SELECT email FROM people", "SELECT email INTO TEMP kept FROM people",
     "DECLARE kept CURSOR WITH HOLD FOR SELECT email FROM people",
     "SELECT set_config('app.kept', (SELECT max(email) FROM people), false)",
+    "SELECT remember(email) FROM people", "SELECT remembers(max(email)) FROM people",
 ]  # fmt: skip
 
 
@@ -328,6 +329,7 @@ async def test_what_goes_with_it_may_be_made(running: Any) -> None:
                 await session.execute("DECLARE c CURSOR FOR SELECT email, phone FROM people WHERE id = 1")
                 assert await (await session.execute("FETCH c")).fetchone() == found
                 await session.execute("SELECT set_config('app.kept', (SELECT max(email) FROM people), true)")
+                await session.execute("SELECT tell(max(email)) FROM people")
 
 
 async def test_a_cursor_from_before_shows_no_more_than_it_may(running: Any) -> None:
