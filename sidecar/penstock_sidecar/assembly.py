@@ -251,14 +251,14 @@ def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
 
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:
     identity = settings.identity
-    issuers = [_issuer(settings, one) for one in identity.logins]
-    return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
+    issuers = [_issuer(settings, one) for one in identity.issuers]
+    return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if identity.logins else None
 
 
 def _contexts(settings: ProxySettings) -> ContextVerifier | None:
     identity = settings.identity
-    issuers = [_issuer(settings, one) for one in identity.contexts]
-    return ContextVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
+    issuers = [_issuer(settings, one) for one in identity.issuers]
+    return ContextVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if identity.contexts else None
 
 
 def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:

@@ -23,13 +23,14 @@ _LONGEST_ID = 256
 
 
 class ContextVerifier:
-    """Verifies contexts of the issuers that are configured for them."""
+    """Verifies contexts of those issuers that are configured for them, among all that are configured."""
 
     def __init__(self, issuers: Sequence[Issuer], workload: Workload | None, clock_skew: float = 5.0) -> None:
-        self._tokens = TokenVerifier(issuers, workload, clock_skew)
+        self._tokens = TokenVerifier(issuers, workload, clock_skew, contexts=True)
         self._workload = workload
-        # When those that may be used once expire.
+        # When those that may be used once expire, and the first of them where there are too many.
         self._used: dict[bytes, float] = {}
+        self._first = 0.0
 
     async def verify(self, token: str, own: Identity) -> Proof:
         """Who a session with an identity of its `own` is within that context. Raises TokenError."""
@@ -78,8 +79,9 @@ class ContextVerifier:
                 "have the issuer give each token a jti, or leave singleUse out",
             )
         now = time.time()
-        if len(self._used) >= MOST_USED:
+        if len(self._used) >= MOST_USED and now >= self._first:
             self._used = {one: until for one, until in self._used.items() if until > now}
+            self._first = min(self._used.values(), default=0.0)
         if len(self._used) >= MOST_USED:
             raise TokenError(
                 "too many contexts were used that have not expired", "have the issuer let them expire sooner"

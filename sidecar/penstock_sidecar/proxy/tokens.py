@@ -47,9 +47,13 @@ class Verified:
 class TokenVerifier:
     """Verifies tokens of the configured issuers."""
 
-    def __init__(self, issuers: Sequence[Issuer], workload: Workload | None, clock_skew: float = 5.0) -> None:
+    def __init__(
+        self, issuers: Sequence[Issuer], workload: Workload | None, clock_skew: float = 5.0, *, contexts: bool = False
+    ) -> None:
+        """`contexts`: whether those of transactions are accepted, or those that open sessions."""
         # Several entries for one issuer may differ in their keys.
         self._keys = [SigningKeys(issuer) for issuer in issuers]
+        self._contexts = contexts
         self._workload = workload
         self._clock_skew = clock_skew
 
@@ -85,7 +89,8 @@ class TokenVerifier:
     def _issuers_keys(self, unverified: dict[str, Any]) -> SigningKeys:
         """By what the token says of itself, of which nothing is proved so far: it may be of any type."""
         named = [keys for keys in self._keys if keys.issuer.issuer == unverified.get("iss")]
-        if not named:
+        mine = [keys for keys in named if (keys.issuer.context is not None) == self._contexts]
+        if not mine:
             raise TokenError(
                 "the token's issuer is not one that is accepted here", "get one of an issuer that is configured"
             )
@@ -98,7 +103,7 @@ class TokenVerifier:
                 "the token is for several audiences of this gate, so that it has several meanings",
                 "get one for one of them",
             )
-        return fitting[0] if fitting else named[0]
+        return next((one for one in fitting if one in mine), mine[0])
 
     def _claims(self, token: str, key: SigningKey, issuer: Issuer) -> dict[str, Any]:
         try:

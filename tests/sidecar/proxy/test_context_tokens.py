@@ -36,7 +36,8 @@ def verifier(tmp_path: Path) -> Make:
     def make(workload: Workload | None = WEB, clock_skew: float = 5.0, **terms: Any) -> ContextVerifier:
         more = {name: terms.pop(name) for name in ("kind_claim",) if name in terms}
         issuer = Issuer(ISSUER, AUDIENCE, "person", path, context=ContextSettings.model_validate(terms), **more)
-        return ContextVerifier([issuer], workload, clock_skew)
+        login = Issuer(ISSUER, "penstock", "person", path)
+        return ContextVerifier([login, issuer], workload, clock_skew)
 
     return make
 
@@ -59,6 +60,7 @@ BAD = {
     "expired": ({"exp": int(time.time()) - 60, "iat": int(time.time()) - 120}, "has expired"),
     "not yet valid": ({"nbf": int(time.time()) + 60}, "not valid yet"),
     "of the future": ({"iat": int(time.time()) + 60, "exp": int(time.time()) + 120}, "not valid yet"),
+    "for a login, too": ({"aud": ["penstock", AUDIENCE]}, "several audiences"),
     "for a login": ({"aud": "penstock"}, f"audience is not {AUDIENCE}"),
     "of another issuer": ({"iss": "https://other.example"}, "not one that is accepted"),
     "without iat": ({"drop": "iat"}, "claim iat"),

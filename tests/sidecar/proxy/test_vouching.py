@@ -85,6 +85,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "expired": ({"exp": int(time.time()) - 60, "iat": int(time.time()) - 120}, "has expired"),
     "not yet valid": ({"nbf": int(time.time()) + 60}, "not valid yet"),
     "a login's": ({"aud": "penstock"}, "its audience is not penstock-context"),
+    "a login's as well": ({"aud": ["penstock", "penstock-context"]}, "several audiences of this gate"),
     "another issuer's": ({"iss": "https://other.example"}, "issuer is not one that is accepted"),
     "another pod's": ({"pod_uid": "u-2"}, "bound to another pod"),
     "an hour long": ({"exp": int(time.time()) + 3600}, "lives for more than 300 s"),
@@ -133,6 +134,15 @@ async def test_other_forms_are_refused_and_nothing_of_them_is_in_the_trail(runni
         await session.execute("ROLLBACK")
         assert await seen(session) == ALONE
     assert token not in str(running.events())
+
+
+async def test_a_context_opens_no_session(running: Any) -> None:
+    url = running.url.replace("app@", "token@")
+    for audience in ("penstock-context", ["penstock", "penstock-context"]):
+        with pytest.raises(psycopg.OperationalError, match=r"its audience is not penstock|several audiences"):
+            await psycopg.AsyncConnection.connect(url, password=context(aud=audience))
+    async with await psycopg.AsyncConnection.connect(url, password=context(aud="penstock")) as session:
+        assert "can't act for others" in str(await refused(session, set_local(sub="bob")))
 
 
 async def test_a_setting_of_that_name_on_the_server_means_nothing(running: Any, contextual: Any) -> None:
