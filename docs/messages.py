@@ -34,9 +34,10 @@ WORDING: dict[str, tuple[int, int | None, str]] = {
     "fatal": (1, 2, ""),
     "held_denial": (1, 2, "42501"),
     "TokenError": (0, 1, "28P01"),
+    "TicketError": (0, 1, "28P01"),
 }
 # Where the SQLSTATE is, if it is not given by name.
-SQLSTATES = {"unknown": 1, "gate_denial": 2, "fatal": 0}
+SQLSTATES = {"unknown": 1, "gate_denial": 2, "fatal": 0, "TicketError": 2}
 HEAD = """# Messages
 
 Every message with which the gate refuses a statement or a session, generated from the code by `make messages`.

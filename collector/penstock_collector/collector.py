@@ -17,6 +17,7 @@ from penstock_collector.settings import CollectorSettings
 from penstock_collector.store.database import Readers
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
+from penstock_collector.tickets import TicketOffice
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Collector:
     viewers: Viewers
     metrics: CollectorMetrics
     holder: Holder
+    tickets: TicketOffice
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

@@ -36,6 +36,7 @@ from penstock_collector.store import watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
+from penstock_collector.tickets import TicketOffice
 from penstock_collector.web.app import build
 
 _log = structlog.get_logger(__name__)
@@ -106,9 +107,10 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
+    tickets = TicketOffice(writer, readers, metrics)
     try:
         async with notices.running():
-            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder)
+            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder, tickets)
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
@@ -208,7 +210,7 @@ def _announce(
 
 
 async def _watch(collector: Collector) -> None:
-    """Look for silent streams and requests whose time is over, and delete what is too old."""
+    """Look for silent streams, and requests and tickets whose time is over, and delete what is too old."""
     heartbeat = collector.settings.heartbeat_seconds
     next_disposal = 0.0
     while True:
@@ -216,6 +218,7 @@ async def _watch(collector: Collector) -> None:
         try:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
             await collector.holder.keep_time()
+            await collector.tickets.keep_time()
             if time.monotonic() >= next_disposal:
                 await _dispose(collector, collector.settings.retention_days)
                 next_disposal = time.monotonic() + _RETENTION_SECONDS

@@ -48,6 +48,9 @@ class CollectorMetrics:
         self.notices = Counter(
             "penstock_collector_notices", "Notices to webhooks, by what became of them.", ["result"], registry=registry
         )
+        self.tickets = Counter(
+            "penstock_collector_tickets", "One-time tickets, by what became of them.", ["result"], registry=registry
+        )
         self.database_bytes = Gauge("penstock_collector_database_bytes", "Size of the database.", registry=registry)
 
     def count(self, taken: Taken) -> None:

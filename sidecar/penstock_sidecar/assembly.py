@@ -30,6 +30,7 @@ from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
+from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Server
@@ -78,9 +79,10 @@ class Proxy:
         self.rules_provider = RulesProvider(self._make_decider, self._server)
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
+        self.tickets = _tickets(settings)
         self.gateway = Gateway(
             _config(settings), self.rules_provider, self.trail, _verifier(settings), certificate,
-            self.approval_requests, _contexts(settings),
+            self.approval_requests, self.tickets, _contexts(settings),
         )  # fmt: skip
         self.source = self._source()
         opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
@@ -135,9 +137,10 @@ class Proxy:
                 await owned.close()
             elif isinstance(owned, RulesProvider):
                 await owned.stop()
-        approval_requests = getattr(self, "approval_requests", None)
-        if isinstance(approval_requests, ApprovalRequests):
-            await approval_requests.close()
+        for asked in ("approval_requests", "tickets"):
+            service = getattr(self, asked, None)
+            if isinstance(service, ApprovalRequests | Tickets):
+                await service.close()
         await asyncio.to_thread(self.spool.close)
 
     def _server(self, bundle: Bundle) -> Server:
@@ -241,6 +244,14 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     return ApprovalRequests(
         holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file)
     )
+
+
+def _tickets(settings: ProxySettings) -> Tickets | None:
+    """Tickets are kept by the collector; without one there are none."""
+    keeper = settings.collector
+    if keeper is None:
+        return None
+    return Tickets(keeper.url, settings.stream_owner, _at(settings, keeper.token_file), _at(settings, keeper.ca_file))
 
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:

@@ -21,6 +21,7 @@ from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
     from penstock_cli.check.statements import SourceStatement
+    from penstock_core.identity import Identity
     from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
@@ -75,19 +76,10 @@ def command(
            2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
-    from penstock_cli.check.identities import IdentityError, identity, within_context  # noqa: PLC0415
     from penstock_cli.check.judging import Judge  # noqa: PLC0415
     from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
 
-    try:
-        who = identity(names)
-    except IdentityError as error:
-        raise Unusable(f"--as: {error}") from None
-    if person is not None:
-        try:
-            who = within_context(who, person)
-        except IdentityError as error:
-            raise Unusable(f"--for: {error}") from None
+    who = _who(names, person)
     sessions = [list(_statements(file)) for file in files]
     if not any(sessions):
         raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
@@ -104,6 +96,20 @@ def command(
         refused |= verdict.refused
     view.total(who.name)
     sys.exit(1 if refused else 0)
+
+
+def _who(names: tuple[str, ...], person: str | None) -> Identity:
+    from penstock_cli.check.identities import IdentityError, identity, within_context  # noqa: PLC0415
+
+    option = "--as"
+    try:
+        own = identity(names)
+        if person is None:
+            return own
+        option = "--for"
+        return within_context(own, person)
+    except IdentityError as error:
+        raise Unusable(f"{option}: {error}") from None
 
 
 def _statements(file: Path) -> Iterable[SourceStatement]:

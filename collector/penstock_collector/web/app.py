@@ -22,6 +22,7 @@ from penstock_collector.web import deciding, inbox, live, login, pages
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.security import SecurityHeaders, api, page
+from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
 
 
 class _Static(StaticFiles):
@@ -60,6 +61,9 @@ def build(collector: Collector) -> Starlette:
             Route("/v1/requests/{name}/decision", api(deciding.decide_request), methods=["POST"]),
             Route("/v1/streams/{owner}/requests", post_request, methods=["POST"]),
             Route("/v1/streams/{owner}/requests/{name}", get_request),
+            Route("/v1/streams/{owner}/tickets/{name}", get_salt),
+            Route("/v1/streams/{owner}/tickets/{name}", put_ticket, methods=["PUT"]),
+            Route("/v1/streams/{owner}/tickets/{name}/use", use_ticket, methods=["POST"]),
             Route("/healthz", answers.healthz),
             Route("/readyz", answers.readyz),
             Route("/metrics", answers.metrics),

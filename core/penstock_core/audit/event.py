@@ -6,6 +6,7 @@ their canonical bytes are the same in every language. How they are chained is in
     {"v": 1, "stream": "<pod uid or gateway name>/<boot id>", "seq": 1, "prev": "<64 hex>", "time": "2026-…Z",
      "kind": "intent", …, "hash": "<64 hex>"}
 
+The identity of a session by a ticket has `login: "ticket"`, and its client.user is the ticket's name.
 An event too large for the collector is cut (`size.py`) and has `truncated`, the names of the fields that were cut, and
 `bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
@@ -17,8 +18,9 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
-              sqlstate, policy, rule, reason (of a limit that it went beyond while it ran); unexecuted: it was bound (or
-              only parsed, where that may run code), and never executed
+              sqlstate, policy, rule, reason (of a limit that it went beyond while it ran), ticket (the name of the one
+              that it was answered with); unexecuted: it was bound (or only parsed, where that may run code), and never
+              executed
     heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
     loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
     close     reason                                                the stream's last event

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import ssl
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx2
 import structlog
 from pydantic import ValidationError
 
 from penstock_core.approvals.asking import Answered, Asking
+from penstock_sidecar.proxy.http_service import ANSWER_SECONDS, HttpService, ServiceError
 from penstock_sidecar.session.commands import AskApproval, AwaitApproval
-from penstock_sidecar.shipping import access
 
 _log = structlog.get_logger(__name__)
 
-# How long a holder may take to answer a question, and how much longer than it was asked to wait.
-ANSWER_SECONDS = 5.0
 # How soon it is asked again that did not wait.
 _PAUSE_SECONDS = 0.5
-_MOST_ANSWER = 65_536
 
 
 class HolderError(Exception):
@@ -57,13 +52,9 @@ class ApprovalRequests:
         self, url: str, owner: str, token_file: Path | None = None, ca_file: Path | None = None,
         *, answer_seconds: float = ANSWER_SECONDS,
     ) -> None:  # fmt: skip
-        self._url = f"{url.rstrip('/')}/v1/streams/{quote(owner, safe='')}/requests"
-        self._host = url.rstrip("/")
-        self._token_file = token_file
-        self._ca_file = ca_file
+        self._service = HttpService("holder of requests", url, token_file, ca_file)
+        self._url = f"{self._service.host}/v1/streams/{quote(owner, safe='')}/requests"
         self._seconds = answer_seconds
-        self._client: httpx2.AsyncClient | None = None
-        self._trouble = ""
 
     async def ask(self, asking: Asking) -> Answered:
         """Whether that statement may run now; an approval is used by this. Raises HolderError."""
@@ -88,70 +79,29 @@ class ApprovalRequests:
 
     async def close(self) -> None:
         """Nothing is asked any more."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._service.close()
 
     async def _exchange(self, method: str, url: str, body: bytes, seconds: float) -> Answered:
         try:
-            async with asyncio.timeout(seconds):
-                answered = self._read(await self._sent(method, url, body))
-        except TimeoutError:
-            raise self._say(f"the holder of requests {self._host} does not answer in time") from None
-        except HolderError as error:
-            raise self._say(str(error)) from None
-        self._trouble = ""
+            answered = self._read(await self._service.exchange(method, url, body, seconds))
+        except (ServiceError, HolderError) as error:
+            self._service.note(str(error))
+            raise HolderError(str(error)) from None
+        self._service.note("")
         return answered
 
-    async def _sent(self, method: str, url: str, body: bytes) -> tuple[int, bytes]:
-        headers = {"content-type": "application/json", **self._authorization()}
-        try:
-            client = self._client = self._client or self._make_client()
-            async with client.stream(method, url, content=body, headers=headers) as response:
-                said = b""
-                async for part in response.aiter_bytes():
-                    said += part
-                    if len(said) > _MOST_ANSWER:
-                        raise HolderError(f"{self._host} does not answer as a holder of requests does")
-                return response.status_code, said
-        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
-            # A new client reads the CA file anew: it may have been rotated.
-            await self.close()
-            words = " ".join(str(error).split()) or type(error).__name__
-            raise HolderError(f"the holder of requests {self._host} cannot be reached: {words}") from None
-
     def _read(self, said: tuple[int, bytes]) -> Answered:
-        status, body = said
+        (status, body), holder = said, self._service.called
         if status in (401, 403):
-            raise HolderError(f"the holder of requests {self._host} does not take requests from this gate")
+            raise HolderError(f"{holder} does not take requests from this gate")
         if status == 404:
-            raise HolderError(f"the holder of requests {self._host} does not know the request")
+            raise HolderError(f"{holder} does not know the request")
         if status != 200:
-            raise HolderError(f"the holder of requests {self._host} answers {status}")
+            raise HolderError(f"{holder} answers {status}")
         try:
             answered = Answered.model_validate_json(body)
         except ValidationError:
             answered = None
         if answered is None or (answered.standing != "refused" and not answered.request):
-            raise HolderError(f"{self._host} does not answer as a holder of requests does")
+            raise HolderError(self._service.odd)
         return answered
-
-    def _authorization(self) -> dict[str, str]:
-        try:
-            return access.authorization(self._token_file)
-        except OSError as error:
-            raise HolderError(f"the gate's token can't be read: {error.strerror}") from None
-        except access.NoTokenError:
-            raise HolderError("the gate's token file holds no token") from None
-
-    def _make_client(self) -> httpx2.AsyncClient:
-        # How long it takes is bounded around it.
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
-        return access.client(self._host, self._ca_file, timeout=None, limits=limits)
-
-    def _say(self, trouble: str) -> HolderError:
-        """Log when trouble begins, or becomes another one."""
-        if trouble != self._trouble:
-            _log.warning("approval can't be asked for", why=trouble)
-        self._trouble = trouble
-        return HolderError(trouble)

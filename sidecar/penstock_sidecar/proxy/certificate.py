@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from penstock_sidecar.proxy.file_stamps import Stamp, stamp_of
+from penstock_sidecar.proxy.tls import end_point_binding
 from penstock_sidecar.session.encryption import ALPN
 
 _log = structlog.get_logger(__name__)
@@ -103,6 +104,8 @@ class Certificate:
         self._now = now
         self._stamps: tuple[Stamp, ...] = ()
         self._context: ssl.SSLContext | None = None
+        # What tells a channel with this certificate from others: of the context that was given last.
+        self.binding: bytes | None = None
         self._renewal = now()
 
     def context(self) -> ssl.SSLContext:
@@ -151,6 +154,7 @@ class Certificate:
         except ValueError:
             raise ValueError(f"{self._certificate} and {self._key} can't be used: no certificate in PEM") from None
         expires = leaf.not_valid_after_utc
+        self.binding = end_point_binding(leaf.public_bytes(serialization.Encoding.DER))
         say = _log.warning if expires <= self._now() else _log.info
         say("certificate for clients", file=str(self._certificate), expires=expires.isoformat())
         return made

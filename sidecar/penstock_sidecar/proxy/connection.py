@@ -16,9 +16,8 @@ from penstock_core.identity import Identity
 from penstock_sidecar.proxy import approval_requests, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
-from penstock_sidecar.proxy.issuers import TokenError
+from penstock_sidecar.proxy.credentials import Credentials
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
-from penstock_sidecar.proxy.tokens import seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.proxy.vouching import Vouching
 from penstock_sidecar.session import commands, opening
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 # How long a client may take to open a session and prove itself.
 OPENING_SECONDS = 30.0
-# How long a session may go on with what is in flight after its token expired.
-EXPIRY_GRACE_SECONDS = 30.0
 
 
 def _microseconds() -> int:
@@ -78,6 +75,9 @@ class Connection(asyncio.Protocol):
         self._vouching = Vouching(self, gateway)
         self.info = gateway.register(self, peers.place(peer))
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
+        self._credentials = Credentials(gateway, self.session, self.perform, self._later)
+        # What tells its encrypted channel from others.
+        self._binding: bytes | None = None
         self._later(OPENING_SECONDS, self._give_up)
 
     # What asyncio reports.
@@ -221,8 +221,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(command, commands.Connect):
             self._gateway.opened(self)
             self._spawn(self._connect(command.parameters))
-        elif isinstance(command, commands.Verify):
-            self._spawn(self._verify(command.token))
+        elif isinstance(command, commands.Verify | commands.Challenge | commands.Redeem | commands.IssueTicket):
+            self._spawn(self._credentials.judge(command))
         elif isinstance(command, commands.Cancel):
             self._gateway.opened(self)
             self._spawn(self._cancel(command.pid, command.key))
@@ -297,7 +297,7 @@ class Connection(asyncio.Protocol):
         try:
             if certificate is None:
                 raise CertificateError("tls: is not configured")
-            context = certificate.context()
+            context, self._binding = certificate.context(), certificate.binding
         except CertificateError as error:
             self.perform(self.session.handshake_failed(str(error)))
             return
@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
 
     def _shaken(self, protocol: str | None, trouble: str) -> None:
         session = self.session
-        self.perform(session.handshake_failed(trouble) if trouble else session.encrypted(protocol))
+        self.perform(session.handshake_failed(trouble) if trouble else session.encrypted(protocol, self._binding))
 
     # What takes a while.
 
@@ -354,20 +354,6 @@ class Connection(asyncio.Protocol):
         gateway.rules_provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
-
-    async def _verify(self, token: str) -> None:
-        verifier = self._gateway.tokens
-        try:
-            if verifier is None:
-                raise TokenError("no issuer of tokens is configured", "configure identity.issuers")
-            proof = await verifier.verify(token)
-        except TokenError as error:
-            self.perform(self.session.token_refused(str(error), error.remedy))
-            return
-        left = seconds_left(proof)
-        self._later(left, lambda: self.perform(self.session.expired(at_once=False)))
-        self._later(left + EXPIRY_GRACE_SECONDS, lambda: self.perform(self.session.expired(at_once=True)))
-        self.perform(self.session.identified(proof.identity))
 
     async def _cancel(self, pid: int, key: bytes) -> None:
         under_way = self._gateway.cancel(pid, key)

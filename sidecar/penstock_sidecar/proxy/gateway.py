@@ -24,6 +24,7 @@ from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
@@ -49,7 +50,7 @@ class Gateway:
     def __init__(
         self, config: ProxyConfig, rules_provider: RulesProvider, trail: AuditTrail, tokens: TokenVerifier | None,
         certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
-        contexts: ContextVerifier | None = None,
+        tickets: Tickets | None = None, contexts: ContextVerifier | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self.rules_provider = rules_provider
@@ -58,6 +59,7 @@ class Gateway:
         self.contexts = contexts
         self.certificate = certificate
         self.approval_requests = approval_requests
+        self.tickets = tickets
         self.deliberation = Deliberation()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -160,18 +161,32 @@ class _LoggingIn(asyncio.Protocol):
         self.done: asyncio.Future[Greeting] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
+        self._go_on(lambda: self._login.feed(data))
+
+    def _go_on(self, step: Callable[[], bytes]) -> None:
         if self.done.done():
             return
         try:
-            answer = self._login.feed(data)
+            answer = step()
         except LoginError as error:
             self.done.set_exception(error)
             return
         if answer:
             self._transport.write(answer)
-        if self._login.greeting is not None:
+        if self._login.due is not None:
+            # Beside the loop: the server says how long it takes.
+            self._transport.pause_reading()
+            work = asyncio.get_running_loop().run_in_executor(None, self._login.due.run)
+            work.add_done_callback(self._derived)
+        elif self._login.greeting is not None:
             self._transport.pause_reading()
             self.done.set_result(self._login.greeting)
+
+    def _derived(self, work: asyncio.Future[bytes]) -> None:
+        if work.cancelled() or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        self._go_on(lambda: self._login.done(work.result()))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():

@@ -6,13 +6,15 @@ What a startup packet may say is `opening.py`'s, a session that has a server `ru
 from __future__ import annotations
 
 from penstock_core.identity import Identity
+from penstock_core.tickets.ticket import is_name
 from penstock_sidecar.session import commands, opening, refusals
 from penstock_sidecar.session.commands import Close, ProxyConfig
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
-from penstock_sidecar.session.proving import Answer, Failed, Proving, Token
+from penstock_sidecar.session.proving import Answer, Asked, Failed, Found, Proving
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.ticket_proving import TicketProving
 from penstock_sidecar.wire import messages, startup
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -32,8 +34,10 @@ class Beginning:
         self.ahead = b""
         self.accepted: AcceptedStartup | None = None
         self.identity = config.workload
-        # While, and since, it is asked for a token.
-        self._proving: Proving | None = None
+        # What tells the encrypted channel from others.
+        self._binding: bytes | None = None
+        # While, and since, it is asked for a token, or for the secret of a ticket.
+        self._proving: Proving | TicketProving | None = None
 
     def receive(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -95,8 +99,9 @@ class Beginning:
         elif answer.problem:
             self.end(answer.error, answer.problem)
 
-    def encrypted(self, protocol: str | None) -> None:
+    def encrypted(self, protocol: str | None, binding: bytes | None) -> None:
         """The TLS handshake is done."""
+        self._binding = binding
         problem = self._encryption.establish(protocol)
         if problem:
             self.close(problem)
@@ -111,35 +116,61 @@ class Beginning:
             return
         self.accepted = opened
         self.ahead = self._reader.rest
-        token = self._config.token
-        if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
-            self._proving = Proving(opened.login or self._config.login, self._config.source)
-            progress.to_client.append(self._proving.question)
-            progress.enter(State.PROVING)
-            ahead, self.ahead = self.ahead, b""
-            self._prove(ahead)
-        else:
+        proving = self._proving = self._asks(opened)
+        if proving is None:
             self.connect(self._config.workload)
+            return
+        progress.to_client.append(proving.question)
+        progress.enter(State.PROVING)
+        self._prove_ahead()
+
+    def _asks(self, opened: AcceptedStartup) -> Proving | TicketProving | None:
+        """What the client has to prove itself by, if it has to."""
+        config = self._config
+        if config.token != "never" and is_name(opened.user):  # noqa: S105 - no secret
+            return TicketProving(opened.user, config.database, self._binding)
+        if config.token == "always" or (config.token == "asked" and opened.user == "token"):  # noqa: S105 - likewise
+            return Proving(opened.login or config.login, config.source)
+        return None
+
+    @property
+    def by_ticket(self) -> bool:
+        """Whether the client proved itself by a ticket."""
+        return isinstance(self._proving, TicketProving)
 
     def _prove(self, data: bytes) -> None:
-        """Read what is to hold the token."""
+        """Read what is to hold the token, or prove the ticket."""
         if self._proving is not None:
             self._judge(self._proving, self._proving.receive(data))
 
-    def _judge(self, proving: Proving, found: Token | Answer | Failed | None) -> None:
+    def _prove_ahead(self) -> None:
+        """Go on with what came before it was asked for."""
+        if self.progress.state is State.PROVING:
+            ahead, self.ahead = self.ahead, b""
+            self._prove(ahead)
+
+    def _judge(self, proving: Proving | TicketProving, found: Found | None) -> None:
         progress = self.progress
-        if isinstance(found, Token):
-            self.ahead, proving.rest = proving.rest, b""
+        if isinstance(found, Asked):
+            self.ahead = proving.take_rest()
             progress.enter(State.VERIFYING)
-            progress.commands.append(commands.Verify(found.text))
+            progress.commands.append(found.command)
         elif isinstance(found, Failed):
             self.end(found.error, found.problem)
         elif isinstance(found, Answer):
             progress.to_client.append(found.data)
 
-    def refused(self, reason: str, remedy: str) -> None:
-        """The token is not good."""
-        error = refusals.fatal("28P01", reason, remedy)
+    def challenged(self, salt: bytes, iterations: int, nonce: str) -> None:
+        """It is known with what the secret of the ticket is proved."""
+        proving = self._proving
+        if isinstance(proving, TicketProving):
+            self.progress.enter(State.PROVING)
+            self._judge(proving, proving.challenged(salt, iterations, nonce))
+            self._prove_ahead()
+
+    def refused(self, reason: str, remedy: str, sqlstate: str) -> None:
+        """The token or ticket is not good."""
+        error = refusals.fatal(sqlstate, reason, remedy)
         if self._proving is None:
             self.end(error, reason)
             return
@@ -147,13 +178,13 @@ class Beginning:
         if isinstance(found, Answer):
             self.progress.enter(State.PROVING)
         self._judge(self._proving, found)
-        if self.progress.state is State.PROVING:
-            ahead, self.ahead = self.ahead, b""
-            self._prove(ahead)
+        self._prove_ahead()
 
-    def connect(self, identity: Identity) -> None:
-        """It is known who the client is."""
+    def connect(self, identity: Identity, said: bytes = b"") -> None:
+        """It is known who the client is; it is told that by the message `said`, if there is one."""
         self.identity = identity
+        if said:
+            self.progress.to_client.append(said)
         if self.accepted is not None:
             self.progress.enter(State.CONNECTING)
             self.progress.commands.append(commands.Connect(self.accepted.parameters))

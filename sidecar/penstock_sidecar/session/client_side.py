@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session import fastpath, gate_statements, refusals
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.context_pipeline import ContextPipeline
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.ticket_pipeline import BY_QUERY
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -29,8 +30,8 @@ _NO_BODY = 5
 class ClientSide(ContextPipeline):
     """The direction from client to server."""
 
-    def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
-        super().__init__(flow, nobody, limit)
+    def __init__(self, flow: Flow, nobody: str, limit: int, database: str = "") -> None:
+        super().__init__(flow, nobody, limit, database)
         self._handlers: dict[int, Callable[[Spot], None]] = {
             ord("Q"): self._query, ord("P"): self._parse, ord("B"): self._bind, ord("E"): self._execute,
             ord("D"): self._describe, ord("C"): self._close, ord("S"): self._sync, ord("H"): self._flush,
@@ -49,7 +50,10 @@ class ClientSide(ContextPipeline):
         end = spot.end - 1
         if spot.complete and self._chunk.find(b"\x00", spot.start + 5, spot.end) != end:
             raise MalformedError("a Query message without an end")
-        text, decision = self._decide(spot, self._chunk[spot.start + 5 : end])
+        raw = self._chunk[spot.start + 5 : end]
+        if self._is_for_gate(spot, raw):
+            return
+        text, decision = self._decide(spot, raw)
         if decision is not None and decision.holding is not None:
             decision = self._hold(spot, text, decision)
         if decision is None:
@@ -88,6 +92,8 @@ class ClientSide(ContextPipeline):
         text, decision = self._decide(spot, raw, types)
         if decision is None:
             return
+        if gate_statements.asks_for_ticket(raw):
+            decision = BY_QUERY
         flow = self._flow
         if decision.action is Action.DENY:
             # To fail, it leaves a named statement that is there; the unnamed one is gone then.

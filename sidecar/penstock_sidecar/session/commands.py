@@ -52,6 +52,29 @@ class Verify(NamedTuple):
     token: str
 
 
+class Challenge(NamedTuple):
+    """Find out with what salt that ticket's secret is proved; answer with `challenged` or `token_refused`."""
+
+    ticket: str
+
+
+class Redeem(NamedTuple):
+    """Find out whether that proves a ticket's secret, and use the ticket up; answer with `identified` or
+    `token_refused`.
+    """
+
+    ticket: str
+    database: str
+    exchange: bytes
+    proof: bytes
+
+
+class IssueTicket(NamedTuple):
+    """Make a ticket for whom the session's token named; answer with `ticket_made` or `ticket_refused`."""
+
+    database: str
+
+
 class Connect(NamedTuple):
     """Log in upstream with these startup parameters; answer with `connected` or `connect_failed`."""
 
@@ -153,6 +176,9 @@ Command = (
     | Record
     | StartTls
     | Verify
+    | Challenge
+    | Redeem
+    | IssueTicket
     | Connect
     | Cancel
     | RefreshCatalog
@@ -239,6 +265,15 @@ class Vouched:
     identity: Identity
     rules: SessionRules
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTicket:
+    """A ticket that was made, as its owner is told it once."""
+
+    name: str
+    secret: str = field(repr=False)
+    until: str
 
 
 LoginMethod = Literal["password", "oauthbearer"]

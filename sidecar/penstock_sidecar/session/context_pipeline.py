@@ -2,8 +2,7 @@
 
 What such a statement says to the server holds no token. The message that carries it out is looked at again once all
 that was sent before is answered, and once it is known whether the token is good; what the client sent behind it waits.
-What a context means for what comes behind is `contexts.py`'s, how its texts are recognised `gate_statements.py`'s of
-`penstock_core.sql.syntax`.
+What a context means for what comes behind is `contexts.py`'s, how its texts are recognised `gate_statements.py`'s.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_core.sql.syntax.gate_statements import TEXT_TYPES, ContextStatement, gate_statement
-from penstock_sidecar.session import contexts, refusals
+from penstock_sidecar.session import contexts, gate_statements, refusals
 from penstock_sidecar.session.commands import VerifyContext, Vouched
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.held_pipeline import HeldPipeline
+from penstock_sidecar.session.gate_statements import TEXT_TYPES, ContextStatement, gate_statement
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.proving import LONGEST_TOKEN
 from penstock_sidecar.session.states import RUNNING, IllegalEventError, State
+from penstock_sidecar.session.ticket_pipeline import TicketPipeline
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, Spot
 from penstock_sidecar.wire.messages import BindHead
@@ -41,11 +40,11 @@ class _Vouching:
     denial: Denial | None = None
 
 
-class ContextPipeline(HeldPipeline):
+class ContextPipeline(TicketPipeline):
     """Adds to the way to the server what contexts need."""
 
-    def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
-        super().__init__(flow, nobody, limit)
+    def __init__(self, flow: Flow, nobody: str, limit: int, database: str) -> None:
+        super().__init__(flow, nobody, limit, database)
         # Whether there is an issuer of contexts.
         self.takes_contexts = False
         self._vouching: _Vouching | None = None
@@ -104,6 +103,14 @@ class ContextPipeline(HeldPipeline):
 
     def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
         return super()._admit(spot, self._flow.contexts.bounded(decision))
+
+    def _is_for_gate(self, spot: Spot, raw: bytes) -> bool:
+        """As it is; but within a context, who would be given a ticket is not who the statement is recorded for."""
+        if self._flow.contexts.now is None or not gate_statements.asks_for_ticket(raw):
+            return super()._is_for_gate(spot, raw)
+        pending = Pending(AnswerKind.QUERY, expected=refusals.UNDEFINED_COLUMN)
+        self._refuse(spot, _refused(contexts.NO_TICKET), raw.decode(), pending, refusals.FAILING_QUERY)
+        return True
 
     # The extended protocol.
 

@@ -49,6 +49,7 @@ NO_PARAMETER = Denial(
     sqlstate="0A000",
 )  # fmt: skip
 NO_TEXT = Denial("the token's parameter has to be a text", "declare it as text, or without a type", sqlstate="0A000")
+NO_TICKET = Denial("within a context no ticket is given", "ask for it when the transaction has ended", sqlstate="0A000")
 BY_NAME = Denial(
     "a prepared statement that sets a context can't be run by EXECUTE",
     "bind and execute it by the protocol's messages", sqlstate="0A000",

@@ -40,15 +40,20 @@ class _Decided:
 class Evidence:
     """Makes the bodies of one session."""
 
-    def __init__(self, session: str, database: str, identity: Identity, client: dict[str, str], key: bytes) -> None:
+    def __init__(
+        self, session: str, database: str, identity: Identity, client: dict[str, str], key: bytes,
+        *, by_ticket: bool = False,
+    ) -> None:  # fmt: skip
+        """`by_ticket`: who it is was proved by a ticket, whose name is the client's user name."""
         self._session = session
-        self._common: Event = {"session": session, "identity": identity.document(), "database": database}
+        told = {**identity.document(), "login": "ticket"} if by_ticket else identity.document()
+        self._common: Event = {"session": session, "identity": told, "database": database}
         self._client = client
         # Copied for each text: to take up a key costs as much as a short text.
         self._keyed = hmac.new(key, digestmod="sha256")
         # By the id of the decision, or of the one that it is alike.
         self._intents: dict[tuple[int, str, bool], _Decided] = {}
-        self._outcomes: dict[tuple[Result, str, Denial | None], Form] = {}
+        self._outcomes: dict[tuple[Result, str, Denial | None, str], Form] = {}
         self._generation: int | None = None
         # Why it ends, or does not begin, where that is not the client's or the server's doing.
         self._why: dict[str, str] = {}
@@ -139,7 +144,7 @@ class Evidence:
 
     def outcome(self, running: StatementRun, result: Result, size: int, now: int) -> Event:
         """What came of a statement, as far as it is known."""
-        key = (result, running.sqlstate, running.refused)
+        key = (result, running.sqlstate, running.refused, running.ticket)
         form = self._outcomes.get(key)
         if form is None:
             if len(self._outcomes) >= _MOST_FORMS:
@@ -147,6 +152,8 @@ class Evidence:
             constant = {"kind": "outcome", "session": self._session, "result": result, "sqlstate": running.sqlstate}
             if (denial := running.refused) is not None:
                 constant |= {"policy": denial.policy, "rule": denial.rule, "reason": denial.reason}
+            if running.ticket:
+                constant["ticket"] = running.ticket
             form = self._outcomes[key] = Form(constant, ("statement", "rows", "bytes", "durationUs"))
         return form.body(
             statement=running.number, rows=running.rows, bytes=size, durationUs=max(0, now - running.started)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision, Denial
-from penstock_core.sql.syntax.gate_statements import ContextStatement
+from penstock_sidecar.session.gate_statements import ContextStatement
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -63,6 +63,8 @@ class StatementRun:
     ended: bool = False
     # What it has yet to make and to give up in SQL; None: nothing.
     names: NamesToCome | None = None
+    # The ticket that it was answered with.
+    ticket: str = ""
 
 
 @dataclass(slots=True)

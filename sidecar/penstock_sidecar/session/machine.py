@@ -15,7 +15,16 @@ from penstock_core.identity import Identity
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
-from penstock_sidecar.session.commands import Command, ProxyConfig, Record, SessionInfo, SessionRules, Trail, Vouched
+from penstock_sidecar.session.commands import (
+    Command,
+    IssuedTicket,
+    ProxyConfig,
+    Record,
+    SessionInfo,
+    SessionRules,
+    Trail,
+    Vouched,
+)
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
@@ -131,21 +140,27 @@ class Session:
         """The server is gone."""
         return self._at_server(Event.SERVER_CLOSED, Running.server_closed, reason)
 
-    def encrypted(self, protocol: str | None) -> list[Command]:
-        """The TLS handshake is done; ALPN came to that protocol, if the client asked for one."""
-        return self._step(Event.ENCRYPTED, self._beginning.encrypted, protocol)
+    def encrypted(self, protocol: str | None, binding: bytes | None = None) -> list[Command]:
+        """The TLS handshake is done; ALPN came to that protocol, if the client asked for one. `binding` tells the
+        channel from others (tls-server-end-point).
+        """
+        return self._step(Event.ENCRYPTED, self._beginning.encrypted, protocol, binding)
 
     def handshake_failed(self, reason: str) -> list[Command]:
         """The TLS handshake failed; `reason` is for the log, the client knows by an alert."""
         return self._step(Event.HANDSHAKE_FAILED, self._beginning.close, reason)
 
-    def identified(self, identity: Identity) -> list[Command]:
-        """The token is good."""
-        return self._step(Event.IDENTIFIED, self._beginning.connect, identity)
+    def challenged(self, salt: bytes, iterations: int, nonce: str) -> list[Command]:
+        """It is known with what the secret of the client's ticket is proved; `nonce` is for this exchange alone."""
+        return self._step(Event.CHALLENGED, self._beginning.challenged, salt, iterations, nonce)
 
-    def token_refused(self, reason: str, remedy: str = "") -> list[Command]:
-        """The token is not good; `reason` is for the client and the log."""
-        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy)
+    def identified(self, identity: Identity, said: bytes = b"") -> list[Command]:
+        """The token or ticket is good; the client is told so by the message `said`, where the exchange has one."""
+        return self._step(Event.IDENTIFIED, self._beginning.connect, identity, said)
+
+    def token_refused(self, reason: str, remedy: str = "", sqlstate: str = "28P01") -> list[Command]:
+        """The token or ticket is not good; `reason` is for the client and the log."""
+        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy, sqlstate)
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
@@ -188,6 +203,14 @@ class Session:
     def vouched(self, ticket: int, vouched: Vouched | None, denial: Denial | None = None) -> list[Command]:
         """It is known whether a context is good: for whom the session acts within it, or why it is refused."""
         return self._at_server(Event.VOUCHED, Running.vouched, ticket, vouched, denial)
+
+    def ticket_made(self, made: IssuedTicket) -> list[Command]:
+        """The ticket that the client asked for."""
+        return self._at_server(Event.TICKET_MADE, Running.ticket_made, made)
+
+    def ticket_refused(self, error: ErrorFields) -> list[Command]:
+        """There is no ticket for this client."""
+        return self._at_server(Event.TICKET_REFUSED, Running.ticket_refused, error)
 
     def recall(self) -> None:
         """What the server runs is being cancelled: a change of the catalog waits for it, and it for the change."""
@@ -284,7 +307,7 @@ class Session:
         flow = Flow(rules, self._trail, self._clock, self._door)
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
-        running = Running(flow, own.nobody, self._config.statement_limit)
+        running = Running(flow, own.nobody, self._config.statement_limit, self._config.database)
         running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
         running.client.takes_contexts = self._config.contexts
         running.client.asker = Asker(self.identity, self._config.database, own.nonce)
@@ -317,4 +340,5 @@ class Session:
             "addr": self._own.address, "application": accepted.application,
             "user": accepted.user, "database": self._config.dbname,
         }  # fmt: skip
-        return Evidence(self._own.session, self._config.database, self.identity, client, key)
+        by_ticket = self._beginning.by_ticket
+        return Evidence(self._own.session, self._config.database, self.identity, client, key, by_ticket=by_ticket)

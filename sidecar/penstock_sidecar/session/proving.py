@@ -1,13 +1,15 @@
 """How a client presents its token: as a password, or by SASL OAUTHBEARER. What is asked for, and what its answers mean.
 
-Whether the token is good is found out elsewhere; when it is asked for, `beginning.py` says.
+Whether the token is good is found out elsewhere; when it is asked for, `beginning.py` says. Tickets are
+`ticket_proving.py`'s.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from penstock_sidecar.session.commands import LoginMethod, TokenSource
+from penstock_sidecar.session.commands import Challenge, LoginMethod, Redeem, TokenSource, Verify
+from penstock_sidecar.session.proof_messages import ProofMessages, TooLongError, UnexpectedError
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages, oauthbearer
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -15,16 +17,14 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 # The largest token that is read: far more than any issuer makes.
 LONGEST_TOKEN = 32_768
 # What may come with it in one message.
-_AROUND = {"password": 5, "oauthbearer": 1_024}
-# The largest message that is answered in words, once all of it came and was dropped.
-_MOST_DROPPED = 16 << 20
+_AROUND = {"password": 1, "oauthbearer": 1_020}
 _UNEXPECTED = "a token was asked for, and something else came"
 
 
-class Token(NamedTuple):
-    """The client presented this token."""
+class Asked(NamedTuple):
+    """Whether what the client presented is good, the runtime finds out."""
 
-    text: str
+    command: Verify | Challenge | Redeem
 
 
 class Answer(NamedTuple):
@@ -40,15 +40,21 @@ class Failed(NamedTuple):
     problem: str = ""
 
 
+Found = Asked | Answer | Failed
+
+
+def unexpected(text: str) -> Failed:
+    """The client does not keep to what it was asked for."""
+    return Failed(fatal("08P01", text), text)
+
+
 class Proving:
-    """One client's exchange. What it sent beyond is in `rest`."""
+    """One client's exchange."""
 
     def __init__(self, method: LoginMethod, source: TokenSource) -> None:
         self._method = method
         self._source = source
-        self.rest = b""
-        # How much of a message that is too long is still to come.
-        self._dropping = 0
+        self._messages = ProofMessages(LONGEST_TOKEN + _AROUND[method])
         # Why it failed, once it was told so and has to acknowledge it.
         self._failed: Failed | None = None
 
@@ -57,24 +63,20 @@ class Proving:
         """The message that asks for a token."""
         return messages.AUTHENTICATION_CLEARTEXT if self._method == "password" else oauthbearer.offer()
 
-    def receive(self, data: bytes) -> Token | Answer | Failed | None:
+    def receive(self, data: bytes) -> Found | None:
         """Bytes from the client; None: more have to come."""
-        if self._dropping:
-            return self._drop(data)
-        self.rest += data
-        if len(self.rest) < 5:
-            return None
-        length = int.from_bytes(self.rest[1:5], "big")
-        if self.rest[:1] != b"p" or not 4 <= length <= _MOST_DROPPED:
-            return Failed(fatal("08P01", _UNEXPECTED), _UNEXPECTED)
-        if length - _AROUND[self._method] > LONGEST_TOKEN:
-            self._dropping = length + 1
-            came, self.rest = self.rest, b""
-            return self._drop(came)
-        if len(self.rest) <= length:
-            return None
-        body, self.rest = self.rest[5 : length + 1], self.rest[length + 1 :]
-        return self._read(body)
+        try:
+            body = self._messages.receive(data)
+        except UnexpectedError:
+            return unexpected(_UNEXPECTED)
+        except TooLongError:
+            text = f"the token is longer than {LONGEST_TOKEN} bytes"
+            return Failed(fatal("28P01", text, "have the issuer put less into it"), text)
+        return None if body is None else self._read(body)
+
+    def take_rest(self) -> bytes:
+        """What the client sent beyond."""
+        return self._messages.take_rest()
 
     def refuse(self, error: ErrorFields, problem: str) -> Answer | Failed:
         """The token is not good: by OAUTHBEARER, the client first has to acknowledge it."""
@@ -84,27 +86,17 @@ class Proving:
         self._failed = failed
         return Answer(oauthbearer.challenge(self._source.configuration, self._source.scope))
 
-    def _drop(self, data: bytes) -> Failed | None:
-        """Pass over what is too long: who is still writing does not read what is answered."""
-        self._dropping -= len(data)
-        if self._dropping > 0:
-            return None
-        text = f"the token is longer than {LONGEST_TOKEN} bytes"
-        return Failed(fatal("28P01", text, "have the issuer put less into it"), text)
-
-    def _read(self, body: bytes) -> Token | Answer | Failed:
+    def _read(self, body: bytes) -> Found:
         if self._failed is not None:
-            if body == oauthbearer.ACKNOWLEDGEMENT:
-                return self._failed
-            return Failed(fatal("08P01", _UNEXPECTED), _UNEXPECTED)
+            return self._failed if body == oauthbearer.ACKNOWLEDGEMENT else unexpected(_UNEXPECTED)
         if self._method == "password":
             if not body.endswith(b"\x00"):
-                return Failed(fatal("08P01", _UNEXPECTED), _UNEXPECTED)
-            return Token(body[:-1].decode(errors="replace"))
+                return unexpected(_UNEXPECTED)
+            return Asked(Verify(body[:-1].decode(errors="replace")))
         try:
             token = oauthbearer.read_initial(body)
         except MalformedError as error:
-            return Failed(fatal("08P01", f"protocol violation: {error}"), f"protocol violation: {error}")
+            return unexpected(f"protocol violation: {error}")
         if token is None:
             return self.refuse(fatal("28000", "no token was presented", "get one from the issuer"), "")
-        return Token(token)
+        return Asked(Verify(token))

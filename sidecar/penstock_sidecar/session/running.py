@@ -9,7 +9,7 @@ from penstock_core.approvals.asking import Answered
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import commands, refusals, withholding
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.commands import Close, SessionRules, Vouched
+from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules, Vouched
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import RUNNING, State
@@ -23,12 +23,17 @@ _MOST_WAITING = 1 << 20
 _MOST_IN_FLIGHT = 20_000
 
 
+# What may take long, so that a client that goes must be noticed.
+_LONG = frozenset({State.COUNTING, State.SETTLING, State.HELD, State.VOUCHING, State.ISSUING, State.CHANGING})
+
+
 class Running:
     """Both directions of one session, and what they share."""
 
-    def __init__(self, flow: Flow, nobody: str, statement_limit: int) -> None:
+    def __init__(self, flow: Flow, nobody: str, statement_limit: int, database: str = "") -> None:
+        """`database`: the Database that tickets are for."""
         self.flow = flow
-        self.client = ClientSide(flow, nobody, statement_limit)
+        self.client = ClientSide(flow, nobody, statement_limit, database)
         # What the client sends.
         self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
@@ -39,8 +44,7 @@ class Running:
         flow = self.flow
         if flow.state is RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state in (State.COUNTING, State.SETTLING, State.HELD, State.VOUCHING, State.CHANGING):
-            # That may take long, and a client that goes must be noticed.
+        if flow.state in _LONG:
             return self.client.waiting > _MOST_WAITING
         return True
 
@@ -74,6 +78,7 @@ class Running:
         self._release()
         if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
             client.release()
+        client.ticket_recorded()
         self.server.part()
 
     def audit_failed(self, ticket: int, reason: str) -> None:
@@ -87,6 +92,8 @@ class Running:
             self.end(error, f"the audit trail can't be written: {reason}")
         elif client.awaiting_durability is not None and client.awaiting_durability.ticket == ticket:
             client.release(reason)
+        else:
+            client.ticket_unrecorded(ticket, reason)
 
     def doubt_ended(self, fresh: bool) -> None:
         """The catalog has been read since another session changed it; or could not be, for a long time."""
@@ -131,6 +138,16 @@ class Running:
             self.end(error)
             return
         self.client.vouched(ticket, vouched, denial)
+
+    def ticket_made(self, made: IssuedTicket) -> None:
+        """The ticket that the client asked for."""
+        self.client.ticket_made(made)
+        self._go_on()
+        self.server.part()
+
+    def ticket_refused(self, error: ErrorFields) -> None:
+        """There is no ticket for this client."""
+        self.client.ticket_refused(error)
 
     def _tell(self) -> None:
         """What a client is told whose statement waits, where it can be put into the stream."""
@@ -187,6 +204,9 @@ class Running:
             elif flow.state is State.VOUCHING:
                 if client.context_waits_for_server and (flow.copying_in or not flow.queue):
                     client.go_on_vouching()
+            elif flow.state is State.ISSUING:
+                if self.server.between_messages and not self.server.holding:
+                    client.hand_out()
             elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
                 client.answered()
         except (BrokenStreamError, MalformedError) as error:
@@ -213,6 +233,7 @@ class Running:
             flow.skip(pending, recorded=True)
         self.client.awaiting_durability = None
         self.client.abandon_held()
+        self.client.abandon_ticket()
         flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:

@@ -36,6 +36,8 @@ class State(StrEnum):
     HELD = "held"
     # The client's messages wait until it is known for whom the transaction is; the server's flow.
     VOUCHING = "vouching"
+    # The client's messages wait for a ticket that the session asked for; the server's flow.
+    ISSUING = "issuing"
     # The client's messages wait until a change of the catalog may be committed; the server's flow.
     CHANGING = "changing"
     CLOSED = "closed"
@@ -57,6 +59,7 @@ class Event(StrEnum):
     SERVER_CLOSED = "server closed"
     ENCRYPTED = "encrypted"
     HANDSHAKE_FAILED = "handshake failed"
+    CHALLENGED = "challenged"
     IDENTIFIED = "identified"
     TOKEN_REFUSED = "token refused"  # noqa: S105 - the name of an event
     CONNECTED = "connected"
@@ -69,6 +72,8 @@ class Event(StrEnum):
     ANSWERED = "answered"
     CANCELLED = "cancelled"
     VOUCHED = "vouched"
+    TICKET_MADE = "ticket made"
+    TICKET_REFUSED = "ticket refused"
     RULES_REPLACED = "rules replaced"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -97,16 +102,9 @@ _FLOWING: dict[Event, set[State]] = {
 }
 # Where a session may be after its client's messages went on.
 _RESUMED = {
-    _S.RUNNING,
-    _S.RECORDING,
-    _S.RESOLVING,
-    _S.COUNTING,
-    _S.SETTLING,
-    _S.HELD,
-    _S.VOUCHING,
-    _S.CHANGING,
+    _S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.VOUCHING, _S.ISSUING, _S.CHANGING,
     _S.CLOSED,
-}
+}  # fmt: skip
 
 # state → event → the states that may follow it.
 TABLE: dict[State, dict[Event, set[State]]] = {
@@ -127,6 +125,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.VERIFYING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
+        # Of a ticket: the client is told what to prove its secret with.
+        _E.CHALLENGED: {_S.PROVING, _S.VERIFYING, _S.CLOSED},
         _E.IDENTIFIED: {_S.CONNECTING},
         # By OAUTHBEARER, the client has to acknowledge it first.
         _E.TOKEN_REFUSED: {_S.PROVING, _S.CLOSED},
@@ -212,6 +212,19 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.EXPIRED: {_S.VOUCHING, _S.CLOSED},
         _E.DRAIN: {_S.VOUCHING, _S.CLOSED},
     },
+    _S.ISSUING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.ISSUING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        _E.AUDIT_FAILED: _RESUMED,
+        _E.TICKET_MADE: _RESUMED,
+        _E.TICKET_REFUSED: _RESUMED,
+        _E.RULES_REPLACED: {_S.ISSUING, _S.CLOSED},
+        _E.EXPIRED: {_S.ISSUING, _S.CLOSED},
+        _E.DRAIN: {_S.ISSUING, _S.CLOSED},
+    },
     _S.CHANGING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
@@ -227,7 +240,7 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }
 # An answer that nobody waits for any more, and a wish to wait no longer of one who does not, change nothing.
-_ELSEWHERE = (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.CHANGING)
+_ELSEWHERE = (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.ISSUING, _S.CHANGING)
 for _state in (*_ELSEWHERE, _S.VOUCHING):
     TABLE[_state] |= {_E.ANSWERED: {_state}, _E.CANCELLED: {_state}}
 for _state in (*_ELSEWHERE, _S.HELD):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, BrokenStreamError, Look
 from penstock_sidecar.wire.messages import ErrorFields
-from penstock_sidecar.wire.scram import MECHANISM, MECHANISM_PLUS, ScramClient, ScramError
+from penstock_sidecar.wire.scram import MECHANISM, MECHANISM_PLUS, Derivation, ScramClient, ScramError
 
 # No message of a login is long; what sends more is not a server.
 _LONGEST = 65536
@@ -47,7 +47,10 @@ class Greeting:
 
 
 class Login:
-    """One login. `start()` gives the first bytes; each `feed()` gives bytes to send; `greeting` is set at the end."""
+    """One login. `start()` gives the first bytes; each `feed()` gives bytes to send; `greeting` is set at the end.
+
+    Where `due` is set after a `feed()`, that work has to be done, anywhere, and `done()` be told what it came to.
+    """
 
     def __init__(
         self, credentials: Credentials, parameters: dict[str, str], nonce: str, *,
@@ -61,6 +64,7 @@ class Login:
         self._binding = binding
         self._scram: ScramClient | None = None
         self._authenticated = False
+        self.due: Derivation | None = None
         self._buffer = b""
         self._collected = Greeting()
         self.greeting: Greeting | None = None
@@ -73,7 +77,7 @@ class Login:
         """Take the server's bytes; returns what to send. Raises LoginError."""
         self._buffer += data
         answers = []
-        while self.greeting is None and len(self._buffer) >= 5:
+        while self.greeting is None and self.due is None and len(self._buffer) >= 5:
             kind, length = self._buffer[0], int.from_bytes(self._buffer[1:5], "big")
             if length < 4 or length > _LONGEST or FROM_SERVER[kind] == Look.UNKNOWN:
                 raise _refusal("08P01", "what answers there is not a PostgreSQL server")
@@ -85,6 +89,12 @@ class Login:
             except (ScramError, messages.MalformedError, BrokenStreamError) as error:
                 raise _refusal(UNSAFE, str(error)) from None
         return b"".join(answers)
+
+    def done(self, salted: bytes) -> bytes:
+        """The work that was due has come to this; returns what to send. Raises LoginError."""
+        scram, self.due = self._scram, None
+        proof = messages.message(b"p", scram.final(salted)) if scram is not None else b""
+        return proof + self.feed(b"")
 
     def _message(self, kind: int, body: bytes) -> bytes:
         if kind == 0x45:  # E
@@ -124,7 +134,11 @@ class Login:
             return self._begin_scram(body)
         if method in (11, 12) and self._scram is not None:
             if method == 11:
-                return messages.message(b"p", self._scram.final(body))
+                work = self._scram.challenged(body)
+                if not work.long:
+                    return messages.message(b"p", self._scram.final(work.run()))
+                self.due = work
+                return b""
             self._scram.verify(body)
             self._scram_verified = True
             return b""

@@ -11,19 +11,43 @@ import hmac
 import stringprep
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 
 MECHANISM = "SCRAM-SHA-256"
 MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
-# The server chooses the count; more than this is an attack on our CPU.
-_MOST_ITERATIONS = 10_000_000
+# The server chooses the count. Servers are set to thousands, careful ones to hundreds of thousands; more than this is
+# an attack on our CPU.
+_MOST_ITERATIONS = 1_000_000
+# What takes some milliseconds is not done where others wait.
+_MOST_AT_ONCE = 16_384
 
 
 class ScramError(ValueError):
     """The server's part of the exchange is wrong: it does not know the password, or is not who it claims to be."""
 
 
+class Derivation(NamedTuple):
+    """The work by which a password becomes what the exchange needs; any thread can do it."""
+
+    password: bytes
+    salt: bytes
+    iterations: int
+
+    @property
+    def long(self) -> bool:
+        """Whether others should not have to wait for it."""
+        return self.iterations > _MOST_AT_ONCE
+
+    def run(self) -> bytes:
+        return _salted(self.password, self.salt, self.iterations)
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Derivation(iterations={self.iterations})"
+
+
 class ScramClient:
-    """One exchange: `first()`, then `final(server_first)`, then `verify(server_final)`."""
+    """One exchange: `first()`, then `challenged(server_first)`, then `final()`, then `verify(server_final)`."""
 
     def __init__(self, password: str, nonce: str, binding: bytes | None = None, *, could_bind: bool = False) -> None:
         """`binding`: the hash of the server's certificate, for -PLUS. `could_bind`: we could, the server did not."""
@@ -32,6 +56,8 @@ class ScramClient:
         self._header = b"p=tls-server-end-point,," if binding is not None else b"y,," if could_bind else b"n,,"
         self._binding = binding or b""
         self._expected = b""
+        # The server's first message, and the nonce in it.
+        self._challenge, self._whole_nonce = b"", ""
 
     @property
     def _bare(self) -> str:
@@ -42,9 +68,11 @@ class ScramClient:
         """The client-first-message."""
         return self._header + self._bare.encode()
 
-    def final(self, server_first: bytes) -> bytes:
-        """The client-final-message. Raises ScramError."""
+    def challenged(self, server_first: bytes) -> Derivation:
+        """The server's first message: the work to be done for the next of ours. Raises ScramError."""
         fields = _fields(server_first)
+        if self._challenge:
+            raise ScramError("the server begins the SCRAM exchange once more")
         try:
             nonce, salt, iterations = fields["r"], base64.b64decode(fields["s"], validate=True), int(fields["i"])
         except (KeyError, ValueError):
@@ -53,10 +81,14 @@ class ScramClient:
             raise ScramError("the server's SCRAM nonce does not continue ours")
         if not 1 <= iterations <= _MOST_ITERATIONS:
             raise ScramError(f"the server asks for {iterations} SCRAM iterations")
+        self._challenge, self._whole_nonce = server_first, nonce
+        return Derivation(self._password, salt, iterations)
+
+    def final(self, salted: bytes) -> bytes:
+        """The client-final-message, from what that work came to."""
         bound = base64.b64encode(self._header + self._binding).decode()
-        without_proof = f"c={bound},r={nonce}"
-        signed = ",".join((self._bare, server_first.decode(), without_proof)).encode()
-        salted = _salted(self._password, salt, iterations)
+        without_proof = f"c={bound},r={self._whole_nonce}"
+        signed = ",".join((self._bare, self._challenge.decode(), without_proof)).encode()
         client_key = _hmac(salted, b"Client Key")
         signature = _hmac(hashlib.sha256(client_key).digest(), signed)
         proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
@@ -103,8 +135,8 @@ def _prohibited(text: str) -> bool:
     return mixed or not (right_to_left[0] and right_to_left[-1])
 
 
-# Half of a login's time; a gate logs in with one password, whose salt is the server's for good.
-@lru_cache(maxsize=2)
+# Half of a login's time; a gate logs in to each database with one password, whose salt is the server's for good.
+@lru_cache(maxsize=32)
 def _salted(password: bytes, salt: bytes, iterations: int) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from penstock_core.identity import Identity, Principal, Workload
-from penstock_sidecar.proxy import connection
+from penstock_sidecar.proxy import credentials
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 from penstock_sidecar.proxy.tokens import TokenVerifier
 
@@ -309,8 +309,8 @@ async def left(gate: Any, sessions: int) -> None:
 async def test_a_session_ends_with_its_token(
     start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "seconds_left", lambda proof: 2.0)
-    monkeypatch.setattr(connection, "EXPIRY_GRACE_SECONDS", 2.0)
+    monkeypatch.setattr(credentials, "seconds_left", lambda proof: 2.0)
+    monkeypatch.setattr(credentials, "EXPIRY_GRACE_SECONDS", 2.0)
     gate = await start(shop, identity=issuers(tmp_path), name="gate")
     idle = await gate.psycopg(password=token())
     busy = await gate.psycopg(password=token())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,3 +194,36 @@ def test_the_programs_own_event_loop_binds_too(
     monkeypatch.setattr(login, "ScramClient", watched)
     uvloop.run(log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file)))
     assert [binding is not None and len(binding) for binding in bindings] == [32]
+
+
+async def test_a_login_that_takes_long_keeps_nobody_waiting(shop: EmbeddedPostgres) -> None:
+    shop.psql("SET scram_iterations = 400000; CREATE ROLE slow LOGIN PASSWORD 'made-up'")
+    slow = Server("127.0.0.1", shop.port, "disable", login.Credentials("slow", "made-up"))
+    longest, running = 0.0, True
+
+    async def ticks() -> None:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        while running:
+            before = loop.time()
+            await asyncio.sleep(0.01)
+            longest = max(longest, loop.time() - before)
+
+    ticking = asyncio.create_task(ticks())
+    began = asyncio.get_running_loop().time()
+    connected = await upstream.connect(slow, {"database": "shop"})
+    took = asyncio.get_running_loop().time() - began
+    running = False
+    await ticking
+    connected.transport.abort()
+    shop.psql("DROP ROLE slow")
+    assert took > 0.1, "it has to take long, or nothing is shown"
+    assert longest < took / 2
+
+
+async def test_a_server_that_asks_for_too_much_work_is_not_logged_in_to(shop: EmbeddedPostgres) -> None:
+    shop.psql("SET scram_iterations = 1000001; CREATE ROLE slower LOGIN PASSWORD 'made-up'")
+    slower = Server("127.0.0.1", shop.port, "disable", login.Credentials("slower", "made-up"))
+    with pytest.raises(UpstreamError, match="the server asks for 1000001 SCRAM iterations"):
+        await upstream.connect(slower, {"database": "shop"})
+    shop.psql("DROP ROLE slower")

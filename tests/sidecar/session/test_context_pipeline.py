@@ -32,9 +32,9 @@ from tests.sidecar.session.test_held_pipeline import HOLDS_DELETES, TEXT, TOLD, 
 
 from penstock_core.identity import Principal
 from penstock_core.sql.decision import Decision, Denial
-from penstock_core.sql.syntax.gate_statements import CALL_TEXT, SET_TEXT
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import ProxyConfig, SessionRules, VerifyContext, Vouched
+from penstock_sidecar.session.gate_statements import CALL_TEXT, SET_TEXT
 from penstock_sidecar.session.refusals import FAILING_QUERY, FAILING_TEXT
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, execute, message, parse, query, row
@@ -423,6 +423,11 @@ def test_what_sets_it_can_not_be_run_by_its_name_in_sql() -> None:
     talk.client(parse("c", CALL), sync()).server(PARSED, READY_IN)
     talk.client(query("EXECUTE c")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "EXECUTE", READY_FAILED)
+
+
+def test_within_it_no_ticket_is_given() -> None:
+    talk = within(conversation()).client(query("SHOW penstock.ticket")).reaches_server(FAILING_QUERY)
+    talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
 
 
 def test_a_gate_without_an_issuer_of_contexts_says_so() -> None:

@@ -21,7 +21,7 @@ from penstock_core.policy.effective import ApprovalRule, Limit, Rule
 from penstock_core.policy.holding import Effects, Holding
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import commands, refusals
-from penstock_sidecar.session.commands import ProxyConfig, Vouched
+from penstock_sidecar.session.commands import IssuedTicket, ProxyConfig, Vouched
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -30,6 +30,12 @@ from penstock_sidecar.wire.messages import FLUSH, SYNC, message, parse, query
 PASSWORD = message(b"p", b"a.token.of-the-issuer\0")
 BEARER = message(b"p", b"OAUTHBEARER\0\0\0\0\x27n,,\x01auth=Bearer a.token.of-the-issuer\x01\x01")
 ACKNOWLEDGEMENT = message(b"p", b"\x01")
+TICKET = "ticket-aaaqeayeaudaocajbifq"
+SCRAM = [
+    message(b"p", b"SCRAM-SHA-256\0\0\0\0\x0en,,n=,r=client"),
+    message(b"p", b"c=biws,r=clientserver,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+]
+SHOW = query("SHOW penstock.ticket")
 SSL = messages.ssl_request()
 DECLARE = "DECLARE c CURSOR FOR SELECT 1"
 TOKEN = "a-token.of-the-issuer-of-contexts." + "s" * 40
@@ -111,7 +117,8 @@ def spoken(dice: Random) -> list[bytes]:
             [query("BEGIN"), query(SET), query(text), query("COMMIT")], [query(f"BEGIN; {SET}"), query(text)],
             [query("BEGIN"), parse("", CALL), BOUND_TOKEN, messages.execute(""), parse("", text), run(), SYNC],
             [query("BEGIN"), parse(name, SET), run(name, portal), run(name), SYNC, query("COMMIT"), query(text)],
-            [query("DELETE held")], [query("DELETE waiting")],
+            [query("DELETE held")], [query("DELETE waiting")], [SHOW], [SHOW],
+            [parse("", "SHOW penstock.ticket"), SYNC],
             [message(b"F", bytes(10))], [messages.TERMINATE] if dice.random() < 0.1 else [SYNC],
         ])  # fmt: skip
     return said
@@ -162,9 +169,11 @@ class Play:
             self.door.enter(self.neighbour)
         self.talk.book = Moody({})
         self.server = Server(dice)
-        user = dice.choice(["app", "token"])
+        user = dice.choice(["app", "app", "token", "token", TICKET])
         self.to_client: list[bytes] = [mutated(dice, startup(user))]
-        if config.token == "always" or (config.token == "asked" and user == "token"):
+        if config.token != "never" and user == TICKET:
+            self.to_client += [mutated(dice, part) for part in SCRAM]
+        elif config.token == "always" or (config.token == "asked" and user == "token"):
             self.to_client.append(mutated(dice, PASSWORD if config.login == "password" else BEARER))
             if dice.random() < 0.2:
                 self.to_client.append(mutated(dice, ACKNOWLEDGEMENT))
@@ -296,6 +305,18 @@ class Play:
         done = session.rules_replaced(self.talk.rules(self.dice.randrange(3)))
         return done + session.catalog_read() if session.state is State.RESOLVING else done
 
+    def _judged(self, command: commands.Command) -> Any:
+        """What was presented is good, as nearly always; or there is a ticket."""
+        session, good = self.talk.session, not self._rarely()
+        if isinstance(command, commands.IssueTicket):
+            self.seen["ticket"] += 1
+            no = refusals.fatal("57P03", "no")._replace(severity="ERROR")
+            return session.ticket_made(IssuedTicket(TICKET, "made-up", "soon")) if good else session.ticket_refused(no)
+        if isinstance(command, commands.Challenge):
+            return session.challenged(b"s", 4096, "server") if good else session.token_refused("no")
+        self.seen["token" if isinstance(command, commands.Verify) else "proof"] += 1
+        return session.identified(WEB, b"final") if good else session.token_refused("no")
+
     def _rarely(self) -> bool:
         return self.dice.random() < 0.05
 
@@ -343,9 +364,8 @@ class Play:
                 self._owe(self._connected)
             case commands.StartTls():
                 self._owe(lambda: session.handshake_failed("no") if self._rarely() else session.encrypted("postgresql"))
-            case commands.Verify():
-                self.seen["token"] += 1
-                self._owe(lambda: session.token_refused("no") if self._rarely() else session.identified(WEB))
+            case commands.Verify() | commands.Challenge() | commands.Redeem() | commands.IssueTicket():
+                self._owe(lambda: self._judged(command))
             case commands.RefreshCatalog():
                 self._owe(session.catalog_read)
             case commands.AwaitCatalog():
@@ -383,6 +403,7 @@ class Play:
         intents = [event["statement"] for event in events if event["kind"] == "intent"]
         outcomes = [event["statement"] for event in events if event["kind"] == "outcome"]
         assert len(set(intents)) == len(intents)
+        assert SHOW not in self.server.queries, "the server heard of a ticket"
         assert self.let_through <= self.granted, "a held statement ran without an approval of its own"
         assert not {query(SET), query(f"BEGIN; {SET}")}.intersection(self.server.queries), "a token went on"
         assert Counter(outcomes) == Counter(intents)
@@ -405,6 +426,6 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
         rested.update(play.rested)
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
-    happens = ("doubt", "door", "late", "token", "holder", "let through", "context", "own again")
-    assert min(seen[one] for one in happens) > EACH // 200, seen
+    happened = ("doubt", "door", "late", "token", "proof", "ticket", "holder", "let through", "context", "own again")
+    assert min(seen[one] for one in happened) > EACH // 200, seen
     assert min(rested[state] for state in State) > EACH // 200, rested

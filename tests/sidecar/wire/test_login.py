@@ -72,3 +72,22 @@ def test_refusals_and_servers_that_are_none(data: bytes, words: str) -> None:
 
 def test_credentials_do_not_show_themselves() -> None:
     assert repr(WHO) == "Credentials()"
+
+
+def test_what_takes_long_is_done_elsewhere_and_nothing_is_answered_meanwhile() -> None:
+    one = login()
+    one.feed(message(b"R", b"\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"))
+    challenge = message(b"R", b"\x00\x00\x00\x0br=noncex,s=W22Z,i=20000")
+    assert one.feed(challenge + challenge) == b""
+    assert one.due is not None
+    assert one.feed(b"") == b""
+    with pytest.raises(LoginError, match="once more"):
+        one.done(one.due.run())
+
+
+def test_what_takes_too_long_is_not_done() -> None:
+    one = login()
+    one.feed(message(b"R", b"\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"))
+    with pytest.raises(LoginError, match="the server asks for 1000001 SCRAM iterations"):
+        one.feed(message(b"R", b"\x00\x00\x00\x0br=noncex,s=W22Z,i=1000001"))
+    assert one.due is None

@@ -21,7 +21,7 @@ class Example(ScramClient):
 def test_the_example_of_the_rfc() -> None:
     client = Example("pencil", NONCE)
     assert client.first() == b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
-    assert client.final(SERVER_FIRST) == (
+    assert client.final(client.challenged(SERVER_FIRST).run()) == (
         b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
     )
     client.verify(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
@@ -29,7 +29,7 @@ def test_the_example_of_the_rfc() -> None:
 
 def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
     client = Example("pencil", NONCE)
-    client.final(SERVER_FIRST)
+    client.final(client.challenged(SERVER_FIRST).run())
     with pytest.raises(ScramError, match="does not know the password"):
         client.verify(b"v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
     with pytest.raises(ScramError):
@@ -38,12 +38,14 @@ def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    [b"r=other,s=W22Z,i=4096", b"r=" + NONCE.encode() + b",s=W22Z,i=4096", b"s=W22Z,i=1", b"r=x,s=!,i=1",
-     b"r=" + NONCE.encode() + b"x,s=W22Z,i=99999999", b"r=" + NONCE.encode() + b"x,s=W22Z,i=0", b"\xff"],
+    [
+        b"r=other,s=W22Z,i=4096", b"r=%s,s=W22Z,i=4096", b"s=W22Z,i=1", b"r=x,s=!,i=1", b"r=%sx,s=W22Z,i=1000001",
+        b"r=%sx,s=W22Z,i=99999999", b"r=%sx,s=W22Z,i=0", b"r=%sx,s=W22Z,i=-1", b"\xff",
+    ],
 )  # fmt: skip
 def test_malformed_first_messages_are_refused(first: bytes) -> None:
     with pytest.raises(ScramError):
-        ScramClient("pencil", NONCE).final(first)
+        ScramClient("pencil", NONCE).challenged(first.replace(b"%s", NONCE.encode()))
 
 
 def test_channel_binding_stands_in_the_first_message() -> None:
@@ -65,3 +67,17 @@ def test_printable_ascii_stays_as_it_is() -> None:
     letters = "".join(map(chr, range(0x20, 0x7F)))
     assert prepared(letters) == letters.encode()
     assert prepared(letters + "\N{SOFT HYPHEN}") == letters.encode()
+
+
+def test_what_takes_long_is_told_and_shows_no_password() -> None:
+    for iterations, long in ((4096, False), (16_384, False), (16_385, True), (1_000_000, True)):
+        work = ScramClient("pencil", NONCE).challenged(b"r=%sx,s=W22Z,i=%d" % (NONCE.encode(), iterations))
+        assert (work.long, work.iterations) == (long, iterations)
+        assert "pencil" not in repr(work)
+
+
+def test_a_server_that_asks_for_the_work_once_more_gets_none() -> None:
+    client = Example("pencil", NONCE)
+    client.challenged(SERVER_FIRST)
+    with pytest.raises(ScramError, match="once more"):
+        client.challenged(SERVER_FIRST)

@@ -1,7 +1,9 @@
-"""Statements that are addressed to the gate and not to the server: those that give a transaction its context.
+"""Statements that are addressed to the gate and not to the server: those that ask for a ticket, and those that give a
+transaction its context.
 
-Recognised are the forms in which drivers can send them; whatever else would set or read what is the gate's own is
-refused in words, so that nothing seems to have worked that did nothing. Whether a token is good is not known here.
+Recognized are the forms in which drivers can send them; whatever else would set or read a context is refused in words,
+so that nothing seems to have worked that did nothing. Nothing of them reaches the server as it is. What doesn't belong:
+what they do (`ticket_pipeline.py`, `context_pipeline.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from penstock_core.sql.syntax.constants import constant
 from penstock_core.sql.syntax.parse import MAX_DEPTH
 from penstock_core.sql.syntax.walk import below
 
+TICKET = "penstock.ticket"
+# A text that asks for a ticket is short, with comments around it, too.
+_LONGEST_FOR_TICKET = 1024
+_HINT = b"penstock"
 CONTEXT = "penstock.context"
 # What is sent to the server and recorded in place of a statement that holds a token.
 SET_TEXT = f"SET LOCAL {CONTEXT} = ''"
@@ -35,6 +41,26 @@ _REMEDY = "within a transaction, write SET LOCAL penstock.context = '<token>' as
 _READERS = frozenset({"set_config", "current_setting"})
 # Types that a driver may declare for the token: none, text, varchar, unknown.
 TEXT_TYPES = frozenset({0, 25, 1043, 705})
+
+
+def asks_for_ticket(text: bytes) -> bool:
+    """Whether a text has `SHOW penstock.ticket` among its statements. Nearly all others are told at a glance."""
+    if len(text) > _LONGEST_FOR_TICKET or _HINT not in text.lower():
+        return False
+    try:
+        statements = parse_sql(text.decode())
+    except (ParseError, UnicodeDecodeError):
+        return False
+    return any(_shows(one.stmt, TICKET) for one in statements)
+
+
+def is_alone(text: bytes) -> bool:
+    """Whether a text that asks for a ticket has no other statement."""
+    return len(parse_sql(text.decode())) == 1
+
+
+def _shows(statement: ast.Node | None, name: str) -> bool:
+    return isinstance(statement, ast.VariableShowStmt) and str(statement.name).lower() == name
 
 
 @dataclass(frozen=True, slots=True)

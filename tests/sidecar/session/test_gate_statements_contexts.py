@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock_core.sql.decision import Denial
-from penstock_core.sql.syntax.gate_statements import CALL_TEXT, SET_TEXT, ContextStatement, gate_statement
+from penstock_sidecar.session.gate_statements import CALL_TEXT, SET_TEXT, ContextStatement, gate_statement
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ." + "s" * 86
 CALLED = f'{CALL_TEXT} AS "set_config"'
