@@ -54,7 +54,6 @@ class Vouching:
             raise TokenError("no issuer of contexts is configured", "configure identity.issuers[].context")
         proof = await gateway.contexts.verify(token, connection.session.own_identity)
         while True:
-            await gateway.rules_provider.rules(proof.identity, connection.client_address)
             # From here to the session's answer nothing else happens: a revocation that comes later finds it changed.
             if (policy := gateway.rules_provider.revoked(proof.identity)) is not None:
                 raise TokenError(f"access is revoked (policy {policy})", "ask who administers the policy")
@@ -66,6 +65,7 @@ class Vouching:
                 raise TokenError(f"no policy is for {proof.identity.name}, so that nothing is allowed", "ask for one")
             if rules.ready:
                 return Vouched(proof.identity, rules, left)
+            await gateway.rules_provider.rules(proof.identity, connection.client_address)
 
     def _watch(self, ticket: int, seconds: float) -> None:
         self.stop()

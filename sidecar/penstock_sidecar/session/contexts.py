@@ -85,6 +85,8 @@ class Contexts:
         self.now: Context | None = None
         # What the server's next row is to hold in place of what the server knows: set_config() gives what it was given.
         self.echo: bytes | None = None
+        # What the session is decided by outside of the context may be another than when it began.
+        self._stale = False
         # A savepoint was sent in the open transaction.
         self._savepoints = False
 
@@ -111,6 +113,7 @@ class Contexts:
     def begin(self, ticket: int, vouched: Vouched, own: Identity) -> None:
         """From here on, the session acts for whom the context names."""
         flow, former = self._flow, self.now
+        self._stale &= former is not None
         self.now = Context(
             ticket, vouched.identity, flow.clock() + int(vouched.seconds * 1_000_000),
             before=flow.rules if former is None else former.before,
@@ -153,6 +156,10 @@ class Contexts:
             )
         return None
 
+    def rules_changed(self) -> None:
+        """The policy, the catalog or what a condition comes to is another: for the session's own rules, too."""
+        self._stale = True
+
     # How it ends.
 
     def may_end(self, decision: Decision) -> bool:
@@ -172,8 +179,11 @@ class Contexts:
             return
         flow = self._flow
         flow.temporary.names &= context.temporary
-        # They may be others by now: nothing is decided before they have been looked at anew.
-        flow.replace_rules(replace(context.before, decider=_Undecided(context.before.decider), ready=False))
+        own = context.before
+        if self._stale:
+            # Nothing is decided before they have been looked at anew.
+            own = replace(own, decider=_Undecided(own.decider), ready=False)
+        flow.replace_rules(own)
         if flow.evidence is not None:
             flow.evidence.acts_as(context.own)
 

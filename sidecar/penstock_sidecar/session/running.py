@@ -162,6 +162,7 @@ class Running:
             self.end(error)
             return
         flow.replace_rules(rules)
+        flow.contexts.rules_changed()
         limit = rules.statement_timeout
         if limit is not None and flow.former.outlasts(rules):
             flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))

@@ -66,7 +66,8 @@ class Policies:
 
 
 def prepare(server: EmbeddedPostgres) -> None:
-    """The database, once for each server."""
+    """The database, as each module finds it."""
+    server.psql(f"DROP DATABASE IF EXISTS {DBNAME} WITH (FORCE)")
     server.psql(f"CREATE DATABASE {DBNAME} OWNER penstock")
     server.psql(
         "SET ROLE penstock; CREATE TABLE people (id int PRIMARY KEY, email text, phone text, region text);"

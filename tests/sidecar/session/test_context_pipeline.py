@@ -81,7 +81,13 @@ def within(talk: Conversation, **more: Any) -> Conversation:
     return talk.server(complete("SET"), READY_IN)
 
 
-def own_again(talk: Conversation, entries: dict[str, Decision] | None = None) -> Conversation:
+def own_again(talk: Conversation) -> Conversation:
+    """The session has its own rules, without asking for them: they are the same."""
+    assert talk.rest == []
+    return talk
+
+
+def own_anew(talk: Conversation, entries: dict[str, Decision] | None = None) -> Conversation:
     """The session asks for its own rules, and has them."""
     assert [type(one) for one in talk.rest] == [commands.AwaitRules]
     talk.book = Book({EMAIL: OWN} | (entries or {}))
@@ -131,8 +137,7 @@ def test_what_is_sent_behind_its_end_waits_and_is_the_sessions_own() -> None:
     talk = within(conversation(), entries={"COMMIT": allow("COMMIT", ends="last")})
     talk.client(query("COMMIT"), query(EMAIL)).reaches_server(query("COMMIT"))
     assert talk.session.state is State.SETTLING
-    talk.server(complete("COMMIT"), READY).reaches_server()
-    own_again(talk).reaches_server(query(OWN.text))
+    own_again(talk.server(complete("COMMIT"), READY)).reaches_server(query(OWN.text))
 
 
 def test_a_chained_transaction_has_none() -> None:
@@ -403,7 +408,7 @@ def test_what_it_makes_for_itself_is_forgotten_with_it() -> None:
     assert talk.flow.temporary.names == {"t"}
     talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
     assert talk.flow.temporary.names == frozenset()
-    good(begun(own_again(talk.client(query("BEGIN"))).server(complete("BEGIN"), READY_IN)).client(query(SET)))
+    good(begun(talk).client(query(SET))).reaches_server(query(SET_TEXT))
 
 
 def test_a_shorter_timeout_can_not_be_kept() -> None:
@@ -491,8 +496,21 @@ def test_its_own_rules_may_change_within_it() -> None:
     talk.client(query(EMAIL)).reaches_server(FAILING_QUERY)
 
 
+def test_its_own_rules_are_looked_at_anew_where_any_changed_within_it() -> None:
+    commit = {"COMMIT": allow("COMMIT", ends="last")}
+    talk = within(conversation(), entries=commit)
+    talk.did(talk.session.rules_replaced(rules(talk, commit)))
+    talk.client(query("COMMIT"), query(EMAIL)).server(complete("COMMIT"), READY).reaches_server()
+    own_anew(talk, {EMAIL: deny("no more")}).reaches_server(FAILING_QUERY)
+    talk.server(error("42703"), READY)
+    # What changed before the next one does not count for it.
+    within(talk, entries=commit).client(query("COMMIT"), query(EMAIL)).server(complete("COMMIT"), READY)
+    own_again(talk).reaches_server(FAILING_QUERY)
+
+
 def test_without_its_own_rules_nothing_is_decided_behind_it() -> None:
     talk = within(conversation(), entries={"COMMIT": allow("COMMIT", ends="last")})
+    talk.did(talk.session.rules_replaced(rules(talk, {"COMMIT": allow("COMMIT", ends="last")})))
     talk.client(query("COMMIT")).server(complete("COMMIT"), READY).client(query(EMAIL))
     talk.did(talk.session.catalog_read(fresh=False)).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY).client_reads_error("55P03", "could not be made", READY)

@@ -224,6 +224,8 @@ class Play:
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
+        if session.identity != session.own_identity and self.dice.random() < 0.5:
+            moves += [self._new_rules] * 2
         if self.dice.random() < 0.05:
             moves.append(session.cancelled if session.takes_rules else session.flush)
         if self.dice.random() < 0.2:
