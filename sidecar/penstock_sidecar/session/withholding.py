@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.gate_statements import CALL_TEXT, SET_TEXT
 from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -20,6 +21,8 @@ def holds(flow: Flow, *, answering: bool) -> bool:
         pending.decision is None
         or pending.denial is not None
         or pending.kind not in RUNS
+        # No catalog decides about what is the gate's own.
+        or pending.text in (SET_TEXT, CALL_TEXT)
         or (answering and place == 0 and len(pending.decision.verbs) == 1)
         or _same(flow, pending, pending.decision)
         for place, pending in enumerate(flow.queue)

@@ -516,6 +516,14 @@ def test_without_its_own_rules_nothing_is_decided_behind_it() -> None:
     talk.server(error("42703"), READY).client_reads_error("55P03", "could not be made", READY)
 
 
+def test_a_change_of_the_catalog_meanwhile_does_not_matter_to_it() -> None:
+    denied = {SET_TEXT: deny("setting penstock.context can't be set like this")}
+    talk = good(begun(conversation(masked=True)).client(query(SET)), entries=denied)
+    talk.flow.doubt()
+    talk.server(complete("SET"), READY_IN).reaches_client()
+    talk.did(talk.session.doubt_ended(fresh=True)).reaches_client(complete("SET"), READY_IN)
+
+
 def test_approval_is_asked_for_the_person() -> None:
     talk = within(conversation({TEXT: HOLDS_DELETES}), entries={TEXT: HOLDS_DELETES}).client(query(TEXT))
     asking = question(talk.server(TOLD, READY_IN)).asking

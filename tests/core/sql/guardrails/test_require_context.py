@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.sql.test_governor import MASKING, PLAIN, governor, rule
+from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, governor, rule
 
-from penstock_core.policy.effective import PolicySet
+from penstock_core.policy.effective import EffectivePolicy, PolicySet
 from penstock_core.sql.decision import Action
+from penstock_core.sql.governor import Governor
 
 REQUIRED = rule("guardrails.requireContext")
 NEED = [
@@ -32,6 +33,29 @@ def test_what_reads_or_changes_anything_of_the_databases_own_needs_one(text: str
     assert denial is not None
     assert (denial.policy, denial.rule) == ("support", "guardrails.requireContext")
     assert "needs a context" in denial.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT most_common_vals FROM pg_catalog.pg_stats", "SELECT data FROM pg_largeobject",
+        "SELECT query FROM pg_stat_activity", "SELECT lo_get(1)",
+        "SELECT loread(lo_open(1, 2), 3)",
+    ],
+)  # fmt: skip
+def test_so_do_the_systems_relations_and_functions_that_show_values(text: str) -> None:
+    policies = replace(PLAIN, require_context=REQUIRED)
+    catalog = replace(
+        CATALOG,
+        system_functions=CATALOG.system_functions | {"lo_get", "lo_open", "loread"},
+        system_columns={
+            **CATALOG.system_columns,
+            ("pg_catalog", "pg_stats"): ("most_common_vals",), ("pg_catalog", "pg_largeobject"): ("data",),
+        },
+    )  # fmt: skip
+    denial = Governor(EffectivePolicy("shop", policies, None, 7), catalog, KEY).decide(text, ("public",)).denial
+    assert denial is not None
+    assert denial.rule == "guardrails.requireContext"
 
 
 def test_so_does_code_of_the_databases_own() -> None:
