@@ -35,6 +35,8 @@ class IdentitySettings(_Model):
     required: bool = False
     # How clients present it; each may ask for the other way by the startup option penstock.login.
     login: Literal["password", "oauthbearer"] = "password"
+    # Whether a session that presented a token may have a ticket, and a client may log in by one.
+    tickets: bool = True
     # By how much the clocks of issuers and this machine may differ.
     clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
 

@@ -53,7 +53,7 @@ def command(
     if dsn and options:
         raise Unusable("--dsn starts no psql: leave out what stands behind --")
     gate = _gate(client_settings.read(), database, place, no_tls)
-    trusted = ca_file or client_settings.file_within(gate.ca_file)
+    trusted = ca_file or client_settings.file_within(gate.ca_file) or forms.system_authorities()
     if trusted is not None and not trusted.is_file():
         raise Unusable(f"{trusted}: no such file")
     psql = shutil.which("psql")

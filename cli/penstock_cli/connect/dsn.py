@@ -5,6 +5,7 @@ What doesn't belong: where the ticket comes from (`session.py`).
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,26 @@ Format = Literal["uri", "jdbc", "keywords"]
 FORMATS: tuple[Format, ...] = ("uri", "jdbc", "keywords")
 
 
+# Where systems keep the authorities that they trust, if OpenSSL does not say.
+_SYSTEMS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def system_authorities() -> Path | None:
+    """The file with the authorities that the system trusts: libpq does not look there by itself."""
+    named = (ssl.get_default_verify_paths().cafile, *_SYSTEMS)
+    return next((path for name in named if name is not None and (path := Path(name)).is_file()), None)
+
+
 def parameters(gate: GateSettings, ca_file: Path | None, database: str, user: str, password: str) -> dict[str, str]:
     """What libpq is told, by the names of its keywords."""
     found = {
         "host": gate.host, "port": str(gate.port), "dbname": database, "user": user, "password": password,
         "sslmode": gate.tls,
     }  # fmt: skip
-    return {**found, "sslrootcert": str(ca_file)} if ca_file is not None and gate.tls != "disable" else found
+    if gate.tls == "disable":
+        return found
+    # `system` is known to libpq 16 and newer.
+    return {**found, "sslrootcert": "system" if ca_file is None else str(ca_file)}
 
 
 def written(told: Mapping[str, str], form: Format) -> str:

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Literal
 
 from penstock_core.audit.chain import canonical
-from penstock_core.tickets.ticket import MOST_TRIES, Bearer, Judged, Made, Proved, encoded
+from penstock_core.tickets.ticket import MOST_TRIES, Bearer, Judged, Made, Proved
 from penstock_core.tickets.verifier import NOBODYS
 
 # Open at once: for one bearer at one gate, of one gate, and in all.
@@ -69,10 +69,10 @@ def use(connection: sqlite3.Connection, book: str, name: str, proved: Proved, no
         return Judged(standing="wrong")
     if standing != "open":
         return Judged(standing=standing)
-    if made.database != proved.database:
+    if made.database not in proved.databases:
         return Judged(standing="elsewhere")
     _end(connection, name, "used", tries)
-    return Judged(standing="granted", signature=encoded(made.verifier.signature(exchange)), bearer=made.bearer)
+    return Judged(standing="granted", made=made)
 
 
 def _end(connection: sqlite3.Connection, name: str, standing: str, tries: int) -> None:

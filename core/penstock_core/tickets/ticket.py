@@ -1,17 +1,20 @@
 """What gates and the collector say to each other of tickets: made for whom, for how long, and whether one is good.
 
-What a ticket is bound to is all in `Made`. What doesn't belong: how a secret is proved (`verifier.py`).
+What a ticket is bound to is all in `Made`, which the gate seals by a key that the collector has not: it can't make a
+ticket, nor change one. What doesn't belong: how a secret is proved (`verifier.py`).
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from penstock_core.audit.chain import canonical
 from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, PrincipalKind, Workload
 from penstock_core.tickets.verifier import Verifier
 
@@ -21,6 +24,8 @@ LIFE_SECONDS = 300
 MOST_TRIES = 3
 # One body: an identity with as many groups as the largest token holds, all of its letters escaped.
 MOST_BODY_BYTES = 256 * 1024
+# Databases of one gate that a name may mean.
+MOST_DATABASES = 1000
 # The AuthMessage of an exchange: three messages, none of which is long.
 _LONGEST_EXCHANGE = 16 * 1024
 
@@ -126,10 +131,13 @@ class Made(_Model):
     # The Database that it is for.
     database: Annotated[str, Field(min_length=1, max_length=253)]
     bearer: Bearer
-    # How long it is good for.
+    # How long it is good for, by the collector's clock; and until when, by the gate's, in milliseconds since the epoch.
     seconds: Annotated[int, Field(ge=1, le=LIFE_SECONDS)]
+    until_ms: Annotated[int, Field(gt=0, lt=1 << 53)]
     stored_key: _Base64
     server_key: _Base64
+    # By which a gate knows again what it, or a replica, has made.
+    seal: _Base64 = ""
 
     @model_validator(mode="after")
     def _keys_are_digests(self) -> Self:
@@ -141,6 +149,18 @@ class Made(_Model):
     def verifier(self) -> Verifier:
         return Verifier(*(base64.b64decode(key, validate=True) for key in (self.stored_key, self.server_key)))
 
+    def sealed(self, name: str, key: bytes) -> Self:
+        """The same as the ticket of that name, sealed."""
+        return self.model_copy(update={"seal": encoded(self._digest(name, key))})
+
+    def is_sealed(self, name: str, key: bytes) -> bool:
+        """Whether it was sealed by that key, as the ticket of that name, and nothing of it is another since."""
+        return hmac.compare_digest(base64.b64decode(self.seal, validate=True), self._digest(name, key))
+
+    def _digest(self, name: str, key: bytes) -> bytes:
+        content = self.model_dump(mode="json", by_alias=True, exclude={"seal"})
+        return hmac.digest(key, canonical({**content, "name": name}), "sha256")
+
 
 class Kept(_Model):
     """That the collector keeps a ticket: until when, by its clock, in milliseconds since the epoch."""
@@ -151,7 +171,10 @@ class Kept(_Model):
 class Proved(_Model):
     """What a client of a gate has proved with."""
 
-    database: Annotated[str, Field(min_length=1, max_length=253)]
+    # The Databases that it may mean by the name that it asks for.
+    databases: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...], Field(max_length=MOST_DATABASES)
+    ]
     # The AuthMessage, and the ClientProof.
     exchange: _Base64
     proof: _Base64
@@ -168,26 +191,20 @@ Standing = Literal["granted", "wrong", "used", "expired", "void", "elsewhere"]
 class Judged(_Model):
     """What has become of a ticket by that.
 
-    granted: it is used up by now, and the session is the bearer's. wrong: there is no such ticket of this gate, or the
-    secret is another. The others are told only to who knows the secret: it was used before, has expired, is void
-    because wrong secrets were tried, or is for another Database (and is good there still).
+    granted: it is used up by now, and the session is the bearer's, if the gate finds its own seal on it. wrong: there
+    is no such ticket of this gate, or the secret is another. The others are told only to who knows the secret: it was
+    used before, has expired, is void because wrong secrets were tried, or is for another Database (and good there).
     """
 
     standing: Standing
-    # ServerSignature; with `granted` only, as is the bearer.
-    signature: _Base64 = ""
-    bearer: Bearer | None = None
+    # The ticket as it was made; with `granted` only.
+    made: Made | None = None
 
     @model_validator(mode="after")
     def _granted_to_somebody(self) -> Self:
-        granted = self.standing == "granted"
-        if (self.bearer is not None, bool(self.signature)) != (granted, granted):
+        if (self.made is not None) != (self.standing == "granted"):
             raise ValueError("what is granted is granted to somebody, and nothing else is")
         return self
-
-    @property
-    def raw_signature(self) -> bytes:
-        return base64.b64decode(self.signature, validate=True)
 
 
 def encoded(raw: bytes) -> str:

@@ -21,6 +21,7 @@ from penstock_sidecar.wire import scram_server
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
+    from penstock_sidecar.proxy.served_database import ServedDatabase
 
 _log = structlog.get_logger(__name__)
 
@@ -71,9 +72,20 @@ class Credentials:
         """Raises TicketError."""
         if self._gateway.tickets is None:
             raise TicketError(
-                "this gate has no tickets, since it has no collector to keep them", "present the token itself", "0A000"
+                "this gate has no tickets: it has no collector to keep them, or identity.tickets is false",
+                "present the token itself",
+                "0A000",
             )
         return self._gateway.tickets
+
+    def _keys(self, meant: Callable[[ServedDatabase], bool]) -> dict[str, bytes]:
+        """Of these Databases, what their gates have and nobody else."""
+        found = {}
+        for one in self._gateway.databases.values():
+            bundle = one.rules_provider.bundle
+            if bundle is not None and meant(one):
+                found[one.name] = bundle.mask_key_bytes
+        return found
 
     def _refuse(self, command: Judged, error: TicketError) -> None:
         if isinstance(command, IssueTicket):
@@ -93,15 +105,18 @@ class Credentials:
     async def _redeem(self, redeem: Redeem) -> None:
         """Raises TicketError."""
         workload = self._gateway.config.workload.workload
-        proof, signature = await self._tickets.redeem(redeem, workload)
-        self._begin(proof, scram_server.final(signature))
+        # A name that leads nowhere is judged like any other: which there are is told to nobody who has proved nothing.
+        asked, only = redeem.dbname, self._gateway.only
+        keys = self._keys(lambda one: one is only or (only is None and asked in (one.name, one.dbname)))
+        found = await self._tickets.redeem(redeem, keys, workload)
+        self._begin(found.proof, scram_server.final(found.signature), found.database)
 
-    def _begin(self, proof: Proof, said: bytes = b"") -> None:
+    def _begin(self, proof: Proof, said: bytes = b"", bound_to: str = "") -> None:
         """The session begins, and ends with its token."""
         session, left = self._session, seconds_left(proof)
         self._later(left, lambda: self._perform(session.expired(at_once=False)))
         self._later(left + EXPIRY_GRACE_SECONDS, lambda: self._perform(session.expired(at_once=True)))
-        self._perform(session.identified(proof.identity, said))
+        self._perform(session.identified(proof.identity, said, bound_to))
 
     async def _issue(self, database: str) -> None:
         """A session that asks for a ticket. Raises TicketError."""
@@ -110,5 +125,8 @@ class Credentials:
             raise TicketError(
                 "only a session that presented a token gets tickets", "connect with the token as the password", "42501"
             )
-        made = await self._tickets.make(self._token, database)
+        key = self._keys(lambda one: one.name == database).get(database)
+        if key is None:
+            raise TicketError("no policy has been loaded yet", "try again in a moment", "57P03")
+        made = await self._tickets.make(self._token, database, key)
         self._perform(self._session.ticket_made(made))

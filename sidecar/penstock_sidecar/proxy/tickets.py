@@ -7,11 +7,13 @@ a client proves it (`penstock_sidecar.wire.scram_server`), and what a ticket is 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 import structlog
@@ -20,6 +22,7 @@ from penstock_core.identity import Workload
 from penstock_core.tickets.ticket import (
     LIFE_SECONDS,
     MOST_BODY_BYTES,
+    MOST_DATABASES,
     Bearer,
     Judged,
     Kept,
@@ -40,6 +43,8 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+# By how much the clocks of a gate's replicas may differ.
+_CLOCKS_SECONDS = 30.0
 # Questions at once: whoever can reach the gate can have it ask.
 _AT_ONCE = 8
 _AGAIN = "get a new one by SHOW penstock.ticket, in a session by token"
@@ -54,6 +59,14 @@ class TicketError(Exception):
         self.sqlstate = sqlstate
 
 
+class Redeemed(NamedTuple):
+    """What a ticket opens: whose session, with which Database; and the gate's own proof to the client."""
+
+    proof: Proof
+    database: str
+    signature: bytes
+
+
 class Tickets:
     """The tickets of one gate, and of its replicas."""
 
@@ -66,8 +79,8 @@ class Tickets:
         self._seconds = answer_seconds
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def make(self, proof: Proof, database: str) -> IssuedTicket:
-        """A new ticket for whom that token named. Raises TicketError."""
+    async def make(self, proof: Proof, database: str, key: bytes) -> IssuedTicket:
+        """A new ticket for whom that token named, sealed by a key of the gate and its replicas. Raises TicketError."""
         seconds = int(min(LIFE_SECONDS, seconds_left(proof)))
         if seconds < 1:
             raise TicketError("the session's token is about to expire", "log in again with a new token", "55000")
@@ -77,9 +90,10 @@ class Tickets:
         verifier = await asyncio.to_thread(Verifier.of, secret, salt.raw, salt.iterations)
         made = Made(
             database=database, bearer=Bearer.of(proof.identity, int(proof.expires * 1000)), seconds=seconds,
-            stored_key=encoded(verifier.stored_key), server_key=encoded(verifier.server_key),
+            until_ms=int((time.time() + seconds) * 1000), stored_key=encoded(verifier.stored_key),
+            server_key=encoded(verifier.server_key),
         )  # fmt: skip
-        kept = await self._asked("PUT", name, made.written(), Kept.read)
+        kept = await self._asked("PUT", name, made.sealed(name, _sealing(key)).written(), Kept.read)
         until = datetime.fromtimestamp(kept.until_ms // 1000, UTC)
         return IssuedTicket(name, secret, f"{until:%Y-%m-%dT%H:%M:%SZ}")
 
@@ -87,16 +101,34 @@ class Tickets:
         """What a client needs to prove the secret of that ticket, if there is one. Raises TicketError."""
         return await self._asked("GET", name, b"", Salt.read)
 
-    async def redeem(self, redeem: Redeem, workload: Workload | None) -> tuple[Proof, bytes]:
-        """Whom the ticket is for, and the gate's own proof; it is used up by this. Raises TicketError."""
-        proved = Proved(database=redeem.database, exchange=encoded(redeem.exchange), proof=encoded(redeem.proof))
+    async def redeem(self, redeem: Redeem, keys: Mapping[str, bytes], workload: Workload | None) -> Redeemed:
+        """What the ticket opens, in that pod; it is used up by this. Raises TicketError.
+
+        `keys`: of each Database that the client may mean, what tickets for it are sealed by.
+
+        The collector says whether it was used before, and is believed in nothing else.
+        """
+        databases = tuple(keys)[:MOST_DATABASES]
+        proved = Proved(databases=databases, exchange=encoded(redeem.exchange), proof=encoded(redeem.proof))
         judged = await self._asked("POST", f"{redeem.ticket}/use", proved.written(), Judged.read)
-        if judged.bearer is None:
+        made = judged.made
+        if made is None:
             raise _refused(judged.standing)
-        found = Proof(judged.bearer.identity(workload), judged.bearer.until_ms / 1000)
+        key = keys.get(made.database)
+        if key is None:
+            raise _refused("elsewhere")
+        sealed = made.is_sealed(redeem.ticket, _sealing(key))
+        if not sealed or not made.verifier.proved_by(redeem.proof, redeem.exchange):
+            raise TicketError(
+                "the ticket was not made by this gate, or was changed since",
+                "see that all replicas of the gate have one mask key, and the collector is yours",
+            )
+        if made.until_ms / 1000 + _CLOCKS_SECONDS < time.time():
+            raise _refused("expired")
+        found = Proof(made.bearer.identity(workload), made.bearer.until_ms / 1000)
         if seconds_left(found) <= 0:
             raise TicketError("the token that the ticket was made with has expired", "log in again with a new token")
-        return found, judged.raw_signature
+        return Redeemed(found, made.database, made.verifier.signature(redeem.exchange))
 
     async def close(self) -> None:
         """Nothing is asked any more."""
@@ -135,6 +167,11 @@ class Tickets:
             return read(body)
         except ValueError:
             raise ServiceError(self._service.odd) from None
+
+
+def _sealing(key: bytes) -> bytes:
+    """What tickets are sealed by, from the key that all gates of a Database have."""
+    return hmac.digest(key, b"penstock tickets", "sha256")
 
 
 def _refused(standing: Standing) -> TicketError:

@@ -55,7 +55,7 @@ class Vouching:
         proof = await gateway.contexts.verify(token, connection.session.own_identity)
         while True:
             # From here to the session's answer nothing else happens: a revocation that comes later finds it changed.
-            if (policy := gateway.rules_provider.revoked(proof.identity)) is not None:
+            if (policy := connection.rules_provider.revoked(proof.identity)) is not None:
                 raise TokenError(f"access is revoked (policy {policy})", "ask who administers the policy")
             if (left := seconds_left(proof)) <= 0:
                 raise TokenError("the token has expired", "get a new one")
@@ -65,7 +65,7 @@ class Vouching:
                 raise TokenError(f"no policy is for {proof.identity.name}, so that nothing is allowed", "ask for one")
             if rules.ready:
                 return Vouched(proof.identity, rules, left)
-            await gateway.rules_provider.rules(proof.identity, connection.client_address)
+            await connection.rules_provider.rules(proof.identity, connection.client_address)
 
     def _watch(self, ticket: int, seconds: float) -> None:
         self.stop()

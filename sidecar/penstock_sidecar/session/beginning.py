@@ -8,7 +8,9 @@ from __future__ import annotations
 from penstock_core.identity import Identity
 from penstock_core.tickets.ticket import is_name
 from penstock_sidecar.session import commands, opening, refusals
+from penstock_sidecar.session.choosing import SessionDatabase
 from penstock_sidecar.session.commands import Close, ProxyConfig
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
@@ -25,8 +27,10 @@ _MOST_AHEAD = 1 << 20
 class Beginning:
     """Reads what a client says first."""
 
-    def __init__(self, config: ProxyConfig) -> None:
+    def __init__(self, config: ProxyConfig, door: Door) -> None:
         self._config = config
+        # The one that the session is with; without names until the client has chosen.
+        self.database = SessionDatabase(config.database, config.dbname, door)
         self.progress = Progress()
         self._reader = startup.StartupReader()
         self._encryption = Encryption(config)
@@ -128,7 +132,7 @@ class Beginning:
         """What the client has to prove itself by, if it has to."""
         config = self._config
         if config.token != "never" and is_name(opened.user):  # noqa: S105 - no secret
-            return TicketProving(opened.user, config.database, self._binding)
+            return TicketProving(opened.user, opened.dbname, self._binding)
         if config.token == "always" or (config.token == "asked" and opened.user == "token"):  # noqa: S105 - likewise
             return Proving(opened.login or config.login, config.source)
         return None
@@ -180,11 +184,25 @@ class Beginning:
         self._judge(self._proving, found)
         self._prove_ahead()
 
-    def connect(self, identity: Identity, said: bytes = b"") -> None:
-        """It is known who the client is; it is told that by the message `said`, if there is one."""
+    def connect(self, identity: Identity, said: bytes = b"", bound_to: str = "") -> None:
+        """It is known who the client is; it is told that by the message `said`, if there is one. `bound_to`: the
+        Database that its ticket is for.
+        """
         self.identity = identity
+        if self.accepted is None:
+            return
+        if self._config.choose is not None:
+            # A ticket says which of several is meant that have one name.
+            chosen = self._config.choose(bound_to or self.accepted.dbname, identity)
+            if isinstance(chosen, ErrorFields):
+                self.end(chosen, chosen.message)
+                return
+            self.database = chosen
+        if bound_to and self.database.name != bound_to:
+            text = f"the ticket is for database {bound_to}"
+            self.end(refusals.fatal("28000", text, "connect to the database that it was made for"), text)
+            return
         if said:
             self.progress.to_client.append(said)
-        if self.accepted is not None:
-            self.progress.enter(State.CONNECTING)
-            self.progress.commands.append(commands.Connect(self.accepted.parameters))
+        self.progress.enter(State.CONNECTING)
+        self.progress.commands.append(commands.Connect(self.accepted.parameters))

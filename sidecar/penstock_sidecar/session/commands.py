@@ -15,6 +15,7 @@ from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.shared_decisions import Question
+from penstock_sidecar.session.choosing import Choose
 from penstock_sidecar.session.door import Inside
 
 
@@ -64,7 +65,8 @@ class Redeem(NamedTuple):
     """
 
     ticket: str
-    database: str
+    # The database that the client asks for.
+    dbname: str
     exchange: bytes
     proof: bytes
 
@@ -292,7 +294,7 @@ class TokenSource:
 class ProxyConfig:
     """What all sessions of one proxy have in common."""
 
-    # The Database resource's name, and the name of the database on the server.
+    # The Database resource's name, and the name of the database on the server; empty where the client chooses.
     database: str
     # Empty where no policy has told it yet: then no session comes about.
     dbname: str = ""
@@ -309,6 +311,8 @@ class ProxyConfig:
     source: TokenSource = TokenSource()
     # Whether transactions may have contexts.
     contexts: bool = False
+    # How the client's choice among several databases is found.
+    choose: Choose | None = None
 
 
 @dataclass(frozen=True, slots=True)

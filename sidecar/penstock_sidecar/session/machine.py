@@ -52,8 +52,7 @@ class Session:
         self._own = info
         self._trail = trail
         self._clock = clock
-        self._door = door or Door()
-        self._beginning = Beginning(config)
+        self._beginning = Beginning(config, door or Door())
         # Once there is a server.
         self._running: Running | None = None
         self._progress: Progress = self._beginning.progress
@@ -78,6 +77,11 @@ class Session:
         running = self._running
         context = None if running is None else running.flow.contexts.now
         return running is not None and context is not None and context.ticket == ticket and bool(running.flow.queue)
+
+    @property
+    def database(self) -> str:
+        """The name of the Database that it is with; empty while the client has not chosen."""
+        return self._beginning.database.name
 
     @property
     def client_waits(self) -> bool:
@@ -154,9 +158,9 @@ class Session:
         """It is known with what the secret of the client's ticket is proved; `nonce` is for this exchange alone."""
         return self._step(Event.CHALLENGED, self._beginning.challenged, salt, iterations, nonce)
 
-    def identified(self, identity: Identity, said: bytes = b"") -> list[Command]:
-        """The token or ticket is good; the client is told so by the message `said`, where the exchange has one."""
-        return self._step(Event.IDENTIFIED, self._beginning.connect, identity, said)
+    def identified(self, identity: Identity, said: bytes = b"", bound_to: str = "") -> list[Command]:
+        """The token is good; or the ticket for the Database `bound_to` is, and the client is told so by `said`."""
+        return self._step(Event.IDENTIFIED, self._beginning.connect, identity, said, bound_to)
 
     def token_refused(self, reason: str, remedy: str = "", sqlstate: str = "28P01") -> list[Command]:
         """The token or ticket is not good; `reason` is for the client and the log."""
@@ -304,13 +308,14 @@ class Session:
         accepted, own = self._beginning.accepted, self._own
         if accepted is None:
             raise IllegalEventError("connected before the client opened")
-        flow = Flow(rules, self._trail, self._clock, self._door)
+        database = self._beginning.database
+        flow = Flow(rules, self._trail, self._clock, database.door)
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
-        running = Running(flow, own.nobody, self._config.statement_limit, self._config.database)
+        running = Running(flow, own.nobody, self._config.statement_limit, database.name)
         running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
         running.client.takes_contexts = self._config.contexts
-        running.client.asker = Asker(self.identity, self._config.database, own.nonce)
+        running.client.asker = Asker(self.identity, database.name, own.nonce)
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):
             # The policy changed while the login went on.
@@ -336,9 +341,10 @@ class Session:
             running.client.receive(ahead)
 
     def _evidence(self, key: bytes, accepted: AcceptedStartup) -> Evidence:
+        database = self._beginning.database
         client = {
             "addr": self._own.address, "application": accepted.application,
-            "user": accepted.user, "database": self._config.dbname,
+            "user": accepted.user, "database": database.dbname,
         }  # fmt: skip
         by_ticket = self._beginning.by_ticket
-        return Evidence(self._own.session, self._config.database, self.identity, client, key, by_ticket=by_ticket)
+        return Evidence(self._own.session, database.name, self.identity, client, key, by_ticket=by_ticket)

@@ -127,7 +127,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
         # Of a ticket: the client is told what to prove its secret with.
         _E.CHALLENGED: {_S.PROVING, _S.VERIFYING, _S.CLOSED},
-        _E.IDENTIFIED: {_S.CONNECTING},
+        # There may be no database of that name for who it is.
+        _E.IDENTIFIED: {_S.CONNECTING, _S.CLOSED},
         # By OAUTHBEARER, the client has to acknowledge it first.
         _E.TOKEN_REFUSED: {_S.PROVING, _S.CLOSED},
     },

@@ -19,10 +19,10 @@ _UNEXPECTED = "the secret of a ticket was asked for, and something else came"
 class TicketProving:
     """One client's exchange."""
 
-    def __init__(self, ticket: str, database: str, binding: bytes | None) -> None:
-        """`binding`: what tells the client's encrypted channel from others; None where there is none."""
+    def __init__(self, ticket: str, dbname: str, binding: bytes | None) -> None:
+        """`dbname`: the database that the client asks for. `binding`: what tells its encrypted channel from others."""
         self._ticket = ticket
-        self._database = database
+        self._dbname = dbname
         self._messages = ProofMessages(scram_server.LONGEST)
         self._scram = ScramServer(binding)
         self._challenged = False
@@ -61,4 +61,4 @@ class TicketProving:
             self._scram.read_first(body)
             return Asked(Challenge(self._ticket))
         proof = self._scram.read_last(body)
-        return Asked(Redeem(self._ticket, self._database, proof.exchange, proof.proof))
+        return Asked(Redeem(self._ticket, self._dbname, proof.exchange, proof.proof))

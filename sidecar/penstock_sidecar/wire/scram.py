@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 MECHANISM = "SCRAM-SHA-256"
 MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
-# The server chooses the count. Servers are set to thousands, careful ones to hundreds of thousands; more than this is
-# an attack on our CPU.
+# The server chooses the count. Servers are set to thousands, some to hundreds of thousands; more than this is an
+# attack on our CPU.
 _MOST_ITERATIONS = 1_000_000
 # What takes some milliseconds is not done where others wait.
 _MOST_AT_ONCE = 16_384
@@ -135,8 +135,8 @@ def _prohibited(text: str) -> bool:
     return mixed or not (right_to_left[0] and right_to_left[-1])
 
 
-# Half of a login's time; a gate logs in to each database with one password, whose salt is the server's for good.
-@lru_cache(maxsize=32)
+# Half of a login's time; a gate logs in with one password to each database, whose salt is the server's for good.
+@lru_cache(maxsize=128)
 def _salted(password: bytes, salt: bytes, iterations: int) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
 

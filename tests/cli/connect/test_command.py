@@ -86,6 +86,15 @@ async def test_a_dsn_for_java(desk: Desk, gate: Running) -> None:
         await session.execute("SELECT 1")
 
 
+async def test_a_certificate_that_the_system_trusts(desk: Desk, gate: Running) -> None:
+    await desk.log_in()
+    desk.variables["SSL_CERT_FILE"] = str(desk.root)
+    assert await desk.connect("shop", "--gate", at(gate), "--", "-XAtc", "SELECT 7") == (0, "7", "")
+    said = await desk.connect("shop", "--gate", at(gate), "--dsn")
+    async with await psycopg.AsyncConnection.connect(said.out) as session:
+        await session.execute("SELECT 1")
+
+
 async def test_a_token_that_is_about_to_end_is_renewed_first(desk: Desk, gate: Running) -> None:
     await desk.log_in()
     login = kept.read()

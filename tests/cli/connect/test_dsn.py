@@ -23,7 +23,7 @@ def test_every_form_is_read_as_it_was_meant(database: str, host: str, ca_file: P
     told = dsn.parameters(gate, ca_file, database, USER, SECRET)
     expected = {
         "host": host, "port": "6432", "dbname": database, "user": USER, "password": SECRET, "sslmode": "verify-full",
-        **({"sslrootcert": str(ca_file)} if ca_file else {}),
+        "sslrootcert": str(ca_file) if ca_file else "system",
     }  # fmt: skip
     assert told == expected
     for form in ("uri", "keywords"):
@@ -42,3 +42,14 @@ def test_a_gate_on_this_machine_without_tls_has_no_certificate() -> None:
     assert dsn.written(told, "uri") == f"postgresql://{USER}:{SECRET}@127.0.0.1:5432/shop?sslmode=disable"
     assert dsn.environment(told)["PGSSLMODE"] == "disable"
     assert "PGSSLROOTCERT" not in dsn.environment(told)
+
+
+def test_the_systems_authorities_are_those_that_openssl_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+    assert dsn.system_authorities() == tmp_path / "own.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setattr(dsn, "_SYSTEMS", (str(tmp_path), str(tmp_path / "own.pem")))
+    assert dsn.system_authorities() == tmp_path / "own.pem"
+    monkeypatch.setattr(dsn, "_SYSTEMS", ())
+    assert dsn.system_authorities() is None

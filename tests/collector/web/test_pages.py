@@ -54,6 +54,8 @@ async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
         "/v1/streams/{owner}/{boot}/events",
         "/v1/streams/{owner}/requests",
         "/v1/streams/{owner}/requests/{name}",
+        "/v1/streams/{owner}/tickets/{name}",
+        "/v1/streams/{owner}/tickets/{name}/use",
     }
     for route in routes:
         path = str(route.path)  # type: ignore[attr-defined] # all are Route or Mount, as asserted

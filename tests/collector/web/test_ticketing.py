@@ -38,8 +38,8 @@ async def test_a_ticket_is_kept_and_used_once(client: Any) -> None:
     assert Kept.read(kept.content).until_ms > 0
     assert (await keep(client)).status_code == 409
     judged = Judged.read((await use(client)).content)
-    assert (judged.standing, judged.bearer) == ("granted", ticket().bearer)
-    assert (await use(client)).json() == {"standing": "used", "signature": ""}
+    assert (judged.standing, judged.made) == ("granted", ticket())
+    assert (await use(client)).json() == {"standing": "used"}
 
 
 async def test_of_many_at_once_one_is_granted(client: Any) -> None:
@@ -96,8 +96,8 @@ async def test_other_names_are_no_tickets(client: Any, name: str) -> None:
         (b"{}", 400),
         (b"\xff", 400),
         (b"[" * 100_000, 400),
-        (json.dumps({"database": "shop", "exchange": "AAAA", "proof": "A"}).encode(), 400),
-        (json.dumps({"database": "shop", "exchange": "AAAA", "proof": "AAAA", "more": 1}).encode(), 400),
+        (json.dumps({"databases": ["shop"], "exchange": "AAAA", "proof": "A"}).encode(), 400),
+        (json.dumps({"databases": ["shop"], "exchange": "AAAA", "proof": "AAAA", "more": 1}).encode(), 400),
         (b" " * (MOST_BODY_BYTES + 1), 413),
     ],
 )

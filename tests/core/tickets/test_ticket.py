@@ -18,6 +18,7 @@ BOT, PLANNER = Principal("agent", "bot", ISSUER, ("bots",)), Principal("agent", 
 def made(**changes: Any) -> Made:
     values = {
         "database": "shop", "bearer": Bearer.of(Identity(principal=ADA), 2_000_000_000_000), "seconds": 300,
+        "until_ms": 1_900_000_000_000,
         "stored_key": encoded(bytes(32)), "server_key": encoded(bytes(32)), **changes,
     }  # fmt: skip
     return Made.model_validate(values)
@@ -112,23 +113,55 @@ def test_what_is_not_a_ticket_is_not_taken_and_not_repeated(body: bytes, word: s
 
 
 def test_what_is_proved_is_bounded() -> None:
-    assert Proved(database="shop", exchange=encoded(b"a,b"), proof=encoded(b"p")).raw == (b"a,b", b"p")
+    assert Proved(databases=("shop",), exchange=encoded(b"a,b"), proof=encoded(b"p")).raw == (b"a,b", b"p")
     with pytest.raises(ValueError, match="exchange"):
-        Proved.read(json.dumps({"database": "shop", "exchange": "A" * 40_000, "proof": ""}).encode())
+        Proved.read(json.dumps({"databases": ["shop"], "exchange": "A" * 40_000, "proof": ""}).encode())
 
 
 @pytest.mark.parametrize(
     "document",
     [
         {"standing": "granted"},
-        {"standing": "granted", "signature": "AAAA"},
-        {"standing": "used", "bearer": json.loads(Bearer.of(Identity(principal=ADA), 9).written())},
+        {"standing": "granted", "made": {}},
+        {"standing": "used", "made": json.loads(made().written())},
         {"standing": "maybe"},
     ],
 )
 def test_an_answer_grants_to_somebody_or_not_at_all(document: Any) -> None:
     with pytest.raises(ValueError):
         Judged.read(json.dumps(document).encode())
+
+
+NAME, KEY = "ticket-aaaqeayeaudaocajbifq", b"k" * 32
+ELSE: dict[str, Any] = {
+    "database": "payroll", "seconds": 299, "untilMs": 1, "storedKey": encoded(b"x" * 32),
+    "serverKey": encoded(b"x" * 32), "bearer.untilMs": 1, "bearer.party.subject": "eve", "bearer.party.kind": "agent",
+    "bearer.party.issuer": "https://evil.example", "bearer.party.groups": ["dba"],
+    "bearer.party.groups.0": "owners", "seal": encoded(b"x" * 32),
+}  # fmt: skip
+
+
+def test_a_seal_is_known_again() -> None:
+    sealed = made().sealed(NAME, KEY)
+    assert Made.read(sealed.written()).is_sealed(NAME, KEY)
+    assert not sealed.is_sealed(NAME, b"l" * 32)
+    assert not sealed.is_sealed("ticket-bbbbbbbbbbbbbbbbbbbb", KEY)
+    assert not made().is_sealed(NAME, KEY)
+
+
+@pytest.mark.parametrize("path", [*ELSE, "bearer.actsFor"])
+def test_nothing_of_a_ticket_can_be_changed_under_its_seal(path: str) -> None:
+    document = json.loads(made().sealed(NAME, KEY).written())
+    *inner, last = path.split(".")
+    target: Any = document
+    for name in inner:
+        target = target[int(name) if name.isdecimal() else name]
+    if path == "bearer.actsFor":
+        document["bearer"]["party"]["kind"] = "agent"
+        target[last] = [{"kind": "person", "subject": "bea", "issuer": ISSUER}]
+    else:
+        target[int(last) if last.isdecimal() else last] = ELSE[path]
+    assert not Made.read(json.dumps(document).encode()).is_sealed(NAME, KEY)
 
 
 @pytest.mark.parametrize("iterations", [0, 4095, 100_001, 10**9])

@@ -25,6 +25,7 @@ from tests.sidecar.proxy.ticketing import Place, Ticket, enter, place, shown, ti
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_collector.store import tickets as store
+from penstock_core.tickets.ticket import Judged, Made
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.scram import ScramClient
 
@@ -219,6 +220,13 @@ async def test_a_gate_without_a_collector_makes_and_takes_none(
     assert "it has no collector to keep them" in await refused(gate, UNKNOWN)
 
 
+async def test_a_gate_that_wants_no_tickets_has_none(stand: Place) -> None:
+    gate = await stand.gate(identity={**issuers(stand.directory), "tickets": False})
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match=r"or identity\.tickets is false"):
+        await ticket(gate)
+    assert "or identity.tickets is false" in await refused(gate, UNKNOWN)
+
+
 async def test_in_a_pod_who_presents_a_token_gets_one_and_the_pod_itself_does_not(stand: Place) -> None:
     workload = {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}
     identity = {**issuers(stand.directory), "required": False, "workload": workload}
@@ -308,6 +316,72 @@ async def test_a_collector_that_does_not_know_the_gate(stand: Place) -> None:
     gate = await stand.gate()
     (stand.directory / "gate.token").write_text("another")
     assert "does not take tickets from this gate" in await refused(gate, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"bearer": {"groups": ("owners",)}}, "was not made by this gate, or was changed since"),
+        ({"bearer": {"subject": "eve"}}, "was not made by this gate, or was changed since"),
+        ({"database": "payroll"}, "is for another database of this gate"),
+        ({"until_ms": 1 << 52}, "was not made by this gate, or was changed since"),
+        ({"seal": ""}, "was not made by this gate, or was changed since"),
+    ],
+)
+async def test_a_collector_that_lies_lets_nobody_in(stand: Place, monkeypatch: Any, change: Any, words: str) -> None:
+    gate = await stand.gate()
+    one = await ticket(gate)
+    used = store.use
+
+    def lies(*arguments: Any) -> Any:
+        judged = used(*arguments)
+        made = judged.made
+        if "bearer" in change:
+            party = made.bearer.party.model_copy(update=change["bearer"])
+            changed = {"bearer": made.bearer.model_copy(update={"party": party})}
+        else:
+            changed = change
+        return judged.model_copy(update={"made": made.model_copy(update=changed)})
+
+    monkeypatch.setattr(store, "use", lies)
+    assert words in await refused(gate, one)
+
+
+async def test_a_collector_that_grants_whatever_is_proved_lets_nobody_in(stand: Place, monkeypatch: Any) -> None:
+    gate = await stand.gate()
+    one, other = await ticket(gate), await ticket(gate, token(sub="bea"))
+    monkeypatch.setattr(store, "use", lambda connection, book, name, proved, now: granted(connection, one.user))
+    assert "was not made by this gate, or was changed since" in await refused(gate, one, password="wrong")
+    assert "was not made by this gate, or was changed since" in await refused(gate, other)
+    async with await enter(gate, one) as session:
+        await session.execute("SELECT 1")
+
+
+def granted(connection: Any, name: str) -> Judged:
+    """A ticket, as if its secret had been proved."""
+    (document,) = connection.execute("SELECT document FROM tickets WHERE name = ?", (name,)).fetchone()
+    return Judged(standing="granted", made=Made.model_validate_json(document))
+
+
+async def test_a_collector_that_forgets_the_time_lets_nobody_in(stand: Place, monkeypatch: Any) -> None:
+    gate = await stand.gate()
+    one = await ticket(gate)
+    stand.collector.running.collector.tickets.clock = lambda: 0.0
+    monkeypatch.setattr("penstock_sidecar.proxy.tickets.time.time", lambda: time.monotonic() + 4e9)
+    monkeypatch.setattr("penstock_sidecar.proxy.tickets.seconds_left", lambda proof: 60.0)
+    assert "the ticket has expired" in await refused(gate, one)
+
+
+async def test_a_gate_of_the_same_name_with_another_mask_key_is_no_replica(stand: Place) -> None:
+    gate = await stand.gate()
+    other = await stand.gate()
+    bundle = other.proxy.gateway.only.rules_provider.bundle
+    assert bundle is not None
+    key = base64.b64encode(b"x" * 32).decode()
+    other.proxy.gateway.only.rules_provider.replace_bundle(
+        bundle.model_copy(update={"mask_key": key, "generation": 2**40})
+    )
+    assert "see that all replicas of the gate have one mask key" in await refused(other, await ticket(gate))
 
 
 async def test_too_many_tickets(stand: Place, monkeypatch: Any) -> None:

@@ -18,7 +18,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
 
-GATES = ("gate", "other-gate", "u-1")
+GATES = ("gate", "other-gate", "u-1", "harbour")
 
 
 class Ticket(NamedTuple):

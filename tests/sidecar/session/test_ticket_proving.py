@@ -58,7 +58,7 @@ def test_a_ticket_and_its_proof(binding: bytes | None) -> None:
     client = proves(talk, binding)
     (redeem,) = talk.rest
     assert isinstance(redeem, commands.Redeem)
-    assert (redeem.ticket, redeem.database) == (NAME, "shop")
+    assert (redeem.ticket, redeem.dbname) == (NAME, "shop")
     verifier = Verifier.of("secret", SALT)
     assert verifier.proved_by(redeem.proof, redeem.exchange)
     said = scram_server.final(verifier.signature(redeem.exchange))
