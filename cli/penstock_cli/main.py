@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dump": ("dump.command", "Dump a database as masked for you, after a look whether it would restore."),
     "login": ("login.command", "Log in to the issuer whose tokens your gates take."),
     "logout": ("logout", "Forget your login, here and at the issuer."),
+    "mcp": ("mcp", "Serve a database behind a gate to an AI agent (Model Context Protocol)."),
     "operator": ("operator", "Run the Kubernetes operator."),
     "proxy": ("proxy", "Run the gate in front of PostgreSQL, as a sidecar or stand-alone."),
     "requests": ("requests", "List, show, approve and deny requests for approval."),

@@ -153,8 +153,7 @@ class Connection(asyncio.Protocol):
     def revoke(self, policy: str) -> None:
         """That policy revokes the client's identity: nothing more of it runs."""
         self.interrupt()
-        told = self.upstream is None and self._gateway.told_refused(self.session.identity, self.session.database)
-        self.perform(self.session.revoked(policy, told=told))
+        self.perform(self.session.revoked(policy))
 
     def cut(self) -> None:
         """Without a word, and with whatever runs at the server."""

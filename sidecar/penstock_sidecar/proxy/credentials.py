@@ -13,7 +13,7 @@ import structlog
 
 from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.tickets import TicketError, Tickets
-from penstock_sidecar.proxy.tokens import Proof, seconds_left
+from penstock_sidecar.proxy.tokens import Proof, claimed, seconds_left
 from penstock_sidecar.session.commands import Challenge, Command, IssueTicket, Redeem, Verify
 from penstock_sidecar.session.machine import Session
 from penstock_sidecar.session.refusals import fatal
@@ -59,7 +59,8 @@ class Credentials:
             else:
                 await self._redeem(command)
         except TokenError as error:
-            self._perform(session.token_refused(str(error), error.remedy))
+            told = claimed(command.token) if isinstance(command, Verify) else {}
+            self._perform(session.token_refused(str(error), error.remedy, told))
         except TicketError as error:
             self._refuse(command, error)
         except Exception as error:
@@ -92,7 +93,7 @@ class Credentials:
             told = fatal(error.sqlstate, str(error), error.remedy)._replace(severity="ERROR")
             self._perform(self._session.ticket_refused(told))
         else:
-            self._perform(self._session.token_refused(str(error), error.remedy, error.sqlstate))
+            self._perform(self._session.token_refused(str(error), error.remedy, sqlstate=error.sqlstate))
 
     async def _verify(self, token: str) -> None:
         """Raises TokenError."""

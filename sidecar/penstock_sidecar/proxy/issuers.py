@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_core.identity import PrincipalKind
-from penstock_core.token_issuers import ContextSettings
+from penstock_core.token_issuers import ContextSettings, TokenIssuer
 
 
 class TokenError(ValueError):
@@ -57,3 +57,20 @@ class Issuer:
     delegation: Delegation | None = None
     # Its tokens are contexts of transactions.
     context: ContextSettings | None = None
+
+
+def configured(one: TokenIssuer, directory: Path) -> Issuer:
+    """An issuer as its settings say; paths are relative to the directory."""
+    delegation = one.delegation
+    return Issuer(
+        one.issuer, one.audience, one.kind,
+        jwks_file=None if one.jwks_file is None else directory / one.jwks_file, jwks_url=one.jwks_url,
+        ca_file=None if one.ca_file is None else directory / one.ca_file,
+        keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
+        kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
+        authorized_parties=one.authorized_parties,
+        delegation=None
+        if delegation is None
+        else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
+        context=one.context,
+    )  # fmt: skip

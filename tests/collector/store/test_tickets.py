@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock_collector.store import tickets
-from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
+from penstock_collector.store.database import _STEPS, SCHEMA_VERSION, open_for_writing
 from penstock_core.identity import Identity, Principal
 from penstock_core.tickets.ticket import MOST_TRIES, Bearer, Judged, Made, Proved, encoded
 from penstock_core.tickets.verifier import Verifier, _hmac
@@ -169,10 +169,9 @@ def test_a_file_of_the_version_before_is_taken_on_with_a_key_of_its_own(tmp_path
     keys = []
     for name in ("one", "other"):
         old = sqlite3.connect(tmp_path / name)
-        script = "".join(
-            files("penstock_collector.store").joinpath(step).read_text() for step in ("schema.sql", "requests.sql")
-        )
-        old.executescript(f"PRAGMA application_id = {0x506E4175}; PRAGMA user_version = 2; {script}")
+        before = [step for step in _STEPS.values() if step != "tickets.sql"]
+        script = "".join(files("penstock_collector.store").joinpath(step).read_text() for step in before)
+        old.executescript(f"PRAGMA application_id = {0x506E4175}; PRAGMA user_version = {len(before)}; {script}")
         old.close()
         connection = open_for_writing(tmp_path / name)
         assert connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION

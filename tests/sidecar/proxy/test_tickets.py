@@ -57,7 +57,7 @@ async def test_a_ticket_opens_one_session_of_whom_the_token_named(stand: Place) 
         assert await (await session.execute("SELECT 7")).fetchone() == (7,)
     assert "the ticket was used before: one is good for one session" in await refused(gate, one)
     events = await stand.events(sessions=2)
-    starts = [event for event in events if event.get("event") == "start"]
+    starts = [event for event in events if event.get("outcome") == "accepted"]
     by_token, by_ticket = (event["identity"] for event in starts)
     assert by_ticket == {**by_token, "login": "ticket"}
     assert by_ticket["principal"] == {
@@ -68,6 +68,11 @@ async def test_a_ticket_opens_one_session_of_whom_the_token_named(stand: Place) 
     assert made["ticket"] == one.user
     asked = next(event for event in events if event["kind"] == "intent" and event["session"] == made["session"])
     assert (asked["sql"], asked["statement"]) == ("SHOW penstock.ticket", made["statement"])
+    while not (refusals := [event for event in events if event.get("outcome") == "refused"]):
+        await asyncio.sleep(0.1)
+        events = await stand.collector.exported()
+    assert [(event["client"]["user"], event["sqlstate"]) for event in refusals] == [(one.user, "28P01")]
+    assert "identity" not in refusals[0]
     assert one.password not in repr(events)
 
 
@@ -239,7 +244,7 @@ async def test_in_a_pod_who_presents_a_token_gets_one_and_the_pod_itself_does_no
     async with await enter(gate, one) as session:
         await session.execute("SELECT 1")
     events = await stand.events(sessions=3)
-    identities = [event["identity"] for event in events if event.get("event") == "start"]
+    identities = [event["identity"] for event in events if event.get("outcome") == "accepted"]
     assert [one["name"] for one in identities] == ["sa:shop/web", "person:ada", "person:ada"]
     assert identities[2] == {**identities[1], "login": "ticket"}
     assert identities[2]["workload"]["pod"] == "web-1"

@@ -87,7 +87,7 @@ def test_a_ticket_that_is_not_good() -> None:
 def test_tickets_that_can_not_be_looked_up() -> None:
     talk = begun()
     talk.client(response(initial(b"n,,n=,r=client")))
-    talk.did(talk.session.token_refused("nobody answers", "present the token", "57P03"))
+    talk.did(talk.session.token_refused("nobody answers", "present the token", sqlstate="57P03"))
     talk.client_reads_error("57P03", "nobody answers")
     assert talk.session.state is State.CLOSED
 
