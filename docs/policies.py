@@ -95,6 +95,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "spec.guardrails.maxRowsReturned": "10000",
         "spec.guardrails.maxRowsChanged": "100",
         "spec.guardrails.maxPlanCost": "1000000.0",
+        "spec.guardrails.requireContext": "true",
         "spec.guardrails.statementTimeout": "30s",
         "spec.approvals[].name": "large-changes",
         "spec.approvals[].when": "\"statement.verb == 'delete'\"",

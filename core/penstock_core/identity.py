@@ -1,4 +1,4 @@
-"""Who runs a statement: the pod it comes from, who proved themselves in it, and for whom an agent acts.
+"""Who runs a statement: the pod it comes from, who proved themselves in it, and for whom an agent or a pod acts.
 
 Only identities that were verified are kept here. What a client merely claims (`application_name`, comments) is
 recorded by the audit trail as asserted and decides nothing. Verifying tokens is I/O and belongs in the sidecar.
@@ -57,20 +57,40 @@ class Identity:
     """The verified identity of one session: a workload, a principal, or a principal within a workload.
 
     An agent that acts for somebody has whom it acts for in `acts_for`, nearest first: agents that passed the work on,
-    and last who it all is for. Raises ValueError for a chain that can't be.
+    and last who it all is for. So has whoever acts for a person within one transaction, by a context (`by_context`):
+    a pod, a service or an agent. Raises ValueError for a chain that can't be.
     """
 
     workload: Workload | None = None
     principal: Principal | None = None
     acts_for: tuple[Principal, ...] = ()
+    # What proved for whom it acts was a context of one transaction, and not the token that the session began with.
+    by_context: bool = False
 
     def __post_init__(self) -> None:
+        if self.by_context:
+            self._check_context()
+            return
         if not self.acts_for:
             return
         if self.principal is None or self.principal.kind != "agent":
             raise ValueError("only an agent acts for others")
         if len(self.acts_for) > MOST_ACTED_FOR:
             raise ValueError(f"an agent acts for a chain of at most {MOST_ACTED_FOR}")
+
+    def _check_context(self) -> None:
+        if self.workload is None and self.principal is None:
+            raise ValueError("nobody can't act for others")
+        if self.principal is not None and self.principal.kind == "person":
+            raise ValueError("a person acts for nobody by a context")
+        if len(self.acts_for) != 1 or self.acts_for[0].kind != "person":
+            raise ValueError("by a context one acts for one person")
+
+    def acting_for(self, person: Principal) -> Identity:
+        """The same within a transaction of a person's. Raises ValueError where it can't act for them."""
+        if self.acts_for:
+            raise ValueError("an agent that acts for somebody acts for nobody else")
+        return Identity(self.workload, self.principal, (person,), by_context=True)
 
     @property
     def beneficiary(self) -> Principal | None:
@@ -79,7 +99,7 @@ class Identity:
 
     @property
     def parties(self) -> tuple[Identity, ...]:
-        """Those whose rights decide, each by itself: one, or the agent in its pod and the one whom it acts for.
+        """Those whose rights decide, each by itself: one, or who acts in its pod and the one whom it acts for.
 
         Agents in between are for the record: to pass work on gives nobody a say in it.
         """
@@ -90,9 +110,13 @@ class Identity:
     @property
     def name(self) -> str:
         """A short name for people: `person:ada`, `agent:bot for person:ada`, `sa:shop/web`, or `nobody`."""
+        beneficiary = self.beneficiary
+        return self._own_name if beneficiary is None else f"{self._own_name} for {beneficiary.name}"
+
+    @property
+    def _own_name(self) -> str:
         if self.principal is not None:
-            beneficiary = self.beneficiary
-            return self.principal.name if beneficiary is None else f"{self.principal.name} for {beneficiary.name}"
+            return self.principal.name
         if self.workload is not None:
             return f"sa:{self.workload.namespace}/{self.workload.service_account}"
         return "nobody"
@@ -115,4 +139,6 @@ class Identity:
             # The issuer says who passed the work on; nobody of them proved anything to it for this token.
             chain = [*(one.document("asserted") for one in between), beneficiary.document("verified")]
             parts["actsFor"] = chain
+            if self.by_context:
+                chain[-1]["provenBy"] = "context"
         return parts

@@ -49,6 +49,20 @@ class DelegationSettings(_Model):
         return agents
 
 
+class ContextSettings(_Model):
+    """That an issuer's tokens say, within one transaction, for which person a session acts; and nothing else."""
+
+    # The longest time from `iat` to `exp`.
+    max_lifetime_seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    # Whether a gate takes each token once; then each has to have a `jti`.
+    single_use: bool = False
+    # The claims that bind a token to a pod or a service account. Where a token has one, it has to be the gate's own.
+    pod_uid_claim: _Name = "pod_uid"
+    service_account_claim: _Name = "service_account"
+    # Which of the two each token has to have.
+    bound_to: Annotated[tuple[Literal["podUid", "serviceAccount"], ...], Field(max_length=2)] = ()
+
+
 class TokenIssuer(_Model):
     """Whose tokens clients may present."""
 
@@ -73,6 +87,16 @@ class TokenIssuer(_Model):
         str, Field(max_length=1024, pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$")
     ] = "openid"
     delegation: DelegationSettings | None = None
+    # With it, the issuer's tokens for this audience are contexts of transactions, and open no session.
+    context: ContextSettings | None = None
+
+    @model_validator(mode="after")
+    def _contexts_name_people(self) -> TokenIssuer:
+        if self.context is not None and self.kind != "person":
+            raise ValueError("with context, kind is person: a context names the person whom a session acts for")
+        if self.context is not None and self.delegation is not None:
+            raise ValueError("context and delegation don't go together: a context names no agent")
+        return self
 
     @model_validator(mode="after")
     def _keys_from_somewhere(self) -> TokenIssuer:

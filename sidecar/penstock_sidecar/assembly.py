@@ -19,6 +19,7 @@ from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
+from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
@@ -91,7 +92,7 @@ class Proxy:
         self.tickets = _tickets(settings)
         self.gateway = Gateway(
             _config(settings), self.databases, self.trail, _verifier(settings), certificate,
-            self.approval_requests, self.tickets,
+            self.approval_requests, self.tickets, _contexts(settings),
         )  # fmt: skip
         names = ", ".join(one.name for one in self.databases)
         opening: dict[str, object] = {"kind": "open", "database": names, "version": version("penstock")}
@@ -176,10 +177,11 @@ def _config(settings: ProxySettings) -> ProxyConfig:
     identity = settings.identity
     return ProxyConfig(
         database=settings.database,
-        token="always" if identity.required else "asked" if identity.issuers else "never",
+        token="always" if identity.required else "asked" if identity.logins else "never",
         login=identity.login,
         source=_source_of_tokens(identity),
         tls="off" if settings.tls is None else "required" if settings.tls.required else "optional",
+        contexts=bool(identity.contexts),
         workload=Identity(_workload(settings)),
     )
 
@@ -223,11 +225,17 @@ def _tickets(settings: ProxySettings) -> Tickets | None:
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
     """Where clients get tokens by themselves: from the first issuer that can be asked."""
-    issuer = next((one for one in identity.issuers if one.issuer.startswith("https://")), None)
+    issuer = next((one for one in identity.logins if one.issuer.startswith("https://")), None)
     return TokenSource() if issuer is None else TokenSource(issuer.issuer.rstrip("/") + DISCOVERY, issuer.scope)
 
 
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:
     identity = settings.identity
     issuers = [configured(one, settings.directory) for one in identity.issuers]
-    return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
+    return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if identity.logins else None
+
+
+def _contexts(settings: ProxySettings) -> ContextVerifier | None:
+    identity = settings.identity
+    issuers = [configured(one, settings.directory) for one in identity.issuers]
+    return ContextVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if identity.contexts else None

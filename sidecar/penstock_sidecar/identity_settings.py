@@ -40,12 +40,22 @@ class IdentitySettings(_Model):
     # By how much the clocks of issuers and this machine may differ.
     clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
 
+    @property
+    def logins(self) -> tuple[TokenIssuer, ...]:
+        """Those whose tokens open sessions."""
+        return tuple(one for one in self.issuers if one.context is None)
+
+    @property
+    def contexts(self) -> tuple[TokenIssuer, ...]:
+        """Those whose tokens are contexts of transactions."""
+        return tuple(one for one in self.issuers if one.context is not None)
+
     @model_validator(mode="after")
     def _someone(self) -> IdentitySettings:
-        if self.workload is None and not self.issuers:
+        if self.workload is None and not self.logins:
             raise ValueError("give workload, or issuers, or both: no session is anonymous")
-        if self.required and not self.issuers:
-            raise ValueError("required needs issuers")
+        if self.required and not self.logins:
+            raise ValueError("required needs issuers of tokens that open sessions")
         if self.workload is None and not self.required:
             raise ValueError("without workload, required must be true: no session is anonymous")
         pairs = [(one.issuer, one.audience) for one in self.issuers]

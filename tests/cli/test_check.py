@@ -506,3 +506,16 @@ def test_what_approvals_hold_is_told(desk: Desk) -> None:
     lines = [" ".join(line.split()) for line in desk.check(HOLDING, resources="held").stdout.splitlines()]
     assert "held until dba or leads approve it (more: approvals[deletes])" in lines
     assert "held perhaps, until dba approve it (more: approvals[large])" in lines
+
+
+def test_a_transaction_with_a_context_may_what_both_may(desk: Desk) -> None:
+    done = desk.check("SELECT 1", "--for", OFFICER)
+    assert done.stdout.endswith("as agent:support-bot for person:dana@example.com: 1 allowed\n")
+    for person, words in (
+        ("sa:shop/web", "a context names a person"), ("agent:bot", "by a context one acts for one person"),
+        ("ada", "is not an identity"),
+    ):  # fmt: skip
+        line = refused_in_one_line(desk.check("SELECT 1", "--for", person))
+        assert line.startswith("--for: ")
+        assert words in line
+    assert "a person acts for nobody" in refused_in_one_line(desk.check("SELECT 1", "--for", OFFICER, who=OFFICER))

@@ -9,6 +9,7 @@ from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, Workload
 WEB = Workload("shop", "web", pod="web-1", pod_uid="4f5e")
 ADA = Principal("person", "ada", "https://id.example.com", ("dpo", "staff"))
 BOT = Principal("agent", "bot", "https://id.example.com")
+TILL = Principal("service", "till", "https://id.example.com")
 HELPER = Principal("agent", "helper", "https://other.example.com", ("support",))
 
 
@@ -21,6 +22,8 @@ HELPER = Principal("agent", "helper", "https://other.example.com", ("support",))
         (Identity(workload=WEB, principal=BOT), "agent:bot"),
         (Identity(WEB, BOT, (ADA,)), "agent:bot for person:ada"),
         (Identity(None, BOT, (HELPER, ADA)), "agent:bot for person:ada"),
+        (Identity(WEB).acting_for(ADA), "sa:shop/web for person:ada"),
+        (Identity(None, TILL).acting_for(ADA), "service:till for person:ada"),
     ],
 )
 def test_the_name_is_that_of_who_is_nearest(identity: Identity, name: str) -> None:
@@ -66,3 +69,23 @@ def test_a_chain_that_can_not_be() -> None:
     for nobody in (None, ADA):
         with pytest.raises(ValueError, match="only an agent"):
             Identity(WEB, nobody, (ADA,))
+
+
+def test_by_a_context_a_pod_acts_for_a_person_and_each_decides_by_itself() -> None:
+    acting = Identity(WEB).acting_for(ADA)
+    assert acting.parties == (Identity(WEB), Identity(None, ADA))
+    assert acting.document()["actsFor"] == [{**ADA.document("verified"), "provenBy": "context"}]
+    assert "principal" not in acting.document()
+    assert acting != Identity(WEB)
+
+
+@pytest.mark.parametrize(
+    ("who", "person"),
+    [
+        (Identity(), ADA), (Identity(WEB, ADA), ADA), (Identity(WEB, BOT, (ADA,)), ADA), (Identity(WEB), BOT),
+        (Identity(WEB).acting_for(ADA), ADA),
+    ],
+)  # fmt: skip
+def test_who_acts_for_nobody_else_by_a_context(who: Identity, person: Principal) -> None:
+    with pytest.raises(ValueError, match=r"act|person"):
+        who.acting_for(person)

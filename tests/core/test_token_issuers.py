@@ -26,6 +26,26 @@ def test_either_name_of_a_setting_counts_and_not_both() -> None:
         TokenIssuer.model_validate(named | {"groupsClaim": "teams"})
 
 
+CONTEXT = {"issuer": "https://login.example", "audience": "penstock-context", "kind": "person"}
+
+
+def test_an_issuer_of_contexts_comes_back_as_it_was() -> None:
+    written = {**CONTEXT, "context": {"maxLifetimeSeconds": 60, "singleUse": True, "boundTo": ["podUid"]}}
+    assert TokenIssuer.model_validate(written).model_dump(mode="json", by_alias=True, exclude_unset=True) == written
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "service"}, {"delegation": {"agents": ["bot"]}}, {"context": {"maxLifetimeSeconds": 3601}},
+        {"context": {"boundTo": ["node"]}},
+    ],
+)  # fmt: skip
+def test_contexts_name_people_for_a_short_time(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TokenIssuer.model_validate({**CONTEXT, "context": {}, **change})
+
+
 @pytest.mark.parametrize("change", [{"groupClaim": "x"}, {"kind": "robot"}, {"jwksUrl": "http://i/keys"}])
 def test_a_slip_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

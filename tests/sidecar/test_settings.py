@@ -240,6 +240,10 @@ def test_issuers_in_a_variable_are_as_in_the_file(monkeypatch: pytest.MonkeyPatc
     ("changes", "words"),
     [
         ({"issuers": [ISSUER, ISSUER | {"kind": "agent"}]}, "twice with the same audience"),
+        ({"issuers": [ISSUER, ISSUER | {"context": {}}]}, "twice with the same audience"),
+        ({"issuers": [ISSUER | {"context": {}}]}, "no session is anonymous"),
+        ({"issuers": [ISSUER | {"context": {"maxLifetimeSeconds": 5}}]}, "maxLifetimeSeconds: "),
+        ({"issuers": [ISSUER | {"context": {"boundTo": ["node"]}}]}, "boundTo"),
         ({"clockSkewSeconds": 61}, "clockSkewSeconds: "),
         ({"clockSkewSeconds": -1}, "clockSkewSeconds: "),
     ],
@@ -248,6 +252,19 @@ def test_what_identities_can_not_be(tmp_path: Path, changes: dict[str, Any], wor
     with pytest.raises(SettingsError) as refused:
         alone(tmp_path, identity={"required": True, "issuers": [ISSUER], **changes})
     assert words in str(refused.value)
+
+
+def test_an_issuer_of_contexts_opens_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = ISSUER | {"audience": "penstock-context", "context": {"singleUse": True, "boundTo": ["podUid"]}}
+    found = alone(tmp_path, identity={"required": True, "issuers": [ISSUER, contexts]}).identity
+    assert [one.audience for one in found.logins] == [ISSUER["audience"]]
+    assert [one.audience for one in found.contexts] == ["penstock-context"]
+    # A pod's sessions need none that opens sessions; in a variable it is as in the file.
+    within(monkeypatch, POD | {"PENSTOCK_IDENTITY__ISSUERS": json.dumps([contexts])})
+    (one,) = read().identity.contexts
+    assert one.context is not None
+    assert (one.context.single_use, one.context.bound_to) == (True, ("podUid",))
+    assert read().identity.logins == ()
 
 
 @pytest.mark.parametrize(("text", "words"), [("- a", "a mapping"), ("a: [", "not YAML")])

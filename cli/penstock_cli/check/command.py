@@ -21,6 +21,7 @@ from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
     from penstock_cli.check.statements import SourceStatement
+    from penstock_core.identity import Identity
     from penstock_core.sql.catalog.model import Catalog
 
 _RESOURCE_FILES = (".yaml", ".yml")
@@ -43,6 +44,7 @@ AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 @click.option("--database", metavar="[NAMESPACE/]NAME", default="", help="Which Database, if there are several.")
 @click.option("--namespace", default="default", show_default=True, help="For documents that do not name one.")
 @click.option("--search-path", metavar="SCHEMA[,…]", help="That sessions begin with.  [default: the catalog's]")
+@click.option("--for", "person", metavar="PERSON", help="In a transaction whose context names them: person:ada,dpo.")
 @click.option("--at", metavar="TIME", help="When, for conditions: 2026-01-31T18:00:00Z.  [default: now]")
 @click.option("--client-address", metavar="ADDRESS", default="", help="Where from, for conditions.")
 @click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
@@ -57,6 +59,7 @@ def command(
     database: str,
     namespace: str,
     search_path: str | None,
+    person: str | None,
     at: str | None,
     client_address: str,
     refused_only: bool,
@@ -73,14 +76,10 @@ def command(
            2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
-    from penstock_cli.check.identities import IdentityError, identity  # noqa: PLC0415
     from penstock_cli.check.judging import Judge  # noqa: PLC0415
     from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
 
-    try:
-        who = identity(names)
-    except IdentityError as error:
-        raise Unusable(f"--as: {error}") from None
+    who = _who(names, person)
     sessions = [list(_statements(file)) for file in files]
     if not any(sessions):
         raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
@@ -97,6 +96,20 @@ def command(
         refused |= verdict.refused
     view.total(who.name)
     sys.exit(1 if refused else 0)
+
+
+def _who(names: tuple[str, ...], person: str | None) -> Identity:
+    from penstock_cli.check.identities import IdentityError, identity, within_context  # noqa: PLC0415
+
+    option = "--as"
+    try:
+        own = identity(names)
+        if person is None:
+            return own
+        option = "--for"
+        return within_context(own, person)
+    except IdentityError as error:
+        raise Unusable(f"{option}: {error}") from None
 
 
 def _statements(file: Path) -> Iterable[SourceStatement]:

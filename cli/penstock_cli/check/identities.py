@@ -46,6 +46,17 @@ def identity(names: Iterable[str]) -> Identity:
     return Identity(workload, principals[0] if principals else None, tuple(principals[1:]))
 
 
+def within_context(own: Identity, name: str) -> Identity:
+    """The identity within a transaction whose context names that person."""
+    person = identity([name]).principal
+    if person is None:
+        raise IdentityError(f"{name}: a context names a person: person:SUBJECT[,GROUP…][@ISSUER]")
+    try:
+        return own.acting_for(person)
+    except ValueError as error:
+        raise IdentityError(f"{name}: {error}") from None
+
+
 def _workload(name: str, rest: str) -> Workload:
     namespace, slash, account = rest.partition("/")
     if not (slash and _KUBERNETES_NAME.fullmatch(namespace) and _KUBERNETES_NAME.fullmatch(account)):

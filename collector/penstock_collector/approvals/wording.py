@@ -29,8 +29,8 @@ def escaped(letter: str) -> str:
 
 def people(requester: Requester) -> list[str]:
     """Who asks, and whom they act for, nearest first: `agent:bot`, `person:ada`."""
-    principals = [one for one in (requester.principal, *requester.acts_for) if one is not None]
-    return [_principal(one) for one in principals] or [pod(requester) or "nobody"]
+    first = pod(requester) or "nobody" if requester.principal is None else _principal(requester.principal)
+    return [first, *map(_principal, requester.acts_for)]
 
 
 def pod(requester: Requester) -> str:

@@ -49,7 +49,16 @@ def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances =
     """
     if revocation(bundle, identity) is not None:
         return EffectivePolicy(bundle.database.name, None, None, bundle.generation)
-    return reduce(intersection, (_alone(bundle, party, circumstances) for party in identity.parties))
+    found = reduce(intersection, (_alone(bundle, party, circumstances) for party in identity.parties))
+    return _satisfied(found) if identity.by_context else found
+
+
+def _satisfied(policy: EffectivePolicy) -> EffectivePolicy:
+    """The same where there is the context that policies may require."""
+    enforced, observed = (
+        None if one is None else replace(one, require_context=None) for one in (policy.enforced, policy.observed)
+    )
+    return replace(policy, enforced=enforced, observed=observed)
 
 
 def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> EffectivePolicy:
@@ -144,6 +153,11 @@ def _limited(combined: PolicySet, policies: Sequence[DatabaseAccessPolicy]) -> P
             Limit(rows, Rule(name, "guardrails.maxRowsChanged"))
             for name, one in guardrails
             if (rows := one.max_rows_changed) is not None
+        ),
+        require_context=min(
+            (Rule(name, "guardrails.requireContext") for name, one in guardrails if one.require_context),
+            key=lambda rule: rule.policy,
+            default=None,
         ),
         max_plan_cost=min(costs, key=lambda limit: (limit.value, limit.rule.policy), default=None),
     )

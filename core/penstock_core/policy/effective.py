@@ -211,6 +211,8 @@ class PolicySet:
     max_rows_changed: Limit | None = None
     # What the planner may estimate that one statement costs.
     max_plan_cost: CostLimit | None = None
+    # That statements need a context, which says for whom they are.
+    require_context: Rule | None = None
     # What holds statements; each for itself.
     approvals: tuple[ApprovalRule, ...] = ()
     # Whether the order of rows is completed where masked values could show in it.

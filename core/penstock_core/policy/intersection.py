@@ -65,6 +65,7 @@ def _both(one: PolicySet | None, other: PolicySet | None = None) -> PolicySet | 
         row_filters=_filters((*one.row_filters, *other.row_filters)),
         max_rows_changed=_least(one.max_rows_changed, other.max_rows_changed),
         max_plan_cost=_least(one.max_plan_cost, other.max_plan_cost),
+        require_context=one.require_context or other.require_context,
         approvals=_held((*one.approvals, *other.approvals)),
         row_order=min(one.row_order, other.row_order, key=ROW_ORDER.index),
         sql_text=min(one.sql_text, other.sql_text, key=SQL_TEXT.index),

@@ -142,6 +142,9 @@ class Guardrails(Model):
     that it is refused. CALL, COPY FROM, FETCH, changes of the schema, and what functions and triggers run are not
     estimated. Settings that costs are computed by may not be changed then. Where it is only observed, costs are not
     asked for."""
+    require_context: bool = False
+    """Whether statements that read or change anything of the database's own need a context, a token that says for which
+    person the transaction is (SET LOCAL penstock.context). Settings, transactions and the system's catalogs don't."""
     statement_timeout: Duration | None = None
     """How long one statement may run, by the server's statement_timeout; sessions may set that to less, never to more.
     A policy that shortens it ends the sessions that were opened with more: once idle, at the latest after that time."""

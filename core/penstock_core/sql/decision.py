@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from penstock_core.policy.effective import CostLimit, Limit
 from penstock_core.policy.holding import Holding
@@ -20,6 +20,9 @@ class Action(StrEnum):
     ALLOW = "allow"
     REWRITE = "rewrite"
     DENY = "deny"
+
+
+Ending = Literal["not", "last", "amid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,10 @@ class Decision:
     # has and that holds only what came through here; and what had been made and is gone, or gone by that name.
     makes: frozenset[tuple[str, str]] = frozenset()
     unmakes: frozenset[tuple[str, str]] = frozenset()
+    # Whether it ends the transaction: nothing of it does, its last statement does, or one before that. And what it
+    # makes that is there after the transaction and may hold rows, in words; empty where it makes nothing of the kind.
+    ends: Ending = "not"
+    outlasts: str = ""
     # The most rows that it may return, where it may return any; then it is a single statement.
     row_limit: Limit | None = None
     # The most rows that it may change, where it may change any; then it is a single statement, too.

@@ -47,8 +47,6 @@ _SHORTEST_KEY = 16
 _ROOM = 16 << 20
 # How long a text may be to be decided about while others wait: that takes some milliseconds for each thousand.
 MOST_AT_ONCE = 8192
-# Verbs of texts that run code which is not bound.
-_CODE = frozenset({"do", "call"})
 _NONE: frozenset[str] = frozenset()
 _NOTHING: frozenset[MadeName] = frozenset()
 # A string, or what begins a string in dollar quotes; a parameter is none.
@@ -377,7 +375,7 @@ class _Judge:
             relations=_dotted(bound.relations),
             masked=_dotted(found.masked),
             conditions=tuple(one for each in self.conditioned if (one := each.applied(bound.relations)) is not None),
-            loosens=found.loosens or (not self.governed.masked and _runs_unseen(bound, found)),
+            loosens=found.loosens or (not self.governed.masked and found.runs_unseen(bound.verbs)),
             writes=bound.writes or found.writes,
             runs_code_when_parsed=when_parsed,
             changes_catalog=found.changes_catalog,
@@ -398,6 +396,8 @@ class _Judge:
             drops_tables=frozenset(bound.drops_tables),
             makes=frozenset(found.makes),
             unmakes=found.unmakes,
+            ends=bound.ends,
+            outlasts=bound.outlasts,
             row_limit=limits[0],
             change_limit=limits[1],
         )
@@ -408,11 +408,6 @@ class _Judge:
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
         )
-
-
-def _runs_unseen(bound: Bound, found: Findings) -> bool:
-    """Whether code runs that may change settings for the session."""
-    return found.calls_own_code or not _CODE.isdisjoint(bound.verbs)
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -70,10 +70,13 @@ def _pod(workload: RequestingWorkload) -> Pod:
 
 def _identity(requester: Requester) -> Identity:
     workload, principal = requester.workload, requester.principal
+    # An application acts for people by contexts, an agent mostly by its token; both parties count in either case.
+    by_context = bool(requester.acts_for) and (principal is None or principal.kind == "service")
     return Identity(
         None if workload is None else Workload(workload.namespace, workload.service_account, workload.pod),
         None if principal is None else _principal(principal),
         tuple(_principal(one) for one in requester.acts_for),
+        by_context,
     )
 
 

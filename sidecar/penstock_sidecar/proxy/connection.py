@@ -12,12 +12,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
-from penstock_sidecar.proxy import approval_requests, catalog_commands, upstream
+from penstock_core.identity import Identity
+from penstock_sidecar.proxy import approval_requests, catalog_commands, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.credentials import Credentials
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
+from penstock_sidecar.proxy.vouching import Vouching
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
 from penstock_sidecar.session.machine import Session
@@ -68,11 +70,11 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         upstream.keep_alive(transport)
         peer = transport.get_extra_info("peername")
-        address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
-        self.client_address = _address(peer)
+        self.client_address = peers.address(peer)
         # What conditions that depend on the time came to when the rules of now were made.
         self._truths: tuple[Truth, ...] = ()
-        self.info = gateway.register(self, address)
+        self._vouching = Vouching(self, gateway)
+        self.info = gateway.register(self, peers.place(peer))
         # The one that the session is with; None until the client has chosen.
         self._database: ServedDatabase | None = None
         door = None
@@ -97,6 +99,7 @@ class Connection(asyncio.Protocol):
             timer.cancel()
         for task in self._tasks:
             task.cancel()
+        self._vouching.stop()
         self.perform(self.session.client_closed())
         if self._server is not None:
             self._server.abort()
@@ -175,7 +178,11 @@ class Connection(asyncio.Protocol):
 
     def _rules_now(self) -> SessionRules:
         """Raises UpstreamError."""
-        provider, identity = self.rules_provider, self.session.identity
+        return self.rules_for(self.session.identity)
+
+    def rules_for(self, identity: Identity) -> SessionRules:
+        """What that identity's statements, the client's from now on, are decided by now. Raises UpstreamError."""
+        provider = self.rules_provider
         # Before the rules are made: what comes to something else in between is noticed a second later.
         self._truths = provider.conditions.truths(identity, self.client_address)
         return provider.rules_now(identity, self.client_address)
@@ -246,6 +253,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(command, commands.Cancel):
             self._gateway.opened(self)
             self._spawn(self._cancel(command.pid, command.key))
+        elif isinstance(command, commands.VerifyContext):
+            self._spawn(self._vouching.decide(command))
         elif isinstance(command, commands.EndWithin):
             reason = command.reason
             self._later(command.seconds, lambda: self._end_now(reason))
@@ -377,9 +386,3 @@ class Connection(asyncio.Protocol):
     async def _approval(self, command: commands.AskApproval | commands.AwaitApproval) -> None:
         answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
         self.perform(self.session.answered(command.ticket, answered, trouble))
-
-
-def _address(peer: object) -> str:
-    """The client's address without its port; empty where it is not known."""
-    address = str(peer[0]) if isinstance(peer, tuple) and len(peer) >= 2 else ""
-    return address.removeprefix("::ffff:") if "." in address else address

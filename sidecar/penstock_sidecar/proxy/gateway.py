@@ -18,6 +18,7 @@ from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
+from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
@@ -46,7 +47,7 @@ class Gateway:
         self, config: ProxyConfig, databases: Sequence[ServedDatabase], trail: AuditTrail,
         tokens: TokenVerifier | None,
         certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
-        tickets: Tickets | None = None,
+        tickets: Tickets | None = None, contexts: ContextVerifier | None = None,
     ) -> None:  # fmt: skip
         self.databases = {one.name: one for one in databases}
         # The one that every session is with; None where clients choose.
@@ -54,6 +55,7 @@ class Gateway:
         self._config = config if self.only is not None else replace(config, choose=self._choose)
         self.trail = trail
         self.tokens = tokens
+        self.contexts = contexts
         self.certificate = certificate
         self.approval_requests = approval_requests
         self.tickets = tickets

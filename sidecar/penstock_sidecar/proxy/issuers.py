@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_core.identity import PrincipalKind
-from penstock_core.token_issuers import TokenIssuer
+from penstock_core.token_issuers import ContextSettings, TokenIssuer
 
 
 class TokenError(ValueError):
@@ -55,6 +55,8 @@ class Issuer:
     kinds: Mapping[str, PrincipalKind] = field(default_factory=dict, hash=False)
     authorized_parties: tuple[str, ...] | None = None
     delegation: Delegation | None = None
+    # Its tokens are contexts of transactions.
+    context: ContextSettings | None = None
 
 
 def configured(one: TokenIssuer, directory: Path) -> Issuer:
@@ -70,4 +72,5 @@ def configured(one: TokenIssuer, directory: Path) -> Issuer:
         delegation=None
         if delegation is None
         else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
+        context=one.context,
     )  # fmt: skip

@@ -37,17 +37,35 @@ class Proof:
     expires: float
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a token says whose signature, issuer, audience and lifetime are good, and until when it counts."""
+
+    claims: dict[str, Any]
+    issuer: Issuer
+    expires: float
+
+
 class TokenVerifier:
     """Verifies tokens of the configured issuers."""
 
-    def __init__(self, issuers: Sequence[Issuer], workload: Workload | None, clock_skew: float = 5.0) -> None:
+    def __init__(
+        self, issuers: Sequence[Issuer], workload: Workload | None, clock_skew: float = 5.0, *, contexts: bool = False
+    ) -> None:
+        """`contexts`: whether those of transactions are accepted, or those that open sessions."""
         # Several entries for one issuer may differ in their keys.
         self._keys = [SigningKeys(issuer) for issuer in issuers]
+        self._contexts = contexts
         self._workload = workload
         self._clock_skew = clock_skew
 
     async def verify(self, token: str) -> Proof:
         """Whom the token names. Raises TokenError."""
+        found = await self.verified(token)
+        return Proof(identity(found.claims, found.issuer, self._workload), found.expires)
+
+    async def verified(self, token: str) -> Verified:
+        """What the token says. Raises TokenError."""
         try:
             return await self._verify(token.strip())
         except TokenError:
@@ -59,7 +77,7 @@ class TokenVerifier:
                 f"the token could not be verified ({type(error).__name__})", "report it to the Penstock project"
             ) from None
 
-    async def _verify(self, token: str) -> Proof:
+    async def _verify(self, token: str) -> Verified:
         header, unverified = _unverified(token)
         keys = self._issuers_keys(unverified)
         key_id = header.get("kid")
@@ -68,12 +86,13 @@ class TokenVerifier:
         key = await keys.find(key_id, _algorithm(header))
         claims = self._claims(token, key, keys.issuer)
         expires = min(int(claims["exp"]), time.time() + _LONGEST_SECONDS)
-        return Proof(identity(claims, keys.issuer, self._workload), expires + self._clock_skew)
+        return Verified(claims, keys.issuer, expires + self._clock_skew)
 
     def _issuers_keys(self, unverified: dict[str, Any]) -> SigningKeys:
         """By what the token says of itself, of which nothing is proved so far: it may be of any type."""
         named = [keys for keys in self._keys if keys.issuer.issuer == unverified.get("iss")]
-        if not named:
+        mine = [keys for keys in named if (keys.issuer.context is not None) == self._contexts]
+        if not mine:
             raise TokenError(
                 "the token's issuer is not one that is accepted here", "get one of an issuer that is configured"
             )
@@ -86,7 +105,7 @@ class TokenVerifier:
                 "the token is for several audiences of this gate, so that it has several meanings",
                 "get one for one of them",
             )
-        return fitting[0] if fitting else named[0]
+        return next((one for one in fitting if one in mine), mine[0])
 
     def _claims(self, token: str, key: SigningKey, issuer: Issuer) -> dict[str, Any]:
         try:

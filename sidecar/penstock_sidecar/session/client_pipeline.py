@@ -295,7 +295,7 @@ class ClientPipeline(ABC):
         self._flow.push(pending, decision)
         if replacement is not None:
             self._replace(spot, replacement)
-        if spot.complete and unsettles(decision):
+        if spot.complete and (unsettles(decision) or self._flow.contexts.may_end(decision)):
             self._settle(spot, pending)
 
     def _parse_again(self, spot: Spot, statement: PreparedStatement) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, gate_statements, refusals
 from penstock_sidecar.session.commands import Close
+from penstock_sidecar.session.context_pipeline import ContextPipeline
 from penstock_sidecar.session.evidence import BYE
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.states import State
-from penstock_sidecar.session.ticket_pipeline import BY_QUERY, TicketPipeline
+from penstock_sidecar.session.ticket_pipeline import BY_QUERY
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -27,7 +28,7 @@ _DESCRIBE, _SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 _NO_BODY = 5
 
 
-class ClientSide(TicketPipeline):
+class ClientSide(ContextPipeline):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int, database: str = "") -> None:
@@ -104,6 +105,7 @@ class ClientSide(TicketPipeline):
             return
         replaced = flow.statements.get(name)
         made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
+        made.sets_context = self._sets
         flow.statements[name] = made
         pending = Pending(AnswerKind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
         pending.makes = made
@@ -145,6 +147,9 @@ class ClientSide(TicketPipeline):
         head = messages.read_bind(self._chunk[spot.start + 5 : spot.end], spot.complete)
         flow = self._flow
         statement = flow.statements.get(head.statement) or self._prepared_in_sql(head.statement)
+        if statement is not None and statement.sets_context is not None:
+            self._bind_context(spot, head, statement, statement.sets_context)
+            return
         decision = self._decide_bound(spot, statement) if statement is not None else None
         if flow.state is not State.RUNNING:
             return
@@ -245,7 +250,9 @@ class ClientSide(TicketPipeline):
             missing = f'portal "{name}" does not exist'
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
-        decision, statement = self._decide_executed(spot, portal), portal.statement
+        statement = portal.statement
+        sets = statement.sets_context
+        decision = self._decide_executed(spot, portal) if sets is None else self._adopt(spot, sets, portal.token)
         if decision is not None and decision.holding is not None:
             decision = self._hold(spot, statement.text, decision, portal)
         if decision is None:

@@ -116,6 +116,13 @@ class Deliberate(NamedTuple):
     question: Question
 
 
+class VerifyContext(NamedTuple):
+    """Verify this token, which names for whom the open transaction is; answer with `vouched`."""
+
+    ticket: int
+    token: str
+
+
 class AskApproval(NamedTuple):
     """Ask the holder of requests whether that statement may run now; answer with `answered`."""
 
@@ -182,6 +189,7 @@ Command = (
     | AwaitRules
     | Deliberate
     | CloseDoor
+    | VerifyContext
     | AskApproval
     | AwaitApproval
     | Abandon
@@ -253,6 +261,15 @@ class SessionRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """A context that is good: who the session is within it, by which rules, and for how many seconds it counts."""
+
+    identity: Identity
+    rules: SessionRules
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedTicket:
     """A ticket that was made, as its owner is told it once."""
 
@@ -292,6 +309,8 @@ class ProxyConfig:
     # How clients present a token, unless they ask for another way.
     login: LoginMethod = "password"
     source: TokenSource = TokenSource()
+    # Whether transactions may have contexts.
+    contexts: bool = False
     # How the client's choice among several databases is found.
     choose: Choose | None = None
 

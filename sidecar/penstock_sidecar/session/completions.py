@@ -11,7 +11,8 @@ from penstock_sidecar.session.in_flight import Pending, StatementRun
 from penstock_sidecar.session.kept_names import ByKeptName
 
 # Tags of what ends a transaction, or begins one.
-_TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK")
+_TRANSACTIONS = (b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION")
+_ENDS = frozenset({b"COMMIT", b"ROLLBACK", b"PREPARE TRANSACTION"})
 
 
 def note(flow: Flow, tag: bytes, head: Pending) -> None:
@@ -20,6 +21,8 @@ def note(flow: Flow, tag: bytes, head: Pending) -> None:
         flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
     elif tag.startswith(_TRANSACTIONS):
         _transaction(flow, tag)
+        if tag in _ENDS:
+            flow.contexts.completed(head.decision)
     elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
         _given_up(flow, tag, head.running)
 

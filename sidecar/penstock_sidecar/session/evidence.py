@@ -55,6 +55,7 @@ class Evidence:
         self._began = now
         # How many have an intent.
         self._statements = 0
+        self._by_ticket = by_ticket
         told = documented(identity, by_ticket=by_ticket)
         self._common: Event = {"session": session, "identity": told, "database": database}
         self._client = client
@@ -72,6 +73,11 @@ class Evidence:
         if generation != self._generation:
             self._generation = generation
             self._intents.clear()
+
+    def acts_as(self, identity: Identity) -> None:
+        """What is recorded from now on is that identity's."""
+        self._common = {**self._common, "identity": documented(identity, by_ticket=self._by_ticket)}
+        self._intents.clear()
 
     def revoked_by(self, policy: str) -> None:
         """The session ends because that policy revokes its identity."""

@@ -13,12 +13,13 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
+from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.evidence import Evidence, Result
 from penstock_sidecar.session.former_rules import FormerRules
 from penstock_sidecar.session.held_questions import Questions
-from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
+from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.search_path import SearchPath
@@ -74,6 +75,8 @@ class Flow(Progress):
         self.left_for_commit, self.mixed_for_commit = False, ""
         self._begin_unchanged(door)
         self.former = FormerRules()
+        # For whom the open transaction is, where a context says so.
+        self.contexts = Contexts(self)
         self._policy_changed = False
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
@@ -150,6 +153,7 @@ class Flow(Progress):
         pending.mixed = decision.mixed_errors or self.sql_prepared.mixed(decision, self)
         pending.moves_path = self.path.sent(decision)
         self.former.sent(decision)
+        self.contexts.sent(decision)
         if decision.prepares or decision.declares:
             self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
         if not CONTROL.isdisjoint(decision.verbs):
@@ -236,6 +240,7 @@ class Flow(Progress):
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
+        self.contexts.transaction_ended()
         if not self.portals:
             return
         for name, portal in list(self.portals.items()):
@@ -254,7 +259,7 @@ class Flow(Progress):
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
         """What becomes of a text."""
-        return self.rules.decider.decide(*self.question(text, types))
+        return self.contexts.bounded(self.rules.decider.decide(*self.question(text, types)))
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
@@ -317,46 +322,6 @@ class Flow(Progress):
     def doubt(self) -> None:
         """Another session commits a change of the catalog: what the server answers from now on is held back."""
         self.doubted = True
-
-    def holds(self, *, answering: bool) -> bool:
-        """Whether all that is on its way would be decided by the catalog of now as it was.
-
-        The head, if the server is `answering` it in the middle of a row, was analysed before the change.
-        """
-        return all(
-            pending.decision is None
-            or pending.denial is not None
-            or pending.kind not in RUNS
-            or (answering and place == 0 and len(pending.decision.verbs) == 1)
-            or self._same(pending, pending.decision)
-            for place, pending in enumerate(self.queue)
-        )
-
-    @property
-    def withholdable(self) -> bool:
-        """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
-        return self.queue[-1].kind in (AnswerKind.SYNC, AnswerKind.QUERY) and all(
-            pending.kind is not AnswerKind.COPY_END
-            and (pending.decision is None or pending.kind not in RUNS or CONTROL.isdisjoint(pending.decision.verbs))
-            for pending in self.queue
-        )
-
-    def _same(self, pending: Pending, then: Decision) -> bool:
-        now = self.decide(pending.text, pending.types)
-        alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
-        return alike and not self.runs_stale_object(now)
-
-    def withhold(self, error: ErrorFields) -> None:
-        """Answer what is on its way with that error alone."""
-        self.withheld = error
-        self.withheld_up_to = sum(pending.kind in (AnswerKind.SYNC, AnswerKind.QUERY) for pending in self.queue)
-        for pending in self.queue:
-            if pending.running is not None:
-                pending.running.sqlstate = error.sqlstate
-                pending.running.denied = True
-            if pending.opens is not None and (bound := pending.opens.take()) is not None:
-                # What may be executed later runs under an intent of its own.
-                self.finish(bound, "error")
 
     def note_answers(self) -> None:
         """The server answered something: a change may have taken effect, and nothing may be on its way any more."""

@@ -55,6 +55,12 @@ class HeldPipeline(CatalogChanges):
         """Whether a statement waits for the holder of requests."""
         return self._flow.state is State.HELD and self._held is not None and self._held.due
 
+    @property
+    def _asking(self) -> Asker | None:
+        """Who asks for approval at this moment: within a context, the session for its person."""
+        context = self._flow.contexts.now
+        return self.asker if self.asker is None or context is None else replace(self.asker, identity=context.identity)
+
     # One statement.
 
     def _hold(self, spot: Spot, text: str, decision: Decision, portal: Portal | None = None) -> Decision | None:
@@ -151,13 +157,17 @@ class HeldPipeline(CatalogChanges):
 
     def _pause(self, spot: Spot, held: HeldStatement, sent: bytes = b"") -> None:
         """Deal with that message again when what it waits for has come."""
+        self._held = held
+        self._stop_before(spot, State.HELD, sent)
+
+    def _stop_before(self, spot: Spot, state: State, sent: bytes = b"") -> None:
+        """Deal with that message again when what is waited for in that state has come."""
         flow = self._flow
         self._forward(spot.start)
         self._next -= 1
         if sent:
             flow.to_server.append(sent)
-        self._held = held
-        flow.enter(State.HELD)
+        flow.enter(state)
         if flow.inside and not flow.queue:
             # Nothing of this session is on its way: others need not wait for it.
             flow.inside = False
@@ -252,10 +262,11 @@ class HeldPipeline(CatalogChanges):
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow
-        if self.asker is None:
+        asker = self._asking
+        if asker is None:
             raise IllegalEventError("a statement is held before it is known who sends it")
         try:
-            asking = asked.asking(self.asker)
+            asking = asked.asking(asker)
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors()[0]["loc"])
             denial = held_refusals.too_long(asked.rules[0], f"its {place} as it is")
@@ -268,7 +279,8 @@ class HeldPipeline(CatalogChanges):
 
     def _time_left(self, spot: Spot, held: HeldStatement, asked: Held) -> float:
         """For how many seconds more the session waits: no longer than the rule says, and never in a transaction."""
-        if not self._outside or spot.kind not in (_QUERY, _BIND) or self.asker is None or not self.asker.may_wait:
+        asker = self._asking
+        if not self._outside or spot.kind not in (_QUERY, _BIND) or asker is None or not asker.may_wait:
             return 0.0
         return asked.wait - self._waited(held) / 1000 if held.waits else asked.wait
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision, Denial
+from penstock_sidecar.session.gate_statements import ContextStatement
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -131,6 +132,8 @@ class PreparedStatement:
     replaced: PreparedStatement | None = None
     # The search_path that it was decided by.
     path: tuple[str, ...] | None = None
+    # It gives the transaction its context.
+    sets_context: ContextStatement | None = None
 
 
 @dataclass(slots=True)
@@ -153,6 +156,8 @@ class Portal:
     bound: bool = False
     # What it costs was asked, and is within the limit.
     priced: bool = False
+    # The token that was bound, where its statement sets a context.
+    token: str = field(default="", repr=False)
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
 

@@ -12,6 +12,7 @@ from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
+from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
 from penstock_sidecar.session.commands import (
@@ -21,6 +22,7 @@ from penstock_sidecar.session.commands import (
     SessionInfo,
     SessionRules,
     Trail,
+    Vouched,
 )
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
@@ -60,8 +62,20 @@ class Session:
 
     @property
     def identity(self) -> Identity:
-        """Who the client is, as far as it is known."""
+        """Who the client is, as far as it is known; within a context, for whom it acts."""
+        context = None if self._running is None else self._running.flow.contexts.now
+        return self._beginning.identity if context is None else context.identity
+
+    @property
+    def own_identity(self) -> Identity:
+        """Who the client is outside of all contexts."""
         return self._beginning.identity
+
+    def runs_within(self, ticket: int) -> bool:
+        """Whether something is on its way within the context of that ticket."""
+        running = self._running
+        context = None if running is None else running.flow.contexts.now
+        return running is not None and context is not None and context.ticket == ticket and bool(running.flow.queue)
 
     @property
     def database(self) -> str:
@@ -193,6 +207,10 @@ class Session:
         """The client does not want to wait for approval any longer."""
         return self._at_server(Event.CANCELLED, Running.cancelled)
 
+    def vouched(self, ticket: int, vouched: Vouched | None, denial: Denial | None = None) -> list[Command]:
+        """It is known whether a context is good: for whom the session acts within it, or why it is refused."""
+        return self._at_server(Event.VOUCHED, Running.vouched, ticket, vouched, denial)
+
     def ticket_made(self, made: IssuedTicket) -> list[Command]:
         """The ticket that the client asked for."""
         return self._at_server(Event.TICKET_MADE, Running.ticket_made, made)
@@ -295,6 +313,7 @@ class Session:
         flow.former.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit, database.name)
         running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
+        running.client.takes_contexts = self._config.contexts
         running.client.asker = Asker(self.identity, database.name, own.nonce)
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):

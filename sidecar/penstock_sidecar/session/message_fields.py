@@ -75,7 +75,11 @@ MESSAGES: dict[bytes, tuple[str, tuple[Field, ...]]] = {
             _checked("statement", "client_side:ClientSide._bind"),
             _inert("parameter formats", _FORMATS),
             _server("count of parameters", "another count than the statement's is an error (08P01)"),
-            _inert("parameters", "values of types that Parse declared or that the text leads to; both are checked"),
+            _inert(
+                "parameters",
+                "values of types that Parse declared or that the text leads to; both are checked. The token of a "
+                "context is taken out (context_pipeline.py)",
+            ),
             _inert("result formats", _FORMATS),
             _server("bytes behind the last", "an error (08P01)"),
         ),

@@ -6,9 +6,10 @@ What single messages mean is in `client_side.py` and `server_side.py`, a session
 from __future__ import annotations
 
 from penstock_core.approvals.asking import Answered
-from penstock_sidecar.session import commands, refusals
+from penstock_core.sql.decision import Denial
+from penstock_sidecar.session import commands, refusals, withholding
 from penstock_sidecar.session.client_side import ClientSide
-from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules
+from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules, Vouched
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.server_side import ServerSide
 from penstock_sidecar.session.states import RUNNING, State
@@ -20,6 +21,10 @@ from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 _MOST_WAITING = 1 << 20
 # Messages that the server has not answered. Its own buffer for answers holds some 1,600 that it may keep to itself.
 _MOST_IN_FLIGHT = 20_000
+
+
+# What may take long, so that a client that goes must be noticed.
+_LONG = frozenset({State.COUNTING, State.SETTLING, State.HELD, State.VOUCHING, State.ISSUING, State.CHANGING})
 
 
 class Running:
@@ -39,8 +44,7 @@ class Running:
         flow = self.flow
         if flow.state is RUNNING:
             return len(flow.queue) > _MOST_IN_FLIGHT
-        if flow.state in (State.COUNTING, State.SETTLING, State.HELD, State.ISSUING, State.CHANGING):
-            # That may take long, and a client that goes must be noticed.
+        if flow.state in _LONG:
             return self.client.waiting > _MOST_WAITING
         return True
 
@@ -97,13 +101,13 @@ class Running:
         flow = self.flow
         flow.doubted = False
         between = self.server.between_messages
-        if flow.queue and not (fresh and flow.holds(answering=not between)):
+        if flow.queue and not (fresh and withholding.holds(flow, answering=not between)):
             error = refusals.MEANS_ANOTHER if fresh else refusals.denied(refusals.CATALOG_UNKNOWN)
-            if not between or not flow.withholdable:
+            if not between or not withholding.withholdable(flow):
                 self.end(error._replace(severity="FATAL"), error.message)
                 flow.commands.append(commands.Interrupt())
                 return
-            flow.withhold(error)
+            withholding.withhold(flow, error)
         self._release()
         self.server.part()
 
@@ -128,6 +132,14 @@ class Running:
         """The client does not want to wait for approval any longer."""
         self.client.stop_waiting()
 
+    def vouched(self, ticket: int, vouched: Vouched | None, denial: Denial | None) -> None:
+        """It is known whether a context is good: for whom the session acts then, or why not."""
+        if vouched is not None and (error := self.flow.former.ended_by(vouched.rules, self.flow.rules)) is not None:
+            # As when rules are replaced: what was set up by some may be what others would never have let happen.
+            self.end(error)
+            return
+        self.client.vouched(ticket, vouched, denial)
+
     def ticket_made(self, made: IssuedTicket) -> None:
         """The ticket that the client asked for."""
         self.client.ticket_made(made)
@@ -151,6 +163,7 @@ class Running:
             self.end(error)
             return
         flow.replace_rules(rules)
+        flow.contexts.rules_changed()
         limit = rules.statement_timeout
         if limit is not None and flow.former.outlasts(rules):
             flow.commands.append(commands.EndWithin(limit / 1000, refusals.SHORTER_TIMEOUT))
@@ -190,6 +203,9 @@ class Running:
                 if client.waits_for_server and (flow.copying_in or not flow.queue):
                     self.server.hop_rows()
                     client.go_on_held()
+            elif flow.state is State.VOUCHING:
+                if client.context_waits_for_server and (flow.copying_in or not flow.queue):
+                    client.go_on_vouching()
             elif flow.state is State.ISSUING:
                 if self.server.between_messages and not self.server.holding:
                     client.hand_out()

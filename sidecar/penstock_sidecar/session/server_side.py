@@ -63,7 +63,8 @@ class ServerSide:
         if self._held or flow.held:
             self._held.append(data)
             return
-        if (flow.counted is not None and flow.counted.by_row) or flow.asked is not None:
+        by_row = (flow.counted is not None and flow.counted.by_row) or flow.asked is not None
+        if by_row or flow.contexts.echo is not None:
             self._scanner.look_by(FROM_SERVER_BY_ROW)
         chunk, spots = self._scanner.scan(data)
         self._chunk = chunk
@@ -208,7 +209,7 @@ class ServerSide:
             told = refusals.RECALLED.sqlstate
         elif self._withholds(head):
             answer = messages.error_response(self._readable(fields, head))
-        flow.undone = True
+        flow.undone, flow.contexts.echo = True, None
         if fields.severity in ("FATAL", "PANIC"):
             self.said_fatal = True
         if head is None:
@@ -314,8 +315,12 @@ class ServerSide:
         return None
 
     def _row(self, spot: Spot) -> bytes | None:
-        """Looked at only while one may come that goes no further."""
-        queue = self._flow.queue
+        """Looked at only while one may come that goes no further, or with something else in it."""
+        queue, contexts = self._flow.queue, self._flow.contexts
+        if contexts.echo is not None:
+            echo, contexts.echo = contexts.echo, None
+            self.hop_rows()
+            return messages.row(echo)
         body = self._chunk[spot.start + 5 : spot.end]
         return self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
 

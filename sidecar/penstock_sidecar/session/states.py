@@ -34,6 +34,8 @@ class State(StrEnum):
     SETTLING = "settling"
     # The client's messages wait for what tells whether one may run that an approval holds; the server's flow.
     HELD = "held"
+    # The client's messages wait until it is known for whom the transaction is; the server's flow.
+    VOUCHING = "vouching"
     # The client's messages wait for a ticket that the session asked for; the server's flow.
     ISSUING = "issuing"
     # The client's messages wait until a change of the catalog may be committed; the server's flow.
@@ -69,6 +71,7 @@ class Event(StrEnum):
     DOUBT_ENDED = "doubt ended"
     ANSWERED = "answered"
     CANCELLED = "cancelled"
+    VOUCHED = "vouched"
     TICKET_MADE = "ticket made"
     TICKET_REFUSED = "ticket refused"
     RULES_REPLACED = "rules replaced"
@@ -99,7 +102,8 @@ _FLOWING: dict[Event, set[State]] = {
 }
 # Where a session may be after its client's messages went on.
 _RESUMED = {
-    _S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.ISSUING, _S.CHANGING, _S.CLOSED,
+    _S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.HELD, _S.VOUCHING, _S.ISSUING, _S.CHANGING,
+    _S.CLOSED,
 }  # fmt: skip
 
 # state → event → the states that may follow it.
@@ -198,6 +202,17 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.EXPIRED: {_S.HELD, _S.CLOSED},
         _E.DRAIN: {_S.HELD, _S.CLOSED},
     },
+    _S.VOUCHING: {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {_S.VOUCHING, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        _E.VOUCHED: _RESUMED,
+        _E.RULES_REPLACED: {_S.VOUCHING, _S.CLOSED},
+        _E.EXPIRED: {_S.VOUCHING, _S.CLOSED},
+        _E.DRAIN: {_S.VOUCHING, _S.CLOSED},
+    },
     _S.ISSUING: {
         **_FLOWING,
         _E.CLIENT_BYTES: {_S.ISSUING, _S.CLOSED},
@@ -226,5 +241,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }
 # An answer that nobody waits for any more, and a wish to wait no longer of one who does not, change nothing.
-for _state in (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.ISSUING, _S.CHANGING):
+_ELSEWHERE = (_S.RUNNING, _S.RECORDING, _S.RESOLVING, _S.COUNTING, _S.SETTLING, _S.ISSUING, _S.CHANGING)
+for _state in (*_ELSEWHERE, _S.VOUCHING):
     TABLE[_state] |= {_E.ANSWERED: {_state}, _E.CANCELLED: {_state}}
+for _state in (*_ELSEWHERE, _S.HELD):
+    TABLE[_state] |= {_E.VOUCHED: {_state}}

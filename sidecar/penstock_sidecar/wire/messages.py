@@ -124,6 +124,20 @@ def parameters_of(body: bytes, head: BindHead) -> bytes:
     return body[head.names_end : at]
 
 
+def with_parameter(body: bytes, head: BindHead, value: bytes) -> tuple[bytes | None, bytes]:
+    """The one parameter of a Bind message that is complete, and its body with another value in that place; None where
+    it has not one, or no value. Raises MalformedError.
+    """
+    given = parameters_of(body, head)
+    formats = 2 + 2 * _SHORT.unpack_from(given)[0]
+    length = int.from_bytes(given[formats + 2 : formats + 6], "big", signed=True)
+    if head.parameters != 1 or length < 0:
+        return None, body
+    start = head.names_end + formats + 2
+    changed = body[:start] + _LENGTH.pack(len(value)) + value + body[start + 4 + length :]
+    return body[start + 4 : start + 4 + length], changed
+
+
 def execute(portal: str, rows: int = 0) -> bytes:
     """An Execute message; 0 rows: all of them."""
     return message(b"E", _text(portal) + _LENGTH.pack(rows))
@@ -260,6 +274,11 @@ def read_execute(body: bytes) -> tuple[str, int]:
     if len(body) != at + 4:
         raise MalformedError("an Execute message of the wrong length")
     return name, max(0, int.from_bytes(body[at:], "big", signed=True))
+
+
+def row(value: bytes) -> bytes:
+    """A DataRow of one value."""
+    return message(b"D", _SHORT.pack(1) + _LENGTH.pack(len(value)) + value)
 
 
 def read_row(body: bytes) -> list[bytes | None]:

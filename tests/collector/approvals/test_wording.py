@@ -24,6 +24,8 @@ def test_who_asks() -> None:
     assert pod(REQUESTER) == "sa:shop/web"
     assert people(Requester.model_validate({"workload": ASKING["requester"]["workload"]})) == ["sa:shop/web"]
     assert people(Requester()) == ["nobody"]
+    within = {**ASKING["requester"], "principal": None}
+    assert who(Requester.model_validate(within)) == "sa:shop/web for person:dan@shop.example"
 
 
 def test_what_it_would_do() -> None:

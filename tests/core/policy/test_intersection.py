@@ -21,6 +21,7 @@ from tests.core.policy.test_combine import (
     NULL,
     PEOPLE,
     TAGS,
+    WEB,
     approval,
     bundle,
     mask,
@@ -356,3 +357,42 @@ def test_who_passed_the_work_on_decides_nothing(policies: list[DatabaseAccessPol
 def test_the_order_of_policies_makes_no_difference(policies: list[DatabaseAccessPolicy], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(policies))
     assert effective(bundle(*shuffled), BOT_FOR_ADA) == effective(bundle(*policies), BOT_FOR_ADA)
+
+
+WEB_FOR_ADA = WEB.acting_for(ADA.principal)  # type: ignore[arg-type]  # she is one
+
+
+def test_a_pod_that_acts_for_a_person_may_what_both_may() -> None:
+    """By the same rules as an agent."""
+    policies = bundle(
+        policy("pods", allow=["select", "delete"], masks=[mask(NULL, "public.t.a")]),
+        policy("people", PEOPLE, allow=["select", "insert"], masks=[mask(HASH, "public.t.b")]),
+    )
+    enforced = effective(policies, WEB_FOR_ADA).enforced
+    assert enforced is not None
+    assert enforced.allow == {"select"}
+    assert {rule.columns for rule in enforced.masks} == {("public.t.a",), ("public.t.b",)}
+    assert effective(bundle(policy("pods")), WEB_FOR_ADA).enforced is None
+    assert effective(bundle(policy("people", PEOPLE)), WEB_FOR_ADA).enforced is None
+
+
+def test_a_context_that_is_required_is_there_within_one() -> None:
+    policies = bundle(
+        policy("pods", guardrails={"requireContext": True}),
+        policy("people", PEOPLE, guardrails={"requireContext": True}),
+        policy("a-pods", mode="observe", guardrails={"requireContext": True}),
+    )
+    alone = effective(policies, WEB)
+    assert alone.enforced is not None
+    assert alone.observed is not None
+    assert alone.enforced.require_context == Rule("pods", "guardrails.requireContext")
+    assert alone.observed.require_context == Rule("a-pods", "guardrails.requireContext")
+    within_one = effective(policies, WEB_FOR_ADA)
+    assert within_one.enforced is not None
+    assert within_one.observed is not None
+    assert within_one.enforced.require_context is within_one.observed.require_context is None
+    # An agent's token that names a person is no context.
+    agents = bundle(policy("agents", AGENTS), policy("people", PEOPLE, guardrails={"requireContext": True}))
+    found = effective(agents, BOT_FOR_ADA).enforced
+    assert found is not None
+    assert found.require_context == Rule("people", "guardrails.requireContext")

@@ -83,6 +83,21 @@ def test_a_rule_for_whom_an_agent_acts_for_holds_what_the_agent_does(policies: P
         trusted(asking(**generation, requester=chain(ada, principal=dan)), POD, policies)
 
 
+def test_a_rule_for_the_person_of_a_context_holds_what_the_application_does(policies: Policies, shop: Any) -> None:
+    workload = ASKING["requester"]["workload"]
+    ada = {"kind": "person", "subject": "ada", "issuer": "https://id.example"}
+    shop.policy["spec"]["subjects"] = [{"identity": {"kind": "person", "subject": "ada"}}]
+    change(policies, POLICIES, WEB, shop.policy, 120)
+    generation = held(policyGeneration=2)
+    within = {"workload": workload, "actsFor": [ada]}
+    assert trusted(asking(**generation, requester=within), POD, policies).requester.acts_for[0].subject == "ada"
+    with pytest.raises(RefusedError, match="is for this requester"):
+        trusted(asking(**generation, requester={**within, "actsFor": [{**ada, "subject": "dan"}]}), POD, policies)
+    for chain in ([ada, ada], [{**ada, "kind": "agent"}]):
+        with pytest.raises(RefusedError, match="by a context one acts for one person"):
+            trusted(asking(**generation, requester={**within, "actsFor": chain}), POD, policies)
+
+
 def test_a_rule_for_one_pod_is_of_that_pod(policies: Policies, shop: Any) -> None:
     shop.policy["spec"]["subjects"] = [{"pod": {"name": "web-1"}}]
     change(policies, POLICIES, WEB, shop.policy, 120)

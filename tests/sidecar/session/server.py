@@ -27,7 +27,7 @@ from tests.sidecar.session.conversation import (
 from penstock_sidecar.session import held_questions
 from penstock_sidecar.wire import messages
 
-_TAGS = ["SELECT 1", "INSERT 0 3", "CREATE TABLE", "DEALLOCATE", "DISCARD ALL", "BEGIN", "UPDATE 2"]
+_TAGS = ["SELECT 1", "INSERT 0 3", "CREATE TABLE", "DEALLOCATE", "DISCARD ALL", "BEGIN", "COMMIT", "UPDATE 2"]
 _ASIDES = [
     messages.parameter_status("search_path", "public"), messages.parameter_status("TimeZone", "UTC"),
     messages.notice_response(messages.ErrorFields("NOTICE", "00000", "hear, hear")),

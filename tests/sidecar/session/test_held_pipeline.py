@@ -62,6 +62,9 @@ def decision(*rules: ApprovalRule, text: str = TEXT, **more: Any) -> Decision:
     return allow(text, writes=True, holding=holding(*rules or (DELETES,), **more))
 
 
+HOLDS_DELETES = decision()
+
+
 def held(*rules: ApprovalRule, **more: Any) -> Conversation:
     return Conversation({TEXT: decision(*rules)}, **more)
 

@@ -16,11 +16,12 @@ from tests.sidecar.session.server import Server
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.audit.event import Event
+from penstock_core.identity import Principal
 from penstock_core.policy.effective import ApprovalRule, Limit, Rule
 from penstock_core.policy.holding import Effects, Holding
-from penstock_core.sql.decision import Decision
+from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import commands, refusals
-from penstock_sidecar.session.commands import IssuedTicket, ProxyConfig
+from penstock_sidecar.session.commands import IssuedTicket, ProxyConfig, Vouched
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
@@ -37,6 +38,11 @@ SCRAM = [
 SHOW = query("SHOW penstock.ticket")
 SSL = messages.ssl_request()
 DECLARE = "DECLARE c CURSOR FOR SELECT 1"
+TOKEN = "a-token.of-the-issuer-of-contexts." + "s" * 40
+SET = f"SET LOCAL penstock.context = '{TOKEN}'"
+CALL = "SELECT set_config('penstock.context', $1, true)"
+BOUND_TOKEN = message(b"B", b"\0\0\0\0\0\x01" + len(TOKEN).to_bytes(4, "big") + TOKEN.encode() + b"\0\0")
+PEOPLE = [Principal("person", name, "https://id.example") for name in ("ada", "bob")]
 # What texts do to what the session has, as the governor would tell.
 EFFECTS: dict[str, dict[str, Any]] = {
     "DEALLOCATE a": {"deallocates": ("a",)},
@@ -108,6 +114,9 @@ def spoken(dice: Random) -> list[bytes]:
             [parse("", "UPDATE changing"), run(), SYNC], [query(CHANGING), COPIED, message(b"c", b"")],
             [parse("", dice.choice([CHANGING, "COPY t FROM STDIN"])), run(), SYNC, COPIED, message(b"f", b"\0"), SYNC],
             [parse("", "DELETE held"), run(), SYNC], [parse("", "DELETE waiting"), run(), SYNC],
+            [query("BEGIN"), query(SET), query(text), query("COMMIT")], [query(f"BEGIN; {SET}"), query(text)],
+            [query("BEGIN"), parse("", CALL), BOUND_TOKEN, messages.execute(""), parse("", text), run(), SYNC],
+            [query("BEGIN"), parse(name, SET), run(name, portal), run(name), SYNC, query("COMMIT"), query(text)],
             [query("DELETE held")], [query("DELETE waiting")], [SHOW], [SHOW],
             [parse("", "SHOW penstock.ticket"), SYNC],
             [message(b"F", bytes(10))], [messages.TERMINATE] if dice.random() < 0.1 else [SYNC],
@@ -148,7 +157,7 @@ class Play:
         self.dice = dice = Random(number)
         config = ProxyConfig(
             "shop", "shop", dice.choice(["never", "asked", "always"]), dice.choice(["off", "optional"]), WEB, 300,
-            dice.choice(["password", "oauthbearer"]),
+            dice.choice(["password", "oauthbearer"]), contexts=dice.random() < 0.9,
         )  # fmt: skip
         self.door = Door()
         self.neighbour = Neighbour(dice.random() < 0.9)
@@ -215,6 +224,8 @@ class Play:
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]
+        if session.identity != session.own_identity and self.dice.random() < 0.5:
+            moves += [self._new_rules] * 2
         if self.dice.random() < 0.05:
             moves.append(session.cancelled if session.takes_rules else session.flush)
         if self.dice.random() < 0.2:
@@ -280,6 +291,21 @@ class Play:
         if not standing:
             return self.talk.session.answered(ticket, None, "it is down")
         return self.talk.session.answered(ticket, Answered(standing=standing, request="r-1"))
+
+    def _context_verified(self, ticket: int) -> Any:
+        session, dice = self.talk.session, self.dice
+        if self._rarely():
+            return session.vouched(ticket, None, Denial("no", "get a new one"))
+        self.seen["context"] += 1
+        seconds = dice.choice([0.00001, 60.0])
+        acting = session.own_identity.acting_for(dice.choice(PEOPLE))
+        return session.vouched(ticket, Vouched(acting, self.talk.rules(dice.randrange(3)), seconds))
+
+    def _rules_made(self) -> Any:
+        session = self.talk.session
+        self.seen["own again"] += 1
+        done = session.rules_replaced(self.talk.rules(self.dice.randrange(3)))
+        return done + session.catalog_read() if session.state is State.RESOLVING else done
 
     def _judged(self, command: commands.Command) -> Any:
         """What was presented is good, as nearly always; or there is a ticket."""
@@ -356,6 +382,15 @@ class Play:
                 self._owe(self._read)
             case commands.Close():
                 self.closed = True
+            case _:
+                self._perform_for_context(command)
+
+    def _perform_for_context(self, command: commands.Command) -> None:
+        match command:
+            case commands.VerifyContext(ticket):
+                self._owe(lambda: self._context_verified(ticket))
+            case commands.AwaitRules():
+                self._owe(self._rules_made)
 
     @property
     def let_through(self) -> int:
@@ -372,6 +407,7 @@ class Play:
         assert len(set(intents)) == len(intents)
         assert SHOW not in self.server.queries, "the server heard of a ticket"
         assert self.let_through <= self.granted, "a held statement ran without an approval of its own"
+        assert not {query(SET), query(f"BEGIN; {SET}")}.intersection(self.server.queries), "a token went on"
         assert Counter(outcomes) == Counter(intents)
 
 
@@ -392,6 +428,6 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
         rested.update(play.rested)
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
-    happened = ("doubt", "door", "late", "token", "proof", "ticket", "holder", "let through")
+    happened = ("doubt", "door", "late", "token", "proof", "ticket", "holder", "let through", "context", "own again")
     assert min(seen[one] for one in happened) > EACH // 200, seen
     assert min(rested[state] for state in State) > EACH // 200, rested

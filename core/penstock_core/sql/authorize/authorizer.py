@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pglast import ast
@@ -20,6 +21,9 @@ from penstock_core.sql.masking.order_keys import Leaf
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.masking.system_query import SystemQuery
 from penstock_core.sql.refusal import Refused, refused
+
+# Verbs of texts that run code which is not bound.
+_CODE = frozenset({"do", "call"})
 
 
 @dataclass(slots=True)
@@ -70,6 +74,10 @@ class Findings:
     def rewrites(self) -> bool:
         """Whether the text is rewritten."""
         return self.touched or self.pinned
+
+    def runs_unseen(self, verbs: Sequence[str]) -> bool:
+        """Whether a text with these verbs runs code that may change settings for the session."""
+        return self.calls_own_code or not _CODE.isdisjoint(verbs)
 
 
 @dataclass(slots=True)

@@ -37,6 +37,8 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     for schema, called in sorted(effects.calls):
         authorizer.deny_function((schema, called) if schema else (called,))
     unlimited = bool(effects.unknown) and not effects.native
+    if effects.keeps:
+        bound.outlasts = f"a setting of the session's, which function {name} changes,"
     found.writes |= effects.vouched or unlimited or any(called in WRITING_FUNCTIONS for _, called in effects.calls)
     if effects.unbounded or unlimited:
         bound.changes_search_path = True

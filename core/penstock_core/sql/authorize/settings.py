@@ -18,6 +18,10 @@ from penstock_core.sql.syntax.constants import constant
 _TIME = re.compile(" *(0|[1-9][0-9]{0,9}) *(ms|s|min|h|d)? *", re.ASCII)
 _UNITS = {None: 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _TIMEOUT = "statement_timeout"
+# First part of the names that mean something to the gate itself, which reads them before anything is decided: what
+# comes to the server by such a name would be a setting that means nothing, and seem to have worked.
+GATE = "penstock"
+GATE_REMEDY = "SET LOCAL penstock.context = '<token>', as a statement of its own, within a transaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def may_begin_with(name: str, value: str) -> bool | None:
     """
     prefix, dot, _ = name.partition(".")
     if dot:
-        return False if prefix in MODULES else None
+        return False if prefix in MODULES or prefix == GATE else None
     if name in ANY or (name in ONLY and value.lower() in ONLY[name]):
         return True
     return None if name in UNMASKED else False
@@ -118,6 +122,8 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
     """Whether the setting may be set, and (where values are given) to these."""
     prefix, dot, _ = name.partition(".")
     if dot:
+        if prefix == GATE:
+            raise refused(f"setting {name} can't be set like this: it is the gate's own", f"write {GATE_REMEDY}")
         if prefix in MODULES or prefix in bounds.modules:
             raise _refused(name)
         return

@@ -24,6 +24,7 @@ from penstock_core.sql.authorize.likely_names import likely_column
 from penstock_core.sql.bind import references as kinds
 from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
+from penstock_core.sql.guardrails.require_context import check_context
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import not_supported, refused
@@ -173,6 +174,7 @@ def authorize(
             plain_changes.known_as_made(authorizer, reference)
         rule(authorizer, reference)
     settling.settle(authorizer)
+    check_context(governed.policies.require_context, bound, writes=authorizer.found.writes)
     if rules is MASKED or authorizer.found.rewrites:
         _check_columns(authorizer.found)
     return authorizer

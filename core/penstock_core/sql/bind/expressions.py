@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pglast import ast
 
@@ -153,9 +154,16 @@ def _set_config(binder: Binder, node: ast.FuncCall, scope: Scope) -> None:
     if written is None and isinstance(first, ast.ColumnRef) and idents(first.fields) == ["name"]:
         written = scope.setting
     binder.add(SettingChange(node, None if written is None else written.lower()))
+    if node.args and not (len(node.args) == 3 and _is_true(node.args[2])):
+        binder.bound.outlasts = "a setting of the session's"
     if written is None or written.lower() == "search_path":
         binder.bound.changes_search_path = True
         binder.bound.resets_search_path = False
+
+
+def _is_true(node: Any) -> bool:
+    """Whether that is written, not merely what it comes to."""
+    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Boolean) and bool(node.val.boolval)
 
 
 def operator_expression(binder: Binder, node: ast.A_Expr, scope: Scope) -> None:

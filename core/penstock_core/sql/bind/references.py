@@ -15,6 +15,7 @@ from pglast import ast
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
 from penstock_core.sql.bind.scopes import Place, Scope, Source
 from penstock_core.sql.catalog.model import Relation
+from penstock_core.sql.decision import Ending
 from penstock_core.sql.syntax.constants import constant
 
 
@@ -398,6 +399,9 @@ class Bound:
     drops_tables: set[str] = field(default_factory=set)
     changes_search_path: bool = False
     resets_search_path: bool = False
+    # Whether it ends the transaction; and what it makes that is there afterwards and may hold rows, in words.
+    ends: Ending = "not"
+    outlasts: str = ""
     # What the transaction has made by the text's end, as far as names tell.
     made: frozenset[MadeName] = frozenset()
 

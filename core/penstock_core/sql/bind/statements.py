@@ -5,7 +5,7 @@ What changes the schema in other ways than by tables of queries is in `schema_ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,10 @@ from penstock_core.sql.bind.references import SettingChange, StatementUse, Table
 from penstock_core.sql.bind.schema_changes import call, create_table, drop, schema_change, truncate
 from penstock_core.sql.bind.scopes import Scope
 from penstock_core.sql.bind.writes import VERBS, copy, write
+from penstock_core.sql.decision import Ending
 
 _HOLD = 0x0020  # CURSOR_OPT_HOLD
+_DROPPED = enums.OnCommitAction.ONCOMMIT_DROP
 _TRANSACTIONS: dict[Any, str] = {
     enums.TransactionStmtKind.TRANS_STMT_BEGIN: "begin",
     enums.TransactionStmtKind.TRANS_STMT_START: "begin",
@@ -84,11 +86,11 @@ def _into(binder: Binder, into: ast.IntoClause, *, certainly: bool = True) -> No
         binder.expression(option.arg, Scope())
     if into.accessMethod:
         binder.add(TablePart("a new table with USING", "leave USING out"))
-    created(binder, into.rel, certainly=certainly)
+    created(binder, into.rel, certainly=certainly, dropped=into.onCommit == _DROPPED)
 
 
-def created(binder: Binder, table: ast.RangeVar | None, *, certainly: bool) -> None:
-    """A table of that name comes to be; `certainly`: or the statement fails."""
+def created(binder: Binder, table: ast.RangeVar | None, *, certainly: bool, dropped: bool) -> None:
+    """A table of that name comes to be; `certainly`: or the statement fails; `dropped` at the transaction's end."""
     binder.bound.writes = True
     if table is not None:
         binder.claim(table)
@@ -96,6 +98,8 @@ def created(binder: Binder, table: ast.RangeVar | None, *, certainly: bool) -> N
     if table is not None and is_temporary(table):
         # Under its bare name alone: a schema that another session could reach is none.
         binder.bound.temporary.add(table.relname or "")
+        if not dropped:
+            binder.bound.outlasts = "a temporary table without ON COMMIT DROP"
 
 
 def is_temporary(table: ast.RangeVar) -> bool:
@@ -162,7 +166,10 @@ def _execute(binder: Binder, node: ast.ExecuteStmt) -> None:
 
 def _declare(binder: Binder, node: ast.DeclareCursorStmt) -> None:
     binder.claim(node)
-    binder.bound.declares.append((node.portalname or "", bool((node.options or 0) & _HOLD)))
+    holds = bool((node.options or 0) & _HOLD)
+    binder.bound.declares.append((node.portalname or "", holds))
+    if holds:
+        binder.bound.outlasts = "a cursor WITH HOLD"
     binder.statement(node.query)
 
 
@@ -203,7 +210,7 @@ def _create_table_as(binder: Binder, node: ast.CreateTableAsStmt) -> None:
 
 
 def _create_table(binder: Binder, node: ast.CreateStmt) -> None:
-    created(binder, node.relation, certainly=not node.if_not_exists)
+    created(binder, node.relation, certainly=not node.if_not_exists, dropped=node.oncommit == _DROPPED)
     create_table(binder, node)
     if not node.if_not_exists:
         binder.makes(node.relation)
@@ -212,6 +219,26 @@ def _create_table(binder: Binder, node: ast.CreateStmt) -> None:
 def _nothing(binder: Binder, node: ast.Node) -> None:
     """It gives up what a session has, as pools do, or reads a setting."""
     binder.claim(node)
+
+
+_ENDING = frozenset(
+    {
+        enums.TransactionStmtKind.TRANS_STMT_COMMIT,
+        enums.TransactionStmtKind.TRANS_STMT_ROLLBACK,
+        enums.TransactionStmtKind.TRANS_STMT_PREPARE,
+    }
+)
+
+
+def ending(statements: Sequence[ast.Node]) -> Ending:
+    """Whether a text ends the transaction, and whether anything stands behind what does."""
+    if not any(map(_ends, statements)):
+        return "not"
+    return "amid" if any(map(_ends, statements[:-1])) else "last"
+
+
+def _ends(statement: ast.Node) -> bool:
+    return isinstance(statement, ast.TransactionStmt) and statement.kind in _ENDING
 
 
 # The verb that is recorded, and the rule; every other kind changes the schema, or is refused.

@@ -12,7 +12,7 @@ from penstock_core.sql.bind.name_resolution import MadeName, Names
 from penstock_core.sql.bind.queries import query
 from penstock_core.sql.bind.references import Bound, Unbound
 from penstock_core.sql.bind.scopes import Columns, Scope
-from penstock_core.sql.bind.statements import statement, text_statement
+from penstock_core.sql.bind.statements import ending, statement, text_statement
 from penstock_core.sql.bind.writes import Writing, write
 from penstock_core.sql.catalog.model import Catalog, Relation, RelationName
 
@@ -49,5 +49,5 @@ def bind(
             text_statement(binder, one)
     except NotBound as end:
         binder.add(Unbound(end.reason, end.remedy))
-    binder.bound.made = binder.names.made
+    binder.bound.made, binder.bound.ends = binder.names.made, ending(statements)
     return binder.bound

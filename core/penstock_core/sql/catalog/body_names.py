@@ -79,6 +79,7 @@ class BodyNames:
             unknown=self.unknown,
             hazards=tuple(sorted(self.hazards)),
             reads=reads,
+            keeps=body.keeps,
             sequences=frozenset(self._sequences(body)),
             writes=writes,
             verbs=frozenset(self.verbs),

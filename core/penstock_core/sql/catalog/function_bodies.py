@@ -82,6 +82,8 @@ class Body:
     sequences: set[Name] = field(default_factory=set)
     # Settings that it changes by set_config(), by name.
     settings: set[str] = field(default_factory=set)
+    # It may change one for longer than its transaction.
+    keeps: bool = False
     row: RowUse = field(default_factory=RowUse)
     # It ends transactions.
     commits: bool = False
@@ -232,6 +234,9 @@ class BodyReader:
             if setting is None:
                 raise NotUnderstood("it changes a setting whose name it computes")
             self.body.settings.add(setting)
+            local = node.args[2] if node.args and len(node.args) == 3 else None
+            value = local.val if isinstance(local, ast.A_Const) else None
+            self.body.keeps |= not (isinstance(value, ast.Boolean) and bool(value.boolval))
             return
         if name in NUMBERING:
             written = _constant(node.args[0]) if node.args else None

@@ -24,6 +24,8 @@ class FunctionEffects:
     reads: frozenset[RelationName] = frozenset()
     # Sequences that it takes or tells numbers of; ("", "") where that may be any.
     sequences: frozenset[RelationName] = frozenset()
+    # It may change a setting for longer than its transaction.
+    keeps: bool = False
     # With the relations' names resolved.
     writes: tuple[Write, ...] = ()
     # Verbs of `allow` that the same statements would need.
@@ -51,6 +53,7 @@ class FunctionEffects:
             hazards=tuple(sorted({*self.hazards, *other.hazards})),
             reads=self.reads | other.reads,
             sequences=self.sequences | other.sequences,
+            keeps=self.keeps or other.keeps,
             writes=(*self.writes, *other.writes),
             verbs=self.verbs | other.verbs,
             calls=self.calls | other.calls,

@@ -40,6 +40,40 @@ def test_the_verb_that_it_is_recorded_under(text: str, verbs: list[str]) -> None
     assert bound(text).verbs == verbs
 
 
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("SELECT 1", "not"), ("BEGIN; SAVEPOINT a; ROLLBACK TO a; RELEASE a", "not"), ("COMMIT PREPARED 'a'", "not"),
+        ("COMMIT", "last"), ("END", "last"), ("ABORT", "last"), ("ROLLBACK AND CHAIN", "last"),
+        ("PREPARE TRANSACTION 'a'", "last"), ("SELECT 1; COMMIT", "last"),
+        ("COMMIT; SELECT 1", "amid"), ("ROLLBACK; BEGIN", "amid"), ("COMMIT; COMMIT", "amid"),
+    ],
+)  # fmt: skip
+def test_whether_it_ends_the_transaction(text: str, ends: str) -> None:
+    assert bound(text).ends == ends
+
+
+@pytest.mark.parametrize(
+    ("text", "outlasts"),
+    [
+        ("CREATE TEMP TABLE t (a int)", "temporary table"), ("CREATE TABLE pg_temp.t (a int)", "temporary table"),
+        ("CREATE TEMP TABLE t ON COMMIT DELETE ROWS AS SELECT 1", "temporary table"),
+        ("SELECT 1 INTO TEMP t", "temporary table"), ("CREATE TEMP TABLE t (a int) ON COMMIT DROP", ""),
+        ("CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1", ""), ("CREATE TABLE t (a int)", ""),
+        ("CREATE TEMP TABLE t (a int) ON COMMIT DROP; CREATE TEMP TABLE u (a int)", "temporary table"),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", "cursor"), ("DECLARE c CURSOR FOR SELECT 1", ""),
+        ("SELECT set_config('app.note', (SELECT email FROM people), false)", "setting"),
+        ("SELECT set_config('app.note', 'x', 'true')", "setting"),
+        ("SELECT set_config('app.note', 'x', $1)", "setting"),
+        ("SELECT set_config('app.note', 'x', true)", ""), ("SET app.note = 'x'", ""),
+    ],
+)  # fmt: skip
+def test_what_is_there_after_the_transaction_and_may_hold_rows(text: str, outlasts: str) -> None:
+    told = bound(text).outlasts
+    assert outlasts in told
+    assert bool(told) == bool(outlasts)
+
+
 def test_every_kind_has_one_rule() -> None:
     """A kind with a rule of its own, but for tables, calls and what drops, is no change of the schema."""
     both = {kind for kind in STATEMENT_RULES if kind_of(kind.__new__(kind)) is not None}

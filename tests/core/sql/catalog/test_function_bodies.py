@@ -55,6 +55,9 @@ def test_a_body_tells_its_functions_operators_and_types() -> None:
 
 def test_settings_are_changed_by_name() -> None:
     assert read("SELECT set_config('app.tenant', $1, true)").settings == {"app.tenant"}
+    assert not read("SELECT set_config('app.tenant', $1, true)").keeps
+    for local in ("false", "$2", "'true'"):
+        assert read(f"SELECT set_config('app.tenant', $1, true), set_config('app.tenant', $1, {local})").keeps
     with pytest.raises(NotUnderstood, match="computes"):
         read("SELECT set_config('app.' || $1, 'x', true)")
 

@@ -1,0 +1,57 @@
+"""What is on its way while another session changes the catalog: whether it may go on, and how it fails if not.
+
+When that is asked is `running.py`'s; what is on its way is `flow.py`'s.
+"""
+
+from __future__ import annotations
+
+from penstock_core.sql.decision import Action, Decision
+from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.gate_statements import CALL_TEXT, SET_TEXT
+from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending
+from penstock_sidecar.wire.messages import ErrorFields
+
+
+def holds(flow: Flow, *, answering: bool) -> bool:
+    """Whether all that is on its way would be decided by the catalog of now as it was.
+
+    The head, if the server is `answering` it in the middle of a row, was analysed before the change.
+    """
+    return all(
+        pending.decision is None
+        or pending.denial is not None
+        or pending.kind not in RUNS
+        # No catalog decides about what is the gate's own.
+        or pending.text in (SET_TEXT, CALL_TEXT)
+        or (answering and place == 0 and len(pending.decision.verbs) == 1)
+        or _same(flow, pending, pending.decision)
+        for place, pending in enumerate(flow.queue)
+    )
+
+
+def withholdable(flow: Flow) -> bool:
+    """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
+    return flow.queue[-1].kind in (AnswerKind.SYNC, AnswerKind.QUERY) and all(
+        pending.kind is not AnswerKind.COPY_END
+        and (pending.decision is None or pending.kind not in RUNS or CONTROL.isdisjoint(pending.decision.verbs))
+        for pending in flow.queue
+    )
+
+
+def _same(flow: Flow, pending: Pending, then: Decision) -> bool:
+    now = flow.decide(pending.text, pending.types)
+    alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
+    return alike and not flow.runs_stale_object(now)
+
+
+def withhold(flow: Flow, error: ErrorFields) -> None:
+    """Answer what is on its way with that error alone."""
+    flow.withheld = error
+    flow.withheld_up_to = sum(pending.kind in (AnswerKind.SYNC, AnswerKind.QUERY) for pending in flow.queue)
+    for pending in flow.queue:
+        if pending.running is not None:
+            pending.running.sqlstate = error.sqlstate
+            pending.running.denied = True
+        if pending.opens is not None and (bound := pending.opens.take()) is not None:
+            # What may be executed later runs under an intent of its own.
+            flow.finish(bound, "error")
