@@ -26,13 +26,15 @@ from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import watch
+from penstock_collector.store import people, readings, watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
@@ -44,6 +46,7 @@ _log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 5
 _TLS_CHECK_SECONDS = 10.0
 _RETENTION_SECONDS = 600.0
+_LOOK_SECONDS = 2.0
 
 
 class StartError(RuntimeError):
@@ -72,7 +75,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
         server = _Server(_config(settings, build(collector)), collector)
         listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(_watch(collector))]
+            chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
             if settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(server, *files)))
@@ -89,7 +92,9 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     try:
         file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
         viewers = Viewers(
-            TokenFile(settings.viewer_tokens_file, names_only=False) if settings.viewer_tokens_file else None
+            TokenFile(settings.viewer_tokens_file, names_only=False) if settings.viewer_tokens_file else None,
+            sign_in=SignIn(settings) if settings.sign_in_issuer else None,
+            settings=settings,
         )
         reviewer = TokenReviewer(ApiServer.of_this_pod(), settings.audience) if settings.kubernetes else None
         metrics = CollectorMetrics()
@@ -101,14 +106,19 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
         raise StartError(f"cannot read the API server's CA: {error}") from None
     if file is None and reviewer is None:
         _log.warning("nobody can write events: neither a stream tokens file nor Kubernetes is configured")
-    if settings.viewer_tokens_file is None and not settings.login_link:
-        _log.warning("nobody can read the audit trail: no viewer tokens file is configured")
+    if settings.viewer_tokens_file is None and not settings.login_link and not settings.sign_in_issuer:
+        _log.warning("nobody can read the audit trail: neither sign-in nor a viewer tokens file is configured")
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
     try:
+        for names in await readers.run(people.met):
+            viewers.names.learn(names)
         async with notices.running():
-            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder)
+            tail = Tail(readers)
+            viewers.sessions.on_end.extend([tail.ring, holder.ring])
+            recorder = Readings(writer, metrics)
+            yield Collector(settings, writer, readers, tail, authority, viewers, metrics, holder, recorder)
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
@@ -223,6 +233,13 @@ async def _watch(collector: Collector) -> None:
             _log.error(str(error))
 
 
+async def _look_at_sign_ins(collector: Collector) -> None:
+    """Ask the provider about those whose pages are open, when it is time."""
+    while collector.viewers.sign_in is not None:
+        await asyncio.sleep(_LOOK_SECONDS)
+        await collector.viewers.look_at_watched()
+
+
 async def _dispose(collector: Collector, days: int | None) -> None:
     if ended := await collector.holder.dispose(days):
         _log.info("deleted what ended requests held", requests=ended, days=days)
@@ -230,6 +247,8 @@ async def _dispose(collector: Collector, days: int | None) -> None:
         return
     while deleted := await collector.writer.run(lambda connection: watch.dispose(connection, days, time.time())):
         _log.info("deleted events older than the retention", events=deleted, days=days)
+    while deleted := await collector.writer.run(lambda connection: readings.dispose(connection, days, time.time())):
+        _log.info("deleted readings older than the retention", readings=deleted, days=days)
 
 
 async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:

@@ -13,14 +13,14 @@ from contextlib import aclosing
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from penstock_collector.auth.viewers import TooManyFailures
+from penstock_collector.auth.roles import Right
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, NewRecords, StatementRecord, cursor
 from penstock_collector.store.database import StoreError
 from penstock_collector.tail import TooManyFollowers
 from penstock_collector.web.pages import whole_number
 from penstock_collector.web.rendering import fragment
-from penstock_collector.web.security import viewer_of
+from penstock_collector.web.security import still
 
 
 async def tail(request: Request) -> Response:
@@ -55,10 +55,7 @@ async def _events(request: Request, filters: Filters, after: int, *, as_html: bo
     collector = collector_of(request)
 
     def allowed() -> bool:
-        try:
-            return viewer_of(request) is not None
-        except TooManyFailures:
-            return False
+        return still(request, Right.STATEMENTS) is not None
 
     # Sent at once, so that the browser knows that it is connected.
     yield "retry: 1000\n: following\n\n"

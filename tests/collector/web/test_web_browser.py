@@ -116,8 +116,8 @@ async def test_the_link_logs_in(window: Window, client: Any) -> None:
     ticket = client.running.collector.viewers.issue_ticket()
     await window.page.goto(f"{window.url}/login?ticket={ticket}")
     await window.page.wait_for_url(window.url + "/")
-    await window.page.get_by_role("button", name="Log out").click()
-    await expect(window.page.locator("h1")).to_have_text("Log in")
+    await window.page.get_by_role("button", name="Sign out").click()
+    await expect(window.page.locator("h1")).to_have_text("Sign in")
 
 
 async def test_streams_and_alarms(window: Window, client: Any, sender: Any) -> None:
@@ -216,4 +216,4 @@ async def test_the_keyboard_is_enough(window: Window, client: Any, sender: Any) 
         )
         outline = await window.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none"
-    assert {"identity", "decision", "q", "Apply", "Pause", "Log out"} <= reached
+    assert {"identity", "decision", "q", "Apply", "Pause", "Sign out"} <= reached
