@@ -26,6 +26,7 @@ from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
@@ -91,12 +92,8 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
 async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     try:
         file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
-        viewers = Viewers(
-            TokenFile(settings.viewer_tokens_file, names_only=False) if settings.viewer_tokens_file else None,
-            sign_in=SignIn(settings) if settings.sign_in_issuer else None,
-            settings=settings,
-        )
         reviewer = TokenReviewer(ApiServer.of_this_pod(), settings.audience) if settings.kubernetes else None
+        viewers = _viewers(settings, reviewer)
         metrics = CollectorMetrics()
         notices = Notices(webhook_settings.read(settings.notices_file) if settings.notices_file else None, metrics)
         writer = Writer(settings.database)
@@ -112,8 +109,7 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
     try:
-        for names in await readers.run(people.met):
-            viewers.names.learn(names)
+        await _remember_people(readers, viewers)
         async with notices.running():
             tail = Tail(readers)
             viewers.sessions.on_end.extend([tail.ring, holder.ring])
@@ -123,6 +119,25 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
         await authority.close()
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
+
+
+def _viewers(settings: CollectorSettings, reviewer: TokenReviewer | None) -> Viewers:
+    """Raises TokenFileError."""
+    file = settings.viewer_tokens_file
+    return Viewers(
+        TokenFile(file, names_only=False) if file is not None else None,
+        sign_in=SignIn(settings) if settings.sign_in_issuer else None,
+        pods=PodReaders(reviewer, settings.kubernetes_roles) if reviewer and settings.kubernetes_roles else None,
+        settings=settings,
+    )
+
+
+async def _remember_people(readers: Readers, viewers: Viewers) -> None:
+    try:
+        for names in await readers.run(people.met):
+            viewers.names.learn(names)
+    except StoreError as error:
+        raise StartError(str(error)) from None
 
 
 def _listen(settings: CollectorSettings) -> socket.socket:

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from penstock_collector.sign_in_settings import SignInSettings
+from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
@@ -45,6 +45,9 @@ class CollectorSettings(SignInSettings):
     stream_tokens_file: Path | None = None
     kubernetes: bool = False
     audience: str = "penstock-collector"
+    # The service accounts that have a role, and read with their pods' tokens of that audience, as JSON:
+    # {"auditor": ["NAMESPACE/NAME"]}.
+    kubernetes_roles: dict[RoleName, list[str]] = Field(default_factory=dict)
     # Who may read by a token: lines `<sha256 of the token> <name>`; behind it `groups=dba,owners`, whose requests they
     # decide, and `roles=viewer`, if they may not do everything (docs/collector.md).
     viewer_tokens_file: Path | None = None
@@ -65,6 +68,8 @@ class CollectorSettings(SignInSettings):
     def _tls_needs_both(self) -> CollectorSettings:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file and tls_key_file come together or not at all")
+        if any(self.kubernetes_roles.values()) and not self.kubernetes:
+            raise ValueError("kubernetes_roles needs kubernetes")
         return self
 
     @property

@@ -75,3 +75,9 @@ def test_the_roles_are_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_signing_in_that_can_not_be(change: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         CollectorSettings(**SIGN_IN | change)  # type: ignore[arg-type]
+
+
+def test_roles_of_pods_need_a_cluster() -> None:
+    with pytest.raises(ValidationError, match="kubernetes_roles needs kubernetes"):
+        CollectorSettings(kubernetes_roles={"viewer": ["shop/reader"]})
+    assert CollectorSettings(kubernetes=True, kubernetes_roles={"viewer": ["shop/reader"]}).kubernetes_roles

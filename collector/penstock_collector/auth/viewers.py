@@ -17,6 +17,7 @@ import structlog
 
 from penstock_collector.auth.id_token import SignInError
 from penstock_collector.auth.names import PersonNames
+from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.provider import ProviderError
 from penstock_collector.auth.sessions import Session, Sessions
 from penstock_collector.auth.sign_in import SignedIn, SignIn
@@ -53,11 +54,13 @@ class Viewers:
         file: TokenFile | None,
         clock: Callable[[], float] = time.monotonic,
         sign_in: SignIn | None = None,
+        pods: PodReaders | None = None,
         settings: SignInSettings | None = None,
     ) -> None:
         self._file = file
         self._clock = clock
         self.sign_in = sign_in
+        self._pods = pods
         self._settings = settings or SignInSettings()
         self.sessions = Sessions(clock)
         self.names = PersonNames()
@@ -68,14 +71,22 @@ class Viewers:
         """The viewer that a token stands for, or None. Raises TooManyFailures."""
         self._check_failures(address, token)
         viewer = self._viewer(fingerprint(token)) if token else None
+        if viewer is None and token and self._pods is not None:
+            viewer = self._pods.known(token)
         if viewer is None:
             self.fail(address)
         return viewer
 
+    async def ask_about(self, token: str) -> None:
+        """Before `of_token`: if the file does not know it, the API server may. Raises ReviewUnavailable."""
+        if self._pods is not None and self._viewer(fingerprint(token)) is None:
+            await self._pods.ask(token)
+
     def log_in(self, token: str, address: str) -> str | None:
         """A new session's secret for the cookie, or None if the token is wrong. Raises TooManyFailures."""
         viewer = self.of_token(token, address)
-        if viewer is None:
+        # A pod has no browser, and its token is an hour's.
+        if viewer is None or viewer.how == "pod":
             return None
         return self.sessions.begin(viewer, address, SESSION_SECONDS, token=fingerprint(token))[0]
 

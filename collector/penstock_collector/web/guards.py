@@ -12,9 +12,11 @@ from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.roles import Right, who_may
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.auth.viewers import TooManyFailures
@@ -23,6 +25,8 @@ from penstock_collector.readings import Reading
 from penstock_collector.store.database import StoreError
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import address, bearer, cookie_name, viewer_of
+
+_log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 # Everybody may; or gates, whose tokens the handler itself checks.
@@ -93,7 +97,12 @@ class _Api:
 
 
 async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page | _Api], request: Request) -> Response:
-    viewer = await _viewer(request)
+    # That a live page connects again is no sign of a person.
+    try:
+        viewer = await _viewer(request, by_person=action != "followed")
+    except ReviewUnavailable as error:
+        _log.warning("cannot check a reader", why=str(error))
+        return tell.refused(request, 503, "The token can't be checked at the moment.")
     if viewer is None:
         return tell.unknown(request)
     request.state.viewer = viewer
@@ -113,8 +122,9 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
         response = await handler(request)
     finally:
         await asyncio.wait([recording])
-    if (error := recording.exception()) is not None:
-        return tell.refused(request, 503, f"This reading can't be recorded, and so is not given: {error}.")
+        unrecorded = recording.exception()
+    if unrecorded is not None:
+        return tell.refused(request, 503, f"This reading can't be recorded, and so is not given: {unrecorded}.")
     return response
 
 
@@ -130,13 +140,15 @@ def _lacking(viewer: Viewer, right: Right) -> str:
     return f"You may not {right}: you have {has}, and it needs {' or '.join(who_may(right))}."
 
 
-async def _viewer(request: Request) -> Viewer | None:
+async def _viewer(request: Request, *, by_person: bool) -> Viewer | None:
     collector = collector_of(request)
     token = bearer(request)
     try:
-        if not token:
+        if token:
+            await collector.viewers.ask_about(token)
+        else:
             await collector.viewers.look_again(request.cookies.get(cookie_name(collector), ""))
-        viewer = viewer_of(request)
+        viewer = viewer_of(request, by_person=by_person)
     except TooManyFailures:
         return None
     if viewer is None and token:

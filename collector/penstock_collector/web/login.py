@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from penstock_collector.auth.id_token import SignInError
 from penstock_collector.auth.sessions import Session
-from penstock_collector.auth.viewers import SESSION_SECONDS, TooManyFailures
+from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
 from penstock_collector.readings import Reading
 from penstock_collector.store.database import StoreError
@@ -61,8 +61,8 @@ async def log_in(request: Request) -> Response:
 async def let_in(request: Request, target: str, secret: str, *, recorded: bool = False) -> Response:
     """With a new session, whose beginning is on record before it is given; an older one of the browser's ends."""
     collector = collector_of(request)
-    viewer = collector.viewers.of_session(secret)
-    if viewer is None:
+    viewer, session = collector.viewers.of_session(secret), collector.viewers.sessions.find(secret)
+    if viewer is None or session is None:
         return form(request, target, _WRONG, 403)
     if not recorded:
         try:
@@ -76,9 +76,13 @@ async def let_in(request: Request, target: str, secret: str, *, recorded: bool =
     _log.info("signed in", **viewer.document(), session=viewer.session)
     response = RedirectResponse(target, 303)
     response.set_cookie(
-        name, secret, max_age=int(SESSION_SECONDS), secure=collector.settings.cookies_only_over_tls, httponly=True,
+        name,
+        secret,
+        max_age=int(session.expires - session.began),
+        secure=collector.settings.cookies_only_over_tls,
+        httponly=True,
         samesite="lax",
-    )  # fmt: skip
+    )
     return response
 
 

@@ -33,9 +33,9 @@ async def go(request: Request) -> Response:
     target = own_path(request.query_params.get("next", ""))
     if sign_in is None:
         return problem(request, 404, "Nobody signs in with a provider here.")
-    if request.headers.get("host", "") != urlsplit(settings.public_url).netloc:
-        # The way back leads there, and the cookie has to be where it ends.
-        return RedirectResponse(f"{settings.public_url}/login/provider?next={quote(target, safe='')}", 303)
+    if request.headers.get("host", "").lower() != _host(settings.public_url) and not request.query_params.get("here"):
+        # The way back leads there, and the cookie has to be where it ends. Once only: a proxy may name another host.
+        return RedirectResponse(f"{settings.public_url}/login/provider?here=1&next={quote(target, safe='')}", 303)
     try:
         url, sealed = await sign_in.begin(target)
     except SignInError as error:
@@ -46,6 +46,13 @@ async def go(request: Request) -> Response:
         secure=settings.cookies_only_over_tls,
     )  # fmt: skip
     return response
+
+
+def _host(url: str) -> str:
+    """As browsers name it: without the port that goes without saying."""
+    parts = urlsplit(url)
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    return parts.netloc.lower().removesuffix(usual)
 
 
 async def come_back(request: Request) -> Response:

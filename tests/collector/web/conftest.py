@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
+from tests.collector.auth.conftest import api, reviewer
 from tests.collector.web.signing_in import desk, people, person, sign_in_settings
 
-__all__ = ["desk", "people", "person", "sign_in_settings"]
+__all__ = ["api", "desk", "people", "person", "reviewer", "sign_in_settings"]
 CHROMIUM = Path("/usr/bin/chromium")
 
 

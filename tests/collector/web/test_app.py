@@ -8,9 +8,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from tests.collector.auth.conftest import Api, token
 from tests.collector.conftest import token_line
 
+from penstock_collector.auth.kubernetes import TokenReviewer
+from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.roles import RIGHTS, Right, Role
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.web.app import build
@@ -105,13 +109,13 @@ async def test_what_is_lacking_is_said(client: Any) -> None:
 
 
 async def test_a_page_leads_only_to_what_its_reader_may_see(client: Any) -> None:
-    for token, seen in [
+    for given, seen in [
         ("read-viewer", {"/", "/streams"}),
         ("read-auditor", {"/", "/streams", "/readings"}),
         ("read-viewer,approver", {"/", "/streams", "/requests"}),
         ("read-admin", {"/", "/streams", "/requests", "/readings", "/sign-ins"}),
     ]:
-        text = (await client.get("/", token=token)).text
+        text = (await client.get("/", token=given)).text
         bar = text[text.index("<nav") : text.index("</nav>")]
         assert {
             path for path in ("/", "/streams", "/requests", "/readings", "/sign-ins") if f'href="{path}"' in bar
@@ -129,3 +133,22 @@ async def test_past_alarms_are_for_auditors_and_the_button_for_who_may_press_it(
     pages = {role: (await client.get("/streams", token=f"read-{role}")).text for role in ("viewer", "auditor", "admin")}
     assert ["acknowledged by person-admin" in pages[role] for role in pages] == [False, True, True]
     assert ["I have looked at it" in pages[role] for role in pages] == [False, False, True]
+
+
+async def test_a_pod_reads_what_its_service_account_may(
+    client: Any, api: tuple[Api, Any], reviewer: TokenReviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.running.collector.viewers, "_pods", PodReaders(reviewer, {"auditor": ["shop/web"]}))
+    given = token()
+    assert (await client.get("/v1/events", token=given)).status_code == 401
+    api[0].knows(other := token(name="other"))
+    assert (await client.get("/v1/export", token=other)).status_code == 200
+    assert (await client.get("/v1/requests", token=other)).status_code == 403
+    async with client.http.stream("GET", "/tail", headers={"authorization": f"Bearer {other}"}) as tail:
+        assert tail.status_code == 200
+    last = [one for one in await client.readings() if one["action"] == "followed"][-1]
+    who = {"how": "pod", "kind": "service", "name": "system:serviceaccount:shop:web", "subject": "web-1"}
+    assert last["by"] == {**who, "roles": ["auditor"]}
+    api[0].answer = JSONResponse({}, 500)
+    told = await client.get("/v1/events", token=token(name="later"))
+    assert (told.status_code, told.json()["error"]) == (503, "The token can't be checked at the moment.")

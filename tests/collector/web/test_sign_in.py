@@ -15,6 +15,7 @@ from tests.collector.web.signing_in import HALF_DONE, SESSION, Person, query_of,
 from tests.oidc_provider.provider import Instead, OidcProvider
 
 from penstock_collector.auth import provider as provider_module
+from penstock_collector.web.sign_in import _host
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -80,9 +81,48 @@ async def test_somebody_who_does_not_want_to(person: Person) -> None:
     assert (answer.status_code, said(answer)) == (403, "The provider did not let you in (access_denied).")
 
 
-async def test_it_leads_to_the_public_url_first(desk: Any) -> None:
-    answer = await desk.http.get("/login/provider?next=/streams", headers={"host": "localhost:1"})
-    assert answer.headers["location"] == f"{desk.running.url}/login/provider?next=%2Fstreams"
+async def test_it_leads_to_the_public_url_first_and_once(desk: Any) -> None:
+    there = f"{desk.running.url}/login/provider?here=1&next=%2Fstreams"
+    for host in ("localhost:1", "", "evil.example"):
+        answer = await desk.http.get("/login/provider?next=/streams", headers={"host": host})
+        assert answer.headers["location"] == there
+    # Behind a proxy that names another host, it goes on.
+    answer = await desk.http.get(there, headers={"host": "collector.svc"})
+    assert "/auth?" in answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://audit.example", "audit.example"),
+        ("https://Audit.example:443", "audit.example"),
+        ("https://audit.example:8443", "audit.example:8443"),
+        ("http://127.0.0.1:80", "127.0.0.1"),
+        ("https://[::1]:443", "[::1]"),
+    ],
+)
+def test_what_browsers_call_the_public_url(url: str, host: str) -> None:
+    assert _host(url) == host
+
+
+async def test_the_cookie_lasts_as_long_as_the_sign_in(start: Any, sign_in_settings: Any, oidc: OidcProvider) -> None:
+    desk = await start(sign_in_settings.model_copy(update={"sign_in_hours": 48.0}))
+    person = Person(desk.running.url, oidc.visitor())
+    answer = await person.sign_in("ada")
+    assert f"max-age={48 * 3600}" in answer.headers["set-cookie"].lower()
+    await person.http.aclose()
+
+
+async def test_a_live_page_is_no_use_of_a_sign_in(person: Person, desk: Any) -> None:
+    await person.sign_in("ada")
+    (session,) = desk.running.collector.viewers.sessions.listed()
+    used = session.used
+    await asyncio.sleep(0.05)
+    async with person.http.stream("GET", "/tail") as stream:
+        assert stream.status_code == 200
+    assert session.used == used < session.watched
+    await person.get("/")
+    assert session.used > used
 
 
 async def test_groups_that_only_userinfo_tells_count(person: Person, oidc: OidcProvider) -> None:
