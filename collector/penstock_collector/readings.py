@@ -115,6 +115,7 @@ class Readings:
 
     def seal(self, connection: sqlite3.Connection, reading: Reading) -> None:
         """Record it within a transaction of the writer's, together with what it tells of."""
+        self._metrics.readings.labels(reading.action).inc()
         readings.append(connection, [reading.body()], self._clock())
 
     async def _write(self) -> None:

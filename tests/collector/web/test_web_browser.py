@@ -194,7 +194,7 @@ async def test_all_text_can_be_read(scheme: Any, browser: Browser, client: Any, 
     context = await browser.new_context(color_scheme=scheme, reduced_motion="reduce")
     window = Window(await context.new_page(), client.running.url)
     await window.log_in()
-    for path in ("/", "/streams", "/statements/gw1/boot1/4", "/none"):
+    for path in ("/", "/streams", "/statements/gw1/boot1/4", "/readings", "/sign-ins", "/none"):
         await window.page.goto(window.url + path)
         assert await window.page.evaluate(CONTRAST) == [], path
     await context.close()
