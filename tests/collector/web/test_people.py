@@ -62,6 +62,23 @@ async def test_a_page_that_is_open_ends_with_the_role(
     assert (await person.get("/requests")).headers["location"] == "/login?next=%2Frequests"
 
 
+@pytest.mark.parametrize(("path", "left"), [("/tail", "dba"), ("/requests/tail", "staff")])
+async def test_a_page_that_is_open_ends_with_its_own_role(
+    person: Person, oidc: OidcProvider, path: str, left: str
+) -> None:
+    await person.sign_in("bea")
+
+    async def taken_away() -> None:
+        await asyncio.sleep(0.3)
+        oidc.user("bea", groups=[left], email="bea@shop.example", email_verified=True)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(taken_away())
+        found = [event async for event in events(person, path)]
+    assert found == [("ended", {"error": "the session has ended"})]
+    assert (await person.get(path)).status_code == 403, "while the sign-in goes on"
+
+
 async def test_a_role_that_is_taken_away_leaves_the_others(person: Person, oidc: OidcProvider) -> None:
     await person.sign_in("ada")
     assert (await person.get("/readings")).status_code == 200
