@@ -20,7 +20,7 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
 from penstock_collector.web import api as answers
-from penstock_collector.web import deciding, inbox, live, login, pages, people, sign_in
+from penstock_collector.web import deciding, inbox, live, login, logins, pages, people, sign_in
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import api, open_to, page
 from penstock_collector.web.ingest import post_events
@@ -55,6 +55,8 @@ def _for_people() -> list[Route]:
         Route("/", page(Right.STATEMENTS, pages.statements, "searched")),
         Route("/tail", api(Right.STATEMENTS, live.tail, "followed")),
         Route("/statements/{owner}/{boot}/{seq:int}", page(Right.STATEMENTS, pages.statement, "opened")),
+        Route("/logins", page(Right.STATEMENTS, logins.login_list, "searched")),
+        Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
         Route("/alarms", page(Right.ALARMS, pages.dismiss_alarm), methods=["POST"]),
         Route("/requests", page(Right.REQUESTS, inbox.inbox, "opened")),
@@ -70,6 +72,7 @@ def _for_people() -> list[Route]:
 def _for_programs() -> list[Route]:
     return [
         Route("/v1/events", api(Right.STATEMENTS, answers.search_events, "searched")),
+        Route("/v1/logins", api(Right.STATEMENTS, logins.search_logins, "searched")),
         Route("/v1/streams", api(Right.STATEMENTS, answers.list_streams, "opened")),
         Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),

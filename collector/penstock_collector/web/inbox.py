@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -19,7 +20,8 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter
-from penstock_collector.store import requests
+from penstock_collector.store import cluster_requests, requests
+from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.bodies import read_form
@@ -38,17 +40,20 @@ _DECISIONS: dict[str, Decision] = {"approved": "approved", "denied": "denied"}
 async def inbox(request: Request) -> Response:
     """What waits, and what became of the latest others."""
 
-    def read(connection: sqlite3.Connection) -> tuple[list[Kept], list[Kept], int, dict[str, int]]:
+    def read(
+        connection: sqlite3.Connection,
+    ) -> tuple[list[Kept], list[Kept], list[ClusterRequest], int, dict[str, int]]:
         others = [standing for standing in Standing if standing is not Standing.WAITING]
         return (
             requests.listed(connection, [Standing.WAITING], _MOST_WAITING_SHOWN),
             requests.listed(connection, others, _MOST_ENDED_SHOWN),
+            cluster_requests.waiting(connection, requests.timestamp(time.time())),
             requests.cursor(connection),
             bar(connection),
         )
 
     try:
-        waiting, others, cursor, counts = await collector_of(request).readers.run(read)
+        waiting, others, on_cluster, cursor, counts = await collector_of(request).readers.run(read)
     except StoreError as error:
         return problem(request, 503, str(error))
     return render(
@@ -56,6 +61,7 @@ async def inbox(request: Request) -> Response:
         "requests.html",
         waiting=waiting,
         others=others,
+        cluster_requests=on_cluster,
         follow=f"/requests/tail?after={cursor}",
         who=request.state.viewer,
         **counts,
@@ -88,11 +94,17 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
     name = request.path_params["name"]
     viewer: Viewer = request.state.viewer
     try:
-        kept, counts = await collector_of(request).readers.run(
-            lambda connection: (requests.find(connection, name), bar(connection))
+        kept, command, counts = await collector_of(request).readers.run(
+            lambda connection: (
+                requests.find(connection, name),
+                cluster_requests.command_for(connection, name),
+                bar(connection),
+            )
         )
     except StoreError as error:
         return problem(request, 503, str(error))
+    if kept is None and command:
+        return problem(request, 404, f"It is an object of the cluster, and not of this page: {command}.")
     if kept is None:
         return problem(request, 404, "There is no such request.")
     objection = viewer.objection(kept.request.spec) if kept.waiting else ""

@@ -126,7 +126,8 @@ async def _elsewhere(request: Request, ended: Session) -> str:
 def own_path(value: str) -> str:
     """A path of our own to go on to; anything that could lead elsewhere becomes the first page."""
     safe = value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
-    return value if safe and not value.startswith("/log") else "/"
+    path = value.partition("?")[0]
+    return value if safe and path not in ("/login", "/logout") and not path.startswith("/login/") else "/"
 
 
 def form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:

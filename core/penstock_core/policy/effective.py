@@ -249,6 +249,8 @@ class EffectivePolicy:
     observed: PolicySet | None
     # Of the bundle that it was made from; a larger number is newer.
     generation: int = 0
+    # The database's classification: column patterns and their tags. It decides nothing here.
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def sql_text(self) -> SqlTextMode:

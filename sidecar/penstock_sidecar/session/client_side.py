@@ -10,6 +10,7 @@ from collections.abc import Callable
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.commands import Close
+from penstock_sidecar.session.evidence import BYE
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.held_pipeline import HeldPipeline
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
@@ -313,6 +314,8 @@ class ClientSide(HeldPipeline):
 
     def _terminate(self, spot: Spot) -> None:
         self._forward(spot.end)
+        if self._flow.evidence is not None:
+            self._flow.evidence.ended_by(BYE)
         self._flow.commands.append(Close(""))
         self._flow.enter(State.CLOSED)
 
