@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl
+from penstock_collector.settings import CollectorSettings
 from penstock_operator.certificates import reconciler
 from penstock_operator.control.requests_guard import GUARD
 from penstock_operator.inject.sidecar import CA_CONFIG_MAP, CONTAINER, VOLUMES
@@ -326,6 +327,25 @@ def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     assert ("Service", operator["collector_service"]) in objects
     assert ("MutatingWebhookConfiguration", operator["mutating_webhook"]) in objects
     assert ("ValidatingWebhookConfiguration", operator["validating_webhook"]) in objects
+
+
+def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
+    container = rendered()["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]
+    assert not any("SIGN_IN" in one["name"] for one in container["env"])
+    objects = rendered(
+        "--set-json", 'collector.signIn={"issuer":"https://login.example","clientId":"c","secret":"s","ownCa":true,'
+        '"roles":{"viewer":["a, b"],"admin":["x\\"y"]}}', "--set", "collector.publicUrl=https://audit.example",
+    )  # fmt: skip
+    pod = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]
+    own = [one for one in pod["containers"][0]["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
+    given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
+    given["sign_in_roles"] = json.loads(given["sign_in_roles"])
+    settings = CollectorSettings(**given)
+    assert (settings.sign_in_roles["viewer"], settings.sign_in_roles["admin"]) == (["a, b"], ['x"y'])
+    assert str(settings.sign_in_client_secret_file) == "/var/run/penstock/sign-in/client-secret"
+    assert {"name": "sign-in", "secret": {"secretName": "s"}} in pod["volumes"]
+    mounts = {one["name"]: one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
+    assert mounts["sign-in"] == "/var/run/penstock/sign-in"
 
 
 def test_who_decides_is_left_to_the_api_server_where_it_can_be(rendered: Render) -> None:

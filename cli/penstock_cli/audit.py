@@ -140,6 +140,27 @@ def export(url: str | None, token_file: Path | None, ca_file: Path | None, strea
             output.write(line + "\n")
 
 
+@command.command
+@connection
+@click.option("--who", default="", help="Only of this name.")
+@click.option("--action", default="", help="Only this: searched, opened, followed, exported, decided, signed in, …")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+def readings(
+    url: str | None, token_file: Path | None, ca_file: Path | None, who: str, action: str, limit: int, as_json: bool
+) -> None:
+    """Show who read the trail, signed in and decided at the collector, latest first. For auditors."""
+    with connect(url, token_file, ca_file) as client:
+        found = list(client.readings({"who": who, "action": action}, limit))
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        return
+    from penstock_cli import reading_view  # noqa: PLC0415 # rich is slow to import
+
+    reading_view.table(found)
+
+
 @command.command("verify")
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), required=False)
 @connection
@@ -193,7 +214,9 @@ def _events(source: IO[str] | Iterator[str]) -> Iterator[object]:
 
 def _heads(file: IO[str]) -> dict[str, Head]:
     try:
-        rows = json.load(file)["streams"]
+        answer = json.load(file)
+        # The collector's own stream is beside those of the gates.
+        rows = [*answer["streams"], *([answer["readings"]] if "readings" in answer else [])]
         # A head whose hash the collector did not know itself proves nothing.
         return {
             row["name"]: Head(row["name"], int(row["seq"]), row["hash"])

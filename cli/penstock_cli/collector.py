@@ -37,7 +37,8 @@ from pydantic import ValidationError
 def command(**options: Any) -> None:
     """Run the collector: receive audit events, store them, show and search them.
 
-    Each option may be given as an environment variable too: PENSTOCK_COLLECTOR_LISTEN and so on.
+    Each option may be given as an environment variable too: PENSTOCK_COLLECTOR_LISTEN and so on. How people sign in is
+    given by such alone: PENSTOCK_COLLECTOR_SIGN_IN_ISSUER and others (docs/collector.md).
     """
     from penstock_collector.main import StartError, run  # noqa: PLC0415 # only this command needs it
     from penstock_collector.settings import CollectorSettings  # noqa: PLC0415 # as above

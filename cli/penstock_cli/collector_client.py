@@ -74,6 +74,21 @@ class CollectorClient:
                 return
             before = {"before": str(page["next"])}
 
+    def readings(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """Who read what, latest first, page by page."""
+        before: dict[str, str] = {}
+        while limit > 0:
+            params = {**query, **before, "limit": str(min(limit, _PAGE))}
+            with self._failures():
+                response = self._http.get(f"{self._url}/v1/readings", params=params)
+                self._check(response)
+                page = response.json()
+                yield from page["readings"]
+            limit -= len(page["readings"])
+            if page["next"] is None:
+                return
+            before = {"before": str(page["next"])}
+
     def requests(self, standing: str) -> list[dict[str, Any]]:
         """Requests for approval of these standings ("" is all), latest first."""
         with self._failures():

@@ -13,6 +13,7 @@ from penstock_collector.approvals.holder import Holder
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.store.database import Readers
 from penstock_collector.store.writer import Writer
@@ -33,6 +34,7 @@ class Collector:
     metrics: CollectorMetrics
     holder: Holder
     tickets: TicketOffice
+    readings: Readings
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

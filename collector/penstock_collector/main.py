@@ -26,13 +26,16 @@ from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.pods import PodReaders
+from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
+from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import watch
+from penstock_collector.store import people, readings, watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
@@ -45,6 +48,7 @@ _log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 5
 _TLS_CHECK_SECONDS = 10.0
 _RETENTION_SECONDS = 600.0
+_LOOK_SECONDS = 2.0
 
 
 class StartError(RuntimeError):
@@ -73,7 +77,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
         server = _Server(_config(settings, build(collector)), collector)
         listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(_watch(collector))]
+            chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
             if settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(server, *files)))
@@ -89,10 +93,8 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
 async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     try:
         file = TokenFile(settings.stream_tokens_file) if settings.stream_tokens_file else None
-        viewers = Viewers(
-            TokenFile(settings.viewer_tokens_file, names_only=False) if settings.viewer_tokens_file else None
-        )
         reviewer = TokenReviewer(ApiServer.of_this_pod(), settings.audience) if settings.kubernetes else None
+        viewers = _viewers(settings, reviewer)
         metrics = CollectorMetrics()
         notices = Notices(webhook_settings.read(settings.notices_file) if settings.notices_file else None, metrics)
         writer = Writer(settings.database)
@@ -102,19 +104,44 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
         raise StartError(f"cannot read the API server's CA: {error}") from None
     if file is None and reviewer is None:
         _log.warning("nobody can write events: neither a stream tokens file nor Kubernetes is configured")
-    if settings.viewer_tokens_file is None and not settings.login_link:
-        _log.warning("nobody can read the audit trail: no viewer tokens file is configured")
+    if settings.viewer_tokens_file is None and not settings.login_link and not settings.sign_in_issuer:
+        _log.warning("nobody can read the audit trail: neither sign-in nor a viewer tokens file is configured")
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
     tickets = TicketOffice(writer, readers, metrics)
     try:
+        await _remember_people(readers, viewers)
         async with notices.running():
-            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder, tickets)
+            tail = Tail(readers)
+            viewers.sessions.on_end.extend([tail.ring, holder.ring])
+            recorder = Readings(writer, metrics)
+            yield Collector(
+                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder
+            )  # fmt: skip
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
+
+
+def _viewers(settings: CollectorSettings, reviewer: TokenReviewer | None) -> Viewers:
+    """Raises TokenFileError."""
+    file = settings.viewer_tokens_file
+    return Viewers(
+        TokenFile(file, names_only=False) if file is not None else None,
+        sign_in=SignIn(settings) if settings.sign_in_issuer else None,
+        pods=PodReaders(reviewer, settings.kubernetes_roles) if reviewer and settings.kubernetes_roles else None,
+        settings=settings,
+    )
+
+
+async def _remember_people(readers: Readers, viewers: Viewers) -> None:
+    try:
+        for names in await readers.run(people.met):
+            viewers.names.learn(names)
+    except StoreError as error:
+        raise StartError(str(error)) from None
 
 
 def _listen(settings: CollectorSettings) -> socket.socket:
@@ -226,6 +253,13 @@ async def _watch(collector: Collector) -> None:
             _log.error(str(error))
 
 
+async def _look_at_sign_ins(collector: Collector) -> None:
+    """Ask the provider about those whose pages are open, when it is time."""
+    while collector.viewers.sign_in is not None:
+        await asyncio.sleep(_LOOK_SECONDS)
+        await collector.viewers.look_at_watched()
+
+
 async def _dispose(collector: Collector, days: int | None) -> None:
     if ended := await collector.holder.dispose(days):
         _log.info("deleted what ended requests held", requests=ended, days=days)
@@ -233,6 +267,8 @@ async def _dispose(collector: Collector, days: int | None) -> None:
         return
     while deleted := await collector.writer.run(lambda connection: watch.dispose(connection, days, time.time())):
         _log.info("deleted events older than the retention", events=deleted, days=days)
+    while deleted := await collector.writer.run(lambda connection: readings.dispose(connection, days, time.time())):
+        _log.info("deleted readings older than the retention", readings=deleted, days=days)
 
 
 async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:

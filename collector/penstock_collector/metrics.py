@@ -45,6 +45,7 @@ class CollectorMetrics:
             registry=registry,
         )
         self.waiting = Gauge("penstock_collector_requests_waiting", "Requests that wait.", registry=registry)
+        self.readings = Counter("penstock_collector_readings", "Readings recorded.", ["action"], registry=registry)
         self.notices = Counter(
             "penstock_collector_notices", "Notices to webhooks, by what became of them.", ["result"], registry=registry
         )

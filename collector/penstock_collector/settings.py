@@ -1,6 +1,6 @@
 """What the collector is configured by: environment variables `PENSTOCK_COLLECTOR_…`, or arguments of the same names.
 
-What doesn't belong: acting on it (`main.py`).
+What doesn't belong: acting on it (`main.py`), signing in (`sign_in_settings.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
@@ -29,7 +31,7 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-class CollectorSettings(BaseSettings):
+class CollectorSettings(SignInSettings):
     """The settings; each is an option of `penstock collector` or an environment variable."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)
@@ -43,8 +45,11 @@ class CollectorSettings(BaseSettings):
     stream_tokens_file: Path | None = None
     kubernetes: bool = False
     audience: str = "penstock-collector"
-    # Who may read: lines `<sha256 of the token> <name>`; with `groups=dba,owners` behind it, and decide requests of
-    # these approvers' groups.
+    # The service accounts that have a role, and read with their pods' tokens of that audience, as JSON:
+    # {"auditor": ["NAMESPACE/NAME"]}.
+    kubernetes_roles: dict[RoleName, list[str]] = Field(default_factory=dict)
+    # Who may read by a token: lines `<sha256 of the token> <name>`; behind it `groups=dba,owners`, whose requests they
+    # decide, and `roles=viewer`, if they may not do everything (docs/collector.md).
     viewer_tokens_file: Path | None = None
     # Where people reach these pages, for links in messages and notices: https://audit.example.
     public_url: Annotated[str, AfterValidator(_public_url)] = ""
@@ -63,6 +68,8 @@ class CollectorSettings(BaseSettings):
     def _tls_needs_both(self) -> CollectorSettings:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file and tls_key_file come together or not at all")
+        if any(self.kubernetes_roles.values()) and not self.kubernetes:
+            raise ValueError("kubernetes_roles needs kubernetes")
         return self
 
     @property
@@ -79,4 +86,7 @@ class CollectorSettings(BaseSettings):
 
     @property
     def cookies_only_over_tls(self) -> bool:
-        return self.tls if self.secure_cookies is None else self.secure_cookies
+        if self.secure_cookies is None:
+            # Who signs in comes by the public URL, whatever is between it and us.
+            return self.tls or (bool(self.sign_in_issuer) and self.public_url.startswith("https:"))
+        return self.secure_cookies

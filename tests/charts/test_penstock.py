@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+from penstock_collector.settings import CollectorSettings
 from penstock_core.resources.crd import definitions
 from penstock_core.token_issuers import TokenIssuer
 
@@ -45,6 +47,11 @@ def test_the_values_pass_their_schema() -> None:
         {"control": {"replica": 2}},
         {"collector": {"persistence": {"size": "ten"}}},
         {"collector": {"publicUrl": "audit.example"}},
+        {"collector": {"signIn": {"issuer": "http://login.example"}}},
+        {"collector": {"signIn": {"scopes": "profile"}}},
+        {"collector": {"signIn": {"roles": {"root": ["staff"]}}}},
+        {"collector": {"signIn": {"roles": {"viewer": "staff"}}}},
+        {"collector": {"signIn": {"hours": 1000}}},
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},
@@ -106,6 +113,14 @@ def test_every_value_is_in_the_schema_and_the_other_way_round() -> None:
                     keys(values[name], schema["properties"][name], f"{place}.{name}")
 
     keys(VALUES, SCHEMA)
+
+
+def test_what_the_collector_is_given_is_a_setting_of_it() -> None:
+    template = (CHART / "templates" / "collector" / "statefulset.yaml").read_text()
+    given = set(re.findall(r"name: PENSTOCK_COLLECTOR_(\w+)", template))
+    assert {name.lower() for name in given} <= set(CollectorSettings.model_fields)
+    sign_in = {name for name in CollectorSettings.model_fields if name.startswith("sign_in_")}
+    assert {name.upper() for name in sign_in} <= given, "and what signing in needs can be given"
 
 
 def test_versions_agree() -> None:

@@ -21,6 +21,9 @@ from penstock_collector.settings import CollectorSettings
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 
+# Without the collector's own stream, which tells of the readings.
+GATE = ("--stream", "gw1/boot1")
+
 
 class Desk:
     """A collector in a thread of its own, and a person at a terminal."""
@@ -201,12 +204,12 @@ def test_tail_follows(desk: Desk) -> None:
 
 def test_export_and_verify(desk: Desk, tmp_path: Path) -> None:
     events = desk.record({"kind": "open"}) + desk.statement(1) + desk.record({"kind": "close"})
-    assert desk.run("export", "-o", str(tmp_path / "export.jsonl")).exit_code == 0
+    assert desk.run("export", *GATE, "-o", str(tmp_path / "export.jsonl")).exit_code == 0
     assert [json.loads(line) for line in (tmp_path / "export.jsonl").read_text().splitlines()] == events
     for arguments, given in [
         ((str(tmp_path / "export.jsonl"),), None),
-        ((), None),
-        (("-",), desk.run("export").output),
+        (GATE, None),
+        (("-",), desk.run("export", *GATE).output),
     ]:
         result = desk.run("verify", *arguments, input=given)
         assert (result.exit_code, result.output.splitlines()) == (
@@ -219,7 +222,7 @@ def test_verify_finds_what_was_altered(desk: Desk, tmp_path: Path) -> None:
     desk.record({"kind": "open"})
     desk.statement(1)
     desk.statement(2)
-    export = desk.run("export").output
+    export = desk.run("export", *GATE).output
     path = tmp_path / "export.jsonl"
     path.write_text(export.replace("SELECT 2 FROM orders", "SELECT 3 FROM orders"))
     result = desk.run("verify", str(path))
@@ -248,7 +251,7 @@ def test_verify_against_heads_that_were_kept(desk: Desk, tmp_path: Path) -> None
     path = tmp_path / "export.jsonl"
     path.write_text(desk.run("export").output)
     assert desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path)).exit_code == 0
-    path.write_text("".join(desk.run("export").output.splitlines(keepends=True)[:-1]))
+    path.write_text("".join(desk.run("export", *GATE).output.splitlines(keepends=True)[:-1]))
     assert desk.run("verify", str(path)).exit_code == 0
     cut = desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path))
     assert (cut.exit_code, "cut: ends at seq 2, yet 3 was reached" in cut.output) == (1, True)
@@ -315,4 +318,42 @@ def test_an_export_keeps_lines_whole_whatever_separators_stand_in_them(desk: Des
     desk.statement(1, sql="SELECT '\u2028 \u0085 \u2029 \x0b \x1c'")
     result = desk.run("verify")
     assert result.exit_code == 0, result.output
-    assert len(desk.run("export").output.split("\n")) == 4
+    assert len(desk.run("export", *GATE).output.split("\n")) == 4
+
+
+def test_readings_are_listed_filtered_and_paged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock_cli.collector_client._PAGE", 2)
+    for word in ("first", "second", "third\x1b[2J"):
+        desk.run("search", word)
+    desk.run("export")
+    shown = desk.run("readings", "--action", "searched")
+    assert shown.exit_code == 0, shown.output
+    assert [line.split()[2] for line in shown.output.splitlines()] == ["ada", "ada", "ada"]
+    assert "q=third [2J" in shown.output.splitlines()[0]
+    assert "\x1b" not in shown.output
+    found = [json.loads(line) for line in desk.run("readings", "--json", "--limit", "9").output.splitlines()]
+    assert [one["action"] for one in found if one.get("what") != "/v1/readings"] == ["exported", *["searched"] * 3]
+    assert len({one["seq"] for one in found}) == len(found) > 4
+    assert [one["seq"] for one in found] == sorted((one["seq"] for one in found), reverse=True)
+    assert desk.run("readings", "--who", "nobody").output == ""
+
+
+def test_the_readings_are_exported_and_verified_with_the_rest(desk: Desk, tmp_path: Path) -> None:
+    desk.record({"kind": "open"})
+    desk.run("search", "cards")
+    exported = desk.run("export").output
+    own = [json.loads(line) for line in exported.splitlines() if '"stream":"collector:' in line]
+    assert [one.get("action", one["kind"]) for one in own] == ["open", "searched", "exported"]
+    heads = tmp_path / "heads.json"
+    headers = {"authorization": "Bearer reader"}
+    heads.write_text(httpx2.get(f"{desk.running.url}/v1/streams", headers=headers, trust_env=False).text)
+    exported = desk.run("export").output
+    verified = desk.run("verify", "-", "--heads", str(heads), input=exported)
+    assert (verified.exit_code, verified.output.count("intact")) == (0, 3), verified.output
+    forged = desk.run("verify", "-", input=exported.replace("cards", "cords"))
+    assert forged.exit_code == 1
+    assert "was altered after it was sealed" in forged.output
+    less = "".join(line + "\n" for line in exported.splitlines() if '"searched"' not in line)
+    assert "seq 2 missing" in desk.run("verify", "-", input=less).output
+    cut = "".join(line + "\n" for line in exported.splitlines() if '"action"' not in line)
+    assert "cut: ends at seq 1, yet" in desk.run("verify", "-", "--heads", str(heads), input=cut).output

@@ -163,7 +163,16 @@ class Client:
         return {alarm["kind"]: alarm for alarm in (await self.get("/v1/streams")).json()["alarms"]}
 
     async def exported(self, query: str = "") -> list[Any]:
-        return [json.loads(line) for line in (await self.get(f"/v1/export?{query}")).text.splitlines()]
+        """What gates have sent."""
+        lines = (await self.get(f"/v1/export?{query}")).text.splitlines()
+        return [event for line in lines if not (event := json.loads(line)).get("stream", "").startswith("collector:")]
+
+    async def readings(self, token: str = READER, query: str = "limit=1000") -> list[dict[str, Any]]:
+        """Who read what, oldest first; without this."""
+        answer = await self.get(f"/v1/readings?{query}", token)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["readings"]
+        return [one for one in reversed(found) if one.get("what") != "/v1/readings"]
 
 
 def token_line(token: str, name: str) -> str:

@@ -28,3 +28,56 @@ def test_where_the_pages_are(given: str, taken: str) -> None:
 def test_where_they_can_not_be(given: str) -> None:
     with pytest.raises(ValidationError, match="must be https://HOST"):
         CollectorSettings(public_url=given)
+
+
+SIGN_IN = {
+    "sign_in_issuer": "https://login.example/realms/shop",
+    "sign_in_client_id": "penstock",
+    "sign_in_roles": {"viewer": ["staff"]},
+    "public_url": "https://audit.example",
+}
+
+
+def test_signing_in_needs_little() -> None:
+    settings = CollectorSettings(**SIGN_IN)  # type: ignore[arg-type]
+    assert (settings.provider_name, settings.sign_in_scopes) == ("login.example", "openid profile email")
+    assert settings.cookies_only_over_tls, "the public URL says so, whatever serves TLS"
+    assert not CollectorSettings(public_url="https://audit.example").cookies_only_over_tls
+    on_a_laptop = CollectorSettings(**SIGN_IN | {"public_url": "http://127.0.0.1:8080"})  # type: ignore[arg-type]
+    assert not on_a_laptop.cookies_only_over_tls
+
+
+def test_the_roles_are_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SIGN_IN.items():
+        monkeypatch.setenv(f"PENSTOCK_COLLECTOR_{name.upper()}", value if isinstance(value, str) else "{}")
+    monkeypatch.setenv("PENSTOCK_COLLECTOR_SIGN_IN_ROLES", '{"viewer": ["staff, all"], "admin": ["a:b"]}')
+    assert CollectorSettings().sign_in_roles == {"viewer": ["staff, all"], "admin": ["a:b"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"sign_in_issuer": "http://login.example"}, "must be an https:// URL"),
+        ({"sign_in_issuer": "https://user@login.example"}, "must be an https:// URL"),
+        ({"sign_in_issuer": "https://login.example?x=1"}, "must be an https:// URL"),
+        ({"sign_in_client_id": ""}, "needs sign_in_client_id"),
+        ({"sign_in_roles": {}}, "needs sign_in_roles"),
+        ({"sign_in_roles": {"viewer": []}}, "needs sign_in_roles"),
+        ({"sign_in_roles": {"root": ["staff"]}}, "viewer"),
+        ({"sign_in_scopes": "profile email"}, "must have openid"),
+        ({"public_url": ""}, "needs public_url, with https"),
+        ({"public_url": "http://audit.example"}, "needs public_url, with https"),
+        ({"public_url": "https://audit.example/penstock"}, "without a path"),
+        ({"sign_in_idle_minutes": 0}, "greater than 0"),
+        ({"sign_in_check_minutes": 61}, "less than or equal to 60"),
+    ],
+)
+def test_signing_in_that_can_not_be(change: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        CollectorSettings(**SIGN_IN | change)  # type: ignore[arg-type]
+
+
+def test_roles_of_pods_need_a_cluster() -> None:
+    with pytest.raises(ValidationError, match="kubernetes_roles needs kubernetes"):
+        CollectorSettings(kubernetes_roles={"viewer": ["shop/reader"]})
+    assert CollectorSettings(kubernetes=True, kubernetes_roles={"viewer": ["shop/reader"]}).kubernetes_roles

@@ -31,6 +31,7 @@ import yaml
 from tests.sidecar.load import NUMBER, REPEATED, Load
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.audit.event import OWN
 from penstock_core.audit.verify import Report, verify
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "5"))
@@ -210,7 +211,7 @@ def look(directory: Path, ledger: EmbeddedPostgres, load: Load, collector: Progr
         f"http://127.0.0.1:{collector.port}/v1/export", headers={"Authorization": f"Bearer {VIEWER_TOKEN}"}
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        events = [json.loads(line) for line in answer]
+        events = [event for line in answer if not (event := json.loads(line))["stream"].startswith(OWN)]
     log = (ledger.directory / "postgres.log").read_text(errors="replace")
     ran = [line for line in log.splitlines() if "INSERT INTO entries" in line]
     return Aftermath(

@@ -128,8 +128,18 @@ class Holder:
         kept = await self._readers.run(partial(requests.find, name=name, book=book.name))
         return None if kept is None else requests.told(kept, self._url)
 
-    async def decide(self, name: str, approver: Approver, decision: Decision, comment: str) -> Kept:
-        """A person decides. Raises NotPossibleError, whose text says why not, and StoreError."""
+    async def decide(
+        self,
+        name: str,
+        approver: Approver,
+        decision: Decision,
+        comment: str,
+        record: Callable[[sqlite3.Connection, str], None] = lambda _connection, _objection: None,
+    ) -> Kept:
+        """A person decides; what comes of it is recorded in the same transaction, with the objection if it is refused.
+
+        Raises NotPossibleError, whose text says why not, and StoreError.
+        """
         words = checked(comment, decision)
         who = {"request": name, "by": approver.name, "decision": decision}
         if not self._attempts.one_more(approver.name.casefold(), time.monotonic()):
@@ -138,10 +148,13 @@ class Holder:
 
         def step(connection: sqlite3.Connection) -> Kept | NotPossibleError:
             try:
-                return requests.decide(connection, name, approver, decision, words, self.clock())
+                kept = requests.decide(connection, name, approver, decision, words, self.clock())
             except NotPossibleError as error:
+                record(connection, str(error))
                 # Not raised in the transaction: that a request was found to have expired has to stay.
                 return error
+            record(connection, "")
+            return kept
 
         kept = await self._writer.run(step)
         if isinstance(kept, NotPossibleError):
@@ -193,6 +206,10 @@ class Holder:
                     yield None
         finally:
             self.followers -= 1
+
+    def ring(self) -> None:
+        """Those who follow look whether they still may."""
+        self._bell.ring()
 
     def stop(self) -> None:
         """Let go of all that wait, since they would hold up the end of the program."""

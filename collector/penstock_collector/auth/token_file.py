@@ -1,7 +1,7 @@
 """Files of tokens: each line the SHA-256 of a token and the name it stands for. The tokens themselves are in no file.
 
-A line of a viewer may say more behind the name: `groups=dba,owners`, `kind=agent`, `also=ada@shop.example`. What
-doesn't belong: what a name or group may do.
+A line of a viewer may say more behind the name: `groups=dba,owners`, `kind=agent`, `also=ada@shop.example`,
+`roles=viewer`. What doesn't belong: what a name, group or role may do.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from penstock_collector.auth.roles import ALL, Role
 from penstock_core.identity import PrincipalKind
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Entry:
     groups: frozenset[str] = frozenset()
     # Other names of theirs, by which they may stand in what others recorded.
     also: frozenset[str] = frozenset()
+    roles: frozenset[Role] = ALL
 
 
 class TokenFile:
@@ -57,6 +59,11 @@ class TokenFile:
     def names(self, token: str) -> list[str]:
         """What the token stands for; empty if it is not in the file."""
         return [entry.name for entry in self.entries_of(fingerprint(token))]
+
+    def entries(self) -> list[Entry]:
+        """Whom the file knows."""
+        self._refresh()
+        return [entry for _, entry in self._entries]
 
     def entries_of(self, sought: str) -> list[Entry]:
         """All that is said of a token of which only the fingerprint is known."""
@@ -111,11 +118,19 @@ def _entry(name: str, more: list[str]) -> Entry:
     said: dict[str, str] = {}
     for part in more:
         key, equals, value = part.partition("=")
-        if key not in ("groups", "kind", "also") or not equals or not value or key in said:
-            raise ValueError("behind the name, each once: groups=NAME,NAME kind=person also=NAME,NAME")
+        if key not in ("groups", "kind", "also", "roles") or not equals or not value or key in said:
+            raise ValueError("behind the name, each once: groups=NAME,NAME kind=person also=NAME,NAME roles=ROLE,ROLE")
         said[key] = value
     kind = _KINDS.get(said.get("kind", "person"))
     if kind is None:
         raise ValueError(f"kind is one of {', '.join(_KINDS)}")
     groups, also = (frozenset(filter(None, said.get(key, "").split(","))) for key in ("groups", "also"))
-    return Entry(name, kind, groups, also)
+    return Entry(name, kind, groups, also, _roles(said["roles"]) if "roles" in said else ALL)
+
+
+def _roles(value: str) -> frozenset[Role]:
+    """Raises ValueError."""
+    try:
+        return frozenset(Role(name) for name in value.split(",") if name)
+    except ValueError:
+        raise ValueError(f"roles are some of {', '.join(Role)}") from None

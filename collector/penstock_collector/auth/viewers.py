@@ -1,24 +1,36 @@
-"""Who may read, and who of them decide: viewers with a token, their sessions, and the link that logs in once.
+"""Who is there: by a token, a session, or a link that works once; and whether it still holds.
 
-What doesn't belong: cookies and pages (`web/login.py`).
+What doesn't belong: what a session is (`sessions.py`), the steps of signing in (`sign_in.py`), cookies and pages
+(`web/login.py`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from penstock_collector.auth.token_file import TokenFile, fingerprint
-from penstock_core.approvals.four_eyes import Approver, objection
-from penstock_core.identity import PrincipalKind
-from penstock_core.resources.access_request import AccessRequestSpec
+import structlog
+
+from penstock_collector.auth.id_token import SignInError
+from penstock_collector.auth.names import PersonNames
+from penstock_collector.auth.pods import PodReaders
+from penstock_collector.auth.provider import ProviderError
+from penstock_collector.auth.sessions import Session, Sessions
+from penstock_collector.auth.sign_in import SignedIn, SignIn
+from penstock_collector.auth.token_file import Entry, TokenFile, fingerprint
+from penstock_collector.auth.viewer import Viewer
+from penstock_collector.sign_in_settings import SignInSettings
+
+_log = structlog.get_logger(__name__)
 
 SESSION_SECONDS = 12 * 3600.0
 TICKET_SECONDS = 600.0
-_MOST_SESSIONS = 10_000
+# A sign-in that can't be looked at again ends so soon, and one whose provider can't be reached goes on for so long.
+UNCHECKED_SECONDS = 3600.0
 # So many failed attempts of one address within the time, and it has to wait.
 _FAILURES = 10
 _FAILURE_SECONDS = 300.0
@@ -31,54 +43,27 @@ class TooManyFailures(Exception):
     """This address has failed too often of late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Somebody who may read."""
-
-    name: str
-    kind: PrincipalKind = "person"
-    groups: frozenset[str] = frozenset()
-    also: frozenset[str] = frozenset()
-    # False for a session that a link began: whoever had the link may be anybody.
-    known: bool = True
-
-    def may_see_text(self, spec: AccessRequestSpec) -> bool:
-        """Whether they see the statement of a request, which holds values: whom its rule asks for approval."""
-        return not self.groups.isdisjoint(spec.held_by.approvers)
-
-    def objection(self, spec: AccessRequestSpec) -> str:
-        """Why they may not decide a request, in one line; empty if they may."""
-        return self.unknown or objection(spec, self.approver())
-
-    @property
-    def unknown(self) -> str:
-        """Why nobody knows who they are; empty if that is known."""
-        return "" if self.known else "a login link proves nobody: log in with a viewer token of your own to decide"
-
-    def approver(self) -> Approver:
-        """As whom they decide; who came by a link acts for somebody else, and so may not."""
-        return Approver(self.name, self.kind, self.groups, self.also, delegated=not self.known)
-
-
-_LINKED = Viewer("login-link", known=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    # Who it was when it began; what the token file says since then counts.
-    viewer: Viewer
-    # The fingerprint of the token it was made with, to end it when that is taken away; "" for a ticket.
-    token: str
-    expires: float
+_LINKED = Viewer("login-link", how="link")
 
 
 class Viewers:
-    """Checks tokens, keeps sessions in memory (a restart ends them), and slows guessing down."""
+    """Checks tokens, keeps sessions, and slows guessing down."""
 
-    def __init__(self, file: TokenFile | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        file: TokenFile | None,
+        clock: Callable[[], float] = time.monotonic,
+        sign_in: SignIn | None = None,
+        pods: PodReaders | None = None,
+        settings: SignInSettings | None = None,
+    ) -> None:
         self._file = file
         self._clock = clock
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self.sign_in = sign_in
+        self._pods = pods
+        self._settings = settings or SignInSettings()
+        self.sessions = Sessions(clock)
+        self.names = PersonNames()
         self._tickets: dict[str, float] = {}
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -86,61 +71,135 @@ class Viewers:
         """The viewer that a token stands for, or None. Raises TooManyFailures."""
         self._check_failures(address, token)
         viewer = self._viewer(fingerprint(token)) if token else None
+        if viewer is None and token and self._pods is not None:
+            viewer = self._pods.known(token)
         if viewer is None:
-            self._fail(address)
+            self.fail(address)
         return viewer
+
+    async def ask_about(self, token: str) -> None:
+        """Before `of_token`: if the file does not know it, the API server may. Raises ReviewUnavailable."""
+        if self._pods is not None and self._viewer(fingerprint(token)) is None:
+            await self._pods.ask(token)
 
     def log_in(self, token: str, address: str) -> str | None:
         """A new session's secret for the cookie, or None if the token is wrong. Raises TooManyFailures."""
         viewer = self.of_token(token, address)
-        return (
-            self._begin(_Session(viewer, fingerprint(token), self._clock() + SESSION_SECONDS))
-            if viewer is not None
-            else None
-        )
-
-    def redeem(self, ticket: str, address: str) -> str | None:
-        """A new session's secret for a ticket that was not used yet, or None. Raises TooManyFailures."""
-        self._check_failures(address, ticket)
-        expires = self._tickets.pop(fingerprint(ticket), None)
-        if expires is None or expires < self._clock():
-            self._fail(address)
+        # A pod has no browser, and its token is an hour's.
+        if viewer is None or viewer.how == "pod":
             return None
-        return self._begin(_Session(_LINKED, "", self._clock() + SESSION_SECONDS))
+        return self.sessions.begin(viewer, address, SESSION_SECONDS, token=fingerprint(token))[0]
 
     def issue_ticket(self) -> str:
-        """A ticket that logs in once, within ten minutes."""
-        ticket = secrets.token_urlsafe(24)
+        """What a link needs that logs in once, soon."""
+        ticket = secrets.token_urlsafe(32)
         self._tickets[fingerprint(ticket)] = self._clock() + TICKET_SECONDS
         return ticket
 
-    def of_session(self, secret: str) -> Viewer | None:
+    def redeem(self, ticket: str, address: str) -> str | None:
+        """A new session's secret for a ticket's first use in time. Raises TooManyFailures."""
+        self._check_failures(address, ticket)
+        expires = self._tickets.pop(fingerprint(ticket), 0.0)
+        if expires < self._clock():
+            self.fail(address)
+            return None
+        return self.sessions.begin(_LINKED, address, SESSION_SECONDS)[0]
+
+    def admit(self, signed_in: SignedIn, address: str) -> tuple[str, Viewer]:
+        """A new session of who signed in with the provider: the secret for its cookie, and as whom."""
+        self.names.learn(signed_in.person.names)
+        hours = self._settings.sign_in_hours * 3600
+        seconds = hours if signed_in.refresh_token else min(hours, UNCHECKED_SECONDS)
+        idle = self._settings.sign_in_idle_minutes * 60
+        viewer = _who(signed_in)
+        secret, session = self.sessions.begin(viewer, address, seconds, idle=idle, signed_in=signed_in)
+        return secret, self._of(session) or viewer
+
+    def of_session(self, secret: str, *, by_person: bool = True) -> Viewer | None:
         """The viewer whose session the cookie's secret is, or None."""
-        key = fingerprint(secret)
-        session = self._sessions.get(key)
+        session = self.sessions.find(secret, by_person=by_person)
         if session is None:
             return None
-        viewer = self._viewer(session.token) if session.token else session.viewer
-        if viewer is None or session.expires < self._clock():
-            del self._sessions[key]
-            return None
+        viewer = self._of(session)
+        if viewer is None:
+            self.sessions.drop(session)
         return viewer
 
-    def log_out(self, secret: str) -> None:
-        """End a session; unknown ones are no matter."""
-        self._sessions.pop(fingerprint(secret), None)
+    def log_out(self, secret: str) -> Session | None:
+        """End a session; what it was."""
+        return self.sessions.end(secret)
+
+    async def look_again(self, secret: str) -> None:
+        """Ask the provider about a session that it is time for, before it is used again."""
+        session = self.sessions.find(secret, by_person=False)
+        if session is not None and self._is_due(session):
+            await self._look(session)
+
+    async def look_at_watched(self) -> None:
+        """Ask the provider about all that pages are open of."""
+        due = [one for one in self.sessions.listed() if self._is_due(one) and one.watched > one.checked]
+        await asyncio.gather(*(self._look(session) for session in due))
+
+    def _is_due(self, session: Session) -> bool:
+        return (
+            session.signed_in is not None
+            and bool(session.signed_in.refresh_token)
+            and self._clock() >= session.checked + self._settings.sign_in_check_minutes * 60
+        )
+
+    async def _look(self, session: Session) -> None:
+        """One question for all who wait for its answer, which goes on when one of them leaves."""
+        if not isinstance(session.checking, asyncio.Task):
+            session.checking = asyncio.create_task(self._ask(session), name="look again")
+        await asyncio.shield(session.checking)
+
+    async def _ask(self, session: Session) -> None:
+        who = {"name": session.viewer.name, "session": session.id}
+        try:
+            if self.sign_in is None or session.signed_in is None:
+                return
+            session.signed_in = await self.sign_in.look_again(session.signed_in)
+            session.checked, before, session.viewer = self._clock(), session.viewer, _who(session.signed_in)
+            self.names.learn(session.signed_in.person.names)
+            if session.viewer.roles != before.roles:
+                _log.info("a sign-in has other roles", roles=session.viewer.document()["roles"], **who)
+                # What its open pages follow may no longer be theirs.
+                self.sessions.ring()
+        except ProviderError as error:
+            if self._clock() >= session.checked + UNCHECKED_SECONDS:
+                _log.warning("a sign-in has ended, since the provider can't be asked", why=str(error), **who)
+                self.sessions.drop(session)
+        except SignInError as error:
+            _log.info("a sign-in has ended", why=str(error), **who)
+            self.sessions.drop(session)
+        except Exception:
+            _log.exception("a sign-in could not be looked at again", **who)
+            self.sessions.drop(session)
+        finally:
+            session.checking = None
+
+    def _of(self, session: Session) -> Viewer | None:
+        """As whom the session's person is known now."""
+        if session.token:
+            found = self._viewer(session.token)
+            return replace(found, session=session.id) if found is not None else None
+        viewer = replace(session.viewer, session=session.id)
+        return viewer if viewer.how == "link" else self._with_names(viewer, ())
 
     def _viewer(self, sought: str) -> Viewer | None:
         """By a token's fingerprint, as the file has it now; of several lines the first counts."""
         entries = self._file.entries_of(sought) if self._file is not None else []
-        return Viewer(entries[0].name, entries[0].kind, entries[0].groups, entries[0].also) if entries else None
+        if not entries:
+            return None
+        one = entries[0]
+        return self._with_names(Viewer(one.name, one.kind, one.groups, one.also, one.roles), (one,))
 
-    def _begin(self, session: _Session) -> str:
-        secret = secrets.token_urlsafe(32)
-        self._sessions[fingerprint(secret)] = session
-        while len(self._sessions) > _MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return secret
+    def _with_names(self, viewer: Viewer, own: tuple[Entry, ...]) -> Viewer:
+        """With all the names that are theirs: by the file, and by what the provider has said of them."""
+        entries = self._file.entries() if self._file is not None else []
+        lines = [{one.name, *one.also} for one in entries if one not in own]
+        also = self.names.all_of({viewer.name, viewer.subject or viewer.name, *viewer.also}, lines)
+        return replace(viewer, also=also - {viewer.name.casefold()})
 
     def _check_failures(self, address: str, secret: str) -> None:
         failures = self._failures.get(address)
@@ -152,8 +211,16 @@ class Viewers:
         if len(failures) >= _FAILURES:
             raise TooManyFailures
 
-    def _fail(self, address: str) -> None:
+    def fail(self, address: str) -> None:
+        """Somebody there tried in vain."""
         self._failures.setdefault(address, deque(maxlen=_FAILURES)).append(self._clock())
         self._failures.move_to_end(address)
         while len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)
+
+
+def _who(signed_in: SignedIn) -> Viewer:
+    person = signed_in.person
+    return Viewer(
+        person.name, "person", person.groups, person.names, signed_in.roles, "sign-in", person.issuer, person.subject
+    )

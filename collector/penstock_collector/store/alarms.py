@@ -85,6 +85,31 @@ def standing(connection: sqlite3.Connection, limit: int = 200) -> list[Standing]
     return [Standing(row[0], row[1], Alarm(row[2]), *row[3:]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An alarm that was raised and is over."""
+
+    stream: str
+    kind: Alarm
+    count: int
+    since: float
+    cleared: float
+    # Who acknowledged it, "" if it ended by itself.
+    cleared_by: str
+    detail: str
+
+
+def past(connection: sqlite3.Connection, limit: int) -> list[Past]:
+    """The alarms that are over, those that ended last first."""
+    rows = connection.execute(
+        """SELECT s.name, a.kind, a.count, a.since, a.cleared, coalesce(a.cleared_by, ''), a.detail
+           FROM alarms a JOIN streams s ON s.id = a.stream WHERE a.cleared IS NOT NULL
+           ORDER BY a.cleared DESC, a.id DESC LIMIT ?""",
+        (limit,),
+    )
+    return [Past(row[0], Alarm(row[1]), *row[2:]) for row in rows]
+
+
 def counts(connection: sqlite3.Connection) -> dict[Alarm, int]:
     """How many alarms of each kind stand."""
     found = dict(connection.execute("SELECT kind, count(*) FROM alarms WHERE cleared IS NULL GROUP BY kind").fetchall())

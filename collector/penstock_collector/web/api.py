@@ -15,9 +15,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, export, history, streams
-from penstock_collector.store import alarms
+from penstock_collector.store import alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
@@ -44,41 +46,51 @@ async def search_events(request: Request) -> Response:
 async def list_streams(request: Request) -> Response:
     """Streams with their heads, and the alarms that stand; the heads are what a verifier can hold an export to."""
     try:
-        rows, standing = await collector_of(request).readers.run(
-            lambda connection: (streams(connection, 10_000), alarms.standing(connection, 1_000))
-        )
+        rows, standing, own = await collector_of(request).readers.run(
+            lambda connection: (
+                streams(connection, 10_000), alarms.standing(connection, 1_000), readings.head_of(connection)
+            )
+        )  # fmt: skip
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)
     return JSONResponse(
         {
             "time": time.time(),
             "streams": [asdict(row) for row in rows],
+            # The collector's own stream.
+            "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],
         }
     )
 
 
 async def export_events(request: Request) -> Response:
-    """The record itself as NDJSON, ordered by stream and seq; `?stream=` for one of them."""
+    """The record itself as NDJSON, ordered by stream and seq; `?stream=` for one of them.
+
+    Last comes the collector's own stream, for whoever may see who read what.
+    """
     stream = request.query_params.get("stream", "")
-    return StreamingResponse(_export(collector_of(request), stream), media_type="application/x-ndjson")
+    viewer: Viewer = request.state.viewer
+    parts = _export(collector_of(request), stream, own=viewer.may(Right.READINGS))
+    return StreamingResponse(parts, media_type="application/x-ndjson")
 
 
-async def _export(collector: Collector, stream: str) -> AsyncIterator[str]:
+async def _export(collector: Collector, stream: str, *, own: bool) -> AsyncIterator[str]:
     """In portions, each a transaction of its own: an export of any size blocks nobody and fits in memory."""
     place: Place = ("", 0, 0)
-    while True:
-        try:
-            portion = await collector.readers.run(partial(export, stream=stream, after=place))
-        except StoreError as error:
-            # The answer is under way. Cut off in silence, it would pass for the whole.
-            _log.error("an export ended early", why=str(error))
-            yield json.dumps({"error": f"the export ends here: {error}"}) + "\n"
-            return
-        if not portion:
-            return
-        place = portion[-1][0]
-        yield "".join(document + "\n" for _, document in portion)
+    after = 0
+    try:
+        while portion := await collector.readers.run(partial(export, stream=stream, after=place)):
+            place = portion[-1][0]
+            yield "".join(document + "\n" for _, document in portion)
+        own = own and stream in ("", (await collector.readers.run(readings.head_of)).stream)
+        while own and (found := await collector.readers.run(partial(readings.export, after=after))):
+            after = found[-1][0]
+            yield "".join(document + "\n" for _, document in found)
+    except StoreError as error:
+        # The answer is under way. Cut off in silence, it would pass for the whole.
+        _log.error("an export ended early", why=str(error))
+        yield json.dumps({"error": f"the export ends here: {error}"}) + "\n"
 
 
 async def metrics(request: Request) -> Response:

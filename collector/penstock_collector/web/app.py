@@ -16,12 +16,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
 from penstock_collector.web import api as answers
-from penstock_collector.web import deciding, inbox, live, login, logins, pages
+from penstock_collector.web import deciding, inbox, live, login, logins, pages, people, sign_in
 from penstock_collector.web.asking import get_request, post_request
+from penstock_collector.web.guards import api, open_to, page
 from penstock_collector.web.ingest import post_events
-from penstock_collector.web.security import SecurityHeaders, api, page
+from penstock_collector.web.rendering import problem
+from penstock_collector.web.security import SecurityHeaders
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
 
 
@@ -35,43 +39,11 @@ class _Static(StaticFiles):
 
 
 def build(collector: Collector) -> Starlette:
-    """The application of one collector. All that shows data is within `page` or `api`."""
+    """The application of one collector. Each path says what it needs, and what the record calls it."""
     with as_file(files("penstock_collector.web").joinpath("static")) as directory:
         static = _Static(directory=directory)
     app = Starlette(
-        routes=[
-            Route("/", page(pages.statements)),
-            Route("/tail", api(live.tail)),
-            Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
-            Route("/logins", page(logins.login_list)),
-            Route("/logins/tail", api(live.login_tail)),
-            Route("/streams", page(pages.stream_list)),
-            Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
-            Route("/requests", page(inbox.inbox)),
-            Route("/requests/tail", api(inbox.follow)),
-            Route("/requests/{name}", page(inbox.one_request)),
-            Route("/requests/{name}", page(inbox.decide_on_page), methods=["POST"]),
-            Route("/login", login.show_login),
-            Route("/login", login.log_in, methods=["POST"]),
-            Route("/logout", login.log_out, methods=["POST"]),
-            Route("/v1/events", api(answers.search_events)),
-            Route("/v1/logins", api(logins.search_logins)),
-            Route("/v1/streams", api(answers.list_streams)),
-            Route("/v1/export", api(answers.export_events)),
-            Route("/v1/streams/{owner}/{boot}/events", post_events, methods=["POST"]),
-            Route("/v1/requests", api(deciding.list_requests)),
-            Route("/v1/requests/{name}", api(deciding.show_request)),
-            Route("/v1/requests/{name}/decision", api(deciding.decide_request), methods=["POST"]),
-            Route("/v1/streams/{owner}/requests", post_request, methods=["POST"]),
-            Route("/v1/streams/{owner}/requests/{name}", get_request),
-            Route("/v1/streams/{owner}/tickets/{name}", get_salt),
-            Route("/v1/streams/{owner}/tickets/{name}", put_ticket, methods=["PUT"]),
-            Route("/v1/streams/{owner}/tickets/{name}/use", use_ticket, methods=["POST"]),
-            Route("/healthz", answers.healthz),
-            Route("/readyz", answers.readyz),
-            Route("/metrics", answers.metrics),
-            Mount("/static", static),
-        ],
+        routes=[*_for_people(), *_for_programs(), *_for_all(), Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_problem},
     )
@@ -79,9 +51,60 @@ def build(collector: Collector) -> Starlette:
     return app
 
 
+def _for_people() -> list[Route]:
+    return [
+        Route("/", page(Right.STATEMENTS, pages.statements, "searched")),
+        Route("/tail", api(Right.STATEMENTS, live.tail, "followed")),
+        Route("/statements/{owner}/{boot}/{seq:int}", page(Right.STATEMENTS, pages.statement, "opened")),
+        Route("/logins", page(Right.STATEMENTS, logins.login_list, "searched")),
+        Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
+        Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
+        Route("/alarms", page(Right.ALARMS, pages.dismiss_alarm), methods=["POST"]),
+        Route("/requests", page(Right.REQUESTS, inbox.inbox, "opened")),
+        Route("/requests/tail", api(Right.REQUESTS, inbox.follow, "followed")),
+        Route("/requests/{name}", page(Right.REQUESTS, inbox.one_request, "opened")),
+        Route("/requests/{name}", page(Right.DECIDE, inbox.decide_on_page), methods=["POST"]),
+        Route("/readings", page(Right.READINGS, people.show_readings, "opened")),
+        Route("/sign-ins", page(Right.SIGN_INS, people.sign_ins, "opened")),
+        Route("/sign-ins", page(Right.SIGN_INS, people.end_sign_in), methods=["POST"]),
+    ]
+
+
+def _for_programs() -> list[Route]:
+    return [
+        Route("/v1/events", api(Right.STATEMENTS, answers.search_events, "searched")),
+        Route("/v1/logins", api(Right.STATEMENTS, logins.search_logins, "searched")),
+        Route("/v1/streams", api(Right.STATEMENTS, answers.list_streams, "opened")),
+        Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
+        Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
+        Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),
+        Route("/v1/requests/{name}", api(Right.REQUESTS, deciding.show_request, "opened")),
+        Route("/v1/requests/{name}/decision", api(Right.DECIDE, deciding.decide_request), methods=["POST"]),
+        Route("/v1/streams/{owner}/{boot}/events", open_to("gates", post_events), methods=["POST"]),
+        Route("/v1/streams/{owner}/requests", open_to("gates", post_request), methods=["POST"]),
+        Route("/v1/streams/{owner}/requests/{name}", open_to("gates", get_request)),
+        Route("/v1/streams/{owner}/tickets/{name}", open_to("gates", get_salt)),
+        Route("/v1/streams/{owner}/tickets/{name}", open_to("gates", put_ticket), methods=["PUT"]),
+        Route("/v1/streams/{owner}/tickets/{name}/use", open_to("gates", use_ticket), methods=["POST"]),
+    ]
+
+
+def _for_all() -> list[Route]:
+    return [
+        Route("/login", open_to("everybody", login.show_login)),
+        Route("/login", open_to("everybody", login.log_in), methods=["POST"]),
+        Route("/login/provider", open_to("everybody", sign_in.go)),
+        Route(CALLBACK, open_to("everybody", sign_in.come_back)),
+        Route("/logout", open_to("everybody", login.log_out), methods=["POST"]),
+        Route("/healthz", open_to("everybody", answers.healthz)),
+        Route("/readyz", open_to("everybody", answers.readyz)),
+        Route("/metrics", open_to("everybody", answers.metrics)),
+    ]
+
+
 async def _http_problem(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     said = error.detail if isinstance(error, HTTPException) else "Something failed."
     if request.url.path.startswith("/v1/"):
         return JSONResponse({"error": said}, status)
-    return pages.problem(request, status, "There is no such page." if status == 404 else said)
+    return problem(request, status, "There is no such page." if status == 404 else said)

@@ -1,4 +1,4 @@
-"""What programs send, read no further than it may be long, and the answer to what is not taken.
+"""What programs and forms send, read no further than it may be long, and the answer to what is not taken.
 
 What doesn't belong: what a body says.
 """
@@ -6,12 +6,14 @@ What doesn't belong: what a body says.
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 # One part of a stream's name.
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_MOST_FORM_BYTES = 32 * 1024
 _RETRY = {"retry-after": "2"}
 
 
@@ -28,6 +30,15 @@ async def body_of(request: Request, most: int) -> bytes:
             raise TooLarge
         parts.append(part)
     return b"".join(parts)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a small form, each once; empty if it is larger than any of ours."""
+    try:
+        fields = parse_qs((await body_of(request, _MOST_FORM_BYTES)).decode(), max_num_fields=20)
+    except (TooLarge, ClientDisconnect, ValueError):
+        return {}
+    return {name: values[0] for name, values in fields.items()}
 
 
 def refuse(status: int, error: str) -> Response:

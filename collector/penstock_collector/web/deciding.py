@@ -17,12 +17,13 @@ from starlette.responses import JSONResponse, Response
 from penstock_collector.approvals import wording
 from penstock_collector.approvals.comment import LONGEST, BadCommentError
 from penstock_collector.approvals.holder import TooManyAttemptsError
-from penstock_collector.auth.viewers import Viewer
+from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.store import requests
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, UnknownRequestError
 from penstock_collector.web.bodies import TooLarge, body_of, refuse
+from penstock_collector.web.guards import reading
 from penstock_collector.web.security import from_own_page
 from penstock_core.approvals.standing import Decision, NotAllowedError, NotPossibleError, Standing
 
@@ -100,10 +101,14 @@ async def decide_request(request: Request) -> Response:
 async def decide(request: Request, decision: Decision, comment: str) -> Kept:
     """Whoever is logged in decides the request of the path. Raises NotPossibleError, StoreError."""
     viewer: Viewer = request.state.viewer
+    collector, name = collector_of(request), wording.visible(request.path_params["name"])
+
+    def record(connection: sqlite3.Connection, objection: str) -> None:
+        result = "refused" if objection else decision
+        collector.readings.seal(connection, reading(request, "decided", name, result=result, reason=objection))
+
     try:
-        return await collector_of(request).holder.decide(
-            wording.visible(request.path_params["name"]), viewer.approver(), decision, comment
-        )
+        return await collector.holder.decide(name, viewer.approver(), decision, comment, record)
     except NotAllowedError as error:
         # Of one who came by a link, why that proves nobody says more.
         raise NotAllowedError(str(error) if viewer.known else viewer.unknown) from None

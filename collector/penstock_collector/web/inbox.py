@@ -16,19 +16,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from penstock_collector.approvals.holder import MOST_FOLLOWERS
-from penstock_collector.auth.viewers import TooManyFailures, Viewer
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter
 from penstock_collector.store import cluster_requests, requests
 from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept
+from penstock_collector.web.bodies import read_form
 from penstock_collector.web.deciding import decide, status_of
 from penstock_collector.web.live import event, last_event_id
-from penstock_collector.web.login import read_form
-from penstock_collector.web.pages import bar, problem, whole_number
-from penstock_collector.web.rendering import fragment, render
-from penstock_collector.web.security import from_own_page, viewer_of
+from penstock_collector.web.pages import bar, whole_number
+from penstock_collector.web.rendering import fragment, problem, render
+from penstock_collector.web.security import from_own_page, still
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing
 
 _MOST_WAITING_SHOWN = 200
@@ -142,10 +143,11 @@ async def follow(request: Request) -> Response:
 async def _events(request: Request, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n: following\n\n"
     try:
-        async with aclosing(collector_of(request).holder.follow(after, lambda: _viewer(request) is not None)) as found:
+        following = collector_of(request).holder.follow(after, lambda: still(request, Right.REQUESTS) is not None)
+        async with aclosing(following) as found:
             async for changes in found:
                 # Asked anew each time: the groups that the token file gives now say whose text is shown.
-                viewer = _viewer(request)
+                viewer = still(request, Right.REQUESTS)
                 if changes is None or viewer is None:
                     yield ": still here\n\n"
                     continue
@@ -154,17 +156,10 @@ async def _events(request: Request, after: int) -> AsyncIterator[str]:
     except StoreError as error:
         yield event("problem", json.dumps({"error": str(error)}))
         return
-    if _viewer(request) is None:
+    if still(request, Right.REQUESTS) is None:
         yield event("ended", json.dumps({"error": "the session has ended"}))
 
 
 def _row(kept: Kept, viewer: Viewer) -> dict[str, object]:
     html = fragment("request_row.html", kept=kept, who=viewer, fresh=True)
     return {"name": kept.name, "waiting": kept.waiting, "html": html}
-
-
-def _viewer(request: Request) -> Viewer | None:
-    try:
-        return viewer_of(request)
-    except TooManyFailures:
-        return None

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from penstock_collector import login_search, search
-from penstock_collector.auth.viewers import TooManyFailures
+from penstock_collector.auth.roles import Right
 from penstock_collector.collector import collector_of
 from penstock_collector.login_search import LoginFilters, LoginRecord
 from penstock_collector.search import BadFilter, Filters, NewRecords, R, Record, StatementRecord
@@ -25,7 +25,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.tail import TooManyFollowers
 from penstock_collector.web.pages import whole_number
 from penstock_collector.web.rendering import fragment
-from penstock_collector.web.security import viewer_of
+from penstock_collector.web.security import still
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,7 @@ async def _events(
     collector = collector_of(request)
 
     def allowed() -> bool:
-        try:
-            return viewer_of(request) is not None
-        except TooManyFailures:
-            return False
+        return still(request, Right.STATEMENTS) is not None
 
     # Sent at once, so that the browser knows that it is connected.
     yield "retry: 1000\n: following\n\n"

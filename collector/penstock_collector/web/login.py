@@ -1,107 +1,136 @@
-"""Logging in and out: a viewer token or a link that works once, against a session cookie.
+"""The page that lets people in: with a viewer token, or a link that works once; and the way out.
 
-What doesn't belong: what a session is (`penstock_collector.auth.viewers`).
+What doesn't belong: the provider's part (`sign_in.py`), what a session is (`penstock_collector.auth.sessions`).
 """
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+import contextlib
 
-from starlette.requests import ClientDisconnect, Request
+import structlog
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from penstock_collector.auth.viewers import SESSION_SECONDS, TooManyFailures
+from penstock_collector.auth.id_token import SignInError
+from penstock_collector.auth.sessions import Session
+from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
+from penstock_collector.readings import Reading
+from penstock_collector.store.database import StoreError
+from penstock_collector.web.bodies import read_form
 from penstock_collector.web.rendering import render
 from penstock_collector.web.security import address, cookie_name, from_own_page, viewer_of
 
-_MOST_FORM_BYTES = 32 * 1024
+_log = structlog.get_logger(__name__)
+
 _WRONG = "That token is not known here."
 _SLOW_DOWN = "Too many failed attempts. Try again in a few minutes."
 _FOREIGN = "That form was not sent from this page. Try again here."
-_USED = "That link was used already, or is older than ten minutes. Log in with a viewer token."
+_USED = "That link was used already, or is older than ten minutes. Sign in with a viewer token."
 
 
 async def show_login(request: Request) -> Response:
-    """The form; or with `?ticket=`, logged in at once."""
-    target = _target(request.query_params.get("next", ""))
+    """The form; or with `?ticket=`, signed in at once."""
+    target = own_path(request.query_params.get("next", ""))
+    viewers = collector_of(request).viewers
     ticket = request.query_params.get("ticket")
-    if ticket:
-        try:
-            secret = collector_of(request).viewers.redeem(ticket, address(request))
-        except TooManyFailures:
-            return _form(request, target, _SLOW_DOWN, 429)
-        if secret is None:
-            return _form(request, target, _USED, 403)
-        # A page and not a redirect: a strict cookie is not sent along where a redirect comes from another site.
-        return _logged_in(request, render(request, "welcome.html", target=target), secret)
     try:
+        if ticket:
+            secret = viewers.redeem(ticket, address(request))
+            return await (failed(request, target, _USED) if secret is None else let_in(request, target, secret))
         if viewer_of(request) is not None:
             return RedirectResponse(target, 303)
     except TooManyFailures:
-        return _form(request, target, _SLOW_DOWN, 429)
-    return _form(request, target)
+        return form(request, target, _SLOW_DOWN, 429)
+    return form(request, target)
 
 
 async def log_in(request: Request) -> Response:
     """The form was sent."""
-    form = await read_form(request)
-    target = _target(form.get("next", ""))
+    fields = await read_form(request)
+    target = own_path(fields.get("next", ""))
     if not from_own_page(request):
-        return _form(request, target, _FOREIGN, 403)
+        return form(request, target, _FOREIGN, 403)
     try:
-        secret = collector_of(request).viewers.log_in(form.get("token", "").strip(), address(request))
+        secret = collector_of(request).viewers.log_in(fields.get("token", "").strip(), address(request))
     except TooManyFailures:
-        return _form(request, target, _SLOW_DOWN, 429)
-    if secret is None:
-        return _form(request, target, _WRONG, 403)
-    return _logged_in(request, RedirectResponse(target, 303), secret)
+        return form(request, target, _SLOW_DOWN, 429)
+    return await (failed(request, target, _WRONG) if secret is None else let_in(request, target, secret))
 
 
-async def log_out(request: Request) -> Response:
-    """End the session."""
-    if not from_own_page(request):
-        return _form(request, "/", _FOREIGN, 403)
+async def let_in(request: Request, target: str, secret: str, *, recorded: bool = False) -> Response:
+    """With a new session, whose beginning is on record before it is given; an older one of the browser's ends."""
     collector = collector_of(request)
+    viewer, session = collector.viewers.of_session(secret), collector.viewers.sessions.find(secret)
+    if viewer is None or session is None:
+        return form(request, target, _WRONG, 403)
+    if not recorded:
+        try:
+            await collector.readings.record(Reading("signed in", viewer, address(request)))
+        except StoreError as error:
+            collector.viewers.log_out(secret)
+            return form(request, target, f"Signing in can't be recorded, and so is not possible: {error}.", 503)
     name = cookie_name(collector)
-    collector.viewers.log_out(request.cookies.get(name, ""))
-    response = RedirectResponse("/login", 303)
-    response.delete_cookie(name, secure=collector.settings.cookies_only_over_tls, httponly=True, samesite="strict")
-    return response
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a small form, each once; empty if it is larger than any of ours."""
-    body = b""
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > _MOST_FORM_BYTES:
-                return {}
-        fields = parse_qs(body.decode(), max_num_fields=20)
-    except (ClientDisconnect, ValueError):
-        return {}
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _logged_in(request: Request, response: Response, secret: str) -> Response:
-    collector = collector_of(request)
+    if before := request.cookies.get(name):
+        collector.viewers.log_out(before)
+    _log.info("signed in", **viewer.document(), session=viewer.session)
+    response = RedirectResponse(target, 303)
     response.set_cookie(
-        cookie_name(collector),
+        name,
         secret,
-        max_age=int(SESSION_SECONDS),
+        max_age=int(session.expires - session.began),
         secure=collector.settings.cookies_only_over_tls,
         httponly=True,
-        samesite="strict",
+        samesite="lax",
     )
     return response
 
 
-def _target(value: str) -> str:
+async def failed(request: Request, target: str, said: str, status: int = 403) -> Response:
+    """Nobody is let in, which is on record if it can be."""
+    _log.info("sign-in failed", why=said, address=address(request))
+    with contextlib.suppress(StoreError):
+        await collector_of(request).readings.failure(Reading("sign-in failed", address=address(request), reason=said))
+    return form(request, target, said, status)
+
+
+async def log_out(request: Request) -> Response:
+    """End the session, here and, of who signed in with the provider, there."""
+    if not from_own_page(request):
+        return form(request, "/", _FOREIGN, 403)
+    collector = collector_of(request)
+    name = cookie_name(collector)
+    ended = collector.viewers.log_out(request.cookies.get(name, ""))
+    response: Response = RedirectResponse("/login", 303)
+    if ended is not None:
+        with contextlib.suppress(StoreError):
+            await collector.readings.record(Reading("signed out", ended.viewer_named, address(request)))
+        if url := await _elsewhere(request, ended):
+            # A page and not a redirect: a form of ours leads nowhere else, as its policy says.
+            response = render(request, "signed_out.html", target=url, provider=collector.settings.provider_name)
+    response.delete_cookie(name, secure=collector.settings.cookies_only_over_tls, httponly=True, samesite="lax")
+    return response
+
+
+async def _elsewhere(request: Request, ended: Session) -> str:
+    sign_in = collector_of(request).viewers.sign_in
+    if sign_in is None or ended.signed_in is None:
+        return ""
+    try:
+        return await sign_in.sign_out_url(ended.signed_in)
+    except SignInError as error:
+        _log.warning("signed out here, and not with the provider", why=str(error))
+        return ""
+
+
+def own_path(value: str) -> str:
     """A path of our own to go on to; anything that could lead elsewhere becomes the first page."""
     safe = value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
-    return value if safe and value.partition("?")[0] not in ("/login", "/logout") else "/"
+    path = value.partition("?")[0]
+    return value if safe and path not in ("/login", "/logout") and not path.startswith("/login/") else "/"
 
 
-def _form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
-    return render(request, "login.html", status, target=target, problem=problem)
+def form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
+    """The page that lets people in."""
+    provider = collector_of(request).settings.provider_name
+    return render(request, "login.html", status, target=target, problem=problem, provider=provider)

@@ -15,8 +15,8 @@ from penstock_collector.collector import collector_of
 from penstock_collector.login_search import LoginFilters, LoginPage, logins
 from penstock_collector.search import MOST_ROWS, BadFilter
 from penstock_collector.store.database import StoreError
-from penstock_collector.web.pages import PAGE_ROWS, bar, problem, whole_number
-from penstock_collector.web.rendering import render
+from penstock_collector.web.pages import PAGE_ROWS, bar, whole_number
+from penstock_collector.web.rendering import problem, render
 
 # Filters that the form has no fields for: they come by links, and show as chips.
 _CHIPS = ("address", "stream", "session", "since", "until")

@@ -11,17 +11,20 @@ import time
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from penstock_collector.auth.viewers import Viewer
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
 from penstock_collector.store import alarms
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
-from penstock_collector.web.login import read_form
-from penstock_collector.web.rendering import render
+from penstock_collector.web.bodies import read_form
+from penstock_collector.web.guards import reading
+from penstock_collector.web.rendering import problem, render
 from penstock_collector.web.security import from_own_page
 
 PAGE_ROWS = 100
+_MOST_PAST_ALARMS = 200
 # Filters that the form has no fields for: they come by links, and show as chips.
 _CHIPS = ("verb", "relation", "stream", "session", "since", "until")
 
@@ -96,10 +99,14 @@ async def statement(request: Request) -> Response:
 async def stream_list(request: Request) -> Response:
     """The streams, their heads and what is wrong with them."""
     collector = collector_of(request)
+    viewer: Viewer = request.state.viewer
+    most_past = _MOST_PAST_ALARMS if viewer.may(Right.PAST_ALARMS) else 0
     try:
-        rows, standing, counts = await collector.readers.run(
-            lambda connection: (streams(connection), alarms.standing(connection), bar(connection))
-        )
+        rows, standing, past, counts = await collector.readers.run(
+            lambda connection: (
+                streams(connection), alarms.standing(connection), alarms.past(connection, most_past), bar(connection)
+            )
+        )  # fmt: skip
     except StoreError as error:
         return problem(request, 503, str(error))
     return render(
@@ -107,6 +114,7 @@ async def stream_list(request: Request) -> Response:
         "streams.html",
         streams=rows,
         alarms=standing,
+        past=past,
         silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
         **counts,
     )
@@ -121,15 +129,14 @@ async def dismiss_alarm(request: Request) -> Response:
     if not (number.isascii() and number.isdecimal() and len(number) < 17):
         return problem(request, 400, "No such alarm.")
     viewer: Viewer = request.state.viewer
+    collector = collector_of(request)
+
+    def dismiss(connection: sqlite3.Connection) -> None:
+        if alarms.dismiss(connection, int(number), viewer.name, time.time()):
+            collector.readings.seal(connection, reading(request, "acknowledged an alarm", number))
+
     try:
-        await collector_of(request).writer.run(
-            lambda connection: alarms.dismiss(connection, int(number), viewer.name, time.time())
-        )
+        await collector.writer.run(dismiss)
     except StoreError as error:
         return problem(request, 503, str(error))
     return RedirectResponse("/streams", 303)
-
-
-def problem(request: Request, status: int, message: str) -> Response:
-    """A page that says what is wrong."""
-    return render(request, "problem.html", status, number=status, message=message)

@@ -15,10 +15,11 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from penstock_collector.approvals import wording
-from penstock_collector.auth.viewers import Viewer
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
 
 _NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 _STATIC = files("penstock_collector.web").joinpath("static")
@@ -136,6 +137,7 @@ def _environment() -> jinja2.Environment:
         "rows": wording.rows,
     }
     files_ = ("style.css", "stream.js", "tail.js", "requests.js", "mark.svg")
+    environment.globals["Right"] = Right
     environment.globals["static"] = {name: static_url(name) for name in files_}
     return environment
 
@@ -149,7 +151,11 @@ def fragment(template: str, **values: object) -> str:
 
 
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A whole page. `viewer` is the name of who is logged in, "" if nobody is."""
-    known: Viewer | None = getattr(request.state, "viewer", None)
-    viewer = known.name if known is not None else ""
-    return HTMLResponse(fragment(template, viewer=viewer, path=request.url.path, **values), status)
+    """A whole page. `me` is who is signed in, None if nobody is."""
+    me: Viewer | None = getattr(request.state, "viewer", None)
+    return HTMLResponse(fragment(template, me=me, path=request.url.path, **values), status)
+
+
+def problem(request: Request, status: int, message: str) -> Response:
+    """A page that says what is wrong."""
+    return render(request, "problem.html", status, number=status, message=message)

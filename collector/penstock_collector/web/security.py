@@ -1,20 +1,22 @@
 """What holds for every request: security headers, who asks, and that a form came from our own pages.
 
-What doesn't belong: checking tokens and sessions (`penstock_collector.auth.viewers`).
+What doesn't belong: checking tokens and sessions (`penstock_collector.auth.viewers`), which path needs what (`app.py`),
+and keeping to it (`guards.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock_collector.auth.viewers import TooManyFailures, Viewer
+from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
+from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import Collector, collector_of
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -37,8 +39,6 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class SecurityHeaders:
@@ -71,19 +71,28 @@ def address(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
-def cookie_name(collector: Collector) -> str:
-    """The session cookie; `__Host-` makes browsers insist on TLS, on this very host."""
-    return "__Host-penstock" if collector.settings.cookies_only_over_tls else "penstock"
+def cookie_name(collector: Collector, name: str = "penstock") -> str:
+    """A cookie of ours; `__Host-` makes browsers insist on TLS, on this very host."""
+    return f"__Host-{name}" if collector.settings.cookies_only_over_tls else name
 
 
-def viewer_of(connection: HTTPConnection) -> Viewer | None:
-    """Who reads: by bearer token or session. Raises TooManyFailures."""
+def viewer_of(connection: HTTPConnection, *, by_person: bool = True) -> Viewer | None:
+    """Who reads: by bearer token or session; by a session's open page, unless `by_person`. Raises TooManyFailures."""
     collector = collector_of(connection)
     token = bearer(connection)
     if token:
         return collector.viewers.of_token(token, address(connection))
     secret = connection.cookies.get(cookie_name(collector), "")
-    return collector.viewers.of_session(secret) if secret else None
+    return collector.viewers.of_session(secret, by_person=by_person) if secret else None
+
+
+def still(connection: HTTPConnection, right: Right) -> Viewer | None:
+    """Who follows an open page, as long as they may; None from then on."""
+    try:
+        viewer = viewer_of(connection, by_person=False)
+    except TooManyFailures:
+        return None
+    return viewer if viewer is not None and viewer.may(right) else None
 
 
 def from_own_page(request: Request) -> bool:
@@ -93,38 +102,3 @@ def from_own_page(request: Request) -> bool:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
-
-
-def page(handler: Handler) -> Handler:
-    """For people: who is not logged in is asked to."""
-
-    async def guarded(request: Request) -> Response:
-        viewer = _viewer(request)
-        if viewer is None:
-            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return RedirectResponse("/login" if target == "/" else f"/login?next={quote(target, safe='')}", 303)
-        request.state.viewer = viewer
-        return await handler(request)
-
-    return guarded
-
-
-def api(handler: Handler) -> Handler:
-    """For programs: who shows no valid token or session gets 401."""
-
-    async def guarded(request: Request) -> Response:
-        viewer = _viewer(request)
-        if viewer is None:
-            headers = {"www-authenticate": 'Bearer realm="penstock"'}
-            return JSONResponse({"error": "log in, or send a viewer token"}, 401, headers=headers)
-        request.state.viewer = viewer
-        return await handler(request)
-
-    return guarded
-
-
-def _viewer(request: Request) -> Viewer | None:
-    try:
-        return viewer_of(request)
-    except TooManyFailures:
-        return None

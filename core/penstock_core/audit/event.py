@@ -33,18 +33,23 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
     heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
     loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
     close     reason                                                the stream's last event
+    reading   action, by: {name, kind, how, issuer, subject, roles}, session, client: {addr}, what, filters: [{name,
+              value}], result, reason           of the collector's own stream: who read what there (docs/collector.md)
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close"]
+Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading"]
 KINDS: tuple[Kind, ...] = (
-    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close",
+    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
 Event: TypeAlias = dict[str, Any]
 
 VERSION = 1
+
+# How the name of the collector's own stream begins, which no gate's can.
+OWN = "collector:"

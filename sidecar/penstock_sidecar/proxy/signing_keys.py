@@ -1,7 +1,8 @@
 """The keys that one issuer signs tokens with: from a file, or fetched, kept and fetched again when they change.
 
-Which key and algorithm a token may have is decided here, what it says `claims.py`'s. An issuer that can't be reached,
-answers slowly or too much, or tokens that name keys that there are not, neither stop others nor cause more requests.
+Which algorithms a key is good for is `penstock_core.signing_keys`'s, what a token says `claims.py`'s. An issuer that
+can't be reached, answers slowly or too much, or tokens that name keys that there are not, neither stop others nor cause
+more requests.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
-import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from penstock_core.signing_keys import KeySetError, SigningKey, named, usable
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 
 _log = structlog.get_logger(__name__)
@@ -29,19 +28,8 @@ PAUSE_SECONDS = 10.0
 # How long all of one fetch may take, while a login waits for it.
 FETCH_SECONDS = 5.0
 _MOST_BYTES = 1 << 20
-_MOST_KEYS = 256
-_SMALLEST_RSA = 2048
 # Where an issuer tells of itself.
 DISCOVERY = "/.well-known/openid-configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A public key, and the algorithms that it may be used with: by its type, never by what a token asks for."""
-
-    key_id: str
-    key: Any
-    algorithms: frozenset[str]
 
 
 class FetchError(Exception):
@@ -53,7 +41,7 @@ class SigningKeys:
 
     def __init__(self, issuer: Issuer) -> None:
         self.issuer = issuer
-        self._keys: Sequence[SigningKey] = ()
+        self._keys: list[SigningKey] = []
         # Of the file that they are from.
         self._stamp: tuple[int, int] = (0, 0)
         # When an attempt began that succeeded, and the last one, by the loop's clock.
@@ -67,11 +55,11 @@ class SigningKeys:
         """The key that a token says it is signed with. Raises TokenError."""
         name = self.issuer.issuer
         await self._refresh()
-        found = self._named(key_id)
+        found = named(self._keys, key_id)
         if not found and self.issuer.jwks_file is None and self._may_try:
             # It may be a new one.
             await self._fetch()
-            found = self._named(key_id)
+            found = named(self._keys, key_id)
         if not found and self._known is None:
             raise TokenError(f"cannot fetch the signing keys of {name}", f"{self.trouble or 'try again'}")
         if not found:
@@ -83,19 +71,13 @@ class SigningKeys:
             )
         return fitting[0]
 
-    def _named(self, key_id: str | None) -> list[SigningKey]:
-        if key_id is None:
-            # No name is enough where there is no choice.
-            return list(self._keys) if len(self._keys) == 1 else []
-        return [one for one in self._keys if one.key_id == key_id]
-
     async def _refresh(self) -> None:
         if self.issuer.jwks_file is not None:
             await asyncio.to_thread(self._read_file)
             return
         now = asyncio.get_running_loop().time()
         if self._known is not None and now - self._known > self.issuer.keys_max_age:
-            self._keys, self._known = (), None
+            self._keys, self._known = [], None
         if (self._known is None or now - self._known > FRESH_SECONDS) and self._may_try:
             await self._fetch()
 
@@ -139,10 +121,10 @@ class SigningKeys:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size)
             if stamp != self._stamp or self._known is None:
-                self._keys = usable(_json(path.read_bytes()))
+                self._keys = _keys(_json(path.read_bytes()))
                 self._stamp, self._known, self.trouble = stamp, 0.0, ""
         except (OSError, FetchError) as error:
-            self._keys, self._known = (), None
+            self._keys, self._known = [], None
             self.trouble = "jwksFile can't be read" if isinstance(error, OSError) else str(error)
 
 
@@ -157,7 +139,7 @@ async def fetched(issuer: Issuer) -> list[SigningKey]:
         url = issuer.jwks_url
         if not url:
             url = _keys_url(await _get(client, issuer.issuer.rstrip("/") + DISCOVERY), issuer)
-        return usable(await _get(client, url))
+        return _keys(await _get(client, url))
 
 
 def _keys_url(document: Mapping[str, Any], issuer: Issuer) -> str:
@@ -202,37 +184,8 @@ def _json(body: bytes) -> Mapping[str, Any]:
     return found
 
 
-def usable(document: Mapping[str, Any]) -> list[SigningKey]:
-    """The keys of a JSON Web Key Set that can sign tokens here; others are left out. Raises FetchError."""
-    keys = document.get("keys")
-    if not isinstance(keys, list):
-        raise FetchError("the signing keys are not a JSON Web Key Set")
-    if len(keys) > _MOST_KEYS:
-        raise FetchError(f"the issuer has more than {_MOST_KEYS} signing keys")
-    return [found for one in keys if isinstance(one, dict) and (found := _usable(one)) is not None]
-
-
-def _usable(document: dict[str, Any]) -> SigningKey | None:
-    use, operations = document.get("use", "sig"), document.get("key_ops", ["verify"])
-    # A shared secret in a set of public keys is known to everybody, and private keys are nobody's business.
-    if use != "sig" or not isinstance(operations, list) or "verify" not in operations:
-        return None
-    if document.get("kty") not in ("RSA", "EC", "OKP") or "d" in document:
-        return None
+def _keys(document: Mapping[str, Any]) -> list[SigningKey]:
     try:
-        key = jwt.PyJWK({name: value for name, value in document.items() if name != "alg"}).key
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    algorithms = _algorithms(key)
-    if (only := document.get("alg")) is not None:
-        algorithms &= {only} if isinstance(only, str) else set()
-    name = document.get("kid", "")
-    return SigningKey(name, key, algorithms) if algorithms and isinstance(name, str) else None
-
-
-def _algorithms(key: object) -> frozenset[str]:
-    if isinstance(key, rsa.RSAPublicKey):
-        return frozenset({"RS256", "PS256"} if key.key_size >= _SMALLEST_RSA else ())
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return frozenset({"secp256r1": ("ES256",), "secp384r1": ("ES384",)}.get(key.curve.name, ()))
-    return frozenset({"EdDSA"} if isinstance(key, ed25519.Ed25519PublicKey) else ())
+        return usable(document)
+    except KeySetError as error:
+        raise FetchError(str(error)) from None

@@ -14,9 +14,10 @@ import jwt
 import structlog
 
 from penstock_core.identity import Identity, Workload
+from penstock_core.signing_keys import SigningKey
 from penstock_sidecar.proxy.claims import identity
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
-from penstock_sidecar.proxy.signing_keys import SigningKey, SigningKeys
+from penstock_sidecar.proxy.signing_keys import SigningKeys
 
 _log = structlog.get_logger(__name__)
 

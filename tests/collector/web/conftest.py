@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
+from tests.collector.auth.conftest import api, reviewer
+from tests.collector.web.signing_in import desk, people, person, sign_in_settings
 
+__all__ = ["api", "desk", "people", "person", "reviewer", "sign_in_settings"]
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -63,7 +66,7 @@ class Window:
     async def log_in(self, path: str = "/", token: str = "read-ada", heading: str = "Statements") -> None:
         await self.page.goto(self.url + path)
         await self.page.get_by_label("Viewer token").fill(token)
-        await self.page.get_by_role("button", name="Log in").click()
+        await self.page.get_by_role("button", name="Sign in").click()
         await self.page.wait_for_selector(f"h1:has-text('{heading}')")
 
     async def live(self) -> None:

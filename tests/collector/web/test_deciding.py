@@ -46,8 +46,8 @@ async def test_only_whom_the_rule_asks_sees_the_text(client: Any) -> None:
         (READER, 403, "ada may not decide: they are in none of the approvers' groups (dba, owners)"),
         (BOT, 403, "other-bot may not decide: only a person who acts for themselves can approve or deny"),
         (DAN, 403, "dan may not decide: they asked for it, or the agent that asked acts for them"),
-        (WRITER, 401, "log in, or send a viewer token"),
-        ("nonsense", 401, "log in, or send a viewer token"),
+        (WRITER, 401, "sign in, or send a viewer token"),
+        ("nonsense", 401, "sign in, or send a viewer token"),
     ],
 )
 async def test_who_may_not_decide(token: str, status: int, words: str, client: Any) -> None:
@@ -74,7 +74,7 @@ async def test_a_login_link_decides_nothing(client: Any) -> None:
     await client.http.get("/login?ticket=" + client.running.collector.viewers.issue_ticket())
     answer = await client.http.post(f"/v1/requests/{name}/decision", json={"decision": "approved"})
     assert answer.status_code == 403
-    assert "a login link proves nobody: log in with a viewer token of your own" in answer.json()["error"]
+    assert "a login link proves nobody: sign in as yourself to decide" in answer.json()["error"]
     assert "eva@shop.example" not in (await client.http.get(f"/v1/requests/{name}")).text
 
 

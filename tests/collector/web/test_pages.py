@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock_collector.web.login import _target
+from penstock_collector.web.login import own_path
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
@@ -37,36 +37,6 @@ async def test_no_data_without_login(path: str, headers: dict[str, str], client:
     assert "precious" not in response.text
     if response.status_code == 303:
         assert response.headers["location"].startswith("/login")
-
-
-async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
-    """A new path that shows data must come with a guard, and into the list above."""
-    from starlette.routing import Mount, Route
-
-    from penstock_collector.web.app import build
-
-    routes = build(client.running.collector).routes
-    assert all(isinstance(route, Route | Mount) for route in routes)
-    open_paths = {
-        "/login",
-        "/logout",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/static",
-        "/v1/streams/{owner}/{boot}/events",
-        "/v1/streams/{owner}/requests",
-        "/v1/streams/{owner}/requests/{name}",
-        "/v1/streams/{owner}/tickets/{name}",
-        "/v1/streams/{owner}/tickets/{name}/use",
-    }
-    for route in routes:
-        path = str(route.path)  # type: ignore[attr-defined] # all are Route or Mount, as asserted
-        if path in open_paths:
-            continue
-        path = path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
-        method = "POST" if path == "/alarms" or path.endswith("/decision") else "GET"
-        assert (await client.http.request(method, path)).status_code in (303, 401), path
 
 
 @pytest.mark.parametrize("path", [*DATA, "/login", "/healthz", "/metrics", "/static/style.css", "/none", "/v1/none"])
@@ -199,7 +169,7 @@ async def test_logging_in_and_out(client: Any) -> None:
     assert (response.status_code, response.headers["location"]) == (303, "/streams")
     cookie = response.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     page = await client.http.get("/")
     assert page.status_code == 200
     assert "ada" in page.text
@@ -257,13 +227,13 @@ async def test_an_oversized_or_broken_form(client: Any) -> None:
     ],
 )
 def test_where_a_login_leads(given: str, target: str) -> None:
-    assert _target(given) == target
+    assert own_path(given) == target
 
 
 async def test_the_link_that_logs_in_once(client: Any) -> None:
     link = "/login?ticket=" + client.running.collector.viewers.issue_ticket()
-    welcome = await client.http.get(link)
-    assert (welcome.status_code, "url=/" in welcome.text) == (200, True)
+    answer = await client.http.get(link)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert (await client.http.get("/")).status_code == 200
     client.http.cookies.clear()
     again = await client.http.get(link)

@@ -142,8 +142,8 @@ async def test_the_link_logs_in(window: Window, client: Any) -> None:
     ticket = client.running.collector.viewers.issue_ticket()
     await window.page.goto(f"{window.url}/login?ticket={ticket}")
     await window.page.wait_for_url(window.url + "/")
-    await window.page.get_by_role("button", name="Log out").click()
-    await expect(window.page.locator("h1")).to_have_text("Log in")
+    await window.page.get_by_role("button", name="Sign out").click()
+    await expect(window.page.locator("h1")).to_have_text("Sign in")
 
 
 async def test_streams_and_alarms(window: Window, client: Any, sender: Any) -> None:
@@ -220,7 +220,7 @@ async def test_all_text_can_be_read(scheme: Any, browser: Browser, client: Any, 
     context = await browser.new_context(color_scheme=scheme, reduced_motion="reduce")
     window = Window(await context.new_page(), client.running.url)
     await window.log_in()
-    for path in ("/", "/streams", "/statements/gw1/boot1/4", "/none"):
+    for path in ("/", "/streams", "/statements/gw1/boot1/4", "/readings", "/sign-ins", "/none"):
         await window.page.goto(window.url + path)
         assert await window.page.evaluate(CONTRAST) == [], path
     await context.close()
@@ -242,4 +242,4 @@ async def test_the_keyboard_is_enough(window: Window, client: Any, sender: Any) 
         )
         outline = await window.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none"
-    assert {"identity", "decision", "q", "Apply", "Pause", "Log out"} <= reached
+    assert {"identity", "decision", "q", "Apply", "Pause", "Sign out"} <= reached
