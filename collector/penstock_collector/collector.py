@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
@@ -31,6 +32,7 @@ class Collector:
     viewers: Viewers
     metrics: CollectorMetrics
     holder: Holder
+    access: AccessHolder
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

@@ -22,6 +22,7 @@ import structlog
 import uvicorn
 
 from penstock_collector.approvals import webhook_settings
+from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
@@ -106,9 +107,10 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     readers = Readers(settings.database)
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
+    access = AccessHolder(holder, writer, readers, metrics, notices, settings.public_url)
     try:
         async with notices.running():
-            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder)
+            yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder, access)
     finally:
         await authority.close()
         await asyncio.to_thread(readers.close)
@@ -216,6 +218,7 @@ async def _watch(collector: Collector) -> None:
         try:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
             await collector.holder.keep_time()
+            await collector.access.keep_time()
             if time.monotonic() >= next_disposal:
                 await _dispose(collector, collector.settings.retention_days)
                 next_disposal = time.monotonic() + _RETENTION_SECONDS

@@ -45,6 +45,9 @@ class CollectorMetrics:
             registry=registry,
         )
         self.waiting = Gauge("penstock_collector_requests_waiting", "Requests that wait.", registry=registry)
+        self.emergencies = Gauge(
+            "penstock_collector_emergencies", "Emergencies that nobody has reviewed.", ["review"], registry=registry
+        )
         self.notices = Counter(
             "penstock_collector_notices", "Notices to webhooks, by what became of them.", ["result"], registry=registry
         )

@@ -20,6 +20,7 @@ from penstock_core.resources import Bundle, ResourceError
 from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
@@ -100,6 +101,7 @@ class Proxy:
             raise StartError(f"can't listen: {error.strerror or error}") from None
         self.rules_provider.start()
         self._tasks.append(asyncio.create_task(self.source.run(), name="policies"))
+        self._hear_of_access()
         self.shipper: Shipper | None = None
         if settings.collector is not None:
             collector = settings.collector
@@ -111,6 +113,24 @@ class Proxy:
             "listening", address=f"{settings.listen.host}:{self.port}", database=settings.database,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
         )  # fmt: skip
+
+    def _hear_of_access(self) -> None:
+        """From whoever streams the policies, or else from the collector."""
+        settings, access = self._settings, self.rules_provider.access
+        if settings.control is not None:
+            access.age = lambda: self.source.age
+            access.command = f"kubectl penstock request {{policy}} -n {settings.namespace} --for 1h --reason '…'"
+            return
+        self.access_news: AccessNews | None = None
+        # Without anybody to ask, nothing ever lasts.
+        access.age = lambda: float("inf") if self.access_news is None else self.access_news.age
+        if (collector := settings.collector) is not None:
+            self.access_news = AccessNews(
+                collector.url, settings.stream_owner, lambda: self.rules_provider.bundle,
+                self.rules_provider.replace_grants, token_file=_at(settings, collector.token_file),
+                ca_file=_at(settings, collector.ca_file), issuers=[one.issuer for one in settings.identity.issuers],
+            )  # fmt: skip
+            self._tasks.append(asyncio.create_task(self.access_news.run(), name="access"))
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
@@ -133,9 +153,10 @@ class Proxy:
                 await owned.close()
             elif isinstance(owned, RulesProvider):
                 await owned.stop()
-        approval_requests = getattr(self, "approval_requests", None)
-        if isinstance(approval_requests, ApprovalRequests):
-            await approval_requests.close()
+        for name in ("approval_requests", "access_news"):
+            client = getattr(self, name, None)
+            if isinstance(client, ApprovalRequests | AccessNews):
+                await client.close()
         await asyncio.to_thread(self.spool.close)
 
     def _server(self, bundle: Bundle) -> Server:

@@ -19,7 +19,11 @@ from penstock_collector.approvals.webhooks import Webhook
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store.requests import Kept
 
-Event = Literal["request.made", "request.escalated", "request.decided"]
+Event = Literal[
+    "request.made", "request.escalated", "request.decided", "emergency.begun", "review.overdue", "emergency.reviewed"
+]
+# What those in charge are told as well.
+_SECOND = frozenset({"request.escalated", "emergency.begun", "review.overdue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,22 @@ class Notice:
     def line(self) -> str:
         """In one line, without its address."""
         spec, status = self.request.request.spec, self.request.status
-        what = f"{wording.who(spec.requester)}: {wording.deed(spec.effect)}, database {spec.database_ref.name}"
+        what = f"{wording.who(spec.requester)}: {wording.what(spec)}, database {spec.database_ref.name}"
+        groups = wording.visible(", ".join(spec.approvers))
+        if self.event == "emergency.begun":
+            return f"{self.request.name}: the glass was broken. {what}. To be reviewed by {groups}"
+        if self.event == "review.overdue":
+            return f"{self.request.name}: the review of an emergency is overdue. {what}. To be reviewed by {groups}"
+        if self.event == "emergency.reviewed":
+            return f"{self.request.name} was reviewed by {wording.visible(status.reviewed_by or '')}. {what}"
         if self.event == "request.decided":
             return f"{self.request.name} was {status.decision} by {wording.visible(status.decided_by or '')}. {what}"
         still = " still" if self.event == "request.escalated" else ""
-        groups = wording.visible(", ".join(spec.held_by.approvers))
         rows = wording.rows(spec.effect)
         until = f"{spec.expires_at[:16].replace('T', ' ')} UTC"
         return (
-            f"{self.request.name}{still} waits for approval. {what}{f' ({rows})' if rows else ''},"
-            f" held by {wording.rule(spec)}. Approvers: {groups}. Until {until}"
+            f"{self.request.name}{still} waits for approval. {what}{f' ({rows})' if rows else ''}"
+            f"{'' if spec.held_by is None else f', held by {wording.rule(spec)}'}. Approvers: {groups}. Until {until}"
         )
 
     def slack(self) -> dict[str, object]:
@@ -88,8 +98,10 @@ class Notices:
         self.escalate_after = escalation.seconds if escalation is not None else None
 
     def tell(self, notice: Notice) -> None:
-        """Put it into the queues: escalations of the second list, all else of the first."""
-        for webhook in self._second if notice.event == "request.escalated" else self._first:
+        """Put it into the queues: escalations of the second list, emergencies of both, all else of the first."""
+        lists = [] if notice.event == "request.escalated" else [*self._first]
+        lists += self._second if notice.event in _SECOND else []
+        for webhook in lists:
             if notice.event in webhook.settings.wanted:
                 webhook.put(notice)
 

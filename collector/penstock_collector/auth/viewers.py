@@ -44,7 +44,7 @@ class Viewer:
 
     def may_see_text(self, spec: AccessRequestSpec) -> bool:
         """Whether they see the statement of a request, which holds values: whom its rule asks for approval."""
-        return not self.groups.isdisjoint(spec.held_by.approvers)
+        return not self.groups.isdisjoint(spec.approvers)
 
     def objection(self, spec: AccessRequestSpec) -> str:
         """Why they may not decide a request, in one line; empty if they may."""

@@ -17,8 +17,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from penstock_collector.collector import Collector
+from penstock_collector.web import access, deciding, inbox, live, login, pages
 from penstock_collector.web import api as answers
-from penstock_collector.web import deciding, inbox, live, login, pages
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.security import SecurityHeaders, api, page
@@ -58,6 +58,12 @@ def build(collector: Collector) -> Starlette:
             Route("/v1/requests", api(deciding.list_requests)),
             Route("/v1/requests/{name}", api(deciding.show_request)),
             Route("/v1/requests/{name}/decision", api(deciding.decide_request), methods=["POST"]),
+            Route("/v1/requests/{name}/end", api(access.post_end), methods=["POST"]),
+            Route("/v1/requests/{name}/review", api(access.post_review), methods=["POST"]),
+            Route("/v1/access", api(access.list_offers)),
+            Route("/v1/access", api(access.post_wish), methods=["POST"]),
+            Route("/v1/streams/{owner}/access", access.post_news, methods=["POST"]),
+            Route("/v1/streams/{owner}/access/requests", access.post_asking, methods=["POST"]),
             Route("/v1/streams/{owner}/requests", post_request, methods=["POST"]),
             Route("/v1/streams/{owner}/requests/{name}", get_request),
             Route("/healthz", answers.healthz),

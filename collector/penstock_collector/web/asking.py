@@ -28,7 +28,7 @@ _WAIT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 
 async def post_request(request: Request) -> Response:
     """May this statement run now? An `Asking`, which is answered with an `Answered`."""
-    book = await _book(request)
+    book = await book_of(request)
     if isinstance(book, Response):
         return book
     try:
@@ -50,7 +50,7 @@ async def post_request(request: Request) -> Response:
 
 async def get_request(request: Request) -> Response:
     """What has become of one of the sender's requests; with `?wait=20`, once it has been decided, or after 20 s."""
-    book = await _book(request)
+    book = await book_of(request)
     if isinstance(book, Response):
         return book
     wait, name = request.query_params.get("wait", "0"), request.path_params["name"]
@@ -63,7 +63,7 @@ async def get_request(request: Request) -> Response:
     return refuse(404, "there is no such request of this sender") if answered is None else _answer(answered)
 
 
-async def _book(request: Request) -> Book | Response:
+async def book_of(request: Request) -> Book | Response:
     """Whose requests the sender may ask for, or why it may not."""
     owner = request.path_params["owner"]
     if not PART.fullmatch(owner):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -24,7 +25,9 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, UnknownRequestError
 from penstock_collector.web.bodies import TooLarge, body_of, refuse
 from penstock_collector.web.security import from_own_page
+from penstock_core.approvals.access import overdue
 from penstock_core.approvals.standing import Decision, NotAllowedError, NotPossibleError, Standing
+from penstock_core.resources.vocabulary import DURATION
 
 MOST_LISTED = 500
 # A comment of the allowed length, however it is encoded, and the rest.
@@ -42,19 +45,24 @@ class _Decided(BaseModel):
 
     decision: Decision
     comment: Annotated[str, Field(max_length=_MOST_BODY_BYTES)] = ""
+    # Of access that is approved: for how long, if for less than was asked for.
+    lasts: Annotated[str, Field(pattern=f"^$|{DURATION}", max_length=32)] = ""
 
 
 async def list_requests(request: Request) -> Response:
-    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`)."""
+    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`), `?standing=due` for
+    what somebody has to decide or to review.
+    """
     wanted = [part for part in request.query_params.get("standing", "").split(",") if part]
+    due = wanted == ["due"]
     try:
-        standings = [Standing(part) for part in wanted]
+        standings = [] if due else [Standing(part) for part in wanted]
     except ValueError:
-        return refuse(400, f"standing is one or some of {', '.join(Standing)}")
+        return refuse(400, f"standing is one or some of {', '.join(Standing)}; or due")
 
     def read(connection: sqlite3.Connection) -> bytes:
         # Hundreds of long texts: put together in the reader's thread, and not where everybody waits.
-        found = requests.listed(connection, standings, MOST_LISTED)
+        found = requests.due(connection, MOST_LISTED) if due else requests.listed(connection, standings, MOST_LISTED)
         documents = [document(kept, request.state.viewer) for kept in found]
         return json.dumps({"requests": documents}, ensure_ascii=False).encode()
 
@@ -89,7 +97,7 @@ async def decide_request(request: Request) -> Response:
     except ValidationError:
         return refuse(400, 'a decision is {"decision": "approved" or "denied", "comment": "…"}')
     try:
-        kept = await decide(request, body.decision, body.comment)
+        kept = await decide(request, body.decision, body.comment, body.lasts)
     except NotPossibleError as error:
         return refuse(status_of(error), str(error))
     except StoreError as error:
@@ -97,12 +105,12 @@ async def decide_request(request: Request) -> Response:
     return JSONResponse(document(kept, request.state.viewer))
 
 
-async def decide(request: Request, decision: Decision, comment: str) -> Kept:
+async def decide(request: Request, decision: Decision, comment: str, lasts: str = "") -> Kept:
     """Whoever is logged in decides the request of the path. Raises NotPossibleError, StoreError."""
     viewer: Viewer = request.state.viewer
     try:
         return await collector_of(request).holder.decide(
-            wording.visible(request.path_params["name"]), viewer.approver(), decision, comment
+            wording.visible(request.path_params["name"]), viewer.approver(), decision, comment, lasts
         )
     except NotAllowedError as error:
         # Of one who came by a link, why that proves nobody says more.
@@ -117,7 +125,7 @@ def status_of(error: NotPossibleError) -> int:
 def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
     """A request as JSON, with its text only for those whom its rule asks."""
     spec = kept.request.spec
-    text = viewer.may_see_text(spec) and not kept.trimmed
+    statement = spec.statement if viewer.may_see_text(spec) and not kept.trimmed else None
     return {
         "name": kept.name,
         "standing": kept.standing.value,
@@ -126,11 +134,12 @@ def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
         **wording.asked(kept.request),
         "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
         "reason": spec.reason or "",
-        "sql": spec.statement.sql if text else None,
-        "settings": {one.name: one.value for one in spec.statement.settings} if text else None,
+        "sql": statement.sql if statement is not None else None,
+        "settings": {one.name: one.value for one in statement.settings} if statement is not None else None,
         # Gone with the retention, for everybody.
         "textDeleted": kept.trimmed,
-        "parameters": spec.statement.parameters_digest is not None,
+        "parameters": spec.statement is not None and spec.statement.parameters_digest is not None,
         **wording.became(kept.status),
-        "objection": viewer.objection(spec) if kept.waiting else "",
+        "objection": viewer.objection(spec) if kept.waiting or kept.standing is Standing.UNREVIEWED else "",
+        "overdue": overdue(kept.request, datetime.now(UTC)),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,16 +15,17 @@ from starlette.responses import RedirectResponse, Response
 from penstock_collector.auth.viewers import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
-from penstock_collector.store import alarms
+from penstock_collector.store import access, alarms
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.requests import waiting_count
+from penstock_collector.store.requests import Kept, due_count
 from penstock_collector.web.login import read_form
 from penstock_collector.web.rendering import render
 from penstock_collector.web.security import from_own_page
+from penstock_core.approvals.access import overdue
 
 PAGE_ROWS = 100
 # Filters that the form has no fields for: they come by links, and show as chips.
-_CHIPS = ("verb", "relation", "stream", "session", "since", "until")
+_CHIPS = ("verb", "relation", "stream", "session", "request", "since", "until")
 
 
 async def statements(request: Request) -> Response:
@@ -60,7 +62,11 @@ async def statements(request: Request) -> Response:
 
 def bar(connection: sqlite3.Connection) -> dict[str, int]:
     """What the bar on top of every page counts."""
-    return {"alarm_count": sum(alarms.counts(connection).values()), "waiting_count": waiting_count(connection)}
+    emergencies = len(access.to_review(connection))
+    return {
+        "alarm_count": sum(alarms.counts(connection).values()) + emergencies,
+        "waiting_count": due_count(connection),
+    }
 
 
 def _without(filters: Filters, name: str) -> str:
@@ -97,8 +103,13 @@ async def stream_list(request: Request) -> Response:
     """The streams, their heads and what is wrong with them."""
     collector = collector_of(request)
     try:
-        rows, standing, counts = await collector.readers.run(
-            lambda connection: (streams(connection), alarms.standing(connection), bar(connection))
+        rows, standing, emergencies, counts = await collector.readers.run(
+            lambda connection: (
+                streams(connection),
+                alarms.standing(connection),
+                access.to_review(connection),
+                bar(connection),
+            )
         )
     except StoreError as error:
         return problem(request, 503, str(error))
@@ -107,9 +118,15 @@ async def stream_list(request: Request) -> Response:
         "streams.html",
         streams=rows,
         alarms=standing,
+        emergencies=[(kept, _late(kept)) for kept in emergencies],
         silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
         **counts,
     )
+
+
+def _late(kept: Kept) -> bool:
+    """Whether its review is overdue."""
+    return overdue(kept.request, datetime.now(UTC))
 
 
 async def dismiss_alarm(request: Request) -> Response:

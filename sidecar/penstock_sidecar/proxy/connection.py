@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else ""
         self.client_address = _address(peer)
         # What conditions that depend on the time came to when the rules of now were made.
-        self._truths: tuple[Truth, ...] = ()
+        self._truths: tuple[Truth | str, ...] = ()
         self.info = gateway.register(self, address)
         self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
         self._later(OPENING_SECONDS, self._give_up)
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
         """Without a word, and with whatever runs at the server."""
         self._transport.abort()
 
-    def time_passed(self, truths: tuple[Truth, ...]) -> None:
+    def time_passed(self, truths: tuple[Truth | str, ...]) -> None:
         """Conditions come to this now."""
         if truths != self._truths and self.session.takes_rules:
             self.rules_changed()

@@ -114,14 +114,16 @@ class Flow(Progress):
     def record(self, body: Event) -> None:
         self.bodies.append(body)
 
-    def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
-        """Record a statement's intent."""
+    def begin(
+        self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
+    ) -> StatementRun:
+        """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
-            self.evidence.decided_by(self.rules.generation)
+            self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
@@ -144,6 +146,7 @@ class Flow(Progress):
     def push(self, pending: Pending, decision: Decision | None = None) -> None:
         """A message that the server will answer is being sent; with the decision that it carries out, if it does."""
         self.queue.append(pending)
+        self.former.access.used(self.rules.access)
         if decision is None:
             return
         pending.redact = pending.redact or decision.redact_errors
@@ -236,8 +239,6 @@ class Flow(Progress):
         """No transaction is open, and with it all portals are gone that were opened in it."""
         self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
-        if not self.portals:
-            return
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()

@@ -6,7 +6,7 @@ What single messages mean is in `client_side.py` and `server_side.py`, a session
 from __future__ import annotations
 
 from penstock_core.approvals.asking import Answered
-from penstock_sidecar.session import commands, refusals
+from penstock_sidecar.session import commands, former_access, refusals
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, SessionRules
 from penstock_sidecar.session.flow import Flow
@@ -134,6 +134,13 @@ class Running:
         flow = self.flow
         if (error := flow.former.ended_by(rules, flow.rules)) is not None:
             self.end(error)
+            return
+        if (over := flow.former.access.over(rules.access)) is not None:
+            if flow.evidence is not None:
+                flow.evidence.access_ended(over.policy)
+            error = former_access.ended(over)
+            self.end(error, error.message)
+            flow.commands.append(commands.Interrupt())
             return
         flow.replace_rules(rules)
         limit = rules.statement_timeout

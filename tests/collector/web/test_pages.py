@@ -52,6 +52,8 @@ async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
         "/metrics",
         "/static",
         "/v1/streams/{owner}/{boot}/events",
+        "/v1/streams/{owner}/access",
+        "/v1/streams/{owner}/access/requests",
         "/v1/streams/{owner}/requests",
         "/v1/streams/{owner}/requests/{name}",
     }
@@ -60,7 +62,7 @@ async def test_every_path_is_guarded_or_known_to_be_open(client: Any) -> None:
         if path in open_paths:
             continue
         path = path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
-        method = "POST" if path == "/alarms" or path.endswith("/decision") else "GET"
+        method = "POST" if path == "/alarms" or path.endswith(("/decision", "/end", "/review")) else "GET"
         assert (await client.http.request(method, path)).status_code in (303, 401), path
 
 
