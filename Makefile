@@ -42,6 +42,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15
+	@command -v npm >/dev/null || .ci/packages nodejs npm
 	$(RUN) pytest $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)

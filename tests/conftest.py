@@ -1,4 +1,4 @@
-"""Fixtures that every part's tests share: real PostgreSQL servers, started once a run."""
+"""Fixtures that every part's tests share: real servers, of PostgreSQL and OIDC, started once a run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 import trustme
+from tests.oidc_provider.provider import OidcProvider, running
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
@@ -81,6 +82,20 @@ def postgres15(open_directory: Path, debian_binaries: Path, authority: trustme.C
     )
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def oidc_process(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[OidcProvider]:
+    with running(tmp_path_factory.mktemp("oidc"), authority) as provider:
+        yield provider
+
+
+@pytest.fixture
+def oidc(oidc_process: OidcProvider) -> Iterator[OidcProvider]:
+    """A real OIDC provider, as new: `tests/oidc_provider/provider.py` says what it can."""
+    oidc_process.renew()
+    yield oidc_process
+    oidc_process.leave()
 
 
 def _server(directory: Path, version: int) -> Iterator[EmbeddedPostgres]:

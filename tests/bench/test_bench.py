@@ -115,6 +115,20 @@ def test_the_smallest_run_of_many_tables_measures_each_event(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.timeout(170)
+def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "bench", "--people", "--quick", "--identities", "2", "--out", out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=160, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = read(out)
+    logins = {one.mode: one for one in figures if one.scenario == "login"}
+    assert logins["server's password"].target == "direct"
+    assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person"} <= set(logins)
+    assert all(one.p50_us and one.p99_us for one in logins.values())
+    assert {"approval to execution", "people"} <= {one.scenario for one in figures}
+
+
 def test_a_run_is_drawn() -> None:
     figures = [figure("direct", tps=100), figure("pgbouncer", tps=80), figure("penstock", tps=76)]
     assert list(table(figures))[-1].endswith("0.76  0.95")

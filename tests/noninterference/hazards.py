@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.core.sql.twins.world import read_catalog
 
+from penstock_cli.demo.tokens import ISSUER
 from penstock_core.identity import Identity, Principal
 from penstock_core.policy.combine import effective
 from penstock_core.resources import Bundle, parse
@@ -20,7 +21,6 @@ from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
 from penstock_core.sql.masking.masked_columns import govern
 
-ISSUER = "https://persons.demo.example"
 _KEY = bytes(range(32))
 
 

@@ -20,10 +20,10 @@ import yaml
 from psycopg import conninfo
 from tests.conformance import stage
 from tests.noninterference.client import Client
-from tests.noninterference.hazards import ISSUER, Hazards
+from tests.noninterference.hazards import Hazards
 
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError
-from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
+from penstock_cli.demo.tokens import AUDIENCE, ISSUER, Actor, DemoIssuer
 
 WORLD = Path(__file__).with_name("world")
 VERSIONS = (15, 16, 18)

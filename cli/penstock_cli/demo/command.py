@@ -1,6 +1,6 @@
 """`penstock demo`: plays the script on the stage, says what is seen, and checks that it is as it should be.
 
-What doesn't belong: the script itself (`scenes.py`), starting what it needs (`stage.py`).
+What doesn't belong: the script itself (`scenes.py`, `approval.py`), starting what it needs (`stage.py`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from types import FrameType
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
-from rich.syntax import Syntax
 
+from penstock_cli.demo import approval
+from penstock_cli.demo.approval import Waiting
 from penstock_cli.demo.folder import FolderError, demo_folder, neighbours
-from penstock_cli.demo.scenes import AGENT, CARD, EMAIL, OFFICER, SCENES, Scene
-from penstock_cli.demo.stage import Stage, StageError, stage
+from penstock_cli.demo.scenes import AGENT, APPROVER, CARD, EMAIL, OFFICER, OPENING, REST
+from penstock_cli.demo.stage import SHIPPING_SECONDS, Stage, StageError, stage
+from penstock_cli.demo.telling import Telling
 
-_SHIPPING_SECONDS = 15
+# How often the agent looks whether its request was decided.
+_LOOKING_SECONDS = 1.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WHY_PARAMETERS = "$1: the agent's policy keeps SQL normalized, the officer's in full (sqlText)."
 
@@ -55,19 +57,20 @@ def command(once: bool, database_url: str | None, directory: Path | None) -> Non
             for other in neighbours(place):
                 console.print(f"Beside this one, {escape(str(other))}.", soft_wrap=True)
             with console.status("starting a PostgreSQL, a collector and a gate"):
-                on_stage = running.enter_context(stage(place, database_url, (AGENT, OFFICER)))
-            failures = _play(console, on_stage)
-            if failures:
-                console.print(f"[bold red]not as it should be:[/] {', '.join(failures)}")
+                on_stage = running.enter_context(stage(place, database_url, (AGENT, OFFICER), APPROVER))
+            telling = Telling(console, on_stage)
+            request = _play(telling)
+            if telling.failures:
+                console.print(f"[bold red]not as it should be:[/] {', '.join(telling.failures)}")
             else:
-                console.print(f"[green]{len(SCENES) + 2} scenes, each as it should be[/]")
+                console.print(f"[green]{telling.told} scenes, each as it should be[/]")
             if not once:
-                _leave_running(console, on_stage)
+                _leave_running(console, on_stage, request)
     except (FolderError, StageError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         sys.exit(130)
-    if failures:
+    if telling.failures:
         sys.exit(1)
 
 
@@ -78,35 +81,27 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _play(console: Console, on_stage: Stage) -> list[str]:
-    """Every scene in turn; the titles of those that did not come out right."""
-    failures = [scene.title for number, scene in enumerate(SCENES, 1) if not _scene(console, on_stage, scene, number)]
+def _play(telling: Telling) -> str:
+    """Every scene in turn; the request that waits at the end."""
+    for scene in OPENING:
+        telling.scene(scene)
+    request = approval.play(telling)
+    for scene in REST:
+        telling.scene(scene)
     for title, check in (("The trail of it all", _trail), ("The trail verified", _verified)):
-        console.rule(f"[bold]{title}", align="left")
-        if not check(console, on_stage):
-            failures.append(title)
-    return failures
+        telling.heading(title)
+        telling.checked(title, check(telling))
+    return request
 
 
-def _scene(console: Console, on_stage: Stage, scene: Scene, number: int) -> bool:
-    who = "superuser, straight to the database" if scene.actor is None else f"{scene.actor.kind} {scene.actor.subject}"
-    console.rule(f"[bold]{number}. {escape(scene.title)}[/] [dim]({escape(who)})", align="left")
-    console.print(Syntax(scene.sql, "sql", background_color="default", word_wrap=True))
-    output = on_stage.query(scene.actor, scene.sql)
-    right = scene.expected(output)
-    console.print(Panel.fit(escape(output), border_style="dim" if right else "red"))
-    console.print(f"[italic]{escape(scene.remark)}[/]\n" if right else "[bold red]this is not as it should be[/]\n")
-    return right
-
-
-def _trail(console: Console, on_stage: Stage) -> bool:
+def _trail(telling: Telling) -> bool:
     """Every statement that went through the gate is in the collector with its outcome, and nothing raw."""
-    through_gate = sum(scene.actor is not None for scene in SCENES)
-    end = time.monotonic() + _SHIPPING_SECONDS
+    console, on_stage = telling.console, telling.on_stage
+    end = time.monotonic() + SHIPPING_SECONDS
     while True:
         counted = on_stage.audit("search", "--json", "--limit", "100")
         complete = sum(bool(json.loads(line)["result"]) for line in counted.stdout.splitlines())
-        if complete >= through_gate or time.monotonic() > end:
+        if complete >= telling.through_gate or time.monotonic() > end:
             break
         time.sleep(0.3)
     shown = on_stage.audit("search", "--limit", "100")
@@ -114,11 +109,12 @@ def _trail(console: Console, on_stage: Stage) -> bool:
     console.print(_WHY_PARAMETERS, style="italic", markup=False)
     exported = on_stage.audit("export").stdout
     # The officer's policy keeps the full text, and no scene of the officer's names a card or an address.
-    return complete == through_gate and CARD not in exported and EMAIL not in exported
+    return complete == telling.through_gate and CARD not in exported and EMAIL not in exported
 
 
-def _verified(console: Console, on_stage: Stage) -> bool:
+def _verified(telling: Telling) -> bool:
     """The exported chains verify; with one character changed they don't."""
+    console, on_stage = telling.console, telling.on_stage
     exported = on_stage.audit("export").stdout
     good, forged = on_stage.directory / "export.jsonl", on_stage.directory / "forged.jsonl"
     good.write_text(exported)
@@ -129,24 +125,29 @@ def _verified(console: Console, on_stage: Stage) -> bool:
     return verified.returncode == 0 and caught.returncode == 1
 
 
-def _leave_running(console: Console, on_stage: Stage) -> None:
+def _leave_running(console: Console, on_stage: Stage, request: str) -> None:
     """Until somebody ends it. What is needed next comes last, in lines that fit 80 columns."""
     place = on_stage.directory
     lines = [
         "",
         f"It all runs in {place}",
-        "Edit support-agents.yaml there: the running gate takes it over.",
+        "Edit support.yaml there: the running gate takes it over.",
         f"psql is for the support agent; with {OFFICER.subject} after it, for the officer.",
-        "The page's link logs in once, within ten minutes; later use viewer.token there.",
+        f"On the page, the agent's DELETE waits ({request}). Sign in as {APPROVER.subject} and",
+        "approve it: the agent runs it again, and it shows under Statements.",
         "",
-        f"psql  sh {shlex.quote(str(on_stage.psql_script))}",
-        f"page  {on_stage.login_link}",
-        f"end   Ctrl-C, or kill {os.getpid()}",
+        f"psql   sh {shlex.quote(str(on_stage.psql_script))}",
+        f"page   {on_stage.collector_url}/requests",
+        f"token  {on_stage.page_token} (of {APPROVER.subject}, for the page)",
+        f"end    Ctrl-C, or kill {os.getpid()}",
     ]
     # One that comes while they are printed waits: in the midst of it, they would be printed twice.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     console.print("\n".join(map(escape, lines)), soft_wrap=True)
-    signal.sigwait(_ENDINGS)
+    waiting = Waiting(on_stage, request)
+    while signal.sigtimedwait(_ENDINGS, _LOOKING_SECONDS) is None:
+        if came := waiting.look():
+            console.print(escape(came), soft_wrap=True)
     for ending in _ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)

@@ -1,6 +1,6 @@
 """The script of the demo: who runs which SQL, where, and what must come of it.
 
-What doesn't belong: starting anything (`stage.py`), printing (`command.py`).
+What doesn't belong: starting anything (`stage.py`), how it is played (`approval.py`, `command.py`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from penstock_cli.demo.tokens import Actor
 
-AGENT = Actor("agent", "support-bot", ("support",))
+PAT = Actor("person", "pat", ("support",))
+AGENT = Actor("agent", "support-bot", ("support",), acts_for=PAT)
 OFFICER = Actor("person", "dana", ("dpo",))
+# Approves on the page; she has no part in what the agent does.
+APPROVER = Actor("person", "olga", ("owners",))
 
 CARD = "4111111111111111"
 EMAIL = "ada@example.com"
@@ -40,23 +43,58 @@ def _shows_no_raw_value(*words: str) -> Callable[[str], bool]:
     return lambda output: all(word in output for word in words) and CARD not in output and EMAIL not in output
 
 
+_REQUEST = re.compile(r"\bRequest (r-[0-9a-z-]+)\.")
+
+
+def request_in(output: str) -> str:
+    """The name of the request for approval that a refusal told; empty if it told none."""
+    found = _REQUEST.search(output)
+    return found[1] if found is not None else ""
+
+
+_held = _shows("ERROR", "held by approvals[deletes] of policy support", "Request r-", "owners")
 _GUESS = "SELECT count(*) AS found FROM customers WHERE email = 'ada@example.com';"
 _PAYMENTS = (
     "SELECT c.name, c.email, p.card_number, p.amount\n"
     "FROM customers c JOIN payments p ON p.customer_id = c.id ORDER BY p.id LIMIT 3;"
 )
+_DELETE = "DELETE FROM orders WHERE customer_id = 5;"
 
-SCENES: tuple[Scene, ...] = (
+OPENING: tuple[Scene, ...] = (
     Scene("Without the gate", None, _PAYMENTS, _shows(EMAIL, CARD), "One password, and all is seen."),
     Scene(
-        "The same through the gate, as the support agent",
+        "The same through the gate",
         AGENT,
         _PAYMENTS,
         _shows_no_raw_value("a***@example.com", "***********1111", "120.00"),
-        "The database itself computed the masks: no raw value left it.",
+        "The agent acts for pat. The database computed the masks: no raw value left it.",
+    ),
+)
+
+# One statement three times. Between the first and the second, somebody approves it.
+HELD = Scene("A DELETE by the agent", AGENT, _DELETE, _held, "It did not run. The agent has the request's name.")
+APPROVED = Scene("The same DELETE again", AGENT, _DELETE, _shows("DELETE 1"), "It ran.")
+AGAIN = Scene(
+    "And once more", AGENT, _DELETE, _held, "An approval is good for one run: this is a new request, and it waits."
+)
+
+REST: tuple[Scene, ...] = (
+    Scene(
+        "A DELETE that forgot its WHERE",
+        AGENT,
+        "DELETE FROM orders;",
+        _shows("ERROR", "DELETE", "WHERE", "policy support"),
+        "No approval is asked for what is refused: by which rule, and what to do.",
     ),
     Scene(
-        "The same through the gate, as the data protection officer",
+        "An order is taken",
+        AGENT,
+        "INSERT INTO orders (customer_id, item) VALUES (5, 'penstock gate') RETURNING item, status;",
+        _shows("penstock gate", "open"),
+        "What is allowed just works.",
+    ),
+    Scene(
+        "The query of the beginning, as the data protection officer",
         OFFICER,
         _PAYMENTS,
         _shows(EMAIL, CARD),
@@ -84,7 +122,7 @@ SCENES: tuple[Scene, ...] = (
         "COPY is a query like any other: it comes out masked.",
     ),
     Scene(
-        "An UPDATE of a table with masked columns",
+        "An UPDATE beside masked columns",
         AGENT,
         "UPDATE customers SET note = 'wrote from ' || email WHERE id = 1 RETURNING name, email, note;",
         _shows_no_raw_value("a***@example.com", "wrote from a***@example.com", "UPDATE 1"),
@@ -96,20 +134,6 @@ SCENES: tuple[Scene, ...] = (
         "UPDATE customers SET email = lower(email) WHERE id = 1;",
         _shows_no_raw_value("ERROR", "customers.email", "masked"),
         "Writing a mask back would overwrite the value that it hides.",
-    ),
-    Scene(
-        "A DELETE that forgot its WHERE",
-        AGENT,
-        "DELETE FROM orders;",
-        _shows("ERROR", "DELETE", "WHERE", "support-agents"),
-        "Refused before it reached a row, by which rule, and what to do.",
-    ),
-    Scene(
-        "An order is taken",
-        AGENT,
-        "INSERT INTO orders (customer_id, item) VALUES (3, 'penstock gate') RETURNING item, status;",
-        _shows("penstock gate", "open"),
-        "What is allowed just works.",
     ),
     Scene(
         "The officer tries to write",

@@ -25,7 +25,7 @@ import yaml
 
 from penstock_cli.demo import programs
 from penstock_cli.demo.postgres import EmbeddedPostgres, PostgresError, tied
-from penstock_cli.demo.tokens import AUDIENCE, Actor, DemoIssuer
+from penstock_cli.demo.tokens import AUDIENCE, ISSUER, Actor, DemoIssuer
 
 STREAM_OWNER = "demo-gate"
 _GATE_ROLE = "penstock_gate"
@@ -40,7 +40,10 @@ UNION ALL
 SELECT 'role {_GATE_ROLE} is not from an earlier demo'
 FROM pg_roles WHERE rolname = '{_GATE_ROLE}' AND shobj_description(oid, 'pg_authid') IS DISTINCT FROM '{_MADE_BY}';
 """  # noqa: S608 # constants
+_POLICIES = ("support.yaml", "data-protection-officer.yaml")
 _STARTING_SECONDS = 30
+# How long what happened may take until the collector tells of it.
+SHIPPING_SECONDS = 15
 
 
 class StageError(RuntimeError):
@@ -57,14 +60,25 @@ class Stage:
     direct_url: str
     gate_port: int
     collector_url: str
-    # Logs in once, within ten minutes.
-    login_link: str
-    viewer_token_file: Path
     issuer: DemoIssuer
 
     def gate_url(self, actor: Actor) -> str:
         """A libpq URL without the password, which is the actor's token."""
         return f"postgresql://{actor.subject}@127.0.0.1:{self.gate_port}/shop?sslmode=disable"
+
+    @property
+    def viewer_token_file(self) -> Path:
+        """Of one who reads, and decides nothing."""
+        return self.directory / "viewer.token"
+
+    @property
+    def viewer_token(self) -> str:
+        return self.viewer_token_file.read_text()
+
+    @property
+    def page_token(self) -> str:
+        """With which the approver signs in on the collector's page."""
+        return (self.directory / "page.token").read_text()
 
     def token_file(self, actor: Actor) -> Path:
         return self.directory / f"{actor.subject}.token"
@@ -104,17 +118,16 @@ _PENSTOCK = (sys.executable, "-m", "penstock_cli")
 
 
 @contextlib.contextmanager
-def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...]) -> Iterator[Stage]:
+def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...], approver: Actor) -> Iterator[Stage]:
     """Start everything in `directory`, and stop it again. Raises StageError."""
     with contextlib.ExitStack() as running:
         superuser_url, psql = _server(directory, database_url, running)
         direct_url = _fill(psql, superuser_url, directory, running)
-        collector_url, link = _collector(directory, running)
+        collector_url = _collector(directory, approver, running)
         issuer = DemoIssuer()
-        port = _gate(directory, direct_url, collector_url, issuer, running)
-        stage = Stage(
-            directory, psql, direct_url, port, collector_url, link, directory / "viewer.token", issuer
-        )  # fmt: skip
+        agents = [actor.subject for actor in actors if actor.acts_for is not None]
+        port = _gate(directory, direct_url, collector_url, issuer, agents, running)
+        stage = Stage(directory, psql, direct_url, port, collector_url, issuer)
         for actor in actors:
             _write_secret(stage.token_file(actor), issuer.token(actor))
         stage.psql_script.write_text(_psql_script(stage, actors))
@@ -210,12 +223,11 @@ def _psql(psql: Path, url: str, sql: str) -> str:
     return done.stdout
 
 
-def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str]:
-    """A running collector's URL, and a link that logs in once."""
-    for name, whose in (("stream", STREAM_OWNER), ("viewer", "demo")):
-        token = secrets.token_urlsafe(24)
-        _write_secret(directory / f"{name}.token", token)
-        (directory / f"{name}-tokens").write_text(f"{hashlib.sha256(token.encode()).hexdigest()} {whose}\n")
+def _collector(directory: Path, approver: Actor, running: contextlib.ExitStack) -> str:
+    """A running collector's URL."""
+    groups = ",".join(approver.groups)
+    _token_files(directory, "stream-tokens", {"stream": STREAM_OWNER})
+    _token_files(directory, "viewer-tokens", {"viewer": "demo", "page": f"{approver.subject} groups={groups}"})
     log = directory / "collector.log"
     environment = {
         # Any free port, as the gate's: two demos that start at once could both find a given one free.
@@ -223,39 +235,47 @@ def _collector(directory: Path, running: contextlib.ExitStack) -> tuple[str, str
         "PENSTOCK_COLLECTOR_DATABASE": str(directory / "audit.db"),
         "PENSTOCK_COLLECTOR_STREAM_TOKENS_FILE": str(directory / "stream-tokens"),
         "PENSTOCK_COLLECTOR_VIEWER_TOKENS_FILE": str(directory / "viewer-tokens"),
-        "PENSTOCK_COLLECTOR_LOGIN_LINK": "true",
     }
-    process = _program("collector", [], environment, log, running)
-    link = _logged(process, log, "link")
-    return link.partition("/login")[0], link
+    return _logged(_program("collector", [], environment, log, running), log, "url")
+
+
+def _token_files(directory: Path, list_: str, whose: Mapping[str, str]) -> None:
+    """A new token for each, in a file of its own, and the collector's list of whose they are."""
+    lines = []
+    for name, owner in whose.items():
+        token = secrets.token_urlsafe(24)
+        _write_secret(directory / f"{name}.token", token)
+        lines.append(f"{hashlib.sha256(token.encode()).hexdigest()} {owner}\n")
+    (directory / list_).write_text("".join(lines))
 
 
 def _gate(
-    directory: Path, direct_url: str, collector_url: str, issuer: DemoIssuer, running: contextlib.ExitStack
-) -> int:
-    """A running gate's port."""
+    directory: Path, direct_url: str, collector_url: str, issuer: DemoIssuer, agents: list[str],
+    running: contextlib.ExitStack,
+) -> int:  # fmt: skip
+    """A running gate's port; those agents may act for people."""
     address = urlsplit(direct_url)
     shop = yaml.safe_load(_shop("resources/database.yaml"))
     shop["spec"].update(host=address.hostname, port=address.port or 5432)
     (directory / "database.yaml").write_text(yaml.safe_dump(shop, sort_keys=False))
-    for name in ("support-agents.yaml", "data-protection-officer.yaml"):
+    for name in _POLICIES:
         (directory / name).write_text(_shop(f"resources/{name}"))
     issuer.write_jwks(directory / "jwks.json")
     _write_secret(directory / "mask.key", base64.b64encode(secrets.token_bytes(32)).decode())
-    issuers = [
-        {"issuer": f"https://{kind}s.demo.example", "audience": AUDIENCE, "kind": kind, "jwksFile": "jwks.json"}
-        for kind in ("agent", "person")
-    ]
+    trusted = {
+        "issuer": ISSUER, "audience": AUDIENCE, "kind": "person", "jwksFile": "jwks.json",
+        "delegation": {"agents": agents},
+    }  # fmt: skip
     configuration = {
         "listen": "127.0.0.1:0",
         "health": "127.0.0.1:0",
         "name": STREAM_OWNER,
         "namespace": "shop",
         "database": "shop",
-        "resources": ["database.yaml", "support-agents.yaml", "data-protection-officer.yaml"],
+        "resources": ["database.yaml", *_POLICIES],
         "maskKeyFile": "mask.key",
         "credentialsDir": "credentials",
-        "identity": {"required": True, "issuers": issuers},
+        "identity": {"required": True, "issuers": [trusted]},
         "spool": {"path": "spool.db"},
         "collector": {"url": collector_url, "tokenFile": "stream.token"},
     }

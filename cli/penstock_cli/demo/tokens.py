@@ -14,6 +14,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 AUDIENCE = "penstock-demo"
+# Who vouches for people, and for the agents that act for them.
+ISSUER = "https://login.demo.example"
 _KEY_ID = "demo-1"
 
 
@@ -21,14 +23,17 @@ _KEY_ID = "demo-1"
 class Actor:
     """Somebody of the scripted session: how the token names them."""
 
-    # `agent` or `person`: the issuer that vouches for them is one for that kind.
     kind: str
     subject: str
     groups: tuple[str, ...]
+    # The person whom an agent acts for.
+    acts_for: Actor | None = None
 
     @property
-    def issuer(self) -> str:
-        return f"https://{self.kind}s.demo.example"
+    def name(self) -> str:
+        """As the trail has it."""
+        own = f"{self.kind}:{self.subject}"
+        return own if self.acts_for is None else f"{own} for {self.acts_for.name}"
 
 
 class DemoIssuer:
@@ -43,14 +48,17 @@ class DemoIssuer:
         path.write_text(json.dumps({"keys": [{**key, "kid": _KEY_ID, "alg": "ES256", "use": "sig"}]}))
 
     def token(self, actor: Actor, lifetime: timedelta = timedelta(hours=8)) -> str:
-        """A signed token for that actor, valid from now on."""
+        """A signed token for that actor, valid from now on; an agent's says whom it acts for (RFC 8693)."""
         now = datetime.now(UTC)
-        claims = {
-            "iss": actor.issuer,
-            "sub": actor.subject,
+        subject = actor.acts_for or actor
+        claims: dict[str, object] = {
+            "iss": ISSUER,
+            "sub": subject.subject,
             "aud": AUDIENCE,
-            "groups": list(actor.groups),
+            "groups": list(subject.groups),
             "iat": now,
             "exp": now + lifetime,
         }
+        if actor.acts_for is not None:
+            claims["act"] = {"sub": actor.subject, "groups": list(actor.groups)}
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": _KEY_ID})

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from penstock_core.identity import Identity, Principal
-from penstock_core.policy.subjects import is_for
+from penstock_core.policy.subjects import policies_for
 from penstock_core.resources.access_policy import BreakGlass, DatabaseAccessPolicy, OnRequest
 from penstock_core.resources.access_request import Requester, RequestingPrincipal
 from penstock_core.resources.bundle import Bundle
@@ -28,7 +28,7 @@ def granted(bundle: Bundle, identity: Identity, now: datetime | None) -> tuple[G
     """
     if now is None or not bundle.grants:
         return ()
-    policies = {policy.name: policy for policy in bundle.policies}
+    policies = {policy.name: policy for policy in _for(bundle, identity)}
     found = [
         one
         for one in bundle.grants
@@ -40,9 +40,9 @@ def granted(bundle: Bundle, identity: Identity, now: datetime | None) -> tuple[G
 def askable(bundle: Bundle, identity: Identity, now: datetime | None) -> Iterator[DatabaseAccessPolicy]:
     """The policies that the identity can ask for, or take in an emergency, and has not."""
     names = {one.policy for one in granted(bundle, identity, now)}
-    for policy in bundle.policies:
+    for policy in _for(bundle, identity):
         spec = policy.spec
-        if not spec.by_request or policy.name in names or not _is_for(policy, identity):
+        if not spec.by_request or policy.name in names:
             continue
         if spec.on_request is not None or (spec.break_glass is not None and _may_break(spec.break_glass, identity)):
             yield policy
@@ -83,7 +83,7 @@ def _named(one: Principal | RequestingPrincipal) -> tuple[str, str, str]:
 def _holds(one: Grant, policy: DatabaseAccessPolicy, identity: Identity, now: datetime) -> bool:
     spec = policy.spec
     terms: BreakGlass | OnRequest | None = spec.break_glass if one.break_glass else spec.on_request
-    if terms is None or not _is_for(policy, identity) or one.policy_digest != policy_digest(policy):
+    if terms is None or one.policy_digest != policy_digest(policy):
         return False
     if isinstance(terms, BreakGlass):
         if not _may_break(terms, identity) or not set(one.approvers) <= set(terms.reviewers.groups):
@@ -96,8 +96,10 @@ def _holds(one: Grant, policy: DatabaseAccessPolicy, identity: Identity, now: da
     return asked <= longest and now < until <= now + longest + MOST_SKEW
 
 
-def _is_for(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
-    return any(is_for(policy, party) for party in identity.parties)
+def _for(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolicy]:
+    """The policies that are for any of those whose rights decide, by name."""
+    found = {policy.name: policy for party in identity.parties for policy in policies_for(bundle, party)}
+    return [policy for _, policy in sorted(found.items())]
 
 
 def _may_break(terms: BreakGlass, identity: Identity) -> bool:

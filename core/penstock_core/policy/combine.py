@@ -33,7 +33,7 @@ from penstock_core.policy.effective import (
 from penstock_core.policy.intersection import intersection
 from penstock_core.policy.mask_conditions import judged
 from penstock_core.policy.revocation import revocation
-from penstock_core.policy.subjects import is_for
+from penstock_core.policy.subjects import policies_for
 from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
@@ -79,11 +79,7 @@ def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances, grants
 
 def _matching(bundle: Bundle, party: Identity, grants: Iterable[Grant]) -> list[DatabaseAccessPolicy]:
     """What policies give or take for a party; those that revoke do neither, nor those that were not asked for."""
-    return [
-        policy
-        for policy in in_effect(bundle.policies, grants)
-        if policy.spec.mode != "revoke" and policy.governs(bundle.database) and is_for(policy, party)
-    ]
+    return [policy for policy in in_effect(policies_for(bundle, party), grants) if policy.spec.mode != "revoke"]
 
 
 def conditioned_policies(

@@ -1,4 +1,5 @@
-"""Whom a policy is for: whether a subject is a pod's workload, or somebody who proved themselves.
+"""Whom a policy is for: whether a subject is a pod's workload, or somebody who proved themselves; and which of a
+bundle's policies are for an identity.
 
 What follows from it is `combine.py`'s and `revocation.py`'s.
 """
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 
 from penstock_core.identity import Identity, Principal
 from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
+from penstock_core.resources.bundle import Bundle
 
 
 def is_for(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
@@ -19,6 +21,18 @@ def is_for(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
 def matches(subjects: Iterable[Subject], identity: Identity, namespace: str) -> bool:
     """Whether any of these subjects, of a policy in that namespace, is the identity."""
     return any(_is(subject, identity, namespace) for subject in subjects)
+
+
+def policies_for(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolicy]:
+    """Those of the bundle's policies that are for the identity, by name; of whatever mode."""
+    possible: dict[str, DatabaseAccessPolicy] = {}
+    if (workload := identity.workload) is not None:
+        found = bundle.by_subject.of_workload(workload.service_account, workload.pod)
+        possible |= {policy.name: policy for policy in found}
+    if (principal := identity.principal) is not None:
+        found = bundle.by_subject.of_principal(principal.subject, principal.groups)
+        possible |= {policy.name: policy for policy in found}
+    return [policy for _, policy in sorted(possible.items()) if is_for(policy, identity)]
 
 
 def _is(subject: Subject, identity: Identity, namespace: str) -> bool:

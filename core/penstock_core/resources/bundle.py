@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -19,6 +20,7 @@ from penstock_core.resources.grant import Grant
 from penstock_core.resources.model import Model, Resource
 from penstock_core.resources.problems import Location, Problem, ResourceError, findings, path, suggestion
 from penstock_core.resources.schema import structural
+from penstock_core.resources.subject_index import SubjectIndex
 from penstock_core.resources.unsupported import unsupported_in
 from penstock_core.resources.vocabulary import Many
 
@@ -62,6 +64,16 @@ class Bundle(Model):
         if len(key) != MASK_KEY_BYTES:
             raise ValueError(f"maskKey must be {MASK_KEY_BYTES} bytes in base64")
         return self
+
+    @property
+    def by_subject(self) -> SubjectIndex:
+        """The policies, to be found by whom they are for."""
+        # A copy with other policies takes over what was cached.
+        return self._index if self._index.policies is self.policies else SubjectIndex(self.policies)
+
+    @cached_property
+    def _index(self) -> SubjectIndex:
+        return SubjectIndex(self.policies)
 
     @property
     def mask_key_bytes(self) -> bytes:

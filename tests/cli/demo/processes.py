@@ -70,7 +70,7 @@ class Demo:
 
     def plays(self) -> bool:
         """Whether it came to its end and is left running."""
-        return wait(lambda: "end   Ctrl-C" in self.text or self.process.poll() is not None) and "end   " in self.text
+        return wait(lambda: "end    Ctrl-C" in self.text or self.process.poll() is not None) and "end    " in self.text
 
     @property
     def folder(self) -> Path:
@@ -79,7 +79,7 @@ class Demo:
 
     def psql(self, *arguments: str) -> str:
         """What the line that it prints gives, with these arguments after it."""
-        (line,) = re.findall(r"^psql  (.*)$", self.text, re.MULTILINE)
+        (line,) = re.findall(r"^psql   (.*)$", self.text, re.MULTILINE)
         done = subprocess.run(
             ["sh", "-c", f'{line} "$@"', "sh", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
         )

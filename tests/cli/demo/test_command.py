@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import tempfile
-import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.demo.processes import Demo, demo, running_in, wait
 
+from penstock_cli.demo.page import Page
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_cli.demo.scenes import SCENES
+from penstock_cli.demo.scenes import AGAIN, APPROVED, HELD, OPENING, REST
 
 EMAILS = ("-Atc", "SELECT email FROM customers ORDER BY id LIMIT 1")
 
@@ -51,9 +53,10 @@ def test_two_at_once_run_beside_each_other_and_end_clean(temporary: Path) -> Non
 def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> None:
     with demo(temporary) as one:
         assert one.plays(), one.text
-        *said, psql, page, end = one.text.splitlines()
-        assert (psql, end) == (f"psql  sh {one.folder}/psql", f"end   Ctrl-C, or kill {one.process.pid}")
-        _the_page_answers(page)
+        *said, psql, page, token, end = one.text.splitlines()
+        assert (psql, end) == (f"psql   sh {one.folder}/psql", f"end    Ctrl-C, or kill {one.process.pid}")
+        assert re.fullmatch(r"page   http://127\.0\.0\.1:\d+/requests", page)
+        assert re.fullmatch(r"token  \S{32} \(of olga, for the page\)", token)
         assert one.end(signal.SIGINT) == 0
     in_one_line = "$1: the agent's policy keeps SQL normalized, the officer's in full (sqlText)."
     assert in_one_line in said
@@ -61,16 +64,58 @@ def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> 
     usual = one.text.replace(str(one.folder.parent), "/tmp")
     assert [line for line in usual.splitlines() if len(line) > 80] == []
     whole = " ".join(one.text.split())
-    assert [scene.sql for scene in SCENES if " ".join(scene.sql.split()) not in whole] == []
+    scenes = (*OPENING, HELD, APPROVED, AGAIN, *REST)
+    assert [scene.sql for scene in scenes if " ".join(scene.sql.split()) not in whole] == []
     assert "…" not in whole
 
 
-def _the_page_answers(line: str) -> None:
-    (address,) = re.findall(r"^page  (http://127\.0\.0\.1:\d+/login\?ticket=\S+)$", line)
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with opener.open(address, timeout=10) as answer:
-        assert answer.status == 200
-        assert "Logged in" in answer.read().decode()
+def test_a_held_delete_is_told_with_its_approval_and_its_event(temporary: Path) -> None:
+    with demo(temporary, "--once") as one:
+        assert one.process.wait(60) == 0, one.text
+    said = [line.strip("│ ") for line in one.text.splitlines()]
+    first, second = re.findall(r"Request (r-[0-9a-z-]+)\. It is good until", one.text)
+    assert first != second
+    assert [line for line in said if line.startswith(("requester", "chain", "approver", "request ", "outcome"))] == [
+        "requester  agent:support-bot for person:pat",
+        "chain      agent support-bot (support), for person pat (support)",
+        next(line for line in said if re.fullmatch(r"approver   olga, 20\d\d-\d\d-\d\dT\S+Z", line)),
+        f"request    {first}, by support, approvals[deletes]",
+        "outcome    ok, 1 row",
+    ]
+
+
+def test_what_waits_runs_once_a_visitor_approves_it_on_the_page(temporary: Path) -> None:
+    with demo(temporary) as one:
+        assert one.plays(), one.text
+        with _signed_in(one) as (page, request):
+            assert "DELETE FROM orders WHERE customer_id = 5;" in page.decide(request, "approved")
+        assert wait(lambda: "the agent ran it again: DELETE 1" in one.text), one.text
+        assert len([line for line in one.text.splitlines() if "the agent ran it again" in line]) == 1
+        assert one.psql("-Atc", "SELECT count(*) FROM orders WHERE customer_id = 5") == "0\n"
+        assert one.end(signal.SIGINT) == 0
+    assert left_nothing(temporary)
+
+
+def test_what_waits_is_not_run_if_a_visitor_denies_it(temporary: Path) -> None:
+    with demo(temporary) as one:
+        assert one.plays(), one.text
+        with _signed_in(one) as (page, request):
+            page.decide(request, "denied", "ask the customer first")
+        assert wait(lambda: "the agent ran it again" in one.text), one.text
+        assert re.search(r"^r-\S+ denied; the agent ran it again: ERROR: .* denied", one.text, re.MULTILINE), one.text
+        assert one.psql("-Atc", "SELECT count(*) FROM orders WHERE customer_id = 5") == "1\n"
+        assert one.end(signal.SIGTERM) == 0
+
+
+@contextlib.contextmanager
+def _signed_in(one: Demo) -> Iterator[tuple[Page, str]]:
+    """The page as whom the demo says may approve, and the request that waits there."""
+    (address,) = re.findall(r"^page   (http://\S+)/requests$", one.text, re.MULTILINE)
+    (token,) = re.findall(r"^token  (\S+) ", one.text, re.MULTILINE)
+    (request,) = re.findall(r"DELETE waits \((r-\S+)\)", one.text)
+    with Page(address) as page:
+        page.sign_in(token)
+        yield page, request
 
 
 @pytest.mark.parametrize("moment", ["postgres/data.unfinished", "gate.log"])

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.demo.checkouts import Checkout, checkout, finished, pythons
 from tests.cli.demo.processes import need_root, running_in, wait
 
-PLAYED = "14 scenes, each as it should be"
+PLAYED = "19 scenes, each as it should be"
 ONCE = ("make", "demo", "DEMO_ARGS=--once")
 pytestmark = pytest.mark.timeout(600)
 
@@ -62,11 +62,11 @@ def test_another_account_twice_at_once_with_the_oldest_python(others: Checkout) 
 
 
 def test_ctrl_c_on_its_terminal_ends_it_clean(others: Checkout) -> None:
-    status, shown = others.on_a_terminal("make", "demo", until="end   Ctrl-C")
+    status, shown = others.on_a_terminal("make", "demo", until="end    Ctrl-C")
     # As a shell reports that make ended by the signal that it too got.
     assert status in (0, 130, -signal.SIGINT)
     # And no line of make's.
-    assert re.fullmatch(r", or kill \d+\n\^C\nending it\n", shown.partition("end   Ctrl-C")[2]), shown
+    assert re.fullmatch(r", or kill \d+\n\^C\nending it\n", shown.partition("end    Ctrl-C")[2]), shown
     assert left_nothing(others)
 
 
