@@ -109,7 +109,7 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
     access = AccessHolder(holder, writer, readers, metrics, notices, settings.public_url)
     try:
-        async with notices.running():
+        async with notices.running(writer):
             yield Collector(settings, writer, readers, Tail(readers), authority, viewers, metrics, holder, access)
     finally:
         await authority.close()

@@ -6,6 +6,7 @@ What doesn't belong: SQL (`store/access.py`), deciding (`holder.py`), HTTP (`web
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ import structlog
 
 from penstock_collector.approvals.comment import checked
 from penstock_collector.approvals.holder import Book, Holder, particulars
+from penstock_collector.approvals.notices import Event as NoticeEvent
 from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.offers import NotOfferedError, Offered, Offers
 from penstock_collector.auth.viewers import Viewer
@@ -99,9 +101,14 @@ class AccessHolder:
         return asked.answered.comment if asked.kept is None else asked.kept
 
     async def _ask(self, namespace: str, asking: AskingAccess, offer: Offer) -> Asked:
-        asked = await self._writer.run(
-            lambda connection: access.ask(connection, namespace, asking, offer, self._url, self._holder.clock())
-        )
+        event: NoticeEvent = "emergency.begun" if asking.break_glass else "request.made"
+
+        def step(connection: sqlite3.Connection) -> tuple[Asked, Notice | None]:
+            asked = access.ask(connection, namespace, asking, offer, self._url, self._holder.clock())
+            made = asked.kept if asked.step == "made" else None
+            return asked, None if made is None else self._holder.noted(connection, event, made)
+
+        asked, notice = await self._writer.run(step)
         self._metrics.asked.labels(asked.step).inc()
         if asked.step == "refused":
             _log.warning("access refused", policy=asking.policy, why=asked.answered.comment)
@@ -110,13 +117,14 @@ class AccessHolder:
             say = _log.warning if emergency else _log.info
             say("the glass was broken" if emergency else "access asked for", **particulars(asked.kept.request))
             self._holder.changed(asked.kept.name)
-            self._notices.tell(Notice.of("emergency.begun" if emergency else "request.made", asked.kept, self._url))
+            if notice is not None:
+                self._notices.tell(notice)
         return asked
 
     async def end(self, name: str, who: Approver) -> Kept:
         """A person ends access before its time. Raises NotPossibleError, StoreError."""
         kept = await self._holder.step(
-            name, who, "ended", lambda connection: access.end(connection, name, who, self._holder.clock())
+            name, who, "ended", None, lambda connection: access.end(connection, name, who, self._holder.clock())
         )
         _log.info("access ended early", by=who.name, **particulars(kept.request))
         return kept
@@ -125,10 +133,10 @@ class AccessHolder:
         """A person reviews an emergency. Raises NotPossibleError, StoreError."""
         words = checked(comment, "approved")
         kept = await self._holder.step(
-            name, who, "reviewed", lambda connection: access.review(connection, name, who, words, self._holder.clock())
-        )
+            name, who, "reviewed", "emergency.reviewed",
+            lambda connection: access.review(connection, name, who, words, self._holder.clock()),
+        )  # fmt: skip
         _log.info("emergency reviewed", by=who.name, **particulars(kept.request))
-        self._notices.tell(Notice.of("emergency.reviewed", kept, self._url))
         return kept
 
     async def news(self, book: Book, asking: AskingNews, wait: float) -> News:
@@ -152,11 +160,16 @@ class AccessHolder:
 
     async def keep_time(self) -> None:
         """Tell of reviews that are overdue. Raises StoreError."""
-        late = await self._writer.run(lambda connection: access.newly_overdue(connection, self._holder.clock()))
-        for kept in late:
-            _log.warning("the review of an emergency is overdue", **particulars(kept.request))
-            self._holder.changed(kept.name)
-            self._notices.tell(Notice.of("review.overdue", kept, self._url))
+        late = await self._writer.run(
+            lambda connection: [
+                self._holder.noted(connection, "review.overdue", kept)
+                for kept in access.newly_overdue(connection, self._holder.clock())
+            ]
+        )
+        for notice in late:
+            _log.warning("the review of an emergency is overdue", **particulars(notice.request.request))
+            self._holder.changed(notice.request.name)
+            self._notices.tell(notice)
 
 
 def _principal(wish: Wish, viewer: Viewer, found: Offered) -> dict[str, object]:

@@ -16,6 +16,7 @@ import structlog
 
 from penstock_collector.approvals.attempts import Attempts
 from penstock_collector.approvals.comment import checked
+from penstock_collector.approvals.notices import Event as NoticeEvent
 from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.polls import Polls
 from penstock_collector.bell import Bell
@@ -100,18 +101,26 @@ class Holder:
     async def ask(self, book: Book, asking: Asking) -> Answered:
         """May this statement run now? Raises NotItsOwnError, StoreError."""
         namespace = book.namespace(asking)
-        asked = await self._writer.run(
-            lambda connection: requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
-        )
+
+        def step(connection: sqlite3.Connection) -> tuple[requests.Asked, Notice | None]:
+            asked = requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
+            made = asked.kept if asked.step == "made" else None
+            return asked, None if made is None else self.noted(connection, "request.made", made)
+
+        asked, notice = await self._writer.run(step)
         self._metrics.asked.labels(asked.step).inc()
         if asked.step == "refused":
             _log.warning("request refused", book=book.name, why=asked.answered.comment)
         if asked.kept is not None and asked.step in ("made", "used"):
             _log.info(f"request {asked.step}", **particulars(asked.kept.request))
             self.changed(asked.kept.name)
-        if asked.kept is not None and asked.step == "made":
-            self._notices.tell(Notice.of("request.made", asked.kept, self._url))
+        if notice is not None:
+            self._notices.tell(notice)
         return asked.answered
+
+    def noted(self, connection: sqlite3.Connection, event: NoticeEvent, kept: Kept) -> Notice:
+        """What people are to be told, kept with what it tells of."""
+        return self._notices.keep(connection, Notice.of(event, kept, self._url))
 
     async def look(self, book: Book, name: str, wait: float) -> Answered | None:
         """What has become of a request of this book, None if it has no such; once it is decided, or after `wait`.
@@ -138,28 +147,37 @@ class Holder:
         """A person decides, of access for how long. Raises NotPossibleError, whose text says why not; StoreError."""
         words = checked(comment, decision)
         kept = await self.step(
-            name, approver, decision,
+            name, approver, decision, "request.decided",
             lambda connection: requests.decide(connection, name, approver, decision, words, self.clock(), lasts),
         )  # fmt: skip
         _log.info("request decided", by=approver.name, decision=decision, **particulars(kept.request))
-        self._notices.tell(Notice.of("request.decided", kept, self._url))
         return kept
 
-    async def step(self, name: str, who: Approver, what: str, taken: Callable[[sqlite3.Connection], Kept]) -> Kept:
-        """A person takes a step. Raises NotPossibleError, whose text says why not, and StoreError."""
+    async def step(
+        self,
+        name: str,
+        who: Approver,
+        what: str,
+        event: NoticeEvent | None,
+        taken: Callable[[sqlite3.Connection], Kept],
+    ) -> Kept:
+        """A person takes a step, which is told by that notice. Raises NotPossibleError, which says why not; StoreError."""
         about = {"request": name, "by": who.name, "decision": what}
         if not self._attempts.one_more(who.name.casefold(), time.monotonic()):
             _log.warning("too many attempts to decide", **about)
             raise TooManyAttemptsError("too many attempts to decide; wait a minute")
 
-        def step(connection: sqlite3.Connection) -> Kept | NotPossibleError:
+        def step(connection: sqlite3.Connection) -> tuple[Kept | NotPossibleError, Notice | None]:
             try:
-                return taken(connection)
+                kept = taken(connection)
             except NotPossibleError as error:
                 # Not raised in the transaction: that a request was found to have expired has to stay.
-                return error
+                return error, None
+            return kept, None if event is None else self.noted(connection, event, kept)
 
-        kept = await self._writer.run(step)
+        kept, notice = await self._writer.run(step)
+        if notice is not None:
+            self._notices.tell(notice)
         if isinstance(kept, NotPossibleError):
             if isinstance(kept, NotAllowedError):
                 self._metrics.decided.labels("refused").inc()
@@ -178,9 +196,14 @@ class Holder:
             self.changed(kept.name)
         after = self._notices.escalate_after
         if after is not None:
-            late = await self._writer.run(lambda connection: requests.overdue(connection, after, self.clock()))
-            for kept in late:
-                self._notices.tell(Notice.of("request.escalated", kept, self._url))
+            late = await self._writer.run(
+                lambda connection: [
+                    self.noted(connection, "request.escalated", kept)
+                    for kept in requests.overdue(connection, after, self.clock())
+                ]
+            )
+            for notice in late:
+                self._notices.tell(notice)
 
     async def dispose(self, days: int | None) -> int:
         """Delete what is too old or too much; how many. Raises StoreError."""
