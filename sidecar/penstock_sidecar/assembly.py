@@ -257,8 +257,9 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     if holder is None:
         return None
     return ApprovalRequests(
-        holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file)
-    )
+        holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file),
+        namespace=settings.namespace,
+    )  # fmt: skip
 
 
 def _source_of_tokens(identity: IdentitySettings) -> TokenSource:

@@ -161,7 +161,7 @@ class Holder:
         event: NoticeEvent | None,
         taken: Callable[[sqlite3.Connection], Kept],
     ) -> Kept:
-        """A person takes a step, which is told by that notice. Raises NotPossibleError, which says why not; StoreError."""
+        """A person takes a step, told by that notice. Raises NotPossibleError, which says why not, and StoreError."""
         about = {"request": name, "by": who.name, "decision": what}
         if not self._attempts.one_more(who.name.casefold(), time.monotonic()):
             _log.warning("too many attempts to decide", **about)

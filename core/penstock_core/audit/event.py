@@ -11,14 +11,14 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
 
     open      database, version, policyGeneration                   the stream's first event
     session   session, event: "start" | "end" | "refused", identity, client: {addr, application, user, database},
-              asserted, reason, policy (of a session that was ended, or not begun, because its identity is revoked, or because
+              asserted, reason, policy (of a session that was ended, or not begun: its identity is revoked, or
               access for a time has ended)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md),
-              access: [{policy, request, until, decidedBy, breakGlass}]   (while access for a time lasts), values, valuesCut
-              (of parameters, in an emergency alone)
+              access: [{policy, request, until, decidedBy, breakGlass}]   (while access for a time lasts),
+              values, valuesCut   (of parameters, in an emergency alone)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
               sqlstate, policy, rule, reason (of a limit that it went beyond while it ran); unexecuted: it was bound (or
               only parsed, where that may run code), and never executed

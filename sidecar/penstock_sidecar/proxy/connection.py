@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
             self._spawn(self._deliberate(command))
         elif isinstance(command, commands.CloseDoor):
             self._spawn(self._close_door(command.alone, command.who))
-        elif isinstance(command, commands.AskApproval | commands.AwaitApproval):
+        elif isinstance(command, commands.AskApproval | commands.AwaitApproval | commands.AskAccess):
             self._spawn(self._approval(command))
         elif isinstance(command, commands.Interrupt):
             self._interrupt()
@@ -385,7 +385,7 @@ class Connection(asyncio.Protocol):
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
 
-    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval) -> None:
+    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval | commands.AskAccess) -> None:
         answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
         self.perform(self.session.answered(command.ticket, answered, trouble))
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
+from penstock_sidecar.session.access_pipeline import AccessPipeline
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.held_pipeline import HeldPipeline
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.states import State
@@ -26,7 +26,7 @@ _DESCRIBE, _SYNC = Pending(AnswerKind.DESCRIBE), Pending(AnswerKind.SYNC)
 _NO_BODY = 5
 
 
-class ClientSide(HeldPipeline):
+class ClientSide(AccessPipeline):
     """The direction from client to server."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:

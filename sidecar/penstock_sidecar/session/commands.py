@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from penstock_core.approvals.access import AskingAccess
 from penstock_core.approvals.asking import Asking
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
@@ -99,6 +100,13 @@ class AskApproval(NamedTuple):
     asking: Asking
 
 
+class AskAccess(NamedTuple):
+    """Ask the holder of requests for access for a time; answer with `answered`."""
+
+    ticket: int
+    asking: AskingAccess
+
+
 class AwaitApproval(NamedTuple):
     """Answer with `answered` once that request stands otherwise than waiting, or after that many seconds."""
 
@@ -156,6 +164,7 @@ Command = (
     | Deliberate
     | CloseDoor
     | AskApproval
+    | AskAccess
     | AwaitApproval
     | Abandon
     | Interrupt

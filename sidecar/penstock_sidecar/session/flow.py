@@ -11,7 +11,7 @@ from collections.abc import Callable, MutableMapping
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
-from penstock_sidecar.session import commands
+from penstock_sidecar.session import access_wish, commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
@@ -255,7 +255,7 @@ class Flow(Progress):
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
         """What becomes of a text."""
-        return self.rules.decider.decide(*self.question(text, types))
+        return access_wish.decided(text) or self.rules.decider.decide(*self.question(text, types))
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""

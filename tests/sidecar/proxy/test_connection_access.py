@@ -277,3 +277,71 @@ async def test_an_agent_of_theirs_has_no_emergency(place: Desk) -> None:
     await until(lambda: bool(place.lasting()))
     agent = await place.person(act={"sub": "bot"})
     assert await email(agent) != RAW
+
+
+# ---- asked for in SQL
+
+
+AGENTS = {**INCIDENT, "subjects": [{"identity": {"subject": "bot"}}, *INCIDENT["subjects"]]}
+WISH = "SET penstock.access = 'incident for 1h: the order of ''eva'' hangs'"
+
+
+async def asked_in_sql(session: psycopg.AsyncConnection[Any], text: str = WISH, **options: Any) -> str:
+    """What the client is told: the notice."""
+    told: list[str] = []
+    session.add_notice_handler(lambda one: told.append(f"{one.message_primary} {one.message_detail}"))
+    await session.execute(text, **options)
+    (notice,) = told
+    return notice
+
+
+async def test_an_agent_asks_in_sql_and_others_approve(place: Desk) -> None:
+    await place.write(incident=AGENTS)
+    await until(lambda: len(place.client.running.collector.access.offers.all()[0].offer.subjects) == 2)
+    agent = await place.person(act={"sub": "bot"})
+    with pytest.raises(Refused) as caught:
+        await agent.execute(DELETE)
+    assert "SET penstock.access = 'incident for 1h: what for'" in (caught.value.diag.message_hint or "")
+    notice = await asked_in_sql(agent)
+    assert "waits for approval" in notice
+    (request,) = (await place.client.get("/v1/requests?standing=waiting", BEA)).json()["requests"]
+    assert request["name"] in notice
+    assert request["requester"] == ["agent:bot", "person:ada"]
+    assert request["reason"] == "the order of 'eva' hangs"
+    assert (await place.decide(request["name"], ADA)).status_code == 403, "the agent acts for her"
+    assert (await place.decide(request["name"])).status_code == 200
+    await sees(agent, RAW)
+    await agent.execute(DELETE)
+    human = await place.person()
+    assert await email(human) != RAW
+    assert "is in effect for this identity" in await asked_in_sql(agent)
+    with pytest.raises(Refused, match="only a person who acts for themselves"):
+        await agent.execute("SET penstock.break_glass = 'incident for 5m: because'")
+    await place.trail("intent", 5)
+    assert "eva' hangs" not in str(await place.trail("intent", 5)), "reasons are no part of the trail"
+
+
+@pytest.mark.parametrize("extended", [False, True])
+async def test_a_person_breaks_the_glass_in_sql(place: Desk, extended: bool) -> None:
+    session = await place.person()
+    text = "set penstock.break_glass to 'incident for 5m: the shop is down';"
+    notice = await asked_in_sql(session, text, **({"prepare": True} if extended else {}))
+    assert "is in effect for this identity" in notice
+    await sees(session, RAW)
+
+
+ASKED_BADLY = {
+    "SET penstock.access = 'incident'": "what is asked for is not told",
+    "SET penstock.access = 'incident for ever: x'": "no policy's name with a duration",
+    "SET penstock.access = 'incident for 5h: x'": "for 4h at most",
+    "SET penstock.access = 'nothing for 1h: x'": "no gate offers a policy nothing",
+    f"SET penstock.access = 'incident for 1h: {'x' * 1025}'": "longer than 1024 characters",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), ASKED_BADLY.items(), ids=[*map(str, range(len(ASKED_BADLY)))])
+async def test_what_can_t_be_asked_for_in_sql_fails_in_words(place: Desk, text: str, said: str) -> None:
+    session = await place.person()
+    with pytest.raises(psycopg.Error, match=said):
+        await session.execute(text)
+    assert await email(session) != RAW
