@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.store import alarms, projection
+from penstock_collector.store import alarms, emergencies, projection
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
@@ -125,6 +125,8 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: fl
         ),
     )
     projection.project(connection, int(cursor.lastrowid or 0), state.id, line)
+    if line.kind == "intent" and line.event.get("access"):
+        emergencies.note(connection, int(cursor.lastrowid or 0), state.id, line, now)
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
