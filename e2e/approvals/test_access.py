@@ -93,6 +93,7 @@ class Stream:
     """What a gate of the pod is told."""
 
     def __init__(self, replica: Replica, bearer: str) -> None:
+        self.replica = replica
         self._http = replica.client(bearer)
         self.grants: list[Json] = []
         self.generations: set[int] = set()
@@ -443,3 +444,32 @@ async def test_a_policy_that_changes_ends_it(
         await stream.until(lambda names: "changed" not in names)
     finally:
         assert (await do(apply, server, POLICY)).returncode == 0
+
+
+async def test_an_agent_asks_through_its_gate(stream: Stream, kubectl: Kubectl, pod: Any) -> None:
+    """Its pod asks by its own token; nobody for whom it acts approves, whatever their groups."""
+    metadata = pod[0]["metadata"]
+    workload = {"namespace": "shop", "serviceAccount": "timed", "pod": metadata["name"], "podUid": metadata["uid"]}
+    eve = {"kind": "person", "subject": "ada@shop.example", "issuer": ISSUER, "groups": ["staff"]}
+    body: Json = {
+        "databaseRef": {"name": "timed"}, "policy": "incident", "duration": "1h", "reason": "orders hang",
+        "requester": {"workload": workload, "principal": BOT, "actsFor": [eve]}, "nonce": "0" * 32,
+    }  # fmt: skip
+    path = f"/v1/streams/{metadata['uid']}/access/requests"
+    async with stream.replica.client(pod[1]) as gate:
+        asked = (await gate.post(path, json=body)).json()
+        assert (asked["standing"], (await gate.post(path, json=body)).json()["request"]) == (
+            "waiting",
+            asked["request"],
+        )
+        other = body | {"requester": body["requester"] | {"workload": workload | {"podUid": "another"}}}
+        assert (await gate.post(path, json=other)).json()["standing"] == "refused"
+        assert (await gate.post("/v1/streams/another/access/requests", json=body)).status_code == 403
+    name = asked["request"]
+    own = await do(kubectl, "approve", name, user="ada@shop.example")
+    assert "they asked for it" in own.stderr
+    done = await do(kubectl, "approve", name, user="bea")
+    assert done.returncode == 0, done.stderr
+    await stream.until(lambda names: name in names)
+    requester = next(one for one in stream.grants if one["request"] == name)["requester"]
+    assert [one["subject"] for one in requester["actsFor"]] == ["ada@shop.example"]

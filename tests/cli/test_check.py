@@ -187,6 +187,21 @@ CONDITIONED = """  subjects: [{serviceAccount: {name: web}}]
 """
 
 
+def test_what_is_asked_for_is_there_with_an_option(desk: Desk) -> None:
+    more = desk.policy(
+        "  subjects: [{identity: {kind: agent, groups: [support]}}]\n  allow: [truncate]\n"
+        "  onRequest: {approvers: {groups: [dba]}, maxDuration: 2h}\n"
+    )
+    text = "TRUNCATE orders;"
+    assert "refused" in desk.check(text, resources=more).stdout
+    assert "may not truncate" not in desk.check(text, "--with-access", "more", resources=more).stdout
+    said = refused_in_one_line(desk.check(text, "--with-access", "none", resources=more))
+    assert said == "--with-access: agent:support-bot can't ask for a policy none; they can for: more"
+    assert "they can for: none" in refused_in_one_line(
+        desk.check(text, "--with-access", "more", resources=more, who=OFFICER)
+    )
+
+
 def test_conditions_are_told_for_a_time_and_an_address(desk: Desk) -> None:
     more = desk.policy(CONDITIONED)
     around = ("--at", "2026-05-31T23:59:59Z", "--client-address", "10.0.0.7")

@@ -45,6 +45,9 @@ AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 @click.option("--search-path", metavar="SCHEMA[,…]", help="That sessions begin with.  [default: the catalog's]")
 @click.option("--at", metavar="TIME", help="When, for conditions: 2026-01-31T18:00:00Z.  [default: now]")
 @click.option("--client-address", metavar="ADDRESS", default="", help="Where from, for conditions.")
+@click.option(
+    "--with-access", "access", multiple=True, metavar="POLICY", help="As if they had been given it; see onRequest."
+)
 @click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each statement.")
 def command(
@@ -59,6 +62,7 @@ def command(
     search_path: str | None,
     at: str | None,
     client_address: str,
+    access: tuple[str, ...],
     refused_only: bool,
     as_json: bool,
 ) -> None:
@@ -73,6 +77,7 @@ def command(
            2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
+    from penstock_cli.check.access import with_access  # noqa: PLC0415
     from penstock_cli.check.identities import IdentityError, identity  # noqa: PLC0415
     from penstock_cli.check.judging import Judge  # noqa: PLC0415
     from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
@@ -84,7 +89,7 @@ def command(
     sessions = [list(_statements(file)) for file in files]
     if not any(sessions):
         raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
-    bundle = _bundle(_resources(policies, namespace), database)
+    bundle = with_access(_bundle(_resources(policies, namespace), database), who, access, _time(at))
     snapshot = _catalog(catalog, url, password_file)
     path = _search_path(search_path, snapshot)
     judge = Judge(bundle, who, snapshot, Circumstances(_time(at), client_address))

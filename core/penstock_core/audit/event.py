@@ -18,7 +18,7 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md),
               access: [{policy, request, until, decidedBy, breakGlass}]   (while access for a time lasts),
-              values, valuesCut   (of parameters, in an emergency alone)
+              values, valuesCut, runs   (in an emergency alone: of parameters; the texts that made what runs by a name)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
               sqlstate, policy, rule, reason (of a limit that it went beyond while it ran); unexecuted: it was bound (or
               only parsed, where that may run code), and never executed

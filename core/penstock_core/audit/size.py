@@ -12,7 +12,7 @@ from penstock_core.audit.event import Event
 MAX_EVENT = 256 * 1024
 MAX_BODY = 192 * 1024
 # Fields that may be long, in the order in which they are given up.
-_LONG_TEXTS = ("sql", "reason")
+_LONG_TEXTS = ("sql", "runs", "reason")
 _LONG_LISTS = ("parameters", "values", "relations", "masked", "unless", "verbs", "policies", "asserted")
 
 

@@ -165,6 +165,10 @@ def _not_offered(kept: Kept, policy: DatabaseAccessPolicy) -> str:
         return f"there is no such requester: {error}"
     if not any(is_for(policy, party) for party in who.parties):
         return f"policy {policy.name} is not for {who.name}"
+    # By the groups that are claimed; gates go by those of the token.
+    claimed = () if who.principal is None else who.principal.groups
+    if glass is not None and says is not None and says.groups is not None and set(says.groups).isdisjoint(claimed):
+        return f"{who.name} is in none of the groups that may break the glass ({', '.join(says.groups)})"
     longest = timedelta(milliseconds=milliseconds(terms.max_duration))
     if timedelta(milliseconds=milliseconds(access.duration)) > longest:
         return f"policy {policy.name} can be asked for for {terms.max_duration} at most"

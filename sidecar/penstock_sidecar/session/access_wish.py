@@ -17,7 +17,8 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 _SETS = frozenset({"SET", "set", "Set"})
 _ASKING = re.compile(
-    r"set\s+(?:session\s+)?penstock\s*\.\s*(access|break_glass)\s*(?:=|\bto\b)\s*'((?:[^']|'')*)'[\s;]*", re.IGNORECASE
+    r"\s*set\s+(?:session\s+)?penstock\s*\.\s*(access|break_glass)\s*(?:=|\bto\b)\s*'((?:[^']|'')*)'[\s;]*",
+    re.IGNORECASE,
 )
 _SAID = re.compile(r"\s*(\S+)\s+for\s+(\S+?)\s*:\s*(\S.*)", re.DOTALL)
 # Marks what is to be asked for before it is sent.
@@ -41,7 +42,9 @@ class Wish:
 
 def decided(text: str) -> Decision | None:
     """The decision about a text that asks for access; None for any other."""
-    return ASKED if text[:3] in _SETS and _ASKING.fullmatch(text) is not None else None
+    if text[:3] not in _SETS and (not text[:1].isspace() or text.lstrip()[:3] not in _SETS):
+        return None
+    return ASKED if _ASKING.fullmatch(text) is not None else None
 
 
 def wished(text: str) -> Wish | Denial:

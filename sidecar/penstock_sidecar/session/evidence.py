@@ -145,6 +145,8 @@ class Evidence:
             body["observed"] = decision.observed.value
         if decision.audit_text:
             body["sql"] = decision.audit_text
+        if self._in_emergency and (decision.executes or decision.fetches) and decision.made_from:
+            body["runs"] = decision.made_from
         if decision.denial is not None:
             denial = decision.denial
             body |= {"reason": denial.reason}
