@@ -14,14 +14,15 @@ from typing import Any
 import httpx2
 import psycopg
 import yaml
-from tests.collector.conftest import READER, WRITER, Client, token_line
+from tests.collector.conftest import BEA, READER, WRITER, Client, token_line
 from tests.sidecar.proxy.test_tokens import issuers, token
 
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
+from penstock_core.resources.grant import policy_digest
 
 WORKLOAD = {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}
-ADA, BEA, SAM = "token-of-ada", "token-of-bea", "token-of-sam"
+ADA, SAM = "token-of-ada", "token-of-sam"
 SUBJECTS = [{"identity": {"kind": "person", "groups": ["support"]}}]
 STANDING = {
     "subjects": [*SUBJECTS, {"identity": {"kind": "agent", "subject": "bot"}}],
@@ -99,10 +100,14 @@ class Desk:
         return session
 
     async def offered(self, policy: str = "incident") -> None:
-        """Wait until the gate has said what can be asked for."""
-        await until(
-            lambda: any(one.offer.policy == policy for one in self.client.running.collector.access.offers.all())
-        )
+        """Wait until the gate has said what can be asked for, as it is now."""
+
+        def known() -> bool:
+            bundle = self.gate.proxy.rules_provider.bundle
+            said = {one.offer.policy_digest for one in self.client.running.collector.access.offers.all()}
+            return any(one.name == policy and policy_digest(one) in said for one in bundle.policies)
+
+        await until(known)
 
     async def trail(self, kind: str, count: int) -> list[dict[str, Any]]:
         """Events of that kind, once the collector has so many."""

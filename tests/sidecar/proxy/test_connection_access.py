@@ -10,7 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.access import ADA, BEA, INCIDENT, SAM, STANDING, Desk, desk, started, until
+from tests.collector.conftest import BEA
+from tests.sidecar.proxy.access import ADA, INCIDENT, SAM, STANDING, Desk, desk, started, until
+from tests.sidecar.proxy.test_connection_approvals_collector import one_that_waits
 
 from penstock_core.approvals import access_news
 from penstock_sidecar.proxy import lasting_access
@@ -101,6 +103,24 @@ async def test_it_ends_by_itself_wherever_a_session_is(place: Desk) -> None:
     assert place.server.psql("SELECT count(*) FROM people WHERE id = 8", "shop").strip() == "0"
     left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()"
     await until(lambda: place.server.psql(left, "shop").strip() == "0")
+
+
+async def test_a_statement_that_is_held_then_does_not_run(place: Desk) -> None:
+    held = {
+        "name": "deletes", "when": "statement.verb == 'delete'", "approvers": {"groups": ["dba"]}, "wait": "1m",
+    }  # fmt: skip
+    await place.write(incident={**INCIDENT, "approvals": [held]})
+    await place.offered()
+    session = await place.person()
+    name = await place.asked()
+    await place.decide(name)
+    await sees(session, RAW)
+    running = asyncio.create_task(session.execute("DELETE FROM people"))
+    await one_that_waits(place.client)
+    await place.end(name)
+    with pytest.raises(psycopg.OperationalError, match="has ended"):
+        await running
+    assert place.server.psql("SELECT count(*) FROM people", "shop").strip() == "1"
 
 
 async def test_what_a_session_made_meanwhile_is_of_no_use_afterwards(place: Desk) -> None:
@@ -297,7 +317,7 @@ async def asked_in_sql(session: psycopg.AsyncConnection[Any], text: str = WISH, 
 
 async def test_an_agent_asks_in_sql_and_others_approve(place: Desk) -> None:
     await place.write(incident=AGENTS)
-    await until(lambda: len(place.client.running.collector.access.offers.all()[0].offer.subjects) == 2)
+    await place.offered()
     agent = await place.person(act={"sub": "bot"})
     with pytest.raises(Refused) as caught:
         await agent.execute(DELETE)
