@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from tests.cli.demo.checkouts import checkout
@@ -92,7 +94,7 @@ def test_the_readmes_commands_to_install_and_try_the_command_work(open_directory
     status, printed = copy.run("bash", "-exc", script, PIP_CONSTRAINT=home / "constraints.txt")
     assert status == 0, printed
     assert (home / ".local" / "bin" / "penstock").exists()
-    assert "14 scenes, each as it should be" in printed
+    assert "19 scenes, each as it should be" in printed
     assert printed.splitlines()[-1] == "intact"
 
 
@@ -101,10 +103,17 @@ def test_every_annotation_is_documented() -> None:
     assert [name for name in ("inject", *WISHES) if f"| `penstock.dev/{name}` |" not in page] == []
 
 
-def test_the_gateways_example_is_a_configuration(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(), re.DOTALL)
+def test_the_gateways_examples_are_configurations(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(), re.DOTALL)
+    example, databases, values = blocks
     (tmp_path / "proxy.yaml").write_text(example)
     assert read(tmp_path).name == "laptop"
+    alone = ("database", "credentialsDir", "upstreamCaFile", "maskKeyFile")
+    settings = {name: value for name, value in yaml.safe_load(example).items() if name not in alone}
+    (tmp_path / "proxy.yaml").write_text(yaml.safe_dump(settings | yaml.safe_load(databases)))
+    assert [one.name for one in read(tmp_path).served] == ["shop", "staff"]
+    schema = json.loads((ROOT / "charts" / "penstock" / "values.schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(values), schema)
 
 
 def test_the_readmes_resources_are_valid() -> None:

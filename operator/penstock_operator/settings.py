@@ -17,6 +17,7 @@ __all__ = ["ControlSettings", "OperatorSettings", "SettingsError", "wrong_settin
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+DnsName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Quantities = dict[str, str]
 
 
@@ -93,6 +94,22 @@ class ControlSettings(BaseSettings):
     drain: Annotated[int, Field(ge=1, le=60)] = 10
 
 
+class GatewayCertificate(BaseModel):
+    """A gateway whose certificate is made here: where its Secret is, and what it is called by."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: Name
+    service: Name
+    # Further names by which clients reach it, from outside the cluster for instance.
+    names: tuple[DnsName, ...] = ()
+
+    @property
+    def secret(self) -> str:
+        """Where certificate and key are kept."""
+        return f"{self.service}-tls"
+
+
 class OperatorSettings(BaseSettings):
     """For `penstock operator`."""
 
@@ -101,6 +118,7 @@ class OperatorSettings(BaseSettings):
     namespace: Name
     control_service: Name = "penstock-control"
     collector_service: Name = "penstock-collector"
+    gateways: tuple[GatewayCertificate, ...] = ()
     # The webhook configurations that the chart made, whose caBundle is ours.
     mutating_webhook: Name = "penstock"
     validating_webhook: Name = "penstock"

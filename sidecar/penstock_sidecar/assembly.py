@@ -6,8 +6,6 @@ Each part's work is its own; signals and the event loop are `main.py`'s.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import secrets
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +14,7 @@ import structlog
 from prometheus_client.registry import CollectorRegistry
 
 from penstock_core.identity import Identity, Workload
-from penstock_core.resources import Bundle, ResourceError
+from penstock_core.resources import ResourceError
 from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
@@ -29,10 +27,10 @@ from penstock_sidecar.proxy.issuers import Delegation, Issuer
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
-from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
+from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.proxy.upstream import Server
+from penstock_sidecar.served_databases import hear_of_access, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
@@ -55,6 +53,16 @@ class Proxy:
         self.port = 0
         self.health_port = 0
 
+    @property
+    def rules_provider(self) -> RulesProvider:
+        """The first database's."""
+        return self.databases[0].rules_provider
+
+    @property
+    def source(self) -> BundleSource:
+        """The first database's."""
+        return self.databases[0].source
+
     async def start(self) -> None:
         """Listen, with policies on their way. Raises StartError and leaves nothing behind."""
         settings = self._settings
@@ -75,32 +83,37 @@ class Proxy:
     async def _start(self) -> None:
         settings = self._settings
         self.trail = AuditTrail(self.spool)
-        self.rules_provider = RulesProvider(self._make_decider, self._server)
+        try:
+            self.databases = served_databases(settings, self._make_decider)
+        except SettingsError as error:
+            raise StartError(str(error)) from None
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
         self.gateway = Gateway(
-            _config(settings), self.rules_provider, self.trail, _verifier(settings), certificate, self.approval_requests
+            _config(settings), self.databases, self.trail, _verifier(settings), certificate, self.approval_requests
         )
-        self.source = self._source()
-        opening: dict[str, object] = {"kind": "open", "database": settings.database, "version": version("penstock")}
-        if isinstance(self.source, FileSource):
-            try:
-                self.source.start()
-            except (ResourceError, OSError) as error:
-                raise StartError(str(error)) from None
-        if self.rules_provider.bundle is not None:
-            opening["policyGeneration"] = self.rules_provider.bundle.generation
+        names = ", ".join(one.name for one in self.databases)
+        opening: dict[str, object] = {"kind": "open", "database": names, "version": version("penstock")}
+        for database in self.databases:
+            if isinstance(database.source, FileSource):
+                try:
+                    database.source.start()
+                except (ResourceError, OSError) as error:
+                    raise StartError(str(error)) from None
+        if len(self.databases) == 1 and (bundle := self.rules_provider.bundle) is not None:
+            opening["policyGeneration"] = bundle.generation
         self.spool.append([opening])
         registry = CollectorRegistry()
-        registry.register(ProxyCollector(self.gateway, self.source, self.spool))
+        registry.register(ProxyCollector(self.gateway, self.spool))
         self.health = HealthServer(self._ready, registry)
         try:
             self.health_port = await self.health.listen(settings.health.host, settings.health.port)
             self.port = await self.gateway.listen(settings.listen.host, settings.listen.port)
         except OSError as error:
             raise StartError(f"can't listen: {error.strerror or error}") from None
-        self.rules_provider.start()
-        self._tasks.append(asyncio.create_task(self.source.run(), name="policies"))
+        for database in self.databases:
+            database.rules_provider.start()
+            self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
         self.shipper: Shipper | None = None
         if settings.collector is not None:
@@ -110,27 +123,18 @@ class Proxy:
             )
             self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
         _log.info(
-            "listening", address=f"{settings.listen.host}:{self.port}", database=settings.database,
+            "listening", address=f"{settings.listen.host}:{self.port}", database=names,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
         )  # fmt: skip
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""
-        settings, access = self._settings, self.rules_provider.access
-        if settings.control is not None:
-            access.age = lambda: self.source.age
-            access.command = f"kubectl penstock request {{policy}} -n {settings.namespace} --for 1h --reason '…'"
-            return
-        self.access_news: AccessNews | None = None
-        # Without anybody to ask, nothing ever lasts.
-        access.age = lambda: float("inf") if self.access_news is None else self.access_news.age
-        if (collector := settings.collector) is not None:
-            self.access_news = AccessNews(
-                collector.url, settings.stream_owner, lambda: self.rules_provider.bundle,
-                self.rules_provider.replace_grants, token_file=_at(settings, collector.token_file),
-                ca_file=_at(settings, collector.ca_file), issuers=[one.issuer for one in settings.identity.issuers],
-            )  # fmt: skip
-            self._tasks.append(asyncio.create_task(self.access_news.run(), name="access"))
+        self.access_news: list[AccessNews] = []
+        for database in self.databases:
+            news = hear_of_access(self._settings, database)
+            if news is not None:
+                self.access_news.append(news)
+                self._tasks.append(asyncio.create_task(news.run(), name="access"))
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
@@ -147,72 +151,29 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for part in ("health", "gate"):
-            owned = getattr(self, part, None)
-            if isinstance(owned, HealthServer):
-                await owned.close()
-            elif isinstance(owned, RulesProvider):
-                await owned.stop()
-        for name in ("approval_requests", "access_news"):
-            client = getattr(self, name, None)
+        health = getattr(self, "health", None)
+        if isinstance(health, HealthServer):
+            await health.close()
+        for database in getattr(self, "databases", ()):
+            await database.rules_provider.stop()
+        asking = [getattr(self, "approval_requests", None), *getattr(self, "access_news", ())]
+        for client in asking:
             if isinstance(client, ApprovalRequests | AccessNews):
                 await client.close()
         await asyncio.to_thread(self.spool.close)
 
-    def _server(self, bundle: Bundle) -> Server:
-        settings, spec = self._settings, bundle.database.spec
-        return Server(
-            spec.host, spec.port, spec.tls.mode, settings.at(settings.credentials_dir),
-            _at(settings, settings.upstream_ca_file),
-        )  # fmt: skip
-
-    def _source(self) -> BundleSource:
-        settings = self._settings
-        if settings.control is not None:
-            control = settings.control
-            return ControlSource(
-                control.url, settings.at(control.token_file), _at(settings, control.ca_file), settings.database,
-                settings.namespace, self.rules_provider.replace_bundle, max_age=control.max_age_seconds,
-            )  # fmt: skip
-        wanted = BundleKey(settings.database, settings.namespace, _mask_key(settings))
-        return FileSource(settings.resources or (), settings.directory, wanted, self.rules_provider.replace_bundle)
-
     def _ready(self) -> tuple[bool, str]:
-        rules_provider = self.rules_provider
-        if rules_provider.bundle is None:
-            return False, f"no policy has been loaded yet{_because(self.source.trouble)}"
-        words = [f"policy generation {rules_provider.bundle.generation}"]
-        if self.source.trouble:
-            words.append(f"policy is {self.source.age:.0f} s old: {self.source.trouble}")
-        if rules_provider.catalog is None or rules_provider.catalog_trouble:
-            # Reported, and ready all the same: clients get to know by a clear error what is the matter.
-            words.append(f"database: {rules_provider.catalog_trouble or 'its catalog has not been read yet'}")
-        if self.trail.refusal:
-            words.append(self.trail.refusal)
-        return True, "; ".join(words)
-
-
-def _because(trouble: str) -> str:
-    return f": {trouble}" if trouble else ""
+        """Ready as soon as somebody can be served, and each database has its policies or a reason to be without."""
+        told = [(one, *one.ready()) for one in self.databases]
+        awaited = [one for one, ready, _ in told if not ready and not one.source.trouble]
+        ready = any(ready for _, ready, _ in told) and not awaited
+        if len(told) == 1:
+            return ready, told[0][2]
+        return ready, " | ".join(f"{one.name}: {words}" for one, _, words in told)
 
 
 def _at(settings: ProxySettings, path: Path | None) -> Path | None:
     return None if path is None else settings.at(path)
-
-
-def _mask_key(settings: ProxySettings) -> bytes:
-    if settings.mask_key_file is None:
-        raise SettingsError("maskKeyFile: is missing")
-    path = settings.at(settings.mask_key_file)
-    try:
-        key = base64.b64decode(path.read_text().strip(), validate=True)
-    except OSError as error:
-        raise StartError(f"maskKeyFile: {path}: {error.strerror}") from None
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise StartError(f"maskKeyFile: {path}: not base64") from None
-    if len(key) != 32:
-        raise StartError(f"maskKeyFile: {path}: {len(key)} bytes where 32 are needed")
-    return key
 
 
 def _workload(settings: ProxySettings) -> Workload | None:

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from penstock_sidecar.database_settings import DatabaseSettings
 from penstock_sidecar.identity_settings import IdentitySettings
 
 PREFIX = "PENSTOCK_"
@@ -131,14 +132,16 @@ class ProxySettings(BaseSettings):
     listen: Annotated[Address, NoDecode] = Address(host="127.0.0.1", port=5432)
     tls: ClientTls | None = None
     health: Annotated[Address, NoDecode] = Address(host="0.0.0.0", port=9187)  # noqa: S104 - probes come from outside the pod
-    database: str
+    # One Database, with credentialsDir and what else belongs to it; or several, of which clients choose by dbname.
+    database: str = ""
+    databases: tuple[DatabaseSettings, ...] = ()
     namespace: str = "default"
     # A stand-alone proxy's own name in the audit trail; in a pod it is the pod's uid.
     name: str = ""
     resources: Annotated[tuple[str, ...], AfterValidator(_patterns)] | None = None
     mask_key_file: Path | None = None
     control: ControlConnection | None = None
-    credentials_dir: Path
+    credentials_dir: Path | None = None
     upstream_ca_file: Path | None = None
     identity: IdentitySettings
     spool: SpoolLimits
@@ -172,8 +175,7 @@ class ProxySettings(BaseSettings):
     def _consistent(self) -> ProxySettings:
         if (self.control is None) == (self.resources is None):
             raise ValueError("give control (policies are streamed) or resources (files), one of them")
-        if self.resources is not None and self.mask_key_file is None:
-            raise ValueError("maskKeyFile is needed with resources: the key of the hash masks, 32 bytes in base64")
+        self._check_databases()
         if not self.stream_owner:
             raise ValueError("name is needed outside a pod: it is what the audit trail calls this proxy")
         if "/" in self.stream_owner:
@@ -181,6 +183,28 @@ class ProxySettings(BaseSettings):
         if not self.listen.loopback:
             self._check_reachable(self.listen.host)
         return self
+
+    def _check_databases(self) -> None:
+        """One or several, and all that each needs."""
+        alone = (self.credentials_dir, self.upstream_ca_file, self.mask_key_file)
+        if self.databases and (self.database or alone != (None, None, None)):
+            raise ValueError(
+                "give database (one) or databases (several), one of them; credentialsDir, upstreamCaFile and "
+                "maskKeyFile belong to database, or to each entry of databases"
+            )
+        if not self.databases and not self.database:
+            raise ValueError("give database, the name of a Database; or databases, a list of several")
+        if self.database and self.credentials_dir is None:
+            raise ValueError("credentialsDir is needed with database: the files username and password")
+        names = [one.name for one in self.served]
+        if len(set(names)) < len(names):
+            raise ValueError("databases: one name is there twice")
+        for one in self.served if self.resources is not None else ():
+            if one.mask_key_file is None:
+                place = f" for {one.name}" if self.databases else ""
+                raise ValueError(
+                    f"maskKeyFile is needed{place} with resources: the key of the hash masks, 32 bytes in base64"
+                )
 
     def _check_reachable(self, host: str) -> None:
         """Others than this machine (or pod) may connect: each has to prove who they are, and no token goes in clear."""
@@ -195,6 +219,18 @@ class ProxySettings(BaseSettings):
                 f"listen: {host} is reachable from elsewhere, and tokens would cross the network in clear: "
                 f"give tls, with required: true, {remedy}"
             )
+
+    @property
+    def served(self) -> tuple[DatabaseSettings, ...]:
+        """The databases, one or several."""
+        if self.credentials_dir is None:
+            return self.databases
+        return (
+            DatabaseSettings(
+                name=self.database, credentials_dir=self.credentials_dir, upstream_ca_file=self.upstream_ca_file,
+                mask_key_file=self.mask_key_file,
+            ),
+        )  # fmt: skip
 
     @property
     def stream_owner(self) -> str:

@@ -20,6 +20,13 @@ VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
 Json = dict[str, Any]
+GATEWAY: dict[str, Any] = {
+    "name": "people",
+    "databases": [
+        {"name": "shop", "credentialsSecret": "shop-db", "caSecret": {"name": "shop-db-ca", "key": "ca.crt"}}
+    ],
+    "issuers": [{"issuer": "https://i", "audience": "a", "kind": "person", "jwksFile": "jwks.json"}],
+}
 
 
 def test_the_values_pass_their_schema() -> None:
@@ -45,11 +52,41 @@ def test_the_values_pass_their_schema() -> None:
         {"sidecar": {"login": "magic"}},
         {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a"}]}},
         {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a", "kind": "person", "jwksFile": "f"}]}},
+        {"gateways": {"people": GATEWAY}},
+        {"gateways": [GATEWAY | {"name": "Not A Name"}]},
+        {"gateways": [GATEWAY | {"databases": []}]},
+        {"gateways": [GATEWAY | {"databases": ["shop"]}]},
+        {"gateways": [GATEWAY | {"databases": [{"name": "shop"}]}]},
+        {"gateways": [GATEWAY | {"databases": [{"name": "shop", "credentialsSecret": "s", "password": "p"}]}]},
+        {"gateways": [GATEWAY | {"databases": [{"name": "../..", "credentialsSecret": "s"}]}]},
+        # Nobody is anonymous.
+        {"gateways": [GATEWAY | {"issuers": []}]},
+        {"gateways": [{name: value for name, value in GATEWAY.items() if name != "issuers"}]},
+        {"gateways": [GATEWAY | {"identity": {"required": False}}]},
+        {"gateways": [GATEWAY | {"tls": {"required": False}}]},
+        {"gateways": [GATEWAY | {"tls": {"names": ["a b"]}}]},
+        {"gateways": [GATEWAY | {"replicas": 0}]},
+        # Helm would leave the default in its place.
+        {"gateways": [GATEWAY | {"drainSeconds": 0}]},
+        {"gateways": [GATEWAY | {"service": {"type": "ExternalName"}}]},
+        {"gatewayDefaults": {"issuers": []}},
     ],
 )
 def test_a_slip_in_the_values_is_refused(change: Json) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(VALUES | change, SCHEMA)
+
+
+def test_a_gateway_may_want_whatever_the_defaults_have() -> None:
+    gateway = GATEWAY | VALUES["gatewayDefaults"] | {"namespace": "shop"}
+    jsonschema.validate(VALUES | {"gateways": [gateway]}, SCHEMA)
+    defaults = SCHEMA["properties"]["gatewayDefaults"]["properties"]
+    assert set(VALUES["gatewayDefaults"]) == set(defaults)
+    properties = SCHEMA["properties"]["gateways"]["items"]["properties"]
+    assert {name: properties[name] for name in defaults} == defaults
+    # It has a place for files.
+    issuer = properties["issuers"]["items"]["properties"]
+    assert set(issuer) == {field.alias for field in TokenIssuer.model_fields.values()}
 
 
 def test_an_issuer_may_have_what_the_model_has_but_files() -> None:

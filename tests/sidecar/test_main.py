@@ -163,7 +163,7 @@ def test_masks_guards_changes_of_policy_and_a_clean_end(program: Program, till: 
         assert client.execute("SELECT email FROM customers").fetchone() != ("a***@example.com",)
         assert client.execute("SELECT email FROM customers").fetchone() != ("ada@example.com",)
         metrics = get(listening["health"], "/metrics")
-        assert 'penstock_statements_total{decision="deny"} 1.0' in metrics
+        assert 'penstock_statements_total{database="till",decision="deny"} 1.0' in metrics
         assert "policy generation" in get(listening["health"], "/readyz")
         assert get(listening["health"], "/healthz") == "ok\n"
     assert program.end() == 0
@@ -222,7 +222,11 @@ def test_sessions_that_are_idle_are_told_and_the_program_ends(program: Program) 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"credentialsDir": None}, "credentialsDir: "),
+        ({"credentialsDir": None}, "settings: credentialsDir is needed with database: "),
+        (
+            {"databases": [{"name": "till", "credentialsDir": "c"}]},
+            "settings: give database (one) or databases (several)",
+        ),
         ({"listen": "nonsense"}, "listen: must be an address and a port, such as 127.0.0.1:5432"),
         ({"surprise": 1}, "surprise: extra inputs are not permitted"),
         ({"maskKeyFile": "nowhere"}, "maskKeyFile: "),

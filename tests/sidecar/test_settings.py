@@ -88,7 +88,8 @@ def test_a_file_with_the_environment_above_it(tmp_path: Path, monkeypatch: pytes
     assert settings.spool.path == Path("spool.db")
     assert settings.spool.max_bytes == 2_000_000
     assert settings.resources == ("a.yaml", "b.yaml")
-    assert settings.at(settings.credentials_dir) == tmp_path / "c"
+    (only,) = settings.served
+    assert (only.name, settings.at(only.credentials_dir)) == ("shop", tmp_path / "c")
     assert settings.stream_owner == "gate"
 
 
@@ -124,7 +125,7 @@ def test_a_file_with_the_environment_above_it(tmp_path: Path, monkeypatch: pytes
         ({"control": {"url": "http://c", "tokenFile": "t"}}, "control: url must be an https:// URL"),
         ({"listen": "5432"}, "listen: must be an address and a port"),
         ({"listen": "127.0.0.1:99999"}, "listen.port: input should be less than or equal to 65535"),
-        ({"database": None}, "database: field required"),
+        ({"database": None}, "settings: give database, the name of a Database; or databases"),
         ({"identity": {}}, "identity: give workload, or issuers"),
         ({"identity": {"issuers": ALONE["identity"]["issuers"]}}, "required must be true"),
         ({"resources": None}, "give control (policies are streamed) or resources (files), one of them"),
@@ -256,3 +257,47 @@ def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, words: str) -> Non
         read(tmp_path)
     with pytest.raises(SettingsError, match="No such file"):
         read(tmp_path / "nowhere")
+
+
+SHOP = {"name": "shop", "credentialsDir": "shop", "maskKeyFile": "shop.key"}
+STAFF = {"name": "staff", "credentialsDir": "staff", "maskKeyFile": "staff.key"}
+SEVERAL = {"database": None, "credentialsDir": None, "maskKeyFile": None, "databases": [SHOP, STAFF]}
+
+
+def test_several_databases_each_with_what_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = alone(tmp_path, **SEVERAL)
+    assert [(one.name, settings.at(one.credentials_dir)) for one in settings.served] == [
+        ("shop", tmp_path / "shop"), ("staff", tmp_path / "staff"),
+    ]  # fmt: skip
+    within(monkeypatch, {"PENSTOCK_DATABASES": json.dumps([STAFF | {"upstreamCaFile": "ca.crt"}])})
+    (only,) = alone(tmp_path, **SEVERAL).served
+    assert (only.name, only.upstream_ca_file) == ("staff", Path("ca.crt"))
+
+
+EACH_OR_ALL = "credentialsDir, upstreamCaFile and maskKeyFile belong to database, or to each entry of databases"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"databases": [SHOP]}, EACH_OR_ALL),
+        (SEVERAL | {"database": "shop"}, EACH_OR_ALL),
+        (SEVERAL | {"credentialsDir": "c"}, EACH_OR_ALL),
+        (SEVERAL | {"maskKeyFile": "mask.key"}, EACH_OR_ALL),
+        (SEVERAL | {"upstreamCaFile": "ca.crt"}, EACH_OR_ALL),
+        (SEVERAL | {"databases": []}, "give database, the name of a Database; or databases, a list of several"),
+        ({"database": None, "credentialsDir": None}, "give database, the name of a Database; or databases"),
+        ({"credentialsDir": None}, "settings: credentialsDir is needed with database"),
+        (SEVERAL | {"databases": [SHOP, SHOP]}, "databases: one name is there twice"),
+        (SEVERAL | {"databases": [SHOP, {**STAFF, "maskKeyFile": None}]}, "maskKeyFile is needed for staff with"),
+        (SEVERAL | {"databases": [SHOP, {"name": "staff", "maskKeyFile": "k"}]}, "databases.1.credentialsDir: field"),
+        (SEVERAL | {"databases": [SHOP | {"password": "x"}]}, "databases.0.password: extra inputs"),
+        (SEVERAL | {"databases": [SHOP | {"name": ""}]}, "databases.0.name: string should have at least 1"),
+        (SEVERAL | {"databases": {"shop": SHOP}}, "databases: input should be a valid tuple"),
+    ],
+)
+def test_one_or_several_and_nothing_between(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        alone(tmp_path, **changes)
+    assert words in str(wrong.value)
+    assert len(str(wrong.value).splitlines()) == 1

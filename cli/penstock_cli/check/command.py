@@ -86,9 +86,7 @@ def command(
         who = identity(names)
     except IdentityError as error:
         raise Unusable(f"--as: {error}") from None
-    sessions = [list(_statements(file)) for file in files]
-    if not any(sessions):
-        raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
+    sessions = _sessions(files)
     bundle = with_access(_bundle(_resources(policies, namespace), database), who, access, _time(at))
     snapshot = _catalog(catalog, url, password_file)
     path = _search_path(search_path, snapshot)
@@ -102,6 +100,13 @@ def command(
         refused |= verdict.refused
     view.total(who.name)
     sys.exit(1 if refused else 0)
+
+
+def _sessions(files: Sequence[Path]) -> list[list[SourceStatement]]:
+    sessions = [list(_statements(file)) for file in files]
+    if not any(sessions):
+        raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
+    return sessions
 
 
 def _statements(file: Path) -> Iterable[SourceStatement]:

@@ -9,7 +9,7 @@ their canonical bytes are the same in every language. How they are chained is in
 An event too large for the collector is cut (`size.py`) and has `truncated`, the names of the fields that were cut, and
 `bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
-    open      database, version, policyGeneration                   the stream's first event
+    open      database (of several, their names with commas between), version, policyGeneration (of one)
     session   session, event: "start" | "end" | "refused", identity, client: {addr, application, user, database},
               asserted, reason, policy (of a session that was ended, or not begun: its identity is revoked, or
               access for a time has ended)

@@ -267,6 +267,11 @@ class EffectivePolicy:
         return min(modes, key=SQL_TEXT.index, default="normalized")
 
     @property
+    def timeless(self) -> EffectivePolicy:
+        """What statements are decided by: neither when it came, nor by whose approval it is there."""
+        return replace(self, generation=0, access=())
+
+    @property
     def on_failure(self) -> OnFailure:
         """What happens when the audit trail can't be written: block if any policy asks for it, or none applies."""
         modes = [one.on_failure for one in (self.enforced, self.observed) if one is not None]

@@ -115,7 +115,10 @@ class Control:
             return problem(403, f"a pod of {caller.namespace} can't read policies of {namespace}")
         topic = self.policies.topic(namespace, database)
         if topic is None:
-            return problem(404, f"there is no usable Database {database} in {namespace}")
+            # Of one that is there and not valid, nobody knows what it would be.
+            absent = database not in self.policies.databases(namespace)
+            words = f"there is no usable Database {database} in {namespace}"
+            return JSONResponse({"error": words, "absent": absent}, status_code=404)
         _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
         lines = self._lines((namespace, database), topic, _seconds_left(bearer(request)))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})

@@ -58,8 +58,8 @@ class ConditionWatch:
             if told not in self._told:
                 self._told.add(told)
                 _log.warning(
-                    "a condition could not be evaluated, so its mask applies", policy=rule.policy, rule=rule.path,
-                    identity=identity.name, why=why,
+                    "a condition could not be evaluated, so its mask applies", database=bundle.database.name,
+                    policy=rule.policy, rule=rule.path, identity=identity.name, why=why,
                 )  # fmt: skip
 
     async def run(self) -> None:

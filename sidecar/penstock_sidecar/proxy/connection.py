@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
-from penstock_sidecar.proxy import approval_requests, upstream
+from penstock_sidecar.proxy import approval_requests, catalog_commands, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.issuers import TokenError
@@ -21,13 +21,14 @@ from penstock_sidecar.proxy.tokens import seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
-from penstock_sidecar.session.door import Inside
 from penstock_sidecar.session.machine import Session
-from penstock_sidecar.session.states import State
+from penstock_sidecar.session.states import IllegalEventError, State
 from penstock_sidecar.wire.messages import ErrorFields
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
+    from penstock_sidecar.proxy.rules_provider import RulesProvider
+    from penstock_sidecar.proxy.served_database import ServedDatabase
 
 # How long a client may take to open a session and prove itself.
 OPENING_SECONDS = 30.0
@@ -75,7 +76,13 @@ class Connection(asyncio.Protocol):
         # What conditions that depend on the time came to when the rules of now were made.
         self._truths: tuple[Truth | str, ...] = ()
         self.info = gateway.register(self, address)
-        self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, gateway.rules_provider.door)
+        # The one that the session is with; None until the client has chosen.
+        self._database: ServedDatabase | None = None
+        door = None
+        if gateway.only is not None:
+            self._enter(gateway.only)
+            door = gateway.only.rules_provider.door
+        self.session = Session(gateway.config, self.info, gateway.trail, _microseconds, door)
         self._later(OPENING_SECONDS, self._give_up)
 
     # What asyncio reports.
@@ -95,6 +102,8 @@ class Connection(asyncio.Protocol):
             self._server.abort()
             # It has this connection, too: nobody should have to look for such a pair.
             self._server = None
+        if self._database is not None:
+            self._database.connections.discard(self)
         self._gateway.unregister(self)
 
     def pause_writing(self) -> None:
@@ -111,8 +120,8 @@ class Connection(asyncio.Protocol):
         self.perform(self.session.server_bytes(data))
 
     def server_lost(self) -> None:
-        if self.session.state is not State.CLOSED:
-            self._gateway.metrics.upstream_errors += 1
+        if self.session.state is not State.CLOSED and self._database is not None:
+            self._database.upstream_errors += 1
         self.perform(self.session.server_closed())
 
     def server_writes(self, full: bool) -> None:
@@ -140,9 +149,8 @@ class Connection(asyncio.Protocol):
 
     def revoke(self, policy: str) -> None:
         """That policy revokes the client's identity: nothing more of it runs."""
-        if self.upstream is not None:
-            self._gateway.interrupt(self.upstream)
-        told = self.upstream is None and self._gateway.told_refused(self.session.identity)
+        self.interrupt()
+        told = self.upstream is None and self._gateway.told_refused(self.session.identity, self.session.database)
         self.perform(self.session.revoked(policy, told=told))
 
     def cut(self) -> None:
@@ -154,9 +162,21 @@ class Connection(asyncio.Protocol):
         if truths != self._truths and self.session.takes_rules:
             self.rules_changed()
 
+    def _enter(self, database: ServedDatabase) -> None:
+        """The session is with that one from now on, and told what concerns it."""
+        self._database = database
+        database.connections.add(self)
+
+    @property
+    def rules_provider(self) -> RulesProvider:
+        """Its database's."""
+        if self._database is None:
+            raise IllegalEventError("no database was chosen")
+        return self._database.rules_provider
+
     def _rules_now(self) -> SessionRules:
         """Raises UpstreamError."""
-        provider, identity = self._gateway.rules_provider, self.session.identity
+        provider, identity = self.rules_provider, self.session.identity
         # Before the rules are made: what comes to something else in between is noticed a second later.
         self._truths = provider.conditions.truths(identity, self.client_address)
         return provider.rules_now(identity, self.client_address)
@@ -168,7 +188,12 @@ class Connection(asyncio.Protocol):
     def recall(self) -> None:
         """A change of the catalog waits for what the server runs, and it for the change."""
         self.session.recall()
-        self._interrupt()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Cancel what the server runs for the session."""
+        if self.upstream is not None:
+            self._gateway.interrupt(self.upstream)
 
     def flush(self) -> None:
         """Others wait for what this session has on its way."""
@@ -213,42 +238,34 @@ class Connection(asyncio.Protocol):
             self._start_tls(command.first)
         elif isinstance(command, commands.Connect):
             self._gateway.opened(self)
-            self._spawn(self._connect(command.parameters))
+            # In the same moment as it was chosen: whatever happens to it from now on concerns this session.
+            database = self._database or self._gateway.databases[self.session.database]
+            self._enter(database)
+            self._spawn(self._connect(database, command.parameters))
         elif isinstance(command, commands.Verify):
             self._spawn(self._verify(command.token))
         elif isinstance(command, commands.Cancel):
             self._gateway.opened(self)
             self._spawn(self._cancel(command.pid, command.key))
-        elif isinstance(command, commands.RefreshCatalog):
-            self._spawn(self._refresh())
         elif isinstance(command, commands.EndWithin):
             reason = command.reason
             self._later(command.seconds, lambda: self._end_now(reason))
         else:
-            self._perform_for_catalog(command)
+            self._perform_for_statements(command)
 
-    def _perform_for_catalog(self, command: Command) -> None:
-        if isinstance(command, commands.AwaitCatalog):
-            self._spawn(self._await_catalog())
-        elif isinstance(command, commands.AwaitRules):
-            self._spawn(self._await_rules())
-        elif isinstance(command, commands.Deliberate):
+    def _perform_for_statements(self, command: Command) -> None:
+        if isinstance(command, commands.Deliberate):
             self._spawn(self._deliberate(command))
-        elif isinstance(command, commands.CloseDoor):
-            self._spawn(self._close_door(command.alone, command.who))
         elif isinstance(command, commands.AskApproval | commands.AwaitApproval | commands.AskAccess):
             self._spawn(self._approval(command))
         elif isinstance(command, commands.Interrupt):
-            self._interrupt()
-        elif isinstance(command, commands.Abandon):
-            self._abandon(command.who)
-        elif isinstance(command, commands.CatalogStale):
-            self._gateway.rules_provider.catalog_stale()
+            self.interrupt()
+        elif (work := catalog_commands.work(self, command)) is not None:
+            self._spawn(work)
 
     def _end_now(self, reason: str) -> None:
         """The time is up, whatever runs: the server would not notice soon that nobody waits for it."""
-        if self.upstream is not None:
-            self._gateway.interrupt(self.upstream)
+        self.interrupt()
         self.perform(self.session.drain(reason, at_once=True))
 
     def _close(self, problem: str) -> None:
@@ -314,23 +331,23 @@ class Connection(asyncio.Protocol):
         if self.session.state in (State.OPENING, State.ENCRYPTING, State.PROVING):
             self._transport.abort()
 
-    async def _connect(self, parameters: dict[str, str]) -> None:
-        gateway = self._gateway
-        if (policy := gateway.rules_provider.revoked(self.session.identity)) is not None:
+    async def _connect(self, database: ServedDatabase, parameters: dict[str, str]) -> None:
+        provider = database.rules_provider
+        if (policy := provider.revoked(self.session.identity)) is not None:
             self.revoke(policy)
             return
         try:
-            rules = await gateway.rules_provider.rules(self.session.identity, self.client_address)
+            rules = await provider.rules(self.session.identity, self.client_address)
             longest = rules.statement_timeout
             limited = opening.permitted(parameters, rules.decider) or opening.limited(
-                parameters, longest, gateway.rules_provider.default_timeout
+                parameters, longest, provider.default_timeout
             )
             if isinstance(limited, ErrorFields):
                 self.perform(self.session.connect_failed(limited))
                 return
-            connected = await gateway.connect(limited)
+            connected = await database.connect(limited)
         except UpstreamError as error:
-            gateway.metrics.upstream_errors += 1
+            database.upstream_errors += 1
             self.perform(self.session.connect_failed(error.fields))
             return
         # Rules may have been replaced while the login went on; even the server may.
@@ -342,7 +359,7 @@ class Connection(asyncio.Protocol):
             return
         self.upstream = connected
         self._server = ServerEnd(self, connected.transport)
-        gateway.rules_provider.session_begins()
+        provider.session_begins()
         self.perform(self.session.connected(rules, connected.greeting, longest))
         self._server.begin()
 
@@ -367,19 +384,6 @@ class Connection(asyncio.Protocol):
             await asyncio.wait([under_way])
         self._close("")
 
-    async def _await_catalog(self) -> None:
-        self.perform(self.session.catalog_read(fresh=await self._gateway.rules_provider.open()))
-
-    async def _await_rules(self) -> None:
-        try:
-            await self._gateway.rules_provider.rules(self.session.identity, self.client_address)
-        except UpstreamError:
-            self.perform(self.session.catalog_read(fresh=False))
-            return
-        self.rules_changed()
-        if self.session.state is State.RESOLVING:
-            self.perform(self.session.catalog_read())
-
     async def _deliberate(self, command: commands.Deliberate) -> None:
         await self._gateway.deliberation.decide(command.decider, command.question, self.session.identity)
         if self.session.state is State.RESOLVING:
@@ -388,27 +392,6 @@ class Connection(asyncio.Protocol):
     async def _approval(self, command: commands.AskApproval | commands.AwaitApproval | commands.AskAccess) -> None:
         answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
         self.perform(self.session.answered(command.ticket, answered, trouble))
-
-    async def _close_door(self, alone: bool, who: Inside) -> None:
-        process = self.upstream.greeting.pid if self.upstream is not None else 0
-        closed = await self._gateway.rules_provider.closed(who, process, alone=alone)
-        if self.session.state is State.CLOSED:
-            self._gateway.rules_provider.door.give_up(who)
-        self.perform(self.session.door_closed(alone=closed))
-
-    def _interrupt(self) -> None:
-        if self.upstream is not None:
-            self._gateway.interrupt(self.upstream)
-
-    def _abandon(self, who: Inside) -> None:
-        """What the session has on its way is of no use to anybody."""
-        if self.upstream is not None:
-            self._gateway.interrupt(self.upstream)
-            self._gateway.rules_provider.abandoned(who, self.upstream.greeting.pid)
-
-    async def _refresh(self) -> None:
-        await self._gateway.rules_provider.refresh_catalog()
-        self.perform(self.session.catalog_read())
 
 
 def _address(peer: object) -> str:

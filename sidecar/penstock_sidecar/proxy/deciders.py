@@ -40,8 +40,10 @@ _Key = tuple[EffectivePolicy, bytes]
 class Deciders:
     """The deciders by one catalog."""
 
-    def __init__(self, make: MakeDecider) -> None:
+    def __init__(self, make: MakeDecider, share: int = 1) -> None:
         self.make = make
+        # How many others like this one keep theirs in the same memory, this one among them.
+        self._share = share
         self._catalog: Catalog | None = None
         self._kept: OrderedDict[_Key, Decider] = OrderedDict()
         self._used: WeakValueDictionary[_Key, Decider] = WeakValueDictionary()
@@ -111,7 +113,7 @@ class Deciders:
         self._kept[place] = self._used[place] = decider
         relations = len(self._catalog.relations) if self._catalog is not None else 0
         size = sum(_EACH + (relations * _FOR_RELATION if _conceals(policy) else 0) for policy, _ in self._kept)
-        while size > MOST_KEPT and len(self._kept) > 1:
+        while size > MOST_KEPT // self._share and len(self._kept) > 1:
             (policy, _), _ = self._kept.popitem(last=False)
             size -= _EACH + (relations * _FOR_RELATION if _conceals(policy) else 0)
 
@@ -127,19 +129,20 @@ class Deciders:
             policy, catalog = self._untold.popleft()
             if catalog is self._catalog:
                 try:
-                    self._say(await loop.run_in_executor(self._thread, _findings, policy, catalog))
+                    found = await loop.run_in_executor(self._thread, _findings, policy, catalog)
+                    self._say(found, policy.database)
                 except Exception:
                     # A fault of ours, which must not keep what others have to know.
                     _log.exception("looking for masks that don't fit failed")
         self._telling = None
 
-    def _say(self, found: _Findings) -> None:
+    def _say(self, found: _Findings, database: str) -> None:
         for words in set(found.warnings) - self._told:
             self._told.add(words)
-            _log.warning(words)
+            _log.warning(words, database=database)
         for words in set(found.hints) - self._told:
             self._told.add(words)
-            _log.info(words)
+            _log.info(words, database=database)
 
     async def stop(self) -> None:
         """End what is being made."""

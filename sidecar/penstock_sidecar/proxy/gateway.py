@@ -1,19 +1,18 @@
 """The proxy as a whole: its listener, its connections and what they share; cancelling and draining.
 
-One connection is `connection.py`'s; what decides is `rules_provider.py`'s.
+One connection is `connection.py`'s; the databases are `served_database.py`'s, and what decides `rules_provider.py`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
@@ -22,13 +21,13 @@ from penstock_sidecar.proxy.connection import Accepted, Connection
 from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
-from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.served_database import ServedDatabase
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
+from penstock_sidecar.proxy.upstream import Upstream
+from penstock_sidecar.session.choosing import Candidate, SessionDatabase, choose
 from penstock_sidecar.session.commands import ProxyConfig, SessionInfo
-from penstock_sidecar.session.door import Inside
-from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.wire.messages import ErrorFields
 
 _log = structlog.get_logger(__name__)
 
@@ -46,11 +45,14 @@ class Gateway:
     """Listens, and knows every connection."""
 
     def __init__(
-        self, config: ProxyConfig, rules_provider: RulesProvider, trail: AuditTrail, tokens: TokenVerifier | None,
+        self, config: ProxyConfig, databases: Sequence[ServedDatabase], trail: AuditTrail,
+        tokens: TokenVerifier | None,
         certificate: Certificate | None = None, approval_requests: ApprovalRequests | None = None,
     ) -> None:  # fmt: skip
-        self._config = config
-        self.rules_provider = rules_provider
+        self.databases = {one.name: one for one in databases}
+        # The one that every session is with; None where clients choose.
+        self.only = self.databases.get(config.database)
+        self._config = config if self.only is not None else replace(config, choose=self._choose)
         self.trail = trail
         self.tokens = tokens
         self.certificate = certificate
@@ -63,24 +65,18 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         # Of whom it was recorded, and when, that sessions are refused.
-        self._told: dict[Identity, float] = {}
+        self._told: dict[tuple[Identity, str], float] = {}
         self._empty = asyncio.Event()
         self._empty.set()
-        rules_provider.on_change = self._rules_changed
-        rules_provider.conditions.on_time = self._time_passed
-        rules_provider.on_move = lambda: self._leave("the database moved to another server; connect again")
-        rules_provider.on_wait = self._flush
-        rules_provider.on_fresh = self._doubt_ended
-        rules_provider.on_blocked = self._recall
-        rules_provider.process_of = self._process_of
-        rules_provider.doubting = self._doubting
-        rules_provider.in_use = lambda: bool(self.connections)
 
     @property
     def config(self) -> ProxyConfig:
         """What a session that begins now is held to."""
-        bundle = self.rules_provider.bundle
-        return self._config if bundle is None else replace(self._config, dbname=bundle.database.spec.dbname)
+        return self._config if self.only is None else replace(self._config, dbname=self.only.dbname)
+
+    def _choose(self, asked: str, identity: Identity) -> SessionDatabase | ErrorFields:
+        found = choose(asked, [one.candidate(identity) for one in self.databases.values()])
+        return self.databases[found.name].chosen if isinstance(found, Candidate) else found
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port that it came to. Raises OSError."""
@@ -92,7 +88,8 @@ class Gateway:
         """Accept no more, end sessions as they become idle, and after a while all that are left."""
         if self._server is not None:
             self._server.close()
-        self._leave(_STOPPING)
+        for connection in tuple(self.connections):
+            connection.leave(_STOPPING, at_once=False)
         try:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
@@ -110,13 +107,6 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def connect(self, parameters: dict[str, str]) -> Upstream:
-        """A session with the server. Raises UpstreamError."""
-        server, bundle = self.rules_provider.server, self.rules_provider.bundle
-        if server is None or bundle is None:
-            raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        return await upstream.connect(server, {**parameters, "database": bundle.database.spec.dbname})
 
     # What connections report.
 
@@ -143,20 +133,22 @@ class Gateway:
         if not self.connections:
             self._empty.set()
 
-    def told_refused(self, identity: Identity) -> bool:
-        """Whether it is on record, as of a moment ago, that sessions of the identity are refused; it is from now on."""
+    def told_refused(self, identity: Identity, database: str) -> bool:
+        """Whether it is on record, as of a moment ago, that sessions of the identity with that Database are refused; it
+        is from now on.
+        """
         now = asyncio.get_running_loop().time()
         self._told = {who: when for who, when in self._told.items() if now - when < TELL_SECONDS}
-        return self._told.setdefault(identity, now) != now or len(self._told) > MOST_OPENING
+        return self._told.setdefault((identity, database), now) != now or len(self._told) > MOST_OPENING
 
     def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
         """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""
-        server = self.rules_provider.server
         for connection in self.connections:
             session = connection.upstream
-            if session is None or server is None or session.greeting.pid != pid:
+            if session is None or session.greeting.pid != pid:
                 continue
-            # The process number is the server's own, so that clients know it again in notifications; the key is ours.
+            # The process number is the server's own, so that clients know it again in notifications, and several
+            # servers may have the same; the key is ours.
             if secrets.compare_digest(connection.session.cancel_key, key):
                 if not connection.session.waits_for_holder:
                     return self.interrupt(session)
@@ -164,78 +156,12 @@ class Gateway:
                 return None
         return None
 
-    def interrupt(self, session: Upstream) -> asyncio.Task[None] | None:
-        """Cancel what runs in that session with the server: the task that does."""
-        server = self.rules_provider.server
-        if server is None:
-            return None
-        return self._spawn(upstream.cancel(server, session.greeting.pid, session.greeting.key))
+    def interrupt(self, session: Upstream) -> asyncio.Task[None]:
+        """Cancel what runs in that session with its server: the task that does."""
+        return self._spawn(upstream.cancel(session.server, session.greeting.pid, session.greeting.key))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _leave(self, reason: str) -> None:
-        for connection in tuple(self.connections):
-            connection.leave(reason, at_once=False)
-
-    def _flush(self) -> None:
-        for connection in tuple(self.connections):
-            connection.flush()
-
-    def _doubt_ended(self, fresh: bool) -> None:
-        door = self.rules_provider.door
-        for connection in tuple(self.connections):
-            # One that goes on may itself change the catalog.
-            key = connection.session.door_key
-            if key is not None and key in door.in_doubt and (door.open or not fresh):
-                door.in_doubt.discard(key)
-                connection.doubt_ended(fresh=fresh)
-
-    def _doubting(self) -> list[tuple[Identity, str]]:
-        doubtful = self.rules_provider.door.in_doubt
-        return [
-            (one.session.identity, one.client_address) for one in self.connections if one.session.door_key in doubtful
-        ]
-
-    def _process_of(self, who: Inside) -> int | None:
-        connection = next((one for one in self.connections if one.session.door_key is who), None)
-        session = connection.upstream if connection is not None else None
-        return session.greeting.pid if session is not None else None
-
-    def _recall(self, process: int) -> None:
-        for connection in tuple(self.connections):
-            if connection.upstream is not None and connection.upstream.greeting.pid == process:
-                connection.recall()
-
-    def _time_passed(self) -> None:
-        """Conditions may have come to something else; those of one identity at one address come to the same."""
-        known: dict[tuple[Identity, str], tuple[Truth | str, ...]] = {}
-        for connection in tuple(self.connections):
-            try:
-                who = (connection.session.identity, connection.client_address)
-                if who not in known:
-                    known[who] = self.rules_provider.conditions.truths(*who)
-                connection.time_passed(known[who])
-            except Exception:
-                # It must not go on by what held before, nor keep the others from being looked at.
-                _log.exception("conditions could not be evaluated anew; the session ends")
-                connection.leave("the policy's conditions could not be evaluated; connect again", at_once=True)
-
-    def _revoke(self, connection: Connection, policy: str) -> None:
-        try:
-            connection.revoke(policy)
-        except Exception:
-            # Whatever is wrong with one session, it has to end, and so have the others.
-            _log.exception("a session that was revoked could not be ended in words")
-            connection.cut()
-
-    def _rules_changed(self) -> None:
-        for connection in tuple(self.connections):
-            # First of all: whatever else there is to do takes its time.
-            if (policy := self.rules_provider.revoked(connection.session.identity)) is not None:
-                self._revoke(connection, policy)
-        for connection in tuple(self.connections):
-            connection.rules_changed()

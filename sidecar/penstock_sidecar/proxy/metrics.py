@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
-    from penstock_sidecar.proxy.sources import BundleSource
     from penstock_sidecar.shipping.spool import Spool
 
 # Seconds; a cached decision takes some ten microseconds, a first-seen statement some hundred.
@@ -29,7 +28,6 @@ class ProxyMetrics:
         self._latency = [0] * (len(_BUCKETS) + 1)
         self._latency_sum = 0.0
         self.sessions_total = 0
-        self.upstream_errors = 0
 
     def observe_latency(self, seconds: float) -> None:
         """How long the gate took over one chunk of a client's bytes."""
@@ -53,9 +51,8 @@ class ProxyMetrics:
 class ProxyCollector(Collector):
     """All that one proxy has to tell, gathered when asked."""
 
-    def __init__(self, gateway: Gateway, source: BundleSource, spool: Spool) -> None:
+    def __init__(self, gateway: Gateway, spool: Spool) -> None:
         self._gateway = gateway
-        self._source = source
         self._spool = spool
 
     def collect(self) -> Iterable[Metric]:
@@ -63,33 +60,50 @@ class ProxyCollector(Collector):
 
     def _families(self) -> Iterator[Metric]:
         gateway = self._gateway
-        metrics, trail, rules_provider = gateway.metrics, gateway.trail, gateway.rules_provider
+        metrics, trail = gateway.metrics, gateway.trail
         statements = CounterMetricFamily(
-            "penstock_statements", "Statements by what became of them.", labels=["decision"]
+            "penstock_statements", "Statements by what became of them.", labels=["database", "decision"]
         )
-        for decision in ("allow", "rewrite", "deny"):
-            statements.add_metric([decision], trail.decisions[decision])
+        for name in gateway.databases:
+            for decision in ("allow", "rewrite", "deny"):
+                statements.add_metric([name, decision], trail.decisions[name, decision])
         yield statements
         yield metrics.latency()
         yield CounterMetricFamily("penstock_sessions", "Sessions accepted.", metrics.sessions_total)
         yield GaugeMetricFamily("penstock_sessions_open", "Sessions open now.", len(gateway.connections))
         yield GaugeMetricFamily("penstock_tasks", "What the gate has under way.", len(asyncio.all_tasks()))
         yield CounterMetricFamily(
-            "penstock_upstream_errors", "Times the database could not be reached or went away.", metrics.upstream_errors
-        )
-        yield CounterMetricFamily(
             "penstock_audit_lost_statements", "Statements that ran unrecorded.", trail.lost_statements
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
-        generation = -1 if rules_provider.bundle is None else rules_provider.bundle.generation
-        yield GaugeMetricFamily("penstock_policy_generation", "Generation of the policy in force.", generation)
-        yield GaugeMetricFamily(
-            "penstock_policy_age_seconds", "Since the policy was last known to be current.", self._source.age
+        yield from self._of_databases()
+
+    def _of_databases(self) -> Iterator[Metric]:
+        """What each database has for itself."""
+        told = _labelled(GaugeMetricFamily, "penstock_database_sessions", "Sessions with the database now.")
+        errors = _labelled(
+            CounterMetricFamily, "penstock_upstream_errors", "Times the database could not be reached or went away."
         )
-        catalog = rules_provider.catalog
-        yield GaugeMetricFamily(
-            "penstock_catalog_generation",
-            "How often the catalog changed.",
-            0 if catalog is None else catalog.generation,
+        generations = _labelled(
+            GaugeMetricFamily, "penstock_policy_generation", "Generation of the policy in force; -1: there is none yet."
         )
+        ages = _labelled(
+            GaugeMetricFamily, "penstock_policy_age_seconds", "Since the policy was last known to be current."
+        )
+        catalogs = _labelled(GaugeMetricFamily, "penstock_catalog_generation", "How often the catalog changed.")
+        for name, one in self._gateway.databases.items():
+            bundle, catalog = one.rules_provider.bundle, one.rules_provider.catalog
+            told.add_metric([name], len(one.connections))
+            errors.add_metric([name], one.upstream_errors)
+            generations.add_metric([name], -1 if bundle is None else bundle.generation)
+            ages.add_metric([name], one.source.age)
+            catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
+        yield from (told, errors, generations, ages, catalogs)
+
+
+_Family = TypeVar("_Family", GaugeMetricFamily, CounterMetricFamily)
+
+
+def _labelled(kind: type[_Family], name: str, words: str) -> _Family:
+    return kind(name, words, labels=["database"])

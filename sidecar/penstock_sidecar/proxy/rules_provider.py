@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import structlog
 
@@ -51,9 +50,10 @@ _LOOK_SECONDS = 0.1
 class RulesProvider:
     """Bundle and catalog, and the deciders made from them."""
 
-    def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server]) -> None:
+    def __init__(self, make_decider: MakeDecider, server: Callable[[Bundle], Server], *, share: int = 1) -> None:
+        """`share`: how many databases the gate serves, which share the memory for what is not in use."""
         self._server_of = server
-        self.deciders = Deciders(make_decider)
+        self.deciders = Deciders(make_decider, share)
         self._reader: CatalogReader | None = None
         self._former: Catalog | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -101,6 +101,10 @@ class RulesProvider:
         return self._reader.catalog if self._reader is not None else None
 
     @property
+    def _name(self) -> str:
+        return "" if self.bundle is None else self.bundle.database.name
+
+    @property
     def default_timeout(self) -> int:
         """The server's own statement_timeout for the gate's login, in milliseconds; 0: no limit."""
         return self._reader.statement_timeout if self._reader is not None else 0
@@ -142,7 +146,10 @@ class RulesProvider:
         self._changed()
         if moved and before[0] is not None:
             self.on_move()
-        _log.info("policy in force", generation=bundle.generation, policies=[policy.name for policy in bundle.policies])
+        _log.info(
+            "policy in force", database=bundle.database.name, generation=bundle.generation,
+            policies=[policy.name for policy in bundle.policies],
+        )  # fmt: skip
 
     def revoked(self, identity: Identity) -> str | None:
         """The policy that revokes the identity, if one does."""
@@ -168,7 +175,7 @@ class RulesProvider:
     async def _make_for(self, identity: Identity, client_address: str, catalog: Catalog) -> None:
         if (bundle := self._in_force) is not None:
             policy = effective(bundle, identity, self.conditions.now(client_address))
-            await self.deciders.made(_timeless(policy), catalog, bundle.mask_key_bytes)
+            await self.deciders.made(policy.timeless, catalog, bundle.mask_key_bytes)
 
     def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
         """The same, where bundle and catalog are known to be there; what is not made yet is not `ready`."""
@@ -178,7 +185,7 @@ class RulesProvider:
         circumstances = self.conditions.now(client_address)
         policy, key = effective(bundle, identity, circumstances), bundle.mask_key_bytes
         self.conditions.tell_troubles(bundle, identity, circumstances)
-        timeless = _timeless(policy)
+        timeless = policy.timeless
         decider = self.deciders.known(timeless, catalog, key)
         return SessionRules(
             decider=Unmade(policy) if decider is None else decider,
@@ -371,15 +378,18 @@ class RulesProvider:
             trouble = str(error).removeprefix("penstock: ")
         except Exception as error:
             # A fault of ours; sessions that wait for the catalog must not wait forever.
-            _log.exception("reading the catalog failed")
+            _log.exception("reading the catalog failed", database=self._name)
             trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
-            _log.warning(trouble)
+            _log.warning(trouble, database=self._name)
         self.catalog_trouble = trouble
         if not trouble and reader is self._reader and reader.catalog is not None:
             await self._make_for_doubting(reader.catalog)
         if changed and reader is self._reader and reader.catalog is not None:
-            _log.info("catalog read", relations=len(reader.catalog.relations), generation=reader.catalog.generation)
+            _log.info(
+                "catalog read", database=self._name, relations=len(reader.catalog.relations),
+                generation=reader.catalog.generation,
+            )  # fmt: skip
             self._changed()
         if not trouble and reader is self._reader:
             self._known = began
@@ -404,11 +414,6 @@ class RulesProvider:
                     await self._look_for_ended()
             # A first reading that failed is tried again soon.
             await asyncio.sleep(CHECK_SECONDS if self.catalog is not None else 1.0)
-
-
-def _timeless(policy: EffectivePolicy) -> EffectivePolicy:
-    """What statements are decided by: neither when it came, nor by whose approval it is there."""
-    return replace(policy, generation=0, access=())
 
 
 def _longest(policy: EffectivePolicy) -> int | None:

@@ -37,11 +37,14 @@ Receive = Callable[[Bundle], None]
 class BundleSource:
     """What both kinds have in common: how old the policy is, and what is wrong."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, database: str, receive: Receive) -> None:
+        self._database = database
         self._receive = receive
         self._confirmed = 0.0
         # What keeps the policy from being brought up to date, in one line; empty while nothing does.
         self.trouble = ""
+        # Whether the Database is known not to be there.
+        self.absent = False
 
     @property
     def age(self) -> float:
@@ -55,12 +58,12 @@ class BundleSource:
     def _confirm(self) -> None:
         self._confirmed = time.monotonic()
         if self.trouble:
-            _log.info("the policy is up to date again")
+            _log.info("the policy is up to date again", database=self._database)
         self.trouble = ""
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
-            _log.warning(trouble, kept=self._kept())
+            _log.warning(trouble, database=self._database, kept=self._kept())
         self.trouble = trouble
 
     def _kept(self) -> str:
@@ -79,8 +82,12 @@ class BundleKey:
 class FileSource(BundleSource):
     """Resources in YAML files, read again when one of them changes."""
 
-    def __init__(self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive) -> None:
-        super().__init__(receive)
+    def __init__(
+        self, patterns: Sequence[str], directory: Path, wanted: BundleKey, receive: Receive, *, tells: bool = True
+    ) -> None:
+        """`tells`: whether to say what of the files does not fit together; one of those who read them does."""
+        super().__init__(wanted.database, receive)
+        self._tells = tells
         self._patterns = patterns
         self._directory = directory
         self._wanted = wanted
@@ -145,7 +152,7 @@ class FileSource(BundleSource):
         resources: list[AnyResource] = []
         for path in self.files():
             resources += load(_text(path), path.name, self._wanted.namespace)
-        for problem in check(resources):
+        for problem in check(resources) if self._tells else ():
             # None that makes the bundle unusable; `penstock validate` says the same before a file gets here.
             _log.warning(str(problem))
         self._generation = max(self._generation + 1, time.time_ns() // 1_000_000_000)
@@ -156,7 +163,11 @@ class FileSource(BundleSource):
 
 
 class _Withdrawn(ValueError):
-    """`control` says that the Database is gone, or not valid any more."""
+    """`control` says that the Database is gone (`absent`), or not valid any more."""
+
+    def __init__(self, message: str, *, absent: bool) -> None:
+        super().__init__(message)
+        self.absent = absent
 
 
 class ControlSource(BundleSource):
@@ -174,7 +185,7 @@ class ControlSource(BundleSource):
         max_age: float | None = None,
     ) -> None:
         """`max_age`: the seconds that a policy counts without being confirmed; None: for as long as it takes."""
-        super().__init__(receive)
+        super().__init__(database, receive)
         self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
         self._token_file = token_file
         self._ca_file = ca_file
@@ -190,6 +201,7 @@ class ControlSource(BundleSource):
             try:
                 await self._follow()
             except _Withdrawn as error:
+                self.absent = error.absent
                 self._withdraw()
                 self._say(f"control {self._url}: {error}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
@@ -212,8 +224,8 @@ class ControlSource(BundleSource):
         async with httpx2.AsyncClient(verify=context, timeout=timeout, trust_env=False) as client:
             headers = {"Authorization": f"Bearer {token}"}
             async with client.stream("GET", self._url, headers=headers) as response:
-                if response.status_code == 404 and _is_controls_own(await response.aread()):
-                    raise _Withdrawn(f"answers 404{_hint(404)}")
+                if response.status_code == 404 and (said := _of_control(await response.aread())) is not None:
+                    raise _Withdrawn(f"answers 404{_hint(404)}", absent=said.get("absent") is True)
                 if response.status_code != 200:
                     raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
                 async for line in _lines(response.aiter_bytes()):
@@ -249,6 +261,7 @@ class ControlSource(BundleSource):
             self._say(f"control {self._url} sent a policy that can't be used: {error.problems[0]}")
             return
         self._confirm()
+        self.absent = False
         # Not by its number alone: two replicas may give the next one to different changes for a moment.
         if bundle != self._last:
             self._last = bundle
@@ -272,17 +285,18 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             raise ValueError(f"sent a line of more than {_LONGEST_LINE} bytes")
 
 
-def _is_controls_own(body: bytes) -> bool:
-    """Whether it is an answer about the Database, and not one of a server that knows no such path."""
+def _of_control(body: bytes) -> dict[str, object] | None:
+    """An answer about the Database; None where it is one of a server that knows no such path."""
     try:
-        return "error" in json.loads(body)
-    except (ValueError, TypeError, RecursionError):
-        return False
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and "error" in said else None
 
 
 def _hint(status: int) -> str:
     return {
         401: ": it does not accept this pod's token",
         403: ": this pod may not read the policies of that namespace",
-        404: ": it knows no such Database",
+        404: ": it knows no such Database, or none that is valid",
     }.get(status, "")

@@ -29,8 +29,8 @@ def context(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext | None:
     return _made(mode, ca_file, tuple(map(stamp_of, _system_files() if ca_file is None else [ca_file])))
 
 
-# A gate has one Database, which may be changed.
-@lru_cache(maxsize=2)
+# A gate has a few Databases, which may be changed.
+@lru_cache(maxsize=128)
 def _made(mode: TlsMode, ca_file: Path | None, _: tuple[Stamp, ...]) -> ssl.SSLContext:
     if mode == "require":
         # Nothing is checked, so that there is nothing to read.

@@ -49,8 +49,8 @@ class AuditTrail:
         self._postponed: list[Event] = []
         self._flushing: asyncio.Handle | None = None
         self._urgent = False
-        # Intents by decision, and statements that ran unrecorded, for the metrics.
-        self.decisions: Counter[str] = Counter()
+        # Intents by database and decision, and statements that ran unrecorded, for the metrics.
+        self.decisions: Counter[tuple[str, str]] = Counter()
         self.lost_statements = 0
 
     @property
@@ -112,7 +112,7 @@ class AuditTrail:
             bodies = [body for body in bodies if not self._is_orphan(body)]
         for body in bodies:
             if body["kind"] == "intent":
-                self.decisions[body["decision"]] += 1
+                self.decisions[body["database"], body["decision"]] += 1
         return bodies
 
     def _watch(self, future: asyncio.Future[None], bodies: list[Event], *, block: bool) -> None:

@@ -44,6 +44,8 @@ class Server:
     # a person gave for one connection.
     credentials: Path | Credentials
     ca_file: Path | None = None
+    # Why the credentials must not be used; empty where they may.
+    problem: str = ""
 
     @property
     def place(self) -> str:
@@ -56,10 +58,14 @@ class Upstream:
 
     transport: asyncio.Transport
     greeting: Greeting
+    # Where it is, and is cancelled.
+    server: Server
 
 
 async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
     """Log in. Raises UpstreamError."""
+    if server.problem:
+        raise UpstreamError(fatal("08004", server.problem, "give the gate the credentials of that Secret"))
     given = server.credentials
     credentials = read_credentials(given) if isinstance(given, Path) else given
     try:
@@ -77,7 +83,7 @@ async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
         raise UpstreamError(_refusal(error.fields)) from None
     except (OSError, EOFError) as error:
         raise _unreachable(server, _reason(error)) from None
-    return Upstream(transport, greeting)
+    return Upstream(transport, greeting, server)
 
 
 async def cancel(server: Server, pid: int, key: bytes) -> None:

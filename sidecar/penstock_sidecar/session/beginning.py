@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
+from penstock_sidecar.session.choosing import SessionDatabase
 from penstock_sidecar.session.commands import Close, ProxyConfig
+from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.encryption import Encryption
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
@@ -23,8 +25,10 @@ _MOST_AHEAD = 1 << 20
 class Beginning:
     """Reads what a client says first."""
 
-    def __init__(self, config: ProxyConfig) -> None:
+    def __init__(self, config: ProxyConfig, door: Door) -> None:
         self._config = config
+        # The one that the session is with; without names until the client has chosen.
+        self.database = SessionDatabase(config.database, config.dbname, door)
         self.progress = Progress()
         self._reader = startup.StartupReader()
         self._encryption = Encryption(config)
@@ -154,6 +158,13 @@ class Beginning:
     def connect(self, identity: Identity) -> None:
         """It is known who the client is."""
         self.identity = identity
-        if self.accepted is not None:
-            self.progress.enter(State.CONNECTING)
-            self.progress.commands.append(commands.Connect(self.accepted.parameters))
+        if self.accepted is None:
+            return
+        if self._config.choose is not None:
+            chosen = self._config.choose(self.accepted.dbname, identity)
+            if isinstance(chosen, ErrorFields):
+                self.end(chosen, chosen.message)
+                return
+            self.database = chosen
+        self.progress.enter(State.CONNECTING)
+        self.progress.commands.append(commands.Connect(self.accepted.parameters))

@@ -17,6 +17,7 @@ from penstock_core.policy.effective import OnFailure
 from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.shared_decisions import Question
+from penstock_sidecar.session.choosing import Choose
 from penstock_sidecar.session.door import Inside
 
 
@@ -258,7 +259,7 @@ class TokenSource:
 class ProxyConfig:
     """What all sessions of one proxy have in common."""
 
-    # The Database resource's name, and the name of the database on the server.
+    # The Database resource's name, and the name of the database on the server; empty where the client chooses.
     database: str
     # Empty where no policy has told it yet: then no session comes about.
     dbname: str = ""
@@ -273,6 +274,8 @@ class ProxyConfig:
     # How clients present a token, unless they ask for another way.
     login: LoginMethod = "password"
     source: TokenSource = TokenSource()
+    # How the client's choice among several databases is found.
+    choose: Choose | None = None
 
 
 @dataclass(frozen=True, slots=True)

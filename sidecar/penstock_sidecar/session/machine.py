@@ -42,8 +42,7 @@ class Session:
         self._own = info
         self._trail = trail
         self._clock = clock
-        self._door = door or Door()
-        self._beginning = Beginning(config)
+        self._beginning = Beginning(config, door or Door())
         # Once there is a server.
         self._running: Running | None = None
         self._progress: Progress = self._beginning.progress
@@ -56,6 +55,11 @@ class Session:
     def identity(self) -> Identity:
         """Who the client is, as far as it is known."""
         return self._beginning.identity
+
+    @property
+    def database(self) -> str:
+        """The name of the Database that it is with; empty while the client has not chosen."""
+        return self._beginning.database.name
 
     @property
     def client_waits(self) -> bool:
@@ -264,12 +268,13 @@ class Session:
         accepted, own = self._beginning.accepted, self._own
         if accepted is None:
             raise IllegalEventError("connected before the client opened")
-        flow = Flow(rules, self._trail, self._clock, self._door)
+        database = self._beginning.database
+        flow = Flow(rules, self._trail, self._clock, database.door)
         flow.happens(Event.CONNECTED)
         flow.former.longest = longest
         running = Running(flow, own.nobody, self._config.statement_limit)
         running.client.unlisted_settings = frozenset(name for name in accepted.parameters if "." in name)
-        running.client.asker = Asker(self.identity, self._config.database, own.nonce)
+        running.client.asker = Asker(self.identity, database.name, own.nonce)
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):
             # The policy changed while the login went on.
@@ -295,8 +300,9 @@ class Session:
             running.client.receive(ahead)
 
     def _evidence(self, key: bytes, accepted: AcceptedStartup) -> Evidence:
+        database = self._beginning.database
         client = {
             "addr": self._own.address, "application": accepted.application,
-            "user": accepted.user, "database": self._config.dbname,
+            "user": accepted.user, "database": database.dbname,
         }  # fmt: skip
-        return Evidence(self._own.session, self._config.database, self.identity, client, key)
+        return Evidence(self._own.session, database.name, self.identity, client, key)

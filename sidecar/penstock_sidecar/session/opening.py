@@ -42,6 +42,8 @@ class AcceptedStartup:
     """A startup packet that was accepted."""
 
     user: str
+    # The database that is asked for.
+    dbname: str
     application: str
     # For the server, pins included.
     parameters: dict[str, str]
@@ -72,7 +74,7 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
         return fatal("28000", "no user name in the startup packet")
     if asked.pop("replication", "").lower() not in _OFF:
         return fatal("0A000", "replication connections are not supported")
-    dbname = asked.pop("database", user)
+    dbname = asked.pop("database", "") or user
     if config.dbname and dbname not in (config.dbname, config.database):
         return fatal("3D000", f'this gate serves database "{config.dbname}", not "{dbname}"', "set PGDATABASE")
     options = _options(asked.pop("options", ""))
@@ -86,6 +88,7 @@ def accept(startup: Startup, config: ProxyConfig) -> AcceptedStartup | ErrorFiel
         return parameters
     return AcceptedStartup(
         user=user,
+        dbname=dbname,
         application=parameters.get("application_name", ""),
         parameters={**_DEFAULTS, **PINNED, **parameters},
         search_path=parameters.get("search_path"),

@@ -114,7 +114,8 @@ TABLE: dict[State, dict[Event, set[State]]] = {
     _S.VERIFYING: {
         **_ALWAYS,
         _E.CLIENT_BYTES: {_S.VERIFYING, _S.CLOSED},
-        _E.IDENTIFIED: {_S.CONNECTING},
+        # There may be no database of that name for who it is.
+        _E.IDENTIFIED: {_S.CONNECTING, _S.CLOSED},
         # By OAUTHBEARER, the client has to acknowledge it first.
         _E.TOKEN_REFUSED: {_S.PROVING, _S.CLOSED},
     },

@@ -103,8 +103,8 @@ def _prohibited(text: str) -> bool:
     return mixed or not (right_to_left[0] and right_to_left[-1])
 
 
-# Half of a login's time; a gate logs in with one password, whose salt is the server's for good.
-@lru_cache(maxsize=2)
+# Half of a login's time; a gate logs in with one password to each database, whose salt is the server's for good.
+@lru_cache(maxsize=128)
 def _salted(password: bytes, salt: bytes, iterations: int) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
 

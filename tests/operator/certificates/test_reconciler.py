@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from structlog.testing import capture_logs
 from tests.operator.doubles import Cluster, Json
 
+from penstock_operator.certificates.authority import dns_names
 from penstock_operator.certificates.reconciler import Reconciler
 from penstock_operator.cluster.api import ApiError
-from penstock_operator.settings import OperatorSettings
+from penstock_operator.settings import GatewayCertificate, OperatorSettings
 
 SECRETS = "/api/v1/namespaces/penstock-system/secrets"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/penstock"
@@ -136,7 +138,7 @@ async def test_another_operators_key_of_the_same_moment_stays(release: Release) 
     await late._once("penstock-mask-key-2", lambda: {"key": b"a" * 32})
     release.cluster.objects[f"{SECRETS}/penstock-mask-key-2"]["data"] = {"key": "Yg=="}
     with pytest.raises(ApiError, match="conflict"):
-        await late._write("penstock-mask-key-2", {"key": b"c"}, manager="other", force=False)
+        await late._write(("penstock-system", "penstock-mask-key-2"), {"key": b"c"}, manager="other", force=False)
     assert release.data("penstock-mask-key") == key
 
 
@@ -150,3 +152,52 @@ async def test_an_api_server_that_refuses_is_told(release: Release) -> None:
     release.cluster.refusing[f"{SECRETS}/penstock-authority"] = 403
     with pytest.raises(ApiError, match="refused"):
         await release.reconciler.reconcile()
+
+
+GATEWAYS = (
+    GatewayCertificate(namespace="shop", service="penstock-gateway-people", names=("db.example", "*.db.example")),
+    GatewayCertificate(namespace="sales", service="penstock-gateway-bi"),
+)
+
+
+def with_gateways(release: Release) -> Reconciler:
+    settings = OperatorSettings(namespace="penstock-system", gateways=GATEWAYS)
+    return Reconciler(release.cluster.api(), settings, release.clock)
+
+
+def gateway_leaf(release: Release, namespace: str, name: str) -> x509.Certificate:
+    secret = release.cluster.objects[f"/api/v1/namespaces/{namespace}/secrets/{name}"]
+    assert secret["type"] == "kubernetes.io/tls"
+    return x509.load_pem_x509_certificate(base64.b64decode(secret["data"]["tls.crt"]))
+
+
+async def test_gateways_have_certificates_in_their_own_namespaces(release: Release) -> None:
+    reconciler = with_gateways(release)
+    await reconciler.reconcile()
+    people = gateway_leaf(release, "shop", "penstock-gateway-people-tls")
+    assert dns_names(people) == [
+        "penstock-gateway-people.shop.svc", "penstock-gateway-people.shop.svc.cluster.local",
+        "penstock-gateway-people.shop", "penstock-gateway-people", "localhost", "db.example", "*.db.example",
+    ]  # fmt: skip
+    people.verify_directly_issued_by(x509.load_pem_x509_certificates(reconciler.bundle)[0])
+    assert "sales/penstock-gateway-bi" in reconciler.not_after
+    release.cluster.writes()
+    await reconciler.reconcile()
+    assert release.cluster.writes() == []
+    release.clock.now += timedelta(days=61)
+    await reconciler.reconcile()
+    assert gateway_leaf(release, "shop", "penstock-gateway-people-tls") != people
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_a_gateway_whose_namespace_is_gone_keeps_nobody_from_theirs(release: Release, status: int) -> None:
+    release.cluster.refusing["/api/v1/namespaces/shop/secrets/penstock-gateway-people-tls"] = status
+    reconciler = with_gateways(release)
+    with capture_logs() as logged:
+        await reconciler.reconcile()
+    assert dns_names(gateway_leaf(release, "sales", "penstock-gateway-bi-tls"))[0] == "penstock-gateway-bi.sales.svc"
+    (told,) = [line for line in logged if line["log_level"] == "warning" and "secret" in line]
+    assert told["secret"] == "shop/penstock-gateway-people-tls"
+    assert set(reconciler.not_after) == {
+        "authority", "penstock-control", "penstock-collector", "sales/penstock-gateway-bi",
+    }  # fmt: skip

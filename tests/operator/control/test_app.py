@@ -25,7 +25,7 @@ from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies
 from penstock_operator.health import health
 from penstock_operator.inject.sidecar import Shape
-from penstock_operator.objects import POLICIES
+from penstock_operator.objects import DATABASES, POLICIES
 from penstock_operator.serving import Endpoint, ServingError, serve
 
 NOW = datetime.now(UTC)
@@ -296,3 +296,14 @@ async def test_health_says_what_is_lacking(running: Running) -> None:
 async def test_a_port_that_is_taken_is_one_line(running: Running) -> None:
     with pytest.raises(ServingError, match=f"can't listen on 127.0.0.1:{running.port}"):
         await serve(running.endpoints(), asyncio.Event())
+
+
+async def test_a_database_that_is_not_there_is_told_from_one_that_is_not_valid(running: Running) -> None:
+    before = running.policies._objects[DATABASES][SHOP]
+    answers = []
+    for document in ({**before, "spec": {"host": 7}}, None):
+        change(running.policies, DATABASES, SHOP, document, 200)
+        answer = await running.client.get("/v1/policies/shop/shop", headers=running.bearer)
+        assert (answer.status_code, answer.json()["error"]) == (404, "there is no usable Database shop in shop")
+        answers.append(answer.json()["absent"])
+    assert answers == [False, True]

@@ -138,6 +138,15 @@ async def test_what_nobody_uses_is_kept_within_bounds(
     assert kept.known(policy("used"), catalog, KEY) is used, "a session has it: it takes no memory of its own"
 
 
+async def test_the_databases_of_one_gate_share_these_bounds(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciders, "MOST_KEPT", 100 << 16)
+    fourth, catalog = Deciders(maker, 4), Catalog()
+    for number in range(50):
+        await fourth.made(policy(f"p{number}"), catalog, KEY)
+    assert len(fourth._kept) == 25
+    await fourth.stop()
+
+
 async def test_a_fault_is_told_and_the_next_who_asks_has_another_try(kept: Deciders, maker: Maker) -> None:
     for _ in range(2):
         with pytest.raises(UpstreamError, match=r"can't be made \(KeyError\)"):

@@ -87,6 +87,10 @@ def test_what_does_not_fit_together_is_told_of_and_bytes_that_are_no_text_change
     (told,) = (line["event"] for line in logged)
     assert told.startswith("DatabaseAccessPolicy shop/lost: spec.masks[0]")
     assert "pii.emial" in told
+    # Where several read the same files, one of them says so.
+    with capture_logs() as logged:
+        FileSource(["*.yaml"], tmp_path, WANTED, lambda _: None, tells=False).start()
+    assert not logged
     (tmp_path / "lost.yaml").write_bytes(b"\xff\xfe")
     source.poll()
     assert source.trouble == "lost.yaml:1: is not UTF-8 text"
@@ -238,16 +242,21 @@ async def test_a_policy_counts_no_longer_than_it_may(
 
 
 @pytest.mark.parametrize(
-    ("body", "left"),
+    ("body", "left", "absent"),
     [
         # The Database was deleted, or is not valid any more, while nobody here was listening.
-        (b'{"error": "there is no usable Database shop in shop"}', ()),
+        (b'{"error": "there is no usable Database shop in shop", "absent": true}', (), True),
+        (b'{"error": "there is no usable Database shop in shop", "absent": false}', (), False),
+        # From a control that does not tell them apart.
+        (b'{"error": "there is no usable Database shop in shop"}', (), False),
         # Something that knows no such path says nothing about the Database.
-        (b"Not Found", ("web",)),
+        (b"Not Found", ("web",), False),
+        (b'["error", "absent"]', ("web",), False),
+        (b'{"absent": true}', ("web",), False),
     ],
 )
 async def test_a_database_that_went_meanwhile_gives_no_access_any_more(
-    control: Control, tmp_path: Path, body: bytes, left: tuple[str, ...]
+    control: Control, tmp_path: Path, body: bytes, left: tuple[str, ...], absent: bool
 ) -> None:
     got: list[Bundle] = []
     source = ControlSource(control.url, tmp_path / "token", tmp_path / "ca.crt", "shop", "shop", got.append)
@@ -260,11 +269,13 @@ async def test_a_database_that_went_meanwhile_gives_no_access_any_more(
         await until(lambda: len(control.requests) >= 3 and "answers 404" in source.trouble)
         assert tuple(policy.name for policy in got[-1].policies) == left
         assert len(got) == (1 if left else 2)
+        assert source.absent is absent
         # It comes back as it was.
         control.status = "200 OK"
         control.lines.put_nowait(bundle(5, policies=("web",)).model_dump_json().encode())
         await until(lambda: not source.trouble)
         assert [policy.name for policy in got[-1].policies] == ["web"]
+        assert not source.absent
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
