@@ -137,12 +137,11 @@ class RulesProvider:
         """Decide by this bundle from now on."""
         before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
         self.bundle, self.server = bundle, self._server_of(bundle)
-        dbname = bundle.database.spec.dbname
-        moved = before != (self.server, dbname)
+        moved = before != (self.server, bundle.database.spec.dbname)
         if moved:
             # Sessions with the old server are decided by its catalog while they last.
             self._former = self.catalog
-            self._reader = CatalogReader(self.server, dbname)
+            self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
         self._changed()
         if moved and before[0] is not None:
             self.on_move()
