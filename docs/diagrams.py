@@ -18,11 +18,14 @@ import grimp
 
 from penstock_sidecar.session.diagram import mermaid as session_states
 
-PARTS = ("penstock_cli", "penstock_operator", "penstock_sidecar", "penstock_collector", "penstock_core")
+PARTS = (
+    "penstock_cli", "penstock_agents", "penstock_operator", "penstock_sidecar", "penstock_collector", "penstock_core",
+)  # fmt: skip
 # The half of the sidecar that does no I/O.
 _PURE = ("penstock_sidecar.session", "penstock_sidecar.wire")
 _BOXES = {
     "penstock_cli": "cli: the command",
+    "penstock_agents": "agents: the MCP server",
     "penstock_operator": "operator: admission, policies, status, certificates",
     "penstock_sidecar": "sidecar: connections, catalog, spool",
     "penstock_sidecar.session": "sidecar.session, sidecar.wire: a session as a machine, no I/O",

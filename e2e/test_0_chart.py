@@ -15,7 +15,7 @@ from e2e.environment import ROOT
 from e2e.kubectl import CommandError, Kubectl
 from penstock_operator.certificates import reconciler
 from penstock_operator.control.requests_guard import GUARD
-from penstock_operator.inject.sidecar import CA_CONFIG_MAP, CONTAINER
+from penstock_operator.inject.sidecar import CA_CONFIG_MAP, CONTAINER, VOLUMES
 from penstock_operator.settings import ControlSettings, OperatorSettings
 from penstock_sidecar.settings import read
 
@@ -146,16 +146,23 @@ def test_a_gateways_settings_are_what_the_program_reads(
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         assert [one.name for one in settings.served] == databases
+        files = {
+            f"{path}/{item['path']}": (source["secret"]["name"], item["key"])
+            for path, name_ in mounts.items()
+            for source in volumes[name_].get("projected", {}).get("sources", ())
+            for item in source.get("secret", {}).get("items", ())
+        }
         for one in settings.served:
-            secret = volumes[mounts[str(one.credentials_dir)]]["secret"]
-            assert secret["secretName"] == one.credentials_secret
-            assert [item["path"] for item in secret["items"]] == ["username", "password"]
-            if one.upstream_ca_file is not None:
-                assert one.upstream_ca_file.name == "ca.crt"
-                assert volumes[mounts[str(one.upstream_ca_file.parent)]]["secret"]["items"][0]["key"] == "ca.pem"
+            for key in ("username", "password"):
+                assert files[f"{one.credentials_dir}/{key}"] == (one.credentials_secret, key)
+        assert files[str(settings.tls.key_file)][1] == "tls.key"
+        authorities = {one.name: one.upstream_ca_file for one in settings.served if one.upstream_ca_file is not None}
+        assert {one: files[str(path)] for one, path in authorities.items()} == (
+            {"shop": ("shop-db-ca", "ca.pem")} if name == "people" else {}
+        )
         assert {port["containerPort"] for port in container["ports"]} == {settings.listen.port, settings.health.port}
         assert spec["terminationGracePeriodSeconds"] > 5 + 2 * settings.grace_seconds + 20
-        assert set(mounts) >= {str(settings.spool.path.parent), str(Path(str(settings.tls.cert_file)).parent)}
+        assert str(settings.spool.path.parent) in mounts
     assert settings.control is not None
     assert settings.control.max_age_seconds == 600
     assert settings.identity.login == "oauthbearer"
@@ -177,8 +184,8 @@ def test_a_gateway_passes_the_restricted_profile_and_holds_no_token_of_the_clust
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         # The name by which the webhooks know what nobody may enter.
         assert container["name"] == CONTAINER
-        kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
-        assert kinds == {"projected", "secret", "emptyDir"}
+        # And that of the volumes that no debug container may mount.
+        assert {volume["name"] for volume in spec["volumes"]} - VOLUMES == {"settings"}
 
 
 def test_a_gateway_outlives_the_loss_of_a_node_and_its_restart(gateways: Objects) -> None:
@@ -226,10 +233,12 @@ def test_a_gateways_certificate_is_the_operators_unless_it_is_yours(
     ]
     assert not any(kind == "Role" and "gateway-bi" in name for kind, name in gateways)
     mounted = {
-        name: volume["secret"]["secretName"]
+        name: source["secret"]["name"]
         for name in ("people", "bi")
         for volume in gateways["Deployment", f"penstock-gateway-{name}"]["spec"]["template"]["spec"]["volumes"]
-        if volume["name"] == "tls"
+        if volume["name"] == "penstock-identity"
+        for source in volume["projected"]["sources"]
+        if "secret" in source
     }
     assert mounted == {"people": known.secret, "bi": "bought"}
 

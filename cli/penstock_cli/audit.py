@@ -97,6 +97,38 @@ def search(
 
 @command.command
 @connection
+@click.option("--outcome", default="", help="accepted or refused.")
+@click.option("--identity", default="", help="Part of the identity's name, or of what a refused token claims.")
+@click.option("--address", default="", help="The beginning of the client's address.")
+@click.option("--stream", default="", help="A stream's name.")
+@click.option("--since", default="", help=_FILTERS["since"])
+@click.option("--until", default="", help=_FILTERS["until"])
+@click.argument("words", nargs=-1)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+def logins(
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    words: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    **filters: str,
+) -> None:
+    """Show logins, accepted and refused, latest first. Each of WORDS must begin a word of what is told of one."""
+    with connect(url, token_file, ca_file) as client:
+        found = list(client.logins(_query(words, filters), limit))
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        return
+    from penstock_cli import login_view  # noqa: PLC0415 # rich is slow to import
+
+    login_view.table(found)
+
+
+@command.command
+@connection
 @click.option("--stream", default="", help="Only this stream.")
 @click.option(
     "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"

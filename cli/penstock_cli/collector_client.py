@@ -54,15 +54,22 @@ class CollectorClient:
 
     def search(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
         """Statements that match, latest first, page by page."""
+        return self._paged("events", query, limit)
+
+    def logins(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """Logins that match, in the same way."""
+        return self._paged("logins", query, limit)
+
+    def _paged(self, what: str, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
         before: dict[str, str] = {}
         while limit > 0:
             params = {**query, **before, "limit": str(min(limit, _PAGE))}
             with self._failures():
-                response = self._http.get(f"{self._url}/v1/events", params=params)
+                response = self._http.get(f"{self._url}/v1/{what}", params=params)
                 self._check(response)
                 page = response.json()
-                yield from page["events"]
-            limit -= len(page["events"])
+                yield from page[what]
+            limit -= len(page[what])
             if page["next"] is None:
                 return
             before = {"before": str(page["next"])}

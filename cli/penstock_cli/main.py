@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "control": ("control", "Run the control service: sidecar injection and the policy stream."),
     "demo": ("demo.command", "Run a gate, a collector and a small shop on this machine, and play a session."),
     "dump": ("dump.command", "Dump a database as masked for you, after a look whether it would restore."),
+    "mcp": ("mcp", "Serve a database behind a gate to an AI agent (Model Context Protocol)."),
     "operator": ("operator", "Run the Kubernetes operator."),
     "proxy": ("proxy", "Run the gate in front of PostgreSQL, as a sidecar or stand-alone."),
     "requests": ("requests", "List, show, approve and deny requests for approval."),

@@ -31,7 +31,7 @@ def table(statements: Iterable[Mapping[str, Any]]) -> None:
     if console.width < _TABLE_WIDTH:
         for one in statements:
             identity, result = printable(one["identity"]), printable(_result(one))
-            console.print(Text("  ").join([_time(one), Text(identity), _decision(one), Text(result, "dim")]))
+            console.print(Text("  ").join([when(one), Text(identity), _decision(one), Text(result, "dim")]))
             console.print(Padding(_what(one), (0, 0, 0, 4)))
         return
     shown = Table(box=None, pad_edge=False, header_style="bold", expand=not console.is_terminal)
@@ -44,7 +44,7 @@ def table(statements: Iterable[Mapping[str, Any]]) -> None:
     }.items():
         shown.add_column(name, **options)  # type: ignore[arg-type] # each column has options of its own
     for one in statements:
-        shown.add_row(_time(one), printable(one["identity"]), _decision(one), _what(one), printable(_result(one)))
+        shown.add_row(when(one), printable(one["identity"]), _decision(one), _what(one), printable(_result(one)))
     console.print(shown)
 
 
@@ -58,11 +58,11 @@ class Lines:
     def show(self, one: Mapping[str, Any]) -> None:
         begun = one["id"] in self._begun
         if begun:
-            line = Text.assemble(_time(one), " ", Text(f"  ↳ {printable(_result(one))}", "dim"))
+            line = Text.assemble(when(one), " ", Text(f"  ↳ {printable(_result(one))}", "dim"))
         else:
             result = "" if one["result"] is None else f"  ↳ {printable(_result(one))}"
             line = Text.assemble(
-                _time(one), " ", _decision(one), " ", printable(one["identity"]), "  ", _what(one), Text(result, "dim")
+                when(one), " ", _decision(one), " ", printable(one["identity"]), "  ", _what(one), Text(result, "dim")
             )
         self._begun[one["id"]] = None
         # Only to tell results from beginnings: the latest will do.
@@ -71,7 +71,8 @@ class Lines:
         self._console.print(line)
 
 
-def _time(one: Mapping[str, Any]) -> Text:
+def when(one: Mapping[str, Any]) -> Text:
+    """When it was recorded."""
     time = printable(one["time"])
     return Text(f"{time[:10]} {time[11:23]}", "dim")
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 from penstock_collector.store.projection import split
@@ -50,14 +50,11 @@ class Filters:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filters:
         """From a URL's query. Raises BadFilter."""
-        values = {field.name: query.get(field.name, "").replace("\x00", "").strip() for field in fields(cls)}
-        for name, value in values.items():
-            if len(value) > _LONGEST_FILTER:
-                raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
+        values = {field.name: as_text(field.name, query.get(field.name, "")) for field in fields(cls)}
         if values["decision"] and values["decision"] not in _DECISIONS:
             raise BadFilter(f"decision is one of {', '.join(_DECISIONS)}, not {values['decision']!r}")
         for name in ("since", "until"):
-            values[name] = _moment(name, values[name])
+            values[name] = as_moment(name, values[name])
         return cls(**values)
 
     def query(self, **more: str) -> str:
@@ -85,7 +82,15 @@ class Filters:
         return conditions, values
 
 
-def _moment(name: str, value: str) -> str:
+def as_text(name: str, value: str) -> str:
+    """A filter's value. Raises BadFilter."""
+    value = value.replace("\x00", "").strip()
+    if len(value) > _LONGEST_FILTER:
+        raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
+    return value
+
+
+def as_moment(name: str, value: str) -> str:
     """A time as events have it: UTC with microseconds, so that text compares as time does."""
     if not value:
         return ""
@@ -198,17 +203,36 @@ def history(connection: sqlite3.Connection, filters: Filters, before: int | None
     return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection))
 
 
+class Record(Protocol):
+    """What is shown as a row, and changes."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def changed(self) -> int: ...
+
+    def document(self) -> dict[str, object]:
+        """For JSON."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
 @dataclass(frozen=True, slots=True)
-class NewRecords:
+class NewRecords(Generic[R]):
     """What happened behind a cursor, oldest first."""
 
-    statements: tuple[StatementRecord, ...]
+    records: tuple[R, ...]
     # How many more there were than are given here (the oldest are left out).
     skipped: int
     cursor: int
 
 
-def changes(connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200) -> NewRecords:
+def changes(
+    connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200
+) -> NewRecords[StatementRecord]:
     """Statements that came or got their outcome behind `after`; at most `limit`, the latest."""
     conditions, values = filters.conditions()
     if values["match"]:
@@ -276,8 +300,8 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
         (number, session, statement, seq),
     ).fetchall()
     begun = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = '' AND kind = 'session'
-           AND session <> '' ORDER BY seq LIMIT 1""",
+        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ''
+           AND kind IN ('login', 'session') AND session <> '' ORDER BY seq LIMIT 1""",
         (number, session),
     ).fetchone()
     return Detail(

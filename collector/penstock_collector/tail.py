@@ -1,17 +1,18 @@
 """Following the trail: each follower reads behind its own cursor when the bell rings, at its own pace.
 
 So a slow follower costs no memory and holds up nobody: what it cannot show any more it is told of as a gap, and no
-statement can fall between a page and its stream. What doesn't belong: the form in which followers get it (`web/`).
+record can fall between a page and its stream. What doesn't belong: the form in which followers get it (`web/`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 from penstock_collector.bell import Bell
-from penstock_collector.search import Filters, NewRecords, changes
+from penstock_collector.search import NewRecords, R
 from penstock_collector.store.database import Readers
 
 # Between two reads of a follower, so that a flood arrives in portions and not one by one.
@@ -48,9 +49,14 @@ class Tail:
             raise TooManyFollowers(f"{MOST_FOLLOWERS} viewers follow already")
 
     async def follow(
-        self, filters: Filters, after: int, allowed: Callable[[], bool], ping: float = PING_SECONDS
-    ) -> AsyncGenerator[NewRecords | None]:
-        """What happens behind `after`; None every so often while nothing does, so that a dead connection shows.
+        self,
+        changes: Callable[[sqlite3.Connection, int], NewRecords[R]],
+        after: int,
+        allowed: Callable[[], bool],
+        ping: float = PING_SECONDS,
+    ) -> AsyncGenerator[NewRecords[R] | None]:
+        """What `changes` finds behind `after`; None every so often while nothing happens, so that a dead connection
+        shows.
 
         Ends when `allowed` says no, or the collector stops. Raises StoreError.
         """
@@ -58,12 +64,18 @@ class Tail:
         try:
             while not self._stopping and allowed():
                 turn = self._bell.turn()
-                found = await self._readers.run(partial(changes, filters=filters, after=after))
+                found = await self._readers.run(partial(_behind, changes, after))
                 after = found.cursor
-                if found.statements:
+                if found.records:
                     yield found
                     await asyncio.sleep(_PORTION_SECONDS)
                 if not await turn.passed(ping):
                     yield None
         finally:
             self.followers -= 1
+
+
+def _behind(
+    changes: Callable[[sqlite3.Connection, int], NewRecords[R]], after: int, connection: sqlite3.Connection
+) -> NewRecords[R]:
+    return changes(connection, after)

@@ -15,7 +15,6 @@ from prometheus_client.registry import CollectorRegistry
 
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
-from penstock_core.token_issuers import TokenIssuer
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
 from penstock_sidecar.proxy.access_news import AccessNews
@@ -23,7 +22,7 @@ from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gateway import Gateway
-from penstock_sidecar.proxy.issuers import Delegation, Issuer
+from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
@@ -140,7 +139,7 @@ class Proxy:
         """Drain, ship what is recorded, and end."""
         settings = self._settings
         await self.gateway.drain(settings.grace_seconds)
-        self.trail.catch_up()
+        self.trail.close()
         closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
         await asyncio.wait([closing], timeout=10)
         if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
@@ -231,19 +230,5 @@ def _source_of_tokens(identity: IdentitySettings) -> TokenSource:
 
 def _verifier(settings: ProxySettings) -> TokenVerifier | None:
     identity = settings.identity
-    issuers = [_issuer(settings, one) for one in identity.issuers]
+    issuers = [configured(one, settings.directory) for one in identity.issuers]
     return TokenVerifier(issuers, _workload(settings), identity.clock_skew_seconds) if issuers else None
-
-
-def _issuer(settings: ProxySettings, one: TokenIssuer) -> Issuer:
-    delegation = one.delegation
-    return Issuer(
-        one.issuer, one.audience, one.kind,
-        jwks_file=_at(settings, one.jwks_file), jwks_url=one.jwks_url, ca_file=_at(settings, one.ca_file),
-        keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
-        kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
-        authorized_parties=one.authorized_parties,
-        delegation=None
-        if delegation is None
-        else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
-    )  # fmt: skip

@@ -128,6 +128,36 @@ def test_search_turns_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     assert found == [str(number) for number in range(9, 0, -1)]
 
 
+def test_logins_show_who_came_and_who_was_refused(desk: Desk) -> None:
+    client = {"addr": "10.0.0.7:4711", "application": "till", "user": "app", "database": "shop"}
+    desk.record(
+        {"kind": "open"},
+        {"kind": "login", "outcome": "accepted", "session": "s1", "client": client, "identity": {"name": "person:ada"}},
+        {"kind": "session", "event": "end", "session": "s1", "reason": "the client ended the session", "statements": 3,
+         "durationUs": 1_500_000},
+        {"kind": "login", "outcome": "refused", "client": {**client, "addr": "10.9.9.9"}, "count": 7,
+         "sqlstate": "28P01", "reason": "the token has expired",
+         "asserted": {"subject": "mal\x1b[2Jlory", "issuer": "https://evil.example"}},
+    )  # fmt: skip
+    result = desk.run("logins")
+    assert result.exit_code == 0, result.output
+    assert [line.strip() for line in result.output.splitlines()] == [
+        "2026-11-25 09:03:00.000  refused 7 times  nobody",
+        "the token has expired (28P01)",
+        "claims to be mal [2Jlory (https://evil.example)",
+        "from 10.9.9.9, user app, application till, database shop",
+        "2026-11-25 09:01:00.000  accepted  person:ada  ended, 3 statements, 1.5 s: the client ended the session",
+        "from 10.0.0.7:4711, user app, application till, database shop",
+    ]
+    found = [json.loads(line) for line in desk.run("logins", "--json", "--outcome", "refused").output.splitlines()]
+    assert [one["count"] for one in found] == [7]
+    assert desk.run("logins", "--json", "--identity", "mallory", "expired").output == ""
+    assert len(desk.run("logins", "--json", "--address", "10.0.0.7").output.splitlines()) == 1
+    refused = desk.run("logins", "--outcome", "perhaps")
+    assert refused.exit_code == 1
+    assert "outcome is one of accepted, refused" in refused.output
+
+
 def test_what_is_recorded_cannot_command_the_terminal(desk: Desk) -> None:
     desk.record({"kind": "open"})
     desk.statement(1, sql="SELECT '\x1b[2J\x1b]0;owned\x07\u202e' -- [red]markup[/red]", identity={"name": "\x1b[31mx"})

@@ -59,6 +59,8 @@ def _dispose_of(connection: sqlite3.Connection, stream: int, cutoff: float, now:
     last_seq, last_hash, _ = going[-1]
     ids = [(row[2],) for row in going]
     connection.executemany("DELETE FROM statements WHERE id = ?", ids)
+    connection.executemany("DELETE FROM logins WHERE id = ?", ids)
+    connection.executemany("DELETE FROM cluster_requests WHERE id = ?", ids)
     connection.executemany("DELETE FROM events WHERE id = ?", ids)
     connection.execute("DELETE FROM quarantine WHERE stream = ? AND seq <= ?", (stream, last_seq))
     connection.execute("UPDATE streams SET trimmed = ?, trimmed_hash = ? WHERE id = ?", (last_seq, last_hash, stream))

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from penstock_collector.collector import Collector
-from penstock_collector.web import access, deciding, inbox, live, login, pages
+from penstock_collector.web import access, deciding, inbox, live, login, logins, pages
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.ingest import post_events
@@ -42,6 +42,8 @@ def build(collector: Collector) -> Starlette:
             Route("/", page(pages.statements)),
             Route("/tail", api(live.tail)),
             Route("/statements/{owner}/{boot}/{seq:int}", page(pages.statement)),
+            Route("/logins", page(logins.login_list)),
+            Route("/logins/tail", api(live.login_tail)),
             Route("/streams", page(pages.stream_list)),
             Route("/alarms", page(pages.dismiss_alarm), methods=["POST"]),
             Route("/requests", page(inbox.inbox)),
@@ -52,6 +54,7 @@ def build(collector: Collector) -> Starlette:
             Route("/login", login.log_in, methods=["POST"]),
             Route("/logout", login.log_out, methods=["POST"]),
             Route("/v1/events", api(answers.search_events)),
+            Route("/v1/logins", api(logins.search_logins)),
             Route("/v1/streams", api(answers.list_streams)),
             Route("/v1/export", api(answers.export_events)),
             Route("/v1/streams/{owner}/{boot}/events", post_events, methods=["POST"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from penstock_collector.approvals.holder import MOST_FOLLOWERS
 from penstock_collector.auth.viewers import TooManyFailures, Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter
-from penstock_collector.store import requests
+from penstock_collector.store import cluster_requests, requests
+from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.deciding import decide, status_of
@@ -44,16 +46,19 @@ _STEPS = frozenset({"ended", "reviewed"})
 async def inbox(request: Request) -> Response:
     """What waits, and what became of the latest others."""
 
-    def read(connection: sqlite3.Connection) -> tuple[list[Kept], list[Kept], int, dict[str, int]]:
+    def read(
+        connection: sqlite3.Connection,
+    ) -> tuple[list[Kept], list[Kept], list[ClusterRequest], int, dict[str, int]]:
         return (
             requests.due(connection, _MOST_WAITING_SHOWN),
             requests.others(connection, _MOST_ENDED_SHOWN),
+            cluster_requests.waiting(connection, requests.timestamp(time.time())),
             requests.cursor(connection),
             bar(connection),
         )
 
     try:
-        waiting, others, cursor, counts = await collector_of(request).readers.run(read)
+        waiting, others, on_cluster, cursor, counts = await collector_of(request).readers.run(read)
     except StoreError as error:
         return problem(request, 503, str(error))
     return render(
@@ -61,6 +66,7 @@ async def inbox(request: Request) -> Response:
         "requests.html",
         waiting=waiting,
         others=others,
+        cluster_requests=on_cluster,
         follow=f"/requests/tail?after={cursor}",
         who=request.state.viewer,
         **counts,
@@ -109,11 +115,17 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
     name = request.path_params["name"]
     viewer: Viewer = request.state.viewer
     try:
-        kept, counts = await collector_of(request).readers.run(
-            lambda connection: (requests.find(connection, name), bar(connection))
+        kept, command, counts = await collector_of(request).readers.run(
+            lambda connection: (
+                requests.find(connection, name),
+                cluster_requests.command_for(connection, name),
+                bar(connection),
+            )
         )
     except StoreError as error:
         return problem(request, 503, str(error))
+    if kept is None and command:
+        return problem(request, 404, f"It is an object of the cluster, and not of this page: {command}.")
     if kept is None:
         return problem(request, 404, "There is no such request.")
     objection = _objection(kept, viewer)

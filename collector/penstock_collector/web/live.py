@@ -7,15 +7,20 @@ finding what is new (`penstock_collector.tail`).
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from penstock_collector import login_search, search
 from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
-from penstock_collector.search import BadFilter, Filters, NewRecords, StatementRecord, cursor
+from penstock_collector.login_search import LoginFilters, LoginRecord
+from penstock_collector.search import BadFilter, Filters, NewRecords, R, Record, StatementRecord
 from penstock_collector.store.database import StoreError
 from penstock_collector.tail import TooManyFollowers
 from penstock_collector.web.pages import whole_number
@@ -23,22 +28,56 @@ from penstock_collector.web.rendering import fragment
 from penstock_collector.web.security import viewer_of
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[R]):
+    """What can be followed: statements, or logins."""
+
+    # Of its events, and the template of its rows.
+    name: str
+    row: str
+    # From the query of the URL, what finds what is new. Raises BadFilter.
+    changes: Callable[[Mapping[str, str]], Callable[[sqlite3.Connection, int], NewRecords[R]]]
+
+
+def _statements(query: Mapping[str, str]) -> Callable[[sqlite3.Connection, int], NewRecords[StatementRecord]]:
+    filters = Filters.parse(query)
+    return lambda connection, after: search.changes(connection, filters, after)
+
+
+def _logins(query: Mapping[str, str]) -> Callable[[sqlite3.Connection, int], NewRecords[LoginRecord]]:
+    filters = LoginFilters.parse(query)
+    return lambda connection, after: login_search.changes(connection, filters, after)
+
+
+_STATEMENTS = _Kind("statement", "row.html", _statements)
+_LOGINS = _Kind("login", "login_row.html", _logins)
+
+
 async def tail(request: Request) -> Response:
-    """Follow the trail from `Last-Event-ID`, `after`, or now on."""
+    """Follow the statements from `Last-Event-ID`, `after`, or now on."""
+    return await _follow(request, _STATEMENTS)
+
+
+async def login_tail(request: Request) -> Response:
+    """Follow the logins, in the same way."""
+    return await _follow(request, _LOGINS)
+
+
+async def _follow(request: Request, kind: _Kind[R]) -> Response:
     collector = collector_of(request)
     try:
-        filters = Filters.parse(request.query_params)
+        changes = kind.changes(request.query_params)
         after = last_event_id(request, whole_number(request, "after"))
         collector.tail.admit()
         if after is None:
-            after = await collector.readers.run(cursor)
+            after = await collector.readers.run(search.cursor)
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
     except (TooManyFollowers, StoreError) as error:
         return JSONResponse({"error": str(error)}, 503, headers={"retry-after": "5"})
-    as_html = request.query_params.get("format") == "html"
+    row = kind.row if request.query_params.get("format") == "html" else ""
     return StreamingResponse(
-        _events(request, filters, after, as_html=as_html),
+        _events(request, changes, after, kind.name, row),
         media_type="text/event-stream",
         # Proxies must pass each event on as it comes.
         headers={"x-accel-buffering": "no"},
@@ -51,7 +90,13 @@ def last_event_id(request: Request, otherwise: int | None) -> int | None:
     return int(last) if last.isascii() and last.isdecimal() and len(last) < 17 else otherwise
 
 
-async def _events(request: Request, filters: Filters, after: int, *, as_html: bool) -> AsyncIterator[str]:
+async def _events(
+    request: Request,
+    changes: Callable[[sqlite3.Connection, int], NewRecords[R]],
+    after: int,
+    name: str,
+    row: str,
+) -> AsyncIterator[str]:
     collector = collector_of(request)
 
     def allowed() -> bool:
@@ -63,9 +108,9 @@ async def _events(request: Request, filters: Filters, after: int, *, as_html: bo
     # Sent at once, so that the browser knows that it is connected.
     yield "retry: 1000\n: following\n\n"
     try:
-        async with aclosing(collector.tail.follow(filters, after, allowed)) as found:
-            async for changes in found:
-                yield ": still here\n\n" if changes is None else _portion(changes, as_html=as_html)
+        async with aclosing(collector.tail.follow(changes, after, allowed)) as found:
+            async for new in found:
+                yield ": still here\n\n" if new is None else _portion(new, name, row)
     except StoreError as error:
         yield event("problem", json.dumps({"error": str(error)}))
         return
@@ -73,19 +118,15 @@ async def _events(request: Request, filters: Filters, after: int, *, as_html: bo
         yield event("ended", json.dumps({"error": "the session has ended"}))
 
 
-def _portion(changes: NewRecords, *, as_html: bool) -> str:
-    parts = []
-    if changes.skipped:
-        parts.append(event("gap", json.dumps({"skipped": changes.skipped})))
-    parts += [
-        event("statement", json.dumps(_row(one) if as_html else one.document()), one.changed)
-        for one in changes.statements
-    ]
+def _portion(new: NewRecords[R], name: str, row: str) -> str:
+    """As JSON, or as rows of that template."""
+    parts = [event("gap", json.dumps({"skipped": new.skipped}))] if new.skipped else []
+    parts += [event(name, json.dumps(_row(one, row) if row else one.document()), one.changed) for one in new.records]
     return "".join(parts)
 
 
-def _row(one: StatementRecord) -> dict[str, object]:
-    return {"id": one.id, "html": fragment("row.html", one=one, fresh=True)}
+def _row(one: Record, row: str) -> dict[str, object]:
+    return {"id": one.id, "html": fragment(row, one=one, fresh=True)}
 
 
 def event(name: str, data: str, id_: int | None = None) -> str:

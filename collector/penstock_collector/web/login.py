@@ -100,7 +100,7 @@ def _logged_in(request: Request, response: Response, secret: str) -> Response:
 def _target(value: str) -> str:
     """A path of our own to go on to; anything that could lead elsewhere becomes the first page."""
     safe = value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
-    return value if safe and not value.startswith("/log") else "/"
+    return value if safe and value.partition("?")[0] not in ("/login", "/logout") else "/"
 
 
 def _form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:

@@ -9,10 +9,18 @@ their canonical bytes are the same in every language. How they are chained is in
 An event too large for the collector is cut (`size.py`) and has `truncated`, the names of the fields that were cut, and
 `bytesBefore`. Every event has the fields above. By kind (optional ones are left out where there is nothing to say):
 
-    open      database (of several, their names with commas between), version, policyGeneration (of one)
-    session   session, event: "start" | "end" | "refused", identity, client: {addr, application, user, database},
-              asserted, reason, policy (of a session that was ended, or not begun: its identity is revoked, or
-              access for a time has ended)
+    open      database (of several, their names with commas between), version, policyGeneration (of one);
+              the stream's first event
+    login     session, outcome: "accepted" | "refused", identity (verified; not there where it was not), database,
+              client: {addr, application, user, database}, asserted: {application, issuer, subject, audience, actor}
+              (what a client says of itself, and a refused token), reason, sqlstate, policy (of a refused login);
+              count, fromTime, toTime of refused ones that were alike within a second, told once without their sessions
+              and ports; addresses, of a sum of such as were too many to tell apart, which has no client
+    session   session, event: "end", identity, client, reason, sqlstate, policy (of one that was ended because its
+              identity is revoked, or access for a time has ended), statements, durationUs. Earlier streams have the
+              events "start", which is a login that was accepted, and "refused"
+    request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
+              (of a request for approval that waits, each time that its statement is sent)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
@@ -31,8 +39,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "session", "intent", "outcome", "heartbeat", "loss", "close"]
-KINDS: tuple[Kind, ...] = ("open", "session", "intent", "outcome", "heartbeat", "loss", "close")
+Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close"]
+KINDS: tuple[Kind, ...] = (
+    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close",
+)  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
 Event: TypeAlias = dict[str, Any]

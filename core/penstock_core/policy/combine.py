@@ -74,6 +74,11 @@ def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances, grants
         enforced=_combined(enforcing, bundle.database, facts) if enforcing else None,
         observed=_combined(matching, bundle.database, facts) if observing else None,
         generation=bundle.generation,
+        tags=tuple(
+            (".".join(column_parts(pattern)), entry.tag)
+            for entry in bundle.database.spec.classification
+            for pattern in entry.columns
+        ),
     )
 
 

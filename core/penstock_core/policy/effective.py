@@ -255,6 +255,8 @@ class EffectivePolicy:
     access: tuple[Grant, ...] = ()
     # In an emergency, everything is recorded in full.
     full_record: bool = False
+    # The database's classification: column patterns and their tags. It decides nothing here.
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def sql_text(self) -> SqlTextMode:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import ref
 
 from pglast import ast
@@ -39,6 +40,7 @@ from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse, word_at
 from penstock_core.sql.syntax.special_forms import spread_forms
+from penstock_core.sql.told_decisions import answer, asked_about, not_told
 
 _SHORTEST_KEY = 16
 # For decisions, where there are none of others.
@@ -116,10 +118,23 @@ class Governor:
         that the client declares for the parameters: all that they can change is which of the functions and operators
         of a name is meant, of which none that may be named reads what is masked.
         """
+        if (inner := asked_about(text)) is not None:
+            return self._told(text, inner, search_path, temporary, types, made)
         try:
             return self._decisions.decision((text, search_path, temporary, self._telling(types), made))
         except _DeferredError:
             return _DEFERRED.changed(policies=self._policies, generation=self.policy.generation)
+
+    def _told(self, text: str, inner: str, *session: Any) -> Decision:
+        """What answers a question about a statement; where nothing at all is allowed, no question is, either."""
+        decision = _DEFERRED if asked_about(inner) is not None else self.decide(inner, *session)
+        judge = self._enforced or self._observed
+        if decision.denial is not None and decision.denial.deferred:
+            return self._complete(Decision(Action.DENY, "", denial=not_told()), text)
+        if judge is None:
+            return decision
+        told = answer(decision, judge.governed, self.policy.tags, enforced=self._enforced is not None)
+        return self._complete(Decision(Action.REWRITE, told, verbs=("explain",)), text)
 
     def decide_fully(self, question: Question) -> Decision:
         """What becomes of it, however long that takes to find out."""

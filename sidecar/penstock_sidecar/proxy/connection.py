@@ -17,7 +17,7 @@ from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.proxy.issuers import TokenError
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
-from penstock_sidecar.proxy.tokens import seconds_left
+from penstock_sidecar.proxy.tokens import claimed, seconds_left
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
 from penstock_sidecar.session import commands, opening
 from penstock_sidecar.session.commands import Command, SessionRules
@@ -150,8 +150,7 @@ class Connection(asyncio.Protocol):
     def revoke(self, policy: str) -> None:
         """That policy revokes the client's identity: nothing more of it runs."""
         self.interrupt()
-        told = self.upstream is None and self._gateway.told_refused(self.session.identity, self.session.database)
-        self.perform(self.session.revoked(policy, told=told))
+        self.perform(self.session.revoked(policy))
 
     def cut(self) -> None:
         """Without a word, and with whatever runs at the server."""
@@ -370,7 +369,7 @@ class Connection(asyncio.Protocol):
                 raise TokenError("no issuer of tokens is configured", "configure identity.issuers")
             proof = await verifier.verify(token)
         except TokenError as error:
-            self.perform(self.session.token_refused(str(error), error.remedy))
+            self.perform(self.session.token_refused(str(error), error.remedy, claimed(token)))
             return
         left = seconds_left(proof)
         self._later(left, lambda: self.perform(self.session.expired(at_once=False)))

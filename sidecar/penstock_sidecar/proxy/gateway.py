@@ -35,9 +35,6 @@ _BACKLOG = 512
 # Connections that say nothing, or not enough to begin a session: beyond, the oldest makes way, so that whoever can
 # connect can neither take all memory nor shut out the others.
 MOST_OPENING = 1000
-# Sessions that are refused to a revoked identity are recorded once in this time: whoever is revoked and tries again and
-# again must not fill the trail.
-TELL_SECONDS = 10.0
 _STOPPING = "the gate is shutting down"
 
 
@@ -64,8 +61,6 @@ class Gateway:
         self._opening: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        # Of whom it was recorded, and when, that sessions are refused.
-        self._told: dict[tuple[Identity, str], float] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -132,14 +127,6 @@ class Gateway:
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
-
-    def told_refused(self, identity: Identity, database: str) -> bool:
-        """Whether it is on record, as of a moment ago, that sessions of the identity with that Database are refused; it
-        is from now on.
-        """
-        now = asyncio.get_running_loop().time()
-        self._told = {who: when for who, when in self._told.items() if now - when < TELL_SECONDS}
-        return self._told.setdefault((identity, database), now) != now or len(self._told) > MOST_OPENING
 
     def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
         """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""

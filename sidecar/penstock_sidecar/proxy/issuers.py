@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_core.identity import PrincipalKind
+from penstock_core.token_issuers import TokenIssuer
 
 
 class TokenError(ValueError):
@@ -54,3 +55,19 @@ class Issuer:
     kinds: Mapping[str, PrincipalKind] = field(default_factory=dict, hash=False)
     authorized_parties: tuple[str, ...] | None = None
     delegation: Delegation | None = None
+
+
+def configured(one: TokenIssuer, directory: Path) -> Issuer:
+    """An issuer as its settings say; paths are relative to the directory."""
+    delegation = one.delegation
+    return Issuer(
+        one.issuer, one.audience, one.kind,
+        jwks_file=None if one.jwks_file is None else directory / one.jwks_file, jwks_url=one.jwks_url,
+        ca_file=None if one.ca_file is None else directory / one.ca_file,
+        keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
+        kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
+        authorized_parties=one.authorized_parties,
+        delegation=None
+        if delegation is None
+        else Delegation(delegation.agents, delegation.groups_claim, delegation.actor_claim),
+    )  # fmt: skip

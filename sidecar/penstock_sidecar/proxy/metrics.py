@@ -70,6 +70,10 @@ class ProxyCollector(Collector):
         yield statements
         yield metrics.latency()
         yield CounterMetricFamily("penstock_sessions", "Sessions accepted.", metrics.sessions_total)
+        logins = CounterMetricFamily("penstock_logins", "Logins by how they ended.", labels=["outcome"])
+        logins.add_metric(["accepted"], trail.accepted_logins)
+        logins.add_metric(["refused"], trail.refused_logins.total)
+        yield logins
         yield GaugeMetricFamily("penstock_sessions_open", "Sessions open now.", len(gateway.connections))
         yield GaugeMetricFamily("penstock_tasks", "What the gate has under way.", len(asyncio.all_tasks()))
         yield CounterMetricFamily(

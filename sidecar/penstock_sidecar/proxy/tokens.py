@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 # RFC 9068 has at+jwt for access tokens; other types are no credentials, or have meanings of their own.
 _TYPES = {"", "jwt", "at+jwt", "application/jwt", "application/at+jwt"}
 _NOT_A_TOKEN = ("the password is not an OIDC token (JWT)", "give the token as the password")
+# So much of a refused token's claims is kept.
+_LONGEST_CLAIM = 200
 # No session lasts longer, whatever its token says.
 _LONGEST_SECONDS = 366 * 86_400.0
 
@@ -109,6 +111,33 @@ class TokenVerifier:
             raise TokenError("the token's signature or claims are not valid", "get a new one") from None
         _permitted(claims, issuer)
         return claims
+
+
+def claimed(token: str) -> dict[str, str]:
+    """What a token that was refused says of itself, for the record: whose it is, from whom and for whom. All of it may
+    be made up, and nothing else of the token is kept.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(token.strip(), options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        return {}
+    act = claims.get("act")
+    told = {
+        "issuer": claims.get("iss"), "subject": claims.get("sub"), "audience": claims.get("aud"),
+        "actor": act.get("sub") if isinstance(act, dict) else None,
+    }  # fmt: skip
+    return {name: text for name, value in told.items() if (text := _shown(value))}
+
+
+def _shown(value: object) -> str:
+    """A claim as far as it is text, and short; of a list, its first."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, str):
+        return ""
+    # JSON may hold half a surrogate pair, which no event can.
+    text = value.encode(errors="replace").decode()
+    return text if len(text) <= _LONGEST_CLAIM else text[: _LONGEST_CLAIM - 1] + "…"
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from penstock_core.audit.event import Event
+from penstock_sidecar.proxy.refused_logins import RefusedLogins
 from penstock_sidecar.shipping.spool import Spool, SpoolBroken
 
 # How long losses are counted before they are told of.
@@ -23,6 +24,8 @@ _MOST_GATHERED = 500
 _MOST_POSTPONED = 10_000
 # Statements whose intents were lost, so that their outcomes are left out too; beyond, outcomes without intents appear.
 _MOST_LOST = 100_000
+# These tell how a session began and ended.
+_OF_SESSIONS = frozenset({"login", "session"})
 
 
 @dataclass(slots=True)
@@ -46,9 +49,12 @@ class AuditTrail:
         self._timer: asyncio.TimerHandle | None = None
         self._gathered: list[_Gathered] = []
         self._count = 0
-        self._postponed: list[Event] = []
+        # By session.
+        self._postponed: dict[object, list[Event]] = {}
+        self.refused_logins = RefusedLogins(self._gather, self._has_room, now)
         self._flushing: asyncio.Handle | None = None
         self._urgent = False
+        self.accepted_logins = 0
         # Intents by database and decision, and statements that ran unrecorded, for the metrics.
         self.decisions: Counter[tuple[str, str]] = Counter()
         self.lost_statements = 0
@@ -65,10 +71,21 @@ class AuditTrail:
         Nobody waits for them, so they are gathered for a moment: each append on its own would cost a wake-up of the
         spool's thread and, with few clients, a transaction.
         """
+        if bodies and bodies[0]["kind"] == "login":
+            if bodies[0]["outcome"] == "refused":
+                self.refused_logins.add(bodies[0])
+                bodies = bodies[1:]
+            else:
+                self.accepted_logins += 1
+        if bodies:
+            self._gather(bodies)
+
+    def _gather(self, bodies: list[Event]) -> None:
         if self._postponed:
+            bodies = self._with_logins(bodies)
             # In their order: an end after its beginning.
-            self._postpone([body for body in bodies if body["kind"] == "session"])
-            bodies = [body for body in bodies if body["kind"] != "session"]
+            self._postpone([body for body in bodies if self._comes_late(body)])
+            bodies = [body for body in bodies if not self._comes_late(body)]
         bodies = self._counted(bodies)
         gathered = self._gathered
         if gathered and gathered[-1].told is None:
@@ -86,6 +103,8 @@ class AuditTrail:
 
         What other sessions bring in the same turn of the event loop goes with them.
         """
+        if self._postponed:
+            bodies = self._with_logins(bodies)
         self._gathered.append(_Gathered(self._counted(bodies), told))
         if not self._urgent:
             self._urgent = True
@@ -118,6 +137,11 @@ class AuditTrail:
     def _watch(self, future: asyncio.Future[None], bodies: list[Event], *, block: bool) -> None:
         future.add_done_callback(lambda done: self._settled(done, bodies, block))
 
+    def close(self) -> None:
+        """Record all that is left, as well as it goes."""
+        self.refused_logins.tell(last=True)
+        self.catch_up()
+
     def _settled(self, done: asyncio.Future[None], bodies: Sequence[Event], block: bool) -> None:
         if done.cancelled() or done.exception() is None:
             return
@@ -129,7 +153,7 @@ class AuditTrail:
             outcomes = [body for body in outcomes if (body["session"], body["statement"]) not in refused]
             if outcomes and len(outcomes) < len(bodies):
                 self._spool.append(outcomes)
-            self._postpone([body for body in bodies if body["kind"] == "session"])
+            self._postpone([body for body in bodies if body["kind"] in _OF_SESSIONS])
         if len(self._lost) < _MOST_LOST:
             self._lost |= refused
         if not block and intents:
@@ -137,9 +161,28 @@ class AuditTrail:
 
     def _postpone(self, bodies: list[Event]) -> None:
         """That a session began or ended is told late rather than never."""
-        self._postponed += bodies[: max(0, _MOST_POSTPONED - len(self._postponed))]
+        for body in bodies:
+            if len(self._postponed) < _MOST_POSTPONED or body.get("session") in self._postponed:
+                self._postponed.setdefault(body.get("session"), []).append(body)
         if self._postponed and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOSS_SECONDS, self.catch_up)
+
+    def _with_logins(self, bodies: list[Event]) -> list[Event]:
+        """With the statements' bodies go the logins of their sessions, where these wait: no statement is on record
+        without who logged in for it.
+        """
+        late: list[Event] = []
+        for body in bodies:
+            if body["kind"] == "intent":
+                late += self._postponed.pop(body["session"], [])
+        return [*late, *bodies]
+
+    def _comes_late(self, body: Event) -> bool:
+        return body["kind"] == "session" and body["session"] in self._postponed
+
+    def _has_room(self) -> bool:
+        """Whether refused logins may take some of the spool: what statements need comes first."""
+        return not self.refusal and self._spool.bytes < self._spool.max_bytes // 2
 
     def _is_orphan(self, body: Event) -> bool:
         key = (body.get("session"), body.get("statement"))
@@ -159,7 +202,7 @@ class AuditTrail:
 
     def catch_up(self) -> None:
         """Record what could not be recorded before, and how many statements ran unrecorded."""
-        postponed, self._postponed = self._postponed, []
+        postponed, self._postponed = [body for bodies in self._postponed.values() for body in bodies], {}
         if postponed:
             self._watch(self._spool.append(postponed), postponed, block=False)
         self.flush()

@@ -5,12 +5,15 @@ What a startup packet may say is `opening.py`'s, a session that has a server `ru
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from penstock_core.identity import Identity
 from penstock_sidecar.session import commands, opening, refusals
 from penstock_sidecar.session.choosing import SessionDatabase
-from penstock_sidecar.session.commands import Close, ProxyConfig
+from penstock_sidecar.session.commands import Close, ProxyConfig, SessionInfo
 from penstock_sidecar.session.door import Door
 from penstock_sidecar.session.encryption import Encryption
+from penstock_sidecar.session.login import Login
 from penstock_sidecar.session.opening import AcceptedStartup
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.proving import Answer, Failed, Proving, Token
@@ -25,10 +28,11 @@ _MOST_AHEAD = 1 << 20
 class Beginning:
     """Reads what a client says first."""
 
-    def __init__(self, config: ProxyConfig, door: Door) -> None:
+    def __init__(self, config: ProxyConfig, own: SessionInfo, door: Door) -> None:
         self._config = config
         # The one that the session is with; without names until the client has chosen.
         self.database = SessionDatabase(config.database, config.dbname, door)
+        self.login = Login(own.session, own.address, config.database, config.dbname)
         self.progress = Progress()
         self._reader = startup.StartupReader()
         self._encryption = Encryption(config)
@@ -56,11 +60,18 @@ class Beginning:
         """End a session whose client keeps to no protocol."""
         self.end(refusals.fatal("08P01", text), text)
 
-    def end(self, error: ErrorFields | None, problem: str = "") -> None:
+    def end(self, error: ErrorFields | None, problem: str = "", policy: str = "") -> None:
         """Close; the client reads `error`, unless it takes everything for the handshake's."""
-        if error is not None and self.progress.state is not State.ENCRYPTING:
-            self.progress.to_client.append(messages.error_response(error))
+        if error is not None:
+            self.refuse(error, policy)
+            if self.progress.state is not State.ENCRYPTING:
+                self.progress.to_client.append(messages.error_response(error))
         self.close(problem)
+
+    def refuse(self, error: ErrorFields, policy: str = "") -> None:
+        """Record that the login is refused, once."""
+        if (body := self.login.refused(error, policy)) is not None:
+            self.progress.commands.append(commands.Record(0, [body], report=False))
 
     def close(self, problem: str) -> None:
         """Close without a word."""
@@ -109,11 +120,13 @@ class Beginning:
 
     def _accept(self, packet: startup.Startup) -> None:
         progress = self.progress
+        self.login.asked = packet.parameters
         opened = self._encryption.missing or opening.accept(packet, self._config)
         if isinstance(opened, ErrorFields):
             self.end(opened, opened.message)
             return
         self.accepted = opened
+        self.login.application = opened.application
         self.ahead = self._reader.rest
         token = self._config.token
         if token == "always" or (token == "asked" and opened.user == "token"):  # noqa: S105 - no secret
@@ -137,13 +150,19 @@ class Beginning:
             progress.enter(State.VERIFYING)
             progress.commands.append(commands.Verify(found.text))
         elif isinstance(found, Failed):
+            if not found.problem:
+                # It only asked where tokens come from: that is no login.
+                self.login.asked = None
             self.end(found.error, found.problem)
         elif isinstance(found, Answer):
             progress.to_client.append(found.data)
 
-    def refused(self, reason: str, remedy: str) -> None:
+    def refused(self, reason: str, remedy: str, claimed: Mapping[str, str]) -> None:
         """The token is not good."""
         error = refusals.fatal("28P01", reason, remedy)
+        self.login.claimed = claimed
+        # At once: by OAUTHBEARER, whether it acknowledges that is the client's affair.
+        self.refuse(error)
         if self._proving is None:
             self.end(error, reason)
             return
@@ -157,7 +176,7 @@ class Beginning:
 
     def connect(self, identity: Identity) -> None:
         """It is known who the client is."""
-        self.identity = identity
+        self.identity = self.login.identity = identity
         if self.accepted is None:
             return
         if self._config.choose is not None:
@@ -166,5 +185,6 @@ class Beginning:
                 self.end(chosen, chosen.message)
                 return
             self.database = chosen
+            self.login.database, self.login.dbname = chosen.name, chosen.dbname
         self.progress.enter(State.CONNECTING)
         self.progress.commands.append(commands.Connect(self.accepted.parameters))

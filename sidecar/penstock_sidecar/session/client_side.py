@@ -11,6 +11,7 @@ from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.access_pipeline import AccessPipeline
 from penstock_sidecar.session.commands import Close
+from penstock_sidecar.session.evidence import BYE
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
@@ -313,6 +314,8 @@ class ClientSide(AccessPipeline):
 
     def _terminate(self, spot: Spot) -> None:
         self._forward(spot.end)
+        if self._flow.evidence is not None:
+            self._flow.evidence.ended_by(BYE)
         self._flow.commands.append(Close(""))
         self._flow.enter(State.CLOSED)
 

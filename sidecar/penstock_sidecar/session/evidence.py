@@ -1,12 +1,14 @@
-"""The bodies of a session's audit events: its start and end, each statement's intent and outcome.
+"""The bodies of a session's audit events: its end, each statement's intent and outcome.
 
-Sealing and storing them is `penstock_sidecar.shipping`'s; their shape is `penstock_core.audit.event`'s. Parameters
-are never kept, only counted, but for those of an emergency.
+How it began is `login.py`'s. Sealing and storing them is `penstock_sidecar.shipping`'s; their shape is
+`penstock_core.audit.event`'s. Parameters are never kept, only counted, but
+for those of an emergency.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +19,8 @@ from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.in_flight import StatementRun
 from penstock_sidecar.session.parameter_values import cut, values
+from penstock_sidecar.session.refusals import in_words
+from penstock_sidecar.wire.messages import ErrorFields
 
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
 _MOST_FORMS = 256
@@ -25,6 +29,8 @@ _LONGEST_KEPT = 2048
 
 REVOKED = "the identity is revoked"
 ACCESS_ENDED = "access for a time has ended"
+# By its last message, or without.
+BYE, LEFT = "the client ended the session", "the client closed the connection"
 
 Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
 
@@ -43,8 +49,13 @@ class _Decided:
 class Evidence:
     """Makes the bodies of one session."""
 
-    def __init__(self, session: str, database: str, identity: Identity, client: dict[str, str], key: bytes) -> None:
+    def __init__(
+        self, session: str, database: str, identity: Identity, client: dict[str, str], key: bytes, now: int = 0
+    ) -> None:  # fmt: skip
         self._session = session
+        self._began = now
+        # How many have an intent.
+        self._statements = 0
         self._common: Event = {"session": session, "identity": identity.document(), "database": database}
         self._client = client
         # Copied for each text: to take up a key costs as much as a short text.
@@ -55,7 +66,7 @@ class Evidence:
         self._generation: int | None = None
         self._access: tuple[Grant, ...] = ()
         self._in_emergency = False
-        # Why it ends, or does not begin, where that is not the client's or the server's doing.
+        # Why it ends, where the client did not just go.
         self._why: dict[str, str] = {}
 
     def decided_by(self, generation: int | None, access: tuple[Grant, ...] = ()) -> None:
@@ -65,10 +76,6 @@ class Evidence:
             self._in_emergency = any(one.break_glass for one in access)
             self._intents.clear()
 
-    def start(self) -> Event:
-        asserted = {"application": self._client["application"]} if self._client.get("application") else {}
-        return self._session_event("start", asserted)
-
     def revoked_by(self, policy: str) -> None:
         """The session ends because that policy revokes its identity."""
         self._why = {"reason": REVOKED, "policy": policy}
@@ -77,24 +84,28 @@ class Evidence:
         """The session ends because access by that policy does."""
         self._why = {"reason": ACCESS_ENDED, "policy": policy}
 
-    def end(self) -> Event:
-        return self._session_event("end", {})
+    def ended_by(self, why: str | ErrorFields) -> None:
+        """Why the session ends, in words or as the client reads it; the first reason counts."""
+        if not self._why:
+            self._why = {"reason": why} if isinstance(why, str) else {"reason": in_words(why), "sqlstate": why.sqlstate}
 
-    def refused(self) -> Event:
-        """The session did not begin."""
-        return self._session_event("refused", {})
+    def end(self, now: int) -> Event:
+        """The session is over."""
+        return {
+            "kind": "session", **self._common, "event": "end", "client": self._client,
+            "reason": LEFT, **self._why, "statements": self._statements, "durationUs": max(0, now - self._began),
+        }  # fmt: skip
 
-    def _session_event(self, event: str, asserted: dict[str, str]) -> Event:
-        body: Event = {"kind": "session", **self._common, "event": event, "client": self._client, **self._why}
-        if asserted:
-            body["asserted"] = asserted
-        return body
+    def request(self, told: Mapping[str, object]) -> Event:
+        """A statement waits for somebody's approval."""
+        return {"kind": "request", **self._common, **told}
 
     def intent(
         self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None,
         given: bytes | None = None,
     ) -> Event:  # fmt: skip
         """What is about to run, or was refused; in an emergency with the values that it was `given`."""
+        self._statements = number
         shared = decision.same_but_text or decision
         key = (id(shared), protocol, bool(parameters))
         known = self._intents.get(key)

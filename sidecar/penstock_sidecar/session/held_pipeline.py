@@ -233,6 +233,7 @@ class HeldPipeline(CatalogChanges):
         if answered.standing == "granted":
             notes = asked.notes("granted", answered, waited)
             return replace(decision, approvals=notes, same_but_text=None)
+        self._tell_of_request(held, asked, answered)
         if answered.standing == "waiting" and (left := self._time_left(spot, held, asked)) > 0:
             self._wait(spot, held, asked, left)
             return None
@@ -242,6 +243,12 @@ class HeldPipeline(CatalogChanges):
             "refused": lambda: held_refusals.not_taken(rule, answered),
         }
         return _refused(decision, denials[answered.standing](), asked.notes(answered.standing, answered, waited))
+
+    def _tell_of_request(self, held: HeldStatement, asked: Held, answered: Answered) -> None:
+        """Put on record that a request waits, once for each time that the statement is sent."""
+        evidence = self._flow.evidence
+        if answered.standing == "waiting" and not held.waits and evidence is not None:
+            self._flow.record(evidence.request(asked.told(answered)))
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow

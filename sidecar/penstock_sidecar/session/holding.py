@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from penstock_core.approvals.asking import Answered, Asking
 from penstock_core.approvals.requester import requester
+from penstock_core.audit.chain import MAX_SAFE_INTEGER
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import ApprovalRule
@@ -177,6 +178,16 @@ class Held:
             )
             for one in self.rules
         )
+
+    def told(self, answered: Answered) -> dict[str, object]:
+        """What the trail has of a request that waits."""
+        first, rows = self.rules[0], self.questions.rows
+        told: dict[str, object] = {
+            "request": answered.request, "policy": first.rule.policy, "rule": first.rule.path,
+            "approvers": list(self.groups), "verbs": sorted(self.effects.verbs)[: _MOST["verbs"]],
+            "relations": sorted(self.effects.tables)[: _MOST["tables"]], "expiresAt": answered.expires_at or "",
+        }  # fmt: skip
+        return told if rows is None else told | {"estimatedRows": min(round(rows), MAX_SAFE_INTEGER)}
 
     def _parameters_digest(self) -> str | None:
         if self.parameters is None:

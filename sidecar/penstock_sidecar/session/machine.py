@@ -7,19 +7,19 @@ are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
-from penstock_sidecar.session.commands import Command, ProxyConfig, Record, SessionInfo, SessionRules, Trail
+from penstock_sidecar.session.commands import Command, ProxyConfig, SessionInfo, SessionRules, Trail
 from penstock_sidecar.session.door import Door, Inside
 from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.holding import Asker
-from penstock_sidecar.session.opening import AcceptedStartup, loosened
+from penstock_sidecar.session.opening import loosened
 from penstock_sidecar.session.progress import Progress
 from penstock_sidecar.session.running import Running
 from penstock_sidecar.session.states import CLOSED, TABLE, Event, IllegalEventError, State
@@ -42,7 +42,7 @@ class Session:
         self._own = info
         self._trail = trail
         self._clock = clock
-        self._beginning = Beginning(config, door or Door())
+        self._beginning = Beginning(config, info, door or Door())
         # Once there is a server.
         self._running: Running | None = None
         self._progress: Progress = self._beginning.progress
@@ -134,9 +134,9 @@ class Session:
         """The token is good."""
         return self._step(Event.IDENTIFIED, self._beginning.connect, identity)
 
-    def token_refused(self, reason: str, remedy: str = "") -> list[Command]:
-        """The token is not good; `reason` is for the client and the log."""
-        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy)
+    def token_refused(self, reason: str, remedy: str = "", claimed: Mapping[str, str] | None = None) -> list[Command]:
+        """The token is not good; `reason` is for the client and the log, `claimed` is what it says, for the trail."""
+        return self._step(Event.TOKEN_REFUSED, self._beginning.refused, reason, remedy, claimed or {})
 
     def connected(self, rules: SessionRules, greeting: Greeting, longest: int | None = None) -> list[Command]:
         """Logged in upstream, with statement_timeout limited to `longest`; the server said all this, or more by now."""
@@ -195,11 +195,9 @@ class Session:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""
         return self._step(Event.EXPIRED, self._leave, refusals.fatal("57P01", "the session's token expired"), at_once)
 
-    def revoked(self, policy: str, *, told: bool = False) -> list[Command]:
-        """That policy revokes the client's identity: the session ends now, or does not begin; either is recorded, but
-        for a session that does not begin where that was `told` of the identity just now.
-        """
-        return self._step(Event.REVOKED, self._revoke, policy, told)
+    def revoked(self, policy: str) -> list[Command]:
+        """That policy revokes the client's identity: the session ends now, or does not begin; either is recorded."""
+        return self._step(Event.REVOKED, self._revoke, policy)
 
     def drain(self, reason: str, *, at_once: bool) -> list[Command]:
         """The session has to end, at once or when nothing is in flight; `reason` is for the client."""
@@ -245,16 +243,14 @@ class Session:
     def _end(self, error: ErrorFields | None, problem: str = "") -> None:
         (self._running or self._beginning).end(error, problem)
 
-    def _revoke(self, policy: str, told: bool) -> None:
-        running, accepted = self._running, self._beginning.accepted
+    def _revoke(self, policy: str) -> None:
         error = refusals.fatal("28000", f"access is revoked (policy {policy})", "ask who administers the policy")
-        if running is not None and running.flow.evidence is not None:
-            running.flow.evidence.revoked_by(policy)
-        elif accepted is not None and not told:
-            evidence = self._evidence(b"", accepted)
-            evidence.revoked_by(policy)
-            self._progress.commands.append(Record(0, [evidence.refused()], report=False))
-        self._end(error, error.message)
+        if self._running is None:
+            self._beginning.end(error, error.message, policy)
+            return
+        if self._running.flow.evidence is not None:
+            self._running.flow.evidence.revoked_by(policy)
+        self._running.end(error, error.message)
 
     def _leave(self, error: ErrorFields, at_once: bool) -> None:
         if self._running is None:
@@ -278,16 +274,19 @@ class Session:
         self._progress, self._running = flow, running
         if flow.former.outlasts(rules):
             # The policy changed while the login went on.
-            running.end(refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
+            self._turn_away(running, refusals.fatal("57P01", refusals.SHORTER_TIMEOUT))
             return
         flow.former.loosened = loosened(accepted.parameters)
         if flow.former.loosened and rules.masked:
-            running.end(refusals.NOW_MASKED)
+            self._turn_away(running, refusals.NOW_MASKED)
             return
         login, initial = said.parameters.get("session_authorization", ""), said.parameters.get("search_path")
         flow.path.begin(rules.search_path, accepted.search_path, login, initial)
-        flow.evidence = self._evidence(rules.hmac_key, accepted)
-        flow.record(flow.evidence.start())
+        client = self._beginning.login.client
+        flow.evidence = Evidence(
+            own.session, database.name, self.identity, client, rules.hmac_key, self._clock()
+        )  # fmt: skip
+        flow.record(self._beginning.login.accepted())
         greeting = [accepted.negotiation, messages.AUTHENTICATION_OK]
         greeting += [messages.parameter_status(name, value) for name, value in said.parameters.items()]
         greeting += [messages.backend_key(said.pid, self.cancel_key), messages.ready()]
@@ -299,10 +298,8 @@ class Session:
         if ahead:
             running.client.receive(ahead)
 
-    def _evidence(self, key: bytes, accepted: AcceptedStartup) -> Evidence:
-        database = self._beginning.database
-        client = {
-            "addr": self._own.address, "application": accepted.application,
-            "user": accepted.user, "database": database.dbname,
-        }  # fmt: skip
-        return Evidence(self._own.session, database.name, self.identity, client, key)
+    def _turn_away(self, running: Running, error: ErrorFields) -> None:
+        """The server took the client, and the gate does not any more."""
+        if (body := self._beginning.login.refused(error)) is not None:
+            running.flow.record(body)
+        running.end(error)

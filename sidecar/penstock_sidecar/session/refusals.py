@@ -55,6 +55,11 @@ def fatal(sqlstate: str, text: str, hint: str = "") -> ErrorFields:
     return ErrorFields("FATAL", sqlstate, f"penstock: {text}", hint=hint)
 
 
+def in_words(error: ErrorFields) -> str:
+    """The error's message as the record has it, without our name before it."""
+    return error.message.removeprefix("penstock: ")
+
+
 def gate_denial(reason: str, remedy: str, sqlstate: str) -> Decision:
     """A denial by the session itself, where no text could be decided about."""
     return Decision(Action.DENY, "", denial=Denial(reason, remedy, sqlstate=sqlstate))

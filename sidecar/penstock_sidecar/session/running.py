@@ -64,6 +64,7 @@ class Running:
         """The server is gone."""
         said = self.server.said_fatal
         text = reason or "the database closed the connection"
+        self._note_end("the database ended the session" if said else text)
         self.end(None if said else refusals.fatal("08006", text), "" if said else text)
 
     def durable(self, ticket: int) -> None:
@@ -194,10 +195,16 @@ class Running:
 
     def end(self, error: ErrorFields | None, problem: str = "") -> None:
         """Close; the client reads `error`, if it can be put into the stream."""
-        if error is not None and self.server.between_messages:
-            self.flow.to_client.append(messages.error_response(error))
+        if error is not None:
+            self._note_end(error)
+            if self.server.between_messages:
+                self.flow.to_client.append(messages.error_response(error))
         self.flow.commands.append(Close(problem))
         self.flow.enter(State.CLOSED)
+
+    def _note_end(self, why: str | ErrorFields) -> None:
+        if self.flow.evidence is not None:
+            self.flow.evidence.ended_by(why)
 
     def wind_up(self) -> None:
         """Record what is left open: outcomes that nobody will learn, and the session's end."""
@@ -211,5 +218,5 @@ class Running:
         flow.leave_door()
         flow.abandon()
         if flow.evidence is not None:
-            flow.record(flow.evidence.end())
+            flow.record(flow.evidence.end(flow.clock()))
             flow.evidence = None

@@ -107,6 +107,8 @@ class ServerSide:
             return
         if not self.between_messages or flow.state is not State.RUNNING:
             return
+        if flow.evidence is not None:
+            flow.evidence.ended_by(self.farewell)
         flow.to_server.append(messages.TERMINATE)
         flow.to_client.append(messages.error_response(self.farewell))
         flow.commands.append(Close(""))

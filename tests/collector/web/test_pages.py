@@ -15,8 +15,11 @@ DATA = [
     "/",
     "/tail",
     "/streams",
+    "/logins",
+    "/logins/tail",
     "/statements/gw1/boot1/2",
     "/v1/events",
+    "/v1/logins",
     "/v1/streams",
     "/v1/export",
     "/v1/requests",
@@ -99,8 +102,16 @@ async def test_whatever_an_event_says_is_only_text(client: Any, sender: Any) -> 
             rule=EVIL,
             reason=EVIL,
         )
-    )
-    for path in ("/", "/statements/gw1/boot1/3", "/streams", "/statements/gw1/boot1/1"):
+        + sender.seal(
+            {
+                "kind": "login", "outcome": "refused", "session": EVIL, "reason": EVIL, "sqlstate": EVIL,
+                "policy": EVIL,
+                "client": dict.fromkeys(("addr", "application", "user", "database"), EVIL),
+                "asserted": {"subject": EVIL, "issuer": EVIL},
+            }
+        )
+    )  # fmt: skip
+    for path in ("/", "/statements/gw1/boot1/3", "/streams", "/statements/gw1/boot1/1", "/logins"):
         text = (await client.get(path)).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
@@ -120,9 +131,10 @@ async def test_filters_in_the_url_are_only_text(client: Any) -> None:
     from urllib.parse import urlencode
 
     for name in ("identity", "q", "verb", "relation", "stream", "session", "decision", "since", "before"):
-        text = (await client.get("/?" + urlencode({name: EVIL}))).text
-        assert "<script>alert" not in text
-        assert "onerror=alert(2)>" not in text
+        for path in ("/", "/logins"):
+            text = (await client.get(f"{path}?" + urlencode({name: EVIL}))).text
+            assert "<script>alert" not in text
+            assert "onerror=alert(2)>" not in text
 
 
 async def test_the_page_of_a_statement(client: Any, sender: Any) -> None:
@@ -161,6 +173,9 @@ async def test_for_whom_an_agent_acts(client: Any, sender: Any) -> None:
     }
     await client.send(sender.seal(OPEN) + sender.statement(1, identity=identity) + sender.statement(2))
     assert "agent:bot for person:ada" in (await client.get("/")).text
+    # Whom an agent acts for is not what is cut off where the column is narrow.
+    text = (await client.get("/")).text
+    assert '<span class="chain">agent:bot</span> <span class="chain">for person:ada</span>' in text
     assert [one["identity"] for one in await client.search("identity=person:ada")] == ["agent:bot for person:ada"]
     text = (await client.get("/statements/gw1/boot1/2")).text
     assert "<dd>agent:planner (asserted), for person:ada (verified)</dd>" in text
@@ -235,7 +250,9 @@ async def test_an_oversized_or_broken_form(client: Any) -> None:
         ("javascript:alert(1)", "/"),
         ("/a\r\nset-cookie: x", "/"),
         ("/\tevil", "/"),
+        ("/logins?outcome=refused", "/logins?outcome=refused"),
         ("/login", "/"),
+        ("/login?next=/login", "/"),
         ("/logout", "/"),
     ],
 )

@@ -40,6 +40,32 @@ async def test_a_statement_shows_while_it_happens(window: Window, client: Any, s
     await expect(window.page.locator("pre.sql")).to_contain_text("<script>")
 
 
+async def test_a_login_shows_while_it_happens_and_how_its_session_ends(
+    window: Window, client: Any, sender: Any
+) -> None:
+    said = {"addr": "10.0.0.7:4711", "application": EVIL, "user": "app", "database": "shop"}
+    login = {"kind": "login", "session": "s1", "client": said, "outcome": "accepted"}
+    refused = {**login, "session": "s2", "outcome": "refused", "reason": EVIL, "asserted": {"subject": EVIL}}
+    await client.send(sender.seal(OPEN, refused))
+    await window.log_in("/logins?outcome=accepted", heading="Logins")
+    await window.live()
+    await expect(window.rows()).to_have_count(0)
+    who = {"name": "agent:bot for person:ada"}
+    await client.send(sender.seal({**login, "identity": who}, {**refused, "session": "s3"}))
+    await expect(window.rows()).to_have_count(1)
+    newest = window.rows().first
+    await expect(newest.locator(".identity")).to_have_text("agent:bot for person:ada")
+    await expect(newest.locator(".result")).to_have_text("running")
+    end = {"kind": "session", "event": "end", "session": "s1", "reason": "it is over", "statements": 3}
+    await client.send(sender.seal({**end, "durationUs": 1500}))
+    await expect(newest.locator(".result")).to_have_text("3")
+    await expect(newest).to_contain_text("it is over")
+    await window.page.get_by_role("link", name="Clear").click()
+    await expect(window.rows()).to_have_count(3)
+    await expect(window.rows().first).to_contain_text("claims to be")
+    assert await window.page.title() == "Logins · Penstock"
+
+
 async def test_filters_hold_for_history_and_for_what_happens(window: Window, client: Any, sender: Any) -> None:
     agent = {"name": "agent:support-bot"}
     await client.send(sender.seal(OPEN) + sender.statement(1) + sender.statement(2, decision="deny", identity=agent))

@@ -40,6 +40,11 @@ DATABASE = Database.model_validate(
         },
     }
 )
+# The classification, as the catalog spells columns.
+TAGS = (
+    ("public.customers.email", "pii.email"), ("*.*.email", "pii.email"), ("public.Payments.card", "pci.pan"),
+    ("public.payments.pan", "pci.pan"), ("*.*.iban", "pci.pan"),
+)  # fmt: skip
 WEB = Identity(workload=Workload("shop", "web", "web-1", "uid-1"))
 ADA = Identity(principal=Principal("person", "ada", "https://id.example.com", ("dpo", "staff")))
 BOT = Identity(
@@ -436,7 +441,7 @@ def test_what_policies_come_to(
     enforced: PolicySet | None,
     observed: PolicySet | None,
 ) -> None:
-    assert effective(bundle(*policies), identity) == EffectivePolicy("shop", enforced, observed, generation=7)
+    assert effective(bundle(*policies), identity) == EffectivePolicy("shop", enforced, observed, 7, TAGS)
 
 
 # ── Whatever the policies ──

@@ -20,6 +20,7 @@ from tests.core.policy.test_combine import (
     HASH,
     NULL,
     PEOPLE,
+    TAGS,
     approval,
     bundle,
     mask,
@@ -149,7 +150,7 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], PolicySet | None, PolicySet |
 def test_what_policies_come_to_for_both(
     policies: list[DatabaseAccessPolicy], enforced: PolicySet | None, observed: PolicySet | None
 ) -> None:
-    assert effective(bundle(*policies), BOT_FOR_ADA) == EffectivePolicy("shop", enforced, observed, generation=7)
+    assert effective(bundle(*policies), BOT_FOR_ADA) == EffectivePolicy("shop", enforced, observed, 7, TAGS)
 
 
 # Where the mask stands, its condition → whether the mask is left, and what is told of the condition.

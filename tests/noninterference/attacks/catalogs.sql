@@ -157,3 +157,15 @@ VACUUM staff;
 
 -- as: writer
 CHECKPOINT;
+
+EXPLAIN (PENSTOCK) SELECT * FROM staff WHERE salary > 5000;
+
+EXPLAIN (PENSTOCK) DELETE FROM users WHERE email = (SELECT min(email) FROM users);
+
+EXPLAIN (PENSTOCK) SELECT 1'; SELECT email FROM users; --';
+
+EXPLAIN (PENSTOCK) EXPLAIN (PENSTOCK) TABLE users;
+
+EXPLAIN(penstock)EXPLAIN ANALYZE SELECT email FROM users;
+
+explain ( Penstock ) VALUES ($1)

@@ -54,6 +54,12 @@ async def test_it_runs_as_soon_as_it_is_approved(begin: Begin, sent: Sent) -> No
     )
     assert activity.strip() == "idle"
     assert place.left == 5
+    # Who is to decide can read of it while it waits.
+    (asked,) = await place.running.settled(1, "request")
+    assert (asked["request"], asked["policy"], asked["approvers"]) == ("r-1", "web", ["dba"])
+    assert (asked["verbs"], asked["relations"]) == (["delete"], ["public.held"])
+    assert asked["identity"]["workload"]["namespace"] == "shop"
+    assert asked["expiresAt"].endswith("Z")
     await place.holder.decide()
     got = await task
     notice = told(got, b"N")

@@ -203,8 +203,8 @@ async def test_harmless_startup_parameters_reach_the_server(start: Start, shop: 
     async with await gate.psycopg(application_name="till", options="-c TimeZone=Asia/Tokyo") as client:
         cursor = await client.execute("SELECT current_setting('application_name'), current_setting('TimeZone')")
         assert await cursor.fetchone() == ("till", "Asia/Tokyo")
-    (started, _) = await gate.settled(2, "session")
-    assert started["client"]["application"] == "till"
+    (login,) = await gate.settled(1, "login")
+    assert login["client"]["application"] == "till"
 
 
 @pytest.mark.parametrize(

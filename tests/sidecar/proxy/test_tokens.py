@@ -17,10 +17,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from penstock_core.audit.chain import canonical
 from penstock_core.identity import Identity, Principal, Workload
 from penstock_sidecar.proxy import connection
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
-from penstock_sidecar.proxy.tokens import TokenVerifier
+from penstock_sidecar.proxy.tokens import TokenVerifier, claimed
 
 Start = Any
 ISSUER = "https://issuer.example"
@@ -330,3 +331,35 @@ async def test_a_session_ends_with_its_token(
         await stuck.execute("SELECT 1")
     for client in (idle, busy, stuck):
         await client.close()
+
+
+def test_what_a_refused_token_claims_is_told_and_nothing_else_of_it() -> None:
+    one = token(
+        sub="mallory", aud=["penstock", "other"], act={"sub": "bot", "act": {"sub": "x"}}, email="m@shop.example"
+    )
+    assert claimed(f" {one}\n") == {
+        "issuer": ISSUER, "subject": "mallory", "audience": "penstock", "actor": "bot",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (b'{"sub": 5, "iss": ["%s"], "aud": {}, "act": "bot"}' % ISSUER.encode(), {"issuer": ISSUER}),
+        (b'{"sub": "", "aud": [], "iss": null, "act": {"sub": ["bot"]}}', {"actor": "bot"}),
+        (b'{"sub": "\\ud800"}', {"subject": "?"}),
+        (b'{"sub": "%s"}' % (b"x" * 5000), {"subject": "x" * 199 + "…"}),
+        (b'["sub"]', {}),
+        (b"{" + b'"act":{' * 5000, {}),
+        (b'{"exp": 1e999, "sub": "ada"}', {"subject": "ada"}),
+    ],
+)
+def test_whatever_a_token_claims_makes_an_event(payload: bytes, told: dict[str, str]) -> None:
+    found = claimed(unsigned(payload))
+    assert found == told
+    canonical({"asserted": found})
+
+
+@pytest.mark.parametrize("text", ["", "hunter2", "a.b.c", "....", "\x00" * 40, "é" * 30_000, "." * 30_000])
+def test_what_is_no_token_claims_nothing(text: str) -> None:
+    assert claimed(text) == {}

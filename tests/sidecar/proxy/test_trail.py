@@ -24,12 +24,14 @@ async def test_each_statement_has_an_intent_and_an_outcome(start: Start, shop: A
             await client.execute("SELECT 1/0")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await client.execute("SELECT forbidden")
-    await gate.settled(2, "session")
+    (end,) = await gate.settled(1, "session")
     events = gate.events()
     assert "secret value" not in str(events)
     kinds = [event["kind"] for event in events]
-    assert kinds[:2] == ["open", "session"]
+    assert kinds[:2] == ["open", "login"]
     assert kinds[-1] == "session"
+    assert (end["event"], end["reason"], end["statements"]) == ("end", "the client ended the session", 4)
+    assert end["durationUs"] > 0
     intents, outcomes = gate.events("intent"), gate.events("outcome")
     assert [one["statement"] for one in intents] == [one["statement"] for one in outcomes] == [1, 2, 3, 4]
     assert [one["result"] for one in outcomes] == ["ok", "ok", "error", "denied"]
@@ -133,8 +135,8 @@ async def test_block_a_full_spool_fails_the_statement_and_nothing_runs(
         slow.full = False
         cursor = await client.execute("SELECT count(*) FROM things WHERE id = 2")
         assert await cursor.fetchone() == (0,)
-    ends = await gate.settled(2, "session")
-    assert ends[-1]["event"] == "end"
+    (end,) = await gate.settled(1, "session")
+    assert end["event"] == "end"
     # Each statement that ran is there, and none that did not has an outcome.
     ran = {(one["session"], one["statement"]) for one in gate.events("intent")}
     assert {(one["session"], one["statement"]) for one in gate.events("outcome")} == ran
@@ -147,10 +149,24 @@ async def test_sessions_that_came_and_went_while_the_spool_was_full_are_told_of_
     async with await gate.psycopg():
         pass
     await asyncio.sleep(0.1)
-    assert gate.events("session") == []
+    assert gate.events("login") + gate.events("session") == []
     slow.full = False
-    told = await gate.settled(2, "session")
-    assert [event["event"] for event in told] == ["start", "end"]
+    await gate.settled(1, "session")
+    assert [event["kind"] for event in gate.events()[-2:]] == ["login", "session"]
+
+
+async def test_a_login_that_waits_for_room_is_on_record_before_its_first_statement(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    slow = between(gate)
+    slow.full = True
+    async with await gate.psycopg() as client:
+        await asyncio.sleep(0.1)
+        slow.full = False
+        # Sooner than what was postponed is told of.
+        await client.execute("SELECT 1")
+        await gate.settled(1, "outcome")
+        kinds = [event["kind"] for event in gate.events()]
+        assert kinds[-3:] == ["login", "intent", "outcome"]
 
 
 async def test_block_a_read_that_turns_out_unrecorded_shows_nothing(start: Start, shop: Any) -> None:

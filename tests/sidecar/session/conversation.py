@@ -199,7 +199,5 @@ class Conversation:
         return self.did(self.session.rules_replaced(self.rules(policy)))
 
     def kinds(self) -> list[str]:
-        return [
-            f"{event['kind']} {event.get('result') or event.get('decision') or event.get('event')}"
-            for event in self.events
-        ]
+        told = ("result", "decision", "outcome", "event", "request")
+        return [f"{event['kind']} {next(event[name] for name in told if name in event)}" for event in self.events]

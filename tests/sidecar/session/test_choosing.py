@@ -153,11 +153,14 @@ def test_a_session_without_a_database_does_not_begin() -> None:
     talk.client_reads_error("3D000", "there is none")
     assert talk.rest == [commands.Close("penstock: there is none")]
     assert talk.session.state is State.CLOSED
-    assert not talk.events
+    (refused,) = talk.events
+    assert (refused["kind"], refused["outcome"], refused["database"], refused["sqlstate"]) == (
+        "login", "refused", "", "3D000",
+    )  # fmt: skip
 
 
 def test_whoever_is_revoked_before_the_session_began_is_on_record_with_the_database() -> None:
     talk = asked_for("shop", {"shop": Door()})
     talk.did(talk.session.revoked("stop"))
     (refused,) = talk.events
-    assert (refused["event"], refused["database"], refused["policy"]) == ("refused", "shop", "stop")
+    assert (refused["outcome"], refused["database"], refused["policy"]) == ("refused", "shop", "stop")

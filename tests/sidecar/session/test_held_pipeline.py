@@ -122,7 +122,8 @@ def test_else_it_is_refused_in_its_place(told: Answered | None, trouble: str, wo
     talk.client(query(TEXT)).server(TOLD, READY)
     talk.did(talk.session.answered(question(talk).ticket, told, trouble)).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY).client_reads_error("42501", words, then=READY)
-    assert talk.kinds() == ["intent deny", "outcome denied"]
+    waits = ["request r-1"] if told is WAITING else []
+    assert talk.kinds() == [*waits, "intent deny", "outcome denied"]
 
 
 def test_a_bound_statement_is_held_before_the_server_has_it() -> None:
@@ -210,6 +211,15 @@ def test_a_session_that_waits_is_told_so_until_its_time_is_over() -> None:
     talk = held(WAITS)
     talk.client(query(TEXT)).server(TOLD, READY)
     talk.did(talk.session.answered(question(talk).ticket, WAITING))
+    # Whoever is to decide finds it in the trail while it waits.
+    (told,) = talk.events
+    assert (told["kind"], told["request"], told["policy"], told["rule"]) == (
+        "request", "r-1", "web", "approvals[deletes]",
+    )  # fmt: skip
+    assert (told["approvers"], told["verbs"], told["relations"], told["estimatedRows"]) == (
+        ["dba", "leads"], ["delete"], ["public.t"], 5,
+    )  # fmt: skip
+    assert "sql" not in told
     for left in ("60", "45", "30", "15"):
         assert talk.to_client.startswith(b"N")
         assert f"for {left} s more".encode() in talk.to_client
@@ -220,7 +230,8 @@ def test_a_session_that_waits_is_told_so_until_its_time_is_over() -> None:
         talk.did(talk.session.answered(command.ticket, WAITING))
     talk.reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY).client_reads_error("42501", "nobody decided within 60 s", then=READY)
-    assert talk.events[0]["approvals"][0]["waitedMs"] == 60_000
+    assert talk.kinds() == ["request r-1", "intent deny", "outcome denied"]
+    assert talk.events[1]["approvals"][0]["waitedMs"] == 60_000
 
 
 def test_what_is_approved_while_it_waits_is_asked_for_once_more() -> None:

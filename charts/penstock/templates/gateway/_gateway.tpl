@@ -41,7 +41,7 @@ collector:
   url: https://penstock-collector.{{ $space }}.svc:8080
   tokenFile: {{ $run }}/identity/collector-token
   caFile: {{ $run }}/identity/ca.crt
-tls: {certFile: {{ $run }}/tls/tls.crt, keyFile: {{ $run }}/tls/tls.key, required: true}
+tls: {certFile: {{ $run }}/identity/tls.crt, keyFile: {{ $run }}/identity/tls.key, required: true}
 # Nobody is anonymous here, whatever the values say.
 identity:
   required: true

@@ -1,4 +1,4 @@
-// Keeps the table of statements current: rows come from the server, escaped there by the same template as history.
+// Keeps the table of statements, or of logins, current: rows come from the server, escaped there by the same template as history.
 
 const MOST_ROWS = 500;
 const QUIET_MS = 4000;
@@ -10,6 +10,8 @@ const gap = document.getElementById("gap");
 const count = document.getElementById("arrived");
 const announcement = document.getElementById("announcement");
 const empty = document.getElementById("empty");
+// What it is called by the server, and by people.
+const { rows: kind, words } = rows.dataset;
 
 let arrived = 0;
 let told = 0;
@@ -20,7 +22,7 @@ function announce() {
   count.textContent = `${arrived} new`;
   telling ??= setTimeout(() => {
     telling = null;
-    if (arrived > told) announcement.textContent = `${arrived - told} new statements`;
+    if (arrived > told) announcement.textContent = `${arrived - told} new ${words}`;
     told = arrived;
   }, QUIET_MS);
 }
@@ -49,15 +51,15 @@ const tail = stream({
   live,
   state: document.getElementById("live-state"),
   follow: new URL(rows.dataset.follow, location.origin),
-  rows: "statement",
-  login: "/login",
+  rows: kind,
+  login: location.pathname === "/" ? "/login" : `/login?next=${encodeURIComponent(location.pathname)}`,
   take: {
-    statement({ id, html }) {
+    [kind]({ id, html }) {
       place(id, html);
       announce();
     },
     gap({ skipped }) {
-      gap.textContent = `${skipped} statements came faster than this page shows them. They are in the record: reload to see them.`;
+      gap.textContent = `${skipped} ${words} came faster than this page shows them. They are in the record: reload to see them.`;
       gap.hidden = false;
     },
   },
