@@ -103,14 +103,34 @@ class CollectorClient:
             response = self._http.get(f"{self._url}/v1/requests/{quote(name, safe='')}")
             return self._one_request(response)
 
-    def decide(self, name: str, decision: str, comment: str) -> dict[str, Any]:
+    def decide(self, name: str, decision: str, comment: str, lasts: str = "") -> dict[str, Any]:
         """Approve or deny a request; what it is then."""
+        body = {"decision": decision, "comment": comment, **({"lasts": lasts} if lasts else {})}
+        return self._step(f"/v1/requests/{quote(name, safe='')}/decision", body)
+
+    def offers(self) -> list[dict[str, Any]]:
+        """The policies that can be asked for."""
         with self._failures():
-            response = self._http.post(
-                f"{self._url}/v1/requests/{quote(name, safe='')}/decision",
-                json={"decision": decision, "comment": comment},
-            )
-            return self._one_request(response)
+            response = self._http.get(f"{self._url}/v1/access")
+            self._check(response)
+            found: list[dict[str, Any]] = response.json()["offers"]
+            return found
+
+    def ask(self, wish: Mapping[str, object]) -> dict[str, Any]:
+        """Ask for access for a time; the request."""
+        return self._step("/v1/access", wish)
+
+    def end(self, name: str) -> dict[str, Any]:
+        """End access before its time; what the request is then."""
+        return self._step(f"/v1/requests/{quote(name, safe='')}/end", {})
+
+    def review(self, name: str, comment: str) -> dict[str, Any]:
+        """Review an emergency; what the request is then."""
+        return self._step(f"/v1/requests/{quote(name, safe='')}/review", {"comment": comment})
+
+    def _step(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        with self._failures():
+            return self._one_request(self._http.post(f"{self._url}{path}", json=body))
 
     def _one_request(self, response: httpx2.Response) -> dict[str, Any]:
         if response.status_code in _NOT_POSSIBLE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from penstock_cli import main as whole
-from penstock_cli.request_output import STANDINGS, printed
+from penstock_cli.request_output import DUE, lasts_option, printed, standing_option
 from penstock_core.approvals.standing import Decision
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not _NAME.fullmatch(value):
         raise click.BadParameter("a request's name is like r-7k3f-9m2q; `kubectl penstock requests` lists them")
+    return value
+
+
+def _due(one: dict[str, Any]) -> bool:
+    """Whether somebody has to decide it, or to look at what is done in an emergency."""
+    return one["standing"] in ("waiting", "unreviewed") or (one["breakGlass"] and one["standing"] == "in effect")
+
+
+def _policy(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise click.BadParameter("a policy's name; `kubectl get databaseaccesspolicies` lists them")
     return value
 
 
@@ -51,13 +62,13 @@ _named = click.argument("name", callback=_name)
 @click.command("requests")
 @_where
 @click.option("--all-namespaces", "-A", is_flag=True, help="Those of all namespaces.")
-@click.option("--standing", type=click.Choice(STANDINGS), default="waiting", show_default=True, help="Which of them.")
+@standing_option
 def requests_command(all_namespaces: bool, standing: str, as_json: bool, **where: Any) -> None:
     """List requests, latest first: who asks for what, until when, and how to approve it."""
     cluster = _cluster(**where)
     who = cluster.whoami()
     found = [one.document(who) for one in cluster.all(everywhere=all_namespaces)]
-    found = [one for one in found if standing in ("all", one["standing"])]
+    found = [one for one in found if standing in ("all", one["standing"]) or (standing == DUE and _due(one))]
     printed(found, as_json, lambda view: view.several(found, standing))
 
 
@@ -75,9 +86,10 @@ def show(name: str, as_json: bool, **where: Any) -> None:
 @_named
 @_where
 @click.option("--comment", default="", help="Why; the requester reads it.")
-def approve(name: str, comment: str, as_json: bool, **where: Any) -> None:
-    """Approve a request: its statement may run once, before the request expires."""
-    _decide(name, "approved", comment, as_json=as_json, **where)
+@lasts_option
+def approve(name: str, comment: str, lasts: str, as_json: bool, **where: Any) -> None:
+    """Approve a request: its statement may run once, before it expires; or access lasts from now on."""
+    _decide(name, "approved", comment, lasts, as_json=as_json, **where)
 
 
 @click.command
@@ -89,10 +101,53 @@ def deny(name: str, comment: str, as_json: bool, **where: Any) -> None:
     _decide(name, "denied", comment, as_json=as_json, **where)
 
 
-def _decide(name: str, decision: Decision, comment: str, *, as_json: bool, **where: Any) -> None:
+def _decide(name: str, decision: Decision, comment: str, lasts: str = "", *, as_json: bool, **where: Any) -> None:
     cluster = _cluster(**where)
-    found = cluster.decide(name, decision, comment).document(cluster.whoami())
+    found = cluster.decide(name, decision, comment, lasts).document(cluster.whoami())
     printed([found], as_json, lambda view: view.decided(found))
+
+
+@click.command
+@click.argument("policy", callback=_policy)
+@_where
+@click.option("--for", "duration", required=True, help="For how long: 30m, 1h.")
+@click.option("--reason", required=True, help="What for; who approves reads it.")
+@click.option(
+    "--break-glass", is_flag=True, help="At once, in an emergency: with an alarm, a full record and a review."
+)
+@click.option("--as", "subject", help="Your name in tokens.  [default: as the API server knows you]")
+@click.option("--issuer", help="Whose tokens.  [default: the policy's subjects', or as the API server knows it]")
+def request(
+    policy: str, duration: str, reason: str, break_glass: bool, subject: str | None, issuer: str | None,
+    as_json: bool, **where: Any,
+) -> None:  # fmt: skip
+    """Ask for access for a time: the policy is in effect for you alone, from an approval on."""
+    from penstock_cli.cluster_requests import Wish  # noqa: PLC0415 # a large library
+
+    cluster = _cluster(**where)
+    found = cluster.ask(Wish(policy, duration, reason, break_glass, subject, issuer)).document(cluster.whoami())
+    printed([found], as_json, lambda view: view.asked(found))
+
+
+@click.command
+@_named
+@_where
+def end(name: str, as_json: bool, **where: Any) -> None:
+    """End access before its time: your own, or what your groups approve."""
+    cluster = _cluster(**where)
+    found = cluster.end(name).document(cluster.whoami())
+    printed([found], as_json, lambda view: view.asked(found))
+
+
+@click.command
+@_named
+@_where
+@click.option("--comment", required=True, help="What was found.")
+def review(name: str, comment: str, as_json: bool, **where: Any) -> None:
+    """Review what somebody else did in an emergency, once it is over."""
+    cluster = _cluster(**where)
+    found = cluster.review(name, comment).document(cluster.whoami())
+    printed([found], as_json, lambda view: view.asked(found))
 
 
 def _cluster(**where: Any) -> ClusterRequests:
@@ -101,7 +156,10 @@ def _cluster(**where: Any) -> ClusterRequests:
     return ClusterRequests(Where(**where))
 
 
-_OWN: dict[str, click.Command] = {"requests": requests_command, "show": show, "approve": approve, "deny": deny}
+_OWN: dict[str, click.Command] = {
+    "requests": requests_command, "show": show, "approve": approve, "deny": deny, "request": request, "end": end,
+    "review": review,
+}  # fmt: skip
 
 
 class Plugin(whole.Commands):

@@ -11,7 +11,11 @@ from typing import Any
 
 import click
 
-STANDINGS = ("waiting", "approved", "denied", "expired", "used", "all")
+STANDINGS = (
+    "waiting", "approved", "denied", "expired", "used", "in effect", "ended", "unreviewed", "reviewed", "all",
+)  # fmt: skip
+# What has to be done about: what waits for a decision, or for a review.
+DUE = "due"
 
 
 def printed(found: list[dict[str, Any]], as_json: bool, in_words: Callable[[Any], None]) -> None:
@@ -23,3 +27,12 @@ def printed(found: list[dict[str, Any]], as_json: bool, in_words: Callable[[Any]
     from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
 
     in_words(request_view)
+
+
+standing_option = click.option(
+    "--standing", type=click.Choice((DUE, *STANDINGS)), default=DUE, show_default=True,
+    help="Which of them; due is what waits for a decision, or for a review.",
+)  # fmt: skip
+lasts_option = click.option(
+    "--for", "lasts", default="", help="Of access: for how long.  [default: as long as was asked for]"
+)

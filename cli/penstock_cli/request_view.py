@@ -18,11 +18,34 @@ Request = Mapping[str, Any]
 def several(found: Sequence[Request], standing: str) -> None:
     """Each in three lines."""
     if not found:
-        click.echo("no requests" if standing == "all" else f"no request is {standing}")
+        nothing = {"all": "no requests", "due": "no request is waiting"}
+        click.echo(nothing.get(standing, f"no request is {standing}"))
     for one in found:
         click.echo(f"{_head(one)}  {_deed(one)}{_rows(one, '  ')}")
-        click.echo(f"    since {_time(one['madeAt'])}, until {_time(one['expiresAt'])}, {_rule(one)}")
+        click.echo(f"    since {_time(one['madeAt'])}, until {_time(one['until'] or one['expiresAt'])}, {_rule(one)}")
         click.echo(f"    {_then(one)}")
+
+
+def offers(found: Sequence[Request]) -> None:
+    """The policies that can be asked for."""
+    if not found:
+        click.echo("no policy can be asked for, by what gates have said of late")
+    for one in found:
+        ways = []
+        if one["longest"] is not None:
+            ways.append(f"for {one['longest']} at most, to be approved by {_groups(one['approvers'])}")
+        if one["longestEmergency"] is not None:
+            longest = one["longestEmergency"]
+            ways.append(
+                f"in an emergency at once, for {longest} at most, to be reviewed by {_groups(one['reviewers'])}"
+            )
+        click.echo(f"{one['policy']}  database {one['namespace']}/{one['database']}: {'; '.join(ways)}")
+
+
+def asked(found: Request) -> None:
+    """What became of access that somebody asked for, ended or reviewed."""
+    click.echo(f"{_head(found)}  {_deed(found)}")
+    click.echo(f"    {_then(found)}")
 
 
 def one(found: Request) -> None:
@@ -32,7 +55,9 @@ def one(found: Request) -> None:
         if value:
             click.echo(f"  {name + ':':<12} {value}")
     click.echo()
-    if found["textDeleted"]:
+    if found["access"]:
+        click.echo(f"  access by policy {visible(found['policy'])} for {found['access']}, for its requester alone")
+    elif found["textDeleted"]:
         click.echo("  (the text went when the retention was over)")
     elif found["sql"] is None:
         click.echo("  (the statement holds values; it is shown to the approvers' groups)")
@@ -48,6 +73,8 @@ def one(found: Request) -> None:
 def decided(found: Request) -> None:
     """What was decided."""
     until = f"; it may run once, until {_time(found['expiresAt'])}" if found["decision"] == "approved" else ""
+    if found["until"]:
+        until = f"; it lasts until {_time(found['until'])}"
     click.echo(f"{found['name']} {found['decision']}: {_who(found)}, {_deed(found)}{until}")
 
 
@@ -60,6 +87,9 @@ def _who(one: Request) -> str:
 
 
 def _deed(one: Request) -> str:
+    if one["access"]:
+        emergency = " in an emergency" if one["breakGlass"] else ""
+        return f"access by policy {visible(one['policy'])} for {one['access']}{emergency}"
     effect = one["effect"]
     verbs = visible(", ".join(effect.get("verbs", ()))).upper() or "a statement"
     tables = visible(", ".join(effect.get("tables", ())))
@@ -72,8 +102,16 @@ def _rows(one: Request, before: str) -> str:
 
 
 def _rule(one: Request) -> str:
-    groups = visible(", ".join(one["approvers"]))
+    groups = _groups(one["approvers"])
+    if one["breakGlass"]:
+        return f"to be reviewed by {groups} until {_time(one['reviewBy'])}"
+    if one["access"]:
+        return f"to be approved by {groups}"
     return f"held by {visible(one['policy'])}/{visible(one['approval'])}, to be approved by {groups}"
+
+
+def _groups(names: Sequence[str]) -> str:
+    return visible(", ".join(names))
 
 
 def _time(written: str) -> str:
@@ -85,13 +123,31 @@ def _then(one: Request) -> str:
     comment = f": {visible(one['comment'])}" if one["comment"] else ""
     match one["standing"]:
         case "waiting":
-            return visible(one["objection"] or one.get("command") or f"penstock requests approve {one['name']}")
+            return visible(one["objection"] or _command(one, "approve"))
+        case "unreviewed":
+            late = "the review is overdue; " if one["overdue"] else ""
+            return late + visible(one["objection"] or f"{_command(one, 'review')} --comment '…'")
+        case "reviewed":
+            return f"reviewed by {visible(one['reviewedBy'])} {_time(one['reviewedAt'])}: {visible(one['review'])}"
+        case "in effect":
+            by = "taken in an emergency" if one["breakGlass"] else f"approved by {visible(one['decidedBy'])}{comment}"
+            until = _time(one["until"] or one["expiresAt"])
+            return f"{by}; lasts until {until}. To end it: {visible(_command(one, 'end'))}"
+        case "ended":
+            early = f" by {visible(one['endedBy'])} {_time(one['endedAt'])}" if one["endedBy"] else ""
+            return f"approved by {visible(one['decidedBy'])}{comment}; ended{early}"
         case "used":
             return f"approved by {visible(one['decidedBy'])}{comment}; used {_time(one['usedAt'])}"
         case "approved" | "denied":
             return f"{one['standing']} by {visible(one['decidedBy'])} {_time(one['decidedAt'])}{comment}"
         case _:
-            return "expired; the statement has to be run again to ask anew"
+            again = "it has to be asked for anew" if one["access"] else "the statement has to be run again to ask anew"
+            return f"expired; {again}"
+
+
+def _command(one: Request, step: str) -> str:
+    """What takes that step."""
+    return str(one.get("commands", f"penstock requests {{step}} {one['name']}")).replace("{step}", step)
 
 
 def _particulars(one: Request) -> Iterator[tuple[str, str]]:

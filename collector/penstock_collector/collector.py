@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
@@ -35,6 +36,7 @@ class Collector:
     holder: Holder
     tickets: TicketOffice
     readings: Readings
+    access: AccessHolder
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

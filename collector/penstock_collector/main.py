@@ -22,6 +22,7 @@ import structlog
 import uvicorn
 
 from penstock_collector.approvals import webhook_settings
+from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
@@ -110,14 +111,15 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
     authority = StreamAuthority(file, reviewer)
     holder = Holder(writer, readers, metrics, notices, settings.public_url)
     tickets = TicketOffice(writer, readers, metrics)
+    access = AccessHolder(holder, writer, readers, metrics, notices, settings.public_url)
     try:
         await _remember_people(readers, viewers)
-        async with notices.running():
+        async with notices.running(writer):
             tail = Tail(readers)
             viewers.sessions.on_end.extend([tail.ring, holder.ring])
             recorder = Readings(writer, metrics)
             yield Collector(
-                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder
+                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access
             )  # fmt: skip
     finally:
         await authority.close()
@@ -246,6 +248,7 @@ async def _watch(collector: Collector) -> None:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
             await collector.holder.keep_time()
             await collector.tickets.keep_time()
+            await collector.access.keep_time()
             if time.monotonic() >= next_disposal:
                 await _dispose(collector, collector.settings.retention_days)
                 next_disposal = time.monotonic() + _RETENTION_SECONDS

@@ -46,6 +46,9 @@ class CollectorMetrics:
         )
         self.waiting = Gauge("penstock_collector_requests_waiting", "Requests that wait.", registry=registry)
         self.readings = Counter("penstock_collector_readings", "Readings recorded.", ["action"], registry=registry)
+        self.emergencies = Gauge(
+            "penstock_collector_emergencies", "Emergencies that nobody has reviewed.", ["review"], registry=registry
+        )
         self.notices = Counter(
             "penstock_collector_notices", "Notices to webhooks, by what became of them.", ["result"], registry=registry
         )

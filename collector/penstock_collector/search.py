@@ -39,6 +39,8 @@ class Filters:
     relation: str = ""
     stream: str = ""
     session: str = ""
+    # The request that it was held by, or that gave the access by which it ran.
+    request: str = ""
     # Words that must all be found; each may be the beginning of a word.
     q: str = ""
     # RFC 3339; from including, to excluding.
@@ -65,6 +67,7 @@ class Filters:
         wanted = {
             "identity": "instr(lower(s.identity), lower(:identity)) > 0",
             "decision": "s.decision = :decision",
+            "request": "s.request = :request",
             "verb": "instr(s.verbs, char(10) || lower(:verb) || char(10)) > 0",
             "relation": "instr(s.relations, :relation_key) > 0",
             "stream": "s.stream = (SELECT id FROM streams WHERE name = :stream)",
@@ -139,7 +142,7 @@ class StatementRecord:
     bytes: int | None
     duration_us: int | None
     sqlstate: str | None
-    # The request for approval that it was held by; "" if it was not held.
+    # The request for approval that it was held by, or that gave the access by which it ran; "" if there is none.
     request: str
 
     @property

@@ -80,6 +80,12 @@ class Gate:
 
     async def ask(self, sql: str) -> Json:
         answer = await self.post(sql)
+        for _ in range(100):
+            # A replica that has just started says so until it knows the requests; a gate refuses the statement then.
+            if answer.status_code != 503 or "not ready" not in answer.text:
+                break
+            await asyncio.sleep(0.1)
+            answer = await self.post(sql)
         assert answer.status_code == 200, answer.text
         told: Json = answer.json()
         return told
@@ -134,7 +140,7 @@ async def test_both_replicas_make_one_request(gates: tuple[Gate, Gate], bea: htt
     answers = await asyncio.gather(*(gate.ask(sql) for gate in gates for _ in range(10)))
     assert len({one["request"] for one in answers}) == 1
     found = bea.get(REQUESTS).json()["items"]
-    assert [one["spec"]["statement"]["sql"] for one in found].count(sql) == 1
+    assert [one["spec"].get("statement", {}).get("sql") for one in found].count(sql) == 1
 
 
 async def test_a_denial_reaches_who_waits(gates: tuple[Gate, Gate], bea: httpx2.Client) -> None:

@@ -17,6 +17,7 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
@@ -30,7 +31,7 @@ from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.served_databases import served_databases
+from penstock_sidecar.served_databases import hear_of_access, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
@@ -116,6 +117,7 @@ class Proxy:
         for database in self.databases:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
+        self._hear_of_access()
         self.shipper: Shipper | None = None
         if settings.collector is not None:
             collector = settings.collector
@@ -127,6 +129,15 @@ class Proxy:
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
         )  # fmt: skip
+
+    def _hear_of_access(self) -> None:
+        """From whoever streams the policies, or else from the collector."""
+        self.access_news: list[AccessNews] = []
+        for database in self.databases:
+            news = hear_of_access(self._settings, database)
+            if news is not None:
+                self.access_news.append(news)
+                self._tasks.append(asyncio.create_task(news.run(), name="access"))
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
@@ -148,10 +159,10 @@ class Proxy:
             await health.close()
         for database in getattr(self, "databases", ()):
             await database.rules_provider.stop()
-        for asked in ("approval_requests", "tickets"):
-            service = getattr(self, asked, None)
-            if isinstance(service, ApprovalRequests | Tickets):
-                await service.close()
+        asking = [getattr(self, name, None) for name in ("approval_requests", "tickets")]
+        for client in (*asking, *getattr(self, "access_news", ())):
+            if isinstance(client, ApprovalRequests | Tickets | AccessNews):
+                await client.close()
         await asyncio.to_thread(self.spool.close)
 
     def _ready(self) -> tuple[bool, str]:
@@ -211,8 +222,9 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     if holder is None:
         return None
     return ApprovalRequests(
-        holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file)
-    )
+        holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file),
+        namespace=settings.namespace,
+    )  # fmt: skip
 
 
 def _tickets(settings: ProxySettings) -> Tickets | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from penstock_core.resources import Bundle
 from penstock_sidecar.database_settings import DatabaseSettings
+from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.served_database import ServedDatabase
@@ -32,6 +33,28 @@ def _served(
 ) -> ServedDatabase:
     provider = RulesProvider(make_decider, lambda bundle: _server(settings, one, bundle), share=share)
     return ServedDatabase(one.name, provider, _source(settings, one, provider, tells=tells))
+
+
+def hear_of_access(settings: ProxySettings, database: ServedDatabase) -> AccessNews | None:
+    """What asks for access for a time to that database; None where policies come with it, or nobody can be asked."""
+    access, provider = database.rules_provider.access, database.rules_provider
+    if settings.control is not None:
+        access.age = lambda: database.source.age
+        access.command = f"kubectl penstock request {{policy}} -n {settings.namespace} --for 1h --reason '…'"
+        return None
+    collector = settings.collector
+    if collector is None:
+        # Nothing ever lasts.
+        access.age = lambda: float("inf")
+        return None
+    news = AccessNews(
+        collector.url, settings.stream_owner, lambda: provider.bundle, provider.replace_grants,
+        token_file=None if collector.token_file is None else settings.at(collector.token_file),
+        ca_file=None if collector.ca_file is None else settings.at(collector.ca_file),
+        issuers=[one.issuer for one in settings.identity.issuers],
+    )  # fmt: skip
+    access.age = lambda: news.age
+    return news
 
 
 def _server(settings: ProxySettings, one: DatabaseSettings, bundle: Bundle) -> Server:

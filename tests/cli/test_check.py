@@ -113,12 +113,10 @@ def test_each_statement_is_told_with_its_line_its_reason_and_what_to_do(desk: De
     assert result.exit_code == 1
     file = desk.directory / "report.sql"
     assert f"{file}:2: rewritten  SELECT name, email FROM customers WHERE country = $1\n" in result.stdout
-    assert "    masked  public.customers.email by email (support-agents: masks[0])\n" in result.stdout
+    assert "    masked  public.customers.email by email (support: masks[0])\n" in result.stdout
     assert f"{file}:6: allowed  SELECT item" in result.stdout
     assert f"{file}:7: refused  DELETE FROM orders\n" in result.stdout
-    assert (
-        "    why     DELETE without WHERE on public.orders (support-agents: guardrails.requireWhere)\n" in result.stdout
-    )
+    assert "    why     DELETE without WHERE on public.orders (support: guardrails.requireWhere)\n" in result.stdout
     assert "    instead add a WHERE" in result.stdout
     assert result.stdout.endswith("3 statements as agent:support-bot: 1 allowed, 1 rewritten, 1 refused\n")
     insertion, order = result.stderr.splitlines()
@@ -136,15 +134,15 @@ def test_json_has_a_line_for_each(desk: Desk) -> None:
     masked, allowed, refused = desk.verdicts(REPORT)
     assert (masked["line"], masked["decision"]) == (2, "rewrite")
     assert masked["masked"] == [
-        {"column": "public.customers.email", "mask": "email", "policy": "support-agents", "rule": "masks[0]"}
+        {"column": "public.customers.email", "mask": "email", "policy": "support", "rule": "masks[0]"}
     ]
     assert allowed == {
         "file": str(desk.directory / "report.sql"), "line": 6, "decision": "allow", "verbs": ["select"],
         "sql": "SELECT item FROM orders WHERE status = 'open'", "relations": ["public.orders"],
-        "policies": ["support-agents"],
+        "policies": ["support"],
     }  # fmt: skip
     assert (refused["policy"], refused["rule"], refused["sqlstate"]) == (
-        "support-agents", "guardrails.requireWhere", "42501",
+        "support", "guardrails.requireWhere", "42501",
     )  # fmt: skip
 
 
@@ -185,6 +183,21 @@ CONDITIONED = """  subjects: [{serviceAccount: {name: web}}]
     - {columns: ["*.*.country"], with: {redact: {}}, unless: "session.clientAddress == '10.0.0.7'"}
     - {columns: ["*.*.name"], with: {redact: {}}, unless: "[identity.name][1] == ''"}
 """
+
+
+def test_what_is_asked_for_is_there_with_an_option(desk: Desk) -> None:
+    more = desk.policy(
+        "  subjects: [{identity: {kind: agent, groups: [support]}}]\n  allow: [truncate]\n"
+        "  onRequest: {approvers: {groups: [dba]}, maxDuration: 2h}\n"
+    )
+    text = "TRUNCATE orders;"
+    assert "refused" in desk.check(text, resources=more).stdout
+    assert "may not truncate" not in desk.check(text, "--with-access", "more", resources=more).stdout
+    said = refused_in_one_line(desk.check(text, "--with-access", "none", resources=more))
+    assert said == "--with-access: agent:support-bot can't ask for a policy none; they can for: more"
+    assert "they can for: none" in refused_in_one_line(
+        desk.check(text, "--with-access", "more", resources=more, who=OFFICER)
+    )
 
 
 def test_conditions_are_told_for_a_time_and_an_address(desk: Desk) -> None:
@@ -499,9 +512,12 @@ def test_what_approvals_hold_is_told(desk: Desk) -> None:
     result = desk.check(HOLDING, "--json", resources=desk.policy(HELD, "held"))
     found = [json.loads(line) for line in result.stdout.splitlines()]
     deletes = {"policy": "more", "rule": "approvals[deletes]"}
+    # The shop's own policy holds what agents delete.
+    agents = {"policy": "support", "rule": "approvals[deletes]"}
     large = {"policy": "more", "rule": "approvals[large]", "result": "perhaps"}
     assert [one.get("approvals") for one in found] == [
-        [{**deletes, "result": "held"}], [large], None, None, [{**deletes, "result": "perhaps"}, large],
+        [{**deletes, "result": "held"}, {**agents, "result": "held"}], [large], None, None,
+        [{**deletes, "result": "perhaps"}, large, {**agents, "result": "perhaps"}],
     ]  # fmt: skip
     lines = [" ".join(line.split()) for line in desk.check(HOLDING, resources="held").stdout.splitlines()]
     assert "held until dba or leads approve it (more: approvals[deletes])" in lines

@@ -33,10 +33,10 @@ def test_one_view_shows_both(more: dict[str, object], standing: Standing, capsys
     here = Found(request(**more), NOW.isoformat(), NOW).document(Approver("bea", groups=groups))
     kept = Kept(1, 1, request(**more), standing, made, made, trimmed=False)
     there = json.loads(json.dumps(document(kept, Viewer("bea", groups=groups))))
-    command = here.pop("command")
+    commands = here.pop("commands")
     here["madeAt"] = there["madeAt"]
     assert here == there
-    request_view.one(here | {"command": command})
+    request_view.one(here | {"commands": commands})
     shown = capsys.readouterr().out
     assert "  | DELETE FROM orders" in shown
     assert ("kubectl penstock approve -n shop r-7k3f-9m2q" in shown) is (standing is Standing.WAITING)

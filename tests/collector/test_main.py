@@ -46,7 +46,7 @@ def newer(path: Path) -> None:
         (lambda path: path.write_bytes(b"garbage " * 1000), "cannot be used: file is not a database"),
         (lambda path: path.mkdir(), "cannot be made: Is a directory"),
         (foreign, "is an SQLite database of something else, not an audit trail"),
-        (newer, "has schema version 99; this program knows 6"),
+        (newer, "has schema version 99; this program knows 7"),
     ],
 )
 async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: CollectorSettings) -> None:

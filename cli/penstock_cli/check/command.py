@@ -47,6 +47,9 @@ AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 @click.option("--for", "person", metavar="PERSON", help="In a transaction whose context names them: person:ada,dpo.")
 @click.option("--at", metavar="TIME", help="When, for conditions: 2026-01-31T18:00:00Z.  [default: now]")
 @click.option("--client-address", metavar="ADDRESS", default="", help="Where from, for conditions.")
+@click.option(
+    "--with-access", "access", multiple=True, metavar="POLICY", help="As if they had been given it; see onRequest."
+)
 @click.option("--refused-only", is_flag=True, help="Show what would be refused, and only count the rest.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each statement.")
 def command(
@@ -62,6 +65,7 @@ def command(
     person: str | None,
     at: str | None,
     client_address: str,
+    access: tuple[str, ...],
     refused_only: bool,
     as_json: bool,
 ) -> None:
@@ -76,14 +80,13 @@ def command(
            2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
+    from penstock_cli.check.access import with_access  # noqa: PLC0415
     from penstock_cli.check.judging import Judge  # noqa: PLC0415
     from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
 
     who = _who(names, person)
-    sessions = [list(_statements(file)) for file in files]
-    if not any(sessions):
-        raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
-    bundle = _bundle(_resources(policies, namespace), database)
+    sessions = _sessions(files)
+    bundle = with_access(_bundle(_resources(policies, namespace), database), who, access, _time(at))
     snapshot = _catalog(catalog, url, password_file)
     path = _search_path(search_path, snapshot)
     judge = Judge(bundle, who, snapshot, Circumstances(_time(at), client_address))
@@ -110,6 +113,13 @@ def _who(names: tuple[str, ...], person: str | None) -> Identity:
         return within_context(own, person)
     except IdentityError as error:
         raise Unusable(f"{option}: {error}") from None
+
+
+def _sessions(files: Sequence[Path]) -> list[list[SourceStatement]]:
+    sessions = [list(_statements(file)) for file in files]
+    if not any(sessions):
+        raise Unusable(f"{', '.join(map(str, files))}: no SQL statement there")
+    return sessions
 
 
 def _statements(file: Path) -> Iterable[SourceStatement]:

@@ -16,6 +16,7 @@ import structlog
 
 from penstock_collector.approvals.attempts import Attempts
 from penstock_collector.approvals.comment import checked
+from penstock_collector.approvals.notices import Event as NoticeEvent
 from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.polls import Polls
 from penstock_collector.bell import Bell
@@ -27,7 +28,7 @@ from penstock_collector.store.writer import Writer
 from penstock_core.approvals.asking import Answered, Asking
 from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import Decision, NotAllowedError, NotPossibleError
-from penstock_core.resources.access_request import AccessRequest
+from penstock_core.resources.access_request import AccessRequest, Requester
 from penstock_core.token_review import Pod
 
 _log = structlog.get_logger(__name__)
@@ -37,6 +38,13 @@ PING_SECONDS = 15.0
 MOST_FOLLOWERS = 200
 # Between two reads of a follower, so that a flood arrives in portions.
 _PORTION_SECONDS = 0.1
+
+# Records what a person did, with the objection if it is refused, in the transaction that did it.
+Record = Callable[[sqlite3.Connection, str], None]
+
+
+def unrecorded(_connection: sqlite3.Connection, _objection: str) -> None:
+    """For steps that nobody reads of."""
 
 
 class NotItsOwnError(NotPossibleError):
@@ -62,14 +70,20 @@ class Book:
     def namespace(self, asking: Asking) -> str:
         """Where the request belongs. Raises NotItsOwnError if it is not about the pod that asks."""
         workload = asking.requester.workload
+        self.checked(asking.requester)
         if self.pod is None:
             return workload.namespace if workload is not None else "default"
-        proven = (self.pod.namespace, self.pod.service_account)
+        return self.pod.namespace
+
+    def checked(self, requester: Requester) -> None:
+        """Raises NotItsOwnError if a pod asks in the name of another."""
+        if self.pod is None:
+            return
+        workload, proven = requester.workload, (self.pod.namespace, self.pod.service_account)
         if workload is None or (workload.namespace, workload.service_account) != proven:
             raise NotItsOwnError(
                 f"the token proves a pod of {'/'.join(proven)}, and the request is of another workload"
             )
-        return self.pod.namespace
 
 
 class Holder:
@@ -83,10 +97,10 @@ class Holder:
         self._metrics = metrics
         self._notices = notices
         self._url = url
-        self._bell = Bell()
+        self.bell = Bell()
         self._polls = Polls()
         self._attempts = Attempts()
-        self._stopping = False
+        self.stopping = False
         self.followers = 0
         # Set by tests whose clock is another.
         self.clock: Callable[[], float] = time.time
@@ -94,18 +108,26 @@ class Holder:
     async def ask(self, book: Book, asking: Asking) -> Answered:
         """May this statement run now? Raises NotItsOwnError, StoreError."""
         namespace = book.namespace(asking)
-        asked = await self._writer.run(
-            lambda connection: requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
-        )
+
+        def step(connection: sqlite3.Connection) -> tuple[requests.Asked, Notice | None]:
+            asked = requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
+            made = asked.kept if asked.step == "made" else None
+            return asked, None if made is None else self.noted(connection, "request.made", made)
+
+        asked, notice = await self._writer.run(step)
         self._metrics.asked.labels(asked.step).inc()
         if asked.step == "refused":
             _log.warning("request refused", book=book.name, why=asked.answered.comment)
         if asked.kept is not None and asked.step in ("made", "used"):
             _log.info(f"request {asked.step}", **particulars(asked.kept.request))
-            self._changed(asked.kept.name)
-        if asked.kept is not None and asked.step == "made":
-            self._notices.tell(Notice.of("request.made", asked.kept, self._url))
+            self.changed(asked.kept.name)
+        if notice is not None:
+            self._notices.tell(notice)
         return asked.answered
+
+    def noted(self, connection: sqlite3.Connection, event: NoticeEvent, kept: Kept) -> Notice:
+        """What people are to be told, kept with what it tells of."""
+        return self._notices.keep(connection, Notice.of(event, kept, self._url))
 
     async def look(self, book: Book, name: str, wait: float) -> Answered | None:
         """What has become of a request of this book, None if it has no such; once it is decided, or after `wait`.
@@ -120,7 +142,7 @@ class Holder:
                 poll.begin()
                 answered = await self._look(book, name)
                 left = deadline - time.monotonic()
-                if answered is None or answered.standing != "waiting" or left <= 0 or self._stopping:
+                if answered is None or answered.standing != "waiting" or left <= 0 or self.stopping:
                     return answered
                 await poll.news(left)
 
@@ -134,53 +156,76 @@ class Holder:
         approver: Approver,
         decision: Decision,
         comment: str,
-        record: Callable[[sqlite3.Connection, str], None] = lambda _connection, _objection: None,
+        lasts: str = "",
+        record: Record = unrecorded,
     ) -> Kept:
-        """A person decides; what comes of it is recorded in the same transaction, with the objection if it is refused.
-
-        Raises NotPossibleError, whose text says why not, and StoreError.
-        """
+        """A person decides, of access for how long. Raises NotPossibleError, whose text says why not; StoreError."""
         words = checked(comment, decision)
-        who = {"request": name, "by": approver.name, "decision": decision}
-        if not self._attempts.one_more(approver.name.casefold(), time.monotonic()):
-            _log.warning("too many attempts to decide", **who)
+        kept = await self.step(
+            name, approver, decision, "request.decided",
+            lambda connection: requests.decide(connection, name, approver, decision, words, self.clock(), lasts),
+            record,
+        )  # fmt: skip
+        _log.info("request decided", by=approver.name, decision=decision, **particulars(kept.request))
+        return kept
+
+    async def step(
+        self,
+        name: str,
+        who: Approver,
+        what: str,
+        event: NoticeEvent | None,
+        taken: Callable[[sqlite3.Connection], Kept],
+        record: Record = unrecorded,
+    ) -> Kept:
+        """A person takes a step, told by that notice and recorded in the same transaction.
+
+        Raises NotPossibleError, which says why not, and StoreError.
+        """
+        about = {"request": name, "by": who.name, "decision": what}
+        if not self._attempts.one_more(who.name.casefold(), time.monotonic()):
+            _log.warning("too many attempts to decide", **about)
             raise TooManyAttemptsError("too many attempts to decide; wait a minute")
 
-        def step(connection: sqlite3.Connection) -> Kept | NotPossibleError:
+        def step(connection: sqlite3.Connection) -> tuple[Kept | NotPossibleError, Notice | None]:
             try:
-                kept = requests.decide(connection, name, approver, decision, words, self.clock())
+                kept = taken(connection)
             except NotPossibleError as error:
                 record(connection, str(error))
                 # Not raised in the transaction: that a request was found to have expired has to stay.
-                return error
+                return error, None
             record(connection, "")
-            return kept
+            return kept, None if event is None else self.noted(connection, event, kept)
 
-        kept = await self._writer.run(step)
+        kept, notice = await self._writer.run(step)
+        if notice is not None:
+            self._notices.tell(notice)
         if isinstance(kept, NotPossibleError):
             if isinstance(kept, NotAllowedError):
                 self._metrics.decided.labels("refused").inc()
-                _log.warning("attempt to decide refused", why=str(kept), **who)
+                _log.warning("attempt to decide refused", why=str(kept), **about)
             else:
-                _log.info("nothing to decide", why=str(kept), **who)
+                _log.info("nothing to decide", why=str(kept), **about)
             raise kept
-        self._metrics.decided.labels(decision).inc()
-        _log.info("request decided", by=approver.name, decision=decision, **particulars(kept.request))
-        self._changed(kept.name)
-        self._notices.tell(Notice.of("request.decided", kept, self._url))
+        self._metrics.decided.labels(what).inc()
+        self.changed(kept.name)
         return kept
 
     async def keep_time(self) -> None:
-        """Keep down what has expired, and tell the second list of what has waited too long. Raises StoreError."""
-        expired = await self._writer.run(lambda connection: requests.settle(connection, self.clock()))
-        for name in expired:
-            _log.info("request expired", request=name)
-            self._changed(name)
+        """Keep down what is over, and tell the second list of what has waited too long. Raises StoreError."""
+        for kept in await self._writer.run(lambda connection: requests.settle(connection, self.clock())):
+            _log.info("access ended" if kept.request.spec.access is not None else "request expired", request=kept.name)
+            self.changed(kept.name)
         after = self._notices.escalate_after
         if after is not None:
-            late = await self._writer.run(lambda connection: requests.overdue(connection, after, self.clock()))
-            for kept in late:
-                self._notices.tell(Notice.of("request.escalated", kept, self._url))
+            late = await self._writer.run(
+                lambda connection: [
+                    self.noted(connection, "request.escalated", kept)
+                    for kept in requests.overdue(connection, after, self.clock())
+                ]
+            )
+            for notice in late:
+                self._notices.tell(notice)
 
     async def dispose(self, days: int | None) -> int:
         """Delete what is too old or too much; how many. Raises StoreError."""
@@ -195,8 +240,8 @@ class Holder:
         """What changes behind a cursor; None every so often while nothing does. Raises StoreError."""
         self.followers += 1
         try:
-            while not self._stopping and allowed():
-                turn = self._bell.turn()
+            while not self.stopping and allowed():
+                turn = self.bell.turn()
                 found = await self._readers.run(partial(requests.changes, after=after))
                 after = found.cursor
                 if found.requests:
@@ -209,17 +254,18 @@ class Holder:
 
     def ring(self) -> None:
         """Those who follow look whether they still may."""
-        self._bell.ring()
+        self.bell.ring()
 
     def stop(self) -> None:
         """Let go of all that wait, since they would hold up the end of the program."""
-        self._stopping = True
-        self._bell.ring()
+        self.stopping = True
+        self.bell.ring()
         self._polls.wake_all()
 
-    def _changed(self, name: str) -> None:
+    def changed(self, name: str) -> None:
+        """Tell those who wait for news of the request."""
         self._polls.wake(name)
-        self._bell.ring()
+        self.bell.ring()
 
 
 def particulars(request: AccessRequest) -> dict[str, object]:
@@ -229,8 +275,10 @@ def particulars(request: AccessRequest) -> dict[str, object]:
         "request": request.name,
         "namespace": request.metadata.namespace,
         "database": spec.database_ref.name,
-        "policy": spec.held_by.policy,
-        "approval": spec.held_by.approval,
+        "policy": spec.policy,
+        "approval": spec.held_by.approval if spec.held_by is not None else "",
+        "access": spec.access.duration if spec.access is not None else "",
+        "emergency": spec.break_glass is not None,
         "verbs": list(spec.effect.verbs),
         "tables": list(spec.effect.tables)[:20],
     }

@@ -16,6 +16,16 @@ from pydantic.alias_generators import to_camel
 
 from penstock_core.resources.vocabulary import Duration, milliseconds
 
+WebhookEvent = Literal["made", "decided", "escalated", "emergency", "overdue", "reviewed"]
+_EVENTS: dict[WebhookEvent, str] = {
+    "made": "request.made",
+    "decided": "request.decided",
+    "escalated": "request.escalated",
+    "emergency": "emergency.begun",
+    "overdue": "review.overdue",
+    "reviewed": "emergency.reviewed",
+}
+
 
 class WebhookError(ValueError):
     """The file, or one that it names, is no good; the message is one line."""
@@ -37,7 +47,7 @@ class WebhookSettings(_Model):
     url_file: Path | None = None
     # The key of the signature: `whsec_` and base64.
     secret_file: Path | None = None
-    events: tuple[Literal["made", "decided", "escalated"], ...] = ("made", "decided", "escalated")
+    events: tuple[WebhookEvent, ...] = ("made", "decided", "escalated", "emergency", "overdue", "reviewed")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -52,7 +62,7 @@ class WebhookSettings(_Model):
     @property
     def wanted(self) -> frozenset[str]:
         """The events it is told of."""
-        return frozenset(f"request.{event}" for event in self.events)
+        return frozenset(_EVENTS[event] for event in self.events)
 
 
 class EscalationSettings(_Model):

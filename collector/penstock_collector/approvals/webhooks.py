@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -49,10 +50,19 @@ class Webhook:
     """One webhook with a queue of its own, so that one that hangs holds up no other."""
 
     def __init__(
-        self, settings: WebhookSettings, metrics: CollectorMetrics, longest_pause: float = _LONGEST_PAUSE_SECONDS
+        self,
+        settings: WebhookSettings,
+        metrics: CollectorMetrics,
+        longest_pause: float = _LONGEST_PAUSE_SECONDS,
+        *,
+        place: str = "",
     ) -> None:
         """Raises WebhookError if a file that it names cannot be used."""
         self.settings = settings
+        # Among all webhooks.
+        self.place = place
+        # Called with each notice that is brought, or given up.
+        self.on_done: Callable[[Message], Awaitable[None]] = _nothing
         self._metrics = metrics
         self._longest_pause = longest_pause
         self._url = settings.url or _content(settings.url_file)
@@ -61,19 +71,23 @@ class Webhook:
         self._key = _key(settings) if settings.form == "signed" else b""
         self._queue: asyncio.Queue[Message] = asyncio.Queue(MOST_QUEUED)
 
-    def put(self, message: Message) -> None:
-        """Queue it; when the queue is full it is dropped, and the log says so."""
+    def put(self, message: Message) -> bool:
+        """Queue it; when the queue is full it is dropped, and the log says so. Whether it is queued."""
         try:
             self._queue.put_nowait(message)
         except asyncio.QueueFull:
             self._count("dropped")
             _log.error("notice dropped: too many wait for this webhook", webhook=self.settings.name, notice=message.id)
+            return False
+        return True
 
     async def run(self) -> None:
         """Deliver one after the other, until cancelled."""
         async with httpx2.AsyncClient(timeout=10, trust_env=False, follow_redirects=False) as client:
             while True:
-                await self._deliver(client, await self._queue.get())
+                message = await self._queue.get()
+                await self._deliver(client, message)
+                await self.on_done(message)
                 self._queue.task_done()
 
     async def _deliver(self, client: httpx2.AsyncClient, message: Message) -> None:
@@ -112,6 +126,10 @@ class Webhook:
 
     def _count(self, result: str) -> None:
         self._metrics.notices.labels(result).inc()
+
+
+async def _nothing(_message: Message) -> None:
+    """Nobody wants to know."""
 
 
 def _json(document: dict[str, object]) -> bytes:

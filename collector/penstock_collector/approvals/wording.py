@@ -65,9 +65,18 @@ def rows(effect: Effect) -> str:
     return f"about {count:,} row{'' if count == 1 else 's'}".replace(",", "\u202f")
 
 
+def what(spec: AccessRequestSpec) -> str:
+    """What is asked for, in one line: `DELETE on public.orders`, `access by policy incident for 1h`."""
+    access = spec.access
+    if access is None:
+        return deed(spec.effect)
+    emergency = " in an emergency" if spec.break_glass is not None else ""
+    return f"access by policy {access.policy} for {access.duration}{emergency}"
+
+
 def rule(spec: AccessRequestSpec) -> str:
-    """The rule that holds it: policy and approval."""
-    return f"{spec.held_by.policy}/{spec.held_by.approval}"
+    """The rule that holds it: policy and approval; of access, the policy."""
+    return spec.policy if spec.held_by is None else f"{spec.held_by.policy}/{spec.held_by.approval}"
 
 
 def asked(request: AccessRequest) -> dict[str, object]:
@@ -76,9 +85,12 @@ def asked(request: AccessRequest) -> dict[str, object]:
     return {
         "namespace": request.metadata.namespace,
         "database": spec.database_ref.name,
-        "policy": spec.held_by.policy,
-        "approval": spec.held_by.approval,
-        "approvers": list(spec.held_by.approvers),
+        "policy": spec.policy,
+        "approval": spec.held_by.approval if spec.held_by is not None else "",
+        "approvers": list(spec.approvers),
+        "access": None if spec.access is None else spec.access.duration,
+        "breakGlass": spec.break_glass is not None,
+        "reviewBy": spec.break_glass.review_by if spec.break_glass is not None else None,
         "requester": people(spec.requester),
         "workload": pod(spec.requester),
     }
@@ -92,4 +104,10 @@ def became(status: AccessRequestStatus) -> dict[str, object]:
         "decidedAt": status.decided_at,
         "comment": status.comment,
         "usedAt": status.consumed_at,
+        "until": status.until,
+        "endedAt": status.ended_at,
+        "endedBy": status.ended_by,
+        "reviewedAt": status.reviewed_at,
+        "reviewedBy": status.reviewed_by,
+        "review": status.review,
     }

@@ -47,12 +47,17 @@ class Viewer:
 
     def may_see_text(self, spec: AccessRequestSpec) -> bool:
         """Whether they see the statement of a request, which holds values: whom its rule asks for approval."""
-        return not self.groups.isdisjoint(spec.held_by.approvers)
+        return not self.groups.isdisjoint(spec.approvers)
 
     def objection(self, spec: AccessRequestSpec) -> str:
         """Why they may not decide a request, in one line; empty if they may."""
+        return self.barred or objection(spec, self.approver())
+
+    @property
+    def barred(self) -> str:
+        """Why they may decide, end and review nothing at all; empty if they may."""
         if not self.known or self.may(Right.DECIDE):
-            return self.unknown or objection(spec, self.approver())
+            return self.unknown
         return f"{self.name} may not decide: they have not the role approver"
 
     @property

@@ -25,6 +25,8 @@ class Alarm(StrEnum):
     QUARANTINE = "quarantine"
     # Nothing is heard of a stream that is not closed; clears when something is.
     SILENT = "silent"
+    # Somebody runs statements in an emergency that another holder of requests gave them.
+    EMERGENCY = "emergency"
 
 
 # These can end by themselves; the others stand until a person has looked at them.

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.store import alarms, cluster_requests, logins, projection
+from penstock_collector.store import alarms, cluster_requests, emergencies, logins, projection
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
@@ -128,6 +128,8 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: fl
     projection.project(connection, id_, state.id, line)
     logins.project(connection, id_, state.id, line)
     cluster_requests.project(connection, id_, line)
+    if line.kind == "intent" and line.event.get("access"):
+        emergencies.note(connection, id_, state.id, line, now)
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:

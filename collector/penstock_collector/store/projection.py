@@ -104,9 +104,9 @@ def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str
 
 
 def _request(event: dict[str, Any]) -> str:
-    """The request for approval that the event names in its `approvals`, "" if it names none."""
-    approvals = event.get("approvals")
-    named = [one.get("request") for one in approvals if isinstance(one, dict)] if isinstance(approvals, list) else []
+    """The request that the event names in its `approvals`, or by which its `access` lasts, "" if it names none."""
+    found = [one for field in ("approvals", "access") if isinstance(event.get(field), list) for one in event[field]]
+    named = [one.get("request") for one in found if isinstance(one, dict)]
     return next((name for name in named if isinstance(name, str)), "")
 
 

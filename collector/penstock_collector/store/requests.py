@@ -10,16 +10,26 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
-from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, moment, used, written
+from penstock_core.approvals.standing import (
+    Decision,
+    NotPossibleError,
+    Standing,
+    access_ends,
+    decided,
+    moment,
+    standing,
+    used,
+    written,
+)
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import AccessRequest, AccessRequestStatus
+from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus
 
 # Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester.
 MOST_WAITING_IN_A_BOOK = 200
@@ -28,6 +38,9 @@ MOST_UNDECIDED_KEPT = 10_000
 # Without letters and digits that are taken for one another when said or read.
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 _DELETED_TEXT = "-- deleted when the retention was over"
+_DELETED_REASON = "(deleted when the retention was over)"
+_OVER = frozenset({Standing.EXPIRED, Standing.ENDED, Standing.UNREVIEWED, Standing.REVIEWED})
+_LASTING = frozenset({Standing.WAITING, Standing.APPROVED, Standing.IN_EFFECT})
 _TRIMMED_AT_ONCE = 500
 _DAY = 86_400.0
 
@@ -62,14 +75,22 @@ class Kept:
     def waiting(self) -> bool:
         return self.standing is Standing.WAITING
 
+    @property
+    def due(self) -> bool:
+        """Whether somebody has to decide it, or to look at what is done in an emergency."""
+        lasts = self.standing is Standing.IN_EFFECT and self.request.spec.break_glass is not None
+        return lasts or self.standing in (Standing.WAITING, Standing.UNREVIEWED)
 
+
+# Nobody decides about an emergency.
+_DUE = "standing IN ('waiting', 'unreviewed') OR (standing = 'in effect' AND decision = '')"
 _COLUMNS = "id, changed, document, standing, made, expires, trimmed"
 
 
 def _kept(row: Any) -> Kept:
-    id_, changed, document, standing, made, expires, trimmed = row
+    id_, changed, document, at, made, expires, trimmed = row
     request = AccessRequest.model_validate_json(document)
-    return Kept(id_, changed, request, Standing(standing), made, expires, bool(trimmed))
+    return Kept(id_, changed, request, Standing(at), made, expires, bool(trimmed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +109,11 @@ def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Askin
     """
     settle(connection, now)
     requester = _digest(whose(asking.requester))
-    rows = connection.execute(
-        f"""SELECT {_COLUMNS} FROM requests WHERE book = ? AND requester = ?
-            AND (standing IN ('waiting', 'approved') OR (standing = 'denied' AND expires > ?)) ORDER BY id""",  # noqa: S608 # a literal of this file
-        (book, requester, now),
-    )
-    known = {kept.name: kept for kept in map(_kept, rows)}
+    known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
     match answer(asking, [kept.request for kept in known.values()], _time(now)):
         case Use(request):
             status = used(request, _time(now))
-            kept = _update(connection, known[request.name], status, Standing.USED, now)
+            kept = update(connection, known[request.name], status, now)
             return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
         case Tell(request):
             kept = known[request.name]
@@ -106,13 +122,28 @@ def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Askin
         case Refuse(why):
             return _refused(why)
         case Make():
-            waiting = connection.execute(
-                "SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,)
-            ).fetchone()[0]
+            waiting = waiting_in(connection, book)
             if waiting >= MOST_WAITING_IN_A_BOOK:
                 return _refused(f"{waiting} requests of this gate wait already; have some decided first")
-            kept = _make(connection, book, namespace, requester, asking, now)
+            kept = insert(connection, book, namespace, requester, asking.spec(_time(now)), now)
             return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+
+
+def of_requester(connection: sqlite3.Connection, book: str, requester: str, now: float) -> list[Kept]:
+    """What somebody asked for in a book, oldest first, but for what is over; denials as long as they stand."""
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM requests WHERE book = ? AND requester = ?
+            AND (standing IN ('waiting', 'approved', 'in effect', 'unreviewed')
+                 OR (standing = 'denied' AND expires > ?)) ORDER BY id""",  # noqa: S608 # a literal of this file
+        (book, requester, now),
+    )
+    return [_kept(row) for row in rows]
+
+
+def waiting_in(connection: sqlite3.Connection, book: str) -> int:
+    """How many requests of a book wait."""
+    row = connection.execute("SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,))
+    return int(row.fetchone()[0])
 
 
 def _refused(why: str) -> Asked:
@@ -123,21 +154,35 @@ def _page(url: str, name: str) -> str:
     return f"{url}/requests/{name}" if url else ""
 
 
-def _make(
-    connection: sqlite3.Connection, book: str, namespace: str, requester: str, asking: Asking, now: float
+def insert(
+    connection: sqlite3.Connection, book: str, namespace: str, requester: str, spec: AccessRequestSpec, now: float
 ) -> Kept:
-    spec = asking.spec(_time(now)).model_dump(mode="json", exclude_none=True)
+    """Keep a new request; `requester` is a digest of who asks."""
     request = AccessRequest.model_validate(
-        {"metadata": {"name": _new_name(connection), "namespace": namespace}, "spec": spec}
+        {
+            "metadata": {"name": _new_name(connection), "namespace": namespace},
+            "spec": spec.model_dump(mode="json", exclude_none=True),
+        }
     )
     changed = _next_change(connection)
     expires = moment(request.spec.expires_at).timestamp()
+    at = standing(request, _time(now))
     row = connection.execute(
         """INSERT INTO requests (changed, name, book, requester, bound, standing, made, expires, document)
-           VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?) RETURNING id""",
-        (changed, request.name, book, requester, asking.digest, now, expires, _written(request)),
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        (
+            changed,
+            request.name,
+            book,
+            requester,
+            bound_to(request.spec),
+            at.value,
+            now,
+            expires,
+            _written(request),
+        ),
     ).fetchone()
-    return Kept(int(row[0]), changed, request, Standing.WAITING, now, expires, trimmed=False)
+    return Kept(int(row[0]), changed, request, at, now, expires, trimmed=False)
 
 
 def _new_name(connection: sqlite3.Connection) -> str:
@@ -150,18 +195,23 @@ def _new_name(connection: sqlite3.Connection) -> str:
 
 
 def decide(
-    connection: sqlite3.Connection, name: str, approver: Approver, decision: Decision, comment: str, now: float
-) -> Kept:
+    connection: sqlite3.Connection, name: str, approver: Approver, decision: Decision, comment: str, now: float,
+    lasts: str = "",
+) -> Kept:  # fmt: skip
     """Decide a request. Raises NotPossibleError, of which NotAllowedError is one, and UnknownRequestError."""
+    kept, at = present(connection, name, now)
+    status = decided(kept.request, approver, decision, comment, at, lasts)
+    return update(connection, kept, status, now)
+
+
+def present(connection: sqlite3.Connection, name: str, now: float) -> tuple[Kept, datetime]:
+    """The request of that name, and the time that it stands at. Raises UnknownRequestError."""
     settle(connection, now)
     kept = find(connection, name)
     if kept is None:
         raise UnknownRequestError(f"there is no request {name}")
-    # What was found to have expired stays expired, whatever the clock says since.
-    at = max(now, kept.expires) if kept.standing is Standing.EXPIRED else now
-    status = decided(kept.request, approver, decision, comment, _time(at))
-    standing = Standing.APPROVED if decision == "approved" else Standing.DENIED
-    return _update(connection, kept, status, standing, now)
+    # What was found to be over stays over, whatever the clock says since.
+    return kept, _time(max(now, kept.expires) if kept.standing in _OVER else now)
 
 
 def find(connection: sqlite3.Connection, name: str, book: str | None = None) -> Kept | None:
@@ -183,24 +233,35 @@ def told(kept: Kept, url: str) -> Answered:
             return Answered.of(kept.request, "granted", page)
         case Standing.DENIED:
             return Answered.of(kept.request, "denied", page)
+        case Standing.IN_EFFECT:
+            return Answered.of(kept.request, "granted", page)
         case Standing.USED:
             why = f"the approval was used at {kept.status.consumed_at}; run the statement again to ask anew"
         case Standing.EXPIRED:
             why = f"the request expired at {kept.request.spec.expires_at}; run the statement again to ask anew"
+        case Standing.ENDED | Standing.UNREVIEWED | Standing.REVIEWED:
+            why = f"the access of {kept.name} is over; ask for it anew"
     return Answered(standing="refused", request=kept.name, comment=why, url=page)
 
 
-def settle(connection: sqlite3.Connection, now: float) -> list[str]:
-    """Keep down what has expired by now, so that no change of the clock revives it; the names."""
-    gone = connection.execute(
-        "SELECT id, name FROM requests WHERE standing IN ('waiting', 'approved') AND expires <= ?", (now,)
+def settle(connection: sqlite3.Connection, now: float) -> list[Kept]:
+    """Keep down what is over by now, so that no change of the clock revives it; these requests."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM requests WHERE standing IN ('waiting', 'approved', 'in effect') AND expires <= ?",  # noqa: S608 # as above
+        (now,),
     ).fetchall()
-    for id_, _ in gone:
+    # A little later than the end, which floating-point numbers may miss.
+    later = _time(now + 0.001)
+    gone = [
+        replace(one, standing=standing(one.request, later), changed=_next_change(connection))
+        for one in map(_kept, rows)
+    ]
+    for one in gone:
         connection.execute(
-            "UPDATE requests SET standing = 'expired', ended = ?, changed = ? WHERE id = ?",
-            (now, _next_change(connection), id_),
+            "UPDATE requests SET standing = ?, ended = ?, changed = ? WHERE id = ?",
+            (one.standing.value, now, one.changed, one.id),
         )
-    return [str(name) for _, name in gone]
+    return gone
 
 
 def overdue(connection: sqlite3.Connection, after: float, now: float) -> list[Kept]:
@@ -222,7 +283,8 @@ def dispose(connection: sqlite3.Connection, days: int | None, now: float) -> int
     cutoff = now - days * _DAY if days is not None else float("-inf")
     trimmed = connection.execute(
         f"""SELECT {_COLUMNS} FROM requests
-            WHERE decision <> '' AND ended < ? AND expires < ? AND NOT trimmed ORDER BY id LIMIT ?""",  # noqa: S608 # as above
+            WHERE (decision <> '' OR standing = 'reviewed') AND ended < ? AND expires < ? AND NOT trimmed
+            ORDER BY id LIMIT ?""",  # noqa: S608 # as above
         # A denial stands, by its text, as long as the request would have lived.
         (cutoff, now, _TRIMMED_AT_ONCE),
     ).fetchall()
@@ -239,32 +301,38 @@ def dispose(connection: sqlite3.Connection, days: int | None, now: float) -> int
 
 
 def _trim(connection: sqlite3.Connection, kept: Kept) -> None:
-    statement = kept.request.spec.statement.model_copy(update={"sql": _DELETED_TEXT, "settings": ()})
-    spec = kept.request.spec.model_copy(update={"statement": statement, "reason": None})
+    spec = kept.request.spec
+    if spec.statement is not None:
+        statement = spec.statement.model_copy(update={"sql": _DELETED_TEXT, "settings": ()})
+        spec = spec.model_copy(update={"statement": statement, "reason": None})
+    else:
+        spec = spec.model_copy(update={"reason": _DELETED_REASON})
     document = _written(kept.request.model_copy(update={"spec": spec}))
     connection.execute("UPDATE requests SET trimmed = 1, document = ? WHERE id = ?", (document, kept.id))
 
 
-def _update(
-    connection: sqlite3.Connection, kept: Kept, status: AccessRequestStatus, standing: Standing, now: float
-) -> Kept:
+def update(connection: sqlite3.Connection, kept: Kept, status: AccessRequestStatus, now: float) -> Kept:
+    """Keep what became of a request."""
     request = kept.request.model_copy(update={"status": status})
+    at = standing(request, _time(max(now, kept.expires) if kept.standing in _OVER else now))
+    ends = access_ends(request)
+    expires = kept.expires if ends is None else ends.timestamp()
     changed = _next_change(connection)
-    ended = None if standing is Standing.APPROVED else now
     connection.execute(
-        """UPDATE requests SET changed = ?, standing = ?, decision = ?, used = ?, ended = ?, document = ?
+        """UPDATE requests SET changed = ?, standing = ?, decision = ?, used = ?, ended = ?, expires = ?, document = ?
            WHERE id = ?""",
         (
             changed,
-            standing.value,
+            at.value,
             status.decision or "",
             status.consumed_at is not None,
-            ended,
+            None if at in _LASTING else now,
+            expires,
             _written(request),
             kept.id,
         ),
     )
-    return Kept(kept.id, changed, request, standing, kept.made, kept.expires, kept.trimmed)
+    return Kept(kept.id, changed, request, at, kept.made, expires, kept.trimmed)
 
 
 def listed(connection: sqlite3.Connection, standings: Sequence[Standing] = (), limit: int = 200) -> list[Kept]:
@@ -301,8 +369,25 @@ def cursor(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT latest FROM request_changes").fetchone()[0])
 
 
+def due(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
+    """Those that somebody has to decide, and emergencies that nobody has reviewed, latest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE {_DUE} ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
+    return [_kept(row) for row in rows]
+
+
+def others(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
+    """All but those, latest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE NOT ({_DUE}) ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
+    return [_kept(row) for row in rows]
+
+
+def due_count(connection: sqlite3.Connection) -> int:
+    """How many somebody has to decide or to review."""
+    return int(connection.execute(f"SELECT count(*) FROM requests WHERE {_DUE}").fetchone()[0])  # noqa: S608 # as above
+
+
 def waiting_count(connection: sqlite3.Connection) -> int:
-    """How many wait."""
+    """How many wait for a decision."""
     return int(connection.execute("SELECT count(*) FROM requests WHERE standing = 'waiting'").fetchone()[0])
 
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -19,10 +20,11 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, export, history, streams
-from penstock_collector.store import alarms, readings
+from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
+from penstock_core.approvals.access import overdue
 
 _log = structlog.get_logger(__name__)
 
@@ -97,11 +99,12 @@ async def metrics(request: Request) -> Response:
     """Prometheus."""
     collector = collector_of(request)
     try:
-        counts, open_streams, waiting = await collector.readers.run(
+        counts, open_streams, waiting, emergencies = await collector.readers.run(
             lambda connection: (
                 alarms.counts(connection),
                 connection.execute("SELECT count(*) FROM streams WHERE closed = 0").fetchone()[0],
                 waiting_count(connection),
+                access.to_review(connection),
             )
         )
     except StoreError as error:
@@ -109,6 +112,9 @@ async def metrics(request: Request) -> Response:
     collector.metrics.set_alarms(counts)
     collector.metrics.streams.set(open_streams)
     collector.metrics.waiting.set(waiting)
+    late = sum(overdue(kept.request, datetime.now(UTC)) for kept in emergencies)
+    collector.metrics.emergencies.labels("overdue").set(late)
+    collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
     collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
     collector.metrics.database_bytes.set(_size(collector))
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

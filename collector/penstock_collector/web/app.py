@@ -19,8 +19,8 @@ from starlette.types import Scope
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
+from penstock_collector.web import access, deciding, inbox, live, login, logins, pages, people, sign_in
 from penstock_collector.web import api as answers
-from penstock_collector.web import deciding, inbox, live, login, logins, pages, people, sign_in
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import api, open_to, page
 from penstock_collector.web.ingest import post_events
@@ -80,7 +80,13 @@ def _for_programs() -> list[Route]:
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),
         Route("/v1/requests/{name}", api(Right.REQUESTS, deciding.show_request, "opened")),
         Route("/v1/requests/{name}/decision", api(Right.DECIDE, deciding.decide_request), methods=["POST"]),
+        Route("/v1/requests/{name}/end", api(Right.DECIDE, access.post_end), methods=["POST"]),
+        Route("/v1/requests/{name}/review", api(Right.DECIDE, access.post_review), methods=["POST"]),
+        Route("/v1/access", api(Right.REQUESTS, access.list_offers, "opened")),
+        Route("/v1/access", api(Right.REQUESTS, access.post_wish), methods=["POST"]),
         Route("/v1/streams/{owner}/{boot}/events", open_to("gates", post_events), methods=["POST"]),
+        Route("/v1/streams/{owner}/access", open_to("gates", access.post_news), methods=["POST"]),
+        Route("/v1/streams/{owner}/access/requests", open_to("gates", access.post_asking), methods=["POST"]),
         Route("/v1/streams/{owner}/requests", open_to("gates", post_request), methods=["POST"]),
         Route("/v1/streams/{owner}/requests/{name}", open_to("gates", get_request)),
         Route("/v1/streams/{owner}/tickets/{name}", open_to("gates", get_salt)),

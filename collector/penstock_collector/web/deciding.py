@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from penstock_collector.approvals import wording
 from penstock_collector.approvals.comment import LONGEST, BadCommentError
-from penstock_collector.approvals.holder import TooManyAttemptsError
+from penstock_collector.approvals.holder import Record, TooManyAttemptsError
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.store import requests
@@ -25,7 +27,10 @@ from penstock_collector.store.requests import Kept, UnknownRequestError
 from penstock_collector.web.bodies import TooLarge, body_of, refuse
 from penstock_collector.web.guards import reading
 from penstock_collector.web.security import from_own_page
+from penstock_core.approvals.access import overdue
+from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import Decision, NotAllowedError, NotPossibleError, Standing
+from penstock_core.resources.vocabulary import DURATION
 
 MOST_LISTED = 500
 # A comment of the allowed length, however it is encoded, and the rest.
@@ -43,19 +48,24 @@ class _Decided(BaseModel):
 
     decision: Decision
     comment: Annotated[str, Field(max_length=_MOST_BODY_BYTES)] = ""
+    # Of access that is approved: for how long, if for less than was asked for.
+    lasts: Annotated[str, Field(pattern=f"^$|{DURATION}", max_length=32)] = ""
 
 
 async def list_requests(request: Request) -> Response:
-    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`)."""
+    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`), `?standing=due` for
+    what somebody has to decide or to review.
+    """
     wanted = [part for part in request.query_params.get("standing", "").split(",") if part]
+    due = wanted == ["due"]
     try:
-        standings = [Standing(part) for part in wanted]
+        standings = [] if due else [Standing(part) for part in wanted]
     except ValueError:
-        return refuse(400, f"standing is one or some of {', '.join(Standing)}")
+        return refuse(400, f"standing is one or some of {', '.join(Standing)}; or due")
 
     def read(connection: sqlite3.Connection) -> bytes:
         # Hundreds of long texts: put together in the reader's thread, and not where everybody waits.
-        found = requests.listed(connection, standings, MOST_LISTED)
+        found = requests.due(connection, MOST_LISTED) if due else requests.listed(connection, standings, MOST_LISTED)
         documents = [document(kept, request.state.viewer) for kept in found]
         return json.dumps({"requests": documents}, ensure_ascii=False).encode()
 
@@ -90,7 +100,7 @@ async def decide_request(request: Request) -> Response:
     except ValidationError:
         return refuse(400, 'a decision is {"decision": "approved" or "denied", "comment": "…"}')
     try:
-        kept = await decide(request, body.decision, body.comment)
+        kept = await decide(request, body.decision, body.comment, body.lasts)
     except NotPossibleError as error:
         return refuse(status_of(error), str(error))
     except StoreError as error:
@@ -98,17 +108,40 @@ async def decide_request(request: Request) -> Response:
     return JSONResponse(document(kept, request.state.viewer))
 
 
-async def decide(request: Request, decision: Decision, comment: str) -> Kept:
-    """Whoever is logged in decides the request of the path. Raises NotPossibleError, StoreError."""
+async def decide(request: Request, decision: Decision, comment: str, lasts: str = "") -> Kept:
+    """Whoever is signed in decides the request of the path. Raises NotPossibleError, StoreError."""
+    holder = collector_of(request).holder
+    return await _step(
+        request,
+        "decided",
+        lambda name, who, record: holder.decide(name, who, decision, comment, lasts, record),
+        decision,
+    )
+
+
+async def end(request: Request) -> Kept:
+    """Whoever is signed in ends the access of the path before its time. Raises NotPossibleError, StoreError."""
+    return await _step(request, "ended", collector_of(request).access.end)
+
+
+async def review(request: Request, comment: str) -> Kept:
+    """Whoever is signed in reviews the emergency of the path. Raises NotPossibleError, StoreError."""
+    holder = collector_of(request).access
+    return await _step(request, "reviewed", lambda name, who, record: holder.review(name, who, comment, record))
+
+
+async def _step(
+    request: Request, action: str, step: Callable[[str, Approver, Record], Awaitable[Kept]], result: str = ""
+) -> Kept:
     viewer: Viewer = request.state.viewer
     collector, name = collector_of(request), wording.visible(request.path_params["name"])
 
     def record(connection: sqlite3.Connection, objection: str) -> None:
-        result = "refused" if objection else decision
-        collector.readings.seal(connection, reading(request, "decided", name, result=result, reason=objection))
+        became = "refused" if objection else result
+        collector.readings.seal(connection, reading(request, action, name, result=became, reason=objection))
 
     try:
-        return await collector.holder.decide(name, viewer.approver(), decision, comment, record)
+        return await step(name, viewer.approver(), record)
     except NotAllowedError as error:
         # Of one who came by a link, why that proves nobody says more.
         raise NotAllowedError(str(error) if viewer.known else viewer.unknown) from None
@@ -122,7 +155,7 @@ def status_of(error: NotPossibleError) -> int:
 def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
     """A request as JSON, with its text only for those whom its rule asks."""
     spec = kept.request.spec
-    text = viewer.may_see_text(spec) and not kept.trimmed
+    statement = spec.statement if viewer.may_see_text(spec) and not kept.trimmed else None
     return {
         "name": kept.name,
         "standing": kept.standing.value,
@@ -131,11 +164,12 @@ def document(kept: Kept, viewer: Viewer) -> dict[str, object]:
         **wording.asked(kept.request),
         "effect": json.loads(spec.effect.model_dump_json(exclude_none=True)),
         "reason": spec.reason or "",
-        "sql": spec.statement.sql if text else None,
-        "settings": {one.name: one.value for one in spec.statement.settings} if text else None,
+        "sql": statement.sql if statement is not None else None,
+        "settings": {one.name: one.value for one in statement.settings} if statement is not None else None,
         # Gone with the retention, for everybody.
         "textDeleted": kept.trimmed,
-        "parameters": spec.statement.parameters_digest is not None,
+        "parameters": spec.statement is not None and spec.statement.parameters_digest is not None,
         **wording.became(kept.status),
-        "objection": viewer.objection(spec) if kept.waiting else "",
+        "objection": viewer.objection(spec) if kept.waiting or kept.standing is Standing.UNREVIEWED else "",
+        "overdue": overdue(kept.request, datetime.now(UTC)),
     }

@@ -7,10 +7,12 @@ Deciding takes two steps, of which the second shows what is decided, and no scri
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -25,16 +27,20 @@ from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.bodies import read_form
-from penstock_collector.web.deciding import decide, status_of
+from penstock_collector.web.deciding import decide, end, review, status_of
 from penstock_collector.web.live import event, last_event_id
 from penstock_collector.web.pages import bar, whole_number
 from penstock_collector.web.rendering import fragment, problem, render
 from penstock_collector.web.security import from_own_page, still
+from penstock_core.approvals.access import ended, overdue, review_objection
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing
+from penstock_core.resources.vocabulary import DURATION, WORDS
 
 _MOST_WAITING_SHOWN = 200
 _MOST_ENDED_SHOWN = 100
 _DECISIONS: dict[str, Decision] = {"approved": "approved", "denied": "denied"}
+# What else can be done about access for a time.
+_STEPS = frozenset({"ended", "reviewed"})
 
 
 async def inbox(request: Request) -> Response:
@@ -43,10 +49,9 @@ async def inbox(request: Request) -> Response:
     def read(
         connection: sqlite3.Connection,
     ) -> tuple[list[Kept], list[Kept], list[ClusterRequest], int, dict[str, int]]:
-        others = [standing for standing in Standing if standing is not Standing.WAITING]
         return (
-            requests.listed(connection, [Standing.WAITING], _MOST_WAITING_SHOWN),
-            requests.listed(connection, others, _MOST_ENDED_SHOWN),
+            requests.due(connection, _MOST_WAITING_SHOWN),
+            requests.others(connection, _MOST_ENDED_SHOWN),
             cluster_requests.waiting(connection, requests.timestamp(time.time())),
             requests.cursor(connection),
             bar(connection),
@@ -78,16 +83,27 @@ async def decide_on_page(request: Request) -> Response:
     if not from_own_page(request):
         return problem(request, 403, "That form was not sent from this page.")
     form = await read_form(request)
-    decision = _DECISIONS.get(form.get("decision", ""))
-    if decision is None:
+    step = form.get("decision", "")
+    if step not in _DECISIONS and step not in _STEPS:
         return await _page(request, said="That was no decision. Choose one of the two.", status=400)
     try:
-        kept = await decide(request, decision, form.get("comment", ""))
+        kept = await _taken(request, step, form)
     except NotPossibleError as error:
-        return await _page(request, decision, said=f"Not done: {error}.", status=status_of(error))
+        return await _page(request, step, said=f"Not done: {error}.", status=status_of(error))
     except StoreError as error:
         return problem(request, 503, str(error))
     return RedirectResponse(f"/requests/{kept.name}", 303)
+
+
+async def _taken(request: Request, step: str, form: dict[str, str]) -> Kept:
+    """Raises NotPossibleError, StoreError."""
+    comment = form.get("comment", "")
+    if step in _DECISIONS:
+        lasts = form.get("lasts", "").strip()
+        if lasts and not re.fullmatch(DURATION, lasts):
+            raise NotPossibleError(f"a duration {WORDS[DURATION]}")
+        return await decide(request, _DECISIONS[step], comment, lasts if step == "approved" else "")
+    return await end(request) if step == "ended" else await review(request, comment)
 
 
 async def _page(request: Request, deciding: str = "", said: str = "", status: int = 200) -> Response:
@@ -107,18 +123,45 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
         return problem(request, 404, f"It is an object of the cluster, and not of this page: {command}.")
     if kept is None:
         return problem(request, 404, "There is no such request.")
-    objection = viewer.objection(kept.request.spec) if kept.waiting else ""
+    objection = _objection(kept, viewer)
     return render(
         request,
         "request.html",
         status,
         kept=kept,
         who=viewer,
-        deciding=deciding if deciding in _DECISIONS and kept.waiting and not objection else "",
+        deciding=deciding if deciding in _ways(kept) and not objection else "",
         objection=objection,
+        ends=kept.standing is Standing.IN_EFFECT and _may_end(kept, viewer),
+        late=overdue(kept.request, datetime.now(UTC)),
         said=said,
         **counts,
     )
+
+
+def _ways(kept: Kept) -> frozenset[str]:
+    """What can be done about it by a second step."""
+    ways = {Standing.WAITING: frozenset(_DECISIONS), Standing.IN_EFFECT: frozenset({"ended"})}
+    return ways.get(kept.standing, frozenset({"reviewed"} if kept.standing is Standing.UNREVIEWED else ()))
+
+
+def _objection(kept: Kept, viewer: Viewer) -> str:
+    """Why they may not do what is to be done; empty if they may."""
+    if kept.waiting:
+        return viewer.objection(kept.request.spec)
+    if kept.standing is Standing.UNREVIEWED:
+        return viewer.barred or review_objection(kept.request, viewer.approver(), datetime.now(UTC))
+    return ""
+
+
+def _may_end(kept: Kept, viewer: Viewer) -> bool:
+    if viewer.barred:
+        return False
+    try:
+        ended(kept.request, viewer.approver(), datetime.now(UTC))
+    except NotPossibleError:
+        return False
+    return True
 
 
 async def follow(request: Request) -> Response:
@@ -162,4 +205,4 @@ async def _events(request: Request, after: int) -> AsyncIterator[str]:
 
 def _row(kept: Kept, viewer: Viewer) -> dict[str, object]:
     html = fragment("request_row.html", kept=kept, who=viewer, fresh=True)
-    return {"name": kept.name, "waiting": kept.waiting, "html": html}
+    return {"name": kept.name, "waiting": kept.due, "html": html}

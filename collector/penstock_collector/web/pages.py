@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,18 +16,19 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
-from penstock_collector.store import alarms
+from penstock_collector.store import access, alarms
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.requests import waiting_count
+from penstock_collector.store.requests import Kept, due_count
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.guards import reading
 from penstock_collector.web.rendering import problem, render
 from penstock_collector.web.security import from_own_page
+from penstock_core.approvals.access import overdue
 
 PAGE_ROWS = 100
 _MOST_PAST_ALARMS = 200
 # Filters that the form has no fields for: they come by links, and show as chips.
-_CHIPS = ("verb", "relation", "stream", "session", "since", "until")
+_CHIPS = ("verb", "relation", "stream", "session", "request", "since", "until")
 
 
 async def statements(request: Request) -> Response:
@@ -63,7 +65,11 @@ async def statements(request: Request) -> Response:
 
 def bar(connection: sqlite3.Connection) -> dict[str, int]:
     """What the bar on top of every page counts."""
-    return {"alarm_count": sum(alarms.counts(connection).values()), "waiting_count": waiting_count(connection)}
+    emergencies = len(access.to_review(connection))
+    return {
+        "alarm_count": sum(alarms.counts(connection).values()) + emergencies,
+        "waiting_count": due_count(connection),
+    }
 
 
 def _without(filters: Filters, name: str) -> str:
@@ -102,11 +108,15 @@ async def stream_list(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     most_past = _MOST_PAST_ALARMS if viewer.may(Right.PAST_ALARMS) else 0
     try:
-        rows, standing, past, counts = await collector.readers.run(
+        rows, standing, past, emergencies, counts = await collector.readers.run(
             lambda connection: (
-                streams(connection), alarms.standing(connection), alarms.past(connection, most_past), bar(connection)
+                streams(connection),
+                alarms.standing(connection),
+                alarms.past(connection, most_past),
+                access.to_review(connection),
+                bar(connection),
             )
-        )  # fmt: skip
+        )
     except StoreError as error:
         return problem(request, 503, str(error))
     return render(
@@ -115,9 +125,15 @@ async def stream_list(request: Request) -> Response:
         streams=rows,
         alarms=standing,
         past=past,
+        emergencies=[(kept, _late(kept)) for kept in emergencies],
         silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
         **counts,
     )
+
+
+def _late(kept: Kept) -> bool:
+    """Whether its review is overdue."""
+    return overdue(kept.request, datetime.now(UTC))
 
 
 async def dismiss_alarm(request: Request) -> Response:

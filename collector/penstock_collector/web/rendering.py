@@ -135,6 +135,7 @@ def _environment() -> jinja2.Environment:
         "pod": wording.pod,
         "deed": wording.deed,
         "rows": wording.rows,
+        "asked_for": wording.what,
     }
     files_ = ("style.css", "stream.js", "tail.js", "requests.js", "mark.svg")
     environment.globals["Right"] = Right

@@ -175,5 +175,7 @@ def answer(asking: Asking, known: Sequence[AccessRequest], now: datetime) -> Use
 
 
 def bound_to(spec: AccessRequestSpec) -> str:
-    """The digest of what a request asks for."""
+    """The digest of the statement that a request asks for; empty where it asks for something else."""
+    if spec.held_by is None or spec.statement is None:
+        return ""
     return digest(spec.database_ref.name, spec.held_by, spec.statement, spec.requester)

@@ -34,8 +34,8 @@ def objection(spec: AccessRequestSpec, approver: Approver) -> str:
         return f"{approver.name} may not decide: only a person who acts for themselves can approve or deny"
     if has_part(spec, approver):
         return f"{approver.name} may not decide: they asked for it, or the agent that asked acts for them"
-    if approver.groups.isdisjoint(spec.held_by.approvers):
-        groups = ", ".join(spec.held_by.approvers)
+    if approver.groups.isdisjoint(spec.approvers):
+        groups = ", ".join(spec.approvers)
         return f"{approver.name} may not decide: they are in none of the approvers' groups ({groups})"
     return ""
 

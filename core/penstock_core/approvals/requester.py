@@ -1,4 +1,4 @@
-"""Who asks for approval: an identity, as requests have it."""
+"""Who asks for approval: an identity, as requests have it, and back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ def requester(identity: Identity) -> Requester:
             "actsFor": [_principal(one) for one in identity.acts_for],
         }
     )
+
+
+def identity_of(requester: Requester) -> Identity:
+    """Who that is. Raises ValueError for a chain that can't be."""
+    workload, principal = requester.workload, requester.principal
+    # An application acts for people by contexts, an agent mostly by its token; both parties count in either case.
+    by_context = bool(requester.acts_for) and (principal is None or principal.kind == "service")
+    return Identity(
+        None if workload is None else Workload(workload.namespace, workload.service_account, workload.pod),
+        None if principal is None else _proved(principal),
+        tuple(_proved(one) for one in requester.acts_for),
+        by_context,
+    )
+
+
+def _proved(one: RequestingPrincipal) -> Principal:
+    return Principal(one.kind, one.subject, one.issuer, one.groups)
 
 
 def _workload(workload: Workload | None) -> RequestingWorkload | None:

@@ -18,14 +18,16 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               count, fromTime, toTime of refused ones that were alike within a second, told once without their sessions
               and ports; addresses, of a sum of such as were too many to tell apart, which has no client
     session   session, event: "end", identity, client, reason, sqlstate, policy (of one that was ended because its
-              identity is revoked), statements, durationUs. Earlier streams have the events "start", which is a login
-              that was accepted, and "refused"
+              identity is revoked, or access for a time has ended), statements, durationUs. Earlier streams have the
+              events "start", which is a login that was accepted, and "refused"
+    request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
+              (of a request for approval that waits, each time that its statement is sent)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
-              approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md)
-    request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
-              (of a request for approval that waits, each time that its statement is sent)
+              approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md),
+              access: [{policy, request, until, decidedBy, breakGlass}]   (while access for a time lasts),
+              values, valuesCut, runs   (in an emergency alone: of parameters; the texts that made what runs by a name)
     outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
               sqlstate, policy, rule, reason (of a limit that it went beyond while it ran), ticket (the name of the one
               that it was answered with); unexecuted: it was bound (or only parsed, where that may run code), and never

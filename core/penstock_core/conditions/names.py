@@ -43,6 +43,7 @@ NAMES: tuple[Name, ...] = (
     Name("identity.pod", "string", "the pod's name"),
     Name("session.database", "string", "the name of the Database"),
     Name("session.clientAddress", "string", "where the connection comes from, without the port"),
+    Name("session.access", "list(string)", "policies that are in effect for it because they were asked for"),
     Name("statement.verb", "string", "what the statement does: select, …; each thing, if there are several"),
     Name("statement.verbs", "list(string)", "all that it does"),
     Name("statement.tables", "list(string)", "schema.table of what it reads or writes"),
@@ -97,6 +98,8 @@ class Circumstances:
     now: datetime | None = None
     # Without the port; empty where it is not known.
     client_address: str = ""
+    # The policies that are in effect because they were asked for; None where that is not known.
+    access: tuple[str, ...] | None = None
 
 
 def values(identity: Identity, database: str, circumstances: Circumstances) -> dict[str, object]:
@@ -116,6 +119,8 @@ def values(identity: Identity, database: str, circumstances: Circumstances) -> d
             found["identity.pod"] = workload.pod
     if circumstances.client_address:
         found["session.clientAddress"] = circumstances.client_address
+    if circumstances.access is not None:
+        found["session.access"] = list(circumstances.access)
     if circumstances.now is not None and circumstances.now.tzinfo is not None:
         found["now"] = circumstances.now
     return found

@@ -12,6 +12,7 @@ from functools import reduce
 
 from penstock_core.conditions import Circumstances, Truth, values
 from penstock_core.identity import Identity
+from penstock_core.policy.access import granted, in_effect
 from penstock_core.policy.effective import (
     ON_FAILURE,
     ROW_ORDER,
@@ -36,6 +37,7 @@ from penstock_core.policy.subjects import policies_for
 from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.database import Database
+from penstock_core.resources.grant import Grant
 from penstock_core.resources.masks import MaskKinds, MaskSpec
 from penstock_core.resources.vocabulary import column_parts, milliseconds, table_parts
 
@@ -49,7 +51,10 @@ def effective(bundle: Bundle, identity: Identity, circumstances: Circumstances =
     """
     if revocation(bundle, identity) is not None:
         return EffectivePolicy(bundle.database.name, None, None, bundle.generation)
-    found = reduce(intersection, (_alone(bundle, party, circumstances) for party in identity.parties))
+    grants = granted(bundle, identity, circumstances.now)
+    found = reduce(intersection, (_alone(bundle, party, circumstances, grants) for party in identity.parties))
+    if grants:
+        found = replace(found, access=grants, full_record=any(one.break_glass for one in grants))
     return _satisfied(found) if identity.by_context else found
 
 
@@ -61,9 +66,17 @@ def _satisfied(policy: EffectivePolicy) -> EffectivePolicy:
     return replace(policy, enforced=enforced, observed=observed)
 
 
-def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> EffectivePolicy:
-    matching = _matching(bundle, party)
-    facts = values(party, bundle.database.name, circumstances)
+def party_values(
+    bundle: Bundle, party: Identity, circumstances: Circumstances, grants: Iterable[Grant]
+) -> dict[str, object]:
+    """What conditions know of one party of a session to which that access was given."""
+    access = tuple(sorted({one.policy for one in grants}))
+    return values(party, bundle.database.name, replace(circumstances, access=access))
+
+
+def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances, grants: tuple[Grant, ...]) -> EffectivePolicy:
+    matching = _matching(bundle, party, grants)
+    facts = party_values(bundle, party, circumstances, grants)
     enforcing = [policy for policy in matching if policy.spec.mode == "enforce"]
     observing = len(enforcing) < len(matching)
     return EffectivePolicy(
@@ -79,17 +92,18 @@ def _alone(bundle: Bundle, party: Identity, circumstances: Circumstances) -> Eff
     )
 
 
-def _matching(bundle: Bundle, party: Identity) -> list[DatabaseAccessPolicy]:
-    """What policies give or take for a party; those that revoke do neither."""
-    return [policy for policy in policies_for(bundle, party) if policy.spec.mode != "revoke"]
+def _matching(bundle: Bundle, party: Identity, grants: Iterable[Grant]) -> list[DatabaseAccessPolicy]:
+    """What policies give or take for a party; those that revoke do neither, nor those that were not asked for."""
+    return [policy for policy in in_effect(policies_for(bundle, party), grants) if policy.spec.mode != "revoke"]
 
 
 def conditioned_policies(
     bundle: Bundle, identity: Identity, circumstances: Circumstances
 ) -> Iterator[tuple[list[DatabaseAccessPolicy], dict[str, object]]]:
     """For each party of the identity, the policies that are for it and what their conditions are judged by."""
+    grants = granted(bundle, identity, circumstances.now)
     for party in identity.parties:
-        yield _matching(bundle, party), values(party, bundle.database.name, circumstances)
+        yield _matching(bundle, party, grants), party_values(bundle, party, circumstances, grants)
 
 
 def _combined(policies: Sequence[DatabaseAccessPolicy], database: Database, facts: Mapping[str, object]) -> PolicySet:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from penstock_core.resources.grant import Grant
+
 MaskKind = Literal["null", "redact", "constant", "hash", "partial", "email", "year", "month", "bucket"]
 SqlTextMode = Literal["normalized", "full", "hash"]
 OnFailure = Literal["block", "continue"]
@@ -251,14 +253,27 @@ class EffectivePolicy:
     observed: PolicySet | None
     # Of the bundle that it was made from; a larger number is newer.
     generation: int = 0
+    # What of it is there for a time only.
+    access: tuple[Grant, ...] = ()
+    # In an emergency, everything is recorded in full.
+    full_record: bool = False
     # The database's classification: column patterns and their tags. It decides nothing here.
     tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def sql_text(self) -> SqlTextMode:
-        """How the audit trail stores SQL: the strictest any policy asks for, normalized where none applies."""
+        """How the audit trail stores SQL: the strictest any policy asks for, normalized where none applies; in full in
+        an emergency.
+        """
+        if self.full_record:
+            return "full"
         modes = [one.sql_text for one in (self.enforced, self.observed) if one is not None]
         return min(modes, key=SQL_TEXT.index, default="normalized")
+
+    @property
+    def timeless(self) -> EffectivePolicy:
+        """What statements are decided by: neither when it came, nor by whose approval it is there."""
+        return replace(self, generation=0, access=())
 
     @property
     def on_failure(self) -> OnFailure:

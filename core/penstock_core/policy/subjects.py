@@ -6,6 +6,8 @@ What follows from it is `combine.py`'s and `revocation.py`'s.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from penstock_core.identity import Identity, Principal
 from penstock_core.resources.access_policy import DatabaseAccessPolicy, IdentitySubject, Subject
 from penstock_core.resources.bundle import Bundle
@@ -13,7 +15,12 @@ from penstock_core.resources.bundle import Bundle
 
 def is_for(policy: DatabaseAccessPolicy, identity: Identity) -> bool:
     """Whether any of the policy's subjects is the identity; of an agent that acts for somebody, the agent."""
-    return any(_is(subject, identity, policy.namespace) for subject in policy.spec.subjects)
+    return matches(policy.spec.subjects, identity, policy.namespace)
+
+
+def matches(subjects: Iterable[Subject], identity: Identity, namespace: str) -> bool:
+    """Whether any of these subjects, of a policy in that namespace, is the identity."""
+    return any(_is(subject, identity, namespace) for subject in subjects)
 
 
 def policies_for(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolicy]:

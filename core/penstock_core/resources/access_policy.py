@@ -1,6 +1,6 @@
 """The resource `DatabaseAccessPolicy`: who may do what with a database, and what they see of it.
 
-Fields whose effect is not built yet are in the model, and refused by `unsupported.py`.
+A field whose effect is not built would be in the model and refused by `unsupported.py`; there is none now.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ _TIMEOUT = "statementTimeout must be between 1ms and 576h"
 _LONGEST_REQUEST = 168 * 3_600_000
 _EXPIRY = "expiresAfter must be between 1s and 168h"
 _WAIT = "wait may be as long as expiresAfter at most"
+_LONGEST_ACCESS = 168 * 3_600_000
+_MOST_ACCESS = "maxDuration must be between 1s and 168h"
+_HOUR = 3_600_000
+_MOST_GLASS = "maxDuration must be between 1s and 1h"
+_LONGEST_REVIEW = 720 * 3_600_000
+_REVIEW = "reviewWithin must be between 1s and 720h"
+_ENFORCED = "onRequest and breakGlass are for policies of mode enforce: only what is enforced can be given for a time"
 _ONE_NAME = "each approval needs a name of its own: what is approved is approved under it"
 
 
@@ -202,6 +209,66 @@ class Approval(Model):
         return self
 
 
+def _bounded(field: str, hours: str, message: str) -> ValidationRule:
+    """The API server's rule for a duration that has a default."""
+    given = f"duration(self.{field})"
+    return ValidationRule(
+        f"!has(self.{field}) || ({given} >= duration('1s') && {given} <= duration('{hours}'))", message
+    )
+
+
+class OnRequest(Model):
+    """Access for a time: who approves it, and how much can be asked for."""
+
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        _bounded("maxDuration", "168h", _MOST_ACCESS),
+        _bounded("expiresAfter", "168h", _EXPIRY),
+    )
+
+    approvers: Approvers
+    """Who may approve. Nobody approves what they ask for themselves, nor what an agent asks for that acts for them."""
+    max_duration: Duration = "1h"
+    """For how long it can be asked for at most: between 1s and 168h. Who approves may give less."""
+    expires_after: Duration = "1h"
+    """How long a request can be approved: between 1s and 168h."""
+
+    @model_validator(mode="after")
+    def _times(self) -> Self:
+        if not 1000 <= milliseconds(self.max_duration) <= _LONGEST_ACCESS:
+            raise ValueError(_MOST_ACCESS)
+        if not 1000 <= milliseconds(self.expires_after) <= _LONGEST_REQUEST:
+            raise ValueError(_EXPIRY)
+        return self
+
+
+class BreakGlass(Model):
+    """Access in an emergency: who may take it, and who reviews it."""
+
+    rules: ClassVar[tuple[ValidationRule, ...]] = (
+        _bounded("maxDuration", "1h", _MOST_GLASS),
+        _bounded("reviewWithin", "720h", _REVIEW),
+    )
+
+    groups: Annotated[Many[Claim], Field(min_length=1, max_length=64), Distinct()] | None = None
+    """Groups of people who may, any one of them, by the token that they come with; absent: all people whom the policy
+    is for. Agents and services never may."""
+    reviewers: Approvers
+    """Who reviews it afterwards. Nobody reviews what they did themselves."""
+    max_duration: Duration = "1h"
+    """For how long it can be taken at once: between 1s and 1h."""
+    review_within: Duration = "72h"
+    """Until how long after its beginning it has to be reviewed: between 1s and 720h. Whose emergency was not reviewed
+    in time gets no other before it is."""
+
+    @model_validator(mode="after")
+    def _times(self) -> Self:
+        if not 1000 <= milliseconds(self.max_duration) <= _HOUR:
+            raise ValueError(_MOST_GLASS)
+        if not 1000 <= milliseconds(self.review_within) <= _LONGEST_REVIEW:
+            raise ValueError(_REVIEW)
+        return self
+
+
 class Audit(Model):
     """How the statements that this policy governs are recorded."""
 
@@ -220,6 +287,9 @@ class DatabaseAccessPolicySpec(Model):
             "!has(self.approvals) || self.approvals.all(one, self.approvals.exists_one(other, other.name == one.name))",
             _ONE_NAME,
         ),
+        ValidationRule(
+            "!(has(self.onRequest) || has(self.breakGlass)) || !has(self.mode) || self.mode == 'enforce'", _ENFORCED
+        ),
     )
 
     database_ref: NameReference
@@ -230,6 +300,12 @@ class DatabaseAccessPolicySpec(Model):
     """Enforce, or observe: record what would have happened and change nothing. revoke is the kill switch: sessions of
     the subjects, and of agents that act for them or had work from them, are ended at once wherever they are, and none
     begins, whatever other policies say; then only databaseRef and subjects count."""
+    on_request: OnRequest | None = None
+    """With it, the policy is in effect only for those of its subjects who have asked for access and were given it, and
+    until that ends. For all others it is as if it were not there: it neither gives nor takes. docs/approvals.md."""
+    break_glass: BreakGlass | None = None
+    """With it, the policy is in effect only as with onRequest, and people may take it at once in an emergency, with an
+    alarm, a full record and a review. Either of the two may be there, or both. docs/break-glass.md."""
     allow: Annotated[Many[Verb], Field(max_length=8), Distinct()] = ("select",)
     """What statements may do. COPY TO counts as select, COPY FROM as insert, MERGE as what its actions do. Policies
     that match one identity add up; an empty list only takes away."""
@@ -265,7 +341,14 @@ class DatabaseAccessPolicySpec(Model):
         names = [one.name for one in self.approvals or ()]
         if len(set(names)) < len(names):
             raise ValueError(_ONE_NAME)
+        if self.by_request and self.mode != "enforce":
+            raise ValueError(_ENFORCED)
         return self
+
+    @property
+    def by_request(self) -> bool:
+        """Whether the policy is in effect only for who asked for it."""
+        return self.on_request is not None or self.break_glass is not None
 
 
 class DatabaseAccessPolicyStatus(Status):

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from penstock_core.resources.access_policy import DatabaseAccessPolicy
 from penstock_core.resources.database import Database
+from penstock_core.resources.grant import Grant
 from penstock_core.resources.model import Model, Resource
 from penstock_core.resources.problems import Location, Problem, ResourceError, findings, path, suggestion
 from penstock_core.resources.schema import structural
@@ -37,6 +38,8 @@ class Bundle(Model):
     """Every policy for it, of its own namespace."""
     mask_key: Annotated[str, Field(repr=False)]
     """The key of the hash masks: 32 bytes in base64. Secret."""
+    grants: Many[Grant] = ()
+    """Access that was given for a time, and lasts; those of other databases are not there."""
 
     @model_validator(mode="after")
     def _one_database(self) -> Self:
@@ -112,7 +115,11 @@ class Bundle(Model):
 
     def to_json(self) -> str:
         """One line of JSON; equal bundles give equal lines. It holds the mask key: not for logs."""
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), sort_keys=True)
+        document = self.model_dump(mode="json", exclude_none=True)
+        if not self.grants:
+            # Gates of an older version know no such field, and need none.
+            del document["grants"]
+        return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def _validated(cls, document: object) -> Bundle:

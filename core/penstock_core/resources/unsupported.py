@@ -33,9 +33,7 @@ class Unsupported:
         return f"not supported yet: {self.field}; {self.remedy}"
 
 
-UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported("AccessRequest", "spec.breakGlass", "leave it out, and have somebody approve the request"),
-)
+UNSUPPORTED: tuple[Unsupported, ...] = ()
 
 
 def unsupported_in(document: Mapping[str, object]) -> Iterator[tuple[Location, str]]:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from penstock_core.pod_token import claims
 from penstock_operator.cluster.watch import Json
 from penstock_operator.control import reviews
+from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, body_of, caller_of, problem
 from penstock_operator.control.metrics import ControlMetrics
@@ -144,11 +145,12 @@ class Control:
                 stopping.cancel()
 
 
-def secured(control: Control) -> Starlette:
+def secured(control: Control, asker: AccessAsker) -> Starlette:
     """What is served over TLS."""
     asked = Asked(control.holder, control.tokens, control.metrics, control.stopping)
     return Starlette(
         routes=[
+            Route("/v1/streams/{owner}/access/requests", AskedAccess(asker, control.tokens).post, methods=["POST"]),
             Route("/v1/streams/{owner}/requests", asked.post, methods=["POST"]),
             Route("/v1/streams/{owner}/requests/{name}", asked.get, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,9 @@ class Kept:
 
     @property
     def decided(self) -> bool:
+        """Whether somebody decided it, or it needed no decision."""
         status = self.request.status
-        return status is not None and status.decision is not None
+        return (status is not None and status.decision is not None) or self.request.spec.break_glass is not None
 
 
 def requester_of(namespace: str, requester: Requester) -> Owner:
@@ -90,6 +91,8 @@ class KeptRequests:
         self._by_account: dict[Owner, dict[Key, None]] = defaultdict(dict)
         self._waiting: dict[Key, set[asyncio.Event]] = {}
         self._synced = False
+        # Called when a request has changed.
+        self.on_change: Callable[[], None] = lambda: None
 
     @property
     def lacking(self) -> list[str]:
@@ -102,6 +105,7 @@ class KeptRequests:
         for document in objects.values():
             self._take(document)
         self._synced = True
+        self.on_change()
 
     def change(self, change: ObjectChange) -> None:
         if change.object is not None:
@@ -171,6 +175,8 @@ class KeptRequests:
     def _ring(self, key: Key) -> None:
         for event in self._waiting.get(key, ()):
             event.set()
+        if self._synced:
+            self.on_change()
 
 
 def _drop(index: dict[Owner, dict[Key, None]], owner: Owner, key: Key) -> None:

@@ -14,6 +14,9 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
+from penstock_operator.control.access_asking import AccessAsker
+from penstock_operator.control.access_grants import AccessGrants
+from penstock_operator.control.access_watch import AccessWatch
 from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
 from penstock_operator.control.metrics import ControlMetrics
@@ -43,6 +46,10 @@ async def run(settings: ControlSettings) -> None:
         holder = RequestsHolder(
             api, policies, guard, settings.approvals.user_name_prefixes, settings.approvals.kept_hours
         )
+        grants = AccessGrants(holder.kept, guard, settings.approvals.user_name_prefixes)
+        policies.grants, holder.kept.on_change = grants.of, policies.regrant
+        metrics.follow_emergencies(grants)
+        asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         control = Control(policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics)
         lingering = asyncio.Event()
@@ -65,13 +72,18 @@ async def run(settings: ControlSettings) -> None:
             followers += [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), named) for kind in (POLICY, BINDING)]
         stop = asyncio.Event()
         endpoints = [
-            Endpoint(secured(control), settings.host, settings.port, certificate.context),
+            Endpoint(secured(control, asker), settings.host, settings.port, certificate.context),
             Endpoint(health(lacking, metrics.registry), settings.host, settings.health_port),
         ]
         following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
         await alongside(
             serve(endpoints, stop, drain=settings.drain),
-            [*following, holder.sweep(), _end(settings, control, lingering, stop)],
+            [
+                *following,
+                holder.sweep(),
+                AccessWatch(api, policies, grants).run(),
+                _end(settings, control, lingering, stop),
+            ],
         )
 
 

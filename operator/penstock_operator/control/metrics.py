@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from penstock_core.approvals.access import overdue
+from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.certificate import ServedCertificate
 from penstock_operator.control.policies import Policies
 
@@ -37,3 +39,15 @@ class ControlMetrics:
             registry=self.registry,
         )
         not_after.set_function(lambda: certificate.not_after)
+
+    def follow_emergencies(self, grants: AccessGrants) -> None:
+        """How many emergencies are to be reviewed."""
+        emergencies = Gauge(
+            "penstock_control_emergencies", "Emergencies that nobody has reviewed.", ["review"], registry=self.registry
+        )
+
+        def late() -> int:
+            return sum(overdue(one, grants.now) for one in grants.unreviewed())
+
+        emergencies.labels("overdue").set_function(late)
+        emergencies.labels("due").set_function(lambda: len(grants.unreviewed()) - late())

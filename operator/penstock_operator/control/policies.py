@@ -11,12 +11,13 @@ import base64
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from penstock_core.resources import Bundle, Database, ResourceError
+from penstock_core.resources.grant import Grant
 from penstock_operator.cluster.watch import Follower, Json, Key, ObjectChange
 from penstock_operator.objects import DATABASES, POLICIES, InEffect, generation_of, in_effect, is_numbered
 
@@ -47,6 +48,8 @@ class Policies:
         self._master_key: bytes | None = None
         # Databases that can't be handed out, and why: for messages and metrics.
         self.unusable: dict[Key, str] = {}
+        # What access lasts of a bundle's Database.
+        self.grants: Callable[[Bundle], tuple[Grant, ...]] = lambda bundle: ()
 
     def follower(self, kind: str) -> Follower:
         """Where changes of that kind go."""
@@ -118,14 +121,17 @@ class Policies:
     def _publish(self, key: Key, found: InEffect, number: int, *, numbered: bool) -> None:
         before = self._topics.get(key)
         bundle = found.bundle(number, self.mask_key(*key))
+        bundle = bundle.model_copy(update={"grants": self.grants(bundle)})
         if before is not None:
             previous = before.bundle.generation
-            unchanged = bundle.model_copy(update={"generation": previous}) == before.bundle
+            # What access lasts is no change of the policies.
+            same = {"generation": previous, "grants": before.bundle.grants}
+            unchanged = bundle.model_copy(update=same) == before.bundle
             if not numbered:
                 # Two changes may come before the operator has numbered the first.
                 number = previous if unchanged else max(previous + 1, number)
             # What the operator has numbered has that number in every replica, however each of them counted until then.
-            if unchanged and number == previous:
+            if unchanged and number == previous and bundle.grants == before.bundle.grants:
                 return
             bundle = bundle.model_copy(update={"generation": number})
         self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n")
@@ -134,6 +140,20 @@ class Policies:
         )
         if before is not None:
             before.changed.set()
+
+    def bundles(self) -> list[Bundle]:
+        """Those of all Databases that are there."""
+        return [topic.bundle for topic in self._topics.values() if topic.there]
+
+    def regrant(self) -> None:
+        """Access may have been given, or have ended: tell whoever follows."""
+        for key, topic in list(self._topics.items()):
+            grants = self.grants(topic.bundle) if topic.there else ()
+            if grants != topic.bundle.grants:
+                bundle = topic.bundle.model_copy(update={"grants": grants})
+                self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", topic.there)
+                _log.info("access that lasts", database="/".join(key), requests=[one.request for one in grants])
+                topic.changed.set()
 
     def mask_key(self, namespace: str, database: str) -> bytes:
         """The key for one database's keyed masks: the same in every replica, of no use for any other database."""

@@ -8,6 +8,7 @@ decided in `penstock_core.approvals`. What doesn't belong: HTTP (`asking.py`).
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ import structlog
 from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
 from penstock_core.approvals.four_eyes import has_part
 from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
-from penstock_core.approvals.standing import NotPossibleError, Standing, standing, used
+from penstock_core.approvals.standing import NotPossibleError, Standing, access_ends, moment, standing, used
 from penstock_core.resources.access_request import AccessRequest
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.api import Api, ApiError
@@ -114,7 +115,7 @@ class RequestsHolder:
         """Every replica does; who comes second finds nothing to delete."""
         now = self._clock()
         for kept in self.kept.all():
-            if now < kept.expires + (self._kept_seconds if kept.decided else _UNDECIDED_KEPT_SECONDS):
+            if now < _over(kept) + (self._kept_seconds if kept.decided else _UNDECIDED_KEPT_SECONDS):
                 continue
             precondition = {"uid": kept.uid, "resourceVersion": str(kept.revision)}
             try:
@@ -236,12 +237,22 @@ class RequestsHolder:
         return datetime.fromtimestamp(self._clock(), UTC)
 
 
+def _over(kept: Kept) -> float:
+    """Since when nothing more can come of it; in an emergency that nobody has reviewed, never."""
+    request = kept.request
+    if request.spec.break_glass is not None:
+        reviewed = request.status and request.status.reviewed_at
+        return moment(reviewed).timestamp() if reviewed else math.inf
+    until = access_ends(request)
+    return kept.expires if until is None else max(kept.expires, until.timestamp())
+
+
 def _seen(request: AccessRequest, at: Standing) -> Answered:
     """For one who only looks."""
     match at:
         case Standing.WAITING:
             return Answered.of(request, "waiting")
-        case Standing.APPROVED:
+        case Standing.APPROVED | Standing.IN_EFFECT:
             return Answered.of(request, "granted")
         case Standing.DENIED:
             return Answered.of(request, "denied")

@@ -6,10 +6,10 @@ A gate is trusted for the statement alone, which it alone sees. What doesn't bel
 from __future__ import annotations
 
 from penstock_core.approvals.asking import Asking
-from penstock_core.identity import Identity, Principal, Workload
+from penstock_core.approvals.requester import identity_of
 from penstock_core.policy.subjects import is_for
 from penstock_core.resources.access_policy import Approval
-from penstock_core.resources.access_request import Requester, RequestingPrincipal, RequestingWorkload
+from penstock_core.resources.access_request import RequestingWorkload
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.vocabulary import milliseconds
 from penstock_core.token_review import Pod
@@ -51,7 +51,7 @@ def _rule(bundle: Bundle, asking: Asking) -> Approval:
     held = asking.held_by
     try:
         # An agent that acts for somebody does what both may, so the rule may be for either.
-        parties = _identity(asking.requester).parties
+        parties = identity_of(asking.requester).parties
     except ValueError as problem:
         raise RefusedError(f"there is no such requester: {problem}") from None
     for policy in bundle.policies:
@@ -66,19 +66,3 @@ def _rule(bundle: Bundle, asking: Asking) -> Approval:
 
 def _pod(workload: RequestingWorkload) -> Pod:
     return Pod(workload.namespace, workload.service_account, workload.pod, workload.pod_uid)
-
-
-def _identity(requester: Requester) -> Identity:
-    workload, principal = requester.workload, requester.principal
-    # An application acts for people by contexts, an agent mostly by its token; both parties count in either case.
-    by_context = bool(requester.acts_for) and (principal is None or principal.kind == "service")
-    return Identity(
-        None if workload is None else Workload(workload.namespace, workload.service_account, workload.pod),
-        None if principal is None else _principal(principal),
-        tuple(_principal(one) for one in requester.acts_for),
-        by_context,
-    )
-
-
-def _principal(one: RequestingPrincipal) -> Principal:
-    return Principal(one.kind, one.subject, one.issuer, one.groups)

@@ -13,9 +13,10 @@ from urllib.parse import quote
 import structlog
 from pydantic import ValidationError
 
+from penstock_core.approvals.access import AskingAccess
 from penstock_core.approvals.asking import Answered, Asking
 from penstock_sidecar.proxy.http_service import ANSWER_SECONDS, HttpService, ServiceError
-from penstock_sidecar.session.commands import AskApproval, AwaitApproval
+from penstock_sidecar.session.commands import AskAccess, AskApproval, AwaitApproval
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ class HolderError(Exception):
 
 
 async def carried_out(
-    command: AskApproval | AwaitApproval, requests: ApprovalRequests | None
+    command: AskApproval | AwaitApproval | AskAccess, requests: ApprovalRequests | None
 ) -> tuple[Answered | None, str]:
     """What the holder answered to a session's question, or why it could not be asked. Raises nothing."""
     try:
@@ -36,6 +37,8 @@ async def carried_out(
             return None, "this gate has no holder of requests; it is the collector where none is configured"
         if isinstance(command, AskApproval):
             return await requests.ask(command.asking), ""
+        if isinstance(command, AskAccess):
+            return await requests.ask_access(command.asking), ""
         return await requests.look(command.request, command.seconds), ""
     except HolderError as error:
         return None, str(error)
@@ -50,16 +53,23 @@ class ApprovalRequests:
 
     def __init__(
         self, url: str, owner: str, token_file: Path | None = None, ca_file: Path | None = None,
-        *, answer_seconds: float = ANSWER_SECONDS,
+        *, namespace: str = "default", answer_seconds: float = ANSWER_SECONDS,
     ) -> None:  # fmt: skip
         self._service = HttpService("holder of requests", url, token_file, ca_file)
-        self._url = f"{self._service.host}/v1/streams/{quote(owner, safe='')}/requests"
+        own = f"{self._service.host}/v1/streams/{quote(owner, safe='')}"
+        self._url = f"{own}/requests"
+        self._access = f"{own}/access/requests?namespace={quote(namespace, safe='')}"
         self._seconds = answer_seconds
 
     async def ask(self, asking: Asking) -> Answered:
         """Whether that statement may run now; an approval is used by this. Raises HolderError."""
         body = asking.model_dump_json(by_alias=True, exclude_none=True).encode()
         return await self._exchange("POST", self._url, body, self._seconds)
+
+    async def ask_access(self, asking: AskingAccess) -> Answered:
+        """Whether that access lasts by now, or is asked for. Raises HolderError."""
+        body = asking.model_dump_json(by_alias=True, exclude_none=True).encode()
+        return await self._exchange("POST", self._access, body, self._seconds)
 
     async def look(self, request: str, seconds: float) -> Answered:
         """How a request stands, once that is otherwise than waiting, or after so long; nothing is used by this.

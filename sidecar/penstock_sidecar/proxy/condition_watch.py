@@ -13,6 +13,7 @@ import structlog
 
 from penstock_core.conditions import Circumstances, Truth
 from penstock_core.identity import Identity
+from penstock_core.policy.access import granted
 from penstock_core.policy.combine import conditioned_policies
 from penstock_core.policy.mask_conditions import timed, troubles
 from penstock_core.resources import Bundle
@@ -37,13 +38,17 @@ class ConditionWatch:
         """The circumstances of a session at this moment."""
         return Circumstances(datetime.now(UTC), client_address)
 
-    def truths(self, identity: Identity, client_address: str) -> tuple[Truth, ...]:
-        """What the conditions come to now that are for the identity and depend on the time."""
+    def truths(self, identity: Identity, client_address: str) -> tuple[Truth | str, ...]:
+        """What the conditions come to now that are for the identity and depend on the time, and the requests by which
+        it has access for a time.
+        """
         bundle = self._bundle()
         if bundle is None:
             return ()
-        parties = conditioned_policies(bundle, identity, self.now(client_address))
-        return tuple(one.evaluate(facts).truth for policies, facts in parties for one in timed(policies))
+        now = self.now(client_address)
+        access = tuple(one.request for one in granted(bundle, identity, now.now))
+        parties = conditioned_policies(bundle, identity, now)
+        return *access, *(one.evaluate(facts).truth for policies, facts in parties for one in timed(policies))
 
     def tell_troubles(self, bundle: Bundle, identity: Identity, circumstances: Circumstances) -> None:
         """Say once of each condition that it could not be evaluated."""
@@ -62,7 +67,9 @@ class ConditionWatch:
             await asyncio.sleep(TIME_SECONDS)
             bundle = self._bundle()
             try:
-                if bundle is not None and timed(bundle.policies):
+                if bundle is not None and (
+                    timed(bundle.policies) or any(policy.spec.by_request for policy in bundle.policies)
+                ):
                     self.on_time()
             except Exception:
                 # Time goes on all the same.

@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client_address = peers.address(peer)
         # What conditions that depend on the time came to when the rules of now were made.
-        self._truths: tuple[Truth, ...] = ()
+        self._truths: tuple[Truth | str, ...] = ()
         self._vouching = Vouching(self, gateway)
         self.info = gateway.register(self, peers.place(peer))
         # The one that the session is with; None until the client has chosen.
@@ -101,9 +101,10 @@ class Connection(asyncio.Protocol):
             task.cancel()
         self._vouching.stop()
         self.perform(self.session.client_closed())
+        # They have this connection, too: nobody should have to look for such a pair.
+        del self._credentials, self._vouching
         if self._server is not None:
             self._server.abort()
-            # It has this connection, too: nobody should have to look for such a pair.
             self._server = None
         if self._database is not None:
             self._database.connections.discard(self)
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
         """Without a word, and with whatever runs at the server."""
         self._transport.abort()
 
-    def time_passed(self, truths: tuple[Truth, ...]) -> None:
+    def time_passed(self, truths: tuple[Truth | str, ...]) -> None:
         """Conditions come to this now."""
         if truths != self._truths and self.session.takes_rules:
             self.rules_changed()
@@ -264,7 +265,7 @@ class Connection(asyncio.Protocol):
     def _perform_for_statements(self, command: Command) -> None:
         if isinstance(command, commands.Deliberate):
             self._spawn(self._deliberate(command))
-        elif isinstance(command, commands.AskApproval | commands.AwaitApproval):
+        elif isinstance(command, commands.AskApproval | commands.AwaitApproval | commands.AskAccess):
             self._spawn(self._approval(command))
         elif isinstance(command, commands.Interrupt):
             self.interrupt()
@@ -383,6 +384,6 @@ class Connection(asyncio.Protocol):
         if self.session.state is State.RESOLVING:
             self.perform(self.session.catalog_read())
 
-    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval) -> None:
+    async def _approval(self, command: commands.AskApproval | commands.AwaitApproval | commands.AskAccess) -> None:
         answered, trouble = await approval_requests.carried_out(command, self._gateway.approval_requests)
         self.perform(self.session.answered(command.ticket, answered, trouble))

@@ -9,20 +9,20 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import structlog
 
-from penstock_core.conditions import values
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import effective
+from penstock_core.policy.combine import effective, party_values
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.catalog.model import Catalog
 from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
 from penstock_sidecar.proxy.deciders import Deciders, MakeDecider, Unmade
+from penstock_sidecar.proxy.lasting_access import LastingAccess
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import SessionRules
 from penstock_sidecar.session.door import Door, Inside
@@ -74,7 +74,8 @@ class RulesProvider:
         self._checking: asyncio.Task[None] | None = None
         self._timing: asyncio.Task[None] | None = None
         self.bundle: Bundle | None = None
-        self.conditions = ConditionWatch(lambda: self.bundle)
+        self.access = LastingAccess()
+        self.conditions = ConditionWatch(lambda: self._in_force)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = ""
@@ -121,16 +122,26 @@ class RulesProvider:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.deciders.stop()
 
+    @property
+    def _in_force(self) -> Bundle | None:
+        """The bundle, with the access that lasts as far as anybody has heard."""
+        return None if self.bundle is None else self.access.within(self.bundle)
+
+    def replace_grants(self, grants: tuple[Grant, ...]) -> None:
+        """That access lasts by now, and no other."""
+        if self.access.replace(grants) and self.bundle is not None:
+            self._changed()
+            _log.info("access that lasts", requests=[one.request for one in grants])
+
     def replace_bundle(self, bundle: Bundle) -> None:
         """Decide by this bundle from now on."""
         before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
         self.bundle, self.server = bundle, self._server_of(bundle)
-        dbname = bundle.database.spec.dbname
-        moved = before != (self.server, dbname)
+        moved = before != (self.server, bundle.database.spec.dbname)
         if moved:
             # Sessions with the old server are decided by its catalog while they last.
             self._former = self.catalog
-            self._reader = CatalogReader(self.server, dbname)
+            self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
         self._changed()
         if moved and before[0] is not None:
             self.on_move()
@@ -161,19 +172,19 @@ class RulesProvider:
             await self._make_for(identity, client_address, self.catalog)
 
     async def _make_for(self, identity: Identity, client_address: str, catalog: Catalog) -> None:
-        if self.bundle is not None:
-            policy = effective(self.bundle, identity, self.conditions.now(client_address))
-            await self.deciders.made(replace(policy, generation=0), catalog, self.bundle.mask_key_bytes)
+        if (bundle := self._in_force) is not None:
+            policy = effective(bundle, identity, self.conditions.now(client_address))
+            await self.deciders.made(policy.timeless, catalog, bundle.mask_key_bytes)
 
     def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
         """The same, where bundle and catalog are known to be there; what is not made yet is not `ready`."""
-        catalog = self.catalog or self._former
-        if self.bundle is None or catalog is None:
+        catalog, bundle = self.catalog or self._former, self._in_force
+        if bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
         circumstances = self.conditions.now(client_address)
-        policy, key = effective(self.bundle, identity, circumstances), self.bundle.mask_key_bytes
-        self.conditions.tell_troubles(self.bundle, identity, circumstances)
-        timeless = replace(policy, generation=0)
+        policy, key = effective(bundle, identity, circumstances), bundle.mask_key_bytes
+        self.conditions.tell_troubles(bundle, identity, circumstances)
+        timeless = policy.timeless
         decider = self.deciders.known(timeless, catalog, key)
         return SessionRules(
             decider=Unmade(policy) if decider is None else decider,
@@ -186,13 +197,17 @@ class RulesProvider:
             masked=policy.enforced is not None and policy.enforced.conceals,
             ready=decider is not None,
             generation=policy.generation,
-            facts=lambda: self._facts(identity, policy.database, client_address),
+            access=policy.access,
+            askable=self.access.askable(bundle, identity, circumstances.now),
+            facts=lambda: self._facts(bundle, identity, policy.access, client_address),
         )
 
-    def _facts(self, identity: Identity, database: str, client_address: str) -> tuple[dict[str, object], ...]:
+    def _facts(
+        self, bundle: Bundle, identity: Identity, access: tuple[Grant, ...], client_address: str
+    ) -> tuple[dict[str, object], ...]:
         """What conditions of approvals know of each whose rights decide."""
         now = self.conditions.now(client_address)
-        return tuple(values(party, database, now) for party in identity.parties)
+        return tuple(party_values(bundle, party, now, access) for party in identity.parties)
 
     def session_begins(self) -> None:
         """Nobody may have looked at the catalog for a while."""

@@ -124,7 +124,7 @@ class ServedDatabase:
 
     def _time_passed(self) -> None:
         """Conditions may have come to something else; those of one identity at one address come to the same."""
-        known: dict[tuple[Identity, str], tuple[Truth, ...]] = {}
+        known: dict[tuple[Identity, str], tuple[Truth | str, ...]] = {}
         for connection in tuple(self.connections):
             try:
                 who = (connection.session.identity, connection.client_address)

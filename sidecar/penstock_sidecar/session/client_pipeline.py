@@ -225,6 +225,8 @@ class ClientPipeline(ABC):
         if denial is None:
             raise MalformedError("a denial without a reason")
         pending.denial = refusals.denied(denial, text)
+        if self._flow.rules.askable and denial.sqlstate == "42501" and not decision.approvals:
+            pending.denial = refusals.with_access(pending.denial, self._flow.rules.askable)
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = self._flow.begin(decision, text, protocol, None)
         pending.running.denied = True
@@ -233,7 +235,7 @@ class ClientPipeline(ABC):
 
     def _start_statement(
         self, spot: Spot, pending: Pending, decision: Decision, text: str,
-        parameters: int | None = None, replacement: bytes | None = None,
+        parameters: int | None = None, replacement: bytes | None = None, given: bytes | None = None,
     ) -> None:  # fmt: skip
         """Record the intent; send the message, as it came or what replaces it, now or when the intent is durable.
 
@@ -250,7 +252,7 @@ class ClientPipeline(ABC):
             # Nothing that has to be recorded durably waited for the intent of the Bind.
             flow.finish(running, "unexecuted")
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
-        pending.running = flow.begin(decision, text, protocol, parameters)
+        pending.running = flow.begin(decision, text, protocol, parameters, given)
         if blocks:
             flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.

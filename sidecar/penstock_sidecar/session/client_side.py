@@ -156,7 +156,7 @@ class ClientSide(ContextPipeline):
         portal = None
         if statement is not None and decision is not None:
             portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal, bound=head.parameters != 0)
-            asks = decision.cost_limit is not None or decision.holding is not None
+            asks = decision.cost_limit is not None or decision.holding is not None or flow.rules.in_emergency
             if asks and spot.complete and spot.end - spot.start <= PREFIX:
                 portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
             if decision.holding is not None and (decision := self._hold_bound(spot, portal)) is None:
@@ -178,7 +178,7 @@ class ClientSide(ContextPipeline):
         portal.decision = decision
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
-        self._start_statement(spot, pending, decision, statement.text, head.parameters)
+        self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.given)
         portal.running = pending.running
 
     def _prepared_in_sql(self, name: str) -> PreparedStatement | None:
@@ -267,7 +267,7 @@ class ClientSide(ContextPipeline):
             flow.finish(pending.running, "unexecuted")
             pending.running = None
         portal.decision, portal.epoch = decision, flow.epoch
-        self._start_statement(spot, pending, decision, statement.text, portal.parameters)
+        self._start_statement(spot, pending, decision, statement.text, portal.parameters, given=portal.given)
 
     def _describe(self, spot: Spot) -> None:
         flow = self._flow

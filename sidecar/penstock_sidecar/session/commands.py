@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from penstock_core.approvals.access import AskingAccess
 from penstock_core.approvals.asking import Asking
 from penstock_core.audit.event import Event
 from penstock_core.identity import Identity
 from penstock_core.policy.effective import OnFailure
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Decision
 from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session.choosing import Choose
@@ -130,6 +132,13 @@ class AskApproval(NamedTuple):
     asking: Asking
 
 
+class AskAccess(NamedTuple):
+    """Ask the holder of requests for access for a time; answer with `answered`."""
+
+    ticket: int
+    asking: AskingAccess
+
+
 class AwaitApproval(NamedTuple):
     """Answer with `answered` once that request stands otherwise than waiting, or after that many seconds."""
 
@@ -191,6 +200,7 @@ Command = (
     | CloseDoor
     | VerifyContext
     | AskApproval
+    | AskAccess
     | AwaitApproval
     | Abandon
     | Interrupt
@@ -255,9 +265,17 @@ class SessionRules:
     ready: bool = True
     # Of the bundle that they come from; None: as each decision says.
     generation: int | None = None
+    # Access that lasts for a time, and is part of what they let; what could be asked for, in words.
+    access: tuple[Grant, ...] = ()
+    askable: str = ""
     # What conditions of approvals know of the session at this moment: who it is, where from, the time.
     # By party: an agent, and the one whom it acts for, are each judged alone.
     facts: Callable[[], Sequence[Mapping[str, object]]] = field(default=lambda: ({},), compare=False, repr=False)
+
+    @property
+    def in_emergency(self) -> bool:
+        """Whether everything is recorded in full, values of parameters among it."""
+        return any(one.break_glass for one in self.access)
 
 
 @dataclass(frozen=True, slots=True)

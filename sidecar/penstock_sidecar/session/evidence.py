@@ -1,7 +1,8 @@
 """The bodies of a session's audit events: its end, each statement's intent and outcome.
 
 How it began is `login.py`'s. Sealing and storing them is `penstock_sidecar.shipping`'s; their shape is
-`penstock_core.audit.event`'s. Parameters are never kept, only counted.
+`penstock_core.audit.event`'s. Parameters are never kept, only counted, but
+for those of an emergency.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any, Literal
 from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
 from penstock_core.identity import Identity
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.in_flight import StatementRun
 from penstock_sidecar.session.login import documented
+from penstock_sidecar.session.parameter_values import cut, values
 from penstock_sidecar.session.refusals import in_words
 from penstock_sidecar.wire.messages import ErrorFields
 
@@ -26,6 +29,7 @@ _MOST_FORMS = 256
 _LONGEST_KEPT = 2048
 
 REVOKED = "the identity is revoked"
+ACCESS_ENDED = "access for a time has ended"
 # By its last message, or without.
 BYE, LEFT = "the client ended the session", "the client closed the connection"
 
@@ -65,13 +69,16 @@ class Evidence:
         self._intents: dict[tuple[int, str, bool], _Decided] = {}
         self._outcomes: dict[tuple[Result, str, Denial | None, str], Form] = {}
         self._generation: int | None = None
+        self._access: tuple[Grant, ...] = ()
+        self._in_emergency = False
         # Why it ends, where the client did not just go.
         self._why: dict[str, str] = {}
 
-    def decided_by(self, generation: int | None) -> None:
-        """The bundle that the policies come from by now; None: as each decision says."""
-        if generation != self._generation:
-            self._generation = generation
+    def decided_by(self, generation: int | None, access: tuple[Grant, ...] = ()) -> None:
+        """The bundle that the policies come from by now (None: as each decision says), and the access that lasts."""
+        if generation != self._generation or access is not self._access:
+            self._generation, self._access = generation, access
+            self._in_emergency = any(one.break_glass for one in access)
             self._intents.clear()
 
     def acts_as(self, identity: Identity) -> None:
@@ -82,6 +89,10 @@ class Evidence:
     def revoked_by(self, policy: str) -> None:
         """The session ends because that policy revokes its identity."""
         self._why = {"reason": REVOKED, "policy": policy}
+
+    def access_ended(self, policy: str) -> None:
+        """The session ends because access by that policy does."""
+        self._why = {"reason": ACCESS_ENDED, "policy": policy}
 
     def ended_by(self, why: str | ErrorFields) -> None:
         """Why the session ends, in words or as the client reads it; the first reason counts."""
@@ -99,8 +110,11 @@ class Evidence:
         """A statement waits for somebody's approval."""
         return {"kind": "request", **self._common, **told}
 
-    def intent(self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None) -> Event:
-        """What is about to run, or was refused."""
+    def intent(
+        self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None,
+        given: bytes | None = None,
+    ) -> Event:  # fmt: skip
+        """What is about to run, or was refused; in an emergency with the values that it was `given`."""
         self._statements = number
         shared = decision.same_but_text or decision
         key = (id(shared), protocol, bool(parameters))
@@ -111,6 +125,11 @@ class Evidence:
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
             known = self._intents[key] = _Decided(shared, form)
         digest = self._digest(known, text)
+        if given is not None and self._in_emergency:
+            kept, whole = cut(values(given))
+            told: Event = {"values": kept} if whole else {"values": kept, "valuesCut": True}
+            numbers = {"statement": number, "parameters": parameters or 0}
+            return {**self._template(shared, protocol), **numbers, "sqlHmac": digest, **told}
         if parameters:
             return known.form.body(statement=number, parameters=parameters, sqlHmac=digest)
         return known.form.body(statement=number, sqlHmac=digest)
@@ -137,6 +156,8 @@ class Evidence:
             "policyGeneration": decision.generation if self._generation is None else self._generation,
             "protocol": protocol,
         }
+        if self._access:
+            body["access"] = [_applied(one) for one in self._access]
         if decision.conditions:
             body["unless"] = [one.document() for one in decision.conditions]
         if decision.approvals:
@@ -145,6 +166,8 @@ class Evidence:
             body["observed"] = decision.observed.value
         if decision.audit_text:
             body["sql"] = decision.audit_text
+        if self._in_emergency and (decision.executes or decision.fetches) and decision.made_from:
+            body["runs"] = decision.made_from
         if decision.denial is not None:
             denial = decision.denial
             body |= {"reason": denial.reason}
@@ -168,3 +191,11 @@ class Evidence:
         return form.body(
             statement=running.number, rows=running.rows, bytes=size, durationUs=max(0, now - running.started)
         )
+
+
+def _applied(one: Grant) -> Event:
+    """Access that lasts, as events have it."""
+    told: Event = {"policy": one.policy, "request": one.request, "until": one.until}
+    if one.break_glass:
+        return {**told, "breakGlass": True}
+    return {**told, "decidedBy": one.decided_by}

@@ -11,7 +11,7 @@ from collections.abc import Callable, MutableMapping
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
-from penstock_sidecar.session import commands
+from penstock_sidecar.session import access_wish, commands
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
@@ -117,14 +117,16 @@ class Flow(Progress):
     def record(self, body: Event) -> None:
         self.bodies.append(body)
 
-    def begin(self, decision: Decision, text: str, protocol: str, parameters: int | None) -> StatementRun:
-        """Record a statement's intent."""
+    def begin(
+        self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
+    ) -> StatementRun:
+        """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         if self.evidence is not None:
-            self.evidence.decided_by(self.rules.generation)
+            self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters))
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
@@ -147,6 +149,7 @@ class Flow(Progress):
     def push(self, pending: Pending, decision: Decision | None = None) -> None:
         """A message that the server will answer is being sent; with the decision that it carries out, if it does."""
         self.queue.append(pending)
+        self.former.access.used(self.rules.access)
         if decision is None:
             return
         pending.redact = pending.redact or decision.redact_errors
@@ -241,8 +244,6 @@ class Flow(Progress):
         self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
         self.contexts.transaction_ended()
-        if not self.portals:
-            return
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()
@@ -259,7 +260,8 @@ class Flow(Progress):
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision:
         """What becomes of a text."""
-        return self.contexts.bounded(self.rules.decider.decide(*self.question(text, types)))
+        decided = access_wish.decided(text) or self.rules.decider.decide(*self.question(text, types))
+        return self.contexts.bounded(decided)
 
     def runs_stale_object(self, decision: Decision) -> bool:
         """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import SessionRules
+from penstock_sidecar.session.former_access import FormerAccess
 from penstock_sidecar.wire.messages import ErrorFields
 
 
@@ -23,6 +24,7 @@ class FormerRules:
         self.loosened = False
         # The longest that any statement_timeout of the session may be, in milliseconds; None: it has no bound.
         self.longest: int | None = None
+        self.access = FormerAccess()
 
     def sent(self, decision: Decision) -> None:
         """A text that was so decided is being sent."""

@@ -36,6 +36,11 @@ def denied(denial: Denial, text: str = "") -> ErrorFields:
     return ErrorFields("ERROR", denial.sqlstate, denial.message, denial.detail, denial.remedy, position)
 
 
+def with_access(error: ErrorFields, askable: str) -> ErrorFields:
+    """The same, with what could be asked for instead."""
+    return error._replace(hint=f"{error.hint}; or {askable}" if error.hint else askable)
+
+
 def _position(word: int, text: str) -> str:
     """Where that word of the text begins, in letters from 1; empty where the text is not what was decided about."""
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.sql.decision import Denial
-from penstock_sidecar.session import commands, refusals, withholding
+from penstock_sidecar.session import commands, former_access, refusals, withholding
 from penstock_sidecar.session.client_side import ClientSide
 from penstock_sidecar.session.commands import Close, IssuedTicket, SessionRules, Vouched
 from penstock_sidecar.session.flow import Flow
@@ -161,6 +161,13 @@ class Running:
         flow = self.flow
         if (error := flow.former.ended_by(rules, flow.rules)) is not None:
             self.end(error)
+            return
+        if (over := flow.former.access.over(rules.access)) is not None:
+            if flow.evidence is not None:
+                flow.evidence.access_ended(over.policy)
+            error = former_access.ended(over)
+            self.end(error, error.message)
+            flow.commands.append(commands.Interrupt())
             return
         flow.replace_rules(rules)
         flow.contexts.rules_changed()

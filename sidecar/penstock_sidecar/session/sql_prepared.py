@@ -148,7 +148,9 @@ class SqlPrepared:
         return max(states, default="")
 
     def recorded(self, decision: Decision, session: Deciding) -> Decision:
-        """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs."""
+        """The decision as it goes on record: with the verbs, relations and masked columns of what the text runs, and
+        the texts that made that.
+        """
         if not (decision.executes or decision.fetches):
             return decision
         ran = tuple(one.decision for found in self._run(decision, session) for one in found or ())
@@ -161,6 +163,7 @@ class SqlPrepared:
                 relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
                 masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
                 conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
+                made_from="\n".join(one.text for found in self._run(decision, session) for one in found or ()),
                 same_but_text=None,
             )
             last = self._recorded = decision, ran, told

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import gate_statements, refusals
+from penstock_sidecar.session.access_pipeline import AccessPipeline
 from penstock_sidecar.session.commands import IssuedTicket, IssueTicket
 from penstock_sidecar.session.flow import Flow
-from penstock_sidecar.session.held_pipeline import HeldPipeline
 from penstock_sidecar.session.in_flight import AnswerKind, Pending
 from penstock_sidecar.session.refusals import gate_denial
 from penstock_sidecar.session.states import State
@@ -48,7 +48,7 @@ class _Issuing:
     made: IssuedTicket | None = None
 
 
-class TicketPipeline(HeldPipeline):
+class TicketPipeline(AccessPipeline):
     """Adds to the way to the server what goes no further than the gate."""
 
     def __init__(self, flow: Flow, nobody: str, limit: int, database: str) -> None:

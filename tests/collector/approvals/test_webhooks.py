@@ -293,3 +293,29 @@ async def test_a_url_in_a_file(announced: Announced, receiver: Receiver) -> None
     file.write_text("http://chat.example")
     with pytest.raises(StartError, match="webhook chat: the URL begins with https://"):
         await serve(client.running.collector.settings.model_copy(update={"database": announced.directory / "b.db"}))
+
+
+async def test_what_was_on_its_way_is_brought_after_a_restart(
+    announced: Announced, receiver: Receiver, tmp_path: Path
+) -> None:
+    """With the same id, once; what was brought, and what is for nobody any more, is not."""
+    receiver.statuses = [204, *[500] * 100]
+    away = {"name": "gone", "form": "slack", "url": "http://127.0.0.1:9/x"}
+    client = await announced.collector(webhooks=[announced.signed(receiver.url), away])
+    brought = await client.asked()
+    assert (await receiver.next())[1]["data"]["request"] == brought
+    name = await client.asked(asking_about("DROP TABLE carts"))
+    first, _ = await receiver.next()
+    await client.ended()
+    receiver.statuses = []
+    while not receiver.got.empty():
+        receiver.got.get_nowait()
+    again = await announced.collector(webhooks=[announced.signed(receiver.url)])
+    headers, body = await receiver.next()
+    assert (headers["webhook-id"], body["data"]["request"]) == (first["webhook-id"], name)
+    await asyncio.sleep(0.3)
+    assert receiver.got.empty()
+    left = await again.running.collector.writer.run(
+        lambda connection: connection.execute("SELECT count(*) FROM notices").fetchone()[0]
+    )
+    assert left == 0

@@ -169,7 +169,8 @@ def test_a_file_of_the_version_before_is_taken_on_with_a_key_of_its_own(tmp_path
     keys = []
     for name in ("one", "other"):
         old = sqlite3.connect(tmp_path / name)
-        before = [step for step in _STEPS.values() if step != "tickets.sql"]
+        steps = list(_STEPS.values())
+        before = steps[: steps.index("tickets.sql")]
         script = "".join(files("penstock_collector.store").joinpath(step).read_text() for step in before)
         old.executescript(f"PRAGMA application_id = {0x506E4175}; PRAGMA user_version = {len(before)}; {script}")
         old.close()

@@ -20,9 +20,25 @@ from penstock_collector.settings import CollectorSettings
 from penstock_collector.web.app import build
 
 # Of those that record by themselves: in one transaction with what they change.
-CHANGES = {"/alarms", "/requests/{name}", "/sign-ins", "/v1/requests/{name}/decision"}
+CHANGES = {
+    "/alarms",
+    "/requests/{name}",
+    "/sign-ins",
+    "/v1/access",
+    "/v1/requests/{name}/decision",
+    "/v1/requests/{name}/end",
+    "/v1/requests/{name}/review",
+}
 EVERYBODY = {"/login", "/login/provider", "/login/callback", "/logout", "/healthz", "/readyz", "/metrics"}
-GATES = {"/v1/streams/{owner}/{boot}/events", "/v1/streams/{owner}/requests", "/v1/streams/{owner}/requests/{name}"}
+GATES = {
+    "/v1/streams/{owner}/{boot}/events",
+    "/v1/streams/{owner}/access",
+    "/v1/streams/{owner}/access/requests",
+    "/v1/streams/{owner}/requests",
+    "/v1/streams/{owner}/requests/{name}",
+    "/v1/streams/{owner}/tickets/{name}",
+    "/v1/streams/{owner}/tickets/{name}/use",
+}
 
 
 def routes(client: Any) -> list[Route]:
@@ -39,7 +55,7 @@ def filled(route: Route) -> str:
 
 
 def method(route: Route) -> str:
-    return "POST" if "POST" in (route.methods or ()) else "GET"
+    return next((one for one in ("POST", "PUT") if one in (route.methods or ())), "GET")
 
 
 @pytest.fixture

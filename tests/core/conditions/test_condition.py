@@ -102,10 +102,11 @@ WRONG: dict[str, tuple[str, str]] = {
         "user == 'ada'",
         "column 1: user is not known; it may name identity.name, identity.kind, identity.subject, identity.issuer, "
         "identity.groups, identity.namespace, identity.serviceAccount, identity.pod, session.database, "
-        "session.clientAddress, now",
+        "session.clientAddress, session.access, now",
     ),
     "a part left out": (
-        "session == 'shop'", "column 1: session is no value by itself; use session.database, session.clientAddress"
+        "session == 'shop'",
+        "column 1: session is no value by itself; use session.database, session.clientAddress, session.access",
     ),
     "a claim": (
         "session.application == 'psql'",

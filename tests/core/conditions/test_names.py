@@ -32,6 +32,11 @@ CASES: dict[str, tuple[Identity, Circumstances, dict[str, Any]]] = {
         },
     ),
     "nobody": (Identity(), Circumstances(), {"identity.name": "nobody", "session.database": "shop"}),
+    "nobody, with access that was asked for": (
+        Identity(),
+        Circumstances(access=("incident",)),
+        {"identity.name": "nobody", "session.database": "shop", "session.access": ["incident"]},
+    ),
 }  # fmt: skip
 
 

@@ -441,7 +441,7 @@ def test_what_policies_come_to(
     enforced: PolicySet | None,
     observed: PolicySet | None,
 ) -> None:
-    assert effective(bundle(*policies), identity) == EffectivePolicy("shop", enforced, observed, 7, TAGS)
+    assert effective(bundle(*policies), identity) == EffectivePolicy("shop", enforced, observed, 7, tags=TAGS)
 
 
 # ── Whatever the policies ──

@@ -151,7 +151,7 @@ TABLE: dict[str, tuple[list[DatabaseAccessPolicy], PolicySet | None, PolicySet |
 def test_what_policies_come_to_for_both(
     policies: list[DatabaseAccessPolicy], enforced: PolicySet | None, observed: PolicySet | None
 ) -> None:
-    assert effective(bundle(*policies), BOT_FOR_ADA) == EffectivePolicy("shop", enforced, observed, 7, TAGS)
+    assert effective(bundle(*policies), BOT_FOR_ADA) == EffectivePolicy("shop", enforced, observed, 7, tags=TAGS)
 
 
 # Where the mask stands, its condition → whether the mask is left, and what is told of the condition.

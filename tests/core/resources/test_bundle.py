@@ -102,7 +102,7 @@ def test_it_is_not_made_of_the_wrong_things(resources: tuple[Any, ...], said: st
         ({"maskKey": None}, "Bundle: maskKey: must be text; put it in quotes if YAML takes it for something else"),
         (
             {"ofALaterVersion": 1},
-            "Bundle: ofALaterVersion: unknown field; known here: generation, database, policies, maskKey",
+            "Bundle: ofALaterVersion: unknown field; known here: generation, database, policies, maskKey, grants",
         ),
         (
             {"policies": [json.loads(policy("a", namespace="billing").model_dump_json(exclude_none=True))]},

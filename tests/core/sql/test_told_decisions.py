@@ -24,7 +24,7 @@ HOLDING = replace(
 def told(text: str, policies: PolicySet | None = HOLDING, observed: PolicySet | None = None) -> list[tuple[str, ...]]:
     """The rows that the answer's SELECT sends."""
     tags = (("public.people.email", "pii.email"), ("*.*.note", "free.text"))
-    one = Governor(EffectivePolicy("shop", policies, observed, 7, tags), CATALOG, KEY)
+    one = Governor(EffectivePolicy("shop", policies, observed, 7, tags=tags), CATALOG, KEY)
     decision = one.decide(f"EXPLAIN (PENSTOCK) {text}", ("public",))
     assert (decision.action, decision.verbs, decision.writes) == (Action.REWRITE, ("explain",), False)
     (statement,) = pglast.parse_sql(decision.text)

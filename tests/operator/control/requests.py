@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from penstock_core.token_review import Pod
 from penstock_operator.cluster.access import Access
 from penstock_operator.cluster.api import Api
 from penstock_operator.cluster.watch import ObjectChange
+from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.requests_guard import BINDING, GUARD, POLICY, RequestsGuard
 from penstock_operator.control.requests_holder import RequestsHolder
@@ -103,6 +105,11 @@ class RequestServer:
         if watching:
             self.watching.append(holder)
         return holder
+
+    def asker(self, holder: RequestsHolder, policies: Policies, clock: Clock) -> AccessAsker:
+        """What makes requests for access, of the same replica."""
+        api = Api(Access("https://cluster.test", ""), httpx2.MockTransport(self))
+        return AccessAsker(api, policies, holder.kept, in_force(), lambda: datetime.fromtimestamp(clock(), UTC))
 
     def listed(self) -> dict[tuple[str, str], Json]:
         return {("shop", name): copy.deepcopy(one) for name, one in self.objects.items()}

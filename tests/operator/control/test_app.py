@@ -58,6 +58,7 @@ class Running:
         self.metrics = ControlMetrics(policies, self.certificate)
         self.requests = RequestServer()
         self.holder = self.requests.holder(policies, AskingClock())
+        self.asker = self.requests.asker(self.holder, policies, AskingClock())
         self.control = app.Control(policies, tokens(self.reviewer, Clock()), self.holder, shape, self.metrics)
         self.port, self.health_port = free_port(), free_port()
         self.trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
@@ -68,7 +69,7 @@ class Running:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            Endpoint(app.secured(self.control), "127.0.0.1", self.port, self.certificate.context),
+            Endpoint(app.secured(self.control, self.asker), "127.0.0.1", self.port, self.certificate.context),
             Endpoint(health(lambda: self.policies.lacking, self.metrics.registry), "127.0.0.1", self.health_port),
         ]
 
