@@ -51,16 +51,6 @@ def test_a_typo_is_named_with_file_line_and_field(policy_file: Path) -> None:
     assert "did you mean requireWhere?" in result.stderr
 
 
-def test_what_is_not_built_yet_is_refused_not_ignored(policy_file: Path) -> None:
-    spec = "{breakGlass: {reason: it burns}}"
-    policy_file.write_text(
-        f"apiVersion: penstock.dev/v1alpha1\nkind: AccessRequest\nmetadata: {{name: a}}\nspec: {spec}\n"
-    )
-    result = validate(str(policy_file))
-    assert result.exit_code == 1
-    assert "not supported yet: breakGlass; leave it out" in result.stderr
-
-
 def test_an_approval_whose_condition_is_none_is_named_with_its_place(policy_file: Path) -> None:
     approvals = "  approvals: [{name: a, when: \"statement.verb == 'drop' && rows > 5\", approvers: {groups: [dba]}}]\n"
     policy_file.write_text(DATABASE + "---" + POLICY + approvals)
