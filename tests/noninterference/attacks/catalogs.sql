@@ -168,4 +168,4 @@ EXPLAIN (PENSTOCK) EXPLAIN (PENSTOCK) TABLE users;
 
 EXPLAIN(penstock)EXPLAIN ANALYZE SELECT email FROM users;
 
-explain ( Penstock ) VALUES ($1)
+explain ( Penstock ) VALUES ($1);

@@ -18,6 +18,7 @@ ALL = FunctionEffects(
     verbs=frozenset({"delete"}),
     calls=frozenset({("public", "f")}),
     sequences=frozenset({("public", "s")}),
+    keeps=True,
     row_fields=frozenset({"a"}),
     row_assigned=frozenset({"b"}),
     row_whole=True,

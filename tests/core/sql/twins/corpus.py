@@ -93,9 +93,6 @@ PASS: dict[str, str] = {
     "24 table, emptied": "CREATE TEMP TABLE loot AS SELECT email FROM u; DELETE FROM loot WHERE email < 'e'"
     " RETURNING *",
     "38 explain of nobody's": "EXPLAIN (COSTS OFF) SELECT * FROM log WHERE id = 1",
-    "38 what would be": "EXPLAIN (PENSTOCK) SELECT email, salary FROM u JOIN v USING (email) WHERE salary > 5",
-    "38 what would be refused": "EXPLAIN (PENSTOCK) EXPLAIN SELECT * FROM u",
-    "38 what a write would be": "EXPLAIN (PENSTOCK) UPDATE u SET email = 'x' WHERE email = 'a' RETURNING *",
     "25 view": "SELECT * FROM v",
     "25 view of a join": "SELECT email, amount FROM joined",
     "25 view of whole rows": "SELECT (p.whole).email FROM pair_of_rows p",
@@ -347,6 +344,13 @@ SINCE: dict[str, tuple[int, str]] = {
     "old and new by other names": (18, SYNTAX_ERROR),
     "sequences, by the function that tells what they are at": (18, UNDEFINED_FUNCTION),
     "sequence, by that function": (18, UNDEFINED_FUNCTION),
+}
+
+# Addressed to the gate, which answers in the place of the server: no SQL, as the parser sees it.
+TOLD = {
+    "38 what would be": "EXPLAIN (PENSTOCK) SELECT email, salary FROM u JOIN v USING (email) WHERE salary > 5",
+    "38 what would be refused": "EXPLAIN (PENSTOCK) EXPLAIN SELECT * FROM u",
+    "38 what a write would be": "EXPLAIN (PENSTOCK) UPDATE u SET email = 'x' WHERE email = 'a' RETURNING *",
 }
 
 # Statements that must be refused, whatever else changes.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.syntax.test_literals import described
 from tests.core.sql.twins import order_corpus
-from tests.core.sql.twins.corpus import DENY, PASS
+from tests.core.sql.twins.corpus import DENY, PASS, TOLD
 from tests.core.sql.twins.order_world import POLICY as ORDER_POLICY
 from tests.core.sql.twins.order_world import make_order_twins
 from tests.core.sql.twins.world import POLICY, Twins
@@ -31,7 +31,7 @@ LIKE = {"s": STRINGS, "i": NUMBERS, "l": LONG_NUMBERS, "d": DECIMALS}
 EACH = 4
 # What else decides, beside the text.
 _OTHERWISE = (("public",), frozenset[str](), (), frozenset[MadeName]())
-CORPUS = {**PASS, **DENY}
+CORPUS = {**PASS, **TOLD, **DENY}
 ORDER = {
     **order_corpus.ALLOWED, **order_corpus.DETERMINED, **order_corpus.EQUAL, **order_corpus.LEAKING,
     **order_corpus.REFUSED, **order_corpus.UNTOUCHED,
