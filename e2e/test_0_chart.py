@@ -293,12 +293,15 @@ def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:
         "penstock-approver: patch accessrequests/status",
         "penstock-collector: create tokenreviews",
         "penstock-control: create accessrequests",
+        "penstock-control: create events",
         "penstock-control: create tokenreviews",
         "penstock-control: delete accessrequests",
         "penstock-control: patch accessrequests/status",
         "penstock-operator: create events",
         "penstock-operator: patch databaseaccesspolicies/status",
         "penstock-operator: patch databases/status",
+        "penstock-requester: create accessrequests",
+        "penstock-requester: patch accessrequests/status",
     ]
 
 
@@ -339,7 +342,7 @@ def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
     pod = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]
     own = [one for one in pod["containers"][0]["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
     given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
-    given["sign_in_roles"] = json.loads(given["sign_in_roles"])
+    given |= {name: json.loads(given[name]) for name in ("sign_in_roles", "kubernetes_roles")}
     settings = CollectorSettings(**given)
     assert (settings.sign_in_roles["viewer"], settings.sign_in_roles["admin"]) == (["a, b"], ['x"y'])
     assert str(settings.sign_in_client_secret_file) == "/var/run/penstock/sign-in/client-secret"
