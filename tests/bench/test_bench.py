@@ -124,7 +124,7 @@ def test_the_smallest_run_of_people_measures_each_way(tmp_path: Path) -> None:
     figures = read(out)
     logins = {one.mode: one for one in figures if one.scenario == "login"}
     assert logins["server's password"].target == "direct"
-    assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person"} <= set(logins)
+    assert {"token", "token, TLS", "token of 8 KB", "OAUTHBEARER", "agent for a person", "ticket"} <= set(logins)
     assert all(one.p50_us and one.p99_us for one in logins.values())
     assert {"approval to execution", "people"} <= {one.scenario for one in figures}
 
