@@ -81,20 +81,23 @@ async def refused(session: Any, text: str, *parameters: Any) -> Any:
     return caught.value
 
 
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "expired": ({"exp": int(time.time()) - 60, "iat": int(time.time()) - 120}, "has expired"),
-    "not yet valid": ({"nbf": int(time.time()) + 60}, "not valid yet"),
-    "a login's": ({"aud": "penstock"}, "its audience is not penstock-context"),
-    "a login's as well": ({"aud": ["penstock", "penstock-context"]}, "several audiences of this gate"),
-    "another issuer's": ({"iss": "https://other.example"}, "issuer is not one that is accepted"),
-    "another pod's": ({"pod_uid": "u-2"}, "bound to another pod"),
-    "an hour long": ({"exp": int(time.time()) + 3600}, "lives for more than 300 s"),
-    "an agent's": ({"act": {"sub": "bot"}}, "names an agent"),
-}
+def bad() -> dict[str, tuple[dict[str, Any], str]]:
+    """The claims of each, as of now, and why it is refused."""
+    return {
+        "expired": ({"exp": int(time.time()) - 60, "iat": int(time.time()) - 120}, "has expired"),
+        "not yet valid": ({"nbf": int(time.time()) + 60}, "not valid yet"),
+        "a login's": ({"aud": "penstock"}, "its audience is not penstock-context"),
+        "a login's as well": ({"aud": ["penstock", "penstock-context"]}, "several audiences of this gate"),
+        "another issuer's": ({"iss": "https://other.example"}, "issuer is not one that is accepted"),
+        "another pod's": ({"pod_uid": "u-2"}, "bound to another pod"),
+        "an hour long": ({"exp": int(time.time()) + 3600}, "lives for more than 300 s"),
+        "an agent's": ({"act": {"sub": "bot"}}, "names an agent"),
+    }
 
 
-@pytest.mark.parametrize(("claims", "words"), BAD.values(), ids=BAD)
-async def test_a_bad_one_fails_its_transaction_in_one_line(running: Any, claims: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize("kind", bad())
+async def test_a_bad_one_fails_its_transaction_in_one_line(running: Any, kind: str) -> None:
+    claims, words = bad()[kind]
     async with await running.psycopg() as session:
         await session.execute("BEGIN")
         error = await refused(session, set_local(**claims))
@@ -369,32 +372,34 @@ async def opened(running: Any) -> Raw:
     return raw
 
 
-STEPS = [
-    "BEGIN",
-    set_local(),
-    TEXT,
-    "COMMIT",
-    TEXT,
-    "BEGIN",
-    set_local(sub="dan", groups=["dpo"]),
-    TEXT,
-    "ROLLBACK",
-    TEXT,
-]
+def steps() -> list[str]:
+    """What two people do one after the other, with tokens as of now."""
+    return [
+        "BEGIN",
+        set_local(),
+        TEXT,
+        "COMMIT",
+        TEXT,
+        "BEGIN",
+        set_local(sub="dan", groups=["dpo"]),
+        TEXT,
+        "ROLLBACK",
+        TEXT,
+    ]
 
 
 @pytest.mark.parametrize("way", ["queries", "one by one", "one Sync for all", "queries amid"])
 async def test_all_of_it_may_be_sent_before_any_of_it_is_answered(running: Any, way: str) -> None:
     """What comes behind the end of a transaction is not its person's, whatever is on its way."""
-    raw = await opened(running)
-    alone = [run(text) for text in STEPS]
+    raw, texts = await opened(running), steps()
+    alone = [run(text) for text in texts]
     unsynced = b"".join(one.removesuffix(messages.SYNC) for one in alone)
     sent, ends = {
-        "queries": (b"".join(messages.query(text) for text in STEPS), len(STEPS)),
-        "one by one": (b"".join(alone), len(STEPS)),
+        "queries": (b"".join(messages.query(text) for text in texts), len(texts)),
+        "one by one": (b"".join(alone), len(texts)),
         "one Sync for all": (unsynced + messages.SYNC, 1),
         "queries amid": (
-            b"".join(one if at % 2 else messages.query(STEPS[at]) for at, one in enumerate(alone)), len(STEPS)
+            b"".join(one if at % 2 else messages.query(texts[at]) for at, one in enumerate(alone)), len(texts)
         ),
     }[way]  # fmt: skip
     got = await raw.talk([(sent, b"Z"), *[(b"", b"Z")] * (ends - 1)])
