@@ -30,6 +30,7 @@ from penstock_core.approvals.asking import Refuse
 from penstock_core.approvals.four_eyes import Approver, objection
 from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, standing, written
+from penstock_core.bodies import first_trouble
 from penstock_core.resources import DatabaseAccessPolicy, ResourceError, parse
 from penstock_core.resources.access_request import AccessRequest, AccessRequestStatus
 from penstock_core.resources.grant import Offer
@@ -284,8 +285,7 @@ def _asking(wish: Wish, policy: DatabaseAccessPolicy, who: Approver) -> AskingAc
             }
         )
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise Unusable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise Unusable(first_trouble(error)) from None
 
 
 def _read(items: Any, now: datetime) -> Iterator[Found]:

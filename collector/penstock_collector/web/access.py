@@ -31,6 +31,7 @@ from penstock_core.approvals.access import AskingAccess
 from penstock_core.approvals.access_news import MOST_NEWS_BYTES, AskingNews
 from penstock_core.approvals.asking import MOST_BODY_BYTES
 from penstock_core.approvals.standing import NotPossibleError
+from penstock_core.bodies import first_trouble
 
 _MOST_BY_A_PERSON = 32 * 1024
 _WAIT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
@@ -185,12 +186,6 @@ async def _of_person(request: Request, words: str, step: Callable[[bytes], Await
     except StoreError as error:
         return refuse(503, str(error))
     return refuse(409, kept) if isinstance(kept, str) else JSONResponse(document(kept, viewer))
-
-
-def first_trouble(error: ValidationError) -> str:
-    """What is wrong first, in a few words that repeat no value."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'][:4]) or 'it'}: {first['msg']}"
 
 
 def _viewer(request: Request) -> Viewer:

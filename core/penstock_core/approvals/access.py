@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from penstock_core.approvals.asking import MOST_WAITING, Make, Refuse, Tell
 from penstock_core.approvals.four_eyes import Approver, has_part, objection
@@ -24,6 +24,7 @@ from penstock_core.approvals.standing import (
     standing,
     written,
 )
+from penstock_core.bodies import read_body
 from penstock_core.policy.access import grantee
 from penstock_core.policy.subjects import matches
 from penstock_core.resources.access_policy import BreakGlass
@@ -66,12 +67,7 @@ class AskingAccess(Model):
     @classmethod
     def read(cls, body: bytes) -> AskingAccess:
         """What was sent. Raises ValueError, whose text names the field and repeats nothing of its value."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-            raise ValueError(f"{where}: {first['msg']}") from None
+        return read_body(cls, body)
 
 
 def answer_access(

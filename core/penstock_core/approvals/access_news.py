@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from penstock_core.bodies import read_body
 from penstock_core.resources.grant import Grant, Offer
 from penstock_core.resources.model import Model, NameReference
 from penstock_core.resources.vocabulary import Claim, Many, Namespace
@@ -39,12 +40,7 @@ class AskingNews(Model):
     @classmethod
     def read(cls, body: bytes) -> AskingNews:
         """What was sent. Raises ValueError, whose text names the field and repeats nothing of its value."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-            raise ValueError(f"{where}: {first['msg']}") from None
+        return read_body(cls, body)
 
 
 class News(Model):

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from penstock_core.approvals.binding import digest, whose
 from penstock_core.approvals.standing import Standing, moment, standing, written
+from penstock_core.bodies import read_body
 from penstock_core.resources.access_request import (
     AccessRequest,
     AccessRequestSpec,
@@ -58,12 +59,7 @@ class Asking(Model):
     @classmethod
     def read(cls, body: bytes) -> Asking:
         """What a gate has sent. Raises ValueError, whose text names the field and repeats nothing of its value."""
-        try:
-            asking = cls.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-            raise ValueError(f"{where}: {first['msg']}") from None
+        asking = read_body(cls, body)
         # What has no digest can be bound to nothing; numbers may be too large for it.
         _ = asking.digest
         return asking

@@ -11,10 +11,11 @@ import hmac
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from penstock_core.audit.chain import canonical
+from penstock_core.bodies import read_body
 from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, PrincipalKind, Workload
 from penstock_core.tickets.verifier import Verifier
 
@@ -57,12 +58,7 @@ class _Model(BaseModel):
     @classmethod
     def read(cls, body: bytes) -> Self:
         """What the other side has sent. Raises ValueError, whose text names the field and repeats nothing of it."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"][:6]) or "the body"
-            raise ValueError(f"{where}: {first['msg']}") from None
+        return read_body(cls, body)
 
     def written(self) -> bytes:
         """As `read` takes it."""
