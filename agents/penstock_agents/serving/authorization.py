@@ -17,8 +17,8 @@ from mcp.server.auth.provider import AccessToken
 
 from penstock_agents.gate.credentials import MOST_BYTES
 from penstock_core.identity import Identity
+from penstock_core.token_claims import value
 from penstock_core.token_issuers import TokenIssuer
-from penstock_sidecar.proxy.claims import value
 from penstock_sidecar.proxy.issuers import TokenError, configured
 from penstock_sidecar.proxy.tokens import TokenVerifier
 

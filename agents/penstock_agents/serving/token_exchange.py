@@ -22,7 +22,7 @@ import jwt
 
 from penstock_agents.gate.credentials import CredentialError, checked, from_file
 from penstock_agents.http_settings import ExchangeSettings
-from penstock_sidecar.proxy.claims import value
+from penstock_core.token_claims import value
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 # the name of a type

@@ -14,8 +14,8 @@ from typing import Any
 import jwt
 
 from penstock_core.signing_keys import SigningKey
+from penstock_core.token_claims import Claims, value
 
-Claims = Mapping[str, Any]
 _LONGEST_TOKEN = 32 * 1024
 _LONGEST_NAME = 256
 _MOST_GROUPS = 4096
@@ -127,18 +127,6 @@ def groups(claims: Claims, path: str) -> frozenset[str]:
     if len(listed) > _MOST_GROUPS:
         raise SignInError(f"The provider's claim {path} has more than {_MOST_GROUPS} groups.")
     return frozenset(listed)
-
-
-def value(claims: Claims, path: str) -> object:
-    """A claim by its name, or by the names that lead to it: `realm_access.roles`. None where there is none."""
-    if path in claims:
-        return claims[path]
-    found: object = claims
-    for name in path.split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            return None
-        found = found[name]
-    return found
 
 
 def _elsewhere(claims: Claims, path: str) -> bool:

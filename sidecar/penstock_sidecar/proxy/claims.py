@@ -6,9 +6,9 @@ Signature and lifetime were checked before (`tokens.py`). What is not understood
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, PrincipalKind, Workload
+from penstock_core.token_claims import Claims, value
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 
 _KINDS: Mapping[str, PrincipalKind] = {"person": "person", "agent": "agent", "service": "service"}
@@ -17,8 +17,6 @@ _LONGEST_NAME = 256
 _MOST_GROUPS = 4096
 # What stands for the end of a chain of actors.
 _END = object()
-
-Claims = Mapping[str, Any]
 
 
 def identity(claims: Claims, issuer: Issuer, workload: Workload | None) -> Identity:
@@ -36,18 +34,6 @@ def identity(claims: Claims, issuer: Issuer, workload: Workload | None) -> Ident
             "the token says that somebody acts for themselves", "get one of another agent, or one that names none"
         )
     return Identity(workload, nearest, (*earlier, subject))
-
-
-def value(claims: Claims, path: str) -> object:
-    """A claim by its name, or by the names that lead to it: `realm_access.roles`. None where there is none."""
-    if path in claims:
-        return claims[path]
-    found: object = claims
-    for name in path.split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            return None
-        found = found[name]
-    return found
 
 
 def _subject(claims: Claims, issuer: Issuer) -> str:

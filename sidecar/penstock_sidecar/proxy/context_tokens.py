@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock_core.identity import Identity, Workload
+from penstock_core.token_claims import value
 from penstock_core.token_issuers import ContextSettings
-from penstock_sidecar.proxy.claims import identity, value
+from penstock_sidecar.proxy.claims import identity
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 from penstock_sidecar.proxy.tokens import Proof, TokenVerifier
 
