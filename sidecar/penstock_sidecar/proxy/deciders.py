@@ -18,12 +18,12 @@ import structlog
 
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.decision import Decision
 from penstock_core.sql.masking.findings import misfits, row_order_findings
 from penstock_sidecar.proxy.unused_masks import unused_masks
 from penstock_sidecar.proxy.upstream import UpstreamError
 from penstock_sidecar.session.commands import Decider
-from penstock_sidecar.session.refusals import RULES_UNKNOWN, fatal
+from penstock_sidecar.session.refusals import fatal
+from penstock_sidecar.session.undecided import Undecided
 
 _log = structlog.get_logger(__name__)
 
@@ -170,30 +170,11 @@ def _conceals(policy: EffectivePolicy) -> bool:
     return any(one is not None and one.conceals for one in (policy.enforced, policy.observed))
 
 
-class Unmade:
-    """Stands in while the decider of a policy is not made: tells what the policy alone tells, and decides nothing."""
+class Unmade(Undecided):
+    """While the decider of a policy is not made: tells what the policy alone tells."""
 
     def __init__(self, policy: EffectivePolicy) -> None:
         self._enforced = policy.enforced
-
-    def decide(
-        self,
-        text: str,
-        search_path: tuple[str, ...] | None,
-        temporary: frozenset[str],
-        types: tuple[int, ...] = (),
-        made: frozenset[tuple[str, str]] = frozenset(),
-    ) -> Decision:
-        """Nothing: who gets here waited in vain."""
-        return RULES_UNKNOWN
-
-    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
-        """Nothing may be named while it is not known what is masked."""
-        return False
-
-    def alike(self, one: Decision, other: Decision) -> bool:
-        """Nothing is known to be alike."""
-        return False
 
     def hears(self, channel: str) -> bool:
         """As the decider, if the policy's masks mask anything at all."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from penstock_core.identity import Identity
 from penstock_core.sql.decision import Action, Decision, Denial
-from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import Decider, SessionRules, Vouched
+from penstock_sidecar.session.undecided import Undecided
 
 if TYPE_CHECKING:
     from penstock_sidecar.session.flow import Flow
@@ -182,36 +182,17 @@ class Contexts:
         own = context.before
         if self._stale:
             # Nothing is decided before they have been looked at anew.
-            own = replace(own, decider=_Undecided(own.decider), ready=False)
+            own = replace(own, decider=_BehindContext(own.decider), ready=False)
         flow.replace_rules(own)
         if flow.evidence is not None:
             flow.evidence.acts_as(context.own)
 
 
-class _Undecided:
-    """Stands in until the session's own rules are known: decides nothing."""
+class _BehindContext(Undecided):
+    """Until the session's own rules are known."""
 
     def __init__(self, former: Decider) -> None:
         self._former = former
-
-    def decide(
-        self,
-        text: str,
-        search_path: tuple[str, ...] | None,
-        temporary: frozenset[str],
-        types: tuple[int, ...] = (),
-        made: frozenset[tuple[str, str]] = frozenset(),
-    ) -> Decision:
-        """Nothing: who gets here waited in vain."""
-        return refusals.RULES_UNKNOWN
-
-    def names(self, schema: str, table: str, column: str, constraint: str) -> bool:
-        """Nothing may be named."""
-        return False
-
-    def alike(self, one: Decision, other: Decision) -> bool:
-        """Nothing is known to be alike."""
-        return False
 
     def hears(self, channel: str) -> bool:
         """As before the context."""
