@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
+from penstock_cli import json_lines
 from penstock_cli.collector_options import connect, connection
 from penstock_core.audit.chain import GENESIS, Head
 from penstock_core.audit.verify import lines, verify
@@ -64,7 +65,7 @@ def tail(
         view = statement_view.Lines() if not as_json else None
         for event, data in client.follow(_query(words, filters)):
             if event == "statement":
-                click.echo(json.dumps(data, ensure_ascii=False)) if view is None else view.show(data)
+                json_lines.show([data]) if view is None else view.show(data)
             elif event == "gap":
                 click.echo(f"… {data.get('skipped')} more statements came faster than they can be shown", err=True)
 
@@ -87,8 +88,7 @@ def search(
     with connect(url, token_file, ca_file) as client:
         found = list(client.search(_query(words, filters), limit))
     if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
+        json_lines.show(found)
         return
     from penstock_cli import statement_view  # noqa: PLC0415 # rich is slow to import
 
@@ -119,8 +119,7 @@ def logins(
     with connect(url, token_file, ca_file) as client:
         found = list(client.logins(_query(words, filters), limit))
     if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
+        json_lines.show(found)
         return
     from penstock_cli import login_view  # noqa: PLC0415 # rich is slow to import
 
@@ -153,8 +152,7 @@ def readings(
     with connect(url, token_file, ca_file) as client:
         found = list(client.readings({"who": who, "action": action}, limit))
     if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
+        json_lines.show(found)
         return
     from penstock_cli import reading_view  # noqa: PLC0415 # rich is slow to import
 

@@ -5,11 +5,12 @@ What doesn't belong: the words (`request_view.py`, which is imported when someth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from penstock_cli import json_lines
 
 STANDINGS = (
     "waiting", "approved", "denied", "expired", "used", "in effect", "ended", "unreviewed", "reviewed", "all",
@@ -21,8 +22,7 @@ DUE = "due"
 def printed(found: list[dict[str, Any]], as_json: bool, in_words: Callable[[Any], None]) -> None:
     """A line of JSON for each, or what `in_words` makes of `request_view`."""
     if as_json:
-        for one in found:
-            click.echo(json.dumps(one, ensure_ascii=False))
+        json_lines.show(found)
         return
     from penstock_cli import request_view  # noqa: PLC0415 # what words requests is slow to import
 

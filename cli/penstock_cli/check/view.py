@@ -5,16 +5,15 @@ What doesn't belong: judging (`judging.py`). Nothing in SQL is taken for markup 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
-import click
 from pglast import parse_sql
 from pglast.stream import IndentedStream
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from penstock_cli import json_lines
 from penstock_cli.check.judging import JudgedStatement
 from penstock_cli.statement_view import printable
 from penstock_core.sql.decision import Action, Decision
@@ -80,7 +79,7 @@ class JsonLines:
 
     def show(self, verdict: JudgedStatement) -> None:
         if verdict.refused or not self._only_refused:
-            click.echo(json.dumps(verdict.document(), ensure_ascii=False))
+            json_lines.show([verdict.document()])
 
     def total(self, name: str) -> None:
         """The lines are all there is."""
