@@ -5,30 +5,21 @@ What doesn't belong: HTTP and HTML. All functions take a reading connection (`st
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
-from urllib.parse import quote, urlencode
+from typing import Any, ClassVar, TypeAlias
 
+from penstock_collector.lookup import LookedFor, Table, match_expression, place_path
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
-MOST_ROWS = 500
-_LONGEST_FILTER = 400
-_WORD = re.compile(r"\w", re.UNICODE)
-_DECISIONS = ("allow", "rewrite", "deny")
-
-
-class BadFilter(ValueError):
-    """A filter that means nothing; the message says which."""
-
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What is looked for; an empty field is not looked at."""
+class Filters(LookedFor):
+    """What is looked for of statements."""
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"decision": ("allow", "rewrite", "deny")}
 
     # Part of the identity's name, in any case.
     identity: str = ""
@@ -47,71 +38,24 @@ class Filters:
     since: str = ""
     until: str = ""
 
-    @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Filters:
-        """From a URL's query. Raises BadFilter."""
-        values = {field.name: as_text(field.name, query.get(field.name, "")) for field in fields(cls)}
-        if values["decision"] and values["decision"] not in _DECISIONS:
-            raise BadFilter(f"decision is one of {', '.join(_DECISIONS)}, not {values['decision']!r}")
-        for name in ("since", "until"):
-            values[name] = as_moment(name, values[name])
-        return cls(**values)
-
-    def query(self, **more: str) -> str:
-        """As a URL's query, without the empty ones."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)} | more
-        return urlencode({name: value for name, value in values.items() if value})
-
     def conditions(self) -> tuple[list[str], dict[str, Any]]:
-        """SQL on `statements s`, except for `q`, which each query applies in its own way."""
+        """SQL on `statements r`, except for `q`, which each query applies in its own way."""
         wanted = {
-            "identity": "instr(lower(s.identity), lower(:identity)) > 0",
-            "decision": "s.decision = :decision",
-            "request": "s.request = :request",
-            "verb": "instr(s.verbs, char(10) || lower(:verb) || char(10)) > 0",
-            "relation": "instr(s.relations, :relation_key) > 0",
-            "stream": "s.stream = (SELECT id FROM streams WHERE name = :stream)",
-            "session": "s.session = :session",
-            "since": "s.time >= :since",
-            "until": "s.time < :until",
+            "identity": "instr(lower(r.identity), lower(:identity)) > 0",
+            "decision": "r.decision = :decision",
+            "request": "r.request = :request",
+            "verb": "instr(r.verbs, char(10) || lower(:verb) || char(10)) > 0",
+            "relation": "instr(r.relations, :relation_key) > 0",
+            "stream": "r.stream = (SELECT id FROM streams WHERE name = :stream)",
+            "session": "r.session = :session",
+            "since": "r.time >= :since",
+            "until": "r.time < :until",
         }
         conditions = [sql for name, sql in wanted.items() if getattr(self, name)]
         values: dict[str, Any] = {name: getattr(self, name) for name in wanted}
         values["relation_key"] = ("\n" if "." in self.relation else ".") + self.relation + "\n"
         values["match"] = match_expression(self.q)
         return conditions, values
-
-
-def as_text(name: str, value: str) -> str:
-    """A filter's value. Raises BadFilter."""
-    value = value.replace("\x00", "").strip()
-    if len(value) > _LONGEST_FILTER:
-        raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
-    return value
-
-
-def as_moment(name: str, value: str) -> str:
-    """A time as events have it: UTC with microseconds, so that text compares as time does."""
-    if not value:
-        return ""
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        # At either end of the calendar, UTC may be beyond it.
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadFilter(f"{name} is a time such as 2026-11-25T09:00:00Z, not {value!r}") from None
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def match_expression(words: str) -> str:
-    """What people type, as an FTS5 query that means just that: each word quoted, and good for its beginning."""
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in words.split() if _WORD.search(word))
-
-
-def place_path(stream: str, seq: int) -> str:
-    """The page of an event."""
-    return "/statements/" + "/".join(quote(part, safe="") for part in stream.split("/", 1)) + f"/{seq}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +99,9 @@ class StatementRecord:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_COLUMNS = """s.id, s.changed, t.name, s.seq, s.session, s.statement, s.time, s.identity, s.database, s.decision,
-    s.observed, s.verbs, s.relations, s.masked, s.policy, s.rule, s.reason, s.sql, s.outcome_seq, s.result, s.rows,
-    s.bytes, s.duration_us, s.sqlstate, s.request"""
+_COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
+    r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
+    r.bytes, r.duration_us, r.sqlstate, r.request"""
 _LISTS = (11, 12, 13)
 
 
@@ -166,92 +110,7 @@ def _statement(row: sqlite3.Row) -> StatementRecord:
     return StatementRecord(*values)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some statements, latest first."""
-
-    statements: tuple[StatementRecord, ...]
-    # For the next older page; None at the end.
-    before: int | None
-    # The state of the trail that this page shows: follow it from here.
-    cursor: int
-
-
-def cursor(connection: sqlite3.Connection) -> int:
-    """The id of the latest event; ids grow for ever, also where retention deleted the latest."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return int(row[0]) if row else 0
-
-
-def history(connection: sqlite3.Connection, filters: Filters, before: int | None = None, limit: int = 100) -> Page:
-    """Statements older than `before` (an id; None: from the latest on), latest first."""
-    conditions, values = filters.conditions()
-    source, key = "statements s", "s.id"
-    if values["match"]:
-        # Driven by the text index, which yields matches latest first.
-        source, key = "statements_text f CROSS JOIN statements s ON s.id = f.rowid", "f.rowid"
-        conditions.append("statements_text MATCH :match")
-    if before is not None:
-        conditions.append(f"{key} < :before")
-    where = " AND ".join(conditions) or "1"
-    rows = connection.execute(
-        f"""SELECT {_COLUMNS} FROM {source} JOIN streams t ON t.id = s.stream
-            WHERE {where} ORDER BY {key} DESC LIMIT :limit""",  # noqa: S608 # conditions are from the table above
-        values | {"before": before, "limit": limit + 1},
-    ).fetchall()
-    found = tuple(_statement(row) for row in rows[:limit])
-    return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection))
-
-
-class Record(Protocol):
-    """What is shown as a row, and changes."""
-
-    @property
-    def id(self) -> int: ...
-
-    @property
-    def changed(self) -> int: ...
-
-    def document(self) -> dict[str, object]:
-        """For JSON."""
-        ...
-
-
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True, slots=True)
-class NewRecords(Generic[R]):
-    """What happened behind a cursor, oldest first."""
-
-    records: tuple[R, ...]
-    # How many more there were than are given here (the oldest are left out).
-    skipped: int
-    cursor: int
-
-
-def changes(
-    connection: sqlite3.Connection, filters: Filters, after: int, limit: int = 200
-) -> NewRecords[StatementRecord]:
-    """Statements that came or got their outcome behind `after`; at most `limit`, the latest."""
-    conditions, values = filters.conditions()
-    if values["match"]:
-        conditions.append("EXISTS (SELECT 1 FROM statements_text WHERE statements_text MATCH :match AND rowid = s.id)")
-    where = " AND ".join(["s.changed > :after", *conditions])
-    values |= {"after": after, "limit": limit}
-    rows = connection.execute(
-        f"""SELECT {_COLUMNS} FROM statements s JOIN streams t ON t.id = s.stream
-            WHERE {where} ORDER BY s.changed DESC LIMIT :limit""",  # noqa: S608 # conditions are from the table above
-        values,
-    ).fetchall()
-    skipped = 0
-    if len(rows) == limit:
-        counted = connection.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM statements s WHERE {where} LIMIT 100000)",  # noqa: S608 # as above
-            values,
-        ).fetchone()[0]
-        skipped = counted - limit
-    return NewRecords(tuple(_statement(row) for row in reversed(rows)), skipped, cursor(connection))
+STATEMENTS = Table("statements", _COLUMNS, _statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,9 +170,9 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
         tuple(found["document"] for found in related),
         any(event["broken"] for event in events),
         begun["document"] if begun else None,
-        _one(connection, "s.stream = ? AND s.session = ? AND s.statement = ?", (number, session, statement)),
-        _one(connection, "s.stream = ? AND s.session = ? AND s.seq < ?", (number, session, seq), "DESC"),
-        _one(connection, "s.stream = ? AND s.session = ? AND s.seq > ?", (number, session, seq)),
+        _one(connection, "r.stream = ? AND r.session = ? AND r.statement = ?", (number, session, statement)),
+        _one(connection, "r.stream = ? AND r.session = ? AND r.seq < ?", (number, session, seq), "DESC"),
+        _one(connection, "r.stream = ? AND r.session = ? AND r.seq > ?", (number, session, seq)),
         tuple(reason[0] for reason in reasons),
     )
 
@@ -322,8 +181,8 @@ def _one(
     connection: sqlite3.Connection, where: str, values: tuple[Any, ...], order: str = "ASC"
 ) -> StatementRecord | None:
     row = connection.execute(
-        f"""SELECT {_COLUMNS} FROM statements s JOIN streams t ON t.id = s.stream
-            WHERE {where} ORDER BY s.seq {order} LIMIT 1""",  # noqa: S608 # both are literals of this file
+        f"""SELECT {_COLUMNS} FROM statements r JOIN streams t ON t.id = r.stream
+            WHERE {where} ORDER BY r.seq {order} LIMIT 1""",  # noqa: S608 # both are literals of this file
         values,
     ).fetchone()
     return _statement(row) if row is not None else None

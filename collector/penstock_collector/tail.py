@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 from penstock_collector.bell import Bell
-from penstock_collector.search import NewRecords, R
+from penstock_collector.lookup import NewRecords, R
 from penstock_collector.store.database import Readers
 
 # Between two reads of a follower, so that a flood arrives in portions and not one by one.

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.collector.conftest import ndjson
 
-from penstock_collector.search import export, match_expression
+from penstock_collector.lookup import match_expression
+from penstock_collector.search import export
 from penstock_collector.store.database import StoreError
 from penstock_collector.web import api
 

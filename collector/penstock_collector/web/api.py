@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
-from penstock_collector.search import MOST_ROWS, BadFilter, Filters, Place, export, history, streams
+from penstock_collector.lookup import MOST_ROWS, BadFilter
+from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
@@ -35,13 +36,15 @@ async def search_events(request: Request) -> Response:
         filters = Filters.parse(request.query_params)
         before = whole_number(request, "before")
         limit = min(whole_number(request, "limit") or 100, MOST_ROWS)
-        page = await collector_of(request).readers.run(lambda connection: history(connection, filters, before, limit))
+        page = await collector_of(request).readers.run(
+            lambda connection: STATEMENTS.page(connection, filters, before, limit)
+        )
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)
     return JSONResponse(
-        {"events": [one.document() for one in page.statements], "next": page.before, "cursor": page.cursor}
+        {"events": [one.document() for one in page.records], "next": page.before, "cursor": page.cursor}
     )
 
 

@@ -21,7 +21,7 @@ from penstock_collector.approvals.holder import MOST_FOLLOWERS
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
-from penstock_collector.search import BadFilter
+from penstock_collector.lookup import BadFilter
 from penstock_collector.store import cluster_requests, requests
 from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError

@@ -16,11 +16,11 @@ from typing import Generic
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from penstock_collector import login_search, search
 from penstock_collector.auth.roles import Right
 from penstock_collector.collector import collector_of
-from penstock_collector.login_search import LoginFilters, LoginRecord
-from penstock_collector.search import BadFilter, Filters, NewRecords, R, Record, StatementRecord
+from penstock_collector.login_search import LOGINS, LoginFilters, LoginRecord
+from penstock_collector.lookup import BadFilter, NewRecords, R, Record, cursor
+from penstock_collector.search import STATEMENTS, Filters, StatementRecord
 from penstock_collector.store.database import StoreError
 from penstock_collector.tail import TooManyFollowers
 from penstock_collector.web.pages import whole_number
@@ -41,12 +41,12 @@ class _Kind(Generic[R]):
 
 def _statements(query: Mapping[str, str]) -> Callable[[sqlite3.Connection, int], NewRecords[StatementRecord]]:
     filters = Filters.parse(query)
-    return lambda connection, after: search.changes(connection, filters, after)
+    return lambda connection, after: STATEMENTS.changes(connection, filters, after)
 
 
 def _logins(query: Mapping[str, str]) -> Callable[[sqlite3.Connection, int], NewRecords[LoginRecord]]:
     filters = LoginFilters.parse(query)
-    return lambda connection, after: login_search.changes(connection, filters, after)
+    return lambda connection, after: LOGINS.changes(connection, filters, after)
 
 
 _STATEMENTS = _Kind("statement", "row.html", _statements)
@@ -70,7 +70,7 @@ async def _follow(request: Request, kind: _Kind[R]) -> Response:
         after = last_event_id(request, whole_number(request, "after"))
         collector.tail.admit()
         if after is None:
-            after = await collector.readers.run(search.cursor)
+            after = await collector.readers.run(cursor)
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
     except (TooManyFollowers, StoreError) as error:

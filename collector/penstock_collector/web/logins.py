@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from penstock_collector.collector import collector_of
-from penstock_collector.login_search import LoginFilters, LoginPage, logins
-from penstock_collector.search import MOST_ROWS, BadFilter
+from penstock_collector.login_search import LOGINS, LoginFilters, LoginRecord
+from penstock_collector.lookup import MOST_ROWS, BadFilter, Page
 from penstock_collector.store.database import StoreError
 from penstock_collector.web.pages import PAGE_ROWS, bar, whole_number
 from penstock_collector.web.rendering import problem, render
@@ -30,8 +30,8 @@ async def login_list(request: Request) -> Response:
     except BadFilter as error:
         return problem(request, 400, str(error))
 
-    def read(connection: sqlite3.Connection) -> tuple[LoginPage, dict[str, int]]:
-        return logins(connection, filters, before, PAGE_ROWS), bar(connection)
+    def read(connection: sqlite3.Connection) -> tuple[Page[LoginRecord], dict[str, int]]:
+        return LOGINS.page(connection, filters, before, PAGE_ROWS), bar(connection)
 
     try:
         page, counts = await collector_of(request).readers.run(read)
@@ -59,9 +59,11 @@ async def search_logins(request: Request) -> Response:
         filters = LoginFilters.parse(request.query_params)
         before = whole_number(request, "before")
         limit = min(whole_number(request, "limit") or 100, MOST_ROWS)
-        page = await collector_of(request).readers.run(lambda connection: logins(connection, filters, before, limit))
+        page = await collector_of(request).readers.run(
+            lambda connection: LOGINS.page(connection, filters, before, limit)
+        )
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)
-    return JSONResponse({"logins": [one.document() for one in page.logins], "next": page.before})
+    return JSONResponse({"logins": [one.document() for one in page.records], "next": page.before})

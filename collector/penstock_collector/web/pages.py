@@ -15,7 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
-from penstock_collector.search import BadFilter, Filters, Page, detail, history, streams
+from penstock_collector.lookup import BadFilter, Page
+from penstock_collector.search import STATEMENTS, Filters, StatementRecord, detail, streams
 from penstock_collector.store import access, alarms
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, due_count
@@ -40,8 +41,8 @@ async def statements(request: Request) -> Response:
     except BadFilter as error:
         return problem(request, 400, str(error))
 
-    def read(connection: sqlite3.Connection) -> tuple[Page, dict[str, int]]:
-        return history(connection, filters, before, PAGE_ROWS), bar(connection)
+    def read(connection: sqlite3.Connection) -> tuple[Page[StatementRecord], dict[str, int]]:
+        return STATEMENTS.page(connection, filters, before, PAGE_ROWS), bar(connection)
 
     try:
         page, counts = await collector.readers.run(read)

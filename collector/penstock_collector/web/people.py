@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from penstock_collector.collector import collector_of
-from penstock_collector.search import BadFilter
+from penstock_collector.lookup import BadFilter
 from penstock_collector.store import readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.readings import ReadingRecord

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock_collector.search import Filters, export, history
+from penstock_collector.search import STATEMENTS, Filters, export
 from penstock_collector.store import alarms, watch
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.database import open_for_writing
@@ -85,21 +85,21 @@ def test_what_is_gone_is_found_no_more(trail: Trail) -> None:
     trail.take("gw/a", 3, now=1 * DAY)
     trail.take("gw/a", 1, now=9 * DAY)
     watch.dispose(trail.connection, days=7, now=9 * DAY)
-    found = history(trail.connection, Filters(q="select"))
-    assert [one.sql for one in found.statements] == ["SELECT t3"]
+    found = STATEMENTS.page(trail.connection, Filters(q="select"))
+    assert [one.sql for one in found.records] == ["SELECT t3"]
     # The text index agrees with its table.
     trail.connection.execute("INSERT INTO statements_text (statements_text, rank) VALUES ('integrity-check', 1)")
 
 
 def test_a_stream_goes_on_after_all_of_it_went(trail: Trail) -> None:
     trail.take("gw/a", 3, now=1 * DAY)
-    before = history(trail.connection, Filters()).cursor
+    before = STATEMENTS.page(trail.connection, Filters()).cursor
     watch.dispose(trail.connection, days=7, now=9 * DAY)
     assert trail.events("gw/a") == []
     trail.take("gw/a", 2, now=9 * DAY)
     assert [event["seq"] for event in trail.events("gw/a")] == [4, 5]
     # Cursors never go back, or followers would miss what came.
-    assert history(trail.connection, Filters()).cursor > before
+    assert STATEMENTS.page(trail.connection, Filters()).cursor > before
 
 
 def test_what_went_is_a_duplicate_when_it_is_sent_again(trail: Trail) -> None:

@@ -1,0 +1,184 @@
+"""How the trail is searched, whatever for: filters from a URL, what is there page by page, and what is new as it comes.
+
+What doesn't belong: what there is to be found (`search.py`, `login_search.py`), HTTP and HTML. All functions take a
+reading connection (`store.database.Readers`).
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from urllib.parse import quote, urlencode
+
+MOST_ROWS = 500
+_LONGEST_FILTER = 400
+_WORD = re.compile(r"\w", re.UNICODE)
+
+
+class BadFilter(ValueError):
+    """A filter that means nothing; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedFor(ABC):
+    """What is looked for; an empty field is not looked at."""
+
+    # Of fields that have but a few values, these.
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """From a URL's query. Raises BadFilter."""
+        values = {field.name: as_text(field.name, query.get(field.name, "")) for field in fields(cls)}
+        for name, known in cls.choices.items():
+            if values[name] and values[name] not in known:
+                raise BadFilter(f"{name} is one of {', '.join(known)}, not {values[name]!r}")
+        for name in ("since", "until"):
+            values[name] = as_moment(name, values[name])
+        return cls(**values)
+
+    def query(self, **more: str) -> str:
+        """As a URL's query, without the empty ones."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)} | more
+        return urlencode({name: value for name, value in values.items() if value})
+
+    @abstractmethod
+    def conditions(self) -> tuple[list[str], dict[str, Any]]:
+        """SQL on the table, whose name is `r`, with its values; `match` among these is for the text index."""
+
+
+def as_text(name: str, value: str) -> str:
+    """A filter's value. Raises BadFilter."""
+    value = value.replace("\x00", "").strip()
+    if len(value) > _LONGEST_FILTER:
+        raise BadFilter(f"{name} is longer than {_LONGEST_FILTER} characters")
+    return value
+
+
+def as_moment(name: str, value: str) -> str:
+    """A time as events have it: UTC with microseconds, so that text compares as time does."""
+    if not value:
+        return ""
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # At either end of the calendar, UTC may be beyond it.
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadFilter(f"{name} is a time such as 2026-11-25T09:00:00Z, not {value!r}") from None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def match_expression(words: str) -> str:
+    """What people type, as an FTS5 query that means just that: each word quoted, and good for its beginning."""
+    return " ".join('"' + word.replace('"', '""') + '"*' for word in words.split() if _WORD.search(word))
+
+
+def place_path(stream: str, seq: int) -> str:
+    """The page of an event."""
+    return "/statements/" + "/".join(quote(part, safe="") for part in stream.split("/", 1)) + f"/{seq}"
+
+
+class Record(Protocol):
+    """What is shown as a row, and changes."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def changed(self) -> int: ...
+
+    def document(self) -> dict[str, object]:
+        """For JSON."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecords(Generic[R]):
+    """What happened behind a cursor, oldest first."""
+
+    records: tuple[R, ...]
+    # How many more there were than are given here (the oldest are left out).
+    skipped: int
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """Some of them, latest first."""
+
+    records: tuple[R, ...]
+    # For the next older page; None at the end.
+    before: int | None
+    # The state of the trail that this page shows: follow it from here.
+    cursor: int
+
+
+def cursor(connection: sqlite3.Connection) -> int:
+    """The id of the latest event; ids grow for ever, also where retention deleted the latest."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[R]):
+    """A table of the store that has a text index of its own, and how its rows are read."""
+
+    # The index is called so, with `_text` behind it.
+    name: str
+    # Of the table as `r` and its stream as `t`.
+    columns: str
+    record: Callable[[sqlite3.Row], R]
+
+    def page(
+        self, connection: sqlite3.Connection, filters: LookedFor, before: int | None = None, limit: int = 100
+    ) -> Page[R]:
+        """Those older than `before` (an id; None: from the latest on), latest first."""
+        conditions, values = filters.conditions()
+        source, key = f"{self.name} r", "r.id"
+        if values["match"]:
+            # Driven by the text index, which yields matches latest first.
+            source, key = f"{self.name}_text f CROSS JOIN {self.name} r ON r.id = f.rowid", "f.rowid"
+            conditions.append(f"{self.name}_text MATCH :match")
+        if before is not None:
+            conditions.append(f"{key} < :before")
+        where = " AND ".join(conditions) or "1"
+        rows = connection.execute(
+            f"""SELECT {self.columns} FROM {source} JOIN streams t ON t.id = r.stream
+                WHERE {where} ORDER BY {key} DESC LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
+            values | {"before": before, "limit": limit + 1},
+        ).fetchall()
+        found = tuple(self.record(row) for row in rows[:limit])
+        return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection))
+
+    def changes(
+        self, connection: sqlite3.Connection, filters: LookedFor, after: int, limit: int = 200
+    ) -> NewRecords[R]:
+        """Those that came or changed behind `after`; at most `limit`, the latest."""
+        conditions, values = filters.conditions()
+        if values["match"]:
+            text = f"{self.name}_text"
+            conditions.append(f"EXISTS (SELECT 1 FROM {text} WHERE {text} MATCH :match AND rowid = r.id)")  # noqa: S608 # of a literal
+        where = " AND ".join(["r.changed > :after", *conditions])
+        values |= {"after": after, "limit": limit}
+        rows = connection.execute(
+            f"""SELECT {self.columns} FROM {self.name} r JOIN streams t ON t.id = r.stream
+                WHERE {where} ORDER BY r.changed DESC LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
+            values,
+        ).fetchall()
+        skipped = 0
+        if len(rows) == limit:
+            counted = connection.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM {self.name} r WHERE {where} LIMIT 100000)",  # noqa: S608 # as above
+                values,
+            ).fetchone()[0]
+            skipped = counted - limit
+        return NewRecords(tuple(self.record(row) for row in reversed(rows)), skipped, cursor(connection))
