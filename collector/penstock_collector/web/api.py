@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
-from penstock_collector.lookup import MOST_ROWS, BadFilter
+from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
@@ -32,20 +32,27 @@ _log = structlog.get_logger(__name__)
 
 async def search_events(request: Request) -> Response:
     """Statements that match, latest first: `{"events": […], "next": <before of the next page, or null>}`."""
+    page = await searched(request, Filters, STATEMENTS)
+    if isinstance(page, Response):
+        return page
+    return JSONResponse(
+        {"events": [one.document() for one in page.records], "next": page.before, "cursor": page.cursor}
+    )
+
+
+async def searched(request: Request, looked_for: type[LookedFor], table: Table[R]) -> Page[R] | Response:
+    """The page of the table that the request asks for, or why there is none."""
     try:
-        filters = Filters.parse(request.query_params)
+        filters = looked_for.parse(request.query_params)
         before = whole_number(request, "before")
         limit = min(whole_number(request, "limit") or 100, MOST_ROWS)
-        page = await collector_of(request).readers.run(
-            lambda connection: STATEMENTS.page(connection, filters, before, limit)
-        )
+        return await collector_of(request).readers.run(
+            lambda connection: table.page(connection, filters, before, limit)
+        )  # fmt: skip
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)
-    return JSONResponse(
-        {"events": [one.document() for one in page.records], "next": page.before, "cursor": page.cursor}
-    )
 
 
 async def list_streams(request: Request) -> Response:

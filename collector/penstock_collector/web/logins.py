@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from penstock_collector.collector import collector_of
 from penstock_collector.login_search import LOGINS, LoginFilters, LoginRecord
-from penstock_collector.lookup import MOST_ROWS, BadFilter, Page
+from penstock_collector.lookup import BadFilter, Page
 from penstock_collector.store.database import StoreError
+from penstock_collector.web.api import searched
 from penstock_collector.web.pages import PAGE_ROWS, bar, whole_number
 from penstock_collector.web.rendering import problem, render
 
@@ -55,15 +56,7 @@ async def login_list(request: Request) -> Response:
 
 async def search_logins(request: Request) -> Response:
     """Logins that match, latest first: `{"logins": […], "next": <before of the next page, or null>}`."""
-    try:
-        filters = LoginFilters.parse(request.query_params)
-        before = whole_number(request, "before")
-        limit = min(whole_number(request, "limit") or 100, MOST_ROWS)
-        page = await collector_of(request).readers.run(
-            lambda connection: LOGINS.page(connection, filters, before, limit)
-        )
-    except BadFilter as error:
-        return JSONResponse({"error": str(error)}, 400)
-    except StoreError as error:
-        return JSONResponse({"error": str(error)}, 503)
+    page = await searched(request, LoginFilters, LOGINS)
+    if isinstance(page, Response):
+        return page
     return JSONResponse({"logins": [one.document() for one in page.records], "next": page.before})
