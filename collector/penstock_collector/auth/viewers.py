@@ -173,6 +173,7 @@ class Viewers:
             _log.info("a sign-in has ended", why=str(error), **who)
             self.sessions.drop(session)
         except Exception:
+            # A fault of ours: what can't be looked at again does not go on.
             _log.exception("a sign-in could not be looked at again", **who)
             self.sessions.drop(session)
         finally:

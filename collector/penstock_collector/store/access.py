@@ -107,9 +107,13 @@ def lasting(connection: sqlite3.Connection, namespace: str, database: str, now: 
 
 def to_review(connection: sqlite3.Connection) -> list[Kept]:
     """Emergencies that nobody has reviewed, those that last among them; the first to be reviewed first."""
-    rows = requests.listed(connection, [Standing.UNREVIEWED, Standing.IN_EFFECT], -1)
-    found = [one for one in rows if one.request.spec.break_glass is not None]
-    return sorted(found, key=_due)
+    return sorted(requests.emergencies(connection), key=_due)
+
+
+def review_count(connection: sqlite3.Connection) -> int:
+    """How many these are."""
+    counted = connection.execute(f"SELECT count(*) FROM requests WHERE {requests.TO_REVIEW}")  # noqa: S608 # a constant
+    return int(counted.fetchone()[0])
 
 
 def _due(kept: Kept) -> str:

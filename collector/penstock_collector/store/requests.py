@@ -83,7 +83,8 @@ class Kept:
 
 
 # Nobody decides about an emergency.
-_DUE = "standing IN ('waiting', 'unreviewed') OR (standing = 'in effect' AND decision = '')"
+TO_REVIEW = "(standing = 'unreviewed' OR (standing = 'in effect' AND decision = ''))"
+_DUE = f"(standing = 'waiting' OR {TO_REVIEW})"
 _COLUMNS = "id, changed, document, standing, made, expires, trimmed"
 
 
@@ -384,6 +385,12 @@ def others(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
 def due_count(connection: sqlite3.Connection) -> int:
     """How many somebody has to decide or to review."""
     return int(connection.execute(f"SELECT count(*) FROM requests WHERE {_DUE}").fetchone()[0])  # noqa: S608 # as above
+
+
+def emergencies(connection: sqlite3.Connection) -> list[Kept]:
+    """Those that nobody has reviewed, those that last among them."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE {TO_REVIEW}")  # noqa: S608 # as above
+    return [_kept(row) for row in rows]
 
 
 def waiting_count(connection: sqlite3.Connection) -> int:

@@ -15,8 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
-from penstock_collector.lookup import BadFilter, Page
-from penstock_collector.search import STATEMENTS, Filters, StatementRecord, detail, streams
+from penstock_collector.lookup import BadFilter, LookedFor, Page, R, Table
+from penstock_collector.search import STATEMENTS, Filters, detail, streams
 from penstock_collector.store import access, alarms
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, due_count
@@ -34,31 +34,44 @@ _CHIPS = ("verb", "relation", "stream", "session", "request", "since", "until")
 
 async def statements(request: Request) -> Response:
     """History, and on its first page what happens now."""
-    collector = collector_of(request)
+    return await listing(request, "statements.html", Filters, STATEMENTS, _CHIPS)
+
+
+async def listing(
+    request: Request, template: str, looked_for: type[LookedFor], table: Table[R], chips: tuple[str, ...]
+) -> Response:
+    """The page of what is looked for in a table, by that template; what is new comes from the path with `tail` behind.
+
+    `chips`: filters that the form has no fields for.
+    """
     try:
-        filters = Filters.parse(request.query_params)
+        filters = looked_for.parse(request.query_params)
         before = whole_number(request, "before")
     except BadFilter as error:
         return problem(request, 400, str(error))
 
-    def read(connection: sqlite3.Connection) -> tuple[Page[StatementRecord], dict[str, int]]:
-        return STATEMENTS.page(connection, filters, before, PAGE_ROWS), bar(connection)
+    def read(connection: sqlite3.Connection) -> tuple[Page[R], dict[str, int]]:
+        return table.page(connection, filters, before, PAGE_ROWS), bar(connection)
 
     try:
-        page, counts = await collector.readers.run(read)
+        page, counts = await collector_of(request).readers.run(read)
     except StoreError as error:
         return problem(request, 503, str(error))
-    chips = [(name, value) for name in _CHIPS if (value := getattr(filters, name))]
+    path = request.url.path
     return render(
         request,
-        "statements.html",
+        template,
         page=page,
         filters=filters,
-        chips=[(name, value, _without(filters, name)) for name, value in chips],
+        chips=[
+            (name, value, _with(path, filters.query(**{name: ""})))
+            for name in chips
+            if (value := getattr(filters, name))
+        ],
         live=before is None,
-        follow="/tail?" + filters.query(after=str(page.cursor), format="html"),
-        older="/?" + filters.query(before=str(page.before)) if page.before is not None else "",
-        latest="/?" + filters.query() if before is not None else "",
+        follow=f"{path.rstrip('/')}/tail?" + filters.query(after=str(page.cursor), format="html"),
+        older=_with(path, filters.query(before=str(page.before))) if page.before is not None else "",
+        latest=_with(path, filters.query()) if before is not None else "",
         filtered=bool(filters.query()),
         **counts,
     )
@@ -66,16 +79,14 @@ async def statements(request: Request) -> Response:
 
 def bar(connection: sqlite3.Connection) -> dict[str, int]:
     """What the bar on top of every page counts."""
-    emergencies = len(access.to_review(connection))
     return {
-        "alarm_count": sum(alarms.counts(connection).values()) + emergencies,
+        "alarm_count": sum(alarms.counts(connection).values()) + access.review_count(connection),
         "waiting_count": due_count(connection),
     }
 
 
-def _without(filters: Filters, name: str) -> str:
-    query = filters.query(**{name: ""})
-    return f"/?{query}" if query else "/"
+def _with(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 def whole_number(request: Request, name: str) -> int | None:
