@@ -106,6 +106,22 @@ _RESUMED = {
     _S.CLOSED,
 }  # fmt: skip
 
+
+def _awaiting(state: State, *ends: Event) -> dict[Event, set[State]]:
+    """Of a state in which the client's messages wait for what the server answers, or for one of those events."""
+    return {
+        **_FLOWING,
+        _E.CLIENT_BYTES: {state, _S.CLOSED},
+        _E.SERVER_BYTES: _RESUMED,
+        _E.DOUBT_ENDED: _RESUMED,
+        _E.DURABLE: _RESUMED,
+        **dict.fromkeys(ends, _RESUMED),
+        _E.RULES_REPLACED: {state, _S.CLOSED},
+        _E.EXPIRED: {state, _S.CLOSED},
+        _E.DRAIN: {state, _S.CLOSED},
+    }
+
+
 # state → event → the states that may follow it.
 TABLE: dict[State, dict[Event, set[State]]] = {
     _S.OPENING: {
@@ -170,73 +186,12 @@ TABLE: dict[State, dict[Event, set[State]]] = {
         _E.EXPIRED: {_S.RESOLVING, _S.CLOSED},
         _E.DRAIN: {_S.RESOLVING, _S.CLOSED},
     },
-    _S.COUNTING: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.COUNTING, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.RULES_REPLACED: {_S.COUNTING, _S.CLOSED},
-        _E.EXPIRED: {_S.COUNTING, _S.CLOSED},
-        _E.DRAIN: {_S.COUNTING, _S.CLOSED},
-    },
-    _S.SETTLING: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.SETTLING, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.RULES_REPLACED: {_S.SETTLING, _S.CLOSED},
-        _E.EXPIRED: {_S.SETTLING, _S.CLOSED},
-        _E.DRAIN: {_S.SETTLING, _S.CLOSED},
-    },
-    _S.HELD: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.HELD, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.ANSWERED: _RESUMED,
-        _E.CANCELLED: _RESUMED,
-        _E.RULES_REPLACED: {_S.HELD, _S.CLOSED},
-        _E.EXPIRED: {_S.HELD, _S.CLOSED},
-        _E.DRAIN: {_S.HELD, _S.CLOSED},
-    },
-    _S.VOUCHING: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.VOUCHING, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.VOUCHED: _RESUMED,
-        _E.RULES_REPLACED: {_S.VOUCHING, _S.CLOSED},
-        _E.EXPIRED: {_S.VOUCHING, _S.CLOSED},
-        _E.DRAIN: {_S.VOUCHING, _S.CLOSED},
-    },
-    _S.ISSUING: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.ISSUING, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.AUDIT_FAILED: _RESUMED,
-        _E.TICKET_MADE: _RESUMED,
-        _E.TICKET_REFUSED: _RESUMED,
-        _E.RULES_REPLACED: {_S.ISSUING, _S.CLOSED},
-        _E.EXPIRED: {_S.ISSUING, _S.CLOSED},
-        _E.DRAIN: {_S.ISSUING, _S.CLOSED},
-    },
-    _S.CHANGING: {
-        **_FLOWING,
-        _E.CLIENT_BYTES: {_S.CHANGING, _S.CLOSED},
-        _E.SERVER_BYTES: _RESUMED,
-        _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
-        _E.DOOR_CLOSED: _RESUMED,
-        _E.RULES_REPLACED: {_S.CHANGING, _S.CLOSED},
-        _E.EXPIRED: {_S.CHANGING, _S.CLOSED},
-        _E.DRAIN: {_S.CHANGING, _S.CLOSED},
-    },
+    _S.COUNTING: _awaiting(_S.COUNTING),
+    _S.SETTLING: _awaiting(_S.SETTLING),
+    _S.HELD: _awaiting(_S.HELD, _E.ANSWERED, _E.CANCELLED),
+    _S.VOUCHING: _awaiting(_S.VOUCHING, _E.VOUCHED),
+    _S.ISSUING: _awaiting(_S.ISSUING, _E.AUDIT_FAILED, _E.TICKET_MADE, _E.TICKET_REFUSED),
+    _S.CHANGING: _awaiting(_S.CHANGING, _E.DOOR_CLOSED),
     # Reports that were under way when it ended; they change nothing.
     _S.CLOSED: {event: {_S.CLOSED} for event in _E},
 }
