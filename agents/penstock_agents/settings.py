@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -20,14 +19,11 @@ from penstock_agents.gate.credentials import Credential, fixed, from_file
 from penstock_agents.gate.requests import CollectorSettings
 from penstock_agents.http_settings import HttpSettings
 from penstock_agents.tools.limits import Limits
+from penstock_sidecar.settings import SettingsError, mapping
 
 TOKEN_VARIABLE = "PENSTOCK_MCP_TOKEN"  # noqa: S105 # the name of a variable
 # Settings that name files.
 _PATHS = re.compile(r"(?:^|[a-z])(?:File)$")
-
-
-class SettingsError(ValueError):
-    """The configuration is no good; each line of the text names one setting and says what is wrong with it."""
 
 
 class Settings(BaseModel):
@@ -68,7 +64,7 @@ class Settings(BaseModel):
 
 def read(file: Path | None, options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of a file, and of options by the names of settings (`gate.host`). Raises SettingsError."""
-    values = _placed(_file(file), file.absolute().parent) if file is not None else {}
+    values = _placed(mapping(file), file.absolute().parent) if file is not None else {}
     for name, value in options.items():
         if value is not None:
             *outer, last = name.split(".")
@@ -82,18 +78,6 @@ def read(file: Path | None, options: Mapping[str, Any], environment: Mapping[str
         raise SettingsError("\n".join(map(_line, error.errors()))) from None
     settings._token = environment.get(TOKEN_VARIABLE, "")
     return settings
-
-
-def _file(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise SettingsError(f"{path}: must be a mapping of settings")
-    return values
 
 
 def _placed(value: Any, directory: Path) -> Any:

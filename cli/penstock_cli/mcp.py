@@ -85,7 +85,8 @@ def _run(config: Path | None, options: dict[str, Any]) -> None:
     if importlib.util.find_spec("mcp") is None or importlib.util.find_spec("psycopg") is None:
         raise click.ClickException("its libraries are missing: install Penstock with them, pipx install '.[mcp]'")
     from penstock_agents.main import run  # noqa: PLC0415 # so that the command's help loads nothing of it
-    from penstock_agents.settings import SettingsError, read  # noqa: PLC0415
+    from penstock_agents.settings import read  # noqa: PLC0415
+    from penstock_sidecar.settings import SettingsError  # noqa: PLC0415
 
     try:
         run(read(config, options))

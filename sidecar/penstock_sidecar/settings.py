@@ -250,7 +250,7 @@ class ProxySettings(BaseSettings):
 
 def read(directory: Path | None = None) -> ProxySettings:
     """The settings of the file and the environment. Raises SettingsError."""
-    values = {} if directory is None else _file(directory / FILE)
+    values = {} if directory is None else _fields(mapping(directory / FILE))
     try:
         return ProxySettings.of(values, directory or Path())
     except UnreadableVariable as error:
@@ -259,7 +259,8 @@ def read(directory: Path | None = None) -> ProxySettings:
         raise SettingsError("\n".join(_line(one) for one in error.errors())) from None
 
 
-def _file(path: Path) -> dict[str, Any]:
+def mapping(path: Path) -> dict[str, Any]:
+    """What a file of settings says, by the names that stand there. Raises SettingsError."""
     try:
         values = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -268,8 +269,7 @@ def _file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise SettingsError(f"{path}: must be a mapping of settings")
-    named: dict[str, Any] = _fields(values)
-    return named
+    return values
 
 
 def _fields(value: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from penstock_agents.settings import TOKEN_VARIABLE, SettingsError, read
+from penstock_agents.settings import TOKEN_VARIABLE, read
+from penstock_sidecar.settings import SettingsError
 
 GATE = {"host": "gate.example", "database": "shop"}
 ISSUER = {"issuer": "https://login.example", "audience": "https://mcp.example/mcp", "kind": "person"}

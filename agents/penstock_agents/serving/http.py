@@ -29,8 +29,9 @@ from penstock_agents.serving.authorization import Verifier
 from penstock_agents.serving.idle import closing_idle
 from penstock_agents.serving.protocol import mcp_server
 from penstock_agents.serving.token_exchange import TokenExchange
-from penstock_agents.settings import Settings, SettingsError
+from penstock_agents.settings import Settings
 from penstock_agents.tools.offered import offered
+from penstock_sidecar.settings import SettingsError
 
 _log = structlog.get_logger(__name__)
 
