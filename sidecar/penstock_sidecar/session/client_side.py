@@ -175,7 +175,8 @@ class ClientSide(ContextPipeline):
             return
         statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
         self._run_on_the_way(decision)
-        portal.decision = decision
+        # Planning it changes nothing of what its own names mean: the server has found these already.
+        portal.decision, portal.epoch = decision, flow.epoch
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.given)

@@ -115,7 +115,7 @@ def test_a_qualified_name_needs_no_path() -> None:
 
 def test_after_a_change_of_path_a_bare_name_must_be_unique() -> None:
     assert decide("SELECT body FROM letters", None).action is Action.ALLOW
-    assert "search_path was changed" in reason(decide("SELECT 1 FROM people", None))
+    assert "this session changed search_path" in reason(decide("SELECT 1 FROM people", None))
 
 
 @pytest.mark.parametrize(

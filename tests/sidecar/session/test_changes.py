@@ -189,3 +189,18 @@ def test_types_that_a_client_declared_count_when_it_is_decided_again() -> None:
     clerk.new_rules({})
     clerk.client(bind("", ""))
     assert clerk.book.types == (23,)
+
+
+def test_what_changes_the_catalog_is_not_decided_again_because_its_own_bind_was_sent() -> None:
+    _, _, clerk = pair()
+    asked: list[str] = []
+    decide = clerk.book.decide
+
+    def watched(text: str, *more: Any) -> Decision:
+        asked.append(text)
+        return decide(text, *more)
+
+    clerk.book.decide = watched  # type: ignore[method-assign]
+    clerk.client(parse("", VIEW.text), bind("", ""), execute(""))
+    clerk.server(PARSED, BOUND).reaches_server(execute(""))
+    assert asked == [VIEW.text]

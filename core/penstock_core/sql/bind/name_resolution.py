@@ -134,7 +134,7 @@ class Names:
         system = self._is_system("pg_catalog", name)
         if len(candidates) + system > 1:
             return Ambiguous(
-                f"relation {name} is ambiguous: search_path was changed",
+                f"relation {name} is ambiguous: this session changed search_path or the catalog",
                 f"qualify it with its schema, as in {candidates[0].schema}.{name}",
                 () if system else candidates,
             )
@@ -178,7 +178,7 @@ class Names:
         if self.search_path is None:
             if builtin or len(schemas) > 1:
                 return Ambiguous(
-                    f"type {name} is ambiguous: search_path was changed",
+                    f"type {name} is ambiguous: this session changed search_path or the catalog",
                     "qualify it with its schema",
                 )
             return ResolvedType(schemas[0], ambiguous=True)

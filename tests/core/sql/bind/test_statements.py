@@ -83,7 +83,7 @@ def test_every_kind_has_one_rule() -> None:
 def test_a_changed_path_holds_for_the_statements_behind_it() -> None:
     before, after = found("TABLE people; SET search_path = archive; TABLE people", RelationRead)
     assert getattr(before.resolved, "schema", None) == "public"
-    assert "search_path was changed" in getattr(after.resolved, "reason", "")
+    assert "this session changed search_path" in getattr(after.resolved, "reason", "")
 
 
 @pytest.mark.parametrize(
