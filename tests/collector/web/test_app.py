@@ -23,6 +23,7 @@ from penstock_collector.web.app import build
 CHANGES = {
     "/alarms",
     "/requests/{name}",
+    "/requests/on-cluster/{namespace}/{name}",
     "/sign-ins",
     "/v1/access",
     "/v1/requests/{name}/decision",
@@ -50,7 +51,11 @@ def routes(client: Any) -> list[Route]:
 
 
 def filled(route: Route) -> str:
-    path = route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2").replace("{name}", "r-1111-1111")
+    path = (
+        route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
+        .replace("{name}", "r-1111-1111")
+        .replace("{namespace}", "shop")
+    )
     return path.replace("{owner}/{boot}", "gw1/boot1").replace("{owner}", "gw1")
 
 
