@@ -52,10 +52,13 @@ class ClusterPeople:
         """Whether anybody signs in so."""
         return any(self._roles.values())
 
-    async def known(self, token: str) -> ClusterSignIn:
-        """Who it is. Raises UnknownTokenError, ClusterDownError, and SignInError for who may not sign in so."""
+    async def known(self, token: str, *, stranger: bool = False) -> ClusterSignIn:
+        """Who it is; a stranger is not signed in yet.
+
+        Raises UnknownTokenError, ClusterDownError, and SignInError for who may not sign in so.
+        """
         try:
-            user = await self.api.whoami(token)
+            user = await self.api.whoami(token, stranger=stranger)
         except TokenNotTaken:
             raise UnknownTokenError("The API server does not know that token, or no longer.") from None
         except ApiServerUnavailable as error:

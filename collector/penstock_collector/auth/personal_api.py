@@ -27,11 +27,13 @@ from penstock_core.pod_token import LONGEST
 ANSWER_SECONDS = 5.0
 TURN_SECONDS = 5.0
 _AT_ONCE = 8
+# Of these, by who is not known yet: guesses take nobody's turn who is signed in.
+_STRANGERS_AT_ONCE = 2
 _MOST_BYTES = 4 << 20
 # After so long, files of authorities are read again, since they are replaced.
 _TRUST_SECONDS = 300.0
-# What RFC 6750 lets a bearer token be.
-_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+# What can stand in a header and be nothing else there; API servers take more than RFC 6750 does.
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class ApiServerUnavailable(Exception):
@@ -62,12 +64,14 @@ class PersonalApi:
     def __init__(self, url: str, ca_file: Path | None) -> None:
         self._url = url
         self._ca_file = ca_file
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(_AT_ONCE - _STRANGERS_AT_ONCE)
+        self._strangers_turns = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self._context: tuple[float, ssl.SSLContext] | None = None
 
-    async def whoami(self, token: str) -> KubernetesUser:
+    async def whoami(self, token: str, *, stranger: bool = False) -> KubernetesUser:
         """Whose token it is. Raises TokenNotTaken, ApiServerUnavailable."""
-        answer = await self.call(token, "POST", kubernetes_request.WHOAMI, kubernetes_request.WHO_AM_I)
+        turns = self._strangers_turns if stranger else self._turns
+        answer = await self._call(turns, token, "POST", kubernetes_request.WHOAMI, kubernetes_request.WHO_AM_I)
         user = kubernetes_request.user(answer.body)
         if answer.status not in (200, 201) or not user.username:
             raise ApiServerUnavailable(f"it does not say whose token it is (it answers {answer.status})")
@@ -75,16 +79,22 @@ class PersonalApi:
 
     async def call(self, token: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """One question. Raises TokenNotTaken, ApiServerUnavailable."""
+        return await self._call(self._turns, token, method, path, body)
+
+    async def _call(
+        self, turns: asyncio.Semaphore, token: str, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> Answer:
         if not is_token(token):
             raise TokenNotTaken
         try:
             async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
+                await turns.acquire()
         except TimeoutError:
             raise ApiServerUnavailable("too many ask it at once") from None
         try:
+            context = await self._trust()
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._answer(token, method, path, body)
+                answer = await self._answer(context, token, method, path, body)
         except TimeoutError:
             raise ApiServerUnavailable(f"it did not answer within {ANSWER_SECONDS:g} seconds", sent=True) from None
         except (httpx2.ConnectError, ssl.SSLError) as error:
@@ -92,14 +102,16 @@ class PersonalApi:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise ApiServerUnavailable(f"the connection to it failed ({_words(error)})", sent=True) from None
         finally:
-            self._turns.release()
+            turns.release()
         if answer.status == 401:
             raise TokenNotTaken
         if answer.status == 429 or answer.status >= 500 or 300 <= answer.status < 400:
             raise ApiServerUnavailable(f"it answers {answer.status}", sent=answer.status != 429)
         return answer
 
-    async def _answer(self, token: str, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+    async def _answer(
+        self, context: ssl.SSLContext, token: str, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> Answer:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {
             "authorization": f"Bearer {token}", "user-agent": "penstock-collector",
@@ -108,7 +120,6 @@ class PersonalApi:
             "accept-encoding": "identity",
         }  # fmt: skip
         content = None if body is None else json.dumps(body).encode()
-        context = await self._trust()
         said = bytearray()
         async with (
             httpx2.AsyncClient(verify=context, timeout=ANSWER_SECONDS, trust_env=False) as client,
@@ -125,7 +136,12 @@ class PersonalApi:
 
     async def _trust(self) -> ssl.SSLContext:
         if self._context is None or time.monotonic() - self._context[0] > _TRUST_SECONDS:
-            context = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+            try:
+                context = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+            except OSError as error:
+                raise ApiServerUnavailable(
+                    f"the authority of its certificate can't be read ({_words(error)})"
+                ) from None
             self._context = (time.monotonic(), context)
         return self._context[1]
 

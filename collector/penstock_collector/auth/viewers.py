@@ -106,7 +106,7 @@ class Viewers:
             return self.log_in(token, address)
         self._check_failures(address, token)
         try:
-            one = await cluster.known(token)
+            one = await cluster.known(token, stranger=True)
         except ClusterDownError:
             raise
         except UnknownTokenError:
