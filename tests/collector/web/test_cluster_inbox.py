@@ -273,6 +273,23 @@ async def test_a_collector_outside_of_a_cluster_lists_them_alone(start: Any, set
         assert expected in page.text
 
 
+async def test_the_collectors_own_requests_are_decided_as_ever(
+    client: Client, browse: Callable[[], Browser], bea: Browser, cluster: FakeApi
+) -> None:
+    name = await client.asked()
+    token = cluster.knows("k8s-dan-" + "x" * 40, "oidc:dan@shop.example", "dba")
+    dan = browse()
+    await dan.sign_in(token)
+    form = {"data": {"decision": "approved"}, "headers": {"sec-fetch-site": "same-origin"}}
+    answer = await dan.http.post(f"/requests/{name}", **form)  # type: ignore[arg-type] # as the client takes them
+    assert (answer.status_code, "oidc:dan@shop.example may not decide: they asked for it" in said(answer)) == (
+        403,
+        True,
+    )
+    assert (await bea.http.post(f"/requests/{name}", **form)).status_code == 303  # type: ignore[arg-type] # as above
+    assert (await client.look(name)).json()["decidedBy"] == "bea"
+
+
 # ── What becomes of it meanwhile ──
 
 
