@@ -88,6 +88,11 @@ class CollectorSettings(SignInSettings):
             raise ValueError("kubernetes_roles needs kubernetes")
         if any(self.kubernetes_group_roles.values()) and not (self.kubernetes or self.api_server_url):
             raise ValueError("kubernetes_group_roles needs kubernetes, or api_server_url")
+        if any(self.kubernetes_group_roles.values()) and not self._is_private:
+            raise ValueError(
+                "kubernetes_group_roles needs TLS, since people send their tokens: tls_cert_file and tls_key_file, or "
+                "a public_url with https"
+            )
         if self.api_server_ca_file is not None and not self.api_server_url:
             raise ValueError("api_server_ca_file needs api_server_url")
         return self
@@ -105,8 +110,14 @@ class CollectorSettings(SignInSettings):
         return self.tls_cert_file is not None
 
     @property
+    def _is_private(self) -> bool:
+        """Whether nobody on the way reads what people send."""
+        return self.tls or self.public_url.startswith("https:") or self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
     def cookies_only_over_tls(self) -> bool:
         if self.secure_cookies is None:
             # Who signs in comes by the public URL, whatever is between it and us.
-            return self.tls or (bool(self.sign_in_issuer) and self.public_url.startswith("https:"))
+            signing_in = bool(self.sign_in_issuer) or any(self.kubernetes_group_roles.values())
+            return self.tls or (signing_in and self.public_url.startswith("https:"))
         return self.secure_cookies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,7 @@ def test_roles_of_pods_need_a_cluster() -> None:
             {"kubernetes_group_roles": {"approver": ["dba"]}},
             "kubernetes_group_roles needs kubernetes, or api_server_url",
         ),
+        ({"kubernetes": True, "kubernetes_group_roles": {"approver": ["dba"]}}, "kubernetes_group_roles needs TLS"),
         ({"api_server_ca_file": "/ca.crt"}, "api_server_ca_file needs api_server_url"),
         ({"api_server_url": "http://kubernetes.example"}, "must be https://HOST"),
         ({"api_server_url": "https://user@kubernetes.example"}, "must be https://HOST"),
@@ -105,5 +107,11 @@ def test_an_api_server_that_can_not_be(given: dict[str, Any], complaint: str) ->
 
 def test_an_api_server_elsewhere() -> None:
     roles: dict[Any, list[str]] = {"approver": ["dba"]}
-    made = CollectorSettings(api_server_url="https://kubernetes.example:6443/", kubernetes_group_roles=roles)
+    public = "https://audit.example"
+    made = CollectorSettings(
+        api_server_url="https://kubernetes.example:6443/", kubernetes_group_roles=roles, public_url=public
+    )
     assert (made.api_server_url, made.kubernetes_user_prefixes) == ("https://kubernetes.example:6443", ["oidc:"])
+    assert made.cookies_only_over_tls, "a proxy serves TLS"
+    tls = {"tls_cert_file": Path("/tls.crt"), "tls_key_file": Path("/tls.key")}
+    assert CollectorSettings(kubernetes=True, kubernetes_group_roles=roles, **tls).cookies_only_over_tls  # type: ignore[arg-type] # as named

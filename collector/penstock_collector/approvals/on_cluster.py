@@ -56,10 +56,13 @@ class Seen:
     def kept(self) -> Kept:
         """As pages show requests."""
         request = self.found.request
-        made = self.found.made or request.spec.expires_at
-        ends = access_ends(request) or moment(request.spec.expires_at)
-        at = standing(request, self.found.now)
-        return Kept(0, 0, request, at, moment(made).timestamp(), ends.timestamp(), trimmed=False)
+        expires = moment(request.spec.expires_at)
+        try:
+            made = moment(self.found.made)
+        except ValueError:
+            made = expires
+        ends, at = access_ends(request) or expires, standing(request, self.found.now)
+        return Kept(0, 0, request, at, made.timestamp(), ends.timestamp(), trimmed=False)
 
     @property
     def objection(self) -> str:
@@ -89,6 +92,11 @@ class ClusterRequests:
             raise ClusterUnavailableError("this collector knows no API server")
         return self._people
 
+    def attempt(self, name: str) -> None:
+        """Somebody of that name tries to decide. Raises TooManyAttemptsError if they do so too often."""
+        if not self._attempts.one_more(name.casefold(), time.monotonic()):
+            raise TooManyAttemptsError("too many attempts to decide; wait a minute")
+
     async def look(self, token: str, namespace: str, name: str, also: Collection[str] = ()) -> Seen:
         """The request, and whoever has the token, who may stand in it by the names `also` too.
 
@@ -108,11 +116,13 @@ class ClusterRequests:
         """The decision, of the object that its page showed. Raises NotPossibleError."""
         words = checked(comment, decision)
         request = seen.found.request
-        if not self._attempts.one_more(seen.approver.name.casefold(), time.monotonic()):
-            raise TooManyAttemptsError("too many attempts to decide; wait a minute")
         if request.metadata.uid != uid:
             raise NotPossibleError(f"the request {request.name} is another one than you saw; look at it again")
-        return Ready(seen, decided(request, seen.approver, decision, words, seen.found.now, lasts))
+        try:
+            return Ready(seen, decided(request, seen.approver, decision, words, seen.found.now, lasts))
+        except NotAllowedError:
+            self._metrics.decided.labels("refused").inc()
+            raise
 
     async def write(self, token: str, ready: Ready) -> None:
         """The decision, by the approver's own hand. Raises NotPossibleError, which says why not; TokenNotTaken."""

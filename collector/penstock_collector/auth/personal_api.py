@@ -21,7 +21,6 @@ import httpx2
 
 from penstock_core.approvals import kubernetes_request
 from penstock_core.approvals.kubernetes_user import KubernetesUser
-from penstock_core.pod_token import LONGEST
 
 # How long one answer may take, and how long a question waits for its turn among others.
 ANSWER_SECONDS = 5.0
@@ -30,6 +29,8 @@ _AT_ONCE = 8
 # Of these, by who is not known yet: guesses take nobody's turn who is signed in.
 _STRANGERS_AT_ONCE = 2
 _MOST_BYTES = 4 << 20
+# As long as ID tokens may be.
+_LONGEST_TOKEN = 32 * 1024
 # After so long, files of authorities are read again, since they are replaced.
 _TRUST_SECONDS = 300.0
 # What can stand in a header and be nothing else there; API servers take more than RFC 6750 does.
@@ -148,7 +149,7 @@ class PersonalApi:
 
 def is_token(text: str) -> bool:
     """Whether it can be one at all, and so be sent as one."""
-    return len(text) <= LONGEST and _TOKEN.fullmatch(text) is not None
+    return len(text) <= _LONGEST_TOKEN and _TOKEN.fullmatch(text) is not None
 
 
 def _document(status: int, said: bytes) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from penstock_collector.approvals.holder import TooManyAttemptsError
 from penstock_collector.approvals.on_cluster import OutcomeUnknownError, Ready, Seen
 from penstock_collector.auth.credentials import NoCredentialError
 from penstock_collector.auth.personal_api import TokenNotTaken
@@ -62,6 +63,8 @@ async def decide_on_cluster(request: Request) -> Response:
         return await _page(request, status=403)
     except _SessionEnded:
         return _signed_out(request)
+    except TooManyAttemptsError as error:
+        return problem(request, 429, f"Not done: {error}.")
     except NotPossibleError as error:
         return await _page(request, step, said=f"Not done: {error}.", status=status_of(error))
     except StoreError as error:
@@ -72,6 +75,7 @@ async def decide_on_cluster(request: Request) -> Response:
 async def _decided(request: Request, decision: Decision, fields: dict[str, str]) -> None:
     """Raises NoCredentialError, NotPossibleError, StoreError; none of it is done that can't be recorded before."""
     lasts = fields.get("lasts", "").strip() if decision == "approved" else ""
+    collector_of(request).on_cluster.attempt(request.state.viewer.name)
     token = await _token(request)
     try:
         if lasts and not re.fullmatch(DURATION, lasts):
@@ -85,8 +89,6 @@ async def _decided(request: Request, decision: Decision, fields: dict[str, str])
     except NotPossibleError as error:
         await _record(request, "decided", "refused", str(error))
         raise
-    except TokenNotTaken:
-        _not_taken(request, token)
     await _record(request, "deciding", decision, f"as {ready.status.decided_by}")
     await _written(request, token, ready, decision)
 

@@ -425,8 +425,11 @@ async def test_what_can_not_be_recorded_is_not_sent(client: Client, bea: Browser
 
 async def test_too_many_attempts(client: Client, bea: Browser, cluster: FakeApi) -> None:
     cluster.policy["bea"] = "no"
-    answers = [(await bea.decide()).status_code for _ in range(61)]
+    answers = [(await bea.decide()).status_code for _ in range(60)]
+    asked = len(cluster.asked)
+    answers.append((await bea.decide()).status_code)
     assert answers == [403] * 60 + [429]
+    assert len(cluster.asked) == asked, "the API server is not asked in vain"
 
 
 @pytest.mark.parametrize("place", ["shop/R", "shop%00/r-1", "-/r", "shop/r%0a", "..%2f..%2fversion/r"])
