@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from tests.operator.control.requests import ASKING
 
 from e2e.approvals.api_server import ApiServer
-from e2e.approvals.conftest import REQUESTS, Making, decision, patch, told
-from e2e.approvals.replicas import SYSTEM, control, token
-from e2e.approvals.test_control import Gate, pods
+from e2e.approvals.conftest import REQUESTS, Making, apply, decision, patch, told
+from e2e.approvals.replicas import SYSTEM, control, secrets, token
+from e2e.approvals.test_control import DATABASE, POLICY, Gate, account
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
 
-__all__ = ["pods"]
+Json = dict[str, Any]
 HELD = "DELETE FROM orders WHERE id = 77"
+
+
+class PagedGate(Gate):
+    """A sidecar of a workload of this file's own."""
+
+    async def post(self, sql: str) -> httpx2.Response:
+        asking = copy.deepcopy(ASKING) | {"statement": {"sql": sql}, "databaseRef": {"name": "paged"}}
+        asking["heldBy"]["policy"] = "paged"
+        workload = {"namespace": "shop", "serviceAccount": self.account}
+        pod = {"pod": self.metadata["name"], "podUid": self.metadata["uid"]}
+        return await self.http.post(self.path, json=asking | {"requester": {"workload": workload | pod}})
+
+
+@pytest.fixture
+def pod(server: ApiServer) -> tuple[Json, str]:
+    """Its pod, with the token that the sidecar has."""
+    database, policy = copy.deepcopy(DATABASE), copy.deepcopy(POLICY)
+    database["metadata"]["name"] = policy["metadata"]["name"] = policy["spec"]["databaseRef"]["name"] = "paged"
+    policy["spec"]["subjects"] = [{"serviceAccount": {"name": "paged"}}]
+    for documents in ((*secrets(), database, account("paged")), (policy,)):
+        applied = apply(server, *documents)
+        assert applied.returncode == 0, applied.stderr
+    spec = {"serviceAccountName": "paged", "containers": [{"name": "app", "image": "x"}]}
+    with server.client("admin") as admin:
+        made = admin.post("/api/v1/namespaces/shop/pods", json={"metadata": {"name": "paged-1"}, "spec": spec})
+        assert made.status_code == 201, made.text
+    return made.json(), token(server, "shop", "paged", "penstock-control", made.json())
 
 
 class Person:
@@ -82,10 +111,10 @@ async def sign_in(page: RunningCollector) -> AsyncIterator[SignIn]:
 
 
 async def test_what_is_approved_on_the_page_runs_once(
-    server: ApiServer, pods: Any, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    server: ApiServer, pod: tuple[Json, str], sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with control(server, monkeypatch) as replica:
-        gate = Gate(replica, pods["web-1"])
+        gate = PagedGate(replica, pod)
         async with gate.http:
             name = (await gate.ask(HELD))["request"]
             bea = await sign_in("bea")
