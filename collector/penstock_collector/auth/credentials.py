@@ -71,16 +71,21 @@ class Credentials:
 
     def _not_trusted(self) -> str:
         settings = self._settings
+        other = " Or sign in with a Kubernetes token of your own." if self._by_token else ""
         return (
             f"The API server does not take your sign-in with {settings.provider_name}: it has to trust that provider, "
-            f"for the client {settings.sign_in_client_id}."
+            f"for the client {settings.sign_in_client_id}.{other}"
         )
+
+    @property
+    def _by_token(self) -> bool:
+        return self.cluster is not None and self.cluster.sign_in
 
     def _lacking(self, viewer: Viewer) -> str:
         if not viewer.known:
             return "A login link proves nobody to the API server."
         ways = [f"with {self._settings.provider_name}"] if self._settings.sign_in_issuer else []
-        if self.cluster is not None and self.cluster.sign_in:
+        if self._by_token:
             ways.append("with a Kubernetes token of your own")
         way = f" Sign in {' or '.join(ways)}." if ways else ""
         return f"The API server knows no viewer tokens.{way}"

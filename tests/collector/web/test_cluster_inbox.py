@@ -250,6 +250,26 @@ async def test_viewer_tokens_are_never_sent_to_the_api_server(
     assert cluster.asked == []
 
 
+async def test_a_login_link_proves_nobody_there_either(client: Client, browse: Callable[[], Browser]) -> None:
+    browser = browse()
+    await browser.get(f"/login?ticket={client.running.collector.viewers.issue_ticket()}")
+    page = (await browser.get()).text
+    assert "A login link proves nobody to the API server." in page
+    assert COMMAND in page
+    assert (await browser.decide()).status_code == 403
+
+
+async def test_an_administrator_ends_a_sign_in_and_its_token_goes_with_it(
+    client: Client, bea: Browser, cluster: FakeApi
+) -> None:
+    sessions = client.running.collector.viewers.sessions
+    (session,) = sessions.listed()
+    before = len(cluster.asked)
+    sessions.end_by_id(session.id)
+    assert (await bea.decide()).headers["location"].startswith("/login")
+    assert len(cluster.asked) == before
+
+
 async def test_a_header_in_front_of_a_session_takes_its_credentials_away(bea: Browser, cluster: FakeApi) -> None:
     before = len(cluster.asked)
     answer = await bea.http.get(PAGE, headers={"authorization": f"Bearer {CEM}"})
