@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from penstock_collector.approvals.holder import TooManyAttemptsError
-from penstock_collector.approvals.on_cluster import OutcomeUnknownError, Ready, Seen
+from penstock_collector.approvals.on_cluster import ClusterUnavailableError, OutcomeUnknownError, Ready, Seen
 from penstock_collector.auth.credentials import NoCredentialError
 from penstock_collector.auth.personal_api import TokenNotTaken
 from penstock_collector.auth.viewer import Viewer
@@ -36,6 +36,8 @@ _log = structlog.get_logger(__name__)
 
 _DECISIONS: dict[str, Decision] = {"approved": "approved", "denied": "denied"}
 _ENDED = "The API server no longer knows your token, so your session has ended. Sign in again."
+
+_AWAY = "The API server could not be asked, so that nothing of it is shown here. Open this page again to look."
 
 
 class _SessionEnded(Exception):
@@ -65,6 +67,9 @@ async def decide_on_cluster(request: Request) -> Response:
         return _signed_out(request)
     except TooManyAttemptsError as error:
         return problem(request, 429, f"Not done: {error}.")
+    except (ClusterUnavailableError, OutcomeUnknownError) as error:
+        # Nobody waits for it once more.
+        return await _page(request, said=f"Not done: {error}.", status=status_of(error), why=_AWAY)
     except NotPossibleError as error:
         return await _page(request, step, said=f"Not done: {error}.", status=status_of(error))
     except StoreError as error:
@@ -135,7 +140,8 @@ async def _outcome(request: Request, result: str, reason: str = "") -> None:
         _log.error("what became of a decision can't be recorded", request=_name(request), result=result, why=str(error))
 
 
-async def _page(request: Request, deciding: str = "", said: str = "", status: int = 200) -> Response:
+async def _page(request: Request, deciding: str = "", said: str = "", status: int = 200, why: str = "") -> Response:
+    """With `why`, the API server is not asked."""
     if not _is_named(request):
         return problem(request, 404, "There is no such request.")
     namespace, name = request.path_params["namespace"], request.path_params["name"]
@@ -148,7 +154,7 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
         return problem(request, 503, str(error))
     command = cluster_requests.command(namespace, name)
     try:
-        seen = await _seen(request, await _token(request))
+        seen = None if why else await _seen(request, await _token(request))
     except _SessionEnded:
         return _signed_out(request)
     except NoCredentialError as error:
@@ -156,7 +162,8 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
     except NotPossibleError as error:
         why, status = f"{str(error)[:1].upper()}{str(error)[1:]}.", status if status >= 400 else status_of(error)
     else:
-        return _shown(request, seen, command, deciding, said, status, counts)
+        if seen is not None:
+            return _shown(request, seen, command, deciding, said, status, counts)
     return render(
         request, "cluster_request.html", status, name=name, told=told, why=why, said=said, command=command, **counts
     )

@@ -398,6 +398,8 @@ async def test_an_api_server_in_trouble(
     del cluster.instead["GET"]
     cluster.instead["PATCH"] = answer
     told = await bea.decide()
+    assert cluster.asked[-1].method == "PATCH", "nobody waits for it once more"
+    assert COMMAND in told.text
     if "429" in why:
         assert (told.status_code, said(told)) == (503, f"Not done: the API server can't be asked: {why}; try again.")
         return
