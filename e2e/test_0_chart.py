@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 from pydantic import BaseModel
 
@@ -96,6 +97,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
                 assert own <= {prefix + field.upper() for field in model.model_fields}
 
 
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 GATEWAYS: list[Json] = [
     {
         "name": "people",
@@ -115,7 +117,7 @@ GATEWAYS: list[Json] = [
     {
         "name": "bi",
         "databases": [{"name": "shop", "credentialsSecret": "shop-db"}],
-        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service"}],
+        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service", "ca": AUTHORITY}],
         "replicas": 1,
         "login": "oauthbearer",
         "tls": {"secretName": "bought"},
