@@ -24,7 +24,7 @@ from e2e.kubectl import eventually
 from e2e.people import pods
 from e2e.people.gateway import HOST, SPACE, Gateway, refusal, superuser
 from e2e.people.issuer import AGENT
-from e2e.people.place import POLICIES, STOP, Json, Place, Session, agent
+from e2e.people.place import GATE, POLICIES, SIDECAR, STOP, Json, Place, Session, agent
 from e2e.test_3_audit import collector, viewer
 from e2e.test_3_audit import penstock as command
 from e2e.test_5_approvals import NAME, kubeconfig, penstock
@@ -54,7 +54,7 @@ async def test_what_an_agent_does_waits_for_a_person_and_runs_once(place: Place,
     fill = "INSERT INTO ledger (entry) SELECT 'struck off' FROM generate_series(1, 3)"
     superuser(place.kubectl, fill, "shop")
     token = place.gateway.issuer.token("dan", "clerks", act={"sub": AGENT, "groups": ["bots"]})
-    async with agent(place, token, tmp_path / "server.log") as one:
+    async with agent(place, GATE, token, tmp_path / "server.log") as one:
         assert (await one.execute("INSERT INTO ledger (entry) VALUES ('kept')"))["status"] == "done"
         began = time.monotonic()
         held = await one.execute(delete)
@@ -86,6 +86,16 @@ async def test_what_an_agent_does_waits_for_a_person_and_runs_once(place: Place,
         assert (await one.execute(delete))["status"] == "held"
     assert bool(place.request(name)["status"]["consumedAt"])
     _on_record(place, name)
+
+
+async def test_an_agent_in_a_pod_is_known_with_its_pod(place: Place, tmp_path: Path) -> None:
+    token = place.gateway.issuer.token("dan", "clerks", act={"sub": AGENT, "groups": ["bots"]})
+    async with agent(place, SIDECAR, token, tmp_path / "server.log") as one:
+        held = await one.execute("DELETE FROM ledger WHERE entry = 'in the pod'")
+    assert held["status"] == "held", held
+    requester = place.request(held["request"]["name"])["spec"]["requester"]
+    assert (requester["workload"]["serviceAccount"], requester["principal"]["subject"]) == ("web", AGENT)
+    assert [one["subject"] for one in requester["actsFor"]] == ["dan"]
 
 
 def _on_record(place: Place, name: str) -> None:
@@ -253,11 +263,15 @@ def test_a_switch_ends_a_persons_sessions_everywhere_at_once(
     replicas = place.gateway.replicas()
     assert len(replicas) == 2
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(3 * len(replicas) + 2))
+        threads = stack.enter_context(ThreadPoolExecutor(4 * len(replicas) + 2))
         ending: list[Future[End]] = []
         for address in replicas.values():
             for way in ways:
                 ending.append(threads.submit(way, stack.enter_context(place.open("mia", replica=address))))
+            # Whoever acts for her, too.
+            acting = place.gateway.issuer.token("mia", "keepers", act={"sub": AGENT})
+            session = stack.enter_context(place.gateway.connect("shop", acting, address))
+            ending.append(threads.submit(between_statements, session))
         processes = [stack.enter_context(pods.watch(place.kubectl, token)) for _ in range(2)]
         for process in processes:
             assert process.stdout is not None

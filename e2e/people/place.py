@@ -104,16 +104,19 @@ class Agent:
         return result.structured_content
 
 
+GATE = (f"{HOST}:5432", "--ca-file", pods.AUTHORITY)
+SIDECAR = ("127.0.0.1:5432", "--no-tls")
+
+
 @asynccontextmanager
-async def agent(place: Place, token: str, log: Path) -> AsyncIterator[Agent]:
+async def agent(place: Place, gate: tuple[str, ...], token: str, log: Path) -> AsyncIterator[Agent]:
     """`penstock mcp` in a pod, as whoever may enter the pod starts it."""
-    server = [
-        "env", f"PENSTOCK_MCP_TOKEN={token}", "penstock", "mcp", "--gate", f"{HOST}:5432", "--database", "shop",
-        "--ca-file", pods.AUTHORITY,
-    ]  # fmt: skip
+    server = ("env", f"PENSTOCK_MCP_TOKEN={token}", "penstock", "mcp", "--database", "shop", "--gate", *gate)
     parameters = StdioServerParameters(
-        command="kubectl", args=["-n", SPACE, "exec", "-i", "agent", "--", *server], env=place.kubectl.environment()
+        command="kubectl",
+        args=["-n", SPACE, "exec", "-i", "agent", "-c", "app", "--", *server],
+        env=place.kubectl.environment(),
     )
-    with log.open("w") as errors:
+    with log.open("a") as errors:
         async with McpClient(stdio_client(parameters, errlog=errors)) as client:
             yield Agent(client)

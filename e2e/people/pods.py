@@ -1,4 +1,4 @@
-"""Two pods of people: `desk`, an application's with a sidecar and psql, and `agent`, where `penstock mcp` is started.
+"""Two pods with sidecars: `desk`, an application's, with psql for people, and `agent`, where `penstock mcp` is started.
 
 What doesn't belong: the tests.
 """
@@ -26,18 +26,11 @@ _ENTER = ("-n", SPACE, "exec", "desk", "-c", "app", "--")
 
 def objects(image: str, shop_image: str) -> list[manifests.Object]:
     """Both of them."""
-    desk = manifests.pod(shop_image, "desk", manifests.INJECT)
-    (application,) = desk["spec"]["containers"]
-    application["volumeMounts"] = [_MOUNT]
-    desk["spec"] |= {"volumes": [_VOLUME], "terminationGracePeriodSeconds": 1}
-    container = {
-        "name": "agent", "image": image, "command": ["python3", "-c", _WAITS],
-        "securityContext": manifests.RESTRICTED, "volumeMounts": [_MOUNT],
-    }  # fmt: skip
-    agent = {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent", "namespace": SPACE},
-        "spec": {"containers": [container], "volumes": [_VOLUME], "terminationGracePeriodSeconds": 1},
-    }  # fmt: skip
+    desk, agent = (manifests.pod(one, name, manifests.INJECT) for one, name in ((shop_image, "desk"), (image, "agent")))
+    for pod in (desk, agent):
+        pod["spec"]["containers"][0]["volumeMounts"] = [_MOUNT]
+        pod["spec"] |= {"volumes": [_VOLUME], "terminationGracePeriodSeconds": 1}
+    agent["spec"]["containers"][0] |= {"command": ["python3", "-c"], "args": [_WAITS]}
     return [desk, agent]
 
 
