@@ -266,12 +266,13 @@ def test_a_switch_ends_a_persons_sessions_everywhere_at_once(
         threads = stack.enter_context(ThreadPoolExecutor(4 * len(replicas) + 2))
         ending: list[Future[End]] = []
         for address in replicas.values():
-            for way in ways:
-                ending.append(threads.submit(way, stack.enter_context(place.open("mia", replica=address))))
             # Whoever acts for her, too.
             acting = place.gateway.issuer.token("mia", "keepers", act={"sub": AGENT})
-            session = stack.enter_context(place.gateway.connect("shop", acting, address))
-            ending.append(threads.submit(between_statements, session))
+            sessions = [place.open("mia", replica=address) for _ in range(3)]
+            sessions.append(place.gateway.connect("shop", acting, address))
+            for session, way in zip(sessions, (*ways, between_statements), strict=True):
+                stack.callback(session.close)
+                ending.append(threads.submit(way, session))
         processes = [stack.enter_context(pods.watch(place.kubectl, token)) for _ in range(2)]
         for process in processes:
             assert process.stdout is not None
