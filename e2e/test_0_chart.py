@@ -74,7 +74,9 @@ def test_every_container_passes_the_restricted_profile(rendered: Render) -> None
 
 
 def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null")):
+    issuer = {"issuer": "https://i", "audience": "penstock", "kind": "person", "ca": AUTHORITY}
+    issuers = ("--set-json", f"sidecar.issuers={json.dumps([issuer])}")
+    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null", *issuers)):
         monkeypatch.setenv("PENSTOCK_CONTROL_NAMESPACE", "penstock-system")
         monkeypatch.setenv("PENSTOCK_OPERATOR_NAMESPACE", "penstock-system")
         for variable in container.get("env", ()):
@@ -85,6 +87,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
             control = ControlSettings()
             assert control.sidecar.image == "penstock:0.1.0"
             assert control.sidecar.run_as_user is None
+            assert json.loads(control.sidecar.issuers_json) == [issuer]
             assert ports == {control.port, control.health_port}
             assert spec["terminationGracePeriodSeconds"] > control.linger + control.drain
         if name == "penstock-operator":
@@ -169,6 +172,7 @@ def test_a_gateways_settings_are_what_the_program_reads(
     assert settings.control is not None
     assert settings.control.max_age_seconds == 600
     assert settings.identity.login == "oauthbearer"
+    assert settings.identity.issuers[0].ca == AUTHORITY
 
 
 def test_a_gateway_passes_the_restricted_profile_and_holds_no_token_of_the_clusters(gateways: Objects) -> None:
