@@ -230,6 +230,21 @@ def test_or_in_the_session_that_needs_it(place: Place) -> None:
         ended(place, name, place.bea, session)
 
 
+def test_in_an_emergency_it_begins_at_once_and_somebody_else_looks_at_it(place: Place) -> None:
+    wish = ("request", "incident", "--break-glass", "--for", "5m", "--reason", "orders hang")
+    with place.open("ada") as session:
+        assert permitted(session)
+        asked = penstock(place.kubectl, place.ada, *wish)
+        assert asked.returncode == 0, asked.stderr
+        name = asked.stdout.split()[0]
+        within(place, session, "what was taken")
+        ended(place, name, place.ada, session)
+    reviewed = penstock(place.kubectl, place.bea, "review", name, "--comment", "only what was said")
+    assert "reviewed by bea" in reviewed.stdout, reviewed.stderr
+    ran = [one for one in eventually(lambda: place.intents(name), bool) if one["verbs"] == ["update"]]
+    assert ran[0]["access"][0]["breakGlass"] is True
+
+
 def between_statements(session: Session) -> End:
     """One statement after the other, with nothing in between."""
     return until_the_end(session, "SELECT 1")

@@ -44,6 +44,7 @@ POLICIES = (
     policy(
         "incident", "shop", subjects=[KEEPERS], allow=["update"],
         onRequest={"approvers": DBA, "maxDuration": "1h"},
+        breakGlass={"reviewers": DBA, "maxDuration": "30m"},
     ),
 )  # fmt: skip
 STOP = policy("stop-mia", "shop", mode="revoke", subjects=[{"identity": {"subject": "mia", "issuer": URL}}])
