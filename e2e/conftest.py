@@ -133,8 +133,8 @@ def web(shop: Kubectl) -> Workload:
 
 
 @pytest.fixture(scope="session")
-def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """The chart's gateway for people; pods that are made from now on know the issuer, too."""
+def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
+    """The chart's gateway for people, which goes with its namespace; pods that are made from now on know the issuer."""
     superuser(shop, STOCK)
     issuer = Issuer()
     database = manifests.database(dbname="stock", credentialsSecretRef={"name": "stock-db"}, classification=[])
@@ -150,24 +150,18 @@ def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         policy("people-shop", "shop", masks=[{"tags": ["pii.email"], "with": {"email": {}}}]),
         policy("people-stock", "stock"),
     )  # fmt: skip
-    _upgrade(shop, [{**GATEWAY, "issuers": [*GATEWAY["issuers"], issuer.settings]}], [issuer.settings])
+    issuers = [*GATEWAY["issuers"], issuer.settings]
+    values = {"gateways": [{**GATEWAY, "issuers": issuers}], "sidecar.issuers": [issuer.settings]}
+    shop.helm(
+        "upgrade", "penstock", str(ROOT / "charts" / "penstock"), "--namespace", SYSTEM, "--reuse-values", "--wait",
+        "--timeout", "4m", *(f"--set-json={name}={json.dumps(value)}" for name, value in values.items()),
+    )  # fmt: skip
     shop.rollout(SPACE, f"deploy/{NAME}")
     shop.wait("-n", SPACE, "--for=condition=Ready", "pod/login")
     ca_file = tmp_path_factory.mktemp("gateway") / "ca.crt"
     ca_file.write_text(shop("-n", SPACE, "get", "cm", "penstock-ca", "-o", 'go-template={{index .data "ca.crt"}}'))
     address = str(shop.get("-n", SPACE, "service", NAME)["spec"]["clusterIP"])
-    yield Gateway(shop, address, ca_file, issuer)
-    _upgrade(shop, [], [])
-    made = ("database/stock", "databaseaccesspolicy/people-shop", "databaseaccesspolicy/people-stock")
-    shop("-n", SPACE, "delete", *made)
-
-
-def _upgrade(kubectl: Kubectl, gateways: list[dict[str, Any]], issuers: list[dict[str, Any]]) -> None:
-    kubectl.helm(
-        "upgrade", "penstock", str(ROOT / "charts" / "penstock"), "--namespace", SYSTEM, "--reuse-values",
-        "--set-json", f"gateways={json.dumps(gateways)}", "--set-json", f"sidecar.issuers={json.dumps(issuers)}",
-        "--wait", "--timeout", "4m",
-    )  # fmt: skip
+    return Gateway(shop, address, ca_file, issuer)
 
 
 def _secret(name: str, **data: bytes) -> manifests.Object:

@@ -46,7 +46,7 @@ def place(gateway: Gateway, viewer: dict[str, str], tmp_path_factory: pytest.Tem
     made = [f"databaseaccesspolicy/{one['metadata']['name']}" for one in POLICIES]
     kubectl.wait("-n", SPACE, "--for=condition=Ready", *made, *pods.NAMES, seconds=60)
     yield Place(gateway, bea, ada, viewer)
-    kubectl("-n", SPACE, "delete", *made, *pods.NAMES, *(f"rolebinding/{name}" for name in bindings))
+    kubectl("-n", SPACE, "delete", "--wait=false", *made, *pods.NAMES, *(f"rolebinding/{name}" for name in bindings))
 
 
 async def test_what_an_agent_does_waits_for_a_person_and_runs_once(place: Place, tmp_path: Path) -> None:
