@@ -100,7 +100,11 @@ async def test_an_agent_in_a_pod_is_known_with_its_pod(place: Place, tmp_path: P
 
 def _on_record(place: Place, name: str) -> None:
     """The first DELETE: it waited, and ran once."""
-    found = eventually(lambda: place.intents(name), lambda all_: len(all_) == 2, what="both statements in the trail")
+    found = eventually(
+        lambda: [one for one in place.intents(name) if one["outcome"]],
+        lambda known: len(known) == 2,
+        what="both statements in the trail, with their outcomes",
+    )
     waited, ran = sorted(found, key=lambda one: int(one["statement"]))
     (approval,) = ran["approvals"]
     assert waited["approvals"][0]["standing"] == "waiting"
@@ -212,7 +216,7 @@ def test_access_for_a_time_is_asked_for_by_kubectl(place: Place) -> None:
     assert (access["policy"], access["request"], access["decidedBy"]) == ("incident", name, "bea")
     left = datetime.fromisoformat(access["until"]) - datetime.now(UTC)
     assert 15 * 60 < left.total_seconds() <= 20 * 60
-    (end,) = [one for one in place.recorded() if one.get("kind") == "session" and one["session"] == ran[0]["session"]]
+    (end,) = eventually(lambda: place.ends(ran[0]["session"]), bool, what="the end of the session in the trail")
     assert (end["identity"]["name"], end["policy"]) == ("person:ada", "incident")
 
 

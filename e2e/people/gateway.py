@@ -70,7 +70,17 @@ def policy(name: str, database: str, **spec: Any) -> manifests.Object:
 
 def superuser(kubectl: Kubectl, sql: str, dbname: str = "postgres") -> str:
     """What the server itself does and answers, by no gate."""
-    psql = ("/usr/lib/postgresql/15/bin/psql", "-XqAth", "127.0.0.1", "-U", "postgres", "-d", dbname)
+    psql = (
+        "/usr/lib/postgresql/15/bin/psql",
+        "-XqAtv",
+        "ON_ERROR_STOP=1",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "postgres",
+        "-d",
+        dbname,
+    )
     return kubectl("-n", SPACE, *_SUPERUSER, *psql, stdin=sql).strip()
 
 

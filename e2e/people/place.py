@@ -80,6 +80,10 @@ class Place:
         assert exported.returncode == 0, exported.stderr
         return [json.loads(line) for line in exported.stdout.splitlines()]
 
+    def ends(self, session: str) -> list[Json]:
+        """Of that session."""
+        return [one for one in self.recorded() if one.get("kind") == "session" and one["session"] == session]
+
     def intents(self, request: str) -> list[Json]:
         """Of the statements that ran, or waited, by that request, each with its outcome."""
         events = self.recorded()
