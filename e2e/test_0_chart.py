@@ -311,6 +311,21 @@ def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:
     ]
 
 
+def test_approvers_read_what_they_write_and_requesters_read_no_request(rendered: Render) -> None:
+    objects = rendered()
+    read = {
+        name: {
+            resource
+            for rule in objects["ClusterRole", f"penstock-{name}"]["rules"]
+            if "get" in rule["verbs"]
+            for resource in rule["resources"]
+        }
+        for name in ("approver", "requester")
+    }
+    # kubectl patch --subresource=status reads the status first.
+    assert read == {"approver": {"accessrequests", "accessrequests/status"}, "requester": {"databaseaccesspolicies"}}
+
+
 def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     objects = rendered()
     secrets = objects["Role", "penstock-operator"]["rules"][0]["resourceNames"]
