@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import (
@@ -28,6 +28,9 @@ from penstock_core.approvals.standing import (
     used,
     written,
 )
+from penstock_core.approvals.together import Step as Taken
+from penstock_core.approvals.together import answers, together
+from penstock_core.approvals.together import told as told_of
 from penstock_core.audit.chain import canonical
 from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus
 
@@ -101,33 +104,43 @@ class Asked:
     step: Step
     answered: Answered
     kept: Kept | None = None
+    # Where several rules hold a statement, what became of the question of each.
+    each: tuple[Asked, ...] = ()
 
 
 def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float) -> Asked:
-    """Use an approval that is there, find the request that waits, or make one; in this transaction.
+    """Use the approvals that are there, find the requests that wait, or make them; in this transaction.
 
     `url` is where requests are decided: a request's page is there by its name; "" if there are no pages.
     """
     settle(connection, now)
     requester = _digest(whose(asking.requester))
     known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
-    match answer(asking, [kept.request for kept in known.values()], _time(now)):
-        case Use(request):
-            status = used(request, _time(now))
-            kept = update(connection, known[request.name], status, now)
-            return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
-        case Tell(request):
-            kept = known[request.name]
-            said: Literal["waiting", "denied"] = "waiting" if kept.waiting else "denied"
-            return Asked("found", Answered.of(request, said, _page(url, kept.name)), kept)
-        case Refuse(why):
-            return _refused(why)
-        case Make():
-            waiting = waiting_in(connection, book)
-            if waiting >= MOST_WAITING_IN_A_BOOK:
-                return _refused(f"{waiting} requests of this gate wait already; have some decided first")
-            kept = insert(connection, book, namespace, requester, asking.spec(_time(now)), now)
-            return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+    steps = answers(asking, [kept.request for kept in known.values()], _time(now))
+    makes = sum(isinstance(step, Make) for _, step in steps)
+    if makes and (waiting := waiting_in(connection, book)) + makes > MOST_WAITING_IN_A_BOOK:
+        return _refused(f"{waiting} requests of this gate wait already; have some decided first")
+
+    def taken(part: Asking, step: Taken) -> Asked:
+        match step:
+            case Use(request):
+                kept = update(connection, known[request.name], used(request, _time(now)), now)
+                return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
+            case Tell(request):
+                return Asked("found", told_of(request, _time(now), _page(url, request.name)), known[request.name])
+            case Refuse(why):
+                return _refused(why)
+            case Make():
+                kept = insert(connection, book, namespace, requester, part.spec(_time(now)), now)
+                return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+
+    found = [(part, taken(part, step)) for part, step in steps]
+    if len(found) == 1:
+        return replace(found[0][1], answered=together(asking, [(part, one.answered) for part, one in found]))
+    each = tuple(one for _, one in found)
+    made = next((one for one in each if one.step == "made"), each[0])
+    answered = together(asking, [(part, one.answered) for part, one in found])
+    return Asked(made.step, answered, made.kept, each)
 
 
 def of_requester(connection: sqlite3.Connection, book: str, requester: str, now: float) -> list[Kept]:

@@ -63,6 +63,45 @@ def test_a_request_is_made_found_approved_and_used_once(store: sqlite3.Connectio
     assert standing(store, name) is Standing.USED
 
 
+def test_what_two_rules_hold_has_two_requests_which_are_used_together_or_not_at_all(
+    store: sqlite3.Connection,
+) -> None:
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    both = asking(alsoHeldBy=[privacy])
+
+    def stand() -> list[tuple[str, Standing]]:
+        return [(one.request.spec.policy, one.standing) for one in reversed(requests.listed(store))]
+
+    first = ask(store, both)
+    assert (first.step, [one.step for one in first.each]) == ("made", ["made", "made"])
+    of_privacy, of_support = first.answered.of_rules or ()
+    assert (of_privacy.policy, of_support.policy) == ("privacy", "support")
+    assert of_support.url == f"https://audit.example/requests/{of_support.request}"
+    with pytest.raises(NotPossibleError, match="owners"):
+        requests.decide(store, of_privacy.request, BEA, "approved", "", NOON + 1)
+    requests.decide(store, of_support.request, BEA, "approved", "", NOON + 1)
+    again = ask(store, both, NOON + 2)
+    assert (again.answered.standing, again.answered.request) == ("waiting", of_privacy.request)
+    assert [one.standing for one in again.answered.of_rules or ()] == ["waiting", "approved"]
+    assert stand() == [("privacy", Standing.WAITING), ("support", Standing.APPROVED)]
+    olga = Approver("olga", groups=frozenset({"owners"}))
+    requests.decide(store, of_privacy.request, olga, "approved", "", NOON + 3)
+    used = ask(store, both, NOON + 4)
+    assert (used.answered.standing, [one.step for one in used.each]) == ("granted", ["used", "used"])
+    assert stand() == [("privacy", Standing.USED), ("support", Standing.USED)]
+    assert ask(store, both, NOON + 5).answered.standing == "waiting"
+
+
+def test_a_gates_book_has_place_for_all_of_them_or_for_none(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    monkeypatch.setattr(requests, "MOST_WAITING_IN_A_BOOK", 2)
+    made(store)
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    two = asking(databaseRef={"name": "other"}, alsoHeldBy=[privacy])
+    assert "1 requests of this gate wait already" in ask(store, two).answered.comment
+    assert requests.waiting_count(store) == 1
+    assert ask(store, asking(databaseRef={"name": "other"})).step == "made"
+
+
 def test_names_can_be_said_and_are_never_given_twice(store: sqlite3.Connection, monkeypatch: Any) -> None:
     name = made(store)
     assert len(name) == 11
