@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import (
     Decision,
     NotPossibleError,
@@ -32,10 +33,11 @@ from penstock_core.approvals.together import Step as Taken
 from penstock_core.approvals.together import answers, together
 from penstock_core.approvals.together import told as told_of
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus
+from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus, Requester
 
-# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester.
-MOST_WAITING_IN_A_BOOK = 200
+# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester, and those
+# with a part of one person or agent.
+MOST_WAITING_IN_A_BOOK = 1_000
 # Requests that nobody decided and that have ended: the oldest go first.
 MOST_UNDECIDED_KEPT = 10_000
 # Without letters and digits that are taken for one another when said or read.
@@ -118,8 +120,8 @@ def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Askin
     known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
     steps = answers(asking, [kept.request for kept in known.values()], _time(now))
     makes = sum(isinstance(step, Make) for _, step in steps)
-    if makes and (waiting := waiting_in(connection, book)) + makes > MOST_WAITING_IN_A_BOOK:
-        return _refused(f"{waiting} requests of this gate wait already; have some decided first")
+    if makes and (trouble := _too_many(connection, book, asking.requester, makes)):
+        return _refused(trouble)
 
     def taken(part: Asking, step: Taken) -> Asked:
         match step:
@@ -158,6 +160,23 @@ def waiting_in(connection: sqlite3.Connection, book: str) -> int:
     """How many requests of a book wait."""
     row = connection.execute("SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,))
     return int(row.fetchone()[0])
+
+
+def _too_many(connection: sqlite3.Connection, book: str, requester: Requester, more: int) -> str:
+    if trouble := no_room(requester, requesters_waiting(connection, book), more):
+        return trouble
+    if (waiting := waiting_in(connection, book)) + more > MOST_WAITING_IN_A_BOOK:
+        return f"{waiting} requests of this gate wait already; have some decided first"
+    return ""
+
+
+def requesters_waiting(connection: sqlite3.Connection, book: str) -> Iterator[Requester]:
+    """Who asks by the requests of a book that wait."""
+    rows = connection.execute(
+        "SELECT json_extract(document, '$.spec.requester') FROM requests WHERE book = ? AND standing = 'waiting'",
+        (book,),
+    )
+    return (Requester.model_validate_json(document) for (document,) in rows)
 
 
 def _refused(why: str) -> Asked:

@@ -21,9 +21,10 @@ import structlog
 from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.four_eyes import has_part
 from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import NotPossibleError, Standing, access_ends, moment, standing, used
 from penstock_core.approvals.together import Step, answers, together, told
-from penstock_core.resources.access_request import AccessRequest
+from penstock_core.resources.access_request import AccessRequest, Requester
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.control.kept_requests import Kept, KeptRequests, Owner, account_of, requester_of
@@ -32,9 +33,10 @@ from penstock_operator.control.request_objects import document_of, name_of, path
 from penstock_operator.control.requests_guard import RequestsGuard
 from penstock_operator.control.requests_trust import RefusedError, trusted
 
-# Of all who use one service account: requests that wait, and those that nobody decided and that are still kept.
-MOST_WAITING_OF_AN_ACCOUNT = 200
-MOST_UNDECIDED_OF_AN_ACCOUNT = 500
+# Of all who use one service account, the people of a gateway for one: requests that wait, and those that nobody decided
+# and that are still kept. What one of them may have of that is `penstock_core.approvals.room`'s.
+MOST_WAITING_OF_AN_ACCOUNT = 1_000
+MOST_UNDECIDED_OF_AN_ACCOUNT = 2_000
 # Others at work on the same request: another replica, an approver.
 _TRIES = 8
 _SWEEP_SECONDS = 60.0
@@ -140,7 +142,7 @@ class RequestsHolder:
             known = self.kept.of(requester)
             steps = answers(asking, [one.request for one in known], now)
             made = sum(isinstance(step, Make) for _, step in steps)
-            if made and (trouble := self._too_many(account_of(asking.requester), now, made)):
+            if made and (trouble := self._too_many(asking.requester, now, made)):
                 return _refused(trouble)
             if (answered := await self._taken(asking, steps, known, now)) is not None:
                 return answered
@@ -229,11 +231,16 @@ class RequestsHolder:
         _log.info("request made", request=name, namespace=namespace, database=asking.database_ref.name)
         return Answered.of(kept.request, "waiting")
 
-    def _too_many(self, account: Owner, now: datetime, more: int) -> str:
-        undecided = [one for one in self.kept.of_account(account) if not one.decided]
-        waiting = sum(standing(one.request, now) is Standing.WAITING for one in undecided)
-        if waiting + more > MOST_WAITING_OF_AN_ACCOUNT:
-            return f"{waiting} requests of service account {account[1]} wait already; have some decided first"
+    def _too_many(self, requester: Requester, now: datetime, more: int) -> str:
+        account = account_of(requester)
+        undecided = [one.request for one in self.kept.of_account(account) if not one.decided]
+        waiting = [one for one in undecided if standing(one, now) is Standing.WAITING]
+        if trouble := no_room(requester, (one.spec.requester for one in waiting), more):
+            return trouble
+        if trouble := no_room(requester, (one.spec.requester for one in undecided), more, "undecided"):
+            return trouble
+        if len(waiting) + more > MOST_WAITING_OF_AN_ACCOUNT:
+            return f"{len(waiting)} requests of service account {account[1]} wait already; have some decided first"
         if len(undecided) + more > MOST_UNDECIDED_OF_AN_ACCOUNT:
             return f"{len(undecided)} requests of service account {account[1]} were not decided of late; ask in an hour"
         return ""

@@ -14,6 +14,7 @@ from tests.core.approvals.test_binding import ASKING, asking, within
 from penstock_collector.store import requests
 from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
 from penstock_collector.store.requests import Asked, UnknownRequestError
+from penstock_core.approvals import room
 from penstock_core.approvals.asking import Asking
 from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import NotAllowedError, NotPossibleError, Standing
@@ -100,6 +101,26 @@ def test_a_gates_book_has_place_for_all_of_them_or_for_none(store: sqlite3.Conne
     assert "1 requests of this gate wait already" in ask(store, two).answered.comment
     assert requests.waiting_count(store) == 1
     assert ask(store, asking(databaseRef={"name": "other"})).step == "made"
+
+
+def test_one_person_of_a_gate_leaves_the_others_their_place(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    """Groups differ from token to token, and so do agents; each would be a requester with twenty of its own."""
+    monkeypatch.setattr(room, "MOST_OF_A_PERSON", 3)
+
+    def by(name: str, number: int) -> Asking:
+        person = {"kind": "person", "subject": name, "issuer": "https://id.example", "groups": [f"g{number}"]}
+        agent = {"kind": "agent", "subject": f"bot-{number}", "issuer": "https://id.example"}
+        return asking(requester={"principal": agent, "actsFor": [person]} if number % 2 else {"principal": person})
+
+    names = [made(store, by("ada", number)) for number in range(3)]
+    for number in (4, 5):
+        refused = ask(store, by("ada", number)).answered
+        assert refused.comment.startswith("3 requests that person ada has a part in wait already")
+    assert ask(store, by("ada", 1)).answered.request == names[1], "what waits is found all the same"
+    assert ask(store, by("dan", 5)).step == "made"
+    assert ask(store, by("ada", 4), book="gate gw2").step == "made", "of each gate"
+    requests.decide(store, names[0], BEA, "denied", "no", NOON + 1)
+    assert ask(store, by("ada", 4), NOON + 2).step == "made"
 
 
 def test_names_can_be_said_and_are_never_given_twice(store: sqlite3.Connection, monkeypatch: Any) -> None:

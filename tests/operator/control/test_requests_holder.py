@@ -18,6 +18,7 @@ from tests.operator.control.requests import (
     policies_of,
 )
 
+from penstock_core.approvals import room
 from penstock_core.approvals.asking import Answered
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.watch import ObjectChange
@@ -328,6 +329,32 @@ async def test_one_service_account_has_a_limit_whoever_it_says_that_asks(
     for number in range(2):
         await waiting(holder, requester=made_up(number))
     assert "were not decided of late" in (await holder.ask(POD, asking(requester=made_up(8)))).comment
+
+
+async def test_one_person_of_a_gateway_leaves_the_others_their_place(
+    holder: RequestsHolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a gateway's people come by its one service account."""
+    monkeypatch.setattr(room, "MOST_OF_A_PERSON", 2)
+    workload = ASKING["requester"]["workload"]
+
+    def by(name: str, *groups: str) -> dict[str, Any]:
+        person = {"kind": "person", "subject": name, "issuer": "i", "groups": groups}
+        return {"workload": workload, "principal": person}
+
+    for number in range(2):
+        await waiting(holder, requester=by("ada", f"g{number}"))
+    refused = await holder.ask(POD, asking(requester=by("ada", "g3")))
+    assert refused.comment == "2 requests that person ada has a part in wait already; have some decided first"
+    assert await waiting(holder, requester=by("dan"))
+    # Nor by letting them expire again and again.
+    for round_ in range(2):
+        clock.now += 3601
+        for number in range(2):
+            await waiting(holder, requester=by("ada", f"g{round_}{number}"))
+    clock.now += 3601
+    assert "were not decided of late" in (await holder.ask(POD, asking(requester=by("ada", "g9")))).comment
+    assert await waiting(holder, requester=by("eve"))
 
 
 async def test_a_service_account_has_place_for_both_or_for_none(
