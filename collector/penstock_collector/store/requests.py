@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import (
     Decision,
     NotPossibleError,
@@ -28,11 +29,15 @@ from penstock_core.approvals.standing import (
     used,
     written,
 )
+from penstock_core.approvals.together import Step as Taken
+from penstock_core.approvals.together import answers, together
+from penstock_core.approvals.together import told as told_of
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus
+from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus, Requester
 
-# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester.
-MOST_WAITING_IN_A_BOOK = 200
+# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester, and those
+# with a part of one person or agent.
+MOST_WAITING_IN_A_BOOK = 1_000
 # Requests that nobody decided and that have ended: the oldest go first.
 MOST_UNDECIDED_KEPT = 10_000
 # Without letters and digits that are taken for one another when said or read.
@@ -101,33 +106,43 @@ class Asked:
     step: Step
     answered: Answered
     kept: Kept | None = None
+    # Where several rules hold a statement, what became of the question of each.
+    each: tuple[Asked, ...] = ()
 
 
 def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float) -> Asked:
-    """Use an approval that is there, find the request that waits, or make one; in this transaction.
+    """Use the approvals that are there, find the requests that wait, or make them; in this transaction.
 
     `url` is where requests are decided: a request's page is there by its name; "" if there are no pages.
     """
     settle(connection, now)
     requester = _digest(whose(asking.requester))
     known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
-    match answer(asking, [kept.request for kept in known.values()], _time(now)):
-        case Use(request):
-            status = used(request, _time(now))
-            kept = update(connection, known[request.name], status, now)
-            return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
-        case Tell(request):
-            kept = known[request.name]
-            said: Literal["waiting", "denied"] = "waiting" if kept.waiting else "denied"
-            return Asked("found", Answered.of(request, said, _page(url, kept.name)), kept)
-        case Refuse(why):
-            return _refused(why)
-        case Make():
-            waiting = waiting_in(connection, book)
-            if waiting >= MOST_WAITING_IN_A_BOOK:
-                return _refused(f"{waiting} requests of this gate wait already; have some decided first")
-            kept = insert(connection, book, namespace, requester, asking.spec(_time(now)), now)
-            return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+    steps = answers(asking, [kept.request for kept in known.values()], _time(now))
+    makes = sum(isinstance(step, Make) for _, step in steps)
+    if makes and (trouble := _too_many(connection, book, asking.requester, makes)):
+        return _refused(trouble)
+
+    def taken(part: Asking, step: Taken) -> Asked:
+        match step:
+            case Use(request):
+                kept = update(connection, known[request.name], used(request, _time(now)), now)
+                return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
+            case Tell(request):
+                return Asked("found", told_of(request, _time(now), _page(url, request.name)), known[request.name])
+            case Refuse(why):
+                return _refused(why)
+            case Make():
+                kept = insert(connection, book, namespace, requester, part.spec(_time(now)), now)
+                return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+
+    found = [(part, taken(part, step)) for part, step in steps]
+    if len(found) == 1:
+        return replace(found[0][1], answered=together(asking, [(part, one.answered) for part, one in found]))
+    each = tuple(one for _, one in found)
+    made = next((one for one in each if one.step == "made"), each[0])
+    answered = together(asking, [(part, one.answered) for part, one in found])
+    return Asked(made.step, answered, made.kept, each)
 
 
 def of_requester(connection: sqlite3.Connection, book: str, requester: str, now: float) -> list[Kept]:
@@ -145,6 +160,23 @@ def waiting_in(connection: sqlite3.Connection, book: str) -> int:
     """How many requests of a book wait."""
     row = connection.execute("SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,))
     return int(row.fetchone()[0])
+
+
+def _too_many(connection: sqlite3.Connection, book: str, requester: Requester, more: int) -> str:
+    if trouble := no_room(requester, requesters_waiting(connection, book), more):
+        return trouble
+    if (waiting := waiting_in(connection, book)) + more > MOST_WAITING_IN_A_BOOK:
+        return f"{waiting} requests of this gate wait already; have some decided first"
+    return ""
+
+
+def requesters_waiting(connection: sqlite3.Connection, book: str) -> Iterator[Requester]:
+    """Who asks by the requests of a book that wait."""
+    rows = connection.execute(
+        "SELECT json_extract(document, '$.spec.requester') FROM requests WHERE book = ? AND standing = 'waiting'",
+        (book,),
+    )
+    return (Requester.model_validate_json(document) for (document,) in rows)
 
 
 def _refused(why: str) -> Asked:

@@ -14,6 +14,7 @@ from tests.core.approvals.test_binding import ASKING, asking, within
 from penstock_collector.store import requests
 from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
 from penstock_collector.store.requests import Asked, UnknownRequestError
+from penstock_core.approvals import room
 from penstock_core.approvals.asking import Asking
 from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import NotAllowedError, NotPossibleError, Standing
@@ -61,6 +62,65 @@ def test_a_request_is_made_found_approved_and_used_once(store: sqlite3.Connectio
     assert (again.step, again.answered.standing) == ("made", "waiting")
     assert again.answered.request != name
     assert standing(store, name) is Standing.USED
+
+
+def test_what_two_rules_hold_has_two_requests_which_are_used_together_or_not_at_all(
+    store: sqlite3.Connection,
+) -> None:
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    both = asking(alsoHeldBy=[privacy])
+
+    def stand() -> list[tuple[str, Standing]]:
+        return [(one.request.spec.policy, one.standing) for one in reversed(requests.listed(store))]
+
+    first = ask(store, both)
+    assert (first.step, [one.step for one in first.each]) == ("made", ["made", "made"])
+    of_privacy, of_support = first.answered.of_rules or ()
+    assert (of_privacy.policy, of_support.policy) == ("privacy", "support")
+    assert of_support.url == f"https://audit.example/requests/{of_support.request}"
+    with pytest.raises(NotPossibleError, match="owners"):
+        requests.decide(store, of_privacy.request, BEA, "approved", "", NOON + 1)
+    requests.decide(store, of_support.request, BEA, "approved", "", NOON + 1)
+    again = ask(store, both, NOON + 2)
+    assert (again.answered.standing, again.answered.request) == ("waiting", of_privacy.request)
+    assert [one.standing for one in again.answered.of_rules or ()] == ["waiting", "approved"]
+    assert stand() == [("privacy", Standing.WAITING), ("support", Standing.APPROVED)]
+    olga = Approver("olga", groups=frozenset({"owners"}))
+    requests.decide(store, of_privacy.request, olga, "approved", "", NOON + 3)
+    used = ask(store, both, NOON + 4)
+    assert (used.answered.standing, [one.step for one in used.each]) == ("granted", ["used", "used"])
+    assert stand() == [("privacy", Standing.USED), ("support", Standing.USED)]
+    assert ask(store, both, NOON + 5).answered.standing == "waiting"
+
+
+def test_a_gates_book_has_place_for_all_of_them_or_for_none(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    monkeypatch.setattr(requests, "MOST_WAITING_IN_A_BOOK", 2)
+    made(store)
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    two = asking(databaseRef={"name": "other"}, alsoHeldBy=[privacy])
+    assert "1 requests of this gate wait already" in ask(store, two).answered.comment
+    assert requests.waiting_count(store) == 1
+    assert ask(store, asking(databaseRef={"name": "other"})).step == "made"
+
+
+def test_one_person_of_a_gate_leaves_the_others_their_place(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    """Groups differ from token to token, and so do agents; each would be a requester with twenty of its own."""
+    monkeypatch.setattr(room, "MOST_OF_A_PERSON", 3)
+
+    def by(name: str, number: int) -> Asking:
+        person = {"kind": "person", "subject": name, "issuer": "https://id.example", "groups": [f"g{number}"]}
+        agent = {"kind": "agent", "subject": f"bot-{number}", "issuer": "https://id.example"}
+        return asking(requester={"principal": agent, "actsFor": [person]} if number % 2 else {"principal": person})
+
+    names = [made(store, by("ada", number)) for number in range(3)]
+    for number in (4, 5):
+        refused = ask(store, by("ada", number)).answered
+        assert refused.comment.startswith("3 requests that person ada has a part in wait already")
+    assert ask(store, by("ada", 1)).answered.request == names[1], "what waits is found all the same"
+    assert ask(store, by("dan", 5)).step == "made"
+    assert ask(store, by("ada", 4), book="gate gw2").step == "made", "of each gate"
+    requests.decide(store, names[0], BEA, "denied", "no", NOON + 1)
+    assert ask(store, by("ada", 4), NOON + 2).step == "made"
 
 
 def test_names_can_be_said_and_are_never_given_twice(store: sqlite3.Connection, monkeypatch: Any) -> None:
