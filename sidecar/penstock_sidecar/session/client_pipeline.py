@@ -269,6 +269,7 @@ class ClientPipeline(ABC):
         if pending.kind not in (AnswerKind.QUERY, AnswerKind.EXECUTE):
             self._send_ahead(spot, pending, replacement, decision)
             return
+        flow.sent += 1
         running = pending.running
         if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
             declared = [name for name, _ in decision.declares]

@@ -81,6 +81,8 @@ class Flow(Progress):
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
         self._numbers = 0
+        # How many statements were sent to be carried out.
+        self.sent = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
 
