@@ -125,6 +125,8 @@ class Flow(Progress):
         """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
+        # It may be sent when the access by which it was decided is over.
+        self.former.access.used(self.rules.access)
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
