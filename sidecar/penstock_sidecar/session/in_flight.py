@@ -153,6 +153,8 @@ class Portal:
     # The formats and values of its parameters, where what it costs, or who approves it, is asked; None where they are
     # too long, or were not asked for.
     given: bytes | None = None
+    # As much of them as is recorded in an emergency.
+    told: bytes | None = None
     # A Bind made it, with parameters.
     bound: bool = False
     # What it costs was asked, and is within the limit.

@@ -40,6 +40,7 @@ class Running:
         # What the client sends.
         self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
+        self.client.look_far(flow.rules.in_emergency)
 
     @property
     def client_waits(self) -> bool:
@@ -173,6 +174,7 @@ class Running:
             flow.commands.append(commands.Interrupt())
             return
         flow.replace_rules(rules)
+        self.client.look_far(rules.in_emergency)
         flow.contexts.rules_changed()
         limit = rules.statement_timeout
         if limit is not None and flow.former.outlasts(rules):
