@@ -12,9 +12,10 @@ from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
+from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import RUNNING, State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
+from penstock_sidecar.wire.framing import FROM_CLIENT, PREFIX, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
@@ -101,6 +102,10 @@ class ClientPipeline(ABC):
             self._end_query(ending)
         if self._flush_due:
             self.flush()
+
+    def look_far(self, far: bool) -> None:
+        """Gather so much of each Bind as is recorded in an emergency; or no more than is looked at."""
+        self._scanner.prefix = MOST if far else PREFIX
 
     def flush(self) -> None:
         """Have the server answer what was sent: now, or when the message that is passing has gone through."""
@@ -269,6 +274,7 @@ class ClientPipeline(ABC):
         if pending.kind not in (AnswerKind.QUERY, AnswerKind.EXECUTE):
             self._send_ahead(spot, pending, replacement, decision)
             return
+        flow.sent += 1
         running = pending.running
         if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
             declared = [name for name, _ in decision.declares]

@@ -81,6 +81,8 @@ class Flow(Progress):
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
         self._numbers = 0
+        # How many statements were sent to be carried out.
+        self.sent = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
 
@@ -123,6 +125,8 @@ class Flow(Progress):
         """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
+        # It may be sent when the access by which it was decided is over.
+        self.former.access.used(self.rules.access)
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
