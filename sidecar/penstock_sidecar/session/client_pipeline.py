@@ -154,9 +154,7 @@ class ClientPipeline(ABC):
             self._wait_before(spot, RefreshCatalog())
             return text, None
         self._refreshed = ""
-        if flow.runs_stale_object(decision):
-            return text, refusals.STALE_SQL_OBJECT
-        return text, decision
+        return text, flow.refused_by_name(decision) or decision
 
     def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
         """The decision if it may stand, since the catalog is fresh; else what refuses it, or None where it has to wait.

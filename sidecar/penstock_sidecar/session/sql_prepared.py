@@ -20,6 +20,8 @@ from penstock_sidecar.session.search_path import Path, SearchPath
 _MOST_TEXTS = 8
 # The verbs of what makes them.
 _MAKING = frozenset({"prepare", "declare"})
+# The first verbs of what PREPARE takes.
+_PLANNED = frozenset({"select", "insert", "update", "delete", "merge"})
 
 
 class Deciding(Protocol):
@@ -118,6 +120,11 @@ class SqlPrepared:
             self._cursors = {name: made for name, made in self._cursors.items() if name in self._holding}
         if self._tallies:
             self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
+
+    def runs_unplanned(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs what SQL could not have prepared: SET, COMMIT, DDL and their kin, made by a Parse."""
+        made = (session.statements.get(name) for name in decision.executes)
+        return any(one is not None and _PLANNED.isdisjoint(one.decision.verbs[:1]) for one in made)
 
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""

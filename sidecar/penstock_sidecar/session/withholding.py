@@ -41,7 +41,7 @@ def withholdable(flow: Flow) -> bool:
 def _same(flow: Flow, pending: Pending, then: Decision) -> bool:
     now = flow.decide(pending.text, pending.types)
     alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
-    return alike and not flow.runs_stale_object(now)
+    return alike and flow.refused_by_name(now) is None
 
 
 def withhold(flow: Flow, error: ErrorFields) -> None:
