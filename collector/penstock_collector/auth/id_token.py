@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 
 from penstock_core.signing_keys import SigningKey
-from penstock_core.token_claims import Claims, value
+from penstock_core.token_claims import Claims, is_text, value
 
 _LONGEST_TOKEN = 32 * 1024
 _LONGEST_NAME = 256
@@ -108,7 +108,7 @@ def person(claims: Claims, issuer: str, groups_claim: str, name_claim: str) -> P
 
 
 def _texts(claims: Claims, names: Iterable[str]) -> set[str]:
-    return {found for name in names if isinstance(found := claims.get(name), str) and found}
+    return {found for name in names if isinstance(found := claims.get(name), str) and found and is_text(found)}
 
 
 def has_groups(claims: Claims, groups_claim: str) -> bool:
@@ -127,7 +127,7 @@ def groups(claims: Claims, path: str) -> frozenset[str]:
         raise SignInError("The provider says that your address is not verified (claim email_verified).")
     found = value(claims, path)
     listed = [] if found is None else [found] if isinstance(found, str) else found
-    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+    if not isinstance(listed, list) or not all(map(is_text, listed)):
         raise SignInError(f"The provider's claim {path} is not a list of names.")
     if len(listed) > _MOST_GROUPS:
         raise SignInError(f"The provider's claim {path} has more than {_MOST_GROUPS} groups.")
