@@ -54,6 +54,12 @@ class _Made:
     path: Path = None
     follows_path: bool = True
 
+    @property
+    def told(self) -> str:
+        """The text, with the types that were declared beside it: by these it may mean something else."""
+        types = ", ".join(map(str, self.types))
+        return f"{self.text}\n/* types of its parameters: {types} */" if any(self.types) else self.text
+
     def holds(self, session: Deciding) -> bool:
         """Whether the decision would be the same now."""
         if self.epoch == session.epoch and (not self.follows_path or self.path == session.path.now):
@@ -184,8 +190,13 @@ class SqlPrepared:
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
-            found |= {one.text: session.decide(one.text, one.types) for one in made}
+            found |= {one.told: session.decide(one.text, one.types) for one in made}
         return list(found.items())
+
+    def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
+        """Whether it fetches from a portal that was bound with parameters, whose values are in no text."""
+        portals = (session.portals.get(name) for name in decision.fetches if name not in self._cursors)
+        return any(portal is not None and portal.bound for portal in portals)
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""
