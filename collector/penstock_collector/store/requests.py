@@ -158,11 +158,10 @@ def waiting_in(connection: sqlite3.Connection, book: str) -> int:
 
 
 def _too_many(connection: sqlite3.Connection, book: str, requester: Requester, more: int) -> str:
-    if trouble := no_room(requester, requesters_waiting(connection, book), more):
-        return trouble
+    # First what costs nothing to find out, however many ask.
     if (waiting := waiting_in(connection, book)) + more > MOST_WAITING_IN_A_BOOK:
         return f"{waiting} requests of this gate wait already; have some decided first"
-    return ""
+    return no_room(requester, requesters_waiting(connection, book), more)
 
 
 def requesters_waiting(connection: sqlite3.Connection, book: str) -> Iterator[Requester]:

@@ -14,6 +14,7 @@ from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
 from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import RUNNING, State
+from penstock_sidecar.session.withholding import still_holds
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, PREFIX, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -154,9 +155,7 @@ class ClientPipeline(ABC):
             self._wait_before(spot, RefreshCatalog())
             return text, None
         self._refreshed = ""
-        if flow.runs_stale_object(decision):
-            return text, refusals.STALE_SQL_OBJECT
-        return text, decision
+        return text, flow.refused_by_name(decision) or decision
 
     def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
         """The decision if it may stand, since the catalog is fresh; else what refuses it, or None where it has to wait.
@@ -263,7 +262,9 @@ class ClientPipeline(ABC):
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
             if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
                 self._forward(spot.start)
-                self.awaiting_durability = AwaitingDurability(flow.ticket, spot, pending, replacement, decision)
+                self.awaiting_durability = AwaitingDurability(
+                    flow.ticket, spot, pending, replacement, decision, flow.epoch
+                )  # fmt: skip
                 flow.enter(State.RECORDING)
                 return
             flow.awaited = flow.ticket
@@ -393,6 +394,12 @@ class ClientPipeline(ABC):
         elif refusal:
             held.pending.running = None
             self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
+        elif held.epoch != self._flow.epoch and not still_holds(self._flow, held.pending, held.decision):
+            # However long the disk took: it goes by the rules of now, as if it had come just now.
+            if held.pending.running is not None:
+                self._flow.finish(held.pending.running, "unexecuted")
+            self._flow.skip(held.pending, recorded=True)
+            self._next -= 1
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is RUNNING:

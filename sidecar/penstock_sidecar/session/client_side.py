@@ -205,8 +205,8 @@ class ClientSide(ContextPipeline):
             decision = flow.decide(statement.text, statement.types)
             if self._defer(spot, decision, statement.text, statement.types):
                 return None
-            if flow.runs_stale_object(decision):
-                return refusals.STALE_SQL_OBJECT
+            if (refused := flow.refused_by_name(decision)) is not None:
+                return refused
             moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
             if moved and not flow.rules.decider.alike(statement.decision, decision):
                 return refusals.OTHER_COLUMNS
@@ -236,7 +236,7 @@ class ClientSide(ContextPipeline):
                 return None
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 return refusals.stale(decision)
-        return refusals.STALE_SQL_OBJECT if flow.runs_stale_object(decision) else decision
+        return flow.refused_by_name(decision) or decision
 
     def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""

@@ -175,6 +175,8 @@ class HeldPipeline(CatalogChanges):
             return held_refusals.several(rule)
         if ran is None:
             return held_refusals.unknown(rule)
+        if self._flow.sql_prepared.fetches_bound(decision, self._flow):
+            return held_refusals.bound(rule)
         if spot.kind == FUNCTION_CALL:
             return held_refusals.fast_path(rule)
         if portal is not None and portal.given is None and portal.bound:

@@ -180,6 +180,8 @@ class AwaitingDurability:
     # What to send for it; None: as it came.
     replacement: bytes | None
     decision: Decision
+    # The epoch of rules that the decision was made in.
+    epoch: int
 
 
 @dataclass(slots=True)

@@ -201,9 +201,9 @@ def test_ten_thousand_questions_fill_no_more_than_a_book(store: sqlite3.Connecti
         )
         asked = ask(store, what)
         results[asked.step] = results.get(asked.step, 0) + 1
-    assert results == {"made": 200, "refused": 9_800}
-    assert requests.waiting_count(store) == 200
-    assert ask(store, what).answered.comment == "200 requests of this gate wait already; have some decided first"
+    assert results == {"made": 1_000, "refused": 9_000}
+    assert requests.waiting_count(store) == 1_000
+    assert ask(store, what).answered.comment == "1000 requests of this gate wait already; have some decided first"
     assert ask(store, what, book="gate gw2").step == "made"
     store.execute("ROLLBACK")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.sidecar.proxy.approvals import EITHER, Place, Sent, begin_at
+from tests.sidecar.proxy.approvals import EITHER, Place, Sent, begin_at, told
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import bind, errors
 from tests.sidecar.proxy.raw import run as extended
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.wire.messages import SYNC, execute, parse
+from penstock_sidecar.wire.messages import SYNC, execute, message, parse
 
 Begin = Callable[..., Any]
 TEXT = "DELETE FROM held"
@@ -107,3 +108,36 @@ async def test_portions_of_a_cursor_are_read_under_the_settings_that_were_approv
     assert errors(await client.ask("SELECT 1")) == errors(await client.ask("FETCH 1 FROM c")) == []
     await client.ask(change)
     assert errors(await client.ask("FETCH 9 FROM c")) == ["42501"]
+
+
+async def test_what_is_fetched_from_a_portal_with_parameters_is_fetched_by_messages(begin: Begin) -> None:
+    """FETCH says nothing of the values that were bound, so that an approval of some would be one of any."""
+    place: Place = await begin()
+    client = await place.client()
+    text = "DELETE FROM held WHERE id = $1 RETURNING id"
+    await client.ask("BEGIN")
+    await client.talk([(parse("", text) + bind("c", "", [b"1"]) + SYNC, b"Z")])
+    fields = told(await client.ask("FETCH ALL FROM c"))
+    assert (fields.sqlstate, "from a portal with parameters" in fields.message) == ("42501", True)
+    assert place.holder.asked == []
+    await client.ask("ROLLBACK")
+    await client.ask("BEGIN")
+    await client.talk([(parse("", "DELETE FROM held WHERE id = 1 RETURNING id") + bind("c") + SYNC, b"Z")])
+    assert errors(await client.ask("FETCH ALL FROM c")) == ["42501"]
+    assert place.holder.asked[-1].statement.sql.endswith("DELETE FROM held WHERE id = 1 RETURNING id")
+
+
+async def test_types_that_were_declared_are_part_of_what_is_approved(begin: Begin) -> None:
+    place: Place = await begin()
+    client = await place.client()
+    text = "DELETE FROM held WHERE (id + 8)::text = $1::text"
+    for kind in (23, 25):
+        await client.talk([(parse("s", text, struct.pack(">HI", 1, kind)) + SYNC, b"Z")])
+        assert errors(await client.ask("EXECUTE s('09')")) == ["42501"]
+        if kind == 23:
+            await place.holder.decide()
+        await client.talk([(message(b"C", b"Ss\0") + SYNC, b"Z")])
+    first, second = place.holder.asked
+    assert first.statement.sql == f"EXECUTE s('09')\n/* runs: */ {text}\n/* types of its parameters: 23 */"
+    assert second.digest != first.digest
+    assert place.left == 5
