@@ -358,9 +358,8 @@ def collector_settings(objects: Objects) -> CollectorSettings:
     container = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]
     own = [one for one in container["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
     given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
-    return CollectorSettings(
-        **{name: json.loads(value) if value[:1] in "{[" else value for name, value in given.items()}
-    )
+    listed = {name: json.loads(value) for name, value in given.items() if value.startswith(("{", "["))}
+    return CollectorSettings(**given | listed)
 
 
 def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
