@@ -25,6 +25,7 @@ import uvicorn
 
 from penstock_collector.approvals import webhook_settings
 from penstock_collector.approvals.access import AccessHolder
+from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.webhook_settings import WebhookError
@@ -80,7 +81,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
         server = _Server(_config(settings, build(collector)), collector)
         listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
+            chores = [group.create_task(chore(collector)) for chore in (_watch, _tell_of_alarms, _look_at_sign_ins)]
             if settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(server, *files)))
@@ -121,7 +122,8 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
             viewers.sessions.on_end.extend([tail.ring, holder.ring])
             recorder = Readings(writer, metrics)
             yield Collector(
-                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access
+                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access,
+                AlarmNotices(notices, writer, settings.public_url),
             )  # fmt: skip
     finally:
         await authority.close()
@@ -266,6 +268,16 @@ def _look_at_room(collector: Collector, connection: sqlite3.Connection) -> None:
         room.watch(connection, room.measure(connection, collector.settings.database, now), now)
     except OSError as error:
         raise StoreError(f"the disk of the audit database does not answer: {error.strerror}") from None
+
+
+async def _tell_of_alarms(collector: Collector) -> None:
+    """Also, and above all, when nothing can be committed: so by itself."""
+    while True:
+        await asyncio.sleep(min(collector.settings.heartbeat_seconds, 5.0))
+        try:
+            await collector.alarm_notices.keep_time()
+        except StoreError as error:
+            _log.error(str(error))
 
 
 async def _look_at_sign_ins(collector: Collector) -> None:

@@ -63,6 +63,8 @@ class CollectorSettings(SignInSettings):
     retention_days: Annotated[int, Field(ge=1)] | None = None
     # How often an idle stream beats; one that is silent for three times as long raises an alarm.
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
+    # Events that come so long after their time raise an alarm.
+    late_seconds: Annotated[float, Field(gt=0)] = 900.0
 
     @model_validator(mode="after")
     def _tls_needs_both(self) -> CollectorSettings:

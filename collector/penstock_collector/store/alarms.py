@@ -151,6 +151,15 @@ def acknowledged_since(connection: sqlite3.Connection, stream: int, kind: Alarm,
     return found.fetchone() is not None
 
 
+def acknowledged_at(connection: sqlite3.Connection, stream: int, kind: Alarm, seq: int) -> bool:
+    """Whether a person has looked at the one that was raised for that seq."""
+    found = connection.execute(
+        "SELECT 1 FROM alarms WHERE stream = ? AND kind = ? AND last_seq = ? AND cleared_by IS NOT NULL",
+        (stream, kind.value, seq),
+    )
+    return found.fetchone() is not None
+
+
 _STANDING = """SELECT a.id, coalesce(s.name, ''), a.kind, a.owner, a.first_seq, a.last_seq, a.count, a.since, a.latest,
     a.detail FROM alarms a LEFT JOIN streams s ON s.id = a.stream WHERE a.cleared IS NULL"""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from penstock_collector.store import alarms
+from penstock_collector.store import alarms, unfinished
 from penstock_collector.store.alarms import Alarm
 
 # Deleted in one transaction, so that ingest does not wait long.
@@ -27,6 +27,7 @@ def sound_silence(connection: sqlite3.Connection, heartbeat: float, now: float) 
     ).fetchall()
     for stream, seq, last in silent:
         alarms.sound(connection, stream, Alarm.SILENT, seq, f"nothing heard for more than {3 * heartbeat:g} s", last)
+        unfinished.unheard(connection, stream)
     return len(silent)
 
 
