@@ -31,7 +31,9 @@ class Alarm(StrEnum):
     UNRECORDED = "unrecorded"
     # The sender lost events for good.
     LOST = "lost"
-    # The disk will soon be full; clears when there is room.
+    # Events were dropped before their days were over, for want of room.
+    DROPPED = "dropped"
+    # The disk will soon be full, or retention drop what is not old enough; clears when there is room.
     DISK = "disk"
     # Events are missing in between; clears when they come.
     GAP = "gap"
