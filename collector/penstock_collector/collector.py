@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from penstock_collector.approvals.access import AccessHolder
+from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
@@ -37,6 +38,7 @@ class Collector:
     tickets: TicketOffice
     readings: Readings
     access: AccessHolder
+    alarm_notices: AlarmNotices
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

@@ -88,6 +88,8 @@ class StatementRecord:
     sqlstate: str | None
     # The request for approval that it was held by, or that gave the access by which it ran; "" if there is none.
     request: str
+    # Of one that told no outcome, why none is to be expected.
+    unknown: str
 
     @property
     def path(self) -> str:
@@ -101,7 +103,8 @@ class StatementRecord:
 
 _COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
     r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
-    r.bytes, r.duration_us, r.sqlstate, r.request"""
+    r.bytes, r.duration_us, r.sqlstate, r.request,
+    CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END"""
 _LISTS = (11, 12, 13)
 
 

@@ -50,7 +50,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
-        await collector.authority.check(bearer(request), owner)
+        pod = await collector.authority.check(bearer(request), owner)
         known(request, sender(request))
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
@@ -66,15 +66,19 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
-    return await _store(collector, f"{owner}/{boot}", body, int(oldest))
+    workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
+    return await _store(collector, f"{owner}/{boot}", body, int(oldest), workload)
 
 
-async def _store(collector: Collector, stream: str, body: bytes, oldest: int) -> Response:
+async def _store(collector: Collector, stream: str, body: bytes, oldest: int, workload: str) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
     try:
         with collector.metrics.commit.time():
+            late = collector.settings.late_seconds
             taken: Taken = await collector.writer.run(
-                lambda connection: take(connection, stream, batch, oldest=oldest, now=time.time())
+                lambda connection: take(
+                    connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late
+                )
             )
     except Busy as error:
         return refuse(503, str(error))

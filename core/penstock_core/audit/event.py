@@ -37,15 +37,19 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
     close     reason                                                the stream's last event
     reading   action, by: {name, kind, how, issuer, subject, roles}, session, client: {addr}, what, filters: [{name,
               value}], result, reason           of the collector's own stream: who read what there (docs/collector.md)
+    dropped   why, ranges: [{stream, first, last, hash}]    of that stream too: what retention deleted, and the hash
+              that the rest follows
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading"]
+Kind = Literal[
+    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading", "dropped"
+]
 KINDS: tuple[Kind, ...] = (
-    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading",
+    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading", "dropped",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.

@@ -23,7 +23,10 @@ from penstock_collector.web.app import build
 # Of those that record by themselves: in one transaction with what they change.
 CHANGES = {
     "/alarms",
+    "/holds",
     "/v1/alarms/acknowledged",
+    "/v1/holds",
+    "/v1/holds/{number:int}/release",
     "/requests/{name}",
     "/sign-ins",
     "/v1/access",
@@ -52,7 +55,11 @@ def routes(client: Any) -> list[Route]:
 
 
 def filled(route: Route) -> str:
-    path = route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2").replace("{name}", "r-1111-1111")
+    path = (
+        route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
+        .replace("{name}", "r-1111-1111")
+        .replace("{number:int}", "1")
+    )
     return path.replace("{owner}/{boot}", "gw1/boot1").replace("{owner}", "gw1")
 
 
