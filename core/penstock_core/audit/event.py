@@ -24,14 +24,20 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               (of a request for approval that waits, each time that its statement is sent)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
+              madeBy: [statement]                   (of what runs by a name: the statements that made it),
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md),
               access: [{policy, request, until, decidedBy, breakGlass}]   (while access for a time lasts),
               values, valuesCut, runs   (in an emergency alone: of parameters; the texts that made what runs by a name)
-    outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "unknown", rows, bytes, durationUs,
-              sqlstate, policy, rule, reason (of a limit that it went beyond while it ran), ticket (the name of the one
-              that it was answered with); unexecuted: it was bound (or only parsed, where that may run code), and never
-              executed
+    outcome   session, statement, result: "ok" | "error" | "denied" | "unexecuted" | "skipped" | "unknown", transaction
+              (its number within the session, if it ran), rows, bytes, durationUs, sqlstate, policy, rule, reason (of a
+              limit that it went beyond while it ran), ticket (the name of the one that it was answered with).
+              rows: returned or changed, also before an error; of an unknown one at least so many. unexecuted: it was
+              bound (or only parsed, where that may run code), and never executed; skipped: what came before it in its
+              text or pipeline failed, so that the server left it out
+    transaction session, transaction, result: "commit" | "rollback" | "prepared" | "unknown", sqlstate (of an error that
+              came when no statement was due any more): its end, where the outcomes of its statements do not tell that.
+              Without such an event, a transaction is a single statement, and ended as its outcome says
     heartbeat head (the seq and hash so far are the event's own)    so that a silent stream shows
     loss      count, fromTime, toTime, cause       statements that ran unrecorded (`onFailure: continue`)
     close     reason                                                the stream's last event
@@ -43,9 +49,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading"]
+Kind = Literal[
+    "open", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close", "reading"
+]
 KINDS: tuple[Kind, ...] = (
-    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading",
+    "open", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close", "reading",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.

@@ -113,6 +113,22 @@ class AppliedApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """One statement of a text as the trail has it."""
+
+    # Its own verb, and those of all that stands in it or that it runs: of each write, wherever it is.
+    verbs: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    # Its part of the text, where there are several.
+    text: str = ""
+    # Whether it ends the transaction.
+    ends: bool = False
+    # The numbers that the statements have in their session which made what it runs by a name.
+    made_by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The decision about one SQL text (which may hold several statements; one refused statement refuses the text)."""
 
@@ -189,8 +205,17 @@ class Decision:
     priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
+    # Why it is refused, without the values that the text holds; empty where that is what the denial says.
+    audit_reason: str = ""
+    # Its statements, as they are recorded; refused ones are recorded together.
+    parts: tuple[Recorded, ...] = ()
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
     same_but_text: Decision | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """Its statements as they are recorded, one at least."""
+        return self.parts or (Recorded(self.verbs, self.relations, self.masked, ends=self.ends != "not"),)
 
     def changed(self, **values: Any) -> Decision:
         """A copy with these values, as `dataclasses.replace` makes it in three times as long: each new text of a known
