@@ -42,7 +42,7 @@ def _recorded(flow: Flow, tag: bytes, head: Pending) -> None:
     if running is not None and not running.transaction:
         running.transaction = flow.transactions.ran(ok=True, failed=False)
     parts = () if decision is None else decision.recorded
-    place = len(parts) - 1 - (0 if running is None else len(running.following))
+    place = len(parts) - 1 - (0 if running is None else len(running.following or ()))
     flow.transactions.completed(tag, ends=0 <= place < len(parts) and parts[place].ends)
 
 

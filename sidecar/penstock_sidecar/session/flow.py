@@ -127,22 +127,23 @@ class Flow(Progress):
         these are recorded.
         """
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
-        recorded, evidence = decision, self.evidence
-        if evidence is not None:
-            evidence.decided_by(self.rules.generation, self.rules.access)
+        if protocol == "simple" and len(decision.parts) > 1:
+            # Only a Query may hold several statements.
+            parts = range(len(decision.parts))
+            first, *following = (self._begin(decision, text, protocol, parameters, given, part) for part in parts)
+            first.following = following
+            return first
+        return self._begin(decision, text, protocol, parameters, given)
+
+    def _begin(
+        self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None, part: int = 0
+    ) -> StatementRun:
+        self._numbers += 1
+        if self.evidence is not None:
+            self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-        running: StatementRun | None = None
-        # Only a Query may hold several statements.
-        for part in range(len(recorded.parts) or 1 if protocol == "simple" else 1):
-            self._numbers += 1
-            if evidence is not None:
-                self.bodies.append(evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part))
-            one = StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
-            if running is None:
-                running = one
-            else:
-                running.following.append(one)
-        return running or one
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part))
+        return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
         """Record a statement's outcome, once; and with it those of the same text that it kept from being run."""
@@ -157,7 +158,7 @@ class Flow(Progress):
             self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))
             if self.transactions.ended:
                 self.record_ends()
-        for one in running.following:
+        for one in running.following or ():
             self.finish(one, "unknown" if result == "unknown" else "skipped")
 
     def record_ends(self) -> None:

@@ -69,14 +69,14 @@ class StatementRun:
     # The transaction that it ran in; 0: it has not run.
     transaction: int = 0
     # The statements of the same text that come behind it.
-    following: list[StatementRun] = field(default_factory=list)
+    following: list[StatementRun] | None = None
 
     def next(self, now: int) -> StatementRun | None:
         """It has ended; the one that begins."""
         if not self.following:
             return None
         following = self.following.pop(0)
-        following.following, self.following = self.following, []
+        following.following, self.following = self.following, None
         following.names, following.started = self.names, now
         return following
 

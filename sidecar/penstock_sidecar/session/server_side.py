@@ -152,7 +152,8 @@ class ServerSide:
 
     def _keep_count(self, end: int) -> None:
         """The chunk ends."""
-        if self._scanner.rows:
+        rows = self._scanner.rows
+        if rows and rows[-1][1] >= self._rows_from:
             self._rows_before = self._delivered(end)
         self._rows_from = 0
 
