@@ -23,7 +23,10 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
     request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
               (of a request for approval that waits, each time that its statement is sent)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
-              relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
+              relations, masked, policies, policyGeneration, policy, rule, reason, hint (what to do instead), sql,
+              sqlHmac (of the whole text that it came in), parameters, protocol,
+              masks: [{column, mask, policy, rule}]   (why each is masked), rewritten (what was sent in its place,
+              without the values in it)
               madeBy: [statement]                   (of what runs by a name: the statements that made it),
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
               approvals: [{policy, rule, standing, request, waitedMs, decidedBy, decidedAt}]   (docs/approvals.md),

@@ -88,6 +88,21 @@ class AppliedCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedMask:
+    """By which mask a column showed, and which rule of which policy asks for it."""
+
+    # `schema.table.column`.
+    column: str
+    mask: str
+    policy: str
+    rule: str
+
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types."""
+        return {"column": self.column, "mask": self.mask, "policy": self.policy, "rule": self.rule}
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedApproval:
     """What became of a statement that an approval holds, or would hold if its policy did not only observe."""
 
@@ -120,8 +135,10 @@ class Recorded:
     verbs: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
-    # Its part of the text, where there are several.
+    # Its part of the text, where there are several; and what was sent in its place, where that is another, without
+    # the values in it.
     text: str = ""
+    rewritten: str = ""
     # Whether it ends the transaction.
     ends: bool = False
     # The numbers that the statements have in their session which made what it runs by a name.
@@ -205,8 +222,12 @@ class Decision:
     priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
-    # Why it is refused, without the values that the text holds; empty where that is what the denial says.
+    # Why it is refused, and what to do instead, without the values that the text holds; empty where that is what the
+    # denial says.
     audit_reason: str = ""
+    audit_remedy: str = ""
+    # Of the masked columns, by which mask each shows.
+    masks: tuple[AppliedMask, ...] = ()
     # Its statements, as they are recorded; refused ones are recorded together.
     parts: tuple[Recorded, ...] = ()
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.

@@ -160,23 +160,24 @@ class Evidence:
             "policyGeneration": decision.generation if self._generation is None else self._generation,
             "protocol": protocol,
         }
-        if told.made_by:
-            body["madeBy"] = list(told.made_by)
-        if self._access:
-            body["access"] = [_applied(one) for one in self._access]
-        if decision.conditions:
-            body["unless"] = [one.document() for one in decision.conditions]
-        if decision.approvals:
-            body["approvals"] = [one.document() for one in decision.approvals]
-        if decision.observed is not None:
-            body["observed"] = decision.observed.value
-        if text := told.text or decision.audit_text:
-            body["sql"] = text
-        if self._in_emergency and (decision.executes or decision.fetches) and decision.made_from:
-            body["runs"] = decision.made_from
+        by_name = decision.executes or decision.fetches
+        said: dict[str, Any] = {
+            "rewritten": told.rewritten,
+            "masks": [one.document() for one in decision.masks if one.column in told.masked],
+            "madeBy": list(told.made_by),
+            "access": [_applied(one) for one in self._access],
+            "unless": [one.document() for one in decision.conditions],
+            "approvals": [one.document() for one in decision.approvals],
+            "observed": decision.observed.value if decision.observed is not None else "",
+            "sql": told.text or decision.audit_text,
+            "runs": decision.made_from if self._in_emergency and by_name else "",
+        }
+        body |= {name: value for name, value in said.items() if value}
         if decision.denial is not None:
             denial = decision.denial
-            body |= {"reason": decision.audit_reason or denial.reason}
+            body["reason"] = decision.audit_reason or denial.reason
+            if hint := decision.audit_remedy or denial.remedy:
+                body["hint"] = hint
             if denial.policy:
                 body |= {"policy": denial.policy, "rule": denial.rule}
         return body

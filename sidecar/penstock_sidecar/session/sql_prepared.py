@@ -175,6 +175,7 @@ class SqlPrepared:
             told = replace(
                 decision,
                 parts=tuple(_with_what_runs(part, run, numbers) for part in decision.recorded),
+                masks=tuple(dict.fromkeys((*decision.masks, *(mask for one in ran for mask in one.masks)))),
                 conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
                 made_from="\n".join(one.text for found in self._run(decision, session) for one in found or ()),
                 same_but_text=None,
