@@ -12,6 +12,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
 
     open      database (of several, their names with commas between), version, policyGeneration (of one);
               the stream's first event
+    policy    database, policyGeneration, formerGeneration (not of the first), policies: [{name, mode}], changes
+              (each in words): the gate took them over. Generations that change nothing have no event
     login     session, outcome: "accepted" | "refused", identity (verified; not there where it was not), database,
               client: {addr, application, user, database}, asserted: {application, issuer, subject, audience, actor}
               (what a client says of itself, and a refused token), reason, sqlstate, policy (of a refused login);
@@ -53,10 +55,12 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Kind = Literal[
-    "open", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close", "reading"
-]
+    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
+    "reading",
+]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "open", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close", "reading",
+    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
+    "reading",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.

@@ -1,4 +1,4 @@
-"""What the trail can say of a decision: why columns are masked, what was sent, what the client was told; and no value."""
+"""What the trail can say of a decision: why columns are masked, what was sent, what the client was told."""
 
 from __future__ import annotations
 
