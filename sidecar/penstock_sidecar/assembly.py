@@ -17,6 +17,7 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.proxy import policy_changes
 from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
@@ -98,6 +99,7 @@ class Proxy:
         names = ", ".join(one.name for one in self.databases)
         opening: dict[str, object] = {"kind": "open", "database": names, "version": version("penstock")}
         for database in self.databases:
+            policy_changes.tell(database, self.trail)
             if isinstance(database.source, FileSource):
                 try:
                     database.source.start()

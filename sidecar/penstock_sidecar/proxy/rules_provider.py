@@ -81,6 +81,8 @@ class RulesProvider:
         self.catalog_trouble = ""
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
+        # Called with the policies of before and of now.
+        self.on_taken_over: Callable[[Bundle | None, Bundle], None] = lambda before, after: None
         # Called after the database moved to another server, or is reached by it in another way.
         self.on_move: Callable[[], None] = lambda: None
         # Called when what others have on their way is waited for, so that their servers answer it.
@@ -136,12 +138,13 @@ class RulesProvider:
     def replace_bundle(self, bundle: Bundle) -> None:
         """Decide by this bundle from now on."""
         before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
-        self.bundle, self.server = bundle, self._server_of(bundle)
+        former, self.bundle, self.server = self.bundle, bundle, self._server_of(bundle)
         moved = before != (self.server, bundle.database.spec.dbname)
         if moved:
             # Sessions with the old server are decided by its catalog while they last.
             self._former = self.catalog
             self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
+        self.on_taken_over(former, bundle)
         self._changed()
         if moved and before[0] is not None:
             self.on_move()

@@ -26,9 +26,11 @@ from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.temporary_tables import TemporaryTables
+from penstock_sidecar.session.transactions import Transactions
 from penstock_sidecar.wire.messages import ErrorFields
 
 # Verbs after which the transaction's state is another.
+_NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
 
 
@@ -75,6 +77,7 @@ class Flow(Progress):
         self.left_for_commit, self.mixed_for_commit = False, ""
         self._begin_unchanged(door)
         self.former = FormerRules()
+        self.transactions = Transactions()
         # For whom the open transaction is, where a context says so.
         self.contexts = Contexts(self)
         self._policy_changed = False
@@ -122,26 +125,51 @@ class Flow(Progress):
     def begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
     ) -> StatementRun:
-        """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
-        self._numbers += 1
+        """Record the intents of a text's statements; the first of these. `given`: the values of its parameters, where
+        these are recorded.
+        """
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         # It may be sent when the access by which it was decided is over.
         self.former.access.used(self.rules.access)
+        if protocol == "simple" and len(decision.parts) > 1:
+            # Only a Query may hold several statements.
+            parts = range(len(decision.parts))
+            first, *following = (self._begin(decision, text, protocol, parameters, given, part) for part in parts)
+            first.following = following
+            return first
+        return self._begin(decision, text, protocol, parameters, given)
+
+    def _begin(
+        self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None, part: int = 0
+    ) -> StatementRun:
+        self._numbers += 1
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given))
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
-        """Record a statement's outcome, once."""
+        """Record a statement's outcome, once; and with it those of the same text that it kept from being run."""
         if running.ended:
             return
         running.ended = True
         if running.denied and result != "unknown":
             result = "denied"
+        if result not in _NOT_RUN and not running.transaction:
+            running.transaction = self.transactions.ran(ok=result == "ok", failed=result in ("error", "denied"))
         if self.evidence is not None:
             self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))
+            if self.transactions.ended:
+                self.record_ends()
+        for one in running.following or ():
+            self.finish(one, "unknown" if result == "unknown" else "skipped")
+
+    def record_ends(self) -> None:
+        """Record how transactions ended."""
+        ended, self.transactions.ended = self.transactions.ended, []
+        if self.evidence is not None:
+            self.bodies += [self.evidence.transaction(one) for one in ended]
 
     @property
     def held(self) -> bool:
@@ -162,7 +190,8 @@ class Flow(Progress):
         self.former.sent(decision)
         self.contexts.sent(decision)
         if decision.prepares or decision.declares:
-            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
+            number = pending.running.number if pending.running is not None else 0
+            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now, number)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
 
@@ -182,8 +211,10 @@ class Flow(Progress):
             self.queue.popleft()
         return head
 
-    def fail(self, sqlstate: str) -> None:
-        """The head failed in the extended protocol: it and all up to the next Sync are done with."""
+    def fail(self, sqlstate: str, size: int) -> None:
+        """The head failed in the extended protocol, `size` bytes after the one before: it and all up to the next Sync
+        are done with.
+        """
         self.copying_in = False
         failed: list[Pending] = []
         while self.queue and self.queue[0].kind is not AnswerKind.SYNC:
@@ -204,15 +235,17 @@ class Flow(Progress):
         for pending in failed:
             if pending.moves_path:
                 self.path.answered(None)
-            self._end(pending)
+            self._end(pending, size)
+            size = 0
         for pending in reversed(failed):
             if pending.undo is not None:
                 pending.undo(pending is not failed[0])
 
-    def _end(self, pending: Pending) -> None:
-        """Nothing came of a message: the outcomes of what it was for."""
-        if pending.running is not None:
-            self.finish(pending.running, "error")
+    def _end(self, pending: Pending, size: int = 0) -> None:
+        """Nothing came of a message: the outcomes of what it was for. Without an error of its own it never ran."""
+        running = pending.running
+        if running is not None:
+            self.finish(running, "error" if running.sqlstate else "skipped", size)
         if pending.drops is not None:
             self.finish(pending.drops, "unexecuted")
         if pending.opens is not None:
@@ -231,17 +264,32 @@ class Flow(Progress):
         if self.portals.get(portal.name) is portal:
             del self.portals[portal.name]
 
-    def abandon(self) -> None:
-        """Nobody will learn what came of what is in flight, nor execute what is bound."""
+    def abandon(self, delivered: int = 0) -> None:
+        """Nobody will learn what came of what is in flight, nor execute what is bound; `delivered`: how many rows of
+        the first of it went to the client.
+        """
+        certain = all(self._leaves_transaction(pending) for pending in self.queue)
         for pending in self.queue:
-            if pending.running is not None:
-                self.finish(pending.running, "unknown")
+            running = pending.running
+            if running is not None:
+                if pending is self.queue[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
+                    running.rows += delivered
+                self.finish(running, "unknown")
             if pending.drops is not None:
                 self.finish(pending.drops, "unexecuted")
         self.queue.clear()
         for portal in self.portals.values():
             if portal.running is not None:
                 self.finish(portal.running, "unexecuted")
+        self.transactions.lost(certain=certain)
+        self.record_ends()
+
+    @staticmethod
+    def _leaves_transaction(pending: Pending) -> bool:
+        """Whether what is in flight can't have ended the transaction well."""
+        if pending.kind is AnswerKind.EXECUTE:
+            return pending.decision is not None and CONTROL.isdisjoint(pending.decision.verbs)
+        return pending.kind not in (AnswerKind.QUERY, AnswerKind.SYNC)
 
     def transaction_ended(self) -> None:
         """No transaction is open, and with it all portals are gone that were opened in it."""

@@ -14,16 +14,16 @@ from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
 from penstock_core.sql.authorize.row_changes import outlives
-from penstock_core.sql.bind.references import Bound, SettingChange, VerbUse
+from penstock_core.sql.bind.references import Bound, SettingChange
 
 
 def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bound, found: Findings) -> Holding | None:
     """What tells who holds a text that was found to be allowed; None where no policy holds anything."""
     if not policies.approvals:
         return None
-    used = {one.verb for one in bound.references if isinstance(one, VerbUse)}
+    used = (verb for part in bound.parts for verb in bound.recorded_verbs(part))
     tables = frozenset(".".join(name) for name in bound.relations)
-    everything = Effects(frozenset({*bound.verbs, *used, *found.verbs}), tables, not found.unread_code)
+    everything = Effects(frozenset(used), tables, not found.unread_code)
     kept = bool(statements) and all(_runs_nothing(statement) for statement in statements)
     does = Effects(frozenset(bound.verbs[:1])) if kept and len(statements) == 1 else everything
     made = Holding(

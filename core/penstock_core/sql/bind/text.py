@@ -46,6 +46,7 @@ def bind(
     binder = Binder(catalog, names, RULES, follows_made=made is not None, written_out=written_out)
     try:
         for one in statements:
+            binder.bound.begin_part(ends=ending((one,)) != "not")
             text_statement(binder, one)
     except NotBound as end:
         binder.add(Unbound(end.reason, end.remedy))
