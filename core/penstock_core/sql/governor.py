@@ -331,7 +331,7 @@ class _Judge:
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
-        held = held_effects(governed.policies, statements, bound, found)
+        held = held_effects(governed.policies, statements, bound, found, catalog)
         if found.rewrites:
             statements = edited(statements, authorizer, types)
             text = deparse(statements, found.substituted)

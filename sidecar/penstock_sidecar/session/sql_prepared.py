@@ -205,15 +205,16 @@ class SqlPrepared:
         return [one for one in decision.recorded if not _MAKING.isdisjoint(one.verbs)]
 
     def runs(self, decision: Decision, session: Deciding) -> list[tuple[str, Decision]] | None:
-        """The texts that it runs by their names, each with what would be decided about it now; None where nobody knows
-        them.
+        """The texts that it runs by their names, each with what would be decided about it now, and a cursor's with what
+        was decided when its names were found; None where nobody knows them.
         """
-        found: dict[str, Decision] = {}
+        found: list[tuple[str, Decision]] = []
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
-            found |= {one.told: session.decide(one.text, one.types) for one in made}
-        return list(found.items())
+            found += [(one.told, session.decide(one.text, one.types)) for one in made]
+            found += [(one.told, one.decision) for one in made if not one.follows_path]
+        return found
 
     def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
         """Whether it fetches from a portal that was bound with parameters, whose values are in no text."""
