@@ -15,12 +15,12 @@ def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: 
     """64 hexadecimal digits that stand for what is asked for.
 
     Of the pod, its service account counts: a retry may come from another replica. Who is asked to approve, what the
-    statement would do, reasons and times don't count; the policies' generation does, so that a grant ends with the
-    policy that it was given under.
+    statement would do, reasons and times don't count; the policies' generation does, and where it is known what they
+    say, so that a grant ends with the policy that it was given under.
     """
     bound = {
         "database": database,
-        "heldBy": held_by.model_dump(mode="json", exclude={"approvers"}),
+        "heldBy": held_by.model_dump(mode="json", exclude={"approvers"}, exclude_none=True),
         "statement": {
             "sql": statement.sql,
             "parametersDigest": statement.parameters_digest,

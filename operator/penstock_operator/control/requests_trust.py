@@ -29,10 +29,10 @@ def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
     asking_pod = asking.requester.workload
     if asking_pod is None or _pod(asking_pod) != pod:
         raise NotItsOwnError(f"a pod asks for itself alone; this token is {pod.namespace}/{pod.name}'s")
-    bundle = policies.bundle(pod.namespace, asking.database_ref.name)
-    if bundle is None:
+    topic = policies.topic(pod.namespace, asking.database_ref.name)
+    if topic is None:
         raise RefusedError(f"there is no usable Database {asking.database_ref.name} in {pod.namespace}")
-    held = asking.held_by
+    bundle, held = topic.bundle, asking.held_by
     if held.policy_generation != bundle.generation:
         raise RefusedError(
             f"the policies are of generation {bundle.generation}, and the statement was decided by generation "
@@ -44,7 +44,8 @@ def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
     if not groups:
         raise RefusedError(f"nobody may approve: policy {held.policy} names other approvers for {held.approval}")
     expiry = min(rule.expires_after, asking.expires_after, key=milliseconds)
-    return asking.model_copy(update={"held_by": held.model_copy(update={"approvers": groups}), "expires_after": expiry})
+    held = held.model_copy(update={"approvers": groups, "policy_digest": topic.digest})
+    return asking.model_copy(update={"held_by": held, "expires_after": expiry})
 
 
 def _rule(bundle: Bundle, asking: Asking) -> Approval:
