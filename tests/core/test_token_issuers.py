@@ -39,9 +39,9 @@ def test_an_authority_is_written_out_where_there_are_no_files() -> None:
     "change",
     [
         {"ca": "login-ca.crt"}, {"ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
-        {"ca": AUTHORITY * 40}, {"ca": AUTHORITY, "caFile": "ca.crt"}, {"ca": AUTHORITY, "jwksFile": "keys.json"},
+        {"ca": AUTHORITY + "# für alle"}, {"ca": AUTHORITY + "-----BEGIN PRIVATE KEY-----"}, {"ca": AUTHORITY * 40}, {"ca": AUTHORITY, "caFile": "ca.crt"}, {"ca": AUTHORITY, "jwksFile": "keys.json"},
     ],
-    ids=["a file's name", "no certificate", "too long", "two authorities", "nothing is fetched"],
+    ids=["a file's name", "no certificate", "not in ASCII", "a private key", "too long", "two authorities", "nothing is fetched"],
 )  # fmt: skip
 def test_an_authority_that_can_not_be(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
