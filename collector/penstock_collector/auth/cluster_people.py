@@ -71,7 +71,7 @@ class ClusterPeople:
         roles = by_groups(user.groups, self._roles)
         if not roles:
             raise SignInError("None of your groups has a role here. Ask an administrator of this collector for one.")
-        return ClusterSignIn(Viewer(who.name, "person", who.groups, who.also, roles, "kubernetes"), token)
+        return ClusterSignIn(Viewer(who.name, "person", who.groups, who.also, roles=roles, how="kubernetes"), token)
 
     async def approver(self, token: str) -> Approver:
         """As whom the API server takes whoever has that token. Raises TokenNotTaken, ApiServerUnavailable."""
