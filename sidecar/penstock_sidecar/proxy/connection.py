@@ -149,7 +149,8 @@ class Connection(asyncio.Protocol):
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(self._rules_now()))
+            own = self.rules_provider.lasting(self.session.own_identity)
+            self.perform(self.session.rules_replaced(self._rules_now(), own))
 
     def revoke(self, policy: str) -> None:
         """That policy revokes the client's identity: nothing more of it runs."""
@@ -185,8 +186,16 @@ class Connection(asyncio.Protocol):
         """What that identity's statements, the client's from now on, are decided by now. Raises UpstreamError."""
         provider = self.rules_provider
         # Before the rules are made: what comes to something else in between is noticed a second later.
-        self._truths = provider.conditions.truths(identity, self.client_address)
+        self._truths = self.truths(identity)
         return provider.rules_now(identity, self.client_address)
+
+    def truths(self, identity: Identity) -> tuple[Truth | str, ...]:
+        """What conditions come to for it, and for the session's own identity where it acts for somebody."""
+        return tuple(
+            truth
+            for one in dict.fromkeys((identity, self.session.own_identity))
+            for truth in self.rules_provider.conditions.truths(one, self.client_address)
+        )
 
     def doubt_ended(self, *, fresh: bool) -> None:
         """The catalog was read after a change, or could not be."""

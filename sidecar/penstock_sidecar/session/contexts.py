@@ -180,6 +180,7 @@ class Contexts:
             return
         flow = self._flow
         flow.temporary.names &= context.temporary
+        flow.former.access.context_ended()
         own = context.before
         if self._stale:
             # Nothing is decided before they have been looked at anew.

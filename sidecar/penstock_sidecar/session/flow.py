@@ -149,7 +149,7 @@ class Flow(Progress):
     def push(self, pending: Pending, decision: Decision | None = None) -> None:
         """A message that the server will answer is being sent; with the decision that it carries out, if it does."""
         self.queue.append(pending)
-        self.former.access.used(self.rules.access)
+        self.former.access.used(self.rules.access, within=self.contexts.now is not None)
         if decision is None:
             return
         pending.redact = pending.redact or decision.redact_errors

@@ -12,6 +12,7 @@ from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
@@ -230,9 +231,13 @@ class Session:
             self._running.client.flush()
         return self._progress.take()
 
-    def rules_replaced(self, rules: SessionRules) -> list[Command]:
-        """The policy or the catalog changed."""
-        return self._at_server(Event.RULES_REPLACED, Running.rules_replaced, rules)
+    def rules_replaced(self, rules: SessionRules, own: tuple[Grant, ...] | None = None) -> list[Command]:
+        """The policy or the catalog changed. Within a context these are its rules, and `own` the access that lasts for
+        the session outside of it.
+        """
+        return self._at_server(
+            Event.RULES_REPLACED, Running.rules_replaced, rules, rules.access if own is None else own
+        )
 
     def expired(self, *, at_once: bool) -> list[Command]:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""

@@ -6,6 +6,7 @@ What single messages mean is in `client_side.py` and `server_side.py`, a session
 from __future__ import annotations
 
 from penstock_core.approvals.asking import Answered
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import commands, former_access, refusals, withholding
 from penstock_sidecar.session.client_side import ClientSide
@@ -156,13 +157,14 @@ class Running:
         if notice is not None and self.server.between_messages and self.flow.state is State.HELD:
             self.flow.to_client.append(messages.notice_response(notice))
 
-    def rules_replaced(self, rules: SessionRules) -> None:
-        """The policy or the catalog changed."""
+    def rules_replaced(self, rules: SessionRules, own: tuple[Grant, ...]) -> None:
+        """The policy or the catalog changed; `own`: the access that lasts for the session outside of its context."""
         flow = self.flow
         if (error := flow.former.ended_by(rules, flow.rules)) is not None:
             self.end(error)
             return
-        if (over := flow.former.access.over(rules.access)) is not None:
+        within = rules.access if flow.contexts.now is not None else ()
+        if (over := flow.former.access.over(own, within)) is not None:
             if flow.evidence is not None:
                 flow.evidence.access_ended(over.policy)
             error = former_access.ended(over)
