@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.metrics import CollectorMetrics
@@ -37,6 +38,7 @@ class Collector:
     tickets: TicketOffice
     readings: Readings
     access: AccessHolder
+    emergencies: ToldEmergencies
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

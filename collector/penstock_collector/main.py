@@ -25,6 +25,7 @@ from penstock_collector.approvals import webhook_settings
 from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
 from penstock_collector.auth.pods import PodReaders
@@ -119,7 +120,8 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
             viewers.sessions.on_end.extend([tail.ring, holder.ring])
             recorder = Readings(writer, metrics)
             yield Collector(
-                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access
+                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access,
+                ToldEmergencies(notices, settings.public_url),
             )  # fmt: skip
     finally:
         await authority.close()

@@ -22,6 +22,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               events "start", which is a login that was accepted, and "refused"
     request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
               (of a request for approval that waits, each time that its statement is sent)
+    emergency identity, database, request, policy, until
+              (a gate of a cluster has heard that somebody broke the glass, whatever sessions there are)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, sql, sqlHmac, parameters, protocol,
               unless: [{policy, rule, condition, result: "lifted" | "failed", columns}]   (failed: the mask holds),
@@ -43,9 +45,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-Kind = Literal["open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading"]
+Kind = Literal[
+    "open", "login", "session", "request", "emergency", "intent", "outcome", "heartbeat", "loss", "close", "reading"
+]
 KINDS: tuple[Kind, ...] = (
-    "open", "login", "session", "request", "intent", "outcome", "heartbeat", "loss", "close", "reading",
+    "open", "login", "session", "request", "emergency", "intent", "outcome", "heartbeat", "loss", "close", "reading",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
