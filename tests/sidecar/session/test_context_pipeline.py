@@ -435,6 +435,15 @@ def test_within_it_no_ticket_is_given() -> None:
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
 
 
+def test_by_the_extended_protocol_neither_though_it_was_prepared_before() -> None:
+    talk = conversation().client(parse("t", "SHOW penstock.ticket"), sync()).server(PARSED, READY)
+    within(talk)
+    talk.client(bind("", "t"), execute(""), sync()).server(BOUND)
+    assert execute("") not in talk.to_server
+    assert not any(isinstance(one, commands.IssueTicket) for one in talk.rest)
+    talk.server(error("34000"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
+
+
 def test_a_gate_without_an_issuer_of_contexts_says_so() -> None:
     talk = begun(Conversation()).client(query(SET)).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "accepts no contexts", READY_FAILED)
