@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from penstock_core.approvals.access import AskingAccess, access_spec, answer_access
 from penstock_core.approvals.asking import MOST_BODY_BYTES, Answered, Refuse, Tell
-from penstock_core.approvals.room import no_room
+from penstock_core.approvals.room import no_room, parties
 from penstock_core.approvals.standing import Standing, standing
 from penstock_core.policy.access import grantee
 from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec
@@ -100,9 +100,9 @@ class AccessAsker:
         account = (pod.namespace, pod.service_account)
         undecided = [one.request for one in self._kept.of_account(account) if not one.decided]
         waiting = [one for one in undecided if standing(one, self._now()) is Standing.WAITING]
-        if trouble := no_room(asking.requester, (one.spec.requester for one in waiting), 1):
+        if trouble := no_room(asking.requester, (parties(one.spec.requester) for one in waiting), 1):
             return trouble
-        if trouble := no_room(asking.requester, (one.spec.requester for one in undecided), 1, "undecided"):
+        if trouble := no_room(asking.requester, (parties(one.spec.requester) for one in undecided), 1, "undecided"):
             return trouble
         if len(waiting) >= MOST_WAITING_OF_AN_ACCOUNT or len(undecided) >= MOST_UNDECIDED_OF_AN_ACCOUNT:
             return (
