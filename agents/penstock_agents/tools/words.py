@@ -24,6 +24,11 @@ ASK_AGAIN = "Once a person has approved it, call the same tool with exactly the 
 WAIT = (
     "Call wait_for_approval with the request's name, then the same tool with exactly the same statement: it runs once."
 )
+ELSEWHERE = "the collector does not hold this request, so that it can't be followed; on Kubernetes, control holds them"
+HELD_ELSEWHERE = (
+    "Tell your user the request's name. Once a person has approved it, call the same tool with exactly the same"
+    " statement: it then runs, once."
+)
 DENIED = "A person said no. Don't send it again; tell your user, with the approver's comment."
 REFUSED = "Policy does not allow it. Do what the hint says, or tell your user; sending it again changes nothing."
 CORRECT = "Correct the statement, or tell your user."

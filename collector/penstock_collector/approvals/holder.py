@@ -21,7 +21,7 @@ from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.polls import Polls
 from penstock_collector.bell import Bell
 from penstock_collector.metrics import CollectorMetrics
-from penstock_collector.store import requests
+from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import Readers
 from penstock_collector.store.requests import Changes, Kept
 from penstock_collector.store.waiting_parties import WaitingParties
@@ -234,7 +234,9 @@ class Holder:
     async def dispose(self, days: int | None) -> int:
         """Delete what is too old or too much; how many. Raises StoreError."""
         total = 0
-        while gone := await self._writer.run(lambda connection: requests.dispose(connection, days, self.clock())):
+        while gone := await self._writer.run(
+            lambda connection: request_retention.dispose(connection, days, self.clock())
+        ):
             total += gone
         return total
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from penstock_core.identity import Identity
-from penstock_core.policy.access import granted
 from penstock_core.policy.combine import effective, party_values
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.policy.revocation import revocation
@@ -154,11 +153,6 @@ class RulesProvider:
     def revoked(self, identity: Identity) -> str | None:
         """The policy that revokes the identity, if one does."""
         return None if self.bundle is None else revocation(self.bundle, identity)
-
-    def lasting(self, identity: Identity) -> tuple[Grant, ...]:
-        """The access for a time that an identity has now."""
-        bundle = self._in_force
-        return () if bundle is None else granted(bundle, identity, self.conditions.now("").now)
 
     async def rules(self, identity: Identity, client_address: str) -> SessionRules:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""

@@ -133,7 +133,7 @@ class ServedDatabase:
                 session = connection.session
                 who = (session.identity, session.own_identity, connection.client_address)
                 if who not in known:
-                    known[who] = connection.truths(session.identity)
+                    known[who] = self.rules_provider.conditions.truths(*who)
                 connection.time_passed(known[who])
             except Exception:
                 # It must not go on by what held before, nor keep the others from being looked at.

@@ -13,9 +13,11 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from penstock_core.approvals.asking import Answered
+from penstock_core.identity import Identity
 from penstock_core.policy.holding import IN_TRANSACTION, Effects, Facts
 from penstock_core.sql.decision import Action, AppliedApproval, Decision, Denial
 from penstock_sidecar.session import held_questions, held_refusals, holding
+from penstock_sidecar.session.approved import Approved
 from penstock_sidecar.session.changes import CatalogChanges
 from penstock_sidecar.session.client_pipeline import FUNCTION_CALL
 from penstock_sidecar.session.commands import AskApproval, AwaitApproval
@@ -74,7 +76,7 @@ class HeldPipeline(CatalogChanges):
         self.unlisted_settings |= made.sets
         if not made.concerns:
             return decision
-        generation = decision.generation if flow.rules.generation is None else flow.rules.generation
+        generation = self._generation(decision)
         if held is None or not held.same(spot, text, decision, generation):
             held = HeldStatement(spot, text, decision, generation, flow.clock())
         ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
@@ -85,16 +87,14 @@ class HeldPipeline(CatalogChanges):
             return _noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
             return _refused(decision, denial, _notes(found, "unasked"))
-        approved = tally_of(flow, decision, portal).approved == generation
-        # Of a name, that is not known before all that was sent is answered.
-        if approved and not decision.fetches:
-            return decision
+        approved = self._approved(decision, portal)
+        # Nothing may have changed since. Of a name, that is not known before all that was sent is answered.
+        if approved is not None and approved.sent == flow.sent and not (flow.queue and decision.fetches):
+            return self._portion(spot, decision, approved, portal)
         if flow.queue:
             # Alone, so that the state of the transaction is known, and what a name stands for.
             self._pause(spot, held, messages.FLUSH)
             return None
-        if approved:
-            return decision
         parameters, questions = _parameters(portal), held.questions
         if questions is None:
             self._ask_server(spot, held, decision, parameters)
@@ -102,6 +102,8 @@ class HeldPipeline(CatalogChanges):
         if questions.failed:
             self._failed(spot, held, decision, questions.sqlstate)
             return None
+        if approved is not None and approved.settings == questions.settings:
+            return self._portion(spot, decision, approved, portal)
         # What is fetched in portions is approved once for all of them.
         part = "runs all of" if decision.fetches else "runs"
         sql = "\n".join([text, *(f"/* {part}: */ {one}" for one, _ in ran or ())])
@@ -109,8 +111,32 @@ class HeldPipeline(CatalogChanges):
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)
         if answer is not None and answer.action is not Action.DENY:
-            tally_of(flow, decision, portal).approved = generation
+            given = Approved(generation, made.rules, self._sender, questions.settings or {}, flow.sent)
+            self._portion(spot, decision, given, portal)
         return answer
+
+    def _generation(self, decision: Decision) -> int:
+        """By which policies it is held."""
+        generation = self._flow.rules.generation
+        return decision.generation if generation is None else generation
+
+    def _approved(self, decision: Decision, portal: Portal | None) -> Approved | None:
+        """How an earlier portion of it was approved, if it was for whom the session is now, by the rules of now."""
+        found, made = tally_of(self._flow, decision, portal).approved, decision.holding
+        if found is None or made is None:
+            return None
+        return found if found.covers(self._generation(decision), made.rules, self._sender) else None
+
+    def _portion(self, spot: Spot, decision: Decision, approved: Approved, portal: Portal | None) -> Decision:
+        """A portion of what was approved goes on; a Bind carries nothing out."""
+        sent = self._flow.sent + (spot.kind != _BIND)
+        tally_of(self._flow, decision, portal).approved = replace(approved, sent=sent)
+        return decision
+
+    @property
+    def _sender(self) -> Identity | None:
+        asker = self._asking
+        return None if asker is None else asker.identity
 
     def _hold_bound(self, spot: Spot, portal: Portal) -> Decision | None:
         """What becomes of a statement that is bound. Where no transaction is open at the server, it is held now, while
@@ -149,6 +175,8 @@ class HeldPipeline(CatalogChanges):
             return held_refusals.several(rule)
         if ran is None:
             return held_refusals.unknown(rule)
+        if self._flow.sql_prepared.fetches_bound(decision, self._flow):
+            return held_refusals.bound(rule)
         if spot.kind == FUNCTION_CALL:
             return held_refusals.fast_path(rule)
         if portal is not None and portal.given is None and portal.bound:

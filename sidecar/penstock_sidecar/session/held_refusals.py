@@ -76,6 +76,12 @@ def unknown(rule: ApprovalRule) -> Denial:
     return held_denial(rule, reason, "prepare or declare it anew in this session, or send its statement itself")
 
 
+def bound(rule: ApprovalRule) -> Denial:
+    """FETCH from a portal that was bound with parameters, of which it says nothing."""
+    reason = f"{_name(rule)} holds what is fetched here from a portal with parameters, which can't be approved by FETCH"
+    return held_denial(rule, reason, "execute the portal by the protocol's messages, or write the values into a cursor")
+
+
 def fast_path(rule: ApprovalRule) -> Denial:
     """A fast-path call."""
     reason = f"{_name(rule)} holds this fast-path function call, which can't be approved"

@@ -7,7 +7,7 @@ are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
@@ -231,13 +231,11 @@ class Session:
             self._running.client.flush()
         return self._progress.take()
 
-    def rules_replaced(self, rules: SessionRules, own: tuple[Grant, ...] | None = None) -> list[Command]:
-        """The policy or the catalog changed. Within a context these are its rules, and `own` the access that lasts for
-        the session outside of it.
+    def rules_replaced(self, rules: SessionRules, own: Iterable[Grant] = ()) -> list[Command]:
+        """The policy or the catalog changed. `own`: the access for a time that the session has outside of the context
+        that holds.
         """
-        return self._at_server(
-            Event.RULES_REPLACED, Running.rules_replaced, rules, rules.access if own is None else own
-        )
+        return self._at_server(Event.RULES_REPLACED, Running.rules_replaced, rules, own)
 
     def expired(self, *, at_once: bool) -> list[Command]:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""

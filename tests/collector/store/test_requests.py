@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.core.approvals.test_binding import ASKING, asking, within
 
-from penstock_collector.store import requests
+from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
 from penstock_collector.store.requests import Asked, UnknownRequestError
 from penstock_core.approvals import room
@@ -201,9 +201,9 @@ def test_ten_thousand_questions_fill_no_more_than_a_book(store: sqlite3.Connecti
         )
         asked = ask(store, what)
         results[asked.step] = results.get(asked.step, 0) + 1
-    assert results == {"made": 200, "refused": 9_800}
-    assert requests.waiting_count(store) == 200
-    assert ask(store, what).answered.comment == "200 requests of this gate wait already; have some decided first"
+    assert results == {"made": 1_000, "refused": 9_000}
+    assert requests.waiting_count(store) == 1_000
+    assert ask(store, what).answered.comment == "1000 requests of this gate wait already; have some decided first"
     assert ask(store, what, book="gate gw2").step == "made"
     store.execute("ROLLBACK")
 
@@ -220,10 +220,10 @@ def test_retention_takes_texts_and_leaves_decisions(store: sqlite3.Connection) -
     waiting = made(store, asking(databaseRef={"name": "other"}, expiresAfter="168h"))
     requests.decide(store, denied, BEA, "denied", "no", NOON)
     requests.settle(store, NOON + 2 * HOUR)
-    assert requests.dispose(store, 1, NOON + 3 * HOUR) == 0
+    assert request_retention.dispose(store, 1, NOON + 3 * HOUR) == 0
     later = NOON + 30 * HOUR
-    assert requests.dispose(store, 1, later) == 2
-    assert requests.dispose(store, 1, later) == 0
+    assert request_retention.dispose(store, 1, later) == 2
+    assert request_retention.dispose(store, 1, later) == 0
     assert requests.find(store, undecided) is None
     assert standing(store, waiting) is Standing.WAITING
     kept = requests.find(store, denied)
@@ -231,22 +231,22 @@ def test_retention_takes_texts_and_leaves_decisions(store: sqlite3.Connection) -
     assert kept.trimmed
     assert (kept.status.decision, kept.status.decided_by, kept.status.comment) == ("denied", "bea", "no")
     assert "ada@shop.example" not in "".join(str(tuple(row)) for row in store.execute("SELECT * FROM requests"))
-    assert requests.dispose(store, None, later) == 0
+    assert request_retention.dispose(store, None, later) == 0
 
 
 def test_retention_ends_no_denial(store: sqlite3.Connection) -> None:
     what = asking(expiresAfter="100h")
     requests.decide(store, made(store, what), BEA, "denied", "no", NOON)
-    assert requests.dispose(store, 1, NOON + 50 * HOUR) == 0
+    assert request_retention.dispose(store, 1, NOON + 50 * HOUR) == 0
     assert ask(store, what, now=NOON + 50 * HOUR).answered.standing == "denied"
-    assert requests.dispose(store, 1, NOON + 101 * HOUR) == 1
+    assert request_retention.dispose(store, 1, NOON + 101 * HOUR) == 1
 
 
 def test_undecided_ends_are_bounded_without_retention(store: sqlite3.Connection, monkeypatch: Any) -> None:
-    monkeypatch.setattr(requests, "MOST_UNDECIDED_KEPT", 5)
+    monkeypatch.setattr(request_retention, "MOST_UNDECIDED_KEPT", 5)
     names = [made(store, asking(databaseRef={"name": f"d{number}"})) for number in range(8)]
     requests.settle(store, NOON + HOUR)
-    assert requests.dispose(store, None, NOON + HOUR) == 3
+    assert request_retention.dispose(store, None, NOON + HOUR) == 3
     assert [requests.find(store, name) is not None for name in names] == [False] * 3 + [True] * 5
 
 

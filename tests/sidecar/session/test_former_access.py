@@ -1,111 +1,118 @@
-"""Conversations: access for a time ends, for sessions that used it, within a context and outside of one."""
+"""Conversations: access for a time ends, and with it what was decided by it, and nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from tests.core.policy.test_access import PERSON, given
-from tests.sidecar.session.conversation import READY, READY_IN, ROW, Conversation, complete
-from tests.sidecar.session.test_context_pipeline import EMAIL, conversation, rules, within
+import pytest
+from tests.sidecar.session.conversation import (
+    BOUND,
+    PARSED,
+    READY,
+    READY_IN,
+    Conversation,
+    allow,
+    complete,
+    run,
+    sync,
+)
+from tests.sidecar.session.test_context_pipeline import EMAIL, SET, begun, conversation, good
 
 from penstock_core.resources.grant import Grant
+from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands
-from penstock_sidecar.session.commands import SessionRules
-from penstock_sidecar.session.former_access import FormerAccess
+from penstock_sidecar.session.commands import AskAccess
 from penstock_sidecar.session.states import State
-from penstock_sidecar.wire.messages import query
+from penstock_sidecar.wire.messages import parse, query
 
-OWN, HERS = given(PERSON, request="r-own"), given(PERSON, request="r-hers")
-
-
-def ran(talk: Conversation, text: str = EMAIL, ready: bytes = READY) -> Conversation:
-    return talk.client(query(text)).server(ROW, complete("SELECT 1"), ready)
+WRITE = "CREATE TEMP TABLE kept AS SELECT email FROM people"
 
 
-def own_rules(talk: Conversation, *access: Grant, **more: Any) -> SessionRules:
-    return replace(talk.rules(), access=access, **more)
+def grant(request: str) -> Grant:
+    return Grant.model_validate(
+        {
+            "request": request, "policy": "incident", "policyDigest": "0" * 64,
+            "requester": {"principal": {"kind": "person", "subject": "ada", "issuer": "https://id.example"}},
+            "approvers": ["dba"], "duration": "1h", "until": "2026-01-31T18:00:00Z", "decidedBy": "dora",
+        }
+    )  # fmt: skip
 
 
-def with_own() -> Conversation:
-    """A session that has sent something by access of its own."""
-    talk = conversation()
-    return ran(talk.did(talk.session.rules_replaced(own_rules(talk, OWN))))
+OURS, HERS = grant("r-ours"), grant("r-hers")
 
 
-def changed(talk: Conversation, *access: Grant, own: tuple[Grant, ...] | None = None) -> Conversation:
-    """The policy changed while a context is open, and that lasts for its person."""
-    return talk.did(talk.session.rules_replaced(replace(rules(talk), access=access), own))
+def lasts(talk: Conversation, *access: Grant, own: tuple[Grant, ...] = ()) -> Conversation:
+    """That is the access by now, and no other."""
+    return talk.did(talk.session.rules_replaced(replace(talk.rules(), access=access), own))
 
 
-def ended(talk: Conversation) -> bool:
-    return talk.session.state is State.CLOSED
+def ended(talk: Conversation) -> None:
+    talk.client_reads_error("57P01", "has ended")
+    assert talk.session.state is State.CLOSED
 
 
-def committed(talk: Conversation) -> Conversation:
-    return talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
+WAITING: dict[str, tuple[Decision, dict[str, Any], State]] = {
+    "for the trail": (allow(WRITE, writes=True), {"on_failure": "block"}, State.RECORDING),
+    "for the planner": (allow(WRITE, writes=True, cost_limit=5.0), {}, State.COUNTING),
+}
 
 
-def test_a_session_ends_with_the_access_that_it_used() -> None:
-    talk = with_own()
-    talk.did(talk.session.rules_replaced(own_rules(talk, OWN)))
-    assert not ended(talk)
-    talk.did(talk.session.rules_replaced(own_rules(talk)))
-    assert ended(talk)
-    assert b"the access by policy incident (request r-own) has ended" in talk.to_client
-    assert any(isinstance(one, commands.Interrupt) for one in talk.rest)
+@pytest.mark.parametrize("way", ["simple", "extended"])
+@pytest.mark.parametrize("waits", WAITING)
+def test_what_was_decided_by_it_and_waits_is_not_sent_when_it_is_over(waits: str, way: str) -> None:
+    decision, options, state = WAITING[waits]
+    talk = lasts(Conversation({WRITE: decision}, **options), OURS)
+    if way == "simple":
+        talk.client(query(WRITE))
+    else:
+        talk.client(parse("", WRITE), run(), sync())
+        if waits == "for the planner":
+            talk.server(PARSED, BOUND)
+    assert talk.session.state is state
+    ended(lasts(talk))
+    assert query(WRITE) not in talk.to_server
+    # Nobody learns what a server answers to it.
+    assert commands.Interrupt() in talk.rest
 
 
-def test_one_that_used_none_goes_on() -> None:
-    talk = conversation()
-    talk.did(talk.session.rules_replaced(own_rules(talk, OWN)))
-    talk.did(talk.session.rules_replaced(own_rules(talk)))
-    assert not ended(ran(talk))
+def test_a_session_that_sent_nothing_by_it_goes_on() -> None:
+    talk = lasts(lasts(Conversation(), OURS))
+    talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
 
 
-def test_a_change_while_a_context_is_open_ends_no_session_whose_own_access_lasts() -> None:
-    talk = within(with_own())
-    assert not ended(changed(talk, own=(OWN,)))
-    ran(talk, ready=READY_IN)
-    assert not ended(committed(talk))
-    talk.did(talk.session.rules_replaced(own_rules(talk, OWN)))
-    assert not ended(talk)
+def used(talk: Conversation) -> Conversation:
+    """A session that has access of its own, and used it."""
+    lasts(talk, OURS).client(query(EMAIL)).server(complete("SELECT 0"), READY)
+    good(begun(talk).client(query(SET))).server(complete("SET"), READY_IN)
+    return talk
 
 
-def test_its_own_access_that_ends_meanwhile_ends_it_at_once() -> None:
-    talk = within(with_own())
-    assert ended(changed(talk, HERS, own=()))
-    assert b"r-own" in talk.to_client
+def test_within_a_context_the_sessions_own_goes_on_with_the_policies() -> None:
+    talk = lasts(used(conversation()), own=(OURS,))
+    talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
 
 
-def test_access_of_the_contexts_own_that_ends_meanwhile_ends_it_too() -> None:
-    talk = within(with_own(), access=(HERS,))
-    ran(talk, ready=READY_IN)
-    assert not ended(changed(talk, HERS, own=(OWN,)))
-    assert ended(changed(talk, own=(OWN,)))
-    assert b"r-hers" in talk.to_client
+def test_within_a_context_the_sessions_own_ends() -> None:
+    ended(lasts(used(conversation())))
 
 
-def test_what_was_used_in_a_context_is_over_with_its_transaction() -> None:
-    talk = within(conversation(), access=(HERS,))
-    ran(talk, ready=READY_IN)
-    committed(talk)
-    talk.did(talk.session.rules_replaced(own_rules(talk)))
-    assert not ended(talk)
-    # The next one is somebody else's, for whom there is none.
-    within(talk)
-    ran(talk, ready=READY_IN)
-    assert not ended(changed(talk, own=()))
+def test_what_was_used_within_a_context_ends_with_it_and_not_behind_it() -> None:
+    talk = good(begun(conversation()).client(query(SET)), access=(HERS,)).server(complete("SET"), READY_IN)
+    lasts(talk, HERS).client(query(EMAIL)).server(complete("SELECT 0"), READY_IN)
+    talk.client(query("COMMIT")).server(complete("COMMIT"), READY)
+    lasts(talk).client(query("SELECT 1")).reaches_server(query("SELECT 1"))
 
 
-def test_access_of_the_same_request_is_not_taken_for_the_others() -> None:
-    """What the context's person has says nothing of what the session itself has, and the other way about."""
-    former = FormerAccess()
-    former.used([OWN])
-    former.used([HERS], within=True)
-    assert former.over([OWN], [HERS]) is None
-    assert former.over([HERS], [HERS, OWN]) is OWN
-    assert former.over([OWN, HERS], [OWN]) is HERS
-    former.context_ended()
-    assert former.over([OWN]) is None
-    assert former.over([]) is OWN
+def test_what_was_used_within_a_context_ends_it_there() -> None:
+    talk = good(begun(conversation()).client(query(SET)), access=(HERS,)).server(complete("SET"), READY_IN)
+    talk.client(query(EMAIL)).server(complete("SELECT 0"), READY_IN)
+    ended(lasts(talk))
+
+
+def test_within_a_context_it_is_asked_for_the_person() -> None:
+    talk = good(begun(conversation()).client(query(SET))).server(complete("SET"), READY_IN)
+    talk.client(query("SET penstock.access = 'incident for 1h: orders hang'"))
+    (command,) = talk.rest
+    assert isinstance(command, AskAccess)
+    assert [one.subject for one in command.asking.requester.acts_for] == ["ada"]

@@ -248,13 +248,14 @@ def test_what_fails_before_it_makes_none() -> None:
     assert talk.session.state is State.RUNNING
 
 
-def test_by_execute_in_sql_it_is_refused_since_the_server_would_run_what_is_in_its_place() -> None:
+@pytest.mark.parametrize("observing", [False, True])
+def test_by_execute_in_sql_it_is_refused_since_the_server_would_run_what_is_in_its_place(observing: bool) -> None:
     text = "EXECUTE s"
-    talk = Conversation({text: allow(text, executes=("s",))})
+    talk = Conversation({text: allow(text, executes=("s",))}, observing=observing)
     talk.client(parse("s", "SHOW penstock.ticket"), sync()).server(PARSED, READY)
     assert talk.client(query(text)).to_server.endswith(FAILING_QUERY)
     assert issues(talk) == []
-    talk.server(error("42703"), READY).client_reads_error("0A000", "can't be run by EXECUTE", READY)
+    talk.server(error("42703"), READY).client_reads_error("0A000", "EXECUTE", READY)
 
 
 def test_several_in_one_parse_are_refused() -> None:
