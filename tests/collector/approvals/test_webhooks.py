@@ -329,10 +329,15 @@ BROKEN = {
 }  # fmt: skip
 
 
+def chat(receiver: Receiver, path: str = "") -> dict[str, Any]:
+    """Told of emergencies alone: that they are alarms is told as well, a little later."""
+    return {"name": "chat", "form": "slack", "url": f"{receiver.url}{path}", "events": ["emergency"]}
+
+
 async def test_both_lists_are_told_at_once_of_what_a_gate_has_heard(announced: Announced, receiver: Receiver) -> None:
     client = await announced.collector(
-        webhooks=[announced.signed(f"{receiver.url}/first")],
-        escalation={"after": "15m", "webhooks": [{"name": "pager", "form": "slack", "url": f"{receiver.url}/second"}]},
+        webhooks=[announced.signed(f"{receiver.url}/first", events=["emergency"])],
+        escalation={"after": "15m", "webhooks": [chat(receiver, "/second")]},
     )
     sender, other = Sender(), Sender("gw2/boot1")
     body = sender.seal({**BROKEN, "request": "r-2222-2222"})
@@ -358,7 +363,7 @@ async def test_both_lists_are_told_at_once_of_what_a_gate_has_heard(announced: A
 async def test_a_gate_that_makes_emergencies_up_has_a_part_of_the_notices_alone(
     announced: Announced, receiver: Receiver
 ) -> None:
-    client = await announced.collector(webhooks=[{"name": "chat", "form": "slack", "url": receiver.url}])
+    client = await announced.collector(webhooks=[chat(receiver)])
     sender, other = Sender(), Sender("gw2/boot1")
     await client.send(sender.seal(*({**BROKEN, "request": f"r-{number}"} for number in range(50))))
     again = Sender("gw1/boot2")
@@ -372,7 +377,7 @@ async def test_a_gate_that_makes_emergencies_up_has_a_part_of_the_notices_alone(
 
 
 async def test_nobody_is_called_by_a_name_that_a_gate_made_up(announced: Announced, receiver: Receiver) -> None:
-    client = await announced.collector(webhooks=[{"name": "chat", "form": "slack", "url": receiver.url}])
+    client = await announced.collector(webhooks=[chat(receiver)])
     evil = "<!channel> \u202e&" + "x" * 5_000
     await client.send(
         Sender().seal({**BROKEN, "identity": {"name": evil}, "request": f"r-1|{evil}", "policy": evil, "until": evil})
