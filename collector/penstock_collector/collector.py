@@ -13,6 +13,7 @@ from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.on_cluster import ClusterRequests
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.auth.credentials import Credentials
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
@@ -43,6 +44,7 @@ class Collector:
     alarm_notices: AlarmNotices
     credentials: Credentials
     on_cluster: ClusterRequests
+    emergencies: ToldEmergencies
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

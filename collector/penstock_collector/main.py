@@ -29,6 +29,7 @@ from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
 from penstock_collector.approvals.on_cluster import ClusterRequests
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.approvals.webhook_settings import WebhookError
 from penstock_collector.auth.cluster_people import ClusterPeople
 from penstock_collector.auth.credentials import Credentials
@@ -138,6 +139,7 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
                 settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access,
                 AlarmNotices(notices, writer, settings.public_url),
                 Credentials(viewers, settings), ClusterRequests(viewers.cluster, metrics),
+                ToldEmergencies(notices, settings.public_url),
             )  # fmt: skip
     finally:
         await authority.close()

@@ -23,6 +23,7 @@ from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
+from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
@@ -89,6 +90,8 @@ class Proxy:
             self.databases = served_databases(settings, self._make_decider)
         except SettingsError as error:
             raise StartError(str(error)) from None
+        for database in self.databases:
+            database.emergencies = Emergencies(self.trail.append)
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
         self.tickets = _tickets(settings)

@@ -24,6 +24,8 @@ An event too large for the collector is cut (`size.py`) and has `truncated`, the
               events "start", which is a login that was accepted, and "refused"
     request   session, identity, database, request, policy, rule, approvers, verbs, relations, estimatedRows, expiresAt
               (of a request for approval that waits, each time that its statement is sent)
+    emergency identity, database, request, policy, until
+              (a gate of a cluster has heard that somebody broke the glass, whatever sessions there are)
     intent    session, statement, identity, database, decision: "allow" | "rewrite" | "deny", observed, verbs,
               relations, masked, policies, policyGeneration, policy, rule, reason, hint (what to do instead), sql,
               sqlHmac (of the whole text that it came in), parameters, protocol,
@@ -57,12 +59,12 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Kind = Literal[
-    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
-    "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
+    "loss", "close", "reading", "dropped",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
-    "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
+    "loss", "close", "reading", "dropped",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.

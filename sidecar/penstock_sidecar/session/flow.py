@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
@@ -322,8 +323,10 @@ class Flow(Progress):
         if not (decision.executes or decision.fetches):
             return None
         if self.sql_prepared.runs_unplanned(decision, self):
-            observing = self.rules.observing
-            return refusals.observed(refusals.BY_NAME, decision.text) if observing else refusals.BY_NAME
+            if not self.rules.observing:
+                return refusals.BY_NAME
+            # What is addressed to the gate is refused all the same, by what it runs.
+            return replace(refusals.observed(refusals.BY_NAME, decision.text), executes=decision.executes)
         return refusals.STALE_SQL_OBJECT if self.sql_prepared.runs_stale(decision, self) else None
 
     @property

@@ -149,6 +149,8 @@ class PreparedStatement:
     path: tuple[str, ...] | None = None
     # It gives the transaction its context.
     sets_context: ContextStatement | None = None
+    # It is answered with a ticket.
+    gives_ticket: bool = False
 
 
 @dataclass(slots=True)
@@ -175,6 +177,8 @@ class Portal:
     priced: bool = False
     # The token that was bound, where its statement sets a context.
     token: str = field(default="", repr=False)
+    # The ticket that it was to be answered with was handed out.
+    given_out: bool = False
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
 

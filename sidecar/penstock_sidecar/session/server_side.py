@@ -361,7 +361,7 @@ class ServerSide:
         if contexts.echo is not None:
             echo, contexts.echo = contexts.echo, None
             self.hop_rows()
-            return messages.row(echo)
+            return echo
         body = self._chunk[spot.start + 5 : spot.end]
         answer = self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
         if answer is None:
