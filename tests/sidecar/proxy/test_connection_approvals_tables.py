@@ -26,6 +26,7 @@ CREATE VIEW reached.other AS SELECT id FROM reached.plain;
 CREATE FUNCTION reached.counts() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM reached.above';
 CREATE FUNCTION reached.note() RETURNS trigger LANGUAGE plpgsql AS
  'BEGIN DELETE FROM reached.ledger WHERE ledger.id = NEW.id; RETURN NEW; END';
+CREATE TABLE reached.ruled (id int); CREATE RULE r AS ON UPDATE TO reached.ruled DO ALSO DELETE FROM reached.ledger;
 CREATE TRIGGER note BEFORE INSERT ON reached.noted FOR EACH ROW EXECUTE FUNCTION reached.note();
 """
 HELD = [
@@ -34,6 +35,7 @@ HELD = [
     "SELECT reached.counts()", "INSERT INTO reached.noted VALUES (1)", "DELETE FROM reached.owners",
     "TRUNCATE reached.owners CASCADE", "COPY (SELECT id FROM reached.above) TO STDOUT", "TABLE reached.shown",
     "CREATE TABLE reached.copied AS SELECT id FROM reached.above", "WITH x AS (SELECT 1 FROM reached.shown) SELECT 1",
+    "UPDATE reached.ruled SET id = 1", "DROP SCHEMA reached CASCADE", "DROP TABLE reached.owners CASCADE",
     "COPY reached.ledger_26 TO STDOUT", "EXPLAIN ANALYZE SELECT id FROM reached.above",
 ]  # fmt: skip
 FREE = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pglast import ast
+from pglast import ast, enums
 
 from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
@@ -28,7 +28,9 @@ def held_effects(
     if not policies.approvals:
         return None
     verbs = frozenset(verb for part in bound.parts for verb in bound.recorded_verbs(part))
-    tables = _reached(catalog, bound.relations, follows=not verbs.isdisjoint(_FOLLOWED))
+    # What goes with what is dropped may be any.
+    named = catalog.relations if any(map(_drops_more, statements)) else bound.relations
+    tables = _reached(catalog, named, follows=not verbs.isdisjoint(_FOLLOWED))
     everything = Effects(verbs, frozenset(".".join(name) for name in tables), not found.unread_code)
     kept = bool(statements) and all(_runs_nothing(statement) for statement in statements)
     does = Effects(frozenset(bound.verbs[:1])) if kept and len(statements) == 1 else everything
@@ -67,6 +69,13 @@ def _reached(catalog: Catalog, named: Iterable[RelationName], *, follows: bool) 
 def _changed(bound: Bound) -> Iterator[str]:
     """The names of settings that a text changes, as far as they are written out."""
     return (one.written for one in bound.references if isinstance(one, SettingChange) and one.written is not None)
+
+
+def _drops_more(statement: ast.Node) -> bool:
+    """Whether it drops what it does not name."""
+    if isinstance(statement, ast.DropStmt):
+        return statement.behavior == enums.DropBehavior.DROP_CASCADE
+    return isinstance(statement, ast.DropOwnedStmt)
 
 
 def _runs_nothing(statement: ast.Node) -> bool:
