@@ -15,7 +15,8 @@ _REQUEST = re.compile(
     r"Request ([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:: (\S+?))?\.(?: It is good until (\S+?)\.)?(?: |$)"
 )
 _HELD = re.compile(
-    r"penstock: the statement (?:is|was) held by .+(?: until it is approved|nobody decided within \d+ s)"
+    r"penstock: the statement (?:is|was) held by .+"
+    r"(?: until it is approved(?: for each of them)?|nobody decided within \d+ s)"
 )
 _DENIED = re.compile(r"penstock: the statement is held by .+, and .+ denied it")
 
@@ -45,7 +46,9 @@ Status = Literal["held", "refused", "failed"]
 
 
 def held_request(message: str, detail: str) -> tuple[Request, bool] | None:
-    """The request that the gate's words name, and whether it may still be approved; None if they name none."""
+    """The request that the gate's words name (of several the first that waits), and whether it may still be approved;
+    None if they name none.
+    """
     waits, denied = _HELD.fullmatch(message), _DENIED.fullmatch(message)
     found = _REQUEST.match(detail)
     if found is None or not (waits or denied):
