@@ -39,7 +39,7 @@ def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
 
 
 def _trusted(held: HeldBy, topic: Topic, asking: Asking) -> tuple[HeldBy, Approval]:
-    """One of the rules, with approvers as the policy has them."""
+    """One of the rules, with approvers as the policy has them, and bound to what the policies say."""
     bundle = topic.bundle
     if held.policy_generation != bundle.generation:
         raise RefusedError(
