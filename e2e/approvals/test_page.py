@@ -197,6 +197,6 @@ def test_the_collectors_own_account_decides_nothing(make: Making, server: ApiSer
         collector.headers["Impersonate-User"] = "bea"
         answer = patch(collector, f"{path}/status", decision("bea"))
         assert answer.status_code == 403
-        assert 'cannot impersonate resource "users"' in told(answer)
+        assert "cannot impersonate" in told(answer)
     with server.client("bea") as bea:
         assert "status" not in bea.get(path).json()

@@ -195,6 +195,11 @@ class AccessHolder:
 def _principal(wish: Wish, viewer: Viewer, found: Offered) -> dict[str, object]:
     """As whom gates know them. Raises NotAllowedError."""
     names = sorted(viewer.asks_as)
+    if not names:
+        raise NotAllowedError(
+            f"{viewer.name} can't ask here: nobody vouches for a name by which gates know them. On a cluster, ask with "
+            "kubectl penstock request"
+        )
     named = [one for one in names if one.casefold() == wish.subject.casefold()]
     if wish.subject and not named:
         raise NotAllowedError(f"{viewer.name} asks for themselves alone: as {' or '.join(names)}")

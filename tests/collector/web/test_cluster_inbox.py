@@ -17,6 +17,7 @@ from tests.collector.conftest import BEA, CEM, Client
 from tests.collector.store.test_cluster_requests import OPEN, WAITS
 from tests.collector.web.api_server import NAME, Asked, FakeApi, failing, serving
 from tests.collector.web.signing_in import Person, said
+from tests.collector.web.test_access import WISH, hear
 from tests.oidc_provider.provider import Instead, OidcProvider
 
 from penstock_collector.auth import personal_api
@@ -308,6 +309,13 @@ async def test_the_collectors_own_requests_are_decided_as_ever(
     )
     assert (await bea.http.post(f"/requests/{name}", **form)).status_code == 303  # type: ignore[arg-type] # as above
     assert (await client.look(name)).json()["decidedBy"] == "bea"
+
+
+async def test_nobody_asks_for_access_by_what_only_the_api_server_calls_them(client: Client, bea: Browser) -> None:
+    await hear(client)
+    for subject in ({}, {"subject": "bea"}, {"subject": "dan@shop.example"}):
+        answer = await bea.http.post("/v1/access", json=WISH | subject, headers={"sec-fetch-site": "same-origin"})
+        assert (answer.status_code, "bea can't ask here: nobody vouches" in answer.text) == (403, True)
 
 
 # ── What becomes of it meanwhile ──
