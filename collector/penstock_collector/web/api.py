@@ -37,7 +37,12 @@ async def search_events(request: Request) -> Response:
     if isinstance(page, Response):
         return page
     return JSONResponse(
-        {"events": [one.document() for one in page.records], "next": page.before, "cursor": page.cursor}
+        {
+            "events": [one.document() for one in page.records],
+            "next": page.before,
+            "cursor": page.cursor,
+            "order": page.order,
+        }
     )
 
 

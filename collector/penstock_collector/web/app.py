@@ -35,8 +35,9 @@ from penstock_collector.web import (
 )
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
-from penstock_collector.web.guards import api, open_to, page
+from penstock_collector.web.guards import Guarded, api, open_to, page
 from penstock_collector.web.ingest import post_events
+from penstock_collector.web.parameters import TAKEN
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import SecurityHeaders
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
@@ -62,6 +63,10 @@ def build(collector: Collector) -> Starlette:
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_problem},
     )
+    for route in app.routes:
+        if isinstance(route, Route):
+            guarded: Guarded = route.endpoint.guarded  # type: ignore[attr-defined] # of `guards.py`, as all are
+            guarded.takes = TAKEN.get(route.path, ())
     app.state.collector = collector
     return app
 
