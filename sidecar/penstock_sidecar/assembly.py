@@ -123,17 +123,20 @@ class Proxy:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
-        self.shipper: Shipper | None = None
-        if settings.collector is not None:
-            collector = settings.collector
-            self.shipper = Shipper(
-                self.spool, collector.url, _at(settings, collector.token_file), _at(settings, collector.ca_file)
-            )
-            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
+        self._ship()
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
         )  # fmt: skip
+
+    def _ship(self) -> None:
+        self.shipper: Shipper | None = None
+        if (collector := self._settings.collector) is None:
+            return
+        self.shipper = Shipper(
+            self.spool, collector.url, _at(self._settings, collector.token_file), _at(self._settings, collector.ca_file)
+        )
+        self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""

@@ -24,9 +24,9 @@ from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
 from penstock_core.sql.bind.parameter_types import UNDECLARED, bind_types
-from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, AppliedMask, Decision, Denial, Recorded

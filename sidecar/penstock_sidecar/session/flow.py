@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 
-from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session import access_wish, commands, refusals
-from penstock_sidecar.session.commands import Command, SessionRules, Trail
+from penstock_sidecar.session.commands import SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
@@ -22,7 +21,7 @@ from penstock_sidecar.session.former_rules import FormerRules
 from penstock_sidecar.session.held_questions import Questions
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
-from penstock_sidecar.session.progress import Progress
+from penstock_sidecar.session.outgoing import Outgoing
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
@@ -35,7 +34,7 @@ _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
 
 
-class Flow(Progress):
+class Flow(Outgoing):
     """The shared state of one session that runs."""
 
     def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
@@ -43,13 +42,6 @@ class Flow(Progress):
         self.rules = rules
         self.trail = trail
         self.clock = clock
-        self.to_server: list[bytes] = []
-        self.bodies: list[Event] = []
-        # Whether the current batch of bodies is waited for.
-        self.report = False
-        self._ticket = 1
-        # The last ticket that is durable, and the last that a statement's results wait for.
-        self.durable = self.awaited = 0
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
@@ -114,14 +106,6 @@ class Flow(Progress):
         self.committing: Pending | None = None
 
     # What is recorded.
-
-    @property
-    def ticket(self) -> int:
-        """The ticket of the batch that bodies go into now."""
-        return self._ticket
-
-    def record(self, body: Event) -> None:
-        self.bodies.append(body)
 
     def begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
@@ -422,25 +406,3 @@ class Flow(Progress):
         """Whether the statement whose rows are counted is not answered yet."""
         counted = self.counted
         return counted is not None and any(pending is counted.last for pending in self.queue)
-
-    # What is answered.
-
-    def take(self) -> list[Command]:
-        """The commands so far: records first, so that nothing is sent before its intent was handed over."""
-        taken = self.commands
-        self.commands = []
-        sends: list[Command] = []
-        if self.bodies:
-            sends.append(commands.Record(self._ticket, self.bodies, self.report))
-            self.bodies = []
-            self.report = False
-            self._ticket += 1
-        if self.to_server:
-            data = self.to_server[0] if len(self.to_server) == 1 else b"".join(self.to_server)
-            sends.append(commands.ToServer(data))
-            self.to_server = []
-        if self.to_client:
-            data = self.to_client[0] if len(self.to_client) == 1 else b"".join(self.to_client)
-            sends.append(commands.ToClient(data))
-            self.to_client = []
-        return sends + taken if taken else sends

@@ -31,11 +31,9 @@ class ServerSide:
     """The direction from server to client."""
 
     def __init__(self, flow: Flow, nobody: str) -> None:
-        self._flow = flow
         # No portal has this name.
-        self._nobody = nobody
-        self._counted = CountedAnswers(flow, nobody)
-        self._scanner = Scanner(FROM_SERVER)
+        self._flow, self._nobody = flow, nobody
+        self._counted, self._scanner = CountedAnswers(flow, nobody), Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
         # Where the rows of the statement that is answered begin in the chunk, and how many came in earlier ones.

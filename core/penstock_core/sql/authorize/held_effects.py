@@ -14,7 +14,8 @@ from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
 from penstock_core.sql.authorize.row_changes import outlives
-from penstock_core.sql.bind.references import Bound, SettingChange
+from penstock_core.sql.bind.bound import Bound
+from penstock_core.sql.bind.references import SettingChange
 from penstock_core.sql.catalog.model import Catalog, RelationName
 
 # Verbs by which rows of other tables may follow.
