@@ -15,6 +15,8 @@ from pydantic_settings import SettingsConfigDict
 from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+_QUANTITY = re.compile(r"(?P<number>\d{1,15}(\.\d{1,3})?)(?P<unit>[kMGT]|[KMGT]i)?")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
 
 
@@ -35,6 +37,12 @@ def _public_url(value: str) -> str:
     if value and not _URL.fullmatch(value):
         raise ValueError("must be https://HOST or http://HOST, with a port and a path if need be")
     return value.rstrip("/")
+
+
+def _size(value: str) -> str:
+    if value and not _QUANTITY.fullmatch(value):
+        raise ValueError("must be a number of bytes such as 500M or 8Gi")
+    return value
 
 
 class CollectorSettings(SignInSettings):
@@ -75,10 +83,14 @@ class CollectorSettings(SignInSettings):
     login_link: bool = False
     # Cookies only over TLS. By default when this program serves TLS itself; set it behind a proxy that does.
     secure_cookies: bool | None = None
-    # Days that events are kept; unset: for ever.
-    retention_days: Annotated[int, Field(ge=1)] | None = None
+    # Days that events are kept; 0: for ever.
+    retention_days: Annotated[int, Field(ge=0)] = 365
+    # How large the trail may grow (500M, 8Gi) before the oldest events go; empty: 80 % of the disk; 0: as the disk is.
+    retention_size: Annotated[str, AfterValidator(_size)] = ""
     # How often an idle stream beats; one that is silent for three times as long raises an alarm.
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
+    # Events that come so long after their time raise an alarm.
+    late_seconds: Annotated[float, Field(gt=0)] = 900.0
 
     @model_validator(mode="after")
     def _tls_needs_both(self) -> CollectorSettings:
@@ -96,6 +108,16 @@ class CollectorSettings(SignInSettings):
         if self.api_server_ca_file is not None and not self.api_server_url:
             raise ValueError("api_server_ca_file needs api_server_url")
         return self
+
+    @property
+    def days_kept(self) -> int | None:
+        return self.retention_days or None
+
+    @property
+    def size_kept(self) -> int | None:
+        """In bytes; 0 without a limit, None if it is the disk's to say."""
+        match = _QUANTITY.fullmatch(self.retention_size)
+        return int(float(match["number"]) * _UNITS[match["unit"] or ""]) if match is not None else None
 
     @property
     def host(self) -> str:

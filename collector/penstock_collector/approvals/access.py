@@ -119,7 +119,8 @@ class AccessHolder:
         event: NoticeEvent = "emergency.begun" if asking.break_glass else "request.made"
 
         def step(connection: sqlite3.Connection) -> tuple[Asked, Notice | None]:
-            asked = access.ask(connection, namespace, asking, offer, self._url, self._holder.clock())
+            now, parties = self._holder.clock(), self._holder.parties
+            asked = access.ask(connection, namespace, asking, offer, self._url, now, parties)
             record(connection, asked)
             made = asked.kept if asked.step == "made" else None
             return asked, None if made is None else self._holder.noted(connection, event, made)

@@ -24,6 +24,7 @@ from penstock_collector.web import (
     alarms,
     cluster_inbox,
     deciding,
+    holds,
     inbox,
     live,
     login,
@@ -34,8 +35,9 @@ from penstock_collector.web import (
 )
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
-from penstock_collector.web.guards import api, open_to, page
+from penstock_collector.web.guards import Guarded, api, open_to, page
 from penstock_collector.web.ingest import post_events
+from penstock_collector.web.parameters import TAKEN
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import SecurityHeaders
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
@@ -61,6 +63,10 @@ def build(collector: Collector) -> Starlette:
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_problem},
     )
+    for route in app.routes:
+        if isinstance(route, Route):
+            guarded: Guarded = route.endpoint.guarded  # type: ignore[attr-defined] # of `guards.py`, as all are
+            guarded.takes = TAKEN.get(route.path, ())
     app.state.collector = collector
     return app
 
@@ -74,6 +80,7 @@ def _for_people() -> list[Route]:
         Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
         Route("/alarms", page(Right.ALARMS, alarms.acknowledge_on_page), methods=["POST"]),
+        Route("/holds", page(Right.HOLDS, holds.change_on_page), methods=["POST"]),
         Route("/requests", page(Right.REQUESTS, inbox.inbox, "opened")),
         Route("/requests/tail", api(Right.REQUESTS, inbox.follow, "followed")),
         Route("/requests/{name}", page(Right.REQUESTS, inbox.one_request, "opened")),
@@ -94,6 +101,9 @@ def _for_programs() -> list[Route]:
         Route("/v1/alarms", api(Right.STATEMENTS, alarms.list_alarms, "opened")),
         Route("/v1/alarms/past", api(Right.PAST_ALARMS, alarms.list_past, "opened")),
         Route("/v1/alarms/acknowledged", api(Right.ALARMS, alarms.post_acknowledged), methods=["POST"]),
+        Route("/v1/holds", api(Right.HOLDS, holds.list_holds, "opened")),
+        Route("/v1/holds", api(Right.HOLDS, holds.post_hold), methods=["POST"]),
+        Route("/v1/holds/{number:int}/release", api(Right.HOLDS, holds.post_release), methods=["POST"]),
         Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.collector.conftest import ASKING, BEA, READER
 
-from penstock_collector.store import watch
+from penstock_collector.store import retention
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 IDENTITY = {
@@ -123,5 +123,5 @@ async def test_whatever_else_it_says_is_only_text(client: Any, sender: Any) -> N
 
 async def test_it_goes_with_its_events(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN, WAITS))
-    await client.running.collector.writer.run(lambda connection: watch.dispose(connection, 1, 1e12))
+    await client.running.collector.writer.run(lambda connection: retention.drop(connection, 1e12, 0, 1e9, "a test"))
     assert lines(await page(client)) == []
