@@ -247,9 +247,12 @@ class HeldPipeline(CatalogChanges):
     def _ask_holder(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         """Ask whether it may run; what came of it, or None while that is not known."""
         rule, decision = asked.rules[0], asked.decision
+        if held.answered is not None and not asked.asked_by(held.asking):
+            # What the conditions come to is another since: others hold it now.
+            held.answered = None
         answered = held.answered
-        if not asked.groups:
-            return _refused(decision, held_refusals.nobody_may(asked.rules), asked.notes("unasked", None, 0))
+        if asked.too_many:
+            return _refused(decision, held_refusals.too_many(rule), asked.notes("unasked", None, 0))
         if asked.questions.settings is None:
             denial = held_refusals.too_long(rule, "settings of the session that are longer than 8 kB together")
             return _refused(decision, denial, asked.notes("unasked", None, 0))
@@ -268,6 +271,9 @@ class HeldPipeline(CatalogChanges):
             return None
         if answered is None or (held.polled and answered.standing == "granted"):
             return self._send_asking(spot, held, asked)
+        if answered.standing != "refused" and asked.odd(answered):
+            denial = held_refusals.unasked(rule, "the holder of requests does not answer about each of its rules")
+            return _refused(decision, denial, asked.notes("unasked", None, waited))
         if answered.standing == "granted":
             notes = asked.notes("granted", answered, waited)
             return replace(decision, approvals=notes, same_but_text=None)
@@ -276,17 +282,18 @@ class HeldPipeline(CatalogChanges):
             self._wait(spot, held, asked, left)
             return None
         denials = {
-            "waiting": lambda: held_refusals.waiting(rule, asked.groups, answered, waited / 1000 if held.waits else 0),
-            "denied": lambda: held_refusals.denied(rule, answered),
+            "waiting": lambda: held_refusals.waiting(asked.parts(answered), waited / 1000 if held.waits else 0),
+            "denied": lambda: held_refusals.denied(asked.parts(answered), answered),
             "refused": lambda: held_refusals.not_taken(rule, answered),
         }
         return _refused(decision, denials[answered.standing](), asked.notes(answered.standing, answered, waited))
 
     def _tell_of_request(self, held: HeldStatement, asked: Held, answered: Answered) -> None:
-        """Put on record that a request waits, once for each time that the statement is sent."""
+        """Put on record which requests wait, once for each time that the statement is sent."""
         evidence = self._flow.evidence
         if answered.standing == "waiting" and not held.waits and evidence is not None:
-            self._flow.record(evidence.request(asked.told(answered)))
+            for told in asked.told(answered):
+                self._flow.record(evidence.request(told))
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow
@@ -300,7 +307,7 @@ class HeldPipeline(CatalogChanges):
             denial = held_refusals.too_long(asked.rules[0], f"its {place} as it is")
             return _refused(asked.decision, denial, asked.notes("unasked", None, 0))
         self._tickets += 1
-        held.ticket, held.due, held.polled = self._tickets, True, False
+        held.ticket, held.due, held.polled, held.asking = self._tickets, True, False, asking
         flow.commands.append(AskApproval(held.ticket, asking))
         self._pause(spot, held)
         return None
@@ -318,7 +325,7 @@ class HeldPipeline(CatalogChanges):
             return
         if not held.waits:
             held.waits, held.began = True, flow.clock()
-        self.notice = held_refusals.notice(asked.rules[0], asked.groups, answered, left)
+        self.notice = held_refusals.notice(asked.parts(answered), left)
         self._tickets += 1
         held.ticket, held.due, held.polled = self._tickets, True, True
         flow.commands.append(AwaitApproval(held.ticket, answered.request, min(left, NOTICE_SECONDS)))
@@ -334,7 +341,7 @@ class HeldPipeline(CatalogChanges):
         if held is None or held.ticket != ticket or not held.due:
             return
         held.due, held.trouble = False, trouble
-        held.answered = answered or held.answered
+        held.answered = held.answered if answered is None else holding.news(held.answered, answered)
         self._look_again()
 
     def stop_waiting(self) -> None:
