@@ -46,6 +46,8 @@ from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
 from penstock_collector.tickets import TicketOffice
 from penstock_collector.web.app import build
+from penstock_entrance.guarded_http import config, quiet_accepting
+from penstock_entrance.visitors import Visitors
 
 _log = structlog.get_logger(__name__)
 
@@ -79,16 +81,19 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
-        server = _Server(_config(settings, build(collector)), collector)
+        tls, visitors = _tls(settings), Visitors()
+        server = _Server(config(build(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
         listener = exits.enter_context(_listen(settings))
+        quiet_accepting(asyncio.get_running_loop(), visitors.log)
+        exits.callback(visitors.log.sum_up)
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(chore(collector))
                 for chore in (_watch, _tell_of_alarms, _keep_within, _look_at_sign_ins)
             ]
-            if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+            if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
-                chores.append(group.create_task(_renew_tls(server, *files)))
+                chores.append(group.create_task(_renew_tls(tls, *files)))
             server.when_started = lambda: _announce(collector, listener, server, started)
             try:
                 await server.serve([listener])
@@ -169,26 +174,18 @@ def _listen(settings: CollectorSettings) -> socket.socket:
     return listener
 
 
-def _config(settings: CollectorSettings, app: object) -> uvicorn.Config:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn's types want a narrower ASGI than Starlette's
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=30,
-        ssl_certfile=settings.tls_cert_file,
-        ssl_keyfile=settings.tls_key_file,
-        lifespan="off",
-    )
+def _tls(settings: CollectorSettings) -> ssl.SSLContext | None:
+    """Raises StartError."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        config.load()
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"TLS files cannot be used: {error}") from None
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    return config
+    return context
 
 
 class _Server(uvicorn.Server):
@@ -298,16 +295,16 @@ async def _keep_within(collector: Collector) -> None:
         await asyncio.sleep(_RETENTION_SECONDS)
 
 
-async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:
+async def _renew_tls(tls: ssl.SSLContext, cert: Path, key: Path) -> None:
     """Use a renewed certificate for new connections, without a restart."""
     seen = _stamps(cert, key)
     while True:
         await asyncio.sleep(_TLS_CHECK_SECONDS)
         stamps = _stamps(cert, key)
-        if stamps == seen or server.config.ssl is None:
+        if stamps == seen:
             continue
         try:
-            server.config.ssl.load_cert_chain(cert, key)
+            tls.load_cert_chain(cert, key)
         except (OSError, ssl.SSLError) as error:
             # Cert and key may be written one after the other: try again next time.
             _log.warning("renewed TLS files cannot be used yet", why=str(error))

@@ -21,7 +21,9 @@ from penstock_collector.store.intake import Taken, take
 from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
+from penstock_collector.web.gates import sender
 from penstock_collector.web.security import bearer
+from penstock_entrance.guarded_http import known
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +51,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
         pod = await collector.authority.check(bearer(request), owner)
+        known(request, sender(request))
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")
