@@ -21,6 +21,7 @@ from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits
 from penstock_core.sql.authorize.edited_text import edited
 from penstock_core.sql.authorize.held_effects import held_effects
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
+from penstock_core.sql.authorize.recorded_verbs import recorded_verbs
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
@@ -34,11 +35,11 @@ from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, co
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.substitution import Substitutions
-from penstock_core.sql.recorded_texts import stored
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse, word_at
+from penstock_core.sql.syntax.recorded_texts import stored
 from penstock_core.sql.syntax.special_forms import spread_forms
 from penstock_core.sql.told_decisions import answer, asked_about, not_told
 
@@ -392,7 +393,7 @@ class _Judge:
             change_limit=limits[1],
             masks=tuple(self._applied(found)),
             parts=tuple(
-                Recorded(bound.recorded_verbs(one), _dotted(one.relations), _dotted(one.masked), ends=one.ends)
+                Recorded(recorded_verbs(bound, one), _dotted(one.relations), _dotted(one.masked), ends=one.ends)
                 for one in bound.parts
             ),
         )
@@ -406,7 +407,7 @@ class _Judge:
     def refuse(self, denial: Denial) -> Decision:
         """The refusal, with what the text had been found to be."""
         bound = self.bound
-        verbs = dict.fromkeys(verb for one in bound.parts for verb in bound.recorded_verbs(one))
+        verbs = dict.fromkeys(verb for one in bound.parts for verb in recorded_verbs(bound, one))
         relations = _dotted(bound.relations)
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=relations, writes=True, denial=denial,

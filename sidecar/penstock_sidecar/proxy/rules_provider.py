@@ -132,7 +132,7 @@ class RulesProvider:
     def replace_grants(self, grants: tuple[Grant, ...]) -> None:
         """That access lasts by now, and no other."""
         if self.access.replace(grants) and self.bundle is not None:
-            self._changed()
+            self.on_change()
             _log.info("access that lasts", requests=[one.request for one in grants])
 
     def replace_bundle(self, bundle: Bundle) -> None:
@@ -145,7 +145,7 @@ class RulesProvider:
             self._former = self.catalog
             self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
         self.on_taken_over(former, bundle)
-        self._changed()
+        self.on_change()
         if moved and before[0] is not None:
             self.on_move()
         _log.info(
@@ -392,7 +392,7 @@ class RulesProvider:
                 "catalog read", database=self._name, relations=len(reader.catalog.relations),
                 generation=reader.catalog.generation,
             )  # fmt: skip
-            self._changed()
+            self.on_change()
         if not trouble and reader is self._reader:
             self._known = began
             self.door.read(changes)
@@ -402,9 +402,6 @@ class RulesProvider:
         for identity, client_address in set(self.doubting()):
             with contextlib.suppress(UpstreamError):
                 await self._make_for(identity, client_address, catalog)
-
-    def _changed(self) -> None:
-        self.on_change()
 
     async def _keep_fresh(self) -> None:
         while True:

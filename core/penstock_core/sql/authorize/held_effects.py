@@ -13,6 +13,7 @@ from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
+from penstock_core.sql.authorize.recorded_verbs import recorded_verbs
 from penstock_core.sql.authorize.row_changes import outlives
 from penstock_core.sql.bind.references import Bound, SettingChange
 
@@ -21,7 +22,7 @@ def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bou
     """What tells who holds a text that was found to be allowed; None where no policy holds anything."""
     if not policies.approvals:
         return None
-    used = (verb for part in bound.parts for verb in bound.recorded_verbs(part))
+    used = (verb for part in bound.parts for verb in recorded_verbs(bound, part))
     tables = frozenset(".".join(name) for name in bound.relations)
     everything = Effects(frozenset(used), tables, not found.unread_code)
     kept = bool(statements) and all(_runs_nothing(statement) for statement in statements)

@@ -14,6 +14,7 @@ from pglast import ast
 
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
 from penstock_core.sql.bind.scopes import Place, Scope, Source
+from penstock_core.sql.bind.text_parts import Part
 from penstock_core.sql.catalog.model import Relation
 from penstock_core.sql.decision import Ending
 from penstock_core.sql.syntax.constants import constant
@@ -376,21 +377,6 @@ class Unbound(Reference):
 
 
 @dataclass(slots=True)
-class Part:
-    """One statement of a text, as it is recorded: what of the text's findings is its own."""
-
-    # Where its references begin, and its verbs.
-    references: int = 0
-    verbs: int = 0
-    relations: set[tuple[str, str]] = field(default_factory=set)
-    masked: set[tuple[str, str, str]] = field(default_factory=set)
-    # The verbs of the code that it runs.
-    runs: set[str] = field(default_factory=set)
-    # Whether it ends the transaction.
-    ends: bool = False
-
-
-@dataclass(slots=True)
 class Bound:
     """A text, bound: its references in order, and what it is known to do whoever sends it."""
 
@@ -428,28 +414,7 @@ class Bound:
         """The next reference of the text."""
         self.references.append(reference)
 
-    def begin_part(self, *, ends: bool) -> None:
-        """What is bound from now on is the next statement's; whether that ends the transaction."""
-        self.part = Part(len(self.references), len(self.verbs), ends=ends)
-        self.parts.append(self.part)
-
     def concerns(self, relations: Collection[tuple[str, str]]) -> None:
         """The statement that is looked at reads or writes these relations of the user's."""
         self.relations.update(relations)
         self.part.relations.update(relations)
-
-    def within(self, part: Part) -> tuple[list[str], list[Reference]]:
-        """The verbs and references of one statement. What was bound behind the last one is its own."""
-        place = self.parts.index(part) + 1
-        if place == len(self.parts):
-            return self.verbs[part.verbs :], self.references[part.references :]
-        following = self.parts[place]
-        return self.verbs[part.verbs : following.verbs], self.references[part.references : following.references]
-
-    def recorded_verbs(self, part: Part) -> tuple[str, ...]:
-        """A statement's own verbs, and those of all that it holds or runs: of each write, wherever it is."""
-        own, references = self.within(part)
-        needed = {one.verb for one in references if isinstance(one, VerbUse)} | part.runs
-        if any(isinstance(one, TableCreated) for one in references):
-            needed.add("create")
-        return (*own, *sorted(needed.difference(own)))

@@ -13,6 +13,7 @@ from penstock_core.sql.bind.queries import query
 from penstock_core.sql.bind.references import Bound, Unbound
 from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.bind.statements import ending, statement, text_statement
+from penstock_core.sql.bind.text_parts import begin_part
 from penstock_core.sql.bind.writes import Writing, write
 from penstock_core.sql.catalog.model import Catalog, Relation, RelationName
 
@@ -46,7 +47,7 @@ def bind(
     binder = Binder(catalog, names, RULES, follows_made=made is not None, written_out=written_out)
     try:
         for one in statements:
-            binder.bound.begin_part(ends=ending((one,)) != "not")
+            begin_part(binder.bound, ends=ending((one,)) != "not")
             text_statement(binder, one)
     except NotBound as end:
         binder.add(Unbound(end.reason, end.remedy))
