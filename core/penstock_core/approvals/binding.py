@@ -16,11 +16,12 @@ def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: 
 
     Of the pod, its service account counts: a retry may come from another replica. Of what the statement would do, its
     tables count, since one text may mean others by then. Who is asked to approve, estimates, reasons and times don't
-    count; the policies' generation does, so that a grant ends with the policy that it was given under.
+    count; the policies' generation does, and where it is known what they say, so that a grant ends with the policy that
+    it was given under.
     """
     bound = {
         "database": database,
-        "heldBy": held_by.model_dump(mode="json", exclude={"approvers"}),
+        "heldBy": held_by.model_dump(mode="json", exclude={"approvers"}, exclude_none=True),
         "statement": {
             "sql": statement.sql,
             "parametersDigest": statement.parameters_digest,

@@ -57,7 +57,7 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)
     _written(authorizer, name, effects.writes, writable)
-    bound.relations |= effects.reads
+    bound.concerns(effects.reads)
 
 
 def _unlimited(policies: PolicySet, name: str, why: str) -> None:
@@ -87,7 +87,7 @@ def _written(authorizer: Authorizer, name: str, writes: Iterable[Write], writabl
         relation = governed.catalog.relations.get(write.relation)
         if relation is None:
             continue
-        authorizer.bound.relations.add(relation.key)
+        authorizer.bound.concerns((relation.key,))
         authorizer.found.written.add(relation.key)
         _guarded(governed, name, write, relation)
         if not governed.masked:

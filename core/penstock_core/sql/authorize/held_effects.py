@@ -14,7 +14,8 @@ from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
 from penstock_core.sql.authorize.row_changes import outlives
-from penstock_core.sql.bind.references import Bound, SettingChange, VerbUse
+from penstock_core.sql.bind.bound import Bound
+from penstock_core.sql.bind.references import SettingChange
 from penstock_core.sql.catalog.model import Catalog, RelationName
 
 # Verbs by which rows of other tables may follow.
@@ -27,8 +28,7 @@ def held_effects(
     """What tells who holds a text that was found to be allowed; None where no policy holds anything."""
     if not policies.approvals:
         return None
-    used = {one.verb for one in bound.references if isinstance(one, VerbUse)}
-    verbs = frozenset({*bound.verbs, *used, *found.verbs})
+    verbs = frozenset(verb for part in bound.parts for verb in bound.recorded_verbs(part))
     # What goes with what is dropped may be any.
     named = catalog.relations if any(map(_drops_more, statements)) else bound.relations
     tables = _reached(catalog, named, follows=not verbs.isdisjoint(_FOLLOWED))
