@@ -28,8 +28,13 @@ from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
+from penstock_collector.approvals.on_cluster import ClusterRequests
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.approvals.webhook_settings import WebhookError
+from penstock_collector.auth.cluster_people import ClusterPeople
+from penstock_collector.auth.credentials import Credentials
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.personal_api import PersonalApi
 from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
@@ -133,6 +138,8 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
             yield Collector(
                 settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access,
                 AlarmNotices(notices, writer, settings.public_url),
+                Credentials(viewers, settings), ClusterRequests(viewers.cluster, metrics),
+                ToldEmergencies(notices, settings.public_url),
             )  # fmt: skip
     finally:
         await authority.close()
@@ -141,14 +148,26 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
 
 
 def _viewers(settings: CollectorSettings, reviewer: TokenReviewer | None) -> Viewers:
-    """Raises TokenFileError."""
+    """Raises TokenFileError, ReviewUnavailable."""
     file = settings.viewer_tokens_file
     return Viewers(
         TokenFile(file, names_only=False) if file is not None else None,
         sign_in=SignIn(settings) if settings.sign_in_issuer else None,
         pods=PodReaders(reviewer, settings.kubernetes_roles) if reviewer and settings.kubernetes_roles else None,
         settings=settings,
+        cluster=_cluster(settings),
     )
+
+
+def _cluster(settings: CollectorSettings) -> ClusterPeople | None:
+    """The API server that people's own credentials are for. Raises ReviewUnavailable."""
+    url, ca_file = settings.api_server_url, settings.api_server_ca_file
+    if not url and not settings.kubernetes:
+        return None
+    if not url:
+        pods_own = ApiServer.of_this_pod()
+        url, ca_file = pods_own.url, pods_own.ca_file
+    return ClusterPeople(PersonalApi(url, ca_file), settings.kubernetes_group_roles, settings.kubernetes_user_prefixes)
 
 
 async def _remember_people(readers: Readers, viewers: Viewers) -> None:
@@ -278,9 +297,10 @@ async def _tell_of_alarms(collector: Collector) -> None:
 
 
 async def _look_at_sign_ins(collector: Collector) -> None:
-    """Ask the provider about those whose pages are open, when it is time."""
-    while collector.viewers.sign_in is not None:
+    """Ask about those whose pages are open, when it is time, and let go of those that are over."""
+    while True:
         await asyncio.sleep(_LOOK_SECONDS)
+        collector.viewers.sessions.end_what_is_over()
         await collector.viewers.look_at_watched()
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from penstock_collector.store import alarms, cluster_requests, emergencies, logins, projection, symptoms, unfinished
 from penstock_collector.store.alarms import Alarm
+from penstock_collector.store.emergencies import ToldEmergency
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
 
@@ -28,6 +29,8 @@ class Taken:
     duplicates: int = 0
     quarantined: int = 0
     forks: int = 0
+    # Of which nothing told before.
+    emergencies: list[ToldEmergency] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ def take(
             if present.get(seq):
                 taken.forks += 1
                 alarms.sound(connection, state.id, Alarm.FORK, seq, f"two different events have seq {seq}", now)
-            _store(connection, state, line, now)
+            _store(connection, state, line, taken, now)
             present.setdefault(seq, set()).add(line.hash)
             new.append(line)
     taken.stored = [line.kind for line in new]
@@ -124,7 +127,7 @@ def _present(connection: sqlite3.Connection, stream: int, seqs: Sequence[int]) -
     return present
 
 
-def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: float) -> None:
+def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: Taken, now: float) -> None:
     cursor = connection.execute(
         """INSERT INTO events (stream, seq, hash, kind, session, statement, received, document)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -144,8 +147,7 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: fl
     logins.project(connection, id_, state.id, line)
     cluster_requests.project(connection, id_, line)
     unfinished.note(connection, id_, state.id, line)
-    if line.kind == "intent" and line.event.get("access"):
-        emergencies.note(connection, id_, state.id, line, now)
+    taken.emergencies += emergencies.note(connection, id_, state.id, line, now)
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:

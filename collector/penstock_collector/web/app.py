@@ -19,7 +19,20 @@ from starlette.types import Scope
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
-from penstock_collector.web import access, alarms, deciding, holds, inbox, live, login, logins, pages, people, sign_in
+from penstock_collector.web import (
+    access,
+    alarms,
+    cluster_inbox,
+    deciding,
+    holds,
+    inbox,
+    live,
+    login,
+    logins,
+    pages,
+    people,
+    sign_in,
+)
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import Guarded, api, open_to, page
@@ -28,6 +41,8 @@ from penstock_collector.web.parameters import TAKEN
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import SecurityHeaders
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
+
+_ON_CLUSTER = "/requests/on-cluster/{namespace}/{name}"
 
 
 class _Static(StaticFiles):
@@ -70,6 +85,8 @@ def _for_people() -> list[Route]:
         Route("/requests/tail", api(Right.REQUESTS, inbox.follow, "followed")),
         Route("/requests/{name}", page(Right.REQUESTS, inbox.one_request, "opened")),
         Route("/requests/{name}", page(Right.DECIDE, inbox.decide_on_page), methods=["POST"]),
+        Route(_ON_CLUSTER, page(Right.REQUESTS, cluster_inbox.one_on_cluster, "opened")),
+        Route(_ON_CLUSTER, page(Right.DECIDE, cluster_inbox.decide_on_cluster), methods=["POST"]),
         Route("/readings", page(Right.READINGS, people.show_readings, "opened")),
         Route("/sign-ins", page(Right.SIGN_INS, people.sign_ins, "opened")),
         Route("/sign-ins", page(Right.SIGN_INS, people.end_sign_in), methods=["POST"]),

@@ -7,12 +7,14 @@ belong: what is stored (`store/intake.py`), who may (`auth/streams.py`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from penstock_collector.approvals.told_emergencies import EmergencyNotice
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
@@ -72,20 +74,22 @@ async def _answer(collector: Collector, request: Request) -> Response:
 
 async def _store(collector: Collector, stream: str, body: bytes, oldest: int, workload: str) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
+
+    def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
+        late = collector.settings.late_seconds
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late)
+        return taken, collector.emergencies.kept(connection, taken.emergencies)
+
     try:
         with collector.metrics.commit.time():
-            late = collector.settings.late_seconds
-            taken: Taken = await collector.writer.run(
-                lambda connection: take(
-                    connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late
-                )
-            )
+            taken, notices = await collector.writer.run(step)
     except Busy as error:
         return refuse(503, str(error))
     except StoreError as error:
         _log.error(str(error))
         return refuse(503, str(error))
     collector.metrics.count(taken)
+    collector.emergencies.tell(notices)
     if taken.quarantined or taken.forks:
         _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:

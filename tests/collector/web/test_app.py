@@ -29,6 +29,7 @@ CHANGES = {
     "/v1/holds",
     "/v1/holds/{number:int}/release",
     "/requests/{name}",
+    "/requests/on-cluster/{namespace}/{name}",
     "/sign-ins",
     "/v1/access",
     "/v1/requests/{name}/decision",
@@ -60,6 +61,7 @@ def filled(route: Route) -> str:
         route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
         .replace("{name}", "r-1111-1111")
         .replace("{number:int}", "1")
+        .replace("{namespace}", "shop")
     )
     return path.replace("{owner}/{boot}", "gw1/boot1").replace("{owner}", "gw1")
 
