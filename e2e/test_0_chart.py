@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 from pydantic import BaseModel
 
@@ -73,7 +74,9 @@ def test_every_container_passes_the_restricted_profile(rendered: Render) -> None
 
 
 def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null")):
+    issuer = {"issuer": "https://i", "audience": "penstock", "kind": "person", "ca": AUTHORITY}
+    issuers = ("--set-json", f"sidecar.issuers={json.dumps([issuer])}")
+    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null", *issuers)):
         monkeypatch.setenv("PENSTOCK_CONTROL_NAMESPACE", "penstock-system")
         monkeypatch.setenv("PENSTOCK_OPERATOR_NAMESPACE", "penstock-system")
         for variable in container.get("env", ()):
@@ -84,6 +87,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
             control = ControlSettings()
             assert control.sidecar.image == "penstock:0.1.0"
             assert control.sidecar.run_as_user is None
+            assert json.loads(control.sidecar.issuers_json) == [issuer]
             assert ports == {control.port, control.health_port}
             assert spec["terminationGracePeriodSeconds"] > control.linger + control.drain
         if name == "penstock-operator":
@@ -96,6 +100,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
                 assert own <= {prefix + field.upper() for field in model.model_fields}
 
 
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 GATEWAYS: list[Json] = [
     {
         "name": "people",
@@ -115,7 +120,7 @@ GATEWAYS: list[Json] = [
     {
         "name": "bi",
         "databases": [{"name": "shop", "credentialsSecret": "shop-db"}],
-        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service"}],
+        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service", "ca": AUTHORITY}],
         "replicas": 1,
         "login": "oauthbearer",
         "tls": {"secretName": "bought"},
@@ -167,6 +172,7 @@ def test_a_gateways_settings_are_what_the_program_reads(
     assert settings.control is not None
     assert settings.control.max_age_seconds == 600
     assert settings.identity.login == "oauthbearer"
+    assert settings.identity.issuers[0].ca == AUTHORITY
 
 
 def test_a_gateway_passes_the_restricted_profile_and_holds_no_token_of_the_clusters(gateways: Objects) -> None:
@@ -305,6 +311,21 @@ def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:
     ]
 
 
+def test_approvers_read_what_they_write_and_requesters_read_no_request(rendered: Render) -> None:
+    objects = rendered()
+    read = {
+        name: {
+            resource
+            for rule in objects["ClusterRole", f"penstock-{name}"]["rules"]
+            if "get" in rule["verbs"]
+            for resource in rule["resources"]
+        }
+        for name in ("approver", "requester")
+    }
+    # kubectl patch --subresource=status reads the status first.
+    assert read == {"approver": {"accessrequests", "accessrequests/status"}, "requester": {"databaseaccesspolicies"}}
+
+
 def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     objects = rendered()
     secrets = objects["Role", "penstock-operator"]["rules"][0]["resourceNames"]
@@ -342,13 +363,44 @@ def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
     pod = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]
     own = [one for one in pod["containers"][0]["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
     given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
-    given |= {name: json.loads(given[name]) for name in ("sign_in_roles", "kubernetes_roles")}
+    listed = ("sign_in_roles", "kubernetes_roles", "kubernetes_group_roles", "kubernetes_user_prefixes")
+    given |= {name: json.loads(given[name]) for name in listed}
     settings = CollectorSettings(**given)
     assert (settings.sign_in_roles["viewer"], settings.sign_in_roles["admin"]) == (["a, b"], ['x"y'])
     assert str(settings.sign_in_client_secret_file) == "/var/run/penstock/sign-in/client-secret"
     assert {"name": "sign-in", "secret": {"secretName": "s"}} in pod["volumes"]
     mounts = {one["name"]: one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
     assert mounts["sign-in"] == "/var/run/penstock/sign-in"
+
+
+def test_people_sign_in_with_kubernetes_tokens_where_the_values_say(rendered: Render) -> None:
+    objects = rendered(
+        "--set-json", 'collector.kubernetesGroupRoles={"approver":["dba"]}', "--set", "approvals.userNamePrefixes={a:}"
+    )
+    env = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    given = {one["name"]: one["value"] for one in env}
+    roles = json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_GROUP_ROLES"])
+    assert CollectorSettings(kubernetes=True, kubernetes_group_roles=roles).kubernetes_group_roles["approver"] == [
+        "dba"
+    ]
+    # The same as the admission policy has.
+    assert json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_USER_PREFIXES"]) == ["a:"]
+
+
+def test_the_collector_decides_nothing_and_is_nobody_else(rendered: Render) -> None:
+    """It sends what people sign in with; by its own account it can ask whose a token is, and no more."""
+    objects = rendered()
+    account = "penstock-collector"
+    bound = {
+        (one["roleRef"]["kind"], one["roleRef"]["name"])
+        for (kind, _), one in objects.items()
+        if kind in ("ClusterRoleBinding", "RoleBinding")
+        and any(subject["kind"] != "ServiceAccount" or subject["name"] == account for subject in one["subjects"])
+    }
+    assert bound == {("ClusterRole", account)}
+    assert objects["ClusterRole", account]["rules"] == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+    ]
 
 
 def test_who_decides_is_left_to_the_api_server_where_it_can_be(rendered: Render) -> None:

@@ -106,6 +106,8 @@ def _result(one: Mapping[str, Any]) -> str:
             return f"error {one['sqlstate']}"
         case "unexecuted":
             return "not executed"
+        case "unknown" if one.get("unknown"):
+            return f"unknown: {printable(one['unknown'])}"
         case "skipped":
             return "skipped, since what came before it failed"
         case "unknown" if one["rows"]:

@@ -22,6 +22,7 @@ import trustme
 
 from penstock_collector.main import StartError, serve
 from penstock_collector.settings import CollectorSettings
+from penstock_collector.store.database import SCHEMA_VERSION
 from penstock_core.audit.chain import canonical
 from penstock_core.audit.verify import verify
 
@@ -46,7 +47,7 @@ def newer(path: Path) -> None:
         (lambda path: path.write_bytes(b"garbage " * 1000), "cannot be used: file is not a database"),
         (lambda path: path.mkdir(), "cannot be made: Is a directory"),
         (foreign, "is an SQLite database of something else, not an audit trail"),
-        (newer, "has schema version 99; this program knows 7"),
+        (newer, f"has schema version 99; this program knows {SCHEMA_VERSION}"),
     ],
 )
 async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: CollectorSettings) -> None:
@@ -267,7 +268,11 @@ def test_kill_9_loses_nothing_that_was_acknowledged(settings: CollectorSettings,
     ("arguments", "complaint"),
     [
         (["--listen", "nowhere"], "Error: listen: Value error, must be HOST:PORT, such as 0.0.0.0:8080"),
-        (["--retention-days", "0"], "Error: retention_days: Input should be greater than or equal to 1"),
+        (["--retention-days", "-1"], "Error: retention_days: Input should be greater than or equal to 0"),
+        (
+            ["--retention-size", "8GB"],
+            "Error: retention_size: Value error, must be a number of bytes such as 500M or 8Gi",
+        ),
         (
             ["--tls-key-file", "x"],
             "Error: settings: Value error, tls_cert_file and tls_key_file come together or not at all",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from penstock_core.token_issuers import TokenIssuer
@@ -24,6 +25,31 @@ def test_either_name_of_a_setting_counts_and_not_both() -> None:
     assert TokenIssuer.model_validate(named).groups_claim == "roles"
     with pytest.raises(ValidationError):
         TokenIssuer.model_validate(named | {"groupsClaim": "teams"})
+
+
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
+
+
+def test_an_authority_is_written_out_where_there_are_no_files() -> None:
+    written = WRITTEN | {"ca": AUTHORITY + AUTHORITY}
+    assert TokenIssuer.model_validate(written).model_dump(mode="json", by_alias=True, exclude_unset=True) == written
+
+
+NO_AUTHORITY: dict[str, dict[str, object]] = {
+    "a file's name": {"ca": "login-ca.crt"},
+    "no certificate": {"ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+    "not in ASCII": {"ca": AUTHORITY + "# für alle"},
+    "a private key": {"ca": AUTHORITY + "-----BEGIN PRIVATE KEY-----"},
+    "too long": {"ca": AUTHORITY * 40},
+    "two authorities": {"ca": AUTHORITY, "caFile": "ca.crt"},
+    "where nothing is fetched": {"ca": AUTHORITY, "jwksFile": "keys.json"},
+}
+
+
+@pytest.mark.parametrize("change", NO_AUTHORITY.values(), ids=NO_AUTHORITY)
+def test_an_authority_that_can_not_be(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TokenIssuer.model_validate(WRITTEN | change)
 
 
 CONTEXT = {"issuer": "https://login.example", "audience": "penstock-context", "kind": "person"}

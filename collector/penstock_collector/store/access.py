@@ -14,6 +14,7 @@ from typing import Literal
 
 from penstock_collector.store import requests
 from penstock_collector.store.requests import Asked, Kept
+from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_core.approvals.access import (
     AskingAccess,
     access_spec,
@@ -25,6 +26,7 @@ from penstock_core.approvals.access import (
 )
 from penstock_core.approvals.asking import Answered, Make, Refuse, Tell
 from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import Standing
 from penstock_core.audit.chain import canonical
 from penstock_core.policy.access import grantee
@@ -32,7 +34,7 @@ from penstock_core.resources.access_request import AccessRequest, AccessRequestS
 from penstock_core.resources.grant import Grant, Offer
 
 # Of one database: requests for access that wait, whoever asks.
-MOST_WAITING_FOR_A_DATABASE = 200
+MOST_WAITING_FOR_A_DATABASE = 1_000
 _SAID: dict[Standing, Literal["granted", "waiting", "denied"]] = {
     Standing.IN_EFFECT: "granted",
     Standing.WAITING: "waiting",
@@ -46,8 +48,9 @@ def book(namespace: str, database: str) -> str:
 
 
 def ask(
-    connection: sqlite3.Connection, namespace: str, asking: AskingAccess, offer: Offer | None, url: str, now: float
-) -> Asked:
+    connection: sqlite3.Connection, namespace: str, asking: AskingAccess, offer: Offer | None, url: str, now: float,
+    known_parties: WaitingParties | None = None,
+) -> Asked:  # fmt: skip
     """Find what lasts or waits, or make a request; in this transaction."""
     requests.settle(connection, now)
     place = book(namespace, asking.database_ref.name)
@@ -60,14 +63,21 @@ def ask(
         case Tell(request):
             return Asked("found", _answered(known[request.name], url), known[request.name])
         case Make():
-            if not asking.break_glass and requests.waiting_in(connection, place) >= MOST_WAITING_FOR_A_DATABASE:
-                why = f"{MOST_WAITING_FOR_A_DATABASE} requests for this database wait; have some decided first"
+            if not asking.break_glass and (why := _too_many(connection, place, asking, known_parties)):
                 return Asked("refused", Answered(standing="refused", comment=why))
             if offer is None:
                 raise ValueError("nothing is offered")
             spec = access_spec(asking, offer, _time(now))
             kept = requests.insert(connection, place, namespace, requester, spec, now)
             return Asked("made", _answered(kept, url), kept)
+
+
+def _too_many(connection: sqlite3.Connection, place: str, asking: AskingAccess, known: WaitingParties | None) -> str:
+    if trouble := no_room(asking.requester, (known or WaitingParties()).of(connection, place), 1):
+        return trouble
+    if requests.waiting_in(connection, place) >= MOST_WAITING_FOR_A_DATABASE:
+        return f"{MOST_WAITING_FOR_A_DATABASE} requests for this database wait; have some decided first"
+    return ""
 
 
 def _answered(kept: Kept, url: str) -> Answered:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Kind = Literal[
-    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
-    "reading",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
+    "loss", "close", "reading", "dropped",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "open", "policy", "login", "session", "request", "intent", "outcome", "transaction", "heartbeat", "loss", "close",
-    "reading",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
+    "loss", "close", "reading", "dropped",
 )  # fmt: skip
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.

@@ -187,6 +187,17 @@ DEFINITIONS: dict[Kind, Definition] = {
             "relations": ["public.orders"], "estimatedRows": 3, "expiresAt": "2026-11-28T10:00:00Z",
         },
     ),
+    "emergency": Definition(
+        "The gate heard that somebody broke the glass, whatever sessions there are.",
+        (
+            _WHO, _DATABASE, _text("request", "the request's name", always=True), _text("policy", "what was taken"),
+            _text("until", "until when it lasts"),
+        ),
+        {
+            "kind": "emergency", "identity": _SHOWN_IDENTITY, "database": "shop", "request": "e-3",
+            "policy": "incident", "until": "2026-11-28T11:00:00Z",
+        },
+    ),
     "intent": Definition(
         "A statement is about to run, or was refused. Of a text with several statements, each has an intent; a text"
         " that was refused has one.",
@@ -323,6 +334,20 @@ DEFINITIONS: dict[Kind, Definition] = {
             "kind": "reading", "action": "search",
             "by": {"name": "ada@example.com", "kind": "person", "roles": ["viewer"]},
             "client": {"addr": "10.0.0.7"}, "filters": [{"name": "verb", "value": "delete"}],
+        },
+    ),
+    "dropped": Definition(
+        "Retention deleted events; in the collector's own stream.",
+        (
+            _text("why", "by which rule", always=True),
+            _object(
+                "ranges", "what was deleted", _text("stream", "of which stream"), _whole("first", "the first seq"),
+                _whole("last", "the last seq"), _text("hash", "the hash that the rest follows"), always=True, many=True,
+            ),
+        ),
+        {
+            "kind": "dropped", "why": "older than 90 days",
+            "ranges": [{"stream": "5f0c/1b2c", "first": 1, "last": 1200, "hash": "0" * 64}],
         },
     ),
 }  # fmt: skip

@@ -21,13 +21,12 @@ from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits
 from penstock_core.sql.authorize.edited_text import edited
 from penstock_core.sql.authorize.held_effects import held_effects
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
-from penstock_core.sql.authorize.recorded_verbs import recorded_verbs
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
 from penstock_core.sql.bind.parameter_types import UNDECLARED, bind_types
-from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, AppliedMask, Decision, Denial, Recorded
@@ -332,7 +331,7 @@ class _Judge:
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
-        held = held_effects(governed.policies, statements, bound, found)
+        held = held_effects(governed.policies, statements, bound, found, catalog)
         if found.rewrites:
             statements = edited(statements, authorizer, types)
             text = deparse(statements, found.substituted)
@@ -393,7 +392,7 @@ class _Judge:
             change_limit=limits[1],
             masks=tuple(self._applied(found)),
             parts=tuple(
-                Recorded(recorded_verbs(bound, one), _dotted(one.relations), _dotted(one.masked), ends=one.ends)
+                Recorded(bound.recorded_verbs(one), _dotted(one.relations), _dotted(one.masked), ends=one.ends)
                 for one in bound.parts
             ),
         )
@@ -407,7 +406,7 @@ class _Judge:
     def refuse(self, denial: Denial) -> Decision:
         """The refusal, with what the text had been found to be."""
         bound = self.bound
-        verbs = dict.fromkeys(verb for one in bound.parts for verb in recorded_verbs(bound, one))
+        verbs = dict.fromkeys(verb for one in bound.parts for verb in bound.recorded_verbs(one))
         relations = _dotted(bound.relations)
         return Decision(
             Action.DENY, "", verbs=tuple(bound.verbs), relations=relations, writes=True, denial=denial,

@@ -83,7 +83,8 @@ class Contexts:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self.now: Context | None = None
-        # What the server's next row is to hold in place of what the server knows: set_config() gives what it was given.
+        # The row that takes the place of the server's next one: set_config() gives what it was given, and what was
+        # prepared to ask for a ticket gives that.
         self.echo: bytes | None = None
         # What the session is decided by outside of the context may be another than when it began.
         self._stale = False
@@ -114,6 +115,8 @@ class Contexts:
         """From here on, the session acts for whom the context names."""
         flow, former = self._flow, self.now
         self._stale &= former is not None
+        if former is None:
+            flow.former.access.context_begins()
         self.now = Context(
             ticket, vouched.identity, flow.clock() + int(vouched.seconds * 1_000_000),
             before=flow.rules if former is None else former.before,
@@ -179,6 +182,7 @@ class Contexts:
             return
         flow = self._flow
         flow.temporary.names &= context.temporary
+        flow.former.access.context_ends()
         own = context.before
         if self._stale:
             # Nothing is decided before they have been looked at anew.

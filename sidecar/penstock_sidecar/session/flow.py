@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 
-from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
-from penstock_sidecar.session import access_wish, commands
-from penstock_sidecar.session.commands import Command, SessionRules, Trail
+from penstock_sidecar.session import access_wish, commands, refusals
+from penstock_sidecar.session.commands import SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
@@ -21,7 +21,7 @@ from penstock_sidecar.session.former_rules import FormerRules
 from penstock_sidecar.session.held_questions import Questions
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
-from penstock_sidecar.session.progress import Progress
+from penstock_sidecar.session.outgoing import Outgoing
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
@@ -32,7 +32,7 @@ from penstock_sidecar.wire.messages import ErrorFields
 _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 
 
-class Flow(Progress):
+class Flow(Outgoing):
     """The shared state of one session that runs."""
 
     def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
@@ -40,13 +40,6 @@ class Flow(Progress):
         self.rules = rules
         self.trail = trail
         self.clock = clock
-        self.to_server: list[bytes] = []
-        self.bodies: list[Event] = []
-        # Whether the current batch of bodies is waited for.
-        self.report = False
-        self._ticket = 1
-        # The last ticket that is durable, and the last that a statement's results wait for.
-        self.durable = self.awaited = 0
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
@@ -82,6 +75,8 @@ class Flow(Progress):
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
         self._numbers = 0
+        # How many statements were sent to be carried out.
+        self.sent = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
 
@@ -110,19 +105,13 @@ class Flow(Progress):
 
     # What is recorded.
 
-    @property
-    def ticket(self) -> int:
-        """The ticket of the batch that bodies go into now."""
-        return self._ticket
-
-    def record(self, body: Event) -> None:
-        self.bodies.append(body)
-
     def begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
     ) -> StatementRun:
         """Record the intents of a text's statements; the first. `given`: values of parameters to be recorded."""
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
+        # It may be sent when the access by which it was decided is over.
+        self.former.access.used(self.rules.access)
         if protocol == "simple" and len(decision.parts) > 1:
             # Only a Query may hold several statements.
             parts = range(len(decision.parts))
@@ -296,11 +285,18 @@ class Flow(Progress):
         decided = access_wish.decided(text) or self.rules.decider.decide(*self.question(text, types))
         return self.contexts.bounded(decided)
 
-    def runs_stale_object(self, decision: Decision) -> bool:
-        """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
+    def refused_by_name(self, decision: Decision) -> Decision | None:
+        """What refuses a statement that runs by its name what was made by another policy or catalog, and would be made
+        otherwise now; or what only messages run, since nobody could follow what that does to the session.
+        """
         if not (decision.executes or decision.fetches):
-            return False
-        return self.sql_prepared.runs_stale(decision, self)
+            return None
+        if self.sql_prepared.runs_unplanned(decision, self):
+            if not self.rules.observing:
+                return refusals.BY_NAME
+            # What is addressed to the gate is refused all the same, by what it runs.
+            return replace(refusals.observed(refusals.BY_NAME, decision.text), executes=decision.executes)
+        return refusals.STALE_SQL_OBJECT if self.sql_prepared.runs_stale(decision, self) else None
 
     @property
     def unknown_is_stale(self) -> bool:
@@ -395,25 +391,3 @@ class Flow(Progress):
         """Whether the statement whose rows are counted is not answered yet."""
         counted = self.counted
         return counted is not None and any(pending is counted.last for pending in self.queue)
-
-    # What is answered.
-
-    def take(self) -> list[Command]:
-        """The commands so far: records first, so that nothing is sent before its intent was handed over."""
-        taken = self.commands
-        self.commands = []
-        sends: list[Command] = []
-        if self.bodies:
-            sends.append(commands.Record(self._ticket, self.bodies, self.report))
-            self.bodies = []
-            self.report = False
-            self._ticket += 1
-        if self.to_server:
-            data = self.to_server[0] if len(self.to_server) == 1 else b"".join(self.to_server)
-            sends.append(commands.ToServer(data))
-            self.to_server = []
-        if self.to_client:
-            data = self.to_client[0] if len(self.to_client) == 1 else b"".join(self.to_client)
-            sends.append(commands.ToClient(data))
-            self.to_client = []
-        return sends + taken if taken else sends

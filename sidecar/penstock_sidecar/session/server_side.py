@@ -31,11 +31,9 @@ class ServerSide:
     """The direction from server to client."""
 
     def __init__(self, flow: Flow, nobody: str) -> None:
-        self._flow = flow
         # No portal has this name.
-        self._nobody = nobody
-        self._counted = CountedAnswers(flow, nobody)
-        self._scanner = Scanner(FROM_SERVER)
+        self._flow, self._nobody = flow, nobody
+        self._counted, self._scanner = CountedAnswers(flow, nobody), Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
         self.delivered = DeliveredRows(self._scanner)
@@ -189,7 +187,7 @@ class ServerSide:
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
         self.delivered.next_from(spot.end)
-        flow.undone = tag == b"ROLLBACK"
+        flow.undone, flow.contexts.echo = tag == b"ROLLBACK", None
         count = tag.rpartition(b" ")[2]
         if not count.isdigit():
             completions.note(flow, tag, head)
@@ -338,7 +336,7 @@ class ServerSide:
         if contexts.echo is not None:
             echo, contexts.echo = contexts.echo, None
             self.hop_rows()
-            return messages.row(echo)
+            return echo
         body = self._chunk[spot.start + 5 : spot.end]
         answer = self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
         if answer is None:

@@ -21,6 +21,8 @@ from penstock_sidecar.session.search_path import Path, SearchPath
 _MOST_TEXTS = 8
 # The verbs of what makes them.
 _MAKING = frozenset({"prepare", "declare"})
+# The first verbs of what PREPARE takes.
+_PLANNED = frozenset({"select", "insert", "update", "delete", "merge"})
 # And of what runs it.
 _RUNNING = frozenset({"execute", "fetch"})
 
@@ -56,6 +58,12 @@ class _Made:
     follows_path: bool = True
     # The number of the statement that makes it; 0: it has none of its own.
     statement: int = 0
+
+    @property
+    def told(self) -> str:
+        """The text, with the types that were declared beside it: by these it may mean something else."""
+        types = ", ".join(map(str, self.types))
+        return f"{self.text}\n/* types of its parameters: {types} */" if any(self.types) else self.text
 
     def holds(self, session: Deciding) -> bool:
         """Whether the decision would be the same now."""
@@ -128,6 +136,11 @@ class SqlPrepared:
         if self._tallies:
             self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
 
+    def runs_unplanned(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs what SQL could not have prepared: SET, COMMIT, DDL and their kin, made by a Parse."""
+        made = (session.statements.get(name) for name in decision.executes)
+        return any(one is not None and _PLANNED.isdisjoint(one.decision.verbs[:1]) for one in made)
+
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
         unknown = (session.unknown_statement_is_stale, session.unknown_is_stale)
@@ -192,15 +205,21 @@ class SqlPrepared:
         return [one for one in decision.recorded if not _MAKING.isdisjoint(one.verbs)]
 
     def runs(self, decision: Decision, session: Deciding) -> list[tuple[str, Decision]] | None:
-        """The texts that it runs by their names, each with what would be decided about it now; None where nobody knows
-        them.
+        """The texts that it runs by their names, each with what would be decided about it now, and a cursor's with what
+        was decided when its names were found; None where nobody knows them.
         """
-        found: dict[str, Decision] = {}
+        found: list[tuple[str, Decision]] = []
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
-            found |= {one.text: session.decide(one.text, one.types) for one in made}
-        return list(found.items())
+            found += [(one.told, session.decide(one.text, one.types)) for one in made]
+            found += [(one.told, one.decision) for one in made if not one.follows_path]
+        return found
+
+    def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
+        """Whether it fetches from a portal that was bound with parameters, whose values are in no text."""
+        portals = (session.portals.get(name) for name in decision.fetches if name not in self._cursors)
+        return any(portal is not None and portal.bound for portal in portals)
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""

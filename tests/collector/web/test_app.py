@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,24 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from tests.collector.auth.conftest import Api, token
-from tests.collector.conftest import token_line
+from tests.collector.conftest import OTHER_WRITER, WRITER, token_line
 
 from penstock_collector.auth.kubernetes import TokenReviewer
 from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.roles import RIGHTS, Right, Role
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.web.app import build
+from penstock_collector.web.parameters import TAKEN
 
 # Of those that record by themselves: in one transaction with what they change.
 CHANGES = {
     "/alarms",
+    "/holds",
+    "/v1/alarms/acknowledged",
+    "/v1/holds",
+    "/v1/holds/{number:int}/release",
     "/requests/{name}",
+    "/requests/on-cluster/{namespace}/{name}",
     "/sign-ins",
     "/v1/access",
     "/v1/requests/{name}/decision",
@@ -50,7 +57,12 @@ def routes(client: Any) -> list[Route]:
 
 
 def filled(route: Route) -> str:
-    path = route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2").replace("{name}", "r-1111-1111")
+    path = (
+        route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
+        .replace("{name}", "r-1111-1111")
+        .replace("{number:int}", "1")
+        .replace("{namespace}", "shop")
+    )
     return path.replace("{owner}/{boot}", "gw1/boot1").replace("{owner}", "gw1")
 
 
@@ -116,6 +128,33 @@ async def test_each_path_opens_for_the_roles_that_have_its_right_alone(client: A
             assert status == 403, route.path
 
 
+async def test_a_parameter_that_means_nothing_is_refused_everywhere_and_named(client: Any) -> None:
+    for route in routes(client):
+        guarded: Any = route.endpoint
+        if route.path in EVERYBODY:
+            continue
+        token_ = WRITER if guarded.guarded.needs == "gates" else "read-admin"
+        headers = {"authorization": f"Bearer {token_}", "sec-fetch-site": "same-origin"}
+        for query in ("nonsense=1", "streams=gw1%2Fboot1", "%E2%80%AE="):
+            answered = await client.http.request(method(route), f"{filled(route)}?{query}", headers=headers)
+            assert answered.status_code == 400, (route.path, query)
+            assert "unknown parameter" in answered.text
+        taken = guarded.guarded.takes
+        assert all(name in answered.text for name in taken)
+        for name in taken:
+            answered = await client.http.request(method(route), f"{filled(route)}?{name}=1&{name}=1", headers=headers)
+            assert (answered.status_code, f"{name} is given more than once" in answered.text) == (400, True), route.path
+
+
+def test_only_paths_that_are_there_take_parameters(client: Any) -> None:
+    assert set(TAKEN) <= {route.path for route in routes(client)}
+
+
+async def test_what_a_stranger_gets_wrong_tells_nothing(client: Any) -> None:
+    assert (await client.get("/v1/events?nonsense=1", token=None)).status_code == 401
+    assert (await client.get("/v1/export?nonsense=1", token="read-viewer")).status_code == 403
+
+
 async def test_what_is_lacking_is_said(client: Any) -> None:
     told = await client.get("/v1/export", token="read-viewer")
     assert told.json()["error"] == "You may not export the trail: you have viewer, and it needs auditor or admin."
@@ -142,12 +181,14 @@ async def test_past_alarms_are_for_auditors_and_the_button_for_who_may_press_it(
     await client.send(sender.seal({"kind": "open", "database": "shop", "version": "0.1.0"}))
     await client.send(b"?\n")
     await client.send(b"?\n", stream="gw1/boot2")
-    alarms = (await client.get("/v1/streams")).json()["alarms"]
+    await client.post(b"?\n", stream="gw2/boot1", token=OTHER_WRITER)
     await client.http.post(
-        "/alarms", data={"alarm": str(alarms[0]["id"])}, headers={"authorization": "Bearer read-admin"}
+        "/alarms",
+        data={"kind": "quarantine", "sender": "=gw1", "until": f"{time.time():.3f}", "comment": "a test of ours"},
+        headers={"authorization": "Bearer read-admin"},
     )
     pages = {role: (await client.get("/streams", token=f"read-{role}")).text for role in ("viewer", "auditor", "admin")}
-    assert ["acknowledged by person-admin" in pages[role] for role in pages] == [False, True, True]
+    assert ["acknowledged by person-admin: a test of ours" in pages[role] for role in pages] == [False, True, True]
     assert ["I have looked at it" in pages[role] for role in pages] == [False, False, True]
 
 

@@ -41,6 +41,12 @@ ASKING: Json = {
 }
 
 
+# Where both rules of the shop's policy hold it.
+BOTH: Json = {
+    "alsoHeldBy": [{"policy": "web", "approval": "erasures", "policyGeneration": 1, "approvers": ["privacy", "dba"]}]
+}
+
+
 def asking(pod: Pod = POD, **changes: Any) -> Asking:
     document = copy.deepcopy(ASKING) | changes
     workload = document["requester"].get("workload")
@@ -50,7 +56,7 @@ def asking(pod: Pod = POD, **changes: Any) -> Asking:
 
 
 def holding(shop: Any) -> Json:
-    """The shop's policy, with an approval for deletes."""
+    """The shop's policy, with two approvals that may hold a DELETE."""
     policy: Json = copy.deepcopy(shop.policy)
     policy["spec"]["approvals"] = [
         {
@@ -58,7 +64,13 @@ def holding(shop: Any) -> Json:
             "when": "statement.verb == 'delete'",
             "approvers": {"groups": ["dba", "owners"]},
             "expiresAfter": "1h",
-        }
+        },
+        {
+            "name": "erasures",
+            "when": "statement.verb == 'delete' && 'public.orders' in statement.tables",
+            "approvers": {"groups": ["privacy"]},
+            "expiresAfter": "30m",
+        },
     ]
     return policy
 
@@ -131,6 +143,14 @@ class RequestServer:
         status = {"decision": decision, "decidedBy": by, "decidedAt": "2030-03-17T17:46:40Z"}
         self._write(name, self.objects[name] | {"status": status})
 
+    def write(self, name: str, status: Json) -> None:
+        """As somebody who writes all of its status."""
+        self._write(name, self.objects[name] | {"status": status})
+
+    def touch(self, name: str) -> None:
+        """As somebody who writes what says nothing of the request."""
+        self._write(name, dict(self.objects[name]))
+
     def delete(self, name: str) -> None:
         """By whomever."""
         self.revision += 1
@@ -144,7 +164,7 @@ class RequestServer:
                 return httpx2.Response(409, json={"message": "already exists"})
             metadata = {
                 "uid": f"uid-{self.revision}",
-                "creationTimestamp": f"2030-01-01T00:00:{self.revision % 60:02}Z",
+                "creationTimestamp": f"{datetime.fromtimestamp(NOW + self.revision, UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
             self._write(name, body | {"metadata": body["metadata"] | metadata})
             return httpx2.Response(201, json=self.objects[name])

@@ -246,6 +246,15 @@ def test_only_what_the_call_itself_returns_is_changed() -> None:
     talk.reaches_client(ROW, complete("SELECT 1"), READY_FAILED)
 
 
+def test_a_call_that_is_executed_once_more_returns_nothing_of_what_comes_behind_it() -> None:
+    talk = begun(conversation()).client(parse("", CALL), bound(portal="c"), execute("c"), sync())
+    good(talk.server(PARSED, BOUND)).server(ROW, complete("SELECT 1"), READY_IN)
+    # The server has run the portal to its end.
+    good(talk.client(execute("c"), sync())).server(complete("SELECT 0"), READY_IN)
+    talk.client(query(EMAIL)).server(ROW, complete("SELECT 1"), READY_IN)
+    talk.reaches_client(ROW, complete("SELECT 1"), READY_IN)
+
+
 def test_a_named_statement_is_verified_each_time() -> None:
     talk = begun(conversation()).client(parse("c", SET), sync()).reaches_server(parse("c", SET_TEXT), sync())
     talk.server(PARSED, READY_IN)
@@ -346,6 +355,16 @@ def test_a_portal_that_was_bound_before_is_stale_in_it() -> None:
     talk.server(complete("SET")).client(execute("p"), sync()).reaches_server(execute(NOBODY), sync())
 
 
+def test_a_portal_that_was_bound_before_is_recorded_for_the_person_who_reads_it() -> None:
+    talk = begun(conversation()).client(parse("", EMAIL), bind("p", ""), FLUSH).server(PARSED, BOUND)
+    talk.client(parse("c", SET), bind("", "c"), execute("", 0), FLUSH).server(PARSED, BOUND)
+    good(talk, entries={EMAIL: OWN}).server(complete("SET"))
+    talk.client(execute("p"), sync()).reaches_server(execute("p"), sync())
+    talk.server(ROW, complete("SELECT 1"), READY_IN)
+    assert who(talk)[-1] == "sa:shop/web for person:ada"
+    assert talk.kinds()[-2:] == ["intent rewrite", "outcome ok"]
+
+
 # ---- what can't be in a context
 
 
@@ -423,8 +442,9 @@ def test_a_session_that_was_loosened_ends_where_the_person_has_masks() -> None:
     assert talk.session.state is State.CLOSED
 
 
-def test_what_sets_it_can_not_be_run_by_its_name_in_sql() -> None:
-    talk = begun(conversation({"EXECUTE c": allow("EXECUTE c", executes=("c",))}))
+@pytest.mark.parametrize("observing", [False, True])
+def test_what_sets_it_can_not_be_run_by_its_name_in_sql(observing: bool) -> None:
+    talk = begun(conversation({"EXECUTE c": allow("EXECUTE c", executes=("c",))}, observing=observing))
     talk.client(parse("c", CALL), sync()).server(PARSED, READY_IN)
     talk.client(query("EXECUTE c")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "EXECUTE", READY_FAILED)
@@ -433,6 +453,15 @@ def test_what_sets_it_can_not_be_run_by_its_name_in_sql() -> None:
 def test_within_it_no_ticket_is_given() -> None:
     talk = within(conversation()).client(query("SHOW penstock.ticket")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
+
+
+def test_by_the_extended_protocol_neither_though_it_was_prepared_before() -> None:
+    talk = conversation().client(parse("t", "SHOW penstock.ticket"), sync()).server(PARSED, READY)
+    within(talk)
+    talk.client(bind("", "t"), execute(""), sync()).server(BOUND)
+    assert execute("") not in talk.to_server
+    assert not any(isinstance(one, commands.IssueTicket) for one in talk.rest)
+    talk.server(error("34000"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
 
 
 def test_a_gate_without_an_issuer_of_contexts_says_so() -> None:

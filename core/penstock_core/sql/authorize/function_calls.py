@@ -146,6 +146,19 @@ def type_unseen(authorizer: Authorizer, schema: str, name: str) -> None:
                 run(authorizer, f"{'.'.join(function)} (run by type {'.'.join(key)})", effects)
 
 
+def rules_unseen(authorizer: Authorizer, relation: Relation) -> None:
+    """Where nothing is masked: what the rules of that relation (CREATE RULE) do, which nobody reads."""
+    named, policies = f"{relation.schema}.{relation.name}", authorizer.governed.policies
+    remedy = "write to another table, or have triggers in place of its rules"
+    if policies.missing:
+        missing = ", ".join(policies.missing)
+        raise refused(f"the rules of {named} could do what no policy allows ({missing})", remedy)
+    for rule in policies.guards:
+        raise refused(f"the rules of {named} could bypass a guardrail", remedy, rule)
+    authorizer.found.writes = authorizer.found.unread_code = authorizer.found.changes_rows = True
+    authorizer.bound.changes_search_path, authorizer.bound.resets_search_path = True, False
+
+
 def user_function(name: str, reason: str = "") -> Refused:
     """The refusal of a function of the database's own."""
     why = f": {reason}" if reason else ""
