@@ -32,7 +32,7 @@ class Filters(LookedFor):
     session: str = ""
     # The request that it was held by, or that gave the access by which it ran.
     request: str = ""
-    # Words that must all be found; each may be the beginning of a word.
+    # Words that must all be found; each of three letters or more may be the beginning of a word.
     q: str = ""
     # RFC 3339; from including, to excluding.
     since: str = ""

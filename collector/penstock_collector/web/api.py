@@ -125,7 +125,7 @@ async def metrics(request: Request) -> Response:
     late = sum(overdue(kept.request, datetime.now(UTC)) for kept in emergencies)
     collector.metrics.emergencies.labels("overdue").set(late)
     collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
-    collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
+    collector.metrics.followers.set(collector.tail.followers)
     collector.metrics.database_bytes.set(_size(collector))
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

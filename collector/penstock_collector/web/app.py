@@ -26,6 +26,7 @@ from penstock_collector.web.guards import api, open_to, page
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import SecurityHeaders
+from penstock_collector.web.shares import Shares
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
 
 
@@ -48,6 +49,9 @@ def build(collector: Collector) -> Starlette:
         exception_handlers={HTTPException: _http_problem},
     )
     app.state.collector = collector
+    app.state.shares = Shares()
+    # Where these lead would be the Host header's to say.
+    app.router.redirect_slashes = False
     return app
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -17,13 +18,14 @@ from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.intake import Taken, take
+from penstock_collector.store.intake import Taken, acknowledged_of, take
 from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
-from penstock_collector.web.gates import sender
+from penstock_collector.web.gates import begin_for_sender
 from penstock_collector.web.security import bearer
-from penstock_entrance.guarded_http import known
+from penstock_collector.web.shares import Shares, ShareUsedUpError
+from penstock_entrance.log_throttle import LogThrottle
 
 _log = structlog.get_logger(__name__)
 
@@ -51,8 +53,11 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
         await collector.authority.check(bearer(request), owner)
-        known(request, sender(request))
-        body = await body_of(request, MOST_BODY_BYTES)
+        sender = begin_for_sender(request)
+        with shares_of(request).batch(sender):
+            return await _read(request, sender, f"{owner}/{boot}", int(oldest))
+    except ShareUsedUpError as error:
+        return refuse(503, str(error))
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")
     except Forbidden:
@@ -64,12 +69,31 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(413, f"a batch is at most {MOST_BODY_BYTES} bytes")
     except ClientDisconnect:
         return refuse(400, "the request ended early")
+
+
+async def _read(request: Request, sender: str, stream: str, oldest: int) -> Response:
+    """Raises ShareUsedUpError, TooLarge, ClientDisconnect."""
+    collector, shares = collector_of(request), shares_of(request)
+    body = await body_of(request, MOST_BODY_BYTES)
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
-    return await _store(collector, f"{owner}/{boot}", body, int(oldest))
+    try:
+        if not shares.has_seen(stream):
+            acknowledged = await collector.readers.run(partial(acknowledged_of, stream=stream))
+            if acknowledged is None and not body.rpartition(b"\n")[0].strip():
+                # Nothing was said yet: that makes no stream.
+                return JSONResponse({"acknowledged": 0})
+            if acknowledged is None:
+                shares.begin_stream(sender)
+    except StoreError as error:
+        return refuse(503, str(error))
+    response = await _store(collector, stream, body, oldest, shares.log)
+    if response.status_code == 200:
+        shares.saw(stream)
+    return response
 
 
-async def _store(collector: Collector, stream: str, body: bytes, oldest: int) -> Response:
+async def _store(collector: Collector, stream: str, body: bytes, oldest: int, log: LogThrottle) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
     try:
         with collector.metrics.commit.time():
@@ -83,7 +107,13 @@ async def _store(collector: Collector, stream: str, body: bytes, oldest: int) ->
         return refuse(503, str(error))
     collector.metrics.count(taken)
     if taken.quarantined or taken.forks:
-        _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
+        log.warn("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:
         collector.tail.ring()
     return JSONResponse({"acknowledged": taken.acknowledged})
+
+
+def shares_of(request: Request) -> Shares:
+    """Of the collector that a request came to."""
+    shares: Shares = request.app.state.shares
+    return shares
