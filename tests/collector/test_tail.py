@@ -172,3 +172,13 @@ async def test_however_many_come_at_once_no_more_than_the_places_are_taken(clien
             return
         await asyncio.sleep(0.02)
     raise AssertionError("a place is still taken")
+
+
+async def test_signing_out_ends_what_was_open_at_once(client: Any) -> None:
+    login = await client.http.post("/login", content=b"token=read-ada")
+    cookie = login.headers["set-cookie"].partition(";")[0]
+    client.http.cookies.clear()
+    async with Following(client, authorization="", cookie=cookie) as follower:
+        await client.http.post("/logout", headers={"cookie": cookie})
+        name, _, _ = await asyncio.wait_for(follower.next(), 3)
+        assert name == "ended"

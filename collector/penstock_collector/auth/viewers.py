@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import structlog
 
+from penstock_collector.auth.addresses import neighbourhood
 from penstock_collector.auth.id_token import SignInError
 from penstock_collector.auth.names import PersonNames
 from penstock_collector.auth.pods import PodReaders
@@ -203,7 +204,8 @@ class Viewers:
         return replace(viewer, also=also - {viewer.name.casefold()})
 
     def _check_failures(self, address: str, secret: str) -> None:
-        failures = self._failures.get(address)
+        place = neighbourhood(address)
+        failures = self._failures.get(place)
         # Behind a proxy, all have one address: who fails on purpose must not lock the others out.
         if failures is None or len(secret) >= _TOO_LONG_TO_GUESS:
             return
@@ -214,8 +216,9 @@ class Viewers:
 
     def fail(self, address: str) -> None:
         """Somebody there tried in vain."""
-        self._failures.setdefault(address, deque(maxlen=_FAILURES)).append(self._clock())
-        self._failures.move_to_end(address)
+        place = neighbourhood(address)
+        self._failures.setdefault(place, deque(maxlen=_FAILURES)).append(self._clock())
+        self._failures.move_to_end(place)
         while len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)
 

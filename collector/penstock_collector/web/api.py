@@ -6,6 +6,7 @@ What doesn't belong: pages, taking in events (`penstock_collector.web.ingest`).
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -20,13 +21,23 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
-from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
+from penstock_collector.search import (
+    STATEMENTS,
+    Filters,
+    Place,
+    StreamRow,
+    export,
+    stream_count,
+    streams,
+    streams_behind,
+)
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
+MOST_STREAMS = 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -56,11 +67,20 @@ async def searched(request: Request, looked_for: type[LookedFor], table: Table[R
 
 
 async def list_streams(request: Request) -> Response:
-    """Streams with their heads, and the alarms that stand; the heads are what a verifier can hold an export to."""
+    """Streams with their heads, and the alarms that stand; the heads are what a verifier can hold an export to.
+
+    The latest heard of, and how many there are; with `?after=` (first of nothing, then of each `next`), all by name.
+    """
+    after = request.query_params.get("after")
+
+    def found(connection: sqlite3.Connection) -> tuple[list[StreamRow], int]:
+        paged = streams(connection, MOST_STREAMS) if after is None else streams_behind(connection, after, MOST_STREAMS)
+        return paged, stream_count(connection)
+
     try:
-        rows, standing, own = await collector_of(request).readers.run(
+        (rows, total), standing, own = await collector_of(request).readers.run(
             lambda connection: (
-                streams(connection, 10_000), alarms.standing(connection, 1_000), readings.head_of(connection)
+                found(connection), alarms.standing(connection, 1_000), readings.head_of(connection)
             )
         )  # fmt: skip
     except StoreError as error:
@@ -69,6 +89,8 @@ async def list_streams(request: Request) -> Response:
         {
             "time": time.time(),
             "streams": [asdict(row) for row in rows],
+            "total": total,
+            "next": rows[-1].name if after is not None and len(rows) == MOST_STREAMS else None,
             # The collector's own stream.
             "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],

@@ -25,7 +25,7 @@ from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import api, open_to, page
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.rendering import problem
-from penstock_collector.web.security import SecurityHeaders
+from penstock_collector.web.security import SecurityHeaders, secured
 from penstock_collector.web.shares import Shares
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
 
@@ -46,7 +46,7 @@ def build(collector: Collector) -> Starlette:
     app = Starlette(
         routes=[*_for_people(), *_for_programs(), *_for_all(), Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={HTTPException: _http_problem},
+        exception_handlers={HTTPException: _http_problem, Exception: _fault},
     )
     app.state.collector = collector
     app.state.shares = Shares()
@@ -55,11 +55,22 @@ def build(collector: Collector) -> Starlette:
     return app
 
 
+def build_health(collector: Collector) -> Starlette:
+    """What the kubelet and Prometheus ask, for a listener of its own, which nobody can crowd from the other one."""
+    routes = [
+        Route("/healthz", answers.healthz), Route("/readyz", answers.readyz), Route("/metrics", answers.metrics),
+    ]  # fmt: skip
+    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
+    app.state.collector = collector
+    app.router.redirect_slashes = False
+    return app
+
+
 def _for_people() -> list[Route]:
     return [
         Route("/", page(Right.STATEMENTS, pages.statements, "searched")),
         Route("/tail", api(Right.STATEMENTS, live.tail, "followed")),
-        Route("/statements/{owner}/{boot}/{seq:int}", page(Right.STATEMENTS, pages.statement, "opened")),
+        Route("/statements/{owner}/{boot}/{seq}", page(Right.STATEMENTS, pages.statement, "opened")),
         Route("/logins", page(Right.STATEMENTS, logins.login_list, "searched")),
         Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
@@ -118,3 +129,8 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/v1/"):
         return JSONResponse({"error": said}, status)
     return problem(request, status, "There is no such page." if status == 404 else said)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """Ours; answered outside of all else, and so with its headers here."""
+    return secured(await _http_problem(request, error))

@@ -30,14 +30,11 @@ _USED = "That link was used already, or is older than ten minutes. Sign in with 
 
 
 async def show_login(request: Request) -> Response:
-    """The form; or with `?ticket=`, signed in at once."""
+    """The form; or with `?ticket=`, a button alone: whatever looks at links on their way would use it up otherwise."""
     target = own_path(request.query_params.get("next", ""))
-    viewers = collector_of(request).viewers
-    ticket = request.query_params.get("ticket")
+    if ticket := request.query_params.get("ticket"):
+        return render(request, "login_link.html", target=target, ticket=ticket)
     try:
-        if ticket:
-            secret = viewers.redeem(ticket, address(request))
-            return await (failed(request, target, _USED) if secret is None else let_in(request, target, secret))
         if viewer_of(request) is not None:
             return RedirectResponse(target, 303)
     except TooManyFailures:
@@ -51,11 +48,17 @@ async def log_in(request: Request) -> Response:
     target = own_path(fields.get("next", ""))
     if not from_own_page(request):
         return form(request, target, _FOREIGN, 403)
+    viewers, ticket = collector_of(request).viewers, fields.get("ticket", "")
     try:
-        secret = collector_of(request).viewers.log_in(fields.get("token", "").strip(), address(request))
+        if ticket:
+            secret = viewers.redeem(ticket, address(request))
+        else:
+            secret = viewers.log_in(fields.get("token", "").strip(), address(request))
     except TooManyFailures:
         return form(request, target, _SLOW_DOWN, 429)
-    return await (failed(request, target, _WRONG) if secret is None else let_in(request, target, secret))
+    if secret is None:
+        return await failed(request, target, _USED if ticket else _WRONG)
+    return await let_in(request, target, secret)
 
 
 async def let_in(request: Request, target: str, secret: str, *, recorded: bool = False) -> Response:
