@@ -11,11 +11,13 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,7 +41,7 @@ from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import people, readings, watch
+from penstock_collector.store import people, readings, room, watch
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.readers import Readers
 from penstock_collector.store.writer import Writer
@@ -269,13 +271,14 @@ def _announce(
 
 
 async def _watch(collector: Collector) -> None:
-    """Look for silent streams, and requests and tickets whose time is over, and delete what is too old."""
+    """Look for silent streams, a disk that fills, and what is over by now, and delete what is too old."""
     heartbeat = collector.settings.heartbeat_seconds
     next_disposal = 0.0
     while True:
         await asyncio.sleep(min(heartbeat, 10.0))
         try:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
+            await collector.writer.run(partial(_look_at_room, collector))
             await collector.holder.keep_time()
             await collector.tickets.keep_time()
             await collector.access.keep_time()
@@ -284,6 +287,15 @@ async def _watch(collector: Collector) -> None:
                 next_disposal = time.monotonic() + _RETENTION_SECONDS
         except StoreError as error:
             _log.error(str(error))
+
+
+def _look_at_room(collector: Collector, connection: sqlite3.Connection) -> None:
+    now = time.time()
+    try:
+        room.sample(connection, now)
+        room.watch(connection, room.measure(connection, collector.settings.database, now), now)
+    except OSError as error:
+        raise StoreError(f"the disk of the audit database does not answer: {error.strerror}") from None
 
 
 async def _look_at_sign_ins(collector: Collector) -> None:

@@ -32,6 +32,7 @@ _log = structlog.get_logger(__name__)
 MOST_BODY_BYTES = 8 * 1024 * 1024
 # A sender puts some hundred into one; each becomes an object here, and a row if it is no event.
 MOST_LINES = 20_000
+_PAUSE_SECONDS = 0.5
 OLDEST_HEADER = "Penstock-Oldest-Seq"
 
 
@@ -57,6 +58,8 @@ async def _answer(collector: Collector, request: Request) -> Response:
         with shares_of(request).batch(sender):
             return await _read(request, sender, f"{owner}/{boot}", int(oldest))
     except ShareUsedUpError as error:
+        # Who comes back at once, and at once again, takes the time of the others.
+        await asyncio.sleep(_PAUSE_SECONDS)
         return refuse(503, str(error))
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")
