@@ -24,7 +24,7 @@ from penstock_collector.store.writer import Busy
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
 from penstock_collector.web.gates import begin_for_sender
 from penstock_collector.web.security import bearer
-from penstock_collector.web.shares import Shares, ShareUsedUpError
+from penstock_collector.web.shares import ShareUsedUpError, shares_of
 from penstock_entrance.log_throttle import LogThrottle
 
 _log = structlog.get_logger(__name__)
@@ -114,9 +114,3 @@ async def _store(collector: Collector, stream: str, body: bytes, oldest: int, lo
     if taken.stored:
         collector.tail.ring()
     return JSONResponse({"acknowledged": taken.acknowledged})
-
-
-def shares_of(request: Request) -> Shares:
-    """Of the collector that a request came to."""
-    shares: Shares = request.app.state.shares
-    return shares

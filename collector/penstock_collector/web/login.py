@@ -20,6 +20,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.rendering import render
 from penstock_collector.web.security import address, cookie_name, from_own_page, viewer_of
+from penstock_collector.web.shares import shares_of
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ async def let_in(request: Request, target: str, secret: str, *, recorded: bool =
 
 async def failed(request: Request, target: str, said: str, status: int = 403) -> Response:
     """Nobody is let in, which is on record if it can be."""
-    _log.info("sign-in failed", why=said, address=address(request))
+    # Strangers can have as many as they like.
+    shares_of(request).log.warn("sign-in failed", why=said, address=address(request))
     with contextlib.suppress(StoreError):
         await collector_of(request).readings.failure(Reading("sign-in failed", address=address(request), reason=said))
     return form(request, target, said, status)

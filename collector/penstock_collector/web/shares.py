@@ -11,6 +11,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from starlette.requests import Request
+
 from penstock_entrance.log_throttle import LogThrottle
 
 # A gate sends one after the other, and some share a token; each may be megabytes in memory.
@@ -30,7 +32,7 @@ class Shares:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # What senders may have of the log.
+        # What senders, and those who fail to sign in, may have of the log.
         self.log = LogThrottle()
         self._batches: Counter[str] = Counter()
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -77,3 +79,9 @@ class Shares:
                 f"this sender began {MOST_NEW_STREAMS} streams within an hour; go on with one of them"
             )
         begun.append(now)
+
+
+def shares_of(request: Request) -> Shares:
+    """Of the collector that a request came to."""
+    shares: Shares = request.app.state.shares
+    return shares

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from traceback import extract_tb
 
 import structlog
@@ -45,14 +45,14 @@ class Control:
         holder: RequestsHolder,
         shape: Shape,
         metrics: ControlMetrics,
-        intake: ReviewIntake | None = None,
+        review_tokens: Sequence[str] = (),
     ) -> None:
         self.policies = policies
         self.holder = holder
         self.tokens = tokens
         self.shape = shape
         self.metrics = metrics
-        self.intake = intake or ReviewIntake()
+        self.intake = ReviewIntake(review_tokens)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = asyncio.Event()
 

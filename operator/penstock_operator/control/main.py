@@ -23,7 +23,6 @@ from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GUARD, POLICY, RequestsGuard
 from penstock_operator.control.requests_holder import RequestsHolder
-from penstock_operator.control.review_intake import ReviewIntake
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.health import health
 from penstock_operator.inject.annotations import Resources
@@ -52,9 +51,7 @@ async def run(settings: ControlSettings) -> None:
         metrics.follow_emergencies(grants)
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
-        control = Control(
-            policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, ReviewIntake(settings.review_tokens)
-        )
+        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, settings.review_tokens)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:

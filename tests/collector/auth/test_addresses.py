@@ -33,3 +33,10 @@ def test_guesses_from_all_over_a_network_are_counted_together() -> None:
     assert viewers.log_in("guess", "2001:db8:0:1::1") is None
     # What is too long to be guessed is looked at all the same: behind a proxy, all have one address.
     assert viewers.log_in("x" * 43, "2001:db8::ffff") is None
+
+
+def test_who_sends_no_token_locks_nobody_out() -> None:
+    viewers = Viewers(None)
+    for _ in range(20):
+        assert viewers.log_in("", "203.0.113.7") is None
+    assert viewers.log_in("guess", "203.0.113.7") is None
