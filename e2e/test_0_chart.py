@@ -363,13 +363,44 @@ def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
     pod = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]
     own = [one for one in pod["containers"][0]["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
     given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
-    given |= {name: json.loads(given[name]) for name in ("sign_in_roles", "kubernetes_roles")}
+    listed = ("sign_in_roles", "kubernetes_roles", "kubernetes_group_roles", "kubernetes_user_prefixes")
+    given |= {name: json.loads(given[name]) for name in listed}
     settings = CollectorSettings(**given)
     assert (settings.sign_in_roles["viewer"], settings.sign_in_roles["admin"]) == (["a, b"], ['x"y'])
     assert str(settings.sign_in_client_secret_file) == "/var/run/penstock/sign-in/client-secret"
     assert {"name": "sign-in", "secret": {"secretName": "s"}} in pod["volumes"]
     mounts = {one["name"]: one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
     assert mounts["sign-in"] == "/var/run/penstock/sign-in"
+
+
+def test_people_sign_in_with_kubernetes_tokens_where_the_values_say(rendered: Render) -> None:
+    objects = rendered(
+        "--set-json", 'collector.kubernetesGroupRoles={"approver":["dba"]}', "--set", "approvals.userNamePrefixes={a:}"
+    )
+    env = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    given = {one["name"]: one["value"] for one in env}
+    roles = json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_GROUP_ROLES"])
+    assert CollectorSettings(kubernetes=True, kubernetes_group_roles=roles).kubernetes_group_roles["approver"] == [
+        "dba"
+    ]
+    # The same as the admission policy has.
+    assert json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_USER_PREFIXES"]) == ["a:"]
+
+
+def test_the_collector_decides_nothing_and_is_nobody_else(rendered: Render) -> None:
+    """It sends what people sign in with; by its own account it can ask whose a token is, and no more."""
+    objects = rendered()
+    account = "penstock-collector"
+    bound = {
+        (one["roleRef"]["kind"], one["roleRef"]["name"])
+        for (kind, _), one in objects.items()
+        if kind in ("ClusterRoleBinding", "RoleBinding")
+        and any(subject["kind"] != "ServiceAccount" or subject["name"] == account for subject in one["subjects"])
+    }
+    assert bound == {("ClusterRole", account)}
+    assert objects["ClusterRole", account]["rules"] == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
+    ]
 
 
 def test_who_decides_is_left_to_the_api_server_where_it_can_be(rendered: Render) -> None:

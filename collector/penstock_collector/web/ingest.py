@@ -7,6 +7,7 @@ belong: what is stored (`store/intake.py`), who may (`auth/streams.py`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from functools import partial
 
@@ -14,6 +15,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from penstock_collector.approvals.told_emergencies import EmergencyNotice
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
@@ -25,7 +27,7 @@ from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
 from penstock_collector.web.gates import begin_for_sender
 from penstock_collector.web.security import bearer
 from penstock_collector.web.shares import ShareUsedUpError, shares_of
-from penstock_entrance.log_throttle import LogThrottle
+from penstock_core.token_review import Pod
 
 _log = structlog.get_logger(__name__)
 
@@ -53,10 +55,10 @@ async def _answer(collector: Collector, request: Request) -> Response:
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
-        await collector.authority.check(bearer(request), owner)
+        pod = await collector.authority.check(bearer(request), owner)
         sender = begin_for_sender(request)
         with shares_of(request).batch(sender):
-            return await _read(request, sender, f"{owner}/{boot}", int(oldest))
+            return await _read(request, sender, pod, f"{owner}/{boot}", int(oldest))
     except ShareUsedUpError as error:
         # Who comes back at once, and at once again, takes the time of the others.
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -74,7 +76,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
 
 
-async def _read(request: Request, sender: str, stream: str, oldest: int) -> Response:
+async def _read(request: Request, sender: str, pod: Pod | None, stream: str, oldest: int) -> Response:
     """Raises ShareUsedUpError, TooLarge, ClientDisconnect."""
     collector, shares = collector_of(request), shares_of(request)
     body = await body_of(request, MOST_BODY_BYTES)
@@ -90,27 +92,34 @@ async def _read(request: Request, sender: str, stream: str, oldest: int) -> Resp
                 shares.begin_stream(sender)
     except StoreError as error:
         return refuse(503, str(error))
-    response = await _store(collector, stream, body, oldest, shares.log)
+    response = await _store(request, stream, body, oldest, pod)
     if response.status_code == 200:
         shares.saw(stream)
     return response
 
 
-async def _store(collector: Collector, stream: str, body: bytes, oldest: int, log: LogThrottle) -> Response:
+async def _store(request: Request, stream: str, body: bytes, oldest: int, pod: Pod | None) -> Response:
+    collector = collector_of(request)
+    workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
     batch = await asyncio.to_thread(read_batch, body, stream)
+
+    def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
+        late = collector.settings.late_seconds
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late)
+        return taken, collector.emergencies.kept(connection, taken.emergencies)
+
     try:
         with collector.metrics.commit.time():
-            taken: Taken = await collector.writer.run(
-                lambda connection: take(connection, stream, batch, oldest=oldest, now=time.time())
-            )
+            taken, notices = await collector.writer.run(step)
     except Busy as error:
         return refuse(503, str(error))
     except StoreError as error:
         _log.error(str(error))
         return refuse(503, str(error))
     collector.metrics.count(taken)
+    collector.emergencies.tell(notices)
     if taken.quarantined or taken.forks:
-        log.warn("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
+        shares_of(request).log.warn("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:
         collector.tail.ring()
     return JSONResponse({"acknowledged": taken.acknowledged})

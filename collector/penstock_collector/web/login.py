@@ -1,4 +1,4 @@
-"""The page that lets people in: with a viewer token, or a link that works once; and the way out.
+"""The page that lets people in: with a token, or a link that works once; and the way out.
 
 What doesn't belong: the provider's part (`sign_in.py`), what a session is (`penstock_collector.auth.sessions`).
 """
@@ -54,9 +54,11 @@ async def log_in(request: Request) -> Response:
         if ticket:
             secret = viewers.redeem(ticket, address(request))
         else:
-            secret = viewers.log_in(fields.get("token", "").strip(), address(request))
+            secret = await viewers.sign_in_by_token(fields.get("token", "").strip(), address(request))
     except TooManyFailures:
         return form(request, target, _SLOW_DOWN, 429)
+    except SignInError as error:
+        return await failed(request, target, str(error), error.status)
     if secret is None:
         return await failed(request, target, _USED if ticket else _WRONG)
     return await let_in(request, target, secret)
@@ -137,5 +139,9 @@ def own_path(value: str) -> str:
 
 def form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
     """The page that lets people in."""
-    provider = collector_of(request).settings.provider_name
-    return render(request, "login.html", status, target=target, problem=problem, provider=provider)
+    collector = collector_of(request)
+    provider, cluster = collector.settings.provider_name, collector.viewers.cluster
+    by_cluster = cluster is not None and cluster.sign_in
+    return render(
+        request, "login.html", status, target=target, problem=problem, provider=provider, by_cluster=by_cluster
+    )

@@ -410,12 +410,5 @@ class ClientPipeline(ABC):
 
 def unsettles(decision: Decision) -> bool:
     """Whether something that later messages are decided by changes, or not, with the statement's success."""
-    return bool(
-        decision.deallocates
-        or decision.closes
-        or decision.temporary
-        or decision.drops_temporary
-        or decision.drops_tables
-        or decision.makes
-        or decision.unmakes
-    )
+    ended = decision.deallocates or decision.closes or decision.drops_temporary or decision.drops_tables
+    return bool(ended or decision.temporary or decision.makes or decision.unmakes)

@@ -19,7 +19,9 @@ def test_the_list_of_kinds_is_the_type() -> None:
 
 
 def test_the_docstring_says_of_each_kind_what_it_holds() -> None:
-    described = re.findall(r"^ {4}(?:([a-z]+) {2,}|(heartbeat) )", event.__doc__ or "", re.MULTILINE)
+    described = re.findall(
+        r"^ {4}(?:([a-z]+) {2,}|(heartbeat|transaction|emergency) )", event.__doc__ or "", re.MULTILINE
+    )
     assert tuple(one or other for one, other in described) == KINDS
 
 
