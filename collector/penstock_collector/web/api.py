@@ -6,6 +6,7 @@ What doesn't belong: pages, taking in events (`penstock_collector.web.ingest`).
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -21,13 +22,23 @@ from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.retention import place_of
-from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
+from penstock_collector.search import (
+    STATEMENTS,
+    Filters,
+    Place,
+    StreamRow,
+    export,
+    stream_count,
+    streams,
+    streams_behind,
+)
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
+MOST_STREAMS = 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -62,12 +73,20 @@ async def searched(request: Request, looked_for: type[LookedFor], table: Table[R
 
 
 async def list_streams(request: Request) -> Response:
-    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room."""
-    collector = collector_of(request)
+    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room.
+
+    The latest heard of, and how many there are; with `?after=` (first of nothing, then of each `next`), all by name.
+    """
+    collector, after = collector_of(request), request.query_params.get("after")
+
+    def found(connection: sqlite3.Connection) -> tuple[list[StreamRow], int]:
+        paged = streams(connection, MOST_STREAMS) if after is None else streams_behind(connection, after, MOST_STREAMS)
+        return paged, stream_count(connection)
+
     try:
-        rows, standing, own, room = await collector.readers.run(
+        (rows, total), standing, own, room = await collector.readers.run(
             lambda connection: (
-                streams(connection, 10_000), alarms.standing(connection, limit=1_000), readings.head_of(connection),
+                found(connection), alarms.standing(connection, limit=1_000), readings.head_of(connection),
                 place_of(connection, collector.settings, time.time()),
             )
         )  # fmt: skip
@@ -77,6 +96,8 @@ async def list_streams(request: Request) -> Response:
         {
             "time": time.time(),
             "streams": [asdict(row) for row in rows],
+            "total": total,
+            "next": rows[-1].name if after is not None and len(rows) == MOST_STREAMS else None,
             # The collector's own stream.
             "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],
@@ -141,7 +162,7 @@ async def metrics(request: Request) -> Response:
     late = sum(overdue(kept.request, datetime.now(UTC)) for kept in emergencies)
     collector.metrics.emergencies.labels("overdue").set(late)
     collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
-    collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
+    collector.metrics.followers.set(collector.tail.followers)
     collector.metrics.room.set(room)
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
