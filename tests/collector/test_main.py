@@ -22,6 +22,7 @@ import trustme
 
 from penstock_collector.main import StartError, serve
 from penstock_collector.settings import CollectorSettings
+from penstock_collector.store.database import SCHEMA_VERSION
 from penstock_core.audit.chain import canonical
 from penstock_core.audit.verify import verify
 
@@ -46,7 +47,7 @@ def newer(path: Path) -> None:
         (lambda path: path.write_bytes(b"garbage " * 1000), "cannot be used: file is not a database"),
         (lambda path: path.mkdir(), "cannot be made: Is a directory"),
         (foreign, "is an SQLite database of something else, not an audit trail"),
-        (newer, "has schema version 99; this program knows 7"),
+        (newer, f"has schema version 99; this program knows {SCHEMA_VERSION}"),
     ],
 )
 async def test_a_database_that_cannot_be_used(spoil: Any, complaint: str, settings: CollectorSettings) -> None:

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
-from penstock_core.audit.chain import MAX_SAFE_INTEGER, ChainError, canonical, digest
-from penstock_core.audit.event import VERSION, Event
+from penstock_core.audit import fields
+from penstock_core.audit.chain import ChainError, canonical, digest
+from penstock_core.audit.event import Event
+from penstock_core.audit.export import MOST_RAW
 from penstock_core.audit.size import MAX_EVENT
-
-_HASH = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
-# Of a line that is no event, so much is kept.
-_KEPT_RAW = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,9 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
     if not isinstance(event, dict):
         return _bad("not a JSON object", line)
     seq = event.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq <= MAX_SAFE_INTEGER:
+    if not isinstance(seq, int) or not fields.is_seq(seq):
         return _bad("no usable seq", line)
-    complaint = _complaint(event, stream)
+    complaint = fields.complaint(event) or ("of another stream" if event["stream"] != stream else "")
     if complaint:
         return _bad(complaint, line, seq)
     try:
@@ -84,20 +80,5 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
         return _bad(str(error), line, seq)
 
 
-def _complaint(event: Event, stream: str) -> str:
-    if event.get("v") != VERSION:
-        return f"version is not {VERSION}"
-    if event.get("stream") != stream:
-        return "of another stream"
-    for name, pattern in (("hash", _HASH), ("prev", _HASH), ("time", _TIME)):
-        value = event.get(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            return f"no usable {name}"
-    kind = event.get("kind")
-    if not isinstance(kind, str) or not 0 < len(kind) <= 40:
-        return "no usable kind"
-    return ""
-
-
 def _bad(reason: str, line: bytes, seq: int | None = None) -> Bad:
-    return Bad(reason, line[:_KEPT_RAW], hashlib.sha256(line).hexdigest(), len(line), seq)
+    return Bad(reason, line[:MOST_RAW], hashlib.sha256(line).hexdigest(), len(line), seq)

@@ -19,7 +19,7 @@ from starlette.types import Scope
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
-from penstock_collector.web import access, deciding, inbox, live, login, logins, pages, people, sign_in
+from penstock_collector.web import access, deciding, exporting, inbox, live, login, logins, pages, people, sign_in
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import api, open_to, page
@@ -75,7 +75,7 @@ def _for_programs() -> list[Route]:
         Route("/v1/events", api(Right.STATEMENTS, answers.search_events, "searched")),
         Route("/v1/logins", api(Right.STATEMENTS, logins.search_logins, "searched")),
         Route("/v1/streams", api(Right.STATEMENTS, answers.list_streams, "opened")),
-        Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
+        Route("/v1/export", api(Right.EXPORT, exporting.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),
         Route("/v1/requests/{name}", api(Right.REQUESTS, deciding.show_request, "opened")),

@@ -7,7 +7,9 @@ belong: what is stored (`store/intake.py`), who may (`auth/streams.py`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from collections.abc import Sequence
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
+from penstock_collector.store import senders
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.intake import Taken, take
 from penstock_collector.store.lines import read_batch
@@ -48,7 +51,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
-        await collector.authority.check(bearer(request), owner)
+        proven = await collector.authority.senders(bearer(request), owner)
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")
@@ -63,16 +66,24 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
-    return await _store(collector, f"{owner}/{boot}", body, int(oldest))
+    return await _store(collector, f"{owner}/{boot}", proven, body, int(oldest))
 
 
-async def _store(collector: Collector, stream: str, body: bytes, oldest: int) -> Response:
+async def _store(collector: Collector, stream: str, proven: Sequence[str], body: bytes, oldest: int) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
+
+    def store(connection: sqlite3.Connection) -> Taken:
+        senders.check(connection, stream, proven)
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time())
+        senders.note(connection, stream, proven)
+        return taken
+
     try:
         with collector.metrics.commit.time():
-            taken: Taken = await collector.writer.run(
-                lambda connection: take(connection, stream, batch, oldest=oldest, now=time.time())
-            )
+            taken = await collector.writer.run(store)
+    except senders.Foreign as error:
+        _log.warning("a stream of another sender", why=str(error))
+        return refuse(403, str(error))
     except Busy as error:
         return refuse(503, str(error))
     except StoreError as error:

@@ -20,6 +20,7 @@ import pytest
 from penstock_core.audit.chain import Head
 from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
+from penstock_core.audit.report import Verdict
 from penstock_core.audit.verify import verify
 from penstock_sidecar.shipping.spool import EventRefused, Spool, SpoolBroken, SpoolFull
 
@@ -144,7 +145,7 @@ async def test_a_full_spool_refuses_statements_and_still_takes_their_outcomes(op
     assert isinstance(spool.refusal, SpoolFull)
     await spool.append([{"kind": "loss", "count": 1, "cause": "spool full"}, {"kind": "close", "reason": "stopped"}])
     report = verify(spool.pending(limit=100_000))
-    assert report.intact
+    assert report.verdict is Verdict.INCOMPLETE, "for what is lost, and told"
     assert report.streams[0].notes == []
 
 
@@ -333,7 +334,7 @@ def test_a_damaged_file_is_kept_aside_and_told_of(
     assert kinds(events) == ["open", "loss", "intent"]
     assert kept.name in events[1]["cause"]
     assert [state.name for state in spool.streams()] == ["pod/boot2"]
-    assert verify(events).intact
+    assert verify(events).verdict is Verdict.INCOMPLETE
 
 
 def test_a_foreign_database_is_left_alone(path: Path) -> None:
