@@ -73,7 +73,7 @@ class Crowd:
             "listen": f"127.0.0.1:{port}", "health": f"127.0.0.1:{health}", "name": _GATE, "namespace": "bench",
             "database": "bench", "resources": ["resources.yaml"], "maskKeyFile": "mask.key",
             "credentialsDir": "credentials", "identity": {"issuers": [issuer], "required": True},
-            "spool": {"path": "spool.db"}, "graceSeconds": 3, "tls": {"selfSigned": True, "required": False},
+            "spool": {"path": "spool"}, "graceSeconds": 3, "tls": {"selfSigned": True, "required": False},
             "collector": {"url": f"http://127.0.0.1:{sink}", "tokenFile": "stream.token"},
         }  # fmt: skip
         (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration))

@@ -212,7 +212,7 @@ def _gate(
         "maskKeyFile": "mask.key",
         "credentialsDir": "credentials",
         "identity": {"workload": {"namespace": "bench", "serviceAccount": "bench"}},
-        "spool": {"path": "spool.db"},
+        "spool": {"path": "spool"},
         "collector": {"url": f"http://127.0.0.1:{sink}"},
         "graceSeconds": 3,
     }

@@ -128,7 +128,7 @@ def test_the_recipes_for_issuers_are_settings_and_the_kill_switch_is_a_policy(tm
     for issuers in recipes:
         settings = {
             "database": "shop", "name": "gate", "resources": ["*.yaml"], "maskKeyFile": "k", "credentialsDir": "c",
-            "identity": {"required": True, "issuers": issuers}, "spool": {"path": "spool.db"},
+            "identity": {"required": True, "issuers": issuers}, "spool": {"path": "spool"},
         }  # fmt: skip
         (tmp_path / "proxy.yaml").write_text(yaml.safe_dump(settings))
         assert len(read(tmp_path).identity.issuers) == len(issuers)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from tests.sidecar.spooled import waiting
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
@@ -121,7 +120,7 @@ def gate(
         "namespace": "conformance", "database": "tested", "resources": ["resources.yaml"], "maskKeyFile": "mask.key",
         "credentialsDir": "credentials", "graceSeconds": 1,
         "identity": {"workload": {"namespace": "conformance", "serviceAccount": "suite"}},
-        "spool": {"path": "spool.db", "maxBytes": _SPOOL_BYTES}, **(changes or {}),
+        "spool": {"path": "spool", "maxBytes": _SPOOL_BYTES}, **(changes or {}),
     }  # fmt: skip
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     log = directory / "gate.log"
@@ -168,11 +167,10 @@ def resources(running: EmbeddedPostgres, dbname: str, changes: Mapping[str, obje
 def recorded(directory: Path) -> dict[str, int]:
     """How many events of each kind the gates' spools below a directory hold."""
     counts: dict[str, int] = {}
-    for path in directory.glob("*/spool.db"):
-        with contextlib.closing(sqlite3.connect(path)) as spool:
-            for (line,) in spool.execute("SELECT line FROM events"):
-                kind = str(json.loads(line)["kind"])
-                counts[kind] = counts.get(kind, 0) + 1
+    for path in directory.glob("*/spool"):
+        for event in waiting(path):
+            kind = str(event["kind"])
+            counts[kind] = counts.get(kind, 0) + 1
     return counts
 
 

@@ -92,7 +92,7 @@ class Program:
             "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "yard", "namespace": "shop", "name": "yard",
             "resources": ["resources.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",
             "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}},
-            "spool": {"path": "spool.db"}, "graceSeconds": 1, "tls": {"selfSigned": True, "required": False},
+            "spool": {"path": "spool"}, "graceSeconds": 1, "tls": {"selfSigned": True, "required": False},
         }  # fmt: skip
         (directory / "proxy.yaml").write_text(yaml.safe_dump(settings | changes))
 

@@ -117,7 +117,7 @@ def write(directory: Path, server: EmbeddedPostgres, mask: str = "email", guardr
         "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "till", "namespace": "shop", "name": "till-gate",
         "resources": ["resources.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",
         "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}},
-        "spool": {"path": "spool.db"}, "graceSeconds": 1,
+        "spool": {"path": "spool"}, "graceSeconds": 1,
     }  # fmt: skip
     (directory / "proxy.yaml").write_text(yaml.safe_dump(settings | changes))
 

@@ -15,7 +15,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.sidecar.load import NUMBER, REPEATED, Load
+from tests.sidecar.spooled import waiting
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.audit.event import OWN
@@ -205,8 +205,6 @@ def look(directory: Path, ledger: EmbeddedPostgres, load: Load, collector: Progr
     while ledger.psql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'ledger'").strip() != "0":
         assert time.monotonic() < end, "sessions of gates that were killed are still there"
         time.sleep(0.1)
-    with contextlib.closing(sqlite3.connect(directory / "spool.db")) as spool:
-        (left,) = spool.execute("SELECT count(*) FROM events").fetchone()
     request = urllib.request.Request(
         f"http://127.0.0.1:{collector.port}/v1/export", headers={"Authorization": f"Bearer {VIEWER_TOKEN}"}
     )
@@ -222,7 +220,7 @@ def look(directory: Path, ledger: EmbeddedPostgres, load: Load, collector: Progr
         server_ran={int(number) for line in ran for number in NUMBER.findall(line)},
         events=events,
         report=verify(events),
-        left_in_spool=left,
+        left_in_spool=len(waiting(directory / "spool")),
         logs="".join((directory / f"{name}.log").read_text() for name in ("proxy", "collector")),
     )
 
@@ -241,7 +239,7 @@ def write_settings(directory: Path, server: EmbeddedPostgres, gate: Program, col
         "listen": f"127.0.0.1:{gate.port}", "health": "127.0.0.1:0", "database": "ledger", "namespace": "shop",
         "name": "ledger-gate", "resources": ["resources.yaml"], "maskKeyFile": "mask.key",
         "credentialsDir": "credentials", "identity": {"workload": {"namespace": "shop", "serviceAccount": "web"}},
-        "spool": {"path": "spool.db"}, "graceSeconds": 30,
+        "spool": {"path": "spool"}, "graceSeconds": 30,
         "collector": {"url": f"http://127.0.0.1:{collector.port}", "tokenFile": "stream.token"},
     }  # fmt: skip
     (directory / "proxy.yaml").write_text(yaml.safe_dump(settings))

@@ -23,7 +23,7 @@ POD = {
     "PENSTOCK_COLLECTOR__URL": "https://collector:8080",
     "PENSTOCK_COLLECTOR__TOKEN_FILE": "/identity/collector-token",
     "PENSTOCK_CREDENTIALS_DIR": "/credentials",
-    "PENSTOCK_SPOOL__PATH": "/spool/spool.db",
+    "PENSTOCK_SPOOL__PATH": "/spool/spool",
     "PENSTOCK_SPOOL__MAX_BYTES": "67108864",
     "PENSTOCK_IDENTITY__WORKLOAD__NAMESPACE": "shop",
     "PENSTOCK_IDENTITY__WORKLOAD__SERVICE_ACCOUNT": "web",
@@ -38,7 +38,7 @@ ALONE: dict[str, Any] = {
     "database": "shop", "name": "gate", "resources": ["*.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "c",
     "identity": {"required": True, "issuers": [
         {"issuer": "https://i", "audience": "penstock", "kind": "person", "jwksFile": "jwks.json"}]},
-    "spool": {"path": "spool.db"},
+    "spool": {"path": "spool"},
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_a_variable_can_not_move_the_directory(tmp_path: Path, monkeypatch: pyte
 def test_a_file_with_the_environment_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     within(monkeypatch, {"PENSTOCK_SPOOL__MAX_BYTES": "2000000", "PENSTOCK_RESOURCES": '["a.yaml", "b.yaml"]'})
     settings = alone(tmp_path)
-    assert settings.spool.path == Path("spool.db")
+    assert settings.spool.path == Path("spool")
     assert settings.spool.max_bytes == 2_000_000
     assert settings.resources == ("a.yaml", "b.yaml")
     (only,) = settings.served

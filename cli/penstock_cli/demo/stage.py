@@ -297,7 +297,7 @@ def _gate(
         "maskKeyFile": "mask.key",
         "credentialsDir": "credentials",
         "identity": {"required": True, "issuers": [trusted]},
-        "spool": {"path": "spool.db"},
+        "spool": {"path": "spool"},
         "collector": {"url": collector_url, "tokenFile": "stream.token"},
     }
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))

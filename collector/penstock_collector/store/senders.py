@@ -17,6 +17,8 @@ class Foreign(Exception):
 def check(connection: sqlite3.Connection, stream: str, senders: Sequence[str]) -> None:
     """Raises Foreign where another opened the stream. `senders`: who the token proves, the narrowest first."""
     row = connection.execute("SELECT sender FROM streams WHERE name = ?", (stream,)).fetchone()
+    if not senders:
+        raise Foreign("the token has just been taken out of the stream tokens file")
     if row is not None and row[0] and row[0] not in senders:
         kind, _, name = row[0].partition(":")
         remedy = f"; give the token a second line with {name} in the stream tokens file" if kind == "token" else ""

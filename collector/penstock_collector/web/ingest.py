@@ -51,7 +51,8 @@ async def _answer(collector: Collector, request: Request) -> Response:
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
-        proven = await collector.authority.senders(bearer(request), owner)
+        pod = await collector.authority.check(bearer(request), owner)
+        proven = collector.authority.senders(pod, bearer(request), owner)
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")

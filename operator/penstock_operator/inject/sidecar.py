@@ -113,7 +113,7 @@ def volumes(shape: Shape, upstream: DatabaseSecrets) -> list[Json]:
     if upstream.ca_secret:
         items = [{"key": upstream.ca_key, "path": "ca.crt"}]
         found.append({"name": _UPSTREAM_CA, "secret": {"secretName": upstream.ca_secret, "items": items}})
-    # Twice the spool: SQLite's write-ahead log lies beside it.
+    # Twice the spool: segments are dropped whole, and what was damaged is kept.
     found.append({"name": _SPOOL, "emptyDir": {"sizeLimit": str(2 * shape.spool_bytes)}})
     found.append({"name": _TMP, "emptyDir": {"sizeLimit": "16Mi"}})
     return found
@@ -149,7 +149,7 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         "PENSTOCK_COLLECTOR__TOKEN_FILE": f"{identity}/collector-token",
         "PENSTOCK_COLLECTOR__CA_FILE": f"{identity}/ca.crt",
         "PENSTOCK_CREDENTIALS_DIR": credentials,
-        "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool.db",
+        "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool",
         "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
         "PENSTOCK_LOG_LEVEL": shape.log_level,
     }

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from penstock_core.audit.chain import canonical
 from penstock_core.audit.event import Event
-from penstock_sidecar.shipping.spool_file import timestamp
+from penstock_sidecar.shipping.sealing import timestamp
 
 # Those that are alike within it are one event; if more come, those within this many times as long, up to a minute: a
 # client with an old token may try each second, for days.

@@ -121,7 +121,8 @@ class AuditTrail:
         if not self._gathered:
             return
         gathered, self._gathered = self._gathered, []
-        for one, future in zip(gathered, self._spool.append_each([one.bodies for one in gathered]), strict=True):
+        futures = self._spool.append_each([(one.bodies, one.told is not None) for one in gathered])
+        for one, future in zip(gathered, futures, strict=True):
             self._watch(future, one.bodies, block=one.told is not None)
             if one.told is not None:
                 future.add_done_callback(one.told)

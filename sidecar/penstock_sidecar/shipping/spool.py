@@ -1,8 +1,9 @@
 """The spool: audit events become durable here before their statements run, and wait here for the collector.
 
-`append` costs the event loop next to nothing: one thread seals, writes and syncs, all that is waiting in one
-transaction (group commit), and wakes the loop once a group. What doesn't belong: the file's format
-(`spool_file.py`), bringing events to the collector (`shipper.py`).
+`append` costs the event loop next to nothing: one thread seals, writes and syncs all that is waiting at once (group
+commit), and wakes the loop once a group. What nobody waits for is written at once, so that it outlives the process,
+and synced within SYNC_SECONDS. What doesn't belong: the files (`log.py`), bringing events to the collector
+(`shipper.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import asyncio
 import json
 import os
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,10 +24,12 @@ import structlog
 
 from penstock_core.audit.chain import Head
 from penstock_core.audit.event import Event
-from penstock_sidecar.shipping import spool_file
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
-from penstock_sidecar.shipping.spool_file import Entry, SpoolFile, StreamState
-from penstock_sidecar.shipping.spool_opening import OpenedSpool, open_spool
+from penstock_sidecar.shipping.log import SpoolLog
+from penstock_sidecar.shipping.opening import OpenedSpool, open_spool
+from penstock_sidecar.shipping.sealing import Entry
+from penstock_sidecar.shipping.segments import Reader, translated
+from penstock_sidecar.shipping.stored_stream import StreamState
 
 __all__ = [
     "HEARTBEAT_SECONDS",
@@ -45,7 +47,9 @@ _log = structlog.get_logger(__name__)
 Clock: TypeAlias = Callable[[], datetime]
 
 HEARTBEAT_SECONDS = 30.0
-# A transaction takes at most so many appends, so that the first of them does not wait for a flood.
+# What a machine may lose that stops at once, of what nobody waited for.
+SYNC_SECONDS = 0.25
+# A write takes at most so many appends, so that the first of them does not wait for a flood.
 _GROUP = 1024
 # Appends that wait in memory for a disk that does not keep up; beyond, they fail at once.
 _MOST_WAITING = 20_000
@@ -75,7 +79,7 @@ class _Stop:
 
 @dataclass(slots=True)
 class _Group:
-    """The jobs that one transaction takes."""
+    """The jobs that are done at once."""
 
     appends: list[_Append] = field(default_factory=list)
     acknowledged: dict[str, int] = field(default_factory=dict)
@@ -86,11 +90,11 @@ class Spool:
     """One stream of events of this process, and what earlier processes left unshipped in the same file."""
 
     def __init__(self, opened: OpenedSpool, max_bytes: int, clock: Clock, heartbeat: float) -> None:
-        self._file: SpoolFile = opened.file
-        self._reader: sqlite3.Connection = opened.reader
+        self._log: SpoolLog = opened.log
+        self._readers: dict[str, Reader] = {}
         self._reading = threading.Lock()
         self._lock = opened.lock
-        self._loss: Event | None = opened.loss
+        self._losses: list[Event] = opened.losses
         self._clock = clock
         self._heartbeat = heartbeat
         self._jobs: queue.SimpleQueue[list[_Append] | _Acknowledge | _Stop] = queue.SimpleQueue()
@@ -100,8 +104,8 @@ class Spool:
         self._listener: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self.max_bytes = max_bytes
         # Copied after each commit, so that readers on the loop see one consistent state.
-        self._streams = self._file.streams()
-        self._bytes = self._file.used
+        self._streams = self._log.streams()
+        self._bytes = self._log.used
         self._thread = threading.Thread(target=self._write, name="penstock-spool", daemon=True)
         self._thread.start()
 
@@ -115,14 +119,14 @@ class Spool:
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
     ) -> Spool:
-        """Open or make the file and begin `stream`, whose first append should be its `open` event.
+        """Open or make the directory and begin `stream`, whose first append should be its `open` event.
 
-        Streams that an earlier process left unfinished get their missing outcomes (`unknown`) and a close. A damaged
-        file is kept aside and told of by a `loss` event. Raises SpoolBroken with one line.
+        Streams that an earlier process left unfinished get their missing outcomes (`unknown`) and a close. What is
+        damaged is kept aside and told of by a `loss` event. Raises SpoolBroken and SpoolFull with one line.
         """
         opened = open_spool(path, stream, max_bytes, clock())
-        if opened.kept_aside is not None:
-            _log.error("audit spool was damaged; kept aside, events in it are not shipped", kept=str(opened.kept_aside))
+        for loss in opened.losses:
+            _log.error("events of the audit spool are not shipped", cause=loss["cause"])
         return cls(opened, max_bytes, clock, heartbeat)
 
     def append(self, bodies: Sequence[Event]) -> asyncio.Future[None]:
@@ -131,10 +135,13 @@ class Spool:
         Call it on the event loop, and leave the bodies as they are from then on. The future fails with SpoolFull or
         SpoolBroken.
         """
-        return self.append_each([bodies])[0]
+        return self.append_each([(bodies, True)])[0]
 
-    def append_each(self, groups: Sequence[Sequence[Event]]) -> list[asyncio.Future[None]]:
-        """Several appends, for one waking of the writer."""
+    def append_each(self, groups: Sequence[tuple[Sequence[Event], bool]]) -> list[asyncio.Future[None]]:
+        """Several appends, for one waking of the writer; each with whether somebody waits until it is durable.
+
+        If nobody does, the future is done when it is written.
+        """
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in groups]
         for future in futures:
@@ -153,7 +160,12 @@ class Spool:
             return futures
         now = self._clock()
         self._waiting += len(futures)
-        self._jobs.put([_Append(Entry(bodies, now), future) for bodies, future in zip(groups, futures, strict=True)])
+        self._jobs.put(
+            [
+                _Append(Entry(bodies, now, awaited), future)
+                for (bodies, awaited), future in zip(groups, futures, strict=True)
+            ]
+        )
         return futures
 
     def acknowledge(self, seq: int, stream: str | None = None) -> None:
@@ -162,18 +174,29 @@ class Spool:
 
     def pending(self, after_seq: int = 0, limit: int = 500, stream: str | None = None) -> list[Event]:
         """Up to `limit` events of the stream (the current one by default) behind `after_seq`. May block on the disk."""
-        return [json.loads(line) for _, line in self.lines(stream or self.head.stream, after_seq, limit, 1 << 40)]
+        found: list[Event] = []
+        while batch := self.lines(stream or self.head.stream, after_seq, limit - len(found), 1 << 40):
+            found += [json.loads(line) for _, line in batch]
+            after_seq = batch[-1][0]
+        return found
 
     def lines(self, stream: str, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        """Like `pending`, as seq and canonical line, up to `max_bytes` together. May block; any thread."""
-        state = next((state for state in self._streams if state.name == stream), None)
-        if state is None or self._closed:
-            return []
+        """Like `pending`, as seq and canonical line, up to `max_bytes` together, and fewer where a segment ends.
+
+        May block; any thread.
+        """
+        after = max(after, next((state.acknowledged for state in self._streams if state.name == stream), 0))
         try:
             with self._reading:
-                return spool_file.lines(self._reader, state, after, limit, max_bytes)
-        except sqlite3.Error as error:
-            raise spool_file.translated(error) from None
+                segments = self._log.segments(stream)
+                if self._closed or not segments:
+                    self._readers.pop(stream, Reader()).close()
+                    return []
+                return self._readers.setdefault(stream, Reader()).lines(segments, after, limit, max_bytes)
+        except FileNotFoundError:
+            return []  # It was acknowledged meanwhile.
+        except OSError as error:
+            raise translated(error) from None
 
     def streams(self) -> tuple[StreamState, ...]:
         """All streams with something to ship, oldest first, and the current one."""
@@ -211,24 +234,32 @@ class Spool:
         self._jobs.put(_Stop())
         self._thread.join()
         with self._reading:
-            self._reader.close()
-        self._file.close()
+            for reader in self._readers.values():
+                reader.close()
+        self._log.close()
         os.close(self._lock)
 
     # What follows runs in the writer thread.
 
     def _write(self) -> None:
         last_event = time.monotonic()
+        synced = time.monotonic()
         while True:
-            group = self._next_group(last_event + self._heartbeat - time.monotonic())
-            if group.appends or (not group.acknowledged and not group.stop):
-                last_event = time.monotonic()
-            self._commit(group)
+            wanted = last_event + self._heartbeat
+            if self._log.dirty:
+                wanted = min(wanted, synced + SYNC_SECONDS)
+            group = self._next_group(wanted - time.monotonic())
+            now = time.monotonic()
+            if group.appends or (not group.acknowledged and not group.stop and now >= last_event + self._heartbeat):
+                last_event = now
+            self._commit(group, sync=group.stop or now >= synced + SYNC_SECONDS, idle=last_event == now)
+            if not self._log.dirty:
+                synced = now
             if group.stop:
                 return
 
     def _next_group(self, patience: float) -> _Group:
-        """Everything that is waiting now; nothing at all once `patience` seconds went by: time for a heartbeat."""
+        """Everything that is waiting now; nothing at all once `patience` seconds went by."""
         group = _Group()
         try:
             job = self._jobs.get(timeout=max(0.0, patience))
@@ -246,27 +277,36 @@ class Spool:
         except queue.Empty:
             return group
 
-    def _commit(self, group: _Group) -> None:
+    def _commit(self, group: _Group, *, sync: bool, idle: bool) -> None:
         entries = [append.entry for append in group.appends]
-        telling_loss = bool(entries) and self._loss is not None
+        telling_loss = bool(entries) and bool(self._losses)
         if telling_loss:
-            entries[0] = self._with_loss(entries[0])
-        elif self._is_idle(group):
+            entries[0] = self._with_losses(entries[0])
+        elif idle and self._is_idle(group):
             entries = [Entry([{"kind": "heartbeat"}], self._clock())]
-        results = self._commit_entries(entries, group.acknowledged)
+        results = self._commit_entries(entries, group.acknowledged, sync=sync)
         if telling_loss and results[0] is None:
-            self._loss = None
-        self._note(entries, results, freed=bool(group.acknowledged) and self._file.has_room)
-        self._streams = self._file.streams()
-        self._bytes = self._file.used
+            self._losses = []
+        self._note(entries, results, freed=bool(group.acknowledged) and self._log.has_room)
+        self._streams = self._log.streams()
+        self._bytes = self._log.used
         self._settle(group.appends, results[: len(group.appends)])
 
-    def _commit_entries(self, entries: Sequence[Entry], acknowledged: dict[str, int]) -> list[SpoolError | None]:
+    def _commit_entries(
+        self, entries: Sequence[Entry], acknowledged: dict[str, int], *, sync: bool
+    ) -> list[SpoolError | None]:
         if isinstance(self._refusal, SpoolBroken):
             return [self._refusal] * len(entries)
         try:
-            return self._file.commit(entries, acknowledged)
+            if acknowledged:
+                self._log.acknowledge(acknowledged)
+            results = self._log.commit(entries)
+            if sync:
+                self._log.sync()
+            return results
         except SpoolError as error:
+            if not entries:
+                self._refuse(error)
             return [error] * len(entries)
         except Exception as error:
             # A fault of ours must not leave statements waiting forever for a thread that is gone.
@@ -274,14 +314,13 @@ class Spool:
             return [SpoolBroken(f"audit spool failed: {error}")] * len(entries)
 
     def _is_idle(self, group: _Group) -> bool:
-        state = self._file.current
+        state = self._log.current
         return not (group.appends or group.acknowledged or group.stop or state.closed) and state.head.seq > 0
 
-    def _with_loss(self, entry: Entry) -> Entry:
-        """The stream's first entry, telling right after its `open` event that a damaged file was kept aside."""
+    def _with_losses(self, entry: Entry) -> Entry:
+        """The stream's first entry, telling right after its `open` event what was kept aside."""
         opening = [body for body in entry.bodies[:1] if body.get("kind") == "open"]
-        loss = [self._loss] if self._loss is not None else []
-        return Entry([*opening, *loss, *entry.bodies[len(opening) :]], entry.when)
+        return Entry([*opening, *self._losses, *entry.bodies[len(opening) :]], entry.when)
 
     def _note(self, entries: Sequence[Entry], results: Sequence[SpoolError | None], *, freed: bool) -> None:
         """Keep why appends are refused, and log when that begins and ends.
@@ -297,6 +336,9 @@ class Spool:
                 _log.info("audit spool takes events again")
                 self._refusal = None
             return
+        self._refuse(refusal)
+
+    def _refuse(self, refusal: SpoolError) -> None:
         if type(refusal) is not type(self._refusal):
             _log.error(str(refusal))
         self._refusal = refusal

@@ -209,7 +209,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "shop", "namespace": "shop",
             "resources": ["*.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",
             "identity": {"workload": {"namespace": "shop", "serviceAccount": "web", "pod": "web-1", "podUid": "u-1"}},
-            "spool": {"path": "spool.db"}, "graceSeconds": 1,
+            "spool": {"path": "spool"}, "graceSeconds": 1,
         }  # fmt: skip
         if "client_tls" in options:
             values["tls"] = options.pop("client_tls")

@@ -92,7 +92,7 @@ class Harbour:
         values: dict[str, Any] = {
             "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "namespace": "shop", "name": "harbour",
             "databases": [self.entry(name) for name in self.servers], "resources": ["*.resources"],
-            "identity": issuers(self.directory), "spool": {"path": "spool.db"}, "graceSeconds": 1,
+            "identity": issuers(self.directory), "spool": {"path": "spool"}, "graceSeconds": 1,
         }  # fmt: skip
         (self.directory / "proxy.yaml").write_text(yaml.safe_dump(values | changes))
         self.proxy = Proxy(read(self.directory), govern)

@@ -332,7 +332,7 @@ async def test_a_change_of_one_catalog_closes_no_other_door(harbour: Harbour) ->
 async def test_what_cannot_be_recorded_is_decided_by_each_databases_policy(made: Harbour) -> None:
     made.on_failure = {"till": "continue"}
     made.write()
-    await made.start(spool={"path": "spool.db", "maxBytes": 1 << 20})
+    await made.start(spool={"path": "spool", "maxBytes": 1 << 20})
     async with await made.open("front") as front, await made.open("till") as till:
         text = "SELECT 1 /* " + "x" * 50_000 + " */"
 

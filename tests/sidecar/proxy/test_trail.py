@@ -57,8 +57,8 @@ class SlowSpool:
         self.refusal: Exception | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def append_each(self, groups: list[list[Event]]) -> list[asyncio.Future[None]]:
-        return [self.append(bodies) for bodies in groups]
+    def append_each(self, groups: list[tuple[list[Event], bool]]) -> list[asyncio.Future[None]]:
+        return [self.append(bodies) for bodies, _ in groups]
 
     def append(self, bodies: list[Event]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

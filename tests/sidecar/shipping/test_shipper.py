@@ -55,7 +55,7 @@ class Bench:
         self._write_tokens("secret", "gw1")
         digest = hashlib.sha256(b"reader").hexdigest()
         (directory / "viewers").write_text(f"{digest} ada\n")
-        self.spool = Spool.open(directory / "spool.db", "gw1/boot1", max_bytes)
+        self.spool = Spool.open(directory / "spool", "gw1/boot1", max_bytes)
         self.running: RunningCollector | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.shipper: Shipper | None = None
@@ -245,7 +245,7 @@ async def test_a_stream_that_may_not_be_written_holds_up_no_other(bench: Bench, 
     await bench.spool.append([{"kind": "open"}])
     bench.spool.close()
     # The next start has another name, and its token is good for that one alone.
-    bench.spool = Spool.open(bench.directory / "spool.db", "gw2/boot1", MEGABYTE)
+    bench.spool = Spool.open(bench.directory / "spool", "gw2/boot1", MEGABYTE)
     bench._write_tokens("secret", "gw2")
     await bench.collect()
     shipper = bench.ship()
@@ -259,7 +259,7 @@ async def test_a_stream_that_may_not_be_written_holds_up_no_other(bench: Bench, 
 async def test_what_an_earlier_process_left_is_shipped_first(bench: Bench) -> None:
     await bench.spool.append([{"kind": "open"}, *statement(1)[:1]])
     bench.spool.close()
-    bench.spool = Spool.open(bench.directory / "spool.db", "gw1/boot2", MEGABYTE)
+    bench.spool = Spool.open(bench.directory / "spool", "gw1/boot2", MEGABYTE)
     await bench.spool.append([{"kind": "open"}])
     await bench.collect()
     bench.ship()

@@ -1,0 +1,69 @@
+"""What tests of the spool share: events, a clock that stands still, and spools on one path."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from penstock_core.audit.event import Event
+from penstock_sidecar.shipping.spool import Spool, SpoolFull
+
+MEGABYTE = 1_000_000
+
+
+def intent(statement: str, sql: str = "SELECT 1") -> Event:
+    return {"kind": "intent", "session": "s1", "statement": statement, "sql": sql}
+
+
+def outcome(statement: str) -> Event:
+    return {"kind": "outcome", "session": "s1", "statement": statement, "result": "ok", "rows": 1}
+
+
+def clock() -> datetime:
+    return datetime(2026, 11, 25, 9, 0, 0, 5, tzinfo=UTC)
+
+
+class Opener:
+    """Opens spools on one path and closes what a test left open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.opened: list[Spool] = []
+
+    def __call__(self, stream: str = "pod/boot1", max_bytes: int = MEGABYTE, heartbeat: float = 30.0) -> Spool:
+        spool = Spool.open(self.path, stream, max_bytes, clock, heartbeat=heartbeat)
+        self.opened.append(spool)
+        return spool
+
+
+async def fill(spool: Spool, sql_length: int) -> tuple[list[str], SpoolFull]:
+    """Begin statements until the spool is full: those it took, and the refusal."""
+    accepted: list[str] = []
+    for number in range(10_000):
+        try:
+            await spool.append([intent(str(number), sql="x" * sql_length)])
+        except SpoolFull as full:
+            return accepted, full
+        accepted.append(str(number))
+    raise AssertionError("never full")
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [event["kind"] for event in events]
+
+
+def files(path: Path, pattern: str) -> list[Path]:
+    return sorted(path.glob(pattern))
+
+
+async def until_full(spool: Spool, disk: Path) -> int:
+    """Begin statements on a disk on which ever less is free: how many were taken. Raises AssertionError."""
+    for number in range(1000):
+        room = os.statvfs(disk)
+        (disk / f"ballast{number}").write_bytes(bytes(max(0, (room.f_bavail - 3) * room.f_frsize)))
+        try:
+            await spool.append([intent(str(number), sql="x" * 3000)])
+        except SpoolFull:
+            return number
+    raise AssertionError("never full")

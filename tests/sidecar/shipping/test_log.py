@@ -1,0 +1,118 @@
+"""The log of the spool: what is on the disk, of segments that are written, synced and dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.sidecar.shipping.spools import MEGABYTE, Opener, clock, files, fill, intent, kinds, outcome, until_full
+
+from penstock_core.audit.verify import verify
+from penstock_sidecar.shipping.spool import Spool, SpoolBroken
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+async def test_a_full_disk_is_said_as_such_and_passes(small_disk: Path) -> None:
+    spool = Spool.open(small_disk / "spool", "pod/boot1", 100 * MEGABYTE, clock)
+    await spool.append([{"kind": "open"}])
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(100_000))
+    _, full = await fill(spool, sql_length=3000)
+    assert str(full) == "audit spool cannot grow: the disk is full"
+    ballast.unlink()
+    await spool.append([intent("after")])
+    assert spool.refusal is None
+    assert verify(spool.pending(limit=10_000)).intact
+    spool.close()
+
+
+async def test_a_disk_too_full_for_the_next_segment_loses_nothing_of_the_last(small_disk: Path) -> None:
+    spool = Spool.open(small_disk / "spool", "pod/boot1", 200_000, clock)
+    await spool.append([{"kind": "open"}])
+    accepted = await until_full(spool, small_disk)
+    assert str(spool.refusal) == "audit spool cannot grow: the disk is full"
+    spool.close()
+    for ballast in files(small_disk, "ballast*"):
+        ballast.unlink()
+    second = Spool.open(small_disk / "spool", "pod/boot2", 200_000, clock)
+    left = second.pending(stream="pod/boot1", limit=1000)
+    report = verify(left)
+    assert report.intact
+    assert kinds(left).count("intent") == accepted
+    second.close()
+
+
+async def test_segments_are_dropped_once_the_collector_has_them(open_spool: Opener, path: Path) -> None:
+    spool = open_spool("pod/boot1", max_bytes=80_000)
+    await spool.append([{"kind": "open"}])
+    for number in range(300):
+        await spool.append([intent(str(number), sql="x" * 1000)])
+        await spool.append([outcome(str(number))])
+        if number % 10 == 0:
+            spool.acknowledge(spool.head.seq - 3)
+    events = spool.pending(after_seq=590)
+    assert [event["seq"] for event in events] == list(range(591, 602))
+    on_disk = sum(file.stat().st_size for file in files(path, "*.log"))
+    assert on_disk < 80_000
+    assert len(files(path, "*.log")) < 5
+
+
+async def test_what_is_waited_for_by_nobody_is_durable_soon(open_spool: Opener) -> None:
+    spool = open_spool("pod/boot1")
+    await spool.append([{"kind": "open"}])
+    (written,) = spool.append_each([([intent("1")], False)])
+    await written
+    async with asyncio.timeout(5):
+        while spool.head.seq < 2:  # noqa: ASYNC110 # the event would be what is tried here
+            await asyncio.sleep(0.02)
+    assert kinds(spool.pending()) == ["open", "intent"]
+
+
+def test_what_was_written_outlives_the_process_though_nobody_waited(path: Path) -> None:
+    script = textwrap.dedent("""
+        import asyncio, os, signal, sys
+        from pathlib import Path
+        from penstock_sidecar.shipping import spool as spools
+        spools.SYNC_SECONDS = 1000
+
+        async def main():
+            spool = spools.Spool.open(Path(sys.argv[1]), "pod/boot1", 1_000_000)
+            await spool.append([{"kind": "open"}])
+            body = {"kind": "intent", "session": "s", "statement": 1, "sql": "SELECT 1"}
+            await spool.append_each([([body], False)])[0]
+            assert spool.head.seq == 1, "it is not durable yet, so that the collector does not get it"
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main())
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
+    spool = Spool.open(path, "pod/boot2", MEGABYTE, clock)
+    assert kinds(spool.pending(stream="pod/boot1")) == ["open", "intent", "outcome", "close"]
+    spool.close()
+
+
+async def test_a_file_that_is_removed_while_it_is_written_stops_everything(open_spool: Opener, path: Path) -> None:
+    spool = open_spool()
+    await spool.append([{"kind": "open"}])
+    shutil.rmtree(path)
+    for _ in range(2):
+        with pytest.raises(SpoolBroken, match="was removed while it was in use"):
+            await spool.append([intent("1")])
+    assert isinstance(spool.refusal, SpoolBroken)
