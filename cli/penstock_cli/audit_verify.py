@@ -6,19 +6,19 @@ What doesn't belong: the checks (`penstock_core.audit.verify`), what is shown (`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
 import click
 
-from penstock_cli import export_lines, verify_view
+from penstock_cli import checkpoint_files, export_lines, verify_view
 from penstock_cli.collector_options import connect, connection
 from penstock_cli.failures import Unusable
 from penstock_cli.terminal_text import json_line, one_line
 from penstock_core.audit import fields
 from penstock_core.audit.chain import Head
-from penstock_core.audit.promises import Promises
+from penstock_core.audit.checkpoint_series import Checkpoints
 from penstock_core.audit.report import Report, Verdict
 from penstock_core.audit.verify import verify
 
@@ -34,6 +34,18 @@ STATUS = {Verdict.INTACT: 0, Verdict.INCOMPLETE: 3, Verdict.FAULTY: 1}
     type=click.File("rb"),
     help="Where the streams ended before: a saved answer of the collector's /v1/streams.",
 )
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with signed checkpoints, copied before the export was made (docs/verify.md).",
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key of the checkpoints (PEM); several times where it was replaced.",
+)
 @click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON (docs/verify.md).")
 def command(
@@ -43,6 +55,8 @@ def command(
     ca_file: Path | None,
     stream: str,
     heads: IO[bytes] | None,
+    checkpoints: Path | None,
+    keys: tuple[Path, ...],
     partial: bool,
     as_json: bool,
 ) -> None:
@@ -50,15 +64,19 @@ def command(
 
     FILE is an export (- is standard input); without it, the collector's. Exits with 0 if nothing is wrong and nothing
     is missing, 3 if all that is missing is declared, 1 if something is wrong, 2 if it could not be checked. Without
-    --heads it cannot be seen that an export was written anew.
+    --checkpoints or --heads it cannot be seen that an export was written anew.
     """
-    promises = Promises.of_heads(_heads(heads) if heads is not None else [])
+    if bool(keys) != (checkpoints is not None):
+        raise click.UsageError("--checkpoints and --key come together: what is signed needs the key that signed it")
+    noted = {head.stream: head for head in _heads(heads)} if heads is not None else {}
+    # Before the export, which goes on meanwhile.
+    signed = checkpoint_files.gathered(checkpoints, keys, partial=partial) if checkpoints is not None else None
     if file is not None:
-        report = _report(export_lines.of_file(file), promises, stream, partial=partial)
+        report = _report(export_lines.of_file(file), noted, signed, stream, partial=partial)
     else:
         try:
             with connect(url, token_file, ca_file) as client:
-                report = _report(client.export(stream), promises, stream, partial=partial)
+                report = _report(client.export(stream), noted, signed, stream, partial=partial)
         except click.UsageError:
             raise
         except click.ClickException as error:
@@ -72,8 +90,10 @@ def command(
         raise SystemExit(status)
 
 
-def _report(lines: Iterable[bytes], promises: Promises, stream: str, *, partial: bool) -> Report:
-    report = verify(lines, promises=promises, partial=partial, only=stream)
+def _report(
+    lines: Iterable[bytes], heads: Mapping[str, Head], signed: Checkpoints | None, stream: str, *, partial: bool
+) -> Report:
+    report = verify(lines, heads, checkpoints=signed, partial=partial, only=stream)
     if not report.streams and not report.findings:
         raise click.UsageError(f"no audit events of {one_line(stream)} there" if stream else "no audit events there")
     return report

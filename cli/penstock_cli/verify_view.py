@@ -28,6 +28,11 @@ def show(report: Report) -> None:
     _table(shown)
     if gone := len(report.streams) - len(shown):
         click.echo(f"{gone} more streams have no events here, and none are due")
+    for series in report.checkpoints:
+        click.echo(
+            f"held against the checkpoints {series.first} to {series.last} of {printable(series.collector)}, "
+            f"the last of {series.last_time}"
+        )
     match report.verdict:
         case Verdict.INTACT:
             click.echo("intact")

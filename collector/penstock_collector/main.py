@@ -32,6 +32,7 @@ from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
+from penstock_collector.checkpoints.keeper import SigningKeyError, keeper_of
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
@@ -75,10 +76,16 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
+        try:
+            keeper = keeper_of(settings, collector.writer, collector.metrics)
+        except SigningKeyError as error:
+            raise StartError(str(error)) from None
         server = _Server(_config(settings, build(collector)), collector)
         listener = exits.enter_context(_listen(settings))
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
+            if keeper is not None:
+                chores.append(group.create_task(keeper.run()))
             if settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(server, *files)))

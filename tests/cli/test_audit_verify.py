@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.cli.conftest import GATE, Desk
 
+from penstock_collector.checkpoints.directory import DirectoryPlace
+from penstock_collector.checkpoints.keeper import CheckpointKeeper
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.export import read
 
@@ -236,3 +241,60 @@ def test_a_hostile_collector_commands_no_terminal(
     assert result.exit_code != 0
     assert "Traceback" not in result.output
     assert all(line.isprintable() and not line.startswith("Error: all") for line in result.output.splitlines())
+
+
+@pytest.fixture
+def signed(desk: Desk, tmp_path: Path) -> Path:
+    """A directory with the checkpoints of the desk's collector, after three events, and the public key beside it."""
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "key.pub").write_bytes(public)
+    desk.record({"kind": "open"})
+    desk.statement(1)
+    collector = desk.running.collector
+    place = DirectoryPlace(tmp_path / "checkpoints")
+    keeper = CheckpointKeeper(collector.writer, key, place, 3600, collector.metrics)
+    asyncio.run_coroutine_threadsafe(keeper.step(1_764_000_000), desk.loop).result(10)
+    return tmp_path / "checkpoints"
+
+
+def test_checkpoints_give_away_what_was_cut_off(desk: Desk, signed: Path, tmp_path: Path) -> None:
+    path, key = tmp_path / "export.jsonl", ("--key", str(tmp_path / "key.pub"))
+    path.write_bytes(desk.run("export").stdout_bytes)
+    good = desk.run("verify", "--checkpoints", str(signed), *key, str(path))
+    assert good.exit_code == 0, good.output
+    assert "held against the checkpoints 1 to 1 of collector:" in good.output
+    assert desk.run("verify", "--checkpoints", str(signed), *key).exit_code == 0
+    # Without what the collector says of itself, the export alone looks whole.
+    events = [line for line in path.read_bytes().split(b"\n") if b'"v":1' in line and b"gw1/boot1" in line]
+    path.write_bytes(b"".join(line + b"\n" for line in events[:-1]))
+    assert desk.run("verify", str(path)).exit_code == 0
+    cut = desk.run("verify", "--checkpoints", str(signed), *key, "--stream", "gw1/boot1", str(path))
+    assert (cut.exit_code, "cut tail: ends at seq 2, yet 3 was reached, as checkpoint 1 has it" in cut.output) == (
+        1,
+        True,
+    )
+
+
+def test_checkpoints_that_somebody_has_been_at(desk: Desk, signed: Path, tmp_path: Path) -> None:
+    (file,) = signed.rglob("*.json")
+    content = file.read_bytes()
+    arguments = ("verify", "--checkpoints", str(signed), "--key", str(tmp_path / "key.pub"))
+    file.write_bytes(content.replace(b'"seq":3', b'"seq":2'))
+    altered = desk.run(*arguments)
+    assert altered.exit_code == 1
+    assert "its signature is not that of its content: it was altered, or made up" in altered.output
+    file.unlink()
+    nothing = desk.run(*arguments)
+    assert (nothing.exit_code, "no checkpoints in" in nothing.output) == (2, True)
+
+
+def test_checkpoints_and_keys_that_cannot_be_used(desk: Desk, signed: Path, tmp_path: Path) -> None:
+    for arguments, complaint in [
+        (("--checkpoints", str(signed)), "--checkpoints and --key come together"),
+        (("--key", str(tmp_path / "key.pub")), "--checkpoints and --key come together"),
+        (("--checkpoints", str(signed), "--key", __file__), "is no public key in PEM"),
+        (("--checkpoints", str(signed), "--key", str(tmp_path / "none")), "cannot be read: No such file"),
+    ]:
+        result = desk.run("verify", *arguments)
+        assert (result.exit_code, complaint in result.output) == (2, True), result.output

@@ -3,8 +3,8 @@
 A checkpoint is one line, the canonical bytes (RFC 8785) of an object:
 
     {"checkpoint": 1, "collector": "collector:…", "number": 7, "time": "2026-…Z", "prev": "<hash of the one before>",
-     "complete": false, "streams": [{"stream", "seq", "hash", "sender", "trimmed"}, …], "key": "<hash of the public key>",
-     "signature": "<base64>"}
+     "complete": false, "streams": [{"stream", "seq", "hash", "sender", "trimmed"}, …],
+     "key": "<hash of the public key>", "signature": "<base64>"}
 
 It lists the streams that have changed since the one before; `complete` ones list all. Signed are the bytes without
 `signature`, behind `PURPOSE`. What doesn't belong: when one is made, where it is kept, a series of them
@@ -17,7 +17,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -64,12 +64,7 @@ class Checkpoint:
         body: dict[str, Any] = {
             "checkpoint": VERSION, "collector": self.collector, "number": self.number, "time": self.time,
             "prev": self.prev, "complete": self.complete, "key": key_hash(key.public_key()),
-            "streams": [
-                {
-                    "stream": one.stream, "seq": one.seq, "hash": one.hash, "sender": one.sender, "trimmed": one.trimmed,
-                }
-                for one in self.streams
-            ],
+            "streams": [asdict(one) for one in self.streams],
         }  # fmt: skip
         signature = key.sign(PURPOSE + canonical(body))
         return canonical({**body, "signature": base64.b64encode(signature).decode()})

@@ -7,28 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from penstock_core.audit.chain import GENESIS, Head
 from penstock_core.audit.checkpoint import Checkpoint, CheckpointError, StreamHead, line_hash, read
 from penstock_core.audit.promises import Promises
-from penstock_core.audit.report import Fault, Finding, Findings
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The checkpoints of one collector."""
-
-    collector: str
-    first: int
-    last: int
-    last_time: str
-
-    def document(self) -> dict[str, Any]:
-        """For programs."""
-        return {"collector": self.collector, "first": self.first, "last": self.last, "lastTime": self.last_time}
+from penstock_core.audit.report import Fault, Finding, Findings, Series
 
 
 @dataclass(slots=True)

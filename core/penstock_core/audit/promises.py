@@ -6,7 +6,6 @@ them (`stream_check.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from penstock_core.audit.chain import Head
@@ -34,14 +33,6 @@ class Promises:
     """What was noted, by stream."""
 
     streams: dict[str, StreamPromises] = field(default_factory=dict)
-
-    @classmethod
-    def of_heads(cls, heads: Iterable[Head], by: str = "the heads that were noted") -> Promises:
-        """Of heads alone."""
-        promises = cls()
-        for head in heads:
-            promises.of(head.stream).add(head, by)
-        return promises
 
     def of(self, stream: str) -> StreamPromises:
         """Those of a stream, to be added to."""

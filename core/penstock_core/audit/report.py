@@ -164,12 +164,27 @@ class StreamReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """The checkpoints of one collector that an export was held against."""
+
+    collector: str
+    first: int
+    last: int
+    last_time: str
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {"collector": self.collector, "first": self.first, "last": self.last, "lastTime": self.last_time}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result over all streams of an export."""
 
     streams: tuple[StreamReport, ...]
     # Of lines that belong to no stream, of the export as a whole, and of what it was held against.
     stray: Findings = field(default_factory=Findings)
+    checkpoints: tuple[Series, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -195,4 +210,5 @@ class Report:
             "verdict": self.verdict.value, "faults": self.faults,
             "findings": [finding.document() for finding in self.stray.kept],
             "streams": [stream.document() for stream in self.streams],
+            "checkpoints": [series.document() for series in self.checkpoints],
         }  # fmt: skip

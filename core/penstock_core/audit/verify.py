@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from penstock_core.audit.chain import Head
+from penstock_core.audit.checkpoint_series import Checkpoints
 from penstock_core.audit.export import BadLine, EndLine, Line, ProblemLine, QuarantinedLine, StreamLine, read
 from penstock_core.audit.promises import Promises
 from penstock_core.audit.report import Fault, Finding, Findings, Report
@@ -20,17 +21,19 @@ def verify(
     lines: Iterable[object],
     heads: Mapping[str, Head] | None = None,
     *,
-    promises: Promises | None = None,
+    checkpoints: Checkpoints | None = None,
     partial: bool = False,
     only: str = "",
 ) -> Report:
     """Check the lines of an export: bytes as they stand there, or events that somebody has decoded.
 
-    `heads` or `promises` are what was noted elsewhere; `partial`: streams may begin late; `only`: no other stream.
+    `heads` and `checkpoints` are what was noted elsewhere; `partial`: streams may begin late; `only`: no other stream.
     Streams may be mixed, each in its own order. Whatever the lines are, every stream gets its verdict.
     """
-    promises = promises or Promises.of_heads((heads or {}).values())
-    check = _ExportCheck(promises, only)
+    promises = checkpoints.promises if checkpoints is not None else Promises()
+    for head in (heads or {}).values():
+        promises.of(head.stream).add(head, "the head that was noted")
+    check = _ExportCheck(promises, only, checkpoints)
     for line in lines:
         if line != b"":
             check.take(read(line))
@@ -40,11 +43,12 @@ def verify(
 class _ExportCheck:
     """The state of checking an export."""
 
-    def __init__(self, promises: Promises, only: str) -> None:
+    def __init__(self, promises: Promises, only: str, checkpoints: Checkpoints | None) -> None:
         self._promises = promises
         self._only = only
         self._streams: dict[str, StreamCheck] = {}
-        self._stray = Findings()
+        self._series = tuple(checkpoints.series) if checkpoints is not None else ()
+        self._stray = checkpoints.found if checkpoints is not None else Findings()
         self._lines = 0
         # Whether anything of the collector's own is there, and whether the last of it is an end.
         self._annotated = self._ended = False
@@ -88,7 +92,8 @@ class _ExportCheck:
             self._of(stream)
         if self._annotated and not self._ended:
             self._found(Fault.CUT_TAIL, "the export has no end: it was cut off, or lines were put behind it")
-        return Report(tuple(check.finish(partial=partial) for check in self._streams.values()), self._stray)
+        streams = tuple(check.finish(partial=partial) for check in self._streams.values())
+        return Report(streams, self._stray, self._series)
 
     def _found(self, fault: Fault, message: str) -> None:
         self._stray.add(Finding("", fault, 0, message))
