@@ -77,7 +77,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
         try:
-            keeper = keeper_of(settings, collector.writer, collector.metrics)
+            keeper = keeper_of(settings, settings.database.parent, collector.writer, collector.metrics)
         except SigningKeyError as error:
             raise StartError(str(error)) from None
         server = _Server(_config(settings, build(collector)), collector)

@@ -54,6 +54,8 @@ def test_the_values_pass_their_schema() -> None:
         {"collector": {"signIn": {"hours": 1000}}},
         {"collector": {"checkpoints": {"minutes": 0}}},
         {"collector": {"checkpoints": {"key": "-----BEGIN"}}},
+        {"collector": {"checkpoints": {"git": {"url": "https://user:secret@git.example/x"}}}},
+        {"collector": {"checkpoints": {"s3": {"url": "http://s3.example/trail"}}}},
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.checkpoints.directory import DirectoryPlace
+from penstock_collector.checkpoints.git import GitPlace
 from penstock_collector.checkpoints.place import Place, PlaceError
+from penstock_collector.checkpoints.s3 import S3Place
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import checkpoints
 from penstock_collector.store.database import StoreError
@@ -70,13 +72,22 @@ class CheckpointKeeper:
             fresh = made.fresh
 
 
-def keeper_of(settings: CheckpointSettings, writer: Writer, metrics: CollectorMetrics) -> CheckpointKeeper | None:
-    """The one that the settings ask for. Raises SigningKeyError."""
-    if settings.checkpoint_key_file is None or settings.checkpoint_directory is None:
+def keeper_of(
+    settings: CheckpointSettings, beside: Path, writer: Writer, metrics: CollectorMetrics
+) -> CheckpointKeeper | None:
+    """The one that the settings ask for; `beside`: a directory for what it keeps. Raises SigningKeyError."""
+    if settings.checkpoint_key_file is None:
         return None
     key = _read_key(settings.checkpoint_key_file)
-    place = DirectoryPlace(settings.checkpoint_directory)
-    return CheckpointKeeper(writer, key, place, settings.checkpoint_minutes * 60, metrics)
+    return CheckpointKeeper(writer, key, _place(settings, beside), settings.checkpoint_minutes * 60, metrics)
+
+
+def _place(settings: CheckpointSettings, beside: Path) -> Place:
+    if settings.checkpoint_directory is not None:
+        return DirectoryPlace(settings.checkpoint_directory)
+    if settings.checkpoint_git_url:
+        return GitPlace(settings, beside / "checkpoints.git")
+    return S3Place(settings)
 
 
 def _read_key(file: Path) -> Ed25519PrivateKey:

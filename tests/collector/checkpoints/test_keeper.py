@@ -154,5 +154,5 @@ async def test_a_key_that_cannot_be_used(content: bytes | None, complaint: str, 
         (tmp_path / "key.pem").write_bytes(content)
     settings = CheckpointSettings(checkpoint_key_file=tmp_path / "key.pem", checkpoint_directory=tmp_path)
     with pytest.raises(SigningKeyError) as error:
-        keeper_of(settings, client.running.collector.writer, client.running.collector.metrics)
+        keeper_of(settings, tmp_path, client.running.collector.writer, client.running.collector.metrics)
     assert complaint in str(error.value)

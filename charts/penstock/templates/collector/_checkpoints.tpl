@@ -8,6 +8,25 @@
 {{- if .existingClaim }}
 - {name: PENSTOCK_COLLECTOR_CHECKPOINT_DIRECTORY, value: /var/lib/penstock-checkpoints}
 {{- end }}
+{{- if .git.url }}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_GIT_URL, value: {{ .git.url | quote }}}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_GIT_BRANCH, value: {{ .git.branch | quote }}}
+{{- if .git.user }}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_GIT_USER, value: {{ .git.user | quote }}}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_GIT_PASSWORD_FILE, value: /var/run/penstock/checkpoints/git-password}
+{{- end }}
+{{- end }}
+{{- if .s3.url }}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_S3_URL, value: {{ .s3.url | quote }}}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_S3_REGION, value: {{ .s3.region | quote }}}
+{{- if .s3.keysInSecret }}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_S3_ACCESS_KEY_FILE, value: /var/run/penstock/checkpoints/s3-access-key}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_S3_SECRET_KEY_FILE, value: /var/run/penstock/checkpoints/s3-secret-key}
+{{- end }}
+{{- end }}
+{{- if .ownCa }}
+- {name: PENSTOCK_COLLECTOR_CHECKPOINT_CA_FILE, value: /var/run/penstock/checkpoints/ca.crt}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
