@@ -10,6 +10,7 @@ RUN python3 -m venv /opt/penstock \
       -r requirements/runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY core core
+COPY entrance entrance
 COPY operator operator
 COPY sidecar sidecar
 COPY collector collector

@@ -19,7 +19,8 @@ import grimp
 from penstock_sidecar.session.diagram import mermaid as session_states
 
 PARTS = (
-    "penstock_cli", "penstock_agents", "penstock_operator", "penstock_sidecar", "penstock_collector", "penstock_core",
+    "penstock_cli", "penstock_agents", "penstock_operator", "penstock_sidecar", "penstock_collector",
+    "penstock_entrance", "penstock_core",
 )  # fmt: skip
 # The half of the sidecar that does no I/O.
 _PURE = ("penstock_sidecar.session", "penstock_sidecar.wire")
@@ -30,6 +31,7 @@ _BOXES = {
     "penstock_sidecar": "sidecar: connections, catalog, spool",
     "penstock_sidecar.session": "sidecar.session, sidecar.wire: a session as a machine, no I/O",
     "penstock_collector": "collector: the audit trail, its pages",
+    "penstock_entrance": "entrance: connections, bounded in number and time",
     "penstock_core": "core: policies, SQL, the form of the trail, no I/O",
 }
 _MARK = re.compile(r"(<!-- diagram: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

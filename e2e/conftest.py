@@ -19,6 +19,8 @@ import trustme
 from e2e.cluster.console import ClusterError
 from e2e.environment import ROOT, Environment, choose
 from e2e.kubectl import Kubectl
+from e2e.people.gateway import GATEWAY, NAME, SPACE, STOCK, Gateway, keys, policy, superuser
+from e2e.people.issuer import Issuer
 from e2e.shop import manifests
 
 SYSTEM = "penstock-system"
@@ -128,6 +130,38 @@ def web(shop: Kubectl) -> Workload:
     shop.apply(manifests.deployment(SHOP_IMAGE, "web", manifests.INJECT))
     shop.rollout(manifests.NAMESPACE, "deploy/web")
     return Workload(shop, "web")
+
+
+@pytest.fixture(scope="session")
+def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
+    """The chart's gateway for people, which goes with its namespace; pods that are made from now on know the issuer."""
+    superuser(shop, STOCK)
+    issuer = Issuer()
+    database = manifests.database(dbname="stock", credentialsSecretRef={"name": "stock-db"}, classification=[])
+    database["metadata"]["name"] = "stock"
+    shop.apply(
+        _secret("stock-db", username=b"stock_gate", password=b"stock-password"),
+        {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "issuer-keys", "namespace": SPACE},
+            "data": {"keys.json": json.dumps(keys())},
+        },
+        *issuer.objects(SHOP_IMAGE),
+        database,
+        policy("people-shop", "shop", masks=[{"tags": ["pii.email"], "with": {"email": {}}}]),
+        policy("people-stock", "stock"),
+    )  # fmt: skip
+    issuers = [*GATEWAY["issuers"], issuer.settings]
+    values = {"gateways": [{**GATEWAY, "issuers": issuers}], "sidecar.issuers": [issuer.settings]}
+    shop.helm(
+        "upgrade", "penstock", str(ROOT / "charts" / "penstock"), "--namespace", SYSTEM, "--reuse-values", "--wait",
+        "--timeout", "4m", *(f"--set-json={name}={json.dumps(value)}" for name, value in values.items()),
+    )  # fmt: skip
+    shop.rollout(SPACE, f"deploy/{NAME}")
+    shop.wait("-n", SPACE, "--for=condition=Ready", "pod/login")
+    ca_file = tmp_path_factory.mktemp("gateway") / "ca.crt"
+    ca_file.write_text(shop("-n", SPACE, "get", "cm", "penstock-ca", "-o", 'go-template={{index .data "ca.crt"}}'))
+    address = str(shop.get("-n", SPACE, "service", NAME)["spec"]["clusterIP"])
+    return Gateway(shop, address, ca_file, issuer)
 
 
 def _secret(name: str, **data: bytes) -> manifests.Object:

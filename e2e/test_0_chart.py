@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 from pydantic import BaseModel
 
@@ -73,7 +74,9 @@ def test_every_container_passes_the_restricted_profile(rendered: Render) -> None
 
 
 def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null")):
+    issuer = {"issuer": "https://i", "audience": "penstock", "kind": "person", "ca": AUTHORITY}
+    issuers = ("--set-json", f"sidecar.issuers={json.dumps([issuer])}")
+    for name, spec, container in containers(rendered("--set", "sidecar.runAsUser=null", *issuers)):
         monkeypatch.setenv("PENSTOCK_CONTROL_NAMESPACE", "penstock-system")
         monkeypatch.setenv("PENSTOCK_OPERATOR_NAMESPACE", "penstock-system")
         for variable in container.get("env", ()):
@@ -84,6 +87,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
             control = ControlSettings()
             assert control.sidecar.image == "penstock:0.1.0"
             assert control.sidecar.run_as_user is None
+            assert json.loads(control.sidecar.issuers_json) == [issuer]
             assert ports == {control.port, control.health_port}
             assert spec["terminationGracePeriodSeconds"] > control.linger + control.drain
         if name == "penstock-operator":
@@ -96,6 +100,7 @@ def test_what_the_chart_sets_is_what_the_programs_read(rendered: Render, monkeyp
                 assert own <= {prefix + field.upper() for field in model.model_fields}
 
 
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 GATEWAYS: list[Json] = [
     {
         "name": "people",
@@ -115,7 +120,7 @@ GATEWAYS: list[Json] = [
     {
         "name": "bi",
         "databases": [{"name": "shop", "credentialsSecret": "shop-db"}],
-        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service"}],
+        "issuers": [{"issuer": "https://i", "audience": "bi", "kind": "service", "ca": AUTHORITY}],
         "replicas": 1,
         "login": "oauthbearer",
         "tls": {"secretName": "bought"},
@@ -167,6 +172,7 @@ def test_a_gateways_settings_are_what_the_program_reads(
     assert settings.control is not None
     assert settings.control.max_age_seconds == 600
     assert settings.identity.login == "oauthbearer"
+    assert settings.identity.issuers[0].ca == AUTHORITY
 
 
 def test_a_gateway_passes_the_restricted_profile_and_holds_no_token_of_the_clusters(gateways: Objects) -> None:
@@ -303,6 +309,21 @@ def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:
         "penstock-requester: create accessrequests",
         "penstock-requester: patch accessrequests/status",
     ]
+
+
+def test_approvers_read_what_they_write_and_requesters_read_no_request(rendered: Render) -> None:
+    objects = rendered()
+    read = {
+        name: {
+            resource
+            for rule in objects["ClusterRole", f"penstock-{name}"]["rules"]
+            if "get" in rule["verbs"]
+            for resource in rule["resources"]
+        }
+        for name in ("approver", "requester")
+    }
+    # kubectl patch --subresource=status reads the status first.
+    assert read == {"approver": {"accessrequests", "accessrequests/status"}, "requester": {"databaseaccesspolicies"}}
 
 
 def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("core", "operator", "sidecar", "collector", "agents", "cli")
+PARTS = ("core", "entrance", "operator", "sidecar", "collector", "agents", "cli")
 SOURCES = sorted(path for part in PARTS for path in (ROOT / part / f"penstock_{part}").rglob("*.py"))
 # Names of everything that git holds or would hold: what a clone gets.
 TRACKED = subprocess.run(

@@ -134,14 +134,16 @@ class Agent:
         seconds = min(asked.seconds, self.limits.wait_seconds)
         began = loop.time()
         while True:
+            elsewhere = False
             try:
-                answer = _stands(await self.requests.find(asked.request))
+                found = await self.requests.find(asked.request)
+                answer, elsewhere = _stands(found), found is None
             except RequestsError as error:
                 # It may be there again before the time is over.
                 answer = _not_seen(error)
             waited = loop.time() - began
             settled = answer.request is not None and answer.request.standing != "waiting"
-            if settled or waited >= seconds or (answer.status == "failed" and answer.failure is None):
+            if settled or elsewhere or waited >= seconds:
                 return answer
             await progress(waited, seconds, "waiting for a person to decide")
             await asyncio.sleep(min(_POLL_SECONDS, max(0.05, seconds - waited)))
@@ -236,7 +238,7 @@ def _unfit(sql: str) -> Failure | None:
 
 def _stands(request: Request | None) -> RequestAnswer:
     if request is None:
-        return _unknown_request()
+        return RequestAnswer(status="failed", failure=words.own_failure(words.ELSEWHERE, words.HELD_ELSEWHERE))
     steps = {"waiting": words.WAIT, "approved": words.ASK_AGAIN, "denied": words.DENIED}
     step = steps.get(request.standing, "It is good for nothing any more; run the statement again to make a new one.")
     return RequestAnswer(status="done", request=request, next_step=step)

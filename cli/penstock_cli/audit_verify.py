@@ -16,7 +16,7 @@ from penstock_cli import checkpoint_files, export_lines, verify_view
 from penstock_cli.collector_options import connect, connection
 from penstock_cli.failures import Unusable
 from penstock_cli.terminal_text import json_line, one_line
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import Head
 from penstock_core.audit.checkpoint_series import Checkpoints
 from penstock_core.audit.report import Report, Verdict
@@ -113,8 +113,13 @@ def _heads(file: IO[bytes]) -> list[Head]:
 
 def _head(name: object, seq: object, hash_: object) -> Head | None:
     """A head whose hash the collector did not know itself proves nothing."""
-    if not isinstance(name, str) or not fields.is_name(name) or not isinstance(seq, int) or not fields.is_count(seq):
+    if (
+        not isinstance(name, str)
+        or not essentials.is_name(name)
+        or not isinstance(seq, int)
+        or not essentials.is_count(seq)
+    ):
         raise ValueError("a stream without a usable name or seq")
-    if hash_ is not None and not fields.is_hash(hash_):
+    if hash_ is not None and not essentials.is_hash(hash_):
         raise ValueError(f"the stream {name} has no usable hash")
     return Head(name, seq, str(hash_)) if hash_ is not None and seq else None

@@ -11,11 +11,13 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -37,12 +39,14 @@ from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import people, readings, watch
+from penstock_collector.store import people, readings, room, watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
 from penstock_collector.tickets import TicketOffice
 from penstock_collector.web.app import build
+from penstock_entrance.guarded_http import config, quiet_accepting
+from penstock_entrance.visitors import Visitors
 
 _log = structlog.get_logger(__name__)
 
@@ -80,15 +84,18 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
             keeper = keeper_of(settings, settings.database.parent, collector.writer, collector.metrics)
         except SigningKeyError as error:
             raise StartError(str(error)) from None
-        server = _Server(_config(settings, build(collector)), collector)
+        tls, visitors = _tls(settings), Visitors()
+        server = _Server(config(build(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
         listener = exits.enter_context(_listen(settings))
+        quiet_accepting(asyncio.get_running_loop(), visitors.log)
+        exits.callback(visitors.log.sum_up)
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
             if keeper is not None:
                 chores.append(group.create_task(keeper.run()))
-            if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+            if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
-                chores.append(group.create_task(_renew_tls(server, *files)))
+                chores.append(group.create_task(_renew_tls(tls, *files)))
             server.when_started = lambda: _announce(collector, listener, server, started)
             try:
                 await server.serve([listener])
@@ -168,26 +175,18 @@ def _listen(settings: CollectorSettings) -> socket.socket:
     return listener
 
 
-def _config(settings: CollectorSettings, app: object) -> uvicorn.Config:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn's types want a narrower ASGI than Starlette's
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=30,
-        ssl_certfile=settings.tls_cert_file,
-        ssl_keyfile=settings.tls_key_file,
-        lifespan="off",
-    )
+def _tls(settings: CollectorSettings) -> ssl.SSLContext | None:
+    """Raises StartError."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        config.load()
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"TLS files cannot be used: {error}") from None
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    return config
+    return context
 
 
 class _Server(uvicorn.Server):
@@ -246,13 +245,14 @@ def _announce(
 
 
 async def _watch(collector: Collector) -> None:
-    """Look for silent streams, and requests and tickets whose time is over, and delete what is too old."""
+    """Look for silent streams, a disk that fills, and what is over by now, and delete what is too old."""
     heartbeat = collector.settings.heartbeat_seconds
     next_disposal = 0.0
     while True:
         await asyncio.sleep(min(heartbeat, 10.0))
         try:
             await collector.writer.run(lambda connection: watch.sound_silence(connection, heartbeat, time.time()))
+            await collector.writer.run(partial(_look_at_room, collector))
             await collector.holder.keep_time()
             await collector.tickets.keep_time()
             await collector.access.keep_time()
@@ -261,6 +261,15 @@ async def _watch(collector: Collector) -> None:
                 next_disposal = time.monotonic() + _RETENTION_SECONDS
         except StoreError as error:
             _log.error(str(error))
+
+
+def _look_at_room(collector: Collector, connection: sqlite3.Connection) -> None:
+    now = time.time()
+    try:
+        room.sample(connection, now)
+        room.watch(connection, room.measure(connection, collector.settings.database, now), now)
+    except OSError as error:
+        raise StoreError(f"the disk of the audit database does not answer: {error.strerror}") from None
 
 
 async def _look_at_sign_ins(collector: Collector) -> None:
@@ -281,16 +290,16 @@ async def _dispose(collector: Collector, days: int | None) -> None:
         _log.info("deleted readings older than the retention", readings=deleted, days=days)
 
 
-async def _renew_tls(server: uvicorn.Server, cert: Path, key: Path) -> None:
+async def _renew_tls(tls: ssl.SSLContext, cert: Path, key: Path) -> None:
     """Use a renewed certificate for new connections, without a restart."""
     seen = _stamps(cert, key)
     while True:
         await asyncio.sleep(_TLS_CHECK_SECONDS)
         stamps = _stamps(cert, key)
-        if stamps == seen or server.config.ssl is None:
+        if stamps == seen:
             continue
         try:
-            server.config.ssl.load_cert_chain(cert, key)
+            tls.load_cert_chain(cert, key)
         except (OSError, ssl.SSLError) as error:
             # Cert and key may be written one after the other: try again next time.
             _log.warning("renewed TLS files cannot be used yet", why=str(error))

@@ -5,10 +5,13 @@ What doesn't belong: serving it (`web/`).
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.intake import Taken
+from penstock_collector.store.room import Room
 from penstock_core.audit.event import KINDS
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -61,7 +64,10 @@ class CollectorMetrics:
         self.checkpoint_failures = Counter(
             "penstock_collector_checkpoint_failures", "Checkpoints that could not be kept yet.", registry=registry
         )
-        self.database_bytes = Gauge("penstock_collector_database_bytes", "Size of the database.", registry=registry)
+        self.room = RoomMetrics(registry)
+        self.writable = Gauge(
+            "penstock_collector_writable", "1 if a batch can be committed, as /readyz says.", registry=registry
+        )
 
     def count(self, taken: Taken) -> None:
         """Add what became of a batch."""
@@ -78,3 +84,35 @@ class CollectorMetrics:
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
+
+
+class RoomMetrics:
+    """The store's place, as it was measured last."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.database_bytes = Gauge("penstock_collector_database_bytes", "Size of the database.", registry=registry)
+        self.used_bytes = Gauge(
+            "penstock_collector_database_used_bytes", "What in the database holds something.", registry=registry
+        )
+        self.free_bytes = Gauge(
+            "penstock_collector_disk_free_bytes", "What is free on the database's disk.", registry=registry
+        )
+        self.disk_bytes = Gauge("penstock_collector_disk_bytes", "Size of that disk.", registry=registry)
+        self.growth = Gauge(
+            "penstock_collector_growth_bytes_per_day",
+            "How the database grows, by the last hour and by the last day; NaN where it is too early to tell.",
+            ["window"],
+            registry=registry,
+        )
+        self.days_left = Gauge(
+            "penstock_collector_disk_days_left", "Until the disk is full; +Inf if it will not be.", registry=registry
+        )
+
+    def set(self, room: Room) -> None:
+        self.database_bytes.set(room.size)
+        self.used_bytes.set(room.used)
+        self.free_bytes.set(room.free)
+        self.disk_bytes.set(room.disk)
+        for window, rate in (("hour", room.by_hour), ("day", room.by_day)):
+            self.growth.labels(window).set(math.nan if rate is None else rate)
+        self.days_left.set(math.inf if room.days_left is None else room.days_left)

@@ -11,6 +11,11 @@ from typing import Any, TypeAlias
 Claims: TypeAlias = Mapping[str, Any]
 
 
+def is_text(found: object) -> bool:
+    """Whether it is a text that a record can hold: JSON may have half a surrogate pair, which no other text has."""
+    return isinstance(found, str) and not any("\ud800" <= letter <= "\udfff" for letter in found)
+
+
 def value(claims: Claims, path: str) -> object:
     """A claim by its name, or by the names that lead to it: `realm_access.roles`. None where there is none."""
     if path in claims:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -79,7 +80,10 @@ class TokenIssuer(_Model):
     # Where its keys are; without either, its discovery document tells.
     jwks_file: Path | None = None
     jwks_url: str = ""
+    # The authorities of its certificate, in place of the system's: a file, or the certificates themselves (PEM) for
+    # sidecars, which have no files.
     ca_file: Path | None = None
+    ca: Annotated[str, Field(max_length=16_384)] = ""
     # How long its keys count while it can't be reached.
     keys_max_age_seconds: Annotated[float, Field(ge=300, le=7 * 86_400)] = 86_400.0
     # What clients that fetch tokens by themselves (OAUTHBEARER) are told to ask for.
@@ -98,6 +102,16 @@ class TokenIssuer(_Model):
             raise ValueError("context and delegation don't go together: a context names no agent")
         return self
 
+    @field_validator("ca")
+    @classmethod
+    def _certificates(cls, ca: str) -> str:
+        if ca:
+            try:
+                x509.load_pem_x509_certificates(ca.encode())
+            except ValueError:
+                raise ValueError("ca is to be certificates, in PEM: -----BEGIN CERTIFICATE-----") from None
+        return ca
+
     @model_validator(mode="after")
     def _keys_from_somewhere(self) -> TokenIssuer:
         if self.jwks_file is not None and self.jwks_url:
@@ -106,8 +120,10 @@ class TokenIssuer(_Model):
             raise ValueError("jwksUrl must be an https:// URL")
         if self.jwks_file is None and not self.jwks_url and not _https(self.issuer):
             raise ValueError("without jwksFile or jwksUrl, issuer must be an https:// URL: discovery begins there")
-        if self.jwks_file is not None and self.ca_file is not None:
-            raise ValueError("caFile is for keys that are fetched, not for jwksFile")
+        if self.jwks_file is not None and (self.ca_file is not None or self.ca):
+            raise ValueError("caFile and ca are for keys that are fetched, not for jwksFile")
+        if self.ca_file is not None and self.ca:
+            raise ValueError("give caFile or ca, one of them")
         if self.kinds is not None and self.kind_claim is None:
             raise ValueError("kinds needs kindClaim")
         if self.delegation is not None and self.kind == "agent" and self.kind_claim is None:

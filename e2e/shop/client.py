@@ -1,7 +1,8 @@
 """What an application does: connects by the PG… variables that it finds, runs SQL, prints JSON. Knows no Penstock.
 
 client.py run DRIVER SQL [ARGUMENT…]   one statement; {"rows": […], "status": "…"} or {"error": "…"}
-client.py watch SQL                    it again and again on one connection for a minute, a line of JSON each
+client.py watch SQL                    it again and again on one connection for a minute, a line of JSON each, and one
+                                       with the error that ends it
 client.py sleep                        nothing, for a container that just is there
 """
 
@@ -65,7 +66,11 @@ def watch(sql: str) -> None:
     with psycopg.connect(autocommit=True) as connection:
         end = time.monotonic() + WATCHING_SECONDS
         while time.monotonic() < end:
-            rows = connection.execute(sql.encode(), prepare=True).fetchall()
+            try:
+                rows = connection.execute(sql.encode(), prepare=True).fetchall()
+            except psycopg.Error as error:
+                print(json.dumps({"error": str(error), "sqlstate": error.sqlstate, "time": time.time()}), flush=True)
+                return
             print(json.dumps({"rows": rows, "time": time.time()}, default=str), flush=True)
             time.sleep(0.2)
 

@@ -16,3 +16,6 @@ INSERT INTO customers (name, email) VALUES ('Ada Example', 'ada@example.com'), (
 INSERT INTO payments (customer_id, card_number, amount) VALUES (1, '4111111111111111', 12.50), (2, '5555555555554444', 99);
 INSERT INTO orders (item) VALUES ('water clock'), ('brass valve');
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gate;
+-- What the gate's role may also change the form of.
+CREATE TABLE ledger (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entry text NOT NULL);
+ALTER TABLE ledger OWNER TO gate;

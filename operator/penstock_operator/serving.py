@@ -16,6 +16,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from penstock_entrance.guarded_http import config, quiet_accepting
+from penstock_entrance.visitors import Visitors
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -65,7 +68,13 @@ async def serve(endpoints: list[Endpoint], stop: asyncio.Event, *, drain: int = 
         for listener in sockets:
             listener.close()
         raise
-    servers = [_Server(_config(endpoint, drain)) for endpoint in endpoints]
+    entrances = [Visitors() for _ in endpoints]
+    # Each listener has one of its own: who asks for health does not share the door of those who ask for more.
+    servers = [
+        _Server(config(endpoint.app, visitors, endpoint.tls, grace=drain))
+        for endpoint, visitors in zip(endpoints, entrances, strict=True)
+    ]
+    quiet_accepting(asyncio.get_running_loop(), entrances[0].log)
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, sockets, strict=True)
     ]
@@ -77,6 +86,8 @@ async def serve(endpoints: list[Endpoint], stop: asyncio.Event, *, drain: int = 
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)
+        for visitors in entrances:
+            visitors.log.sum_up()
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:
@@ -87,20 +98,3 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         raise ServingError(
             f"can't listen on {endpoint.host}:{endpoint.port}: {problem.strerror or problem}"
         ) from problem
-
-
-def _config(endpoint: Endpoint, drain: int) -> uvicorn.Config:
-    tls = endpoint.tls
-    return uvicorn.Config(
-        endpoint.app,
-        host=endpoint.host,
-        port=endpoint.port,
-        ssl_context_factory=None if tls is None else (lambda _config, _default: tls),
-        log_config=None,
-        # That servers start and end is of no interest.
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=drain,
-    )

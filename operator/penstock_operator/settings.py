@@ -32,7 +32,7 @@ class ComputeResources(BaseModel):
 
 def _without_files(issuers: tuple[TokenIssuer, ...]) -> tuple[TokenIssuer, ...]:
     if any(one.jwks_file is not None or one.ca_file is not None for one in issuers):
-        raise ValueError("a sidecar has no files for issuers: leave out jwksFile and caFile")
+        raise ValueError("a sidecar has no files for issuers: leave out jwksFile, and give ca in place of caFile")
     return issuers
 
 

@@ -9,18 +9,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import cast
 
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
+from penstock_entrance.visitors import Visitors
+
 _LONGEST_REQUEST = 8192
 _SECONDS = 5.0
+# That ask and have not said what: beyond, the oldest makes way.
+_MOST_AT_ONCE = 100
 _TEXT = "text/plain; charset=utf-8"
 
 # Whether all is well, and in one line what is (not).
 Check = Callable[[], tuple[bool, str]]
+
+
+@dataclass(eq=False, slots=True)
+class _Asking:
+    """One connection."""
+
+    task: asyncio.Task[None]
+
+    def make_way(self) -> None:
+        self.task.cancel()
 
 
 class HealthServer:
@@ -30,7 +46,8 @@ class HealthServer:
         self._ready = ready
         self._registry = registry
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+        self._visitors = Visitors(strangers=_MOST_AT_ONCE)
+        self._asking: set[_Asking] = set()
 
     async def listen(self, host: str, port: int) -> int:
         """Answer from now on; the port that it came to. Raises OSError."""
@@ -40,15 +57,14 @@ class HealthServer:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for task in tuple(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        for one in tuple(self._asking):
+            one.make_way()
+        await asyncio.gather(*(one.task for one in self._asking), return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
+        one = _Asking(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._asking.add(one)
+        self._visitors.arrived(one)
         try:
             async with asyncio.timeout(_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
@@ -58,6 +74,8 @@ class HealthServer:
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
+            self._asking.discard(one)
+            self._visitors.left(one)
             writer.close()
 
     def answer(self, request: bytes, peer: str) -> bytes:

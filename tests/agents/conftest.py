@@ -192,17 +192,8 @@ async def begun(
 ) -> AsyncIterator[Place]:
     """A place whose gate accepts tokens of these issuers."""
     database.psql(FILL, "mcp")
-    streams, viewers = directory / "stream-tokens", directory / "viewer-tokens"
-    streams.write_text(token_line(WRITER, "gate"))
-    viewers.write_text(token_line(READER, "looks") + token_line(BEA, "bea groups=dba"))
-    (directory / "gate.token").write_text(WRITER)
-    settings = CollectorSettings(
-        listen="127.0.0.1:0", database=directory / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
-    )
-    ready: asyncio.Future[RunningCollector] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(settings, ready.set_result))
-    url = (await ready).url
-    collector = Client(ready.result(), task, httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False))
+    collector = await collecting(directory)
+    url = str(collector.http.base_url).rstrip("/")
     running = await start(
         database, governed=True, name="gate", client_tls={"selfSigned": True, "names": ["localhost"]},
         identity={"required": True, "issuers": issuers},
@@ -213,6 +204,21 @@ async def begun(
     yield one
     await collector.http.aclose()
     await collector.ended()
+
+
+async def collecting(directory: Path) -> Client:
+    """A collector with its files in that directory."""
+    streams, viewers = directory / "stream-tokens", directory / "viewer-tokens"
+    streams.write_text(token_line(WRITER, "gate"))
+    viewers.write_text(token_line(READER, "looks") + token_line(BEA, "bea groups=dba"))
+    (directory / "gate.token").write_text(WRITER)
+    settings = CollectorSettings(
+        listen="127.0.0.1:0", database=directory / "audit.db", stream_tokens_file=streams, viewer_tokens_file=viewers
+    )
+    ready: asyncio.Future[RunningCollector] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(settings, ready.set_result))
+    url = (await ready).url
+    return Client(ready.result(), task, httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False))
 
 
 @pytest.fixture

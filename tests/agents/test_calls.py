@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from mcp import Client as McpClient
-from tests.agents.conftest import Place, until
+from tests.agents.conftest import Place, collecting, until
 from tests.sidecar.proxy.test_tokens import token
 
 from penstock_agents.tools.results import REMARK
@@ -279,6 +279,32 @@ async def test_without_the_collector_nothing_that_is_held_runs(place: Place) -> 
         assert (refused["status"], refused["request"]) == ("refused", None)
     assert place.psql("SELECT count(*) FROM orders") == "5"
     place.collector.task = asyncio.create_task(asyncio.sleep(0))
+
+
+async def test_a_request_that_the_collector_does_not_hold_is_not_waited_for(place: Place, tmp_path: Path) -> None:
+    """As on Kubernetes, where gates ask control."""
+    (tmp_path / "other").mkdir()
+    other = await collecting(tmp_path / "other")
+    sql = "DELETE FROM orders WHERE id = 1"
+    try:
+        async with place.agent(collector={"url": other.running.url, "tokenFile": "viewer.token"}) as agent:
+            name = (await agent.call("execute", sql=sql))["request"]["name"]
+            began = time.monotonic()
+            for told in (
+                await agent.call("wait_for_approval", request=name, seconds=60),
+                await agent.call("request_status", request=name),
+            ):
+                assert (told["status"], "on Kubernetes, control holds" in told["failure"]["message"]) == (
+                    "failed",
+                    True,
+                )
+                assert "exactly the same statement" in told["failure"]["next_step"]
+            assert time.monotonic() - began < 20
+            assert (await place.collector.decide(name)).status_code == 200
+            assert (await agent.call("execute", sql=sql))["rows_affected"] == 1
+    finally:
+        await other.http.aclose()
+        await other.ended()
 
 
 async def test_a_denial_is_final_and_has_the_approvers_words_as_theirs(place: Place) -> None:

@@ -127,6 +127,12 @@ def test_what_the_collector_is_given_is_a_setting_of_it() -> None:
     assert {name.upper() for name in sign_in} <= given, "and what signing in needs can be given"
 
 
+def test_the_collector_is_ready_while_it_can_commit_and_alive_while_it_answers() -> None:
+    template = (CHART / "templates" / "collector" / "statefulset.yaml").read_text()
+    probes = dict(re.findall(r"(readiness|liveness)Probe: \{httpGet: \{path: (/\w+),", template))
+    assert probes == {"readiness": "/readyz", "liveness": "/healthz"}
+
+
 def test_versions_agree() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

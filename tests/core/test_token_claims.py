@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.token_claims import value
+from penstock_core.token_claims import is_text, value
 
 CLAIMS = {
     "groups": ["a"],
@@ -30,3 +30,10 @@ CLAIMS = {
 )
 def test_a_claim_is_found_by_its_name_or_by_the_way_to_it(path: str, found: object) -> None:
     assert value(CLAIMS, path) == found
+
+
+@pytest.mark.parametrize(
+    ("found", "yes"), [("", True), ("dba ß 🦊", True), ("a\x00b", True), ("a\udc00", False), (5, False), (None, False)]
+)
+def test_half_a_surrogate_pair_is_no_text(found: object, yes: bool) -> None:
+    assert is_text(found) is yes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from penstock_core.token_issuers import TokenIssuer
@@ -24,6 +25,27 @@ def test_either_name_of_a_setting_counts_and_not_both() -> None:
     assert TokenIssuer.model_validate(named).groups_claim == "roles"
     with pytest.raises(ValidationError):
         TokenIssuer.model_validate(named | {"groupsClaim": "teams"})
+
+
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
+
+
+def test_an_authority_is_written_out_where_there_are_no_files() -> None:
+    written = WRITTEN | {"ca": AUTHORITY + AUTHORITY}
+    assert TokenIssuer.model_validate(written).model_dump(mode="json", by_alias=True, exclude_unset=True) == written
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ca": "login-ca.crt"}, {"ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+        {"ca": AUTHORITY * 40}, {"ca": AUTHORITY, "caFile": "ca.crt"}, {"ca": AUTHORITY, "jwksFile": "keys.json"},
+    ],
+    ids=["a file's name", "no certificate", "too long", "two authorities", "nothing is fetched"],
+)  # fmt: skip
+def test_an_authority_that_can_not_be(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TokenIssuer.model_validate(WRITTEN | change)
 
 
 CONTEXT = {"issuer": "https://login.example", "audience": "penstock-context", "kind": "person"}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psycopg
+import psycopg.sql
 import yaml
 from psycopg import conninfo
 from tests.conformance import stage
@@ -120,6 +121,10 @@ class Twin:
     def rebuild(self) -> None:
         """The database as it was at first."""
         self.hang_up()
+        with psycopg.connect(self.server.url(DBNAME), autocommit=True) as connection:
+            # They hold the database though their sessions are gone.
+            for (name,) in connection.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
+                connection.execute(psycopg.sql.SQL("ROLLBACK PREPARED {}").format(name))
         self.run(f"DROP DATABASE IF EXISTS {DBNAME} WITH (FORCE)", "postgres")
         self.run(f"CREATE DATABASE {DBNAME} TEMPLATE {TEMPLATE} OWNER {LOGIN}", "postgres")
 

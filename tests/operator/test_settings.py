@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from penstock_operator.settings import ControlSettings, OperatorSettings, SettingsError, wrong_settings
@@ -32,6 +33,7 @@ def test_control_is_told_by_the_environment(chart: pytest.MonkeyPatch) -> None:
 def test_issuers_reach_a_sidecar_as_they_are_written(chart: pytest.MonkeyPatch) -> None:
     assert ControlSettings().sidecar.issuers_json == ""
     issuer = {"issuer": "https://i", "audience": "a", "kind": "person", "delegation": {"agents": ["bot"]}}
+    issuer["ca"] = trustme.CA().cert_pem.bytes().decode()
     chart.setenv("PENSTOCK_CONTROL_SIDECAR", json.dumps({"image": "i:1", "issuers": [issuer], "login": "oauthbearer"}))
     sidecar = ControlSettings().sidecar
     assert (json.loads(sidecar.issuers_json), sidecar.login) == ([issuer], "oauthbearer")
@@ -40,8 +42,9 @@ def test_issuers_reach_a_sidecar_as_they_are_written(chart: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"jwksFile": "keys.json"}, "a sidecar has no files for issuers: leave out jwksfile and cafile"),
-        ({"caFile": "ca.crt"}, "a sidecar has no files for issuers: leave out jwksfile and cafile"),
+        ({"jwksFile": "keys.json"}, "a sidecar has no files for issuers: leave out jwksfile"),
+        ({"caFile": "ca.crt"}, "leave out jwksfile, and give ca in place of cafile"),
+        ({"ca": "ca.crt"}, "ca is to be certificates, in pem"),
         ({"kind": "robot"}, "PENSTOCK_CONTROL_SIDECAR__ISSUERS__0__KIND: "),
     ],
 )

@@ -74,3 +74,15 @@ async def test_others_are_refused(health: Health, request_: bytes, status: bytes
 async def test_a_request_without_end_is_cut_off(health: Health) -> None:
     assert await health.ask(b"x" * 20_000) == (b"", b"")
     assert (await health.get("/healthz"))[1] == b"ok\n"
+
+
+async def test_who_asks_and_never_says_what_shuts_out_nobody(health: Health) -> None:
+    held = [await asyncio.open_connection("127.0.0.1", health.port) for _ in range(150)]
+    for _, writer in held:
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+    assert (await asyncio.wait_for(health.get("/healthz"), 3))[1] == b"ok\n"
+    # The oldest have made way, long before their time is over.
+    assert await asyncio.wait_for(held[0][0].read(), 3) == b""
+    assert not held[-1][0].at_eof()
+    for _, writer in held:
+        writer.close()

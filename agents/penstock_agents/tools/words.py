@@ -15,13 +15,19 @@ _REQUEST = re.compile(
     r"Request ([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:: (\S+?))?\.(?: It is good until (\S+?)\.)?(?: |$)"
 )
 _HELD = re.compile(
-    r"penstock: the statement (?:is|was) held by .+(?: until it is approved|nobody decided within \d+ s)"
+    r"penstock: the statement (?:is|was) held by .+"
+    r"(?: until it is approved(?: for each of them)?|nobody decided within \d+ s)"
 )
 _DENIED = re.compile(r"penstock: the statement is held by .+, and .+ denied it")
 
 ASK_AGAIN = "Once a person has approved it, call the same tool with exactly the same statement: it then runs, once."
 WAIT = (
     "Call wait_for_approval with the request's name, then the same tool with exactly the same statement: it runs once."
+)
+ELSEWHERE = "the collector does not hold this request, so that it can't be followed; on Kubernetes, control holds them"
+HELD_ELSEWHERE = (
+    "Tell your user the request's name. Once a person has approved it, call the same tool with exactly the same"
+    " statement: it then runs, once."
 )
 DENIED = "A person said no. Don't send it again; tell your user, with the approver's comment."
 REFUSED = "Policy does not allow it. Do what the hint says, or tell your user; sending it again changes nothing."
@@ -40,7 +46,9 @@ Status = Literal["held", "refused", "failed"]
 
 
 def held_request(message: str, detail: str) -> tuple[Request, bool] | None:
-    """The request that the gate's words name, and whether it may still be approved; None if they name none."""
+    """The request that the gate's words name (of several the first that waits), and whether it may still be approved;
+    None if they name none.
+    """
     waits, denied = _HELD.fullmatch(message), _DENIED.fullmatch(message)
     found = _REQUEST.match(detail)
     if found is None or not (waits or denied):

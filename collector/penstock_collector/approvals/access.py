@@ -193,8 +193,9 @@ class AccessHolder:
 
 def _principal(wish: Wish, viewer: Viewer, found: Offered) -> dict[str, object]:
     """As whom gates know them. Raises NotAllowedError."""
-    names = sorted({viewer.name, *viewer.also})
-    if wish.subject and wish.subject not in names:
+    names = sorted(viewer.asks_as)
+    named = [one for one in names if one.casefold() == wish.subject.casefold()]
+    if wish.subject and not named:
         raise NotAllowedError(f"{viewer.name} asks for themselves alone: as {' or '.join(names)}")
     if not wish.subject and len(names) > 1:
         raise NotOfferedError(f"gates may know you by several names; say as whom you ask: {' or '.join(names)}")
@@ -206,7 +207,8 @@ def _principal(wish: Wish, viewer: Viewer, found: Offered) -> dict[str, object]:
         raise NotOfferedError(f"gates know people by their tokens; {why}")
     return {
         "kind": "person",
-        "subject": wish.subject or names[0],
+        # As it is written: gates tell names apart by case.
+        "subject": wish.subject if wish.subject in named else (named or names)[0],
         "issuer": wish.issuer or next(iter(found.issuers)),
         "groups": sorted(viewer.groups),
     }

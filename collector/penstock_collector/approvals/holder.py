@@ -21,7 +21,7 @@ from penstock_collector.approvals.notices import Notice, Notices
 from penstock_collector.approvals.polls import Polls
 from penstock_collector.bell import Bell
 from penstock_collector.metrics import CollectorMetrics
-from penstock_collector.store import requests
+from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import Readers
 from penstock_collector.store.requests import Changes, Kept
 from penstock_collector.store.writer import Writer
@@ -109,19 +109,20 @@ class Holder:
         """May this statement run now? Raises NotItsOwnError, StoreError."""
         namespace = book.namespace(asking)
 
-        def step(connection: sqlite3.Connection) -> tuple[requests.Asked, Notice | None]:
+        def step(connection: sqlite3.Connection) -> tuple[requests.Asked, list[Notice]]:
             asked = requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
-            made = asked.kept if asked.step == "made" else None
-            return asked, None if made is None else self.noted(connection, "request.made", made)
+            made = [one.kept for one in asked.each or (asked,) if one.step == "made" and one.kept is not None]
+            return asked, [self.noted(connection, "request.made", one) for one in made]
 
-        asked, notice = await self._writer.run(step)
-        self._metrics.asked.labels(asked.step).inc()
-        if asked.step == "refused":
-            _log.warning("request refused", book=book.name, why=asked.answered.comment)
-        if asked.kept is not None and asked.step in ("made", "used"):
-            _log.info(f"request {asked.step}", **particulars(asked.kept.request))
-            self.changed(asked.kept.name)
-        if notice is not None:
+        asked, notices = await self._writer.run(step)
+        for one in asked.each or (asked,):
+            self._metrics.asked.labels(one.step).inc()
+            if one.step == "refused":
+                _log.warning("request refused", book=book.name, why=one.answered.comment)
+            if one.kept is not None and one.step in ("made", "used"):
+                _log.info(f"request {one.step}", **particulars(one.kept.request))
+                self.changed(one.kept.name)
+        for notice in notices:
             self._notices.tell(notice)
         return asked.answered
 
@@ -230,7 +231,9 @@ class Holder:
     async def dispose(self, days: int | None) -> int:
         """Delete what is too old or too much; how many. Raises StoreError."""
         total = 0
-        while gone := await self._writer.run(lambda connection: requests.dispose(connection, days, self.clock())):
+        while gone := await self._writer.run(
+            lambda connection: request_retention.dispose(connection, days, self.clock())
+        ):
             total += gone
         return total
 

@@ -7,14 +7,14 @@ What is not understood is refused in words. What doesn't belong: fetching keys (
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
 from penstock_core.signing_keys import SigningKey
-from penstock_core.token_claims import Claims, value
+from penstock_core.token_claims import Claims, is_text, value
 
 _LONGEST_TOKEN = 32 * 1024
 _LONGEST_NAME = 256
@@ -43,6 +43,8 @@ class Person:
     name: str
     # All names that are theirs, the subject among them.
     names: frozenset[str]
+    # Those of them, as written, that nobody gives themselves: by these gates may know them.
+    own: frozenset[str]
     groups: frozenset[str]
 
 
@@ -95,15 +97,18 @@ def verified(token: str, key: SigningKey, issuer: str, client_id: str, nonce: st
 def person(claims: Claims, issuer: str, groups_claim: str, name_claim: str) -> Person:
     """Whom verified claims name. Raises SignInError."""
     subject = _name(claims.get("sub"), "sub")
-    if name_claim:
-        name = _name(value(claims, name_claim), name_claim)
-    else:
-        email = claims.get("email")
-        # Some providers say of no address whether it is verified; one that is said not to be is anybody's to claim.
-        usable = isinstance(email, str) and claims.get("email_verified", False) is True
-        name = _name(email, "email") if usable else subject
-    names = {found for claim in _NAMES if isinstance(found := claims.get(claim), str) and found}
-    return Person(issuer, subject, name, frozenset({name, *names}), groups(claims, groups_claim))
+    email = claims.get("email")
+    # Some providers say of no address whether it is verified; one that is said not to be is anybody's to claim.
+    usable = isinstance(email, str) and claims.get("email_verified", False) is True
+    claim = name_claim or ("email" if usable else "sub")
+    name = _name(value(claims, claim), claim)
+    names = _texts(claims, _NAMES)
+    own = {subject, name, *_texts(claims, ("oid", "email") if usable else ("oid",))}
+    return Person(issuer, subject, name, frozenset({name, *names}), frozenset(own), groups(claims, groups_claim))
+
+
+def _texts(claims: Claims, names: Iterable[str]) -> set[str]:
+    return {found for name in names if isinstance(found := claims.get(name), str) and found and is_text(found)}
 
 
 def has_groups(claims: Claims, groups_claim: str) -> bool:
@@ -122,7 +127,7 @@ def groups(claims: Claims, path: str) -> frozenset[str]:
         raise SignInError("The provider says that your address is not verified (claim email_verified).")
     found = value(claims, path)
     listed = [] if found is None else [found] if isinstance(found, str) else found
-    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+    if not isinstance(listed, list) or not all(map(is_text, listed)):
         raise SignInError(f"The provider's claim {path} is not a list of names.")
     if len(listed) > _MOST_GROUPS:
         raise SignInError(f"The provider's claim {path} has more than {_MOST_GROUPS} groups.")

@@ -25,6 +25,8 @@ class Viewer:
     groups: frozenset[str] = frozenset()
     # All other names of theirs, by which they may stand in what others recorded.
     also: frozenset[str] = frozenset()
+    # Those of all, as written, that the file gives them, or the provider vouches for: by these they may ask.
+    asks_as: frozenset[str] = frozenset()
     roles: frozenset[Role] = ALL
     how: How = "token"
     # Of who signed in: the provider, and what it calls them.

@@ -193,14 +193,18 @@ class Viewers:
         if not entries:
             return None
         one = entries[0]
-        return self._with_names(Viewer(one.name, one.kind, one.groups, one.also, one.roles), (one,))
+        return self._with_names(Viewer(one.name, one.kind, one.groups, one.also, _names(one), one.roles), (one,))
 
     def _with_names(self, viewer: Viewer, own: tuple[Entry, ...]) -> Viewer:
         """With all the names that are theirs: by the file, and by what the provider has said of them."""
         entries = self._file.entries() if self._file is not None else []
-        lines = [{one.name, *one.also} for one in entries if one not in own]
+        lines = [_names(one) for one in entries if one not in own]
         also = self.names.all_of({viewer.name, viewer.subject or viewer.name, *viewer.also}, lines)
-        return replace(viewer, also=also - {viewer.name.casefold()})
+        # Names that somebody once signed in with take rights away, and give none: they may be anybody's choice.
+        asks_as = viewer.asks_as
+        while more := [one for one in lines if not one <= asks_as and _meet(one, asks_as)]:
+            asks_as = asks_as.union(*more)
+        return replace(viewer, also=also - {viewer.name.casefold()}, asks_as=asks_as)
 
     def _check_failures(self, address: str, secret: str) -> None:
         failures = self._failures.get(address)
@@ -220,8 +224,25 @@ class Viewers:
             self._failures.popitem(last=False)
 
 
+def _names(entry: Entry) -> frozenset[str]:
+    return frozenset({entry.name, *entry.also})
+
+
+def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether they have a name in common, without regard to case."""
+    return not {one.casefold() for one in some}.isdisjoint(one.casefold() for one in others)
+
+
 def _who(signed_in: SignedIn) -> Viewer:
     person = signed_in.person
     return Viewer(
-        person.name, "person", person.groups, person.names, signed_in.roles, "sign-in", person.issuer, person.subject
+        person.name,
+        "person",
+        person.groups,
+        person.names,
+        person.own,
+        signed_in.roles,
+        "sign-in",
+        person.issuer,
+        person.subject,
     )

@@ -25,6 +25,7 @@ from penstock_core.approvals.access import (
 )
 from penstock_core.approvals.asking import Answered, Make, Refuse, Tell
 from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import Standing
 from penstock_core.audit.chain import canonical
 from penstock_core.policy.access import grantee
@@ -32,7 +33,7 @@ from penstock_core.resources.access_request import AccessRequest, AccessRequestS
 from penstock_core.resources.grant import Grant, Offer
 
 # Of one database: requests for access that wait, whoever asks.
-MOST_WAITING_FOR_A_DATABASE = 200
+MOST_WAITING_FOR_A_DATABASE = 1_000
 _SAID: dict[Standing, Literal["granted", "waiting", "denied"]] = {
     Standing.IN_EFFECT: "granted",
     Standing.WAITING: "waiting",
@@ -60,14 +61,21 @@ def ask(
         case Tell(request):
             return Asked("found", _answered(known[request.name], url), known[request.name])
         case Make():
-            if not asking.break_glass and requests.waiting_in(connection, place) >= MOST_WAITING_FOR_A_DATABASE:
-                why = f"{MOST_WAITING_FOR_A_DATABASE} requests for this database wait; have some decided first"
+            if not asking.break_glass and (why := _too_many(connection, place, asking.requester)):
                 return Asked("refused", Answered(standing="refused", comment=why))
             if offer is None:
                 raise ValueError("nothing is offered")
             spec = access_spec(asking, offer, _time(now))
             kept = requests.insert(connection, place, namespace, requester, spec, now)
             return Asked("made", _answered(kept, url), kept)
+
+
+def _too_many(connection: sqlite3.Connection, place: str, requester: Requester) -> str:
+    if trouble := no_room(requester, requests.requesters_waiting(connection, place), 1):
+        return trouble
+    if requests.waiting_in(connection, place) >= MOST_WAITING_FOR_A_DATABASE:
+        return f"{MOST_WAITING_FOR_A_DATABASE} requests for this database wait; have some decided first"
+    return ""
 
 
 def _answered(kept: Kept, url: str) -> Answered:

@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 # What brings a file of the version to the next one; a new file goes through all of them.
 _STEPS = {
     0: "schema.sql", 1: "requests.sql", 2: "logins.sql", 3: "cluster_requests.sql", 4: "readings.sql", 5: "tickets.sql",
-    6: "access.sql", 7: "senders.sql", 8: "checkpoints.sql",
+    6: "access.sql", 7: "alarms.sql", 8: "senders.sql", 9: "checkpoints.sql",
 }  # fmt: skip
 _READERS = 4
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import ChainError, canonical, digest
 from penstock_core.audit.event import Event
 from penstock_core.audit.export import MOST_RAW
@@ -67,9 +67,9 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
     if not isinstance(event, dict):
         return _bad("not a JSON object", line)
     seq = event.get("seq")
-    if not isinstance(seq, int) or not fields.is_seq(seq):
+    if not isinstance(seq, int) or not essentials.is_seq(seq):
         return _bad("no usable seq", line)
-    complaint = fields.complaint(event) or ("of another stream" if event["stream"] != stream else "")
+    complaint = essentials.complaint(event) or ("of another stream" if event["stream"] != stream else "")
     if complaint:
         return _bad(complaint, line, seq)
     try:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import (
     Decision,
     NotPossibleError,
@@ -28,21 +29,19 @@ from penstock_core.approvals.standing import (
     used,
     written,
 )
+from penstock_core.approvals.together import Step as Taken
+from penstock_core.approvals.together import answers, together
+from penstock_core.approvals.together import told as told_of
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus
+from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus, Requester
 
-# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester.
-MOST_WAITING_IN_A_BOOK = 200
-# Requests that nobody decided and that have ended: the oldest go first.
-MOST_UNDECIDED_KEPT = 10_000
+# Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester, and those
+# with a part of one person or agent.
+MOST_WAITING_IN_A_BOOK = 1_000
 # Without letters and digits that are taken for one another when said or read.
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
-_DELETED_TEXT = "-- deleted when the retention was over"
-_DELETED_REASON = "(deleted when the retention was over)"
 _OVER = frozenset({Standing.EXPIRED, Standing.ENDED, Standing.UNREVIEWED, Standing.REVIEWED})
 _LASTING = frozenset({Standing.WAITING, Standing.APPROVED, Standing.IN_EFFECT})
-_TRIMMED_AT_ONCE = 500
-_DAY = 86_400.0
 
 Step = Literal["made", "found", "used", "refused"]
 
@@ -85,10 +84,11 @@ class Kept:
 # Nobody decides about an emergency.
 TO_REVIEW = "(standing = 'unreviewed' OR (standing = 'in effect' AND decision = ''))"
 _DUE = f"(standing = 'waiting' OR {TO_REVIEW})"
-_COLUMNS = "id, changed, document, standing, made, expires, trimmed"
+COLUMNS = "id, changed, document, standing, made, expires, trimmed"
 
 
-def _kept(row: Any) -> Kept:
+def kept_in(row: Any) -> Kept:
+    """The request in a row of COLUMNS."""
     id_, changed, document, at, made, expires, trimmed = row
     request = AccessRequest.model_validate_json(document)
     return Kept(id_, changed, request, Standing(at), made, expires, bool(trimmed))
@@ -101,50 +101,76 @@ class Asked:
     step: Step
     answered: Answered
     kept: Kept | None = None
+    # Where several rules hold a statement, what became of the question of each.
+    each: tuple[Asked, ...] = ()
 
 
 def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float) -> Asked:
-    """Use an approval that is there, find the request that waits, or make one; in this transaction.
+    """Use the approvals that are there, find the requests that wait, or make them; in this transaction.
 
     `url` is where requests are decided: a request's page is there by its name; "" if there are no pages.
     """
     settle(connection, now)
     requester = _digest(whose(asking.requester))
     known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
-    match answer(asking, [kept.request for kept in known.values()], _time(now)):
-        case Use(request):
-            status = used(request, _time(now))
-            kept = update(connection, known[request.name], status, now)
-            return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
-        case Tell(request):
-            kept = known[request.name]
-            said: Literal["waiting", "denied"] = "waiting" if kept.waiting else "denied"
-            return Asked("found", Answered.of(request, said, _page(url, kept.name)), kept)
-        case Refuse(why):
-            return _refused(why)
-        case Make():
-            waiting = waiting_in(connection, book)
-            if waiting >= MOST_WAITING_IN_A_BOOK:
-                return _refused(f"{waiting} requests of this gate wait already; have some decided first")
-            kept = insert(connection, book, namespace, requester, asking.spec(_time(now)), now)
-            return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+    steps = answers(asking, [kept.request for kept in known.values()], _time(now))
+    makes = sum(isinstance(step, Make) for _, step in steps)
+    if makes and (trouble := _too_many(connection, book, asking.requester, makes)):
+        return _refused(trouble)
+
+    def taken(part: Asking, step: Taken) -> Asked:
+        match step:
+            case Use(request):
+                kept = update(connection, known[request.name], used(request, _time(now)), now)
+                return Asked("used", Answered.of(kept.request, "granted", _page(url, kept.name)), kept)
+            case Tell(request):
+                return Asked("found", told_of(request, _time(now), _page(url, request.name)), known[request.name])
+            case Refuse(why):
+                return _refused(why)
+            case Make():
+                kept = insert(connection, book, namespace, requester, part.spec(_time(now)), now)
+                return Asked("made", Answered.of(kept.request, "waiting", _page(url, kept.name)), kept)
+
+    found = [(part, taken(part, step)) for part, step in steps]
+    if len(found) == 1:
+        return replace(found[0][1], answered=together(asking, [(part, one.answered) for part, one in found]))
+    each = tuple(one for _, one in found)
+    made = next((one for one in each if one.step == "made"), each[0])
+    answered = together(asking, [(part, one.answered) for part, one in found])
+    return Asked(made.step, answered, made.kept, each)
 
 
 def of_requester(connection: sqlite3.Connection, book: str, requester: str, now: float) -> list[Kept]:
     """What somebody asked for in a book, oldest first, but for what is over; denials as long as they stand."""
     rows = connection.execute(
-        f"""SELECT {_COLUMNS} FROM requests WHERE book = ? AND requester = ?
+        f"""SELECT {COLUMNS} FROM requests WHERE book = ? AND requester = ?
             AND (standing IN ('waiting', 'approved', 'in effect', 'unreviewed')
                  OR (standing = 'denied' AND expires > ?)) ORDER BY id""",  # noqa: S608 # a literal of this file
         (book, requester, now),
     )
-    return [_kept(row) for row in rows]
+    return [kept_in(row) for row in rows]
 
 
 def waiting_in(connection: sqlite3.Connection, book: str) -> int:
     """How many requests of a book wait."""
     row = connection.execute("SELECT count(*) FROM requests WHERE book = ? AND standing = 'waiting'", (book,))
     return int(row.fetchone()[0])
+
+
+def _too_many(connection: sqlite3.Connection, book: str, requester: Requester, more: int) -> str:
+    # First what costs nothing to find out, however many ask.
+    if (waiting := waiting_in(connection, book)) + more > MOST_WAITING_IN_A_BOOK:
+        return f"{waiting} requests of this gate wait already; have some decided first"
+    return no_room(requester, requesters_waiting(connection, book), more)
+
+
+def requesters_waiting(connection: sqlite3.Connection, book: str) -> Iterator[Requester]:
+    """Who asks by the requests of a book that wait."""
+    rows = connection.execute(
+        "SELECT json_extract(document, '$.spec.requester') FROM requests WHERE book = ? AND standing = 'waiting'",
+        (book,),
+    )
+    return (Requester.model_validate_json(document) for (document,) in rows)
 
 
 def _refused(why: str) -> Asked:
@@ -180,7 +206,7 @@ def insert(
             at.value,
             now,
             expires,
-            _written(request),
+            as_kept(request),
         ),
     ).fetchone()
     return Kept(int(row[0]), changed, request, at, now, expires, trimmed=False)
@@ -218,10 +244,10 @@ def present(connection: sqlite3.Connection, name: str, now: float) -> tuple[Kept
 def find(connection: sqlite3.Connection, name: str, book: str | None = None) -> Kept | None:
     """The request of that name; with `book`, only if it is in it."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM requests WHERE name = ? AND (? IS NULL OR book = ?)",  # noqa: S608 # as above
+        f"SELECT {COLUMNS} FROM requests WHERE name = ? AND (? IS NULL OR book = ?)",  # noqa: S608 # as above
         (name, book, book),
     ).fetchone()
-    return None if row is None else _kept(row)
+    return None if row is None else kept_in(row)
 
 
 def told(kept: Kept, url: str) -> Answered:
@@ -248,14 +274,14 @@ def told(kept: Kept, url: str) -> Answered:
 def settle(connection: sqlite3.Connection, now: float) -> list[Kept]:
     """Keep down what is over by now, so that no change of the clock revives it; these requests."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM requests WHERE standing IN ('waiting', 'approved', 'in effect') AND expires <= ?",  # noqa: S608 # as above
+        f"SELECT {COLUMNS} FROM requests WHERE standing IN ('waiting', 'approved', 'in effect') AND expires <= ?",  # noqa: S608 # as above
         (now,),
     ).fetchall()
     # A little later than the end, which floating-point numbers may miss.
     later = _time(now + 0.001)
     gone = [
         replace(one, standing=standing(one.request, later), changed=_next_change(connection))
-        for one in map(_kept, rows)
+        for one in map(kept_in, rows)
     ]
     for one in gone:
         connection.execute(
@@ -268,48 +294,12 @@ def settle(connection: sqlite3.Connection, now: float) -> list[Kept]:
 def overdue(connection: sqlite3.Connection, after: float, now: float) -> list[Kept]:
     """The requests that have waited for `after` seconds and were not told of for that yet; they count as told now."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM requests WHERE standing = 'waiting' AND escalated IS NULL AND made <= ? ORDER BY id",  # noqa: S608 # as above
+        f"SELECT {COLUMNS} FROM requests WHERE standing = 'waiting' AND escalated IS NULL AND made <= ? ORDER BY id",  # noqa: S608 # as above
         (now - after,),
     ).fetchall()
-    late = [_kept(row) for row in rows]
+    late = [kept_in(row) for row in rows]
     connection.executemany("UPDATE requests SET escalated = ? WHERE id = ?", [(now, one.id) for one in late])
     return late
-
-
-def dispose(connection: sqlite3.Connection, days: int | None, now: float) -> int:
-    """Delete some of what ended more than `days` ago (None: only what is too much); how many.
-
-    A request that was decided loses its statement's text and keeps the rest. Call again as long as something was.
-    """
-    cutoff = now - days * _DAY if days is not None else float("-inf")
-    trimmed = connection.execute(
-        f"""SELECT {_COLUMNS} FROM requests
-            WHERE (decision <> '' OR standing = 'reviewed') AND ended < ? AND expires < ? AND NOT trimmed
-            ORDER BY id LIMIT ?""",  # noqa: S608 # as above
-        # A denial stands, by its text, as long as the request would have lived.
-        (cutoff, now, _TRIMMED_AT_ONCE),
-    ).fetchall()
-    for row in trimmed:
-        _trim(connection, _kept(row))
-    deleted = connection.execute(
-        """DELETE FROM requests WHERE id IN (
-               SELECT id FROM requests WHERE decision = '' AND standing = 'expired' AND (ended < ? OR id <= (
-                   SELECT id FROM requests WHERE decision = '' AND standing = 'expired'
-                   ORDER BY id DESC LIMIT 1 OFFSET ?)) ORDER BY id LIMIT ?)""",
-        (cutoff, MOST_UNDECIDED_KEPT, _TRIMMED_AT_ONCE),
-    ).rowcount
-    return len(trimmed) + deleted
-
-
-def _trim(connection: sqlite3.Connection, kept: Kept) -> None:
-    spec = kept.request.spec
-    if spec.statement is not None:
-        statement = spec.statement.model_copy(update={"sql": _DELETED_TEXT, "settings": ()})
-        spec = spec.model_copy(update={"statement": statement, "reason": None})
-    else:
-        spec = spec.model_copy(update={"reason": _DELETED_REASON})
-    document = _written(kept.request.model_copy(update={"spec": spec}))
-    connection.execute("UPDATE requests SET trimmed = 1, document = ? WHERE id = ?", (document, kept.id))
 
 
 def update(connection: sqlite3.Connection, kept: Kept, status: AccessRequestStatus, now: float) -> Kept:
@@ -329,7 +319,7 @@ def update(connection: sqlite3.Connection, kept: Kept, status: AccessRequestStat
             status.consumed_at is not None,
             None if at in _LASTING else now,
             expires,
-            _written(request),
+            as_kept(request),
             kept.id,
         ),
     )
@@ -341,10 +331,10 @@ def listed(connection: sqlite3.Connection, standings: Sequence[Standing] = (), l
     wanted = [one.value for one in standings or tuple(Standing)]
     marks = ", ".join("?" * len(wanted))
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM requests WHERE standing IN ({marks}) ORDER BY id DESC LIMIT ?",  # noqa: S608 # marks alone
+        f"SELECT {COLUMNS} FROM requests WHERE standing IN ({marks}) ORDER BY id DESC LIMIT ?",  # noqa: S608 # marks alone
         (*wanted, limit),
     )
-    return [_kept(row) for row in rows]
+    return [kept_in(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,10 +348,10 @@ class Changes:
 def changes(connection: sqlite3.Connection, after: int, limit: int = 100) -> Changes:
     """What has changed behind a cursor."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM requests WHERE changed > ? ORDER BY changed LIMIT ?",  # noqa: S608 # as above
+        f"SELECT {COLUMNS} FROM requests WHERE changed > ? ORDER BY changed LIMIT ?",  # noqa: S608 # as above
         (after, limit),
     ).fetchall()
-    found = tuple(_kept(row) for row in rows)
+    found = tuple(kept_in(row) for row in rows)
     return Changes(found, found[-1].changed if found else max(after, cursor(connection)))
 
 
@@ -372,14 +362,14 @@ def cursor(connection: sqlite3.Connection) -> int:
 
 def due(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
     """Those that somebody has to decide, and emergencies that nobody has reviewed, latest first."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE {_DUE} ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
-    return [_kept(row) for row in rows]
+    rows = connection.execute(f"SELECT {COLUMNS} FROM requests WHERE {_DUE} ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
+    return [kept_in(row) for row in rows]
 
 
 def others(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
     """All but those, latest first."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE NOT ({_DUE}) ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
-    return [_kept(row) for row in rows]
+    rows = connection.execute(f"SELECT {COLUMNS} FROM requests WHERE NOT ({_DUE}) ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
+    return [kept_in(row) for row in rows]
 
 
 def due_count(connection: sqlite3.Connection) -> int:
@@ -389,8 +379,8 @@ def due_count(connection: sqlite3.Connection) -> int:
 
 def emergencies(connection: sqlite3.Connection) -> list[Kept]:
     """Those that nobody has reviewed, those that last among them."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE {TO_REVIEW}")  # noqa: S608 # as above
-    return [_kept(row) for row in rows]
+    rows = connection.execute(f"SELECT {COLUMNS} FROM requests WHERE {TO_REVIEW}")  # noqa: S608 # as above
+    return [kept_in(row) for row in rows]
 
 
 def waiting_count(connection: sqlite3.Connection) -> int:
@@ -402,7 +392,8 @@ def _next_change(connection: sqlite3.Connection) -> int:
     return int(connection.execute("UPDATE request_changes SET latest = latest + 1 RETURNING latest").fetchone()[0])
 
 
-def _written(request: AccessRequest) -> str:
+def as_kept(request: AccessRequest) -> str:
+    """The request as its row has it."""
     return request.model_dump_json(exclude_none=True)
 
 

@@ -1,11 +1,12 @@
-"""The one writer of the store: jobs, each a transaction, one after the other in a thread.
+"""The one writer of the store: jobs, each a transaction, one after the other in a thread; and whether it can commit.
 
-What doesn't belong: what the jobs do.
+What doesn't belong: what the jobs do, how much room there is (`room.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -21,7 +22,22 @@ T = TypeVar("T")
 
 # Jobs that may wait; a sender that comes when so many do is told to come back.
 _MOST_WAITING = 64
+# However many ask whether anything can be written, the disk is asked no more often; and waited for no longer.
 _CHECK_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0
+# What is written to see whether anything can be. Once something failed, as much as a batch may take: a full disk still
+# has a page here and there, and a sender would be let in and sent away in turn.
+_PROBE_BYTES = 1
+_PROBE_BYTES_AFTER_FAILURE = 2 * 1024 * 1024
+_PROBE_SECONDS_AFTER_FAILURE = 5.0
+# What SQLite says when it is not the job that is wrong.
+_OF_THE_STORE = frozenset(
+    {
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM,
+    }
+)  # fmt: skip
 
 
 class Busy(StoreError):
@@ -44,8 +60,10 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-writer")
         self._waiting = 0
         self._checking = asyncio.Lock()
-        self._checked = float("-inf")
-        self._complaint = ""
+        self._complaint, self._check_again = "", float("-inf")
+        self._probing: asyncio.Future[str] | None = None
+        # As the jobs have it: when one was committed last, and whether one failed that no probe has made good.
+        self._committed, self._failed = float("-inf"), False
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """What `job` returns, once its transaction is on the disk. Raises StoreError, Busy."""
@@ -57,42 +75,77 @@ class Writer:
         finally:
             self._waiting -= 1
 
+    @property
+    def complaint(self) -> str:
+        """Why nothing can be written, as of the last check; "" if it can."""
+        return self._complaint
+
     async def check(self) -> None:
-        """Raises StoreError if nothing can be written. However many ask, the disk is asked once a second."""
+        """Raises StoreError if no batch can be committed at the moment."""
         async with self._checking:
-            if time.monotonic() >= self._checked + _CHECK_SECONDS:
-                try:
-                    await self.run(lambda connection: connection.execute("SELECT 1 FROM streams LIMIT 1"))
-                    self._complaint = ""
-                except StoreError as error:
-                    self._complaint = str(error)
-                self._checked = time.monotonic()
+            now = time.monotonic()
+            if self._failed or now - self._committed >= _CHECK_SECONDS:
+                if now >= self._check_again:
+                    self._complaint = await self._probe()
+                    pause = _PROBE_SECONDS_AFTER_FAILURE if self._failed else _CHECK_SECONDS
+                    self._check_again = time.monotonic() + pause
+            else:
+                self._complaint = ""
         if self._complaint:
             raise StoreError(self._complaint)
+
+    async def _probe(self) -> str:
+        """Commit something; why that can't be done, "" if it was."""
+        if self._probing is None:
+            self._probing = asyncio.get_running_loop().run_in_executor(self._thread, self._write_probe)
+        done, _ = await asyncio.wait([self._probing], timeout=_PATIENCE_SECONDS)
+        if not done:
+            return "the audit database does not answer: its disk hangs, or another program has locked it"
+        result, self._probing = self._probing.result(), None
+        return result
+
+    def _write_probe(self) -> str:
+        size = _PROBE_BYTES_AFTER_FAILURE if self._failed else _PROBE_BYTES
+        write = "UPDATE store_probe SET filler = randomblob(?)"
+        try:
+            self._transact(lambda connection: connection.execute(write, (size,)))
+            if size > _PROBE_BYTES:
+                self._transact(lambda connection: connection.execute(write, (_PROBE_BYTES,)))
+        except StoreError as error:
+            return str(error)
+        self._failed = False
+        return ""
 
     def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
         if _place(self._path) != self._file:
             # SQLite would go on writing to a file that nobody finds again, and we would go on acknowledging.
+            self._committed = float("-inf")
             raise StoreError(
                 f"audit database {self._path} was removed or replaced; put it back, or restart the collector"
             )
+        self._rollback()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._rollback()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            self._failed = self._failed or code in _OF_THE_STORE
+            if code == sqlite3.SQLITE_FULL:
                 raise StoreError("the audit database cannot grow: the disk is full") from None
             raise StoreError(f"the audit database cannot be written: {error}") from None
         except BaseException:
             self._rollback()
             raise
+        self._committed = time.monotonic()
         return result
 
     def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        # On a broken disk this may fail too; it is tried again before the next transaction.
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Finish what waits, and close the file."""

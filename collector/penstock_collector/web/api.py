@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from penstock_collector.collector import Collector, collector_of
+from penstock_collector.collector import collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.search import STATEMENTS, Filters, streams
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
+from penstock_collector.store.room import measure
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
@@ -48,14 +49,16 @@ async def searched(request: Request, looked_for: type[LookedFor], table: Table[R
 
 
 async def list_streams(request: Request) -> Response:
-    """Streams with their heads, and the alarms that stand; the heads are what a verifier can hold an export to."""
+    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room."""
+    collector = collector_of(request)
     try:
-        rows, standing, own = await collector_of(request).readers.run(
+        rows, standing, own, room = await collector.readers.run(
             lambda connection: (
-                streams(connection, 10_000), alarms.standing(connection, 1_000), readings.head_of(connection)
+                streams(connection, 10_000), alarms.standing(connection, limit=1_000), readings.head_of(connection),
+                measure(connection, collector.settings.database, time.time()),
             )
         )  # fmt: skip
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         return JSONResponse({"error": str(error)}, 503)
     return JSONResponse(
         {
@@ -64,6 +67,7 @@ async def list_streams(request: Request) -> Response:
             # The collector's own stream.
             "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],
+            "store": {**asdict(room), "left": room.left, "days_left": room.days_left},
         }
     )
 
@@ -72,15 +76,22 @@ async def metrics(request: Request) -> Response:
     """Prometheus."""
     collector = collector_of(request)
     try:
-        counts, open_streams, waiting, emergencies = await collector.readers.run(
+        await collector.writer.check()
+    except StoreError:
+        collector.metrics.writable.set(0)
+    else:
+        collector.metrics.writable.set(1)
+    try:
+        counts, open_streams, waiting, emergencies, room = await collector.readers.run(
             lambda connection: (
                 alarms.counts(connection),
                 connection.execute("SELECT count(*) FROM streams WHERE closed = 0").fetchone()[0],
                 waiting_count(connection),
                 access.to_review(connection),
+                measure(connection, collector.settings.database, time.time()),
             )
         )
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         return PlainTextResponse(f"{error}\n", 503)
     collector.metrics.set_alarms(counts)
     collector.metrics.streams.set(open_streams)
@@ -89,13 +100,8 @@ async def metrics(request: Request) -> Response:
     collector.metrics.emergencies.labels("overdue").set(late)
     collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
     collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
-    collector.metrics.database_bytes.set(_size(collector))
+    collector.metrics.room.set(room)
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _size(collector: Collector) -> int:
-    path = collector.settings.database
-    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
 
 
 async def healthz(_request: Request) -> Response:
@@ -104,7 +110,7 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """The store can be written, so that events are taken in."""
+    """A batch can be committed, so that events are taken in; else why not."""
     try:
         await collector_of(request).writer.check()
     except StoreError as error:

@@ -19,7 +19,19 @@ from starlette.types import Scope
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
-from penstock_collector.web import access, deciding, exporting, inbox, live, login, logins, pages, people, sign_in
+from penstock_collector.web import (
+    access,
+    alarms,
+    deciding,
+    exporting,
+    inbox,
+    live,
+    login,
+    logins,
+    pages,
+    people,
+    sign_in,
+)
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
 from penstock_collector.web.guards import api, open_to, page
@@ -59,7 +71,7 @@ def _for_people() -> list[Route]:
         Route("/logins", page(Right.STATEMENTS, logins.login_list, "searched")),
         Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
-        Route("/alarms", page(Right.ALARMS, pages.dismiss_alarm), methods=["POST"]),
+        Route("/alarms", page(Right.ALARMS, alarms.acknowledge_on_page), methods=["POST"]),
         Route("/requests", page(Right.REQUESTS, inbox.inbox, "opened")),
         Route("/requests/tail", api(Right.REQUESTS, inbox.follow, "followed")),
         Route("/requests/{name}", page(Right.REQUESTS, inbox.one_request, "opened")),
@@ -75,6 +87,9 @@ def _for_programs() -> list[Route]:
         Route("/v1/events", api(Right.STATEMENTS, answers.search_events, "searched")),
         Route("/v1/logins", api(Right.STATEMENTS, logins.search_logins, "searched")),
         Route("/v1/streams", api(Right.STATEMENTS, answers.list_streams, "opened")),
+        Route("/v1/alarms", api(Right.STATEMENTS, alarms.list_alarms, "opened")),
+        Route("/v1/alarms/past", api(Right.PAST_ALARMS, alarms.list_past, "opened")),
+        Route("/v1/alarms/acknowledged", api(Right.ALARMS, alarms.post_acknowledged), methods=["POST"]),
         Route("/v1/export", api(Right.EXPORT, exporting.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),

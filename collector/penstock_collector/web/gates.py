@@ -12,9 +12,11 @@ from starlette.responses import Response
 from penstock_collector.approvals.holder import Book
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
+from penstock_collector.auth.token_file import fingerprint
 from penstock_collector.collector import collector_of
 from penstock_collector.web.bodies import PART, refuse
 from penstock_collector.web.security import bearer
+from penstock_entrance.guarded_http import known
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +27,9 @@ async def book_of(request: Request, what: str) -> Book | Response:
     if not PART.fullmatch(owner):
         return refuse(400, "an owner is of letters, digits and ._- and no longer than 128")
     try:
-        return Book.of(owner, await collector_of(request).authority.check(bearer(request), owner))
+        book = Book.of(owner, await collector_of(request).authority.check(bearer(request), owner))
+        known(request, sender(request))
+        return book
     except Unauthenticated:
         return refuse(401, f"the token proves nobody who may ask for {what}")
     except Forbidden:
@@ -33,3 +37,8 @@ async def book_of(request: Request, what: str) -> Book | Response:
     except ReviewUnavailable as error:
         _log.warning("cannot check a sender", why=str(error))
         return refuse(503, "the token cannot be checked at the moment")
+
+
+def sender(request: Request) -> str:
+    """What one sender's requests have in common, whatever streams its token opens."""
+    return f"gate {fingerprint(bearer(request))}"

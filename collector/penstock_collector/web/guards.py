@@ -25,6 +25,7 @@ from penstock_collector.readings import Reading
 from penstock_collector.store.database import StoreError
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import address, bearer, cookie_name, viewer_of
+from penstock_entrance.guarded_http import known
 
 _log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
     if viewer is None:
         return tell.unknown(request)
     request.state.viewer = viewer
+    known(request, f"viewer {viewer.name}")
     readings = collector_of(request).readings
     if not viewer.may(right):
         if request.url.path == "/" and viewer.may(Right.REQUESTS):

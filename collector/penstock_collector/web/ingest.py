@@ -24,7 +24,9 @@ from penstock_collector.store.intake import Taken, take
 from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
+from penstock_collector.web.gates import sender
 from penstock_collector.web.security import bearer
+from penstock_entrance.guarded_http import known
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
     try:
         pod = await collector.authority.check(bearer(request), owner)
         proven = collector.authority.senders(pod, bearer(request), owner)
+        known(request, sender(request))
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
@@ -20,10 +20,8 @@ from penstock_collector.search import STATEMENTS, Filters, detail, streams
 from penstock_collector.store import access, alarms
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, due_count
-from penstock_collector.web.bodies import read_form
-from penstock_collector.web.guards import reading
+from penstock_collector.store.room import measure
 from penstock_collector.web.rendering import problem, render
-from penstock_collector.web.security import from_own_page
 from penstock_core.approvals.access import overdue
 
 PAGE_ROWS = 100
@@ -80,7 +78,8 @@ async def listing(
 def bar(connection: sqlite3.Connection) -> dict[str, int]:
     """What the bar on top of every page counts."""
     return {
-        "alarm_count": sum(alarms.counts(connection).values()) + access.review_count(connection),
+        # As people see them: a card for each kind.
+        "alarm_count": sum(count > 0 for count in alarms.counts(connection).values()) + access.review_count(connection),
         "waiting_count": due_count(connection),
     }
 
@@ -120,22 +119,24 @@ async def stream_list(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     most_past = _MOST_PAST_ALARMS if viewer.may(Right.PAST_ALARMS) else 0
     try:
-        rows, standing, past, emergencies, counts = await collector.readers.run(
+        rows, cards, past, emergencies, counts, room = await collector.readers.run(
             lambda connection: (
                 streams(connection),
-                alarms.standing(connection),
+                alarms.cards(connection),
                 alarms.past(connection, most_past),
                 access.to_review(connection),
                 bar(connection),
+                measure(connection, collector.settings.database, time.time()),
             )
         )
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         return problem(request, 503, str(error))
     return render(
         request,
         "streams.html",
         streams=rows,
-        alarms=standing,
+        room=room,
+        cards=cards,
         past=past,
         emergencies=[(kept, _late(kept)) for kept in emergencies],
         silent_after=time.time() - 3 * collector.settings.heartbeat_seconds,
@@ -146,25 +147,3 @@ async def stream_list(request: Request) -> Response:
 def _late(kept: Kept) -> bool:
     """Whether its review is overdue."""
     return overdue(kept.request, datetime.now(UTC))
-
-
-async def dismiss_alarm(request: Request) -> Response:
-    """A person has looked at an alarm."""
-    if not from_own_page(request):
-        return problem(request, 403, "That form was not sent from this page.")
-    form = await read_form(request)
-    number = form.get("alarm", "")
-    if not (number.isascii() and number.isdecimal() and len(number) < 17):
-        return problem(request, 400, "No such alarm.")
-    viewer: Viewer = request.state.viewer
-    collector = collector_of(request)
-
-    def dismiss(connection: sqlite3.Connection) -> None:
-        if alarms.dismiss(connection, int(number), viewer.name, time.time()):
-            collector.readings.seal(connection, reading(request, "acknowledged an alarm", number))
-
-    try:
-        await collector.writer.run(dismiss)
-    except StoreError as error:
-        return problem(request, 503, str(error))
-    return RedirectResponse("/streams", 303)

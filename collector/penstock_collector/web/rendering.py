@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from penstock_collector.approvals import wording
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
+from penstock_collector.store import room
 
 _NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 _STATIC = files("penstock_collector.web").joinpath("static")
@@ -130,6 +131,8 @@ def _environment() -> jinja2.Environment:
         "revealed": revealed,
         "until": until,
         "utc": utc,
+        "room": room.words,
+        "bytes": room.in_units,
         "visible": wording.visible,
         "people": wording.people,
         "pod": wording.pod,

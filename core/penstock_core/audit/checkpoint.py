@@ -24,7 +24,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import ChainError, canonical
 
 VERSION = 1
@@ -119,7 +119,7 @@ def _checkpoint(value: dict[str, Any]) -> Checkpoint:
             "collector": collector, "number": number, "time": time, "prev": prev, "complete": bool(complete),
             "streams": list(streams),
         } if (
-            fields.is_name(collector) and fields.is_seq(number) and fields.is_time(time) and fields.is_hash(prev)
+            essentials.is_name(collector) and essentials.is_seq(number) and essentials.is_time(time) and essentials.is_hash(prev)
         ):  # fmt: skip
             return Checkpoint(collector, number, time, prev, complete, tuple(map(_head, streams)))
     raise CheckpointError("a field is not what it should be")
@@ -128,7 +128,10 @@ def _checkpoint(value: dict[str, Any]) -> Checkpoint:
 def _head(value: object) -> StreamHead:
     match value:
         case {"stream": stream, "seq": seq, "hash": hash_, "sender": str(sender), "trimmed": trimmed} if (
-            fields.is_name(stream) and fields.is_seq(seq) and fields.is_hash(hash_) and fields.is_count(trimmed)
+            essentials.is_name(stream)
+            and essentials.is_seq(seq)
+            and essentials.is_hash(hash_)
+            and essentials.is_count(trimmed)
         ):
             return StreamHead(stream, seq, hash_, sender, trimmed)
     raise CheckpointError("a stream in it is not what it should be")

@@ -23,7 +23,7 @@ from typing import TypeAlias
 
 import orjson
 
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import ChainError, canonical
 from penstock_core.audit.event import Event
 
@@ -135,22 +135,22 @@ def _read(value: object) -> Line:
         return BadLine("a line that is no event")
     if "export" in value:
         return _remark(value) or BadLine("a line about the export that cannot be read")
-    reason = fields.complaint(value)
+    reason = essentials.complaint(value)
     return _bad(value, reason) if reason else value
 
 
 def _bad(value: Event, reason: str) -> BadLine:
     if "export" in value:
         return BadLine(f"a line about the export: {reason}")
-    if not fields.is_name(value.get("stream")):
+    if not essentials.is_name(value.get("stream")):
         return BadLine("a line that names no stream")
     seq = value.get("seq")
-    return BadLine(reason, value["stream"], seq if isinstance(seq, int) and fields.is_seq(seq) else 0, value)
+    return BadLine(reason, value["stream"], seq if isinstance(seq, int) and essentials.is_seq(seq) else 0, value)
 
 
 def _remark(value: Event) -> Line | None:
     match value:
-        case {"export": "end", "lines": lines} if fields.is_count(lines):
+        case {"export": "end", "lines": lines} if essentials.is_count(lines):
             return EndLine(lines)
         case {"export": "problem", "error": str(error)}:
             return ProblemLine(error)
@@ -164,8 +164,8 @@ def _remark(value: Event) -> Line | None:
 def _stream(value: Event) -> StreamLine | None:
     match value:
         case {"stream": stream, "sender": str(sender), "seq": seq, "hash": hash_, "trimmed": trimmed} if (
-            fields.is_name(stream) and fields.is_count(seq) and fields.is_count(trimmed)
-            and (hash_ is None or fields.is_hash(hash_))
+            essentials.is_name(stream) and essentials.is_count(seq) and essentials.is_count(trimmed)
+            and (hash_ is None or essentials.is_hash(hash_))
         ):  # fmt: skip
             return StreamLine(stream, sender, seq, hash_, trimmed)
     return None
@@ -177,8 +177,8 @@ def _quarantined(value: Event) -> QuarantinedLine | None:
             "stream": stream, "seq": seq, "sender": str(sender), "reason": str(reason), "received": received,
             "sha256": sha256, "length": length, "raw": str(raw),
         } if (
-            fields.is_name(stream) and fields.is_seq(seq) and fields.is_hash(sha256) and fields.is_count(length)
-            and fields.is_count(received)
+            essentials.is_name(stream) and essentials.is_seq(seq) and essentials.is_hash(sha256) and essentials.is_count(length)
+            and essentials.is_count(received)
         ):  # fmt: skip
             try:
                 as_sent = base64.b64decode(raw, validate=True)

@@ -6,7 +6,7 @@ reading lines (`export.py`), all streams together (`verify.py`).
 
 from __future__ import annotations
 
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import GENESIS, ChainError, Head, digest
 from penstock_core.audit.event import Event
 from penstock_core.audit.export import BadLine, QuarantinedLine, StreamLine
@@ -60,7 +60,7 @@ class StreamCheck:
         if seq >= report.last_seq and line.event is not None:
             hash_ = line.event.get("hash")
             # What follows it may have been sealed on it all the same: go on from there.
-            self._advance(seq, "", hash_ if isinstance(hash_, str) and fields.is_hash(hash_) else "", sealed=False)
+            self._advance(seq, "", hash_ if isinstance(hash_, str) and essentials.is_hash(hash_) else "", sealed=False)
 
     def take(self, event: Event) -> None:
         """The next event, whose fields are what they should be."""
@@ -231,6 +231,6 @@ def _loss(event: Event) -> str:
     cause = event.get("cause")
     why = f": {cause}" if isinstance(cause, str) and cause else ""
     times = [event.get(name) for name in ("fromTime", "toTime")]
-    when = f" from {times[0]} to {times[1]}" if all(map(fields.is_time, times)) else ""
+    when = f" from {times[0]} to {times[1]}" if all(map(essentials.is_time, times)) else ""
     what = f"{event['count']} statements ran unrecorded" if "count" in event else "events were lost"
     return f"{what}{when}{why}"

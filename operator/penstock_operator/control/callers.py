@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from penstock_core.token_review import Pod
+from penstock_entrance.guarded_http import known
 from penstock_operator.control.tokens import Tokens, Unverifiable
 
 
@@ -40,6 +41,7 @@ async def caller_of(request: Request, tokens: Tokens) -> Pod:
         raise CallerError(503, f"the token can't be checked now: {problem}") from problem
     if caller is None:
         raise CallerError(401, "the token is not a running pod's for this service")
+    known(request, f"pod {caller.uid}")
     return caller
 
 

@@ -11,18 +11,20 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from weakref import WeakValueDictionary
 
 import structlog
 
-from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, answer, bound_to
+from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.four_eyes import has_part
 from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
+from penstock_core.approvals.room import no_room
 from penstock_core.approvals.standing import NotPossibleError, Standing, access_ends, moment, standing, used
-from penstock_core.resources.access_request import AccessRequest
+from penstock_core.approvals.together import Step, answers, together, told
+from penstock_core.resources.access_request import AccessRequest, Requester
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.control.kept_requests import Kept, KeptRequests, Owner, account_of, requester_of
@@ -31,9 +33,10 @@ from penstock_operator.control.request_objects import document_of, name_of, path
 from penstock_operator.control.requests_guard import RequestsGuard
 from penstock_operator.control.requests_trust import RefusedError, trusted
 
-# Of all who use one service account: requests that wait, and those that nobody decided and that are still kept.
-MOST_WAITING_OF_AN_ACCOUNT = 200
-MOST_UNDECIDED_OF_AN_ACCOUNT = 500
+# Of all who use one service account, the people of a gateway for one: requests that wait, and those that nobody decided
+# and that are still kept. What one of them may have of that is `penstock_core.approvals.room`'s.
+MOST_WAITING_OF_AN_ACCOUNT = 1_000
+MOST_UNDECIDED_OF_AN_ACCOUNT = 2_000
 # Others at work on the same request: another replica, an approver.
 _TRIES = 8
 _SWEEP_SECONDS = 60.0
@@ -137,52 +140,80 @@ class RequestsHolder:
         for _ in range(_TRIES):
             now = self._now()
             known = self.kept.of(requester)
-            match answer(asking, [one.request for one in known], now):
-                case Tell(request):
-                    return _seen(request, standing(request, now))
-                case Refuse(why):
-                    return _refused(why)
-                case Use(request):
-                    answered = await self._use(request)
-                case Make():
-                    answered = await self._make(asking, known, now)
-            if answered is not None:
+            steps = answers(asking, [one.request for one in known], now)
+            made = sum(isinstance(step, Make) for _, step in steps)
+            if made and (trouble := self._too_many(asking.requester, now, made)):
+                return _refused(trouble)
+            if (answered := await self._taken(asking, steps, known, now)) is not None:
                 return answered
         raise UnavailableError("others are at work on this request; ask again in a moment")
 
+    async def _taken(
+        self, asking: Asking, steps: Sequence[tuple[Asking, Step]], known: list[Kept], now: datetime
+    ) -> Answered | None:
+        """What each rule's question comes to, one after another; None if somebody was faster.
+
+        Of several approvals the first is what whoever asks at the same time fails at, since all use them in one order.
+        If this process ends in between, what is used by then is lost, and nothing has run.
+        """
+        for _, step in steps:
+            if isinstance(step, Use) and (trouble := self._objection(step.request)):
+                return _refused(trouble)
+        found: list[tuple[Asking, Answered]] = []
+        for part, step in steps:
+            answered = await self._one(part, step, known, now)
+            if answered is None:
+                return None
+            found.append((part, answered))
+        return together(asking, found)
+
+    async def _one(self, asking: Asking, step: Step, known: list[Kept], now: datetime) -> Answered | None:
+        match step:
+            case Tell(request):
+                return told(request, now)
+            case Refuse(why):
+                return _refused(why)
+            case Use(request):
+                return await self._use(request)
+            case Make():
+                return await self._make(asking, known, now)
+
+    def _objection(self, request: AccessRequest) -> str:
+        """Why an approval is not used; names are compared more closely here than the API server can."""
+        by = _approver(request)
+        if not has_part(request.spec, approver(KubernetesUser(by), self._prefixes)):
+            return ""
+        _log.error("an approval is not used: its approver has a part in the request", request=request.name, by=by)
+        return f"{by} has a part in the request {request.name} and can't approve it"
+
     async def _use(self, request: AccessRequest) -> Answered | None:
         """Grant, once the API server has taken it that the approval is used; None if somebody was faster."""
-        kept = self.kept.get(request.namespace, request.name)
-        by = (request.status and request.status.decided_by) or ""
-        # Names are compared more closely here than the API server can.
-        if kept is None or has_part(request.spec, approver(KubernetesUser(by), self._prefixes)):
-            _log.error("an approval is not used: its approver has a part in the request", request=request.name, by=by)
-            return _refused(f"{by} has a part in the request {request.name} and can't approve it")
-        try:
-            status = used(request, self._now())
-        except NotPossibleError:
-            return None
-        body = {
-            "metadata": {"resourceVersion": str(kept.revision)},
-            "status": {"consumedAt": status.consumed_at},
-        }
-        try:
-            written = await self._api.merge(f"{path_of(*kept.key)}/status", body)
-        except ApiError as problem:
-            if problem.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
-                raise
-            await self._refresh(*kept.key)
-            return None
-        self.kept.put(written)
-        _log.info("approval used", request=request.name, namespace=request.namespace, by=by)
-        return Answered.of(request, "granted")
+        for _ in range(_TRIES):
+            kept = self.kept.get(request.namespace, request.name)
+            if kept is None or kept.request.spec != request.spec:
+                return None
+            try:
+                status = used(kept.request, self._now())
+            except NotPossibleError:
+                return None
+            body = {
+                "metadata": {"resourceVersion": str(kept.revision)},
+                "status": {"consumedAt": status.consumed_at},
+            }
+            try:
+                self.kept.put(await self._api.merge(f"{path_of(*kept.key)}/status", body))
+            except ApiError as problem:
+                if problem.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                    raise
+                await self._refresh(*kept.key)
+                continue
+            _log.info("approval used", request=request.name, namespace=request.namespace, by=_approver(request))
+            return Answered.of(request, "granted")
+        return None
 
     async def _make(self, asking: Asking, known: list[Kept], now: datetime) -> Answered | None:
         """None if another request has the name: it is known then."""
-        account = account_of(asking.requester)
-        if trouble := self._too_many(account, now):
-            return _refused(trouble)
-        namespace, digest = account[0], asking.digest
+        namespace, digest = account_of(asking.requester)[0], asking.digest
         taken = {one.request.name for one in known if bound_to(one.request.spec) == digest}
         name = name_of(digest, "")
         while name in taken or self.kept.get(namespace, name) is not None:
@@ -200,12 +231,17 @@ class RequestsHolder:
         _log.info("request made", request=name, namespace=namespace, database=asking.database_ref.name)
         return Answered.of(kept.request, "waiting")
 
-    def _too_many(self, account: Owner, now: datetime) -> str:
-        undecided = [one for one in self.kept.of_account(account) if not one.decided]
-        waiting = sum(standing(one.request, now) is Standing.WAITING for one in undecided)
-        if waiting >= MOST_WAITING_OF_AN_ACCOUNT:
-            return f"{waiting} requests of service account {account[1]} wait already; have some decided first"
-        if len(undecided) >= MOST_UNDECIDED_OF_AN_ACCOUNT:
+    def _too_many(self, requester: Requester, now: datetime, more: int) -> str:
+        account = account_of(requester)
+        undecided = [one.request for one in self.kept.of_account(account) if not one.decided]
+        waiting = [one for one in undecided if standing(one, now) is Standing.WAITING]
+        if trouble := no_room(requester, (one.spec.requester for one in waiting), more):
+            return trouble
+        if trouble := no_room(requester, (one.spec.requester for one in undecided), more, "undecided"):
+            return trouble
+        if len(waiting) + more > MOST_WAITING_OF_AN_ACCOUNT:
+            return f"{len(waiting)} requests of service account {account[1]} wait already; have some decided first"
+        if len(undecided) + more > MOST_UNDECIDED_OF_AN_ACCOUNT:
             return f"{len(undecided)} requests of service account {account[1]} were not decided of late; ask in an hour"
         return ""
 
@@ -258,6 +294,10 @@ def _seen(request: AccessRequest, at: Standing) -> Answered:
             return Answered.of(request, "denied")
     over = "has expired" if at is Standing.EXPIRED else "was approved and used"
     return _refused(f"the request {request.name} {over}; run the statement again to ask anew")
+
+
+def _approver(request: AccessRequest) -> str:
+    return (request.status and request.status.decided_by) or ""
 
 
 def _refused(why: str) -> Answered:

@@ -9,7 +9,7 @@ from penstock_core.approvals.asking import Asking
 from penstock_core.approvals.requester import identity_of
 from penstock_core.policy.subjects import is_for
 from penstock_core.resources.access_policy import Approval
-from penstock_core.resources.access_request import RequestingWorkload
+from penstock_core.resources.access_request import HeldBy, RequestingWorkload
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.vocabulary import milliseconds
 from penstock_core.token_review import Pod
@@ -32,23 +32,28 @@ def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
     bundle = policies.bundle(pod.namespace, asking.database_ref.name)
     if bundle is None:
         raise RefusedError(f"there is no usable Database {asking.database_ref.name} in {pod.namespace}")
-    held = asking.held_by
+    rules = [_trusted(held, bundle, asking) for held in asking.all_held_by]
+    life = min((*(rule.expires_after for _, rule in rules), asking.expires_after), key=milliseconds)
+    first, *others = (held for held, _ in rules)
+    return asking.model_copy(update={"held_by": first, "also_held_by": tuple(others) or None, "expires_after": life})
+
+
+def _trusted(held: HeldBy, bundle: Bundle, asking: Asking) -> tuple[HeldBy, Approval]:
+    """One of the rules, with approvers as the policy has them."""
     if held.policy_generation != bundle.generation:
         raise RefusedError(
             f"the policies are of generation {bundle.generation}, and the statement was decided by generation "
             f"{held.policy_generation}; run it again"
         )
-    rule = _rule(bundle, asking)
-    # Where several rules hold a statement, the gate names the groups that all of them have.
+    rule = _rule(held, bundle, asking)
+    # A gate may name fewer than the policy: one from before each rule had a request of its own names those of all.
     groups = tuple(group for group in rule.approvers.groups if group in held.approvers)
     if not groups:
         raise RefusedError(f"nobody may approve: policy {held.policy} names other approvers for {held.approval}")
-    expiry = min(rule.expires_after, asking.expires_after, key=milliseconds)
-    return asking.model_copy(update={"held_by": held.model_copy(update={"approvers": groups}), "expires_after": expiry})
+    return held.model_copy(update={"approvers": groups}), rule
 
 
-def _rule(bundle: Bundle, asking: Asking) -> Approval:
-    held = asking.held_by
+def _rule(held: HeldBy, bundle: Bundle, asking: Asking) -> Approval:
     try:
         # An agent that acts for somebody does what both may, so the rule may be for either.
         parties = identity_of(asking.requester).parties

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock_core.identity import MOST_ACTED_FOR, Identity, Principal, PrincipalKind, Workload
-from penstock_core.token_claims import Claims, value
+from penstock_core.token_claims import Claims, is_text, value
 from penstock_sidecar.proxy.issuers import Issuer, TokenError
 
 _KINDS: Mapping[str, PrincipalKind] = {"person": "person", "agent": "agent", "service": "service"}
@@ -77,7 +77,7 @@ def _groups(claims: Claims, path: str) -> tuple[str, ...]:
         )
     found = value(claims, path)
     groups = [] if found is None else [found] if isinstance(found, str) else found
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+    if not isinstance(groups, list) or not all(map(is_text, groups)):
         raise TokenError(f"the token's claim {path} is not a list of names")
     if len(groups) > _MOST_GROUPS:
         raise TokenError(f"the token's claim {path} has more than {_MOST_GROUPS} groups")

@@ -17,6 +17,7 @@ from penstock_core.policy.access import granted
 from penstock_core.policy.combine import conditioned_policies
 from penstock_core.policy.mask_conditions import timed, troubles
 from penstock_core.resources import Bundle
+from penstock_core.resources.grant import Grant
 
 _log = structlog.get_logger(__name__)
 
@@ -38,15 +39,22 @@ class ConditionWatch:
         """The circumstances of a session at this moment."""
         return Circumstances(datetime.now(UTC), client_address)
 
-    def truths(self, identity: Identity, client_address: str) -> tuple[Truth | str, ...]:
+    def access(self, identity: Identity, client_address: str) -> tuple[Grant, ...]:
+        """The access for a time that the identity has now."""
+        bundle = self._bundle()
+        return () if bundle is None else granted(bundle, identity, self.now(client_address).now)
+
+    def truths(self, identity: Identity, own: Identity, client_address: str) -> tuple[Truth | str, ...]:
         """What the conditions come to now that are for the identity and depend on the time, and the requests by which
-        it has access for a time.
+        it has access for a time; with those of the session's own identity, where that is another.
         """
         bundle = self._bundle()
         if bundle is None:
             return ()
         now = self.now(client_address)
-        access = tuple(one.request for one in granted(bundle, identity, now.now))
+        access = [one.request for one in granted(bundle, identity, now.now)]
+        if own is not identity:
+            access += [one.request for one in granted(bundle, own, now.now)]
         parties = conditioned_policies(bundle, identity, now)
         return *access, *(one.evaluate(facts).truth for policies, facts in parties for one in timed(policies))
 

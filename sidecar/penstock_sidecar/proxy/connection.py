@@ -149,7 +149,9 @@ class Connection(asyncio.Protocol):
     def rules_changed(self) -> None:
         """What statements are decided by changed."""
         if self.session.takes_rules:
-            self.perform(self.session.rules_replaced(self._rules_now()))
+            rules, session = self._rules_now(), self.session
+            own = self.rules_provider.conditions.access(session.own_identity, self.client_address)
+            self.perform(session.rules_replaced(rules, own))
 
     def revoke(self, policy: str) -> None:
         """That policy revokes the client's identity: nothing more of it runs."""
@@ -185,7 +187,7 @@ class Connection(asyncio.Protocol):
         """What that identity's statements, the client's from now on, are decided by now. Raises UpstreamError."""
         provider = self.rules_provider
         # Before the rules are made: what comes to something else in between is noticed a second later.
-        self._truths = provider.conditions.truths(identity, self.client_address)
+        self._truths = provider.conditions.truths(identity, self.session.own_identity, self.client_address)
         return provider.rules_now(identity, self.client_address)
 
     def doubt_ended(self, *, fresh: bool) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 import structlog
 
 from penstock_core.identity import Identity
+from penstock_entrance.log_throttle import LogThrottle
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate
 from penstock_sidecar.proxy.connection import Accepted, Connection
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deliberation import Deliberation
-from penstock_sidecar.proxy.log_throttle import LogThrottle
 from penstock_sidecar.proxy.metrics import ProxyMetrics
 from penstock_sidecar.proxy.served_database import ServedDatabase
 from penstock_sidecar.proxy.tickets import Tickets

@@ -46,7 +46,9 @@ class Issuer:
     # Keys in a file, at a URL, or where the issuer's discovery document says.
     jwks_file: Path | None = None
     jwks_url: str = ""
+    # The authorities of its certificate, as a file or in PEM.
     ca_file: Path | None = None
+    ca: str = ""
     keys_max_age: float = 86_400.0
     subject_claim: str = "sub"
     groups_claim: str = "groups"
@@ -65,7 +67,7 @@ def configured(one: TokenIssuer, directory: Path) -> Issuer:
     return Issuer(
         one.issuer, one.audience, one.kind,
         jwks_file=None if one.jwks_file is None else directory / one.jwks_file, jwks_url=one.jwks_url,
-        ca_file=None if one.ca_file is None else directory / one.ca_file,
+        ca_file=None if one.ca_file is None else directory / one.ca_file, ca=one.ca,
         keys_max_age=one.keys_max_age_seconds, subject_claim=one.subject_claim, groups_claim=one.groups_claim,
         kind_claim=one.kind_claim, kinds={each.value: each.kind for each in one.kinds or ()},
         authorized_parties=one.authorized_parties,

@@ -124,10 +124,11 @@ class ServedDatabase:
 
     def _time_passed(self) -> None:
         """Conditions may have come to something else; those of one identity at one address come to the same."""
-        known: dict[tuple[Identity, str], tuple[Truth | str, ...]] = {}
+        known: dict[tuple[Identity, Identity, str], tuple[Truth | str, ...]] = {}
         for connection in tuple(self.connections):
             try:
-                who = (connection.session.identity, connection.client_address)
+                session = connection.session
+                who = (session.identity, session.own_identity, connection.client_address)
                 if who not in known:
                     known[who] = self.rules_provider.conditions.truths(*who)
                 connection.time_passed(known[who])

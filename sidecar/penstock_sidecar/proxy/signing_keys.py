@@ -132,9 +132,9 @@ async def fetched(issuer: Issuer) -> list[SigningKey]:
     """The keys as the issuer has them now. Raises FetchError."""
     try:
         # Read anew each time, since files of authorities are replaced; the system's own are many.
-        context = await asyncio.to_thread(ssl.create_default_context, cafile=issuer.ca_file)
+        context = await asyncio.to_thread(ssl.create_default_context, cafile=issuer.ca_file, cadata=issuer.ca or None)
     except (OSError, ssl.SSLError):
-        raise FetchError("caFile can't be read") from None
+        raise FetchError(f"{'ca' if issuer.ca else 'caFile'} can't be read") from None
     async with httpx2.AsyncClient(verify=context, timeout=FETCH_SECONDS, trust_env=False) as client:
         url = issuer.jwks_url
         if not url:

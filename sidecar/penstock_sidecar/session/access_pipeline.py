@@ -56,18 +56,19 @@ class AccessPipeline(HeldPipeline):
         return replace(decision, holding=None)
 
     def _ask_access(self, spot: Spot, held: HeldStatement, wish: Wish) -> Decision | None:
-        if self.asker is None:
+        asker = self._asking
+        if asker is None:
             raise IllegalEventError("access is asked for before it is known by whom")
         try:
             asking = AskingAccess.model_validate(
                 {
-                    "databaseRef": {"name": self.asker.database},
+                    "databaseRef": {"name": asker.database},
                     "policy": wish.policy,
                     "duration": wish.duration,
                     "reason": wish.reason,
                     "breakGlass": wish.break_glass,
-                    "requester": requester(self.asker.identity),
-                    "nonce": hashlib.sha256(f"access {self.asker.nonce}".encode()).hexdigest(),
+                    "requester": requester(asker.identity),
+                    "nonce": hashlib.sha256(f"access {asker.nonce}".encode()).hexdigest(),
                 }
             )
         except ValidationError as error:

@@ -12,9 +12,11 @@ from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
 from penstock_sidecar.session.flow import CONTROL, Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
+from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import RUNNING, State
+from penstock_sidecar.session.withholding import still_holds
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.framing import FROM_CLIENT, BrokenStreamError, Scanner, Spot
+from penstock_sidecar.wire.framing import FROM_CLIENT, PREFIX, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
 
 # Messages that the server does not skip after an error in the extended protocol.
@@ -102,6 +104,10 @@ class ClientPipeline(ABC):
         if self._flush_due:
             self.flush()
 
+    def look_far(self, far: bool) -> None:
+        """Gather so much of each Bind as is recorded in an emergency; or no more than is looked at."""
+        self._scanner.prefix = MOST if far else PREFIX
+
     def flush(self) -> None:
         """Have the server answer what was sent: now, or when the message that is passing has gone through."""
         # Where messages wait, what was sent ends with one.
@@ -149,9 +155,7 @@ class ClientPipeline(ABC):
             self._wait_before(spot, RefreshCatalog())
             return text, None
         self._refreshed = ""
-        if flow.runs_stale_object(decision):
-            return text, refusals.STALE_SQL_OBJECT
-        return text, decision
+        return text, flow.refused_by_name(decision) or decision
 
     def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
         """The decision if it may stand, since the catalog is fresh; else what refuses it, or None where it has to wait.
@@ -258,7 +262,9 @@ class ClientPipeline(ABC):
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
             if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
                 self._forward(spot.start)
-                self.awaiting_durability = AwaitingDurability(flow.ticket, spot, pending, replacement, decision)
+                self.awaiting_durability = AwaitingDurability(
+                    flow.ticket, spot, pending, replacement, decision, flow.epoch
+                )  # fmt: skip
                 flow.enter(State.RECORDING)
                 return
             flow.awaited = flow.ticket
@@ -269,6 +275,7 @@ class ClientPipeline(ABC):
         if pending.kind not in (AnswerKind.QUERY, AnswerKind.EXECUTE):
             self._send_ahead(spot, pending, replacement, decision)
             return
+        flow.sent += 1
         running = pending.running
         if running is not None and (decision.prepares or decision.deallocates or decision.closes or decision.declares):
             declared = [name for name, _ in decision.declares]
@@ -387,6 +394,12 @@ class ClientPipeline(ABC):
         elif refusal:
             held.pending.running = None
             self._send_failing(held.spot, held.pending, refusals.unrecorded(refusal))
+        elif held.epoch != self._flow.epoch and not still_holds(self._flow, held.pending, held.decision):
+            # However long the disk took: it goes by the rules of now, as if it had come just now.
+            if held.pending.running is not None:
+                self._flow.finish(held.pending.running, "unexecuted")
+            self._flow.skip(held.pending, recorded=True)
+            self._next -= 1
         else:
             self._send(held.spot, held.pending, held.replacement, held.decision)
         if self._flow.state is RUNNING:

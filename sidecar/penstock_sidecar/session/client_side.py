@@ -15,6 +15,7 @@ from penstock_sidecar.session.evidence import BYE
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.message_fields import EMPTY
+from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.ticket_pipeline import BY_QUERY
 from penstock_sidecar.wire import messages
@@ -156,9 +157,11 @@ class ClientSide(ContextPipeline):
         portal = None
         if statement is not None and decision is not None:
             portal = Portal(statement, decision, flow.epoch, head.parameters, head.portal, bound=head.parameters != 0)
-            asks = decision.cost_limit is not None or decision.holding is not None or flow.rules.in_emergency
+            asks = decision.cost_limit is not None or decision.holding is not None
             if asks and spot.complete and spot.end - spot.start <= PREFIX:
                 portal.given = messages.parameters_of(self._chunk[spot.start + 5 : spot.end], head)
+            if flow.rules.in_emergency:
+                portal.told = self._chunk[spot.start + 5 + head.names_end : min(spot.end, spot.start + MOST)]
             if decision.holding is not None and (decision := self._hold_bound(spot, portal)) is None:
                 return
         former = flow.portals.pop(head.portal, None)
@@ -179,7 +182,7 @@ class ClientSide(ContextPipeline):
         portal.decision, portal.epoch = decision, flow.epoch
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
-        self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.given)
+        self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.told)
         portal.running = pending.running
 
     def _prepared_in_sql(self, name: str) -> PreparedStatement | None:
@@ -202,8 +205,8 @@ class ClientSide(ContextPipeline):
             decision = flow.decide(statement.text, statement.types)
             if self._defer(spot, decision, statement.text, statement.types):
                 return None
-            if flow.runs_stale_object(decision):
-                return refusals.STALE_SQL_OBJECT
+            if (refused := flow.refused_by_name(decision)) is not None:
+                return refused
             moved = statement.epoch == flow.epoch and decision.text not in ("", statement.decision.text)
             if moved and not flow.rules.decider.alike(statement.decision, decision):
                 return refusals.OTHER_COLUMNS
@@ -233,7 +236,7 @@ class ClientSide(ContextPipeline):
                 return None
             if decision.action is not Action.DENY and decision.text != portal.decision.text:
                 return refusals.stale(decision)
-        return refusals.STALE_SQL_OBJECT if flow.runs_stale_object(decision) else decision
+        return flow.refused_by_name(decision) or decision
 
     def _fail_in_place(self, spot: Spot, pending: Pending, error: ErrorFields) -> None:
         """Send a Bind or Execute of what does not exist, whose error is replaced by this one."""
@@ -263,12 +266,13 @@ class ClientSide(ContextPipeline):
             self._refuse(spot, decision, statement.text, pending, messages.execute(self._nobody))
             return
         pending.running, pending.types = portal.take(), statement.types
-        if pending.running is not None and decision.approvals and decision is not portal.decision:
-            # It was recorded when it was bound, and not yet what became of its approval.
+        renewed = portal.epoch != flow.epoch or (decision.approvals and decision is not portal.decision)
+        if pending.running is not None and renewed:
+            # It was recorded when it was bound: by other rules, perhaps for another, or without its approval.
             flow.finish(pending.running, "unexecuted")
             pending.running = None
         portal.decision, portal.epoch = decision, flow.epoch
-        self._start_statement(spot, pending, decision, statement.text, portal.parameters, given=portal.given)
+        self._start_statement(spot, pending, decision, statement.text, portal.parameters, given=portal.told)
 
     def _describe(self, spot: Spot) -> None:
         flow = self._flow

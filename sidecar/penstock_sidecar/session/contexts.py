@@ -114,6 +114,8 @@ class Contexts:
         """From here on, the session acts for whom the context names."""
         flow, former = self._flow, self.now
         self._stale &= former is not None
+        if former is None:
+            flow.former.access.context_begins()
         self.now = Context(
             ticket, vouched.identity, flow.clock() + int(vouched.seconds * 1_000_000),
             before=flow.rules if former is None else former.before,
@@ -179,6 +181,7 @@ class Contexts:
             return
         flow = self._flow
         flow.temporary.names &= context.temporary
+        flow.former.access.context_ends()
         own = context.before
         if self._stale:
             # Nothing is decided before they have been looked at anew.

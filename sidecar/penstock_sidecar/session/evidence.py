@@ -125,9 +125,10 @@ class Evidence:
             form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
             known = self._intents[key] = _Decided(shared, form)
         digest = self._digest(known, text)
-        if given is not None and self._in_emergency:
-            kept, whole = cut(values(given))
-            told: Event = {"values": kept} if whole else {"values": kept, "valuesCut": True}
+        if self._in_emergency and (parameters or given is not None):
+            found, there = values(given or b"")
+            kept, whole = cut(found)
+            told: Event = {"values": kept} if whole and there else {"values": kept, "valuesCut": True}
             numbers = {"statement": number, "parameters": parameters or 0}
             return {**self._template(shared, protocol), **numbers, "sqlHmac": digest, **told}
         if parameters:

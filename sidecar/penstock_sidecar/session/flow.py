@@ -11,7 +11,7 @@ from collections.abc import Callable, MutableMapping
 from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
-from penstock_sidecar.session import access_wish, commands
+from penstock_sidecar.session import access_wish, commands, refusals
 from penstock_sidecar.session.commands import Command, SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
@@ -81,6 +81,8 @@ class Flow(Progress):
         # Something ran of which nobody knows what it made: it may have changed the search_path, too.
         self._ran_unread = False
         self._numbers = 0
+        # How many statements were sent to be carried out.
+        self.sent = 0
         # Bytes of the server's stream up to where the last statement ended.
         self.boundary = 0
 
@@ -123,6 +125,8 @@ class Flow(Progress):
         """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
         self._numbers += 1
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
+        # It may be sent when the access by which it was decided is over.
+        self.former.access.used(self.rules.access)
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
@@ -263,11 +267,16 @@ class Flow(Progress):
         decided = access_wish.decided(text) or self.rules.decider.decide(*self.question(text, types))
         return self.contexts.bounded(decided)
 
-    def runs_stale_object(self, decision: Decision) -> bool:
-        """Whether the statement runs what was made by another policy or catalog, and would be made otherwise now."""
+    def refused_by_name(self, decision: Decision) -> Decision | None:
+        """What refuses a statement that runs by its name what was made by another policy or catalog, and would be made
+        otherwise now; or what only messages run, since nobody could follow what that does to the session.
+        """
         if not (decision.executes or decision.fetches):
-            return False
-        return self.sql_prepared.runs_stale(decision, self)
+            return None
+        if self.sql_prepared.runs_unplanned(decision, self):
+            observing = self.rules.observing
+            return refusals.observed(refusals.BY_NAME, decision.text) if observing else refusals.BY_NAME
+        return refusals.STALE_SQL_OBJECT if self.sql_prepared.runs_stale(decision, self) else None
 
     @property
     def unknown_is_stale(self) -> bool:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from penstock_core.approvals.asking import Answered
+from penstock_core.identity import Identity
 from penstock_core.policy.holding import IN_TRANSACTION, Effects, Facts
 from penstock_core.sql.decision import Action, AppliedApproval, Decision, Denial
 from penstock_sidecar.session import held_questions, held_refusals, holding
+from penstock_sidecar.session.approved import Approved
 from penstock_sidecar.session.changes import CatalogChanges
 from penstock_sidecar.session.client_pipeline import FUNCTION_CALL
 from penstock_sidecar.session.commands import AskApproval, AwaitApproval
@@ -74,7 +76,7 @@ class HeldPipeline(CatalogChanges):
         self.unlisted_settings |= made.sets
         if not made.concerns:
             return decision
-        generation = decision.generation if flow.rules.generation is None else flow.rules.generation
+        generation = self._generation(decision)
         if held is None or not held.same(spot, text, decision, generation):
             held = HeldStatement(spot, text, decision, generation, flow.clock())
         ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
@@ -85,16 +87,14 @@ class HeldPipeline(CatalogChanges):
             return _noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
             return _refused(decision, denial, _notes(found, "unasked"))
-        approved = tally_of(flow, decision, portal).approved == generation
-        # Of a name, that is not known before all that was sent is answered.
-        if approved and not decision.fetches:
-            return decision
+        approved = self._approved(decision, portal)
+        # Nothing may have changed since. Of a name, that is not known before all that was sent is answered.
+        if approved is not None and approved.sent == flow.sent and not (flow.queue and decision.fetches):
+            return self._portion(spot, decision, approved, portal)
         if flow.queue:
             # Alone, so that the state of the transaction is known, and what a name stands for.
             self._pause(spot, held, messages.FLUSH)
             return None
-        if approved:
-            return decision
         parameters, questions = _parameters(portal), held.questions
         if questions is None:
             self._ask_server(spot, held, decision, parameters)
@@ -102,6 +102,8 @@ class HeldPipeline(CatalogChanges):
         if questions.failed:
             self._failed(spot, held, decision, questions.sqlstate)
             return None
+        if approved is not None and approved.settings == questions.settings:
+            return self._portion(spot, decision, approved, portal)
         # What is fetched in portions is approved once for all of them.
         part = "runs all of" if decision.fetches else "runs"
         sql = "\n".join([text, *(f"/* {part}: */ {one}" for one, _ in ran or ())])
@@ -109,8 +111,32 @@ class HeldPipeline(CatalogChanges):
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)
         if answer is not None and answer.action is not Action.DENY:
-            tally_of(flow, decision, portal).approved = generation
+            given = Approved(generation, made.rules, self._sender, questions.settings or {}, flow.sent)
+            self._portion(spot, decision, given, portal)
         return answer
+
+    def _generation(self, decision: Decision) -> int:
+        """By which policies it is held."""
+        generation = self._flow.rules.generation
+        return decision.generation if generation is None else generation
+
+    def _approved(self, decision: Decision, portal: Portal | None) -> Approved | None:
+        """How an earlier portion of it was approved, if it was for whom the session is now, by the rules of now."""
+        found, made = tally_of(self._flow, decision, portal).approved, decision.holding
+        if found is None or made is None:
+            return None
+        return found if found.covers(self._generation(decision), made.rules, self._sender) else None
+
+    def _portion(self, spot: Spot, decision: Decision, approved: Approved, portal: Portal | None) -> Decision:
+        """A portion of what was approved goes on; a Bind carries nothing out."""
+        sent = self._flow.sent + (spot.kind != _BIND)
+        tally_of(self._flow, decision, portal).approved = replace(approved, sent=sent)
+        return decision
+
+    @property
+    def _sender(self) -> Identity | None:
+        asker = self._asking
+        return None if asker is None else asker.identity
 
     def _hold_bound(self, spot: Spot, portal: Portal) -> Decision | None:
         """What becomes of a statement that is bound. Where no transaction is open at the server, it is held now, while
@@ -149,6 +175,8 @@ class HeldPipeline(CatalogChanges):
             return held_refusals.several(rule)
         if ran is None:
             return held_refusals.unknown(rule)
+        if self._flow.sql_prepared.fetches_bound(decision, self._flow):
+            return held_refusals.bound(rule)
         if spot.kind == FUNCTION_CALL:
             return held_refusals.fast_path(rule)
         if portal is not None and portal.given is None and portal.bound:
@@ -219,9 +247,12 @@ class HeldPipeline(CatalogChanges):
     def _ask_holder(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         """Ask whether it may run; what came of it, or None while that is not known."""
         rule, decision = asked.rules[0], asked.decision
+        if held.answered is not None and not asked.asked_by(held.asking):
+            # What the conditions come to is another since: others hold it now.
+            held.answered = None
         answered = held.answered
-        if not asked.groups:
-            return _refused(decision, held_refusals.nobody_may(asked.rules), asked.notes("unasked", None, 0))
+        if asked.too_many:
+            return _refused(decision, held_refusals.too_many(rule), asked.notes("unasked", None, 0))
         if asked.questions.settings is None:
             denial = held_refusals.too_long(rule, "settings of the session that are longer than 8 kB together")
             return _refused(decision, denial, asked.notes("unasked", None, 0))
@@ -240,6 +271,9 @@ class HeldPipeline(CatalogChanges):
             return None
         if answered is None or (held.polled and answered.standing == "granted"):
             return self._send_asking(spot, held, asked)
+        if answered.standing != "refused" and asked.odd(answered):
+            denial = held_refusals.unasked(rule, "the holder of requests does not answer about each of its rules")
+            return _refused(decision, denial, asked.notes("unasked", None, waited))
         if answered.standing == "granted":
             notes = asked.notes("granted", answered, waited)
             return replace(decision, approvals=notes, same_but_text=None)
@@ -248,17 +282,18 @@ class HeldPipeline(CatalogChanges):
             self._wait(spot, held, asked, left)
             return None
         denials = {
-            "waiting": lambda: held_refusals.waiting(rule, asked.groups, answered, waited / 1000 if held.waits else 0),
-            "denied": lambda: held_refusals.denied(rule, answered),
+            "waiting": lambda: held_refusals.waiting(asked.parts(answered), waited / 1000 if held.waits else 0),
+            "denied": lambda: held_refusals.denied(asked.parts(answered), answered),
             "refused": lambda: held_refusals.not_taken(rule, answered),
         }
         return _refused(decision, denials[answered.standing](), asked.notes(answered.standing, answered, waited))
 
     def _tell_of_request(self, held: HeldStatement, asked: Held, answered: Answered) -> None:
-        """Put on record that a request waits, once for each time that the statement is sent."""
+        """Put on record which requests wait, once for each time that the statement is sent."""
         evidence = self._flow.evidence
         if answered.standing == "waiting" and not held.waits and evidence is not None:
-            self._flow.record(evidence.request(asked.told(answered)))
+            for told in asked.told(answered):
+                self._flow.record(evidence.request(told))
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow
@@ -272,7 +307,7 @@ class HeldPipeline(CatalogChanges):
             denial = held_refusals.too_long(asked.rules[0], f"its {place} as it is")
             return _refused(asked.decision, denial, asked.notes("unasked", None, 0))
         self._tickets += 1
-        held.ticket, held.due, held.polled = self._tickets, True, False
+        held.ticket, held.due, held.polled, held.asking = self._tickets, True, False, asking
         flow.commands.append(AskApproval(held.ticket, asking))
         self._pause(spot, held)
         return None
@@ -290,7 +325,7 @@ class HeldPipeline(CatalogChanges):
             return
         if not held.waits:
             held.waits, held.began = True, flow.clock()
-        self.notice = held_refusals.notice(asked.rules[0], asked.groups, answered, left)
+        self.notice = held_refusals.notice(asked.parts(answered), left)
         self._tickets += 1
         held.ticket, held.due, held.polled = self._tickets, True, True
         flow.commands.append(AwaitApproval(held.ticket, answered.request, min(left, NOTICE_SECONDS)))
@@ -306,7 +341,7 @@ class HeldPipeline(CatalogChanges):
         if held is None or held.ticket != ticket or not held.due:
             return
         held.due, held.trouble = False, trouble
-        held.answered = answered or held.answered
+        held.answered = held.answered if answered is None else holding.news(held.answered, answered)
         self._look_again()
 
     def stop_waiting(self) -> None:

@@ -23,6 +23,8 @@ _LEFT_OUT = (
     "application_name", "array_nulls", "client_encoding", "client_min_messages", "row_security", "search_path",
     "standard_conforming_strings", "statement_timeout", "transform_null_equals",
 )  # fmt: skip
+# Of these, bare names mean another table in one session than in the next. No setting has a blank in its name.
+TEMPORARY = "temporary tables"
 # Which role statements run as is no setting that the view has.
 _ALWAYS = ("search_path", "role", "session_authorization")
 _NONE: frozenset[str] = frozenset()
@@ -39,7 +41,10 @@ _TEXT = f"""SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.tex
  WHERE p.source OPERATOR(pg_catalog.=) ANY (ARRAY['client', 'session']::pg_catalog.text[])
  AND p.name OPERATOR(pg_catalog.<>) ALL (ARRAY[{_list(_LEFT_OUT)}]::pg_catalog.text[])
  UNION ALL SELECT n, pg_catalog.current_setting(n, true)
- FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.text[]) AS n) AS s
+ FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.text[]) AS n
+ UNION ALL SELECT '{TEMPORARY}', pg_catalog.string_agg(pg_catalog.quote_ident(c.relname), ', ' ORDER BY c.relname)
+ FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+ AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f', 'S']::pg_catalog."char"[])) AS s
  WHERE s.setting OPERATOR(pg_catalog.<>) ''::pg_catalog.text"""  # noqa: S608 - of constants alone
 _ROWS = re.compile(rb'"Plan Rows": ([0-9]+)')
 _COST = re.compile(rb'"Total Cost": ([0-9]+(?:\.[0-9]+)?)')

@@ -7,25 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock_core.approvals.asking import Answered
+from penstock_core.approvals.asking import MOST_RULES, Answered, OfRule
 from penstock_core.policy.effective import ApprovalRule
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.wire.messages import ErrorFields
 
+# The rules that hold a statement, with how it stands with each.
+Parts = Sequence[tuple[ApprovalRule, OfRule]]
 CANCELLED = "57014"
 
 
-def waiting(rule: ApprovalRule, groups: Sequence[str], answered: Answered, waited: float) -> Denial:
-    """A statement that nobody has approved so far."""
-    reason = f"the statement is held by {_name(rule)} until it is approved"
+def waiting(parts: Parts, waited: float) -> Denial:
+    """A statement that nobody has approved so far, or not for each of the rules that hold it."""
+    names, rule = _names(parts), parts[0][0]
+    reason = f"the statement is held by {names} until it is approved"
+    if len(parts) > 1:
+        reason = f"the statement is held by {names} until it is approved for each of them"
     if waited:
-        reason = f"the statement was held by {_name(rule)}, and nobody decided within {waited:.0f} s"
-    remedy = f"have a member of {_any_of(groups)} approve it, then run the same statement again"
-    return held_denial(rule, reason, remedy, _request(answered))
+        reason = f"the statement was held by {names}, and nobody decided within {waited:.0f} s"
+    remedy = f"have {_lacking(parts)}, then run the same statement again"
+    return held_denial(rule, reason, remedy, _requests(parts))
 
 
-def denied(rule: ApprovalRule, answered: Answered) -> Denial:
+def denied(parts: Parts, answered: Answered) -> Denial:
     """A statement that somebody said no to."""
+    rule = next((rule for rule, one in parts if one.standing == "denied"), parts[0][0])
     who = answered.decided_by or "an approver"
     reason = f"the statement is held by {_name(rule)}, and {who} denied it"
     said = f" They say: {answered.comment}" if answered.comment else ""
@@ -70,6 +76,12 @@ def unknown(rule: ApprovalRule) -> Denial:
     return held_denial(rule, reason, "prepare or declare it anew in this session, or send its statement itself")
 
 
+def bound(rule: ApprovalRule) -> Denial:
+    """FETCH from a portal that was bound with parameters, of which it says nothing."""
+    reason = f"{_name(rule)} holds what is fetched here from a portal with parameters, which can't be approved by FETCH"
+    return held_denial(rule, reason, "execute the portal by the protocol's messages, or write the values into a cursor")
+
+
 def fast_path(rule: ApprovalRule) -> Denial:
     """A fast-path call."""
     reason = f"{_name(rule)} holds this fast-path function call, which can't be approved"
@@ -82,18 +94,16 @@ def too_long(rule: ApprovalRule, what: str) -> Denial:
     return held_denial(rule, reason, "send less in one statement")
 
 
-def nobody_may(rules: Sequence[ApprovalRule]) -> Denial:
-    """A statement that several rules hold whose approvers have no group in common."""
-    names = " and by ".join(_name(rule) for rule in rules)
-    reason = f"the statement is held by {names}, which name no group in common that could approve it"
-    return held_denial(rules[0], reason, "do it in statements that one of them holds, or have the policies changed")
+def too_many(rule: ApprovalRule) -> Denial:
+    """A statement that more rules hold than can be asked about."""
+    reason = f"the statement is held by {_name(rule)} and by more than {MOST_RULES - 1} other rules"
+    return held_denial(rule, reason, "do it in statements that fewer hold, or have the policies changed")
 
 
-def notice(rule: ApprovalRule, groups: Sequence[str], answered: Answered, left: float) -> ErrorFields:
+def notice(parts: Parts, left: float) -> ErrorFields:
     """What a client reads while its statement waits."""
-    text = f"penstock: the statement is held by {_name(rule)} and waits for approval, for {left:.0f} s more"
-    hint = f"have a member of {_any_of(groups)} approve it; cancel to stop waiting"
-    return ErrorFields("NOTICE", "00000", text, _request(answered), hint)
+    text = f"penstock: the statement is held by {_names(parts)} and waits for approval, for {left:.0f} s more"
+    return ErrorFields("NOTICE", "00000", text, _requests(parts), f"have {_lacking(parts)}; cancel to stop waiting")
 
 
 def held_denial(rule: ApprovalRule, reason: str, remedy: str, told: str = "", sqlstate: str = "42501") -> Denial:
@@ -105,11 +115,34 @@ def _name(rule: ApprovalRule) -> str:
     return f"{rule.rule.path} of policy {rule.rule.policy}"
 
 
+def _names(parts: Parts) -> str:
+    return " and by ".join(_name(rule) for rule, _ in parts)
+
+
+def _lacking(parts: Parts) -> str:
+    """What has to be done before it runs."""
+    waits = [(rule, one) for rule, one in parts if one.standing == "waiting"]
+    if len(parts) == 1:
+        return f"a member of {_any_of(parts[0][0].approvers)} approve it"
+    return " and ".join(f"a member of {_any_of(rule.approvers)} approve {one.request}" for rule, one in waits)
+
+
+def _requests(parts: Parts) -> str:
+    """Each request, and where it is decided; those that wait come first."""
+    waits = [_request(one) for _, one in parts if one.standing != "approved"]
+    there = [
+        f"Request {one.request} was approved by {one.decided_by or 'an approver'}."
+        for _, one in parts
+        if one.standing == "approved"
+    ]
+    return " ".join((*waits, *there))
+
+
 def _any_of(groups: Sequence[str]) -> str:
     return " or ".join(groups)
 
 
-def _request(answered: Answered) -> str:
+def _request(answered: Answered | OfRule) -> str:
     """The request, and where it is decided."""
     where = f": {answered.url}" if answered.url else ""
     until = f" It is good until {answered.expires_at}." if answered.expires_at else ""

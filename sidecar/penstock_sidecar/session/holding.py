@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock_core.approvals.asking import Answered, Asking
+from penstock_core.approvals.asking import MOST_RULES, Answered, Asking, OfRule
 from penstock_core.approvals.requester import requester
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 from penstock_core.conditions import Truth
@@ -133,22 +133,44 @@ class Held:
     key: bytes = field(repr=False)
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """Who may approve: the groups that all of the rules name."""
-        first, *others = self.rules
-        return tuple(one for one in first.approvers if all(one in other.approvers for other in others))
+    def too_many(self) -> bool:
+        """Whether more rules hold it than a question can name."""
+        return len(self.rules) > MOST_RULES
+
+    def asked_by(self, asking: Asking | None) -> bool:
+        """Whether that question was about these very rules: what they come to may change while it is answered."""
+        return asking is not None and {_place(one) for one in self.rules} == {
+            (one.policy, one.approval) for one in asking.all_held_by
+        }
+
+    def parts(self, answered: Answered) -> list[tuple[ApprovalRule, OfRule]]:
+        """How it stands with each rule that the answer is about."""
+        if len(self.rules) == 1 and answered.of_rules is None:
+            return [(self.rules[0], OfRule.of(*_place(self.rules[0]), answered))]
+        told = {(one.policy, one.approval): one for one in answered.of_rules or ()}
+        return [(one, told[_place(one)]) for one in self.rules if _place(one) in told]
+
+    def odd(self, answered: Answered) -> bool:
+        """Whether the answer leaves open how it stands with a rule, or grants without saying so of each."""
+        parts = self.parts(answered)
+        granted = sum(one.standing == "granted" for _, one in parts)
+        return not parts if answered.standing != "granted" else granted < len(self.rules)
 
     def asking(self, asker: Asker) -> Asking:
         """The question. Raises ValidationError where no request can hold it."""
-        first = self.rules[0]
         effects, cost, rows = self.effects, self.questions.cost, self.questions.rows
+        first, *others = (
+            {
+                "policy": one.rule.policy, "approval": one.name, "policyGeneration": self.generation,
+                "approvers": one.approvers,
+            }
+            for one in self.rules
+        )  # fmt: skip
         return Asking.model_validate(
             {
                 "databaseRef": {"name": asker.database},
-                "heldBy": {
-                    "policy": first.rule.policy, "approval": first.name, "policyGeneration": self.generation,
-                    "approvers": self.groups,
-                },
+                "heldBy": first,
+                "alsoHeldBy": others or None,
                 "statement": {
                     "sql": self.sql, "parametersDigest": self._parameters_digest(), "settings": self._settings(),
                 },
@@ -171,23 +193,22 @@ class Held:
 
     def notes(self, standing: str, answered: Answered | None, waited: int) -> tuple[AppliedApproval, ...]:
         """What the trail has of it."""
-        told = answered or Answered(standing="refused")
-        return tuple(
-            AppliedApproval(
-                one.rule.policy, one.rule.path, standing, told.request, told.decided_by, told.decided_at or "", waited
-            )
-            for one in self.rules
-        )
+        told = {_place(rule): one for rule, one in self.parts(answered)} if answered is not None else {}
+        return tuple(_note(one, told.get(_place(one)), standing, waited) for one in self.rules)
 
-    def told(self, answered: Answered) -> dict[str, object]:
-        """What the trail has of a request that waits."""
-        first, rows = self.rules[0], self.questions.rows
-        told: dict[str, object] = {
-            "request": answered.request, "policy": first.rule.policy, "rule": first.rule.path,
-            "approvers": list(self.groups), "verbs": sorted(self.effects.verbs)[: _MOST["verbs"]],
-            "relations": sorted(self.effects.tables)[: _MOST["tables"]], "expiresAt": answered.expires_at or "",
-        }  # fmt: skip
-        return told if rows is None else told | {"estimatedRows": min(round(rows), MAX_SAFE_INTEGER)}
+    def told(self, answered: Answered) -> list[dict[str, object]]:
+        """What the trail has of the requests that wait."""
+        rows = self.questions.rows
+        counted = {} if rows is None else {"estimatedRows": min(round(rows), MAX_SAFE_INTEGER)}
+        return [
+            {
+                "request": one.request, "policy": rule.rule.policy, "rule": rule.rule.path,
+                "approvers": list(rule.approvers), "verbs": sorted(self.effects.verbs)[: _MOST["verbs"]],
+                "relations": sorted(self.effects.tables)[: _MOST["tables"]], "expiresAt": one.expires_at or "",
+                **counted,
+            }
+            for rule, one in self.parts(answered) if one.standing == "waiting"
+        ]  # fmt: skip
 
     def _parameters_digest(self) -> str | None:
         if self.parameters is None:
@@ -197,12 +218,33 @@ class Held:
 
     def _settings(self) -> list[dict[str, str]]:
         found = dict(self.questions.settings or {})
-        if len(self.rules) > 1:
-            # An approval for one of them alone is none for all.
-            found["penstock.approvals"] = " and ".join(f"{one.rule.policy} {one.rule.path}" for one in self.rules)
         if len(found) > _MOST_SETTINGS:
             found = {"all settings": repr(sorted(found.items()))}
         return [{"name": name, "value": _short(value)} for name, value in sorted(found.items())]
+
+
+def news(before: Answered | None, now: Answered) -> Answered:
+    """What is known of a statement once one of its requests was looked at."""
+    if before is None or before.of_rules is None or now.of_rules is not None:
+        return now
+    said = {"standing": now.standing, "decided_by": now.decided_by, "decided_at": now.decided_at}
+    seen = tuple(one.model_copy(update=said) if one.request == now.request else one for one in before.of_rules)
+    return now.model_copy(update={"of_rules": seen})
+
+
+def _place(rule: ApprovalRule) -> tuple[str, str]:
+    return rule.rule.policy, rule.name
+
+
+def _note(rule: ApprovalRule, told: OfRule | None, standing: str, waited: int) -> AppliedApproval:
+    """What the trail has of one rule: of several, each stands as it does, as long as the statement could run."""
+    if told is None:
+        # Somebody said no to another rule's request, so that nobody was asked about this one.
+        return AppliedApproval(rule.rule.policy, rule.rule.path, "unasked" if standing == "denied" else standing)
+    said = told.standing if standing in ("waiting", "denied") else standing
+    return AppliedApproval(
+        rule.rule.policy, rule.rule.path, said, told.request, told.decided_by, told.decided_at or "", waited
+    )
 
 
 def _short(value: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from penstock_core.sql.decision import Decision, Denial
+from penstock_sidecar.session.approved import Approved
 from penstock_sidecar.session.gate_statements import ContextStatement
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields
@@ -73,8 +74,8 @@ class Tally:
 
     returned: int = 0
     changed: int = 0
-    # The generation of policies under which it was approved.
-    approved: int | None = None
+    # What it was approved for.
+    approved: Approved | None = None
 
     def begin(self) -> None:
         """It is another statement from now on."""
@@ -152,6 +153,8 @@ class Portal:
     # The formats and values of its parameters, where what it costs, or who approves it, is asked; None where they are
     # too long, or were not asked for.
     given: bytes | None = None
+    # As much of them as is recorded in an emergency.
+    told: bytes | None = None
     # A Bind made it, with parameters.
     bound: bool = False
     # What it costs was asked, and is within the limit.
@@ -177,6 +180,8 @@ class AwaitingDurability:
     # What to send for it; None: as it came.
     replacement: bytes | None
     decision: Decision
+    # The epoch of rules that the decision was made in.
+    epoch: int
 
 
 @dataclass(slots=True)

@@ -7,11 +7,12 @@ are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.beginning import Beginning
@@ -230,9 +231,11 @@ class Session:
             self._running.client.flush()
         return self._progress.take()
 
-    def rules_replaced(self, rules: SessionRules) -> list[Command]:
-        """The policy or the catalog changed."""
-        return self._at_server(Event.RULES_REPLACED, Running.rules_replaced, rules)
+    def rules_replaced(self, rules: SessionRules, own: Iterable[Grant] = ()) -> list[Command]:
+        """The policy or the catalog changed. `own`: the access for a time that the session has outside of the context
+        that holds.
+        """
+        return self._at_server(Event.RULES_REPLACED, Running.rules_replaced, rules, own)
 
     def expired(self, *, at_once: bool) -> list[Command]:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""

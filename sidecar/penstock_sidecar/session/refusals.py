@@ -105,6 +105,11 @@ STALE_SQL_OBJECT = gate_denial(
     "the policy, the catalog or search_path changed since this cursor or prepared statement was created in SQL",
     "create it again", "42501",
 )  # fmt: skip
+BY_NAME = gate_denial(
+    "EXECUTE runs queries and what changes rows; this prepared statement is another",
+    "bind and execute it by the protocol's messages",
+    "0A000",
+)
 # With the server's own code for it, by which drivers know to prepare the statement again.
 OTHER_COLUMNS = gate_denial(
     "under the search_path of now, this prepared statement reads what has other columns", "prepare it again", "0A000"

@@ -5,7 +5,10 @@ What single messages mean is in `client_side.py` and `server_side.py`, a session
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from penstock_core.approvals.asking import Answered
+from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import commands, former_access, refusals, withholding
 from penstock_sidecar.session.client_side import ClientSide
@@ -37,6 +40,7 @@ class Running:
         # What the client sends.
         self.receive = self.client.receive
         self.server = ServerSide(flow, nobody)
+        self.client.look_far(flow.rules.in_emergency)
 
     @property
     def client_waits(self) -> bool:
@@ -156,13 +160,13 @@ class Running:
         if notice is not None and self.server.between_messages and self.flow.state is State.HELD:
             self.flow.to_client.append(messages.notice_response(notice))
 
-    def rules_replaced(self, rules: SessionRules) -> None:
-        """The policy or the catalog changed."""
+    def rules_replaced(self, rules: SessionRules, own: Iterable[Grant]) -> None:
+        """The policy or the catalog changed; `own` is the session's own access, where a context holds."""
         flow = self.flow
         if (error := flow.former.ended_by(rules, flow.rules)) is not None:
             self.end(error)
             return
-        if (over := flow.former.access.over(rules.access)) is not None:
+        if (over := flow.former.access.over(rules.access, own)) is not None:
             if flow.evidence is not None:
                 flow.evidence.access_ended(over.policy)
             error = former_access.ended(over)
@@ -170,6 +174,7 @@ class Running:
             flow.commands.append(commands.Interrupt())
             return
         flow.replace_rules(rules)
+        self.client.look_far(rules.in_emergency)
         flow.contexts.rules_changed()
         limit = rules.statement_timeout
         if limit is not None and flow.former.outlasts(rules):

@@ -180,7 +180,7 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
-        flow.undone = tag == b"ROLLBACK"
+        flow.undone, flow.contexts.echo = tag == b"ROLLBACK", None
         count = tag.rpartition(b" ")[2]
         if not count.isdigit():
             completions.note(flow, tag, head)

@@ -20,6 +20,8 @@ from penstock_sidecar.session.search_path import Path, SearchPath
 _MOST_TEXTS = 8
 # The verbs of what makes them.
 _MAKING = frozenset({"prepare", "declare"})
+# The first verbs of what PREPARE takes.
+_PLANNED = frozenset({"select", "insert", "update", "delete", "merge"})
 
 
 class Deciding(Protocol):
@@ -51,6 +53,12 @@ class _Made:
     # The search_path that it was decided by, and whether it is run by that of the moment: a cursor is not.
     path: Path = None
     follows_path: bool = True
+
+    @property
+    def told(self) -> str:
+        """The text, with the types that were declared beside it: by these it may mean something else."""
+        types = ", ".join(map(str, self.types))
+        return f"{self.text}\n/* types of its parameters: {types} */" if any(self.types) else self.text
 
     def holds(self, session: Deciding) -> bool:
         """Whether the decision would be the same now."""
@@ -119,6 +127,11 @@ class SqlPrepared:
         if self._tallies:
             self._tallies = {name: tally for name, tally in self._tallies.items() if name in self._cursors}
 
+    def runs_unplanned(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs what SQL could not have prepared: SET, COMMIT, DDL and their kin, made by a Parse."""
+        made = (session.statements.get(name) for name in decision.executes)
+        return any(one is not None and _PLANNED.isdisjoint(one.decision.verbs[:1]) for one in made)
+
     def runs_stale(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that would be decided otherwise now, or that is not known."""
         unknown = (session.unknown_statement_is_stale, session.unknown_is_stale)
@@ -177,8 +190,13 @@ class SqlPrepared:
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
-            found |= {one.text: session.decide(one.text, one.types) for one in made}
+            found |= {one.told: session.decide(one.text, one.types) for one in made}
         return list(found.items())
+
+    def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
+        """Whether it fetches from a portal that was bound with parameters, whose values are in no text."""
+        portals = (session.portals.get(name) for name in decision.fetches if name not in self._cursors)
+        return any(portal is not None and portal.bound for portal in portals)
 
     def _run(self, decision: Decision, session: Deciding) -> list[list[_Made] | None]:
         """What the text runs that it does not make itself; None: nobody knows what that is."""

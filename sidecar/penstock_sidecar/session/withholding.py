@@ -1,4 +1,4 @@
-"""What is on its way while another session changes the catalog: whether it may go on, and how it fails if not.
+"""What is on its way, or about to be, while the catalog or the policy changes: whether it may go on, and how it fails.
 
 When that is asked is `running.py`'s; what is on its way is `flow.py`'s.
 """
@@ -29,6 +29,17 @@ def holds(flow: Flow, *, answering: bool) -> bool:
     )
 
 
+def still_holds(flow: Flow, pending: Pending, then: Decision) -> bool:
+    """Whether what was decided about, and not sent, would be decided in the same way now."""
+    if pending.text in (SET_TEXT, CALL_TEXT) or (then.verbs and CONTROL.issuperset(then.verbs)):
+        return True
+    if not flow.rules.ready:
+        return False
+    now = flow.decide(pending.text, pending.types)
+    limits = (now.row_limit, now.change_limit, now.cost_limit) == (then.row_limit, then.change_limit, then.cost_limit)
+    return now.holding == then.holding and limits and _alike(flow, now, then)
+
+
 def withholdable(flow: Flow) -> bool:
     """Whether all that is on its way may fail for the client alone: it only reads, up to a ReadyForQuery."""
     return flow.queue[-1].kind in (AnswerKind.SYNC, AnswerKind.QUERY) and all(
@@ -39,9 +50,12 @@ def withholdable(flow: Flow) -> bool:
 
 
 def _same(flow: Flow, pending: Pending, then: Decision) -> bool:
-    now = flow.decide(pending.text, pending.types)
+    return _alike(flow, flow.decide(pending.text, pending.types), then)
+
+
+def _alike(flow: Flow, now: Decision, then: Decision) -> bool:
     alike = now.action is not Action.DENY and (now.text, now.redact_errors) == (then.text, then.redact_errors)
-    return alike and not flow.runs_stale_object(now)
+    return alike and flow.refused_by_name(now) is None
 
 
 def withhold(flow: Flow, error: ErrorFields) -> None:

@@ -86,6 +86,8 @@ class Scanner:
         self._table = table
         self._limit = limit
         self._small = small
+        # Of those whose beginning is looked at, how much is gathered.
+        self.prefix = PREFIX
         # Bytes of a message that is still passing by, and whether they are dropped.
         self._passing = 0
         self._dropping = False
@@ -177,7 +179,7 @@ class Scanner:
                 pos = end
                 continue
             if not self._cut(Spot(kind, pos, min(end, size), False), end, look):
-                self._wanted = end - pos if look != 3 else min(end - pos, PREFIX)
+                self._wanted = end - pos if look != 3 else min(end - pos, self.prefix)
                 return pos
             spots.append(Spot(kind, pos, min(end, size), False))
             if end > size:
@@ -195,7 +197,7 @@ class Scanner:
         if look == 5 and length > self._small:
             raise BrokenStreamError(f"a message {chr(spot.kind)!r} of {length} bytes")
         dropped = look == 4 and length > self._limit
-        if look == 2 or dropped or (look == 3 and spot.end - spot.start >= PREFIX):
+        if look == 2 or dropped or (look == 3 and spot.end - spot.start >= self.prefix):
             self._passing = end - spot.end
             self._dropping = dropped and self._passing > 0
             return True

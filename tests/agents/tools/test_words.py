@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock_agents.tools.words import held_request
-from penstock_core.approvals.asking import Answered
+from penstock_core.approvals.asking import Answered, OfRule
 from penstock_core.policy.effective import ApprovalRule, Rule
 from penstock_sidecar.session import held_refusals
 
@@ -18,11 +18,15 @@ def answered(**more: str) -> Answered:
     )
 
 
+def parts(*answers: Answered) -> list[tuple[ApprovalRule, OfRule]]:
+    return [(RULE, OfRule.of("support", "deletes", one, approved=one.standing == "granted")) for one in answers]
+
+
 @pytest.mark.parametrize("url", ["", "https://audit.example:8443/requests/r-7k3f-9m2q"])
 @pytest.mark.parametrize("until", ["", "2026-01-31T18:00:00Z", "2026-01-31T18:00:00.5Z"])
 @pytest.mark.parametrize("waited", [0.0, 30.0])
 def test_a_statement_that_waits(url: str, until: str, waited: float) -> None:
-    denial = held_refusals.waiting(RULE, ["dba"], answered(url=url, expiresAt=until), waited)
+    denial = held_refusals.waiting(parts(answered(url=url, expiresAt=until)), waited)
     found = held_request(denial.message, denial.detail)
     assert found is not None
     request, waits = found
@@ -31,9 +35,18 @@ def test_a_statement_that_waits(url: str, until: str, waited: float) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("waited", [0.0, 30.0])
+def test_of_several_requests_the_first_that_waits(waited: float) -> None:
+    there = answered(standing="granted", decidedBy="bea. Request r-aaaa-aaaa.")
+    denial = held_refusals.waiting(parts(there, answered(request="r-2222-2222"), answered()), waited)
+    found = held_request(denial.message, denial.detail)
+    assert found is not None
+    assert (found[0].name, found[0].standing) == ("r-2222-2222", "waiting")
+
+
 def test_a_statement_that_somebody_denied() -> None:
     said = answered(standing="denied", decidedBy="bea", comment="Request r-aaaa-aaaa. It is approved.")
-    denial = held_refusals.denied(RULE, said)
+    denial = held_refusals.denied(parts(said), said)
     found = held_request(denial.message, denial.detail)
     assert found is not None
     request, waits = found

@@ -166,8 +166,9 @@ def test_a_line_says_who_may_decide(path: Path, viewers: Viewers, clock: Clock) 
     )
     again = Viewers(TokenFile(path, names_only=False), clock)
     ada, bob = again.of_token("a", ""), again.of_token("b", "")
-    assert ada == Viewer("ada", "person", frozenset({"dba", "owners"}), frozenset({"ada@shop.example", "oidc:ada"}))
-    assert bob == Viewer("bob")
+    also = frozenset({"ada@shop.example", "oidc:ada"})
+    assert ada == Viewer("ada", "person", frozenset({"dba", "owners"}), also, also | {"ada"})
+    assert bob == Viewer("bob", asks_as=frozenset({"bob"}))
 
 
 def test_a_line_says_what_may_be_done_with_its_token(path: Path, clock: Clock) -> None:
@@ -190,7 +191,7 @@ def test_a_session_has_the_groups_that_the_file_gives_now(path: Path, clock: Clo
     path.write_text(f"{hashed('a')} ada kind=agent\n")
     now = viewers.of_session(secret)
     assert now is not None
-    assert replace(now, session="") == Viewer("ada", "agent")
+    assert replace(now, session="") == Viewer("ada", "agent", asks_as=frozenset({"ada"}))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.core.approvals.test_access import BEA, GLASS, OFFER, SAM
 from tests.core.approvals.test_access import asking as asking_of
 from tests.core.policy.test_access import PERSON
 
-from penstock_collector.store import access, requests
+from penstock_collector.store import access, request_retention, requests
 from penstock_collector.store.database import open_for_writing
 from penstock_collector.store.requests import Asked
 from penstock_core.approvals.four_eyes import Approver
@@ -130,7 +130,7 @@ def test_what_was_given_is_never_deleted(store: sqlite3.Connection) -> None:
     name, glass = made(store), made(store, databaseRef={"name": "other"}, **GLASS)
     requests.decide(store, name, BEA, "approved", "", NOON)
     requests.settle(store, NOON + 24 * HOUR)
-    while requests.dispose(store, 1, NOON + 300 * 24 * HOUR):
+    while request_retention.dispose(store, 1, NOON + 300 * 24 * HOUR):
         pass
     for kept in (requests.find(store, name), requests.find(store, glass)):
         assert kept is not None

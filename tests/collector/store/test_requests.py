@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from tests.core.approvals.test_binding import ASKING, asking, within
 
-from penstock_collector.store import requests
+from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
 from penstock_collector.store.requests import Asked, UnknownRequestError
+from penstock_core.approvals import room
 from penstock_core.approvals.asking import Asking
 from penstock_core.approvals.four_eyes import Approver
 from penstock_core.approvals.standing import NotAllowedError, NotPossibleError, Standing
@@ -61,6 +62,65 @@ def test_a_request_is_made_found_approved_and_used_once(store: sqlite3.Connectio
     assert (again.step, again.answered.standing) == ("made", "waiting")
     assert again.answered.request != name
     assert standing(store, name) is Standing.USED
+
+
+def test_what_two_rules_hold_has_two_requests_which_are_used_together_or_not_at_all(
+    store: sqlite3.Connection,
+) -> None:
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    both = asking(alsoHeldBy=[privacy])
+
+    def stand() -> list[tuple[str, Standing]]:
+        return [(one.request.spec.policy, one.standing) for one in reversed(requests.listed(store))]
+
+    first = ask(store, both)
+    assert (first.step, [one.step for one in first.each]) == ("made", ["made", "made"])
+    of_privacy, of_support = first.answered.of_rules or ()
+    assert (of_privacy.policy, of_support.policy) == ("privacy", "support")
+    assert of_support.url == f"https://audit.example/requests/{of_support.request}"
+    with pytest.raises(NotPossibleError, match="owners"):
+        requests.decide(store, of_privacy.request, BEA, "approved", "", NOON + 1)
+    requests.decide(store, of_support.request, BEA, "approved", "", NOON + 1)
+    again = ask(store, both, NOON + 2)
+    assert (again.answered.standing, again.answered.request) == ("waiting", of_privacy.request)
+    assert [one.standing for one in again.answered.of_rules or ()] == ["waiting", "approved"]
+    assert stand() == [("privacy", Standing.WAITING), ("support", Standing.APPROVED)]
+    olga = Approver("olga", groups=frozenset({"owners"}))
+    requests.decide(store, of_privacy.request, olga, "approved", "", NOON + 3)
+    used = ask(store, both, NOON + 4)
+    assert (used.answered.standing, [one.step for one in used.each]) == ("granted", ["used", "used"])
+    assert stand() == [("privacy", Standing.USED), ("support", Standing.USED)]
+    assert ask(store, both, NOON + 5).answered.standing == "waiting"
+
+
+def test_a_gates_book_has_place_for_all_of_them_or_for_none(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    monkeypatch.setattr(requests, "MOST_WAITING_IN_A_BOOK", 2)
+    made(store)
+    privacy = {"policy": "privacy", "approval": "erasures", "policyGeneration": 3, "approvers": ["owners"]}
+    two = asking(databaseRef={"name": "other"}, alsoHeldBy=[privacy])
+    assert "1 requests of this gate wait already" in ask(store, two).answered.comment
+    assert requests.waiting_count(store) == 1
+    assert ask(store, asking(databaseRef={"name": "other"})).step == "made"
+
+
+def test_one_person_of_a_gate_leaves_the_others_their_place(store: sqlite3.Connection, monkeypatch: Any) -> None:
+    """Groups differ from token to token, and so do agents; each would be a requester with twenty of its own."""
+    monkeypatch.setattr(room, "MOST_OF_A_PERSON", 3)
+
+    def by(name: str, number: int) -> Asking:
+        person = {"kind": "person", "subject": name, "issuer": "https://id.example", "groups": [f"g{number}"]}
+        agent = {"kind": "agent", "subject": f"bot-{number}", "issuer": "https://id.example"}
+        return asking(requester={"principal": agent, "actsFor": [person]} if number % 2 else {"principal": person})
+
+    names = [made(store, by("ada", number)) for number in range(3)]
+    for number in (4, 5):
+        refused = ask(store, by("ada", number)).answered
+        assert refused.comment.startswith("3 requests that person ada has a part in wait already")
+    assert ask(store, by("ada", 1)).answered.request == names[1], "what waits is found all the same"
+    assert ask(store, by("dan", 5)).step == "made"
+    assert ask(store, by("ada", 4), book="gate gw2").step == "made", "of each gate"
+    requests.decide(store, names[0], BEA, "denied", "no", NOON + 1)
+    assert ask(store, by("ada", 4), NOON + 2).step == "made"
 
 
 def test_names_can_be_said_and_are_never_given_twice(store: sqlite3.Connection, monkeypatch: Any) -> None:
@@ -141,9 +201,9 @@ def test_ten_thousand_questions_fill_no_more_than_a_book(store: sqlite3.Connecti
         )
         asked = ask(store, what)
         results[asked.step] = results.get(asked.step, 0) + 1
-    assert results == {"made": 200, "refused": 9_800}
-    assert requests.waiting_count(store) == 200
-    assert ask(store, what).answered.comment == "200 requests of this gate wait already; have some decided first"
+    assert results == {"made": 1_000, "refused": 9_000}
+    assert requests.waiting_count(store) == 1_000
+    assert ask(store, what).answered.comment == "1000 requests of this gate wait already; have some decided first"
     assert ask(store, what, book="gate gw2").step == "made"
     store.execute("ROLLBACK")
 
@@ -160,10 +220,10 @@ def test_retention_takes_texts_and_leaves_decisions(store: sqlite3.Connection) -
     waiting = made(store, asking(databaseRef={"name": "other"}, expiresAfter="168h"))
     requests.decide(store, denied, BEA, "denied", "no", NOON)
     requests.settle(store, NOON + 2 * HOUR)
-    assert requests.dispose(store, 1, NOON + 3 * HOUR) == 0
+    assert request_retention.dispose(store, 1, NOON + 3 * HOUR) == 0
     later = NOON + 30 * HOUR
-    assert requests.dispose(store, 1, later) == 2
-    assert requests.dispose(store, 1, later) == 0
+    assert request_retention.dispose(store, 1, later) == 2
+    assert request_retention.dispose(store, 1, later) == 0
     assert requests.find(store, undecided) is None
     assert standing(store, waiting) is Standing.WAITING
     kept = requests.find(store, denied)
@@ -171,22 +231,22 @@ def test_retention_takes_texts_and_leaves_decisions(store: sqlite3.Connection) -
     assert kept.trimmed
     assert (kept.status.decision, kept.status.decided_by, kept.status.comment) == ("denied", "bea", "no")
     assert "ada@shop.example" not in "".join(str(tuple(row)) for row in store.execute("SELECT * FROM requests"))
-    assert requests.dispose(store, None, later) == 0
+    assert request_retention.dispose(store, None, later) == 0
 
 
 def test_retention_ends_no_denial(store: sqlite3.Connection) -> None:
     what = asking(expiresAfter="100h")
     requests.decide(store, made(store, what), BEA, "denied", "no", NOON)
-    assert requests.dispose(store, 1, NOON + 50 * HOUR) == 0
+    assert request_retention.dispose(store, 1, NOON + 50 * HOUR) == 0
     assert ask(store, what, now=NOON + 50 * HOUR).answered.standing == "denied"
-    assert requests.dispose(store, 1, NOON + 101 * HOUR) == 1
+    assert request_retention.dispose(store, 1, NOON + 101 * HOUR) == 1
 
 
 def test_undecided_ends_are_bounded_without_retention(store: sqlite3.Connection, monkeypatch: Any) -> None:
-    monkeypatch.setattr(requests, "MOST_UNDECIDED_KEPT", 5)
+    monkeypatch.setattr(request_retention, "MOST_UNDECIDED_KEPT", 5)
     names = [made(store, asking(databaseRef={"name": f"d{number}"})) for number in range(8)]
     requests.settle(store, NOON + HOUR)
-    assert requests.dispose(store, None, NOON + HOUR) == 3
+    assert request_retention.dispose(store, None, NOON + HOUR) == 3
     assert [requests.find(store, name) is not None for name in names] == [False] * 3 + [True] * 5
 
 

@@ -61,7 +61,7 @@ def test_each_silence_is_raised_once_and_can_be_dismissed(trail: Trail) -> None:
     (alarm,) = alarms.standing(trail.connection)
     assert (alarm.stream, alarm.kind, alarm.count) == ("gw/a", Alarm.SILENT, 1)
     # Its pod is gone for good; somebody has looked.
-    assert alarms.dismiss(trail.connection, alarm.id, "ada", 100)
+    assert alarms.acknowledge(trail.connection, Alarm.SILENT, "gw", 91, "ada", "", 100) == 1
     assert watch.sound_silence(trail.connection, 30, now=10_000) == 0
     assert alarms.standing(trail.connection) == []
     # Or not for good.

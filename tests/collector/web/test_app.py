@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from tests.collector.auth.conftest import Api, token
-from tests.collector.conftest import token_line
+from tests.collector.conftest import OTHER_WRITER, token_line
 
 from penstock_collector.auth.kubernetes import TokenReviewer
 from penstock_collector.auth.pods import PodReaders
@@ -22,6 +23,7 @@ from penstock_collector.web.app import build
 # Of those that record by themselves: in one transaction with what they change.
 CHANGES = {
     "/alarms",
+    "/v1/alarms/acknowledged",
     "/requests/{name}",
     "/sign-ins",
     "/v1/access",
@@ -142,12 +144,14 @@ async def test_past_alarms_are_for_auditors_and_the_button_for_who_may_press_it(
     await client.send(sender.seal({"kind": "open", "database": "shop", "version": "0.1.0"}))
     await client.send(b"?\n")
     await client.send(b"?\n", stream="gw1/boot2")
-    alarms = (await client.get("/v1/streams")).json()["alarms"]
+    await client.post(b"?\n", stream="gw2/boot1", token=OTHER_WRITER)
     await client.http.post(
-        "/alarms", data={"alarm": str(alarms[0]["id"])}, headers={"authorization": "Bearer read-admin"}
+        "/alarms",
+        data={"kind": "quarantine", "sender": "=gw1", "until": f"{time.time():.3f}", "comment": "a test of ours"},
+        headers={"authorization": "Bearer read-admin"},
     )
     pages = {role: (await client.get("/streams", token=f"read-{role}")).text for role in ("viewer", "auditor", "admin")}
-    assert ["acknowledged by person-admin" in pages[role] for role in pages] == [False, True, True]
+    assert ["acknowledged by person-admin: a test of ours" in pages[role] for role in pages] == [False, True, True]
     assert ["I have looked at it" in pages[role] for role in pages] == [False, False, True]
 
 

@@ -198,7 +198,7 @@ async def test_forms_of_other_sites_do_nothing(client: Any, sender: Any) -> None
     assert (await log_in(client, origin="null")).status_code == 403
     assert (await log_in(client, **{"sec-fetch-site": "same-origin"})).status_code == 303
     for path in ("/logout", "/alarms"):
-        refused = await client.http.post(path, content=b"alarm=1", headers={"sec-fetch-site": "same-site"})
+        refused = await client.http.post(path, content=b"kind=gap&until=1", headers={"sec-fetch-site": "same-site"})
         assert refused.status_code == 403
     assert (await client.http.get("/")).status_code == 200
 
@@ -238,21 +238,6 @@ async def test_the_link_that_logs_in_once(client: Any) -> None:
     client.http.cookies.clear()
     again = await client.http.get(link)
     assert (again.status_code, "was used already" in again.text) == (403, True)
-
-
-async def test_alarms_that_a_person_clears(client: Any, sender: Any) -> None:
-    await client.send(sender.seal(OPEN))
-    await client.send(b"?\n")
-    alarm = (await client.alarms())["quarantine"]
-    assert "line at seq 2: not JSON" in (await client.get("/streams")).text
-    headers = {"authorization": "Bearer read-ada"}
-    for number in (b"x", b"", b"99", b"-1"):
-        await client.http.post("/alarms", content=b"alarm=" + number, headers=headers)
-    assert (await client.alarms()).keys() == {"quarantine"}
-    done = await client.http.post("/alarms", content=f"alarm={alarm['id']}".encode(), headers=headers)
-    assert done.status_code == 303
-    assert await client.alarms() == {}
-    assert "No alarm stands" in (await client.get("/streams")).text
 
 
 async def test_a_place_that_no_stream_can_have_is_unknown(client: Any, sender: Any) -> None:

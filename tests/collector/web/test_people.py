@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from tests.collector.conftest import ASKING, BEA, READER, token_line
 from tests.collector.web.signing_in import SESSION, Person
+from tests.collector.web.test_access import WISH, hear
 from tests.oidc_provider.provider import Instead, OidcProvider
 
 from penstock_collector import main, readings
 from penstock_collector.auth import provider as provider_module
 from penstock_collector.auth import viewers as viewers_module
 from penstock_collector.settings import CollectorSettings
+from penstock_collector.store import requests
 
 
 @pytest.fixture
@@ -220,6 +222,41 @@ async def test_a_token_and_a_sign_in_with_one_name_in_common_are_one_person(
     answer = await person.post(f"/requests/{by_token}", decision="approved")
     assert (answer.status_code, "they asked for it" in answer.text) == (403, True)
     assert (await desk.decide(by_subject, token=BEA)).status_code == 200, "somebody else's token is nobody's"
+
+
+async def signed_in_as(person: Person, oidc: OidcProvider, **claims: Any) -> None:
+    oidc.user("eve", groups=["dba", "staff"], **claims)
+    there = await person.leave_for_provider()
+    assert (await person.come_back(person.visitor.sign_in(there, "eve"))).status_code == 303
+
+
+async def test_nobody_asks_for_access_under_a_name_that_they_gave_themselves(
+    people: Callable[[], Person], desk: Any, oidc: OidcProvider
+) -> None:
+    """What the provider does not vouch for takes rights away, and gives none."""
+    bea, eve = people(), people()
+    await bea.sign_in("bea")
+    await hear(desk)
+    chosen = {"sub": "Eve-00u9", "preferred_username": "bea", "email": "bea@shop.example", "email_verified": False}
+    await signed_in_as(eve, oidc, **chosen)
+    for name in ("bea", "bea@shop.example"):
+        answer = await eve.http.post("/v1/access", json={**WISH, "subject": name})
+        assert (answer.status_code, "asks for themselves alone: as Eve-00u9" in answer.text) == (403, True), name
+    request = await desk.asked(asked_by("bea"))
+    refused = await eve.post(f"/requests/{request}", decision="approved")
+    assert (refused.status_code, "they asked for it" in refused.text) == (403, True), "but it takes rights away"
+
+
+@pytest.mark.parametrize("asked", [{}, {"subject": "Eve-00u9"}, {"subject": "eve-00U9"}])
+async def test_access_is_for_the_name_as_gates_have_it(
+    person: Person, desk: Any, oidc: OidcProvider, asked: dict[str, str]
+) -> None:
+    await hear(desk)
+    await signed_in_as(person, oidc, sub="Eve-00u9", email="", email_verified=False)
+    answer = await person.http.post("/v1/access", json=WISH | asked)
+    assert answer.status_code == 200, answer.text
+    (kept,) = await desk.running.collector.readers.run(lambda connection: requests.listed(connection, [], 9))
+    assert kept.request.spec.requester.principal.subject == "Eve-00u9"
 
 
 async def test_names_outlast_a_restart(person: Person, desk: Any, start: Any, sign_in_settings: Any) -> None:

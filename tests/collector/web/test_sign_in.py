@@ -331,6 +331,7 @@ async def test_a_token_that_is_not_the_providers(person: Person, oidc: OidcProvi
         ({"sub": "x" * 300}, "The provider's claim sub is not a name"),
         ({"groups": {"platform": True}}, "The provider's claim groups is not a list of names."),
         ({"groups": [1]}, "The provider's claim groups is not a list of names."),
+        ({"groups": ["platform", "\ud800"]}, "The provider's claim groups is not a list of names."),
         ({"groups": ["g"] * 5000}, "The provider's claim groups has more than 4096 groups."),
         ({"groups": None, "_claim_names": {"groups": "src1"}}, "The provider leaves out your groups"),
         ({"groups": None, "hasgroups": True}, "The provider leaves out your groups"),

@@ -41,6 +41,12 @@ ASKING: Json = {
 }
 
 
+# Where both rules of the shop's policy hold it.
+BOTH: Json = {
+    "alsoHeldBy": [{"policy": "web", "approval": "erasures", "policyGeneration": 1, "approvers": ["privacy", "dba"]}]
+}
+
+
 def asking(pod: Pod = POD, **changes: Any) -> Asking:
     document = copy.deepcopy(ASKING) | changes
     workload = document["requester"].get("workload")
@@ -50,7 +56,7 @@ def asking(pod: Pod = POD, **changes: Any) -> Asking:
 
 
 def holding(shop: Any) -> Json:
-    """The shop's policy, with an approval for deletes."""
+    """The shop's policy, with two approvals that may hold a DELETE."""
     policy: Json = copy.deepcopy(shop.policy)
     policy["spec"]["approvals"] = [
         {
@@ -58,7 +64,13 @@ def holding(shop: Any) -> Json:
             "when": "statement.verb == 'delete'",
             "approvers": {"groups": ["dba", "owners"]},
             "expiresAfter": "1h",
-        }
+        },
+        {
+            "name": "erasures",
+            "when": "statement.verb == 'delete' && 'public.orders' in statement.tables",
+            "approvers": {"groups": ["privacy"]},
+            "expiresAfter": "30m",
+        },
     ]
     return policy
 
@@ -130,6 +142,10 @@ class RequestServer:
         """As an approver does."""
         status = {"decision": decision, "decidedBy": by, "decidedAt": "2030-03-17T17:46:40Z"}
         self._write(name, self.objects[name] | {"status": status})
+
+    def touch(self, name: str) -> None:
+        """As somebody who writes what says nothing of the request."""
+        self._write(name, dict(self.objects[name]))
 
     def delete(self, name: str) -> None:
         """By whomever."""

@@ -6,8 +6,19 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.operator.control.requests import ASKING, NOW, OTHER_POD, POD, Clock, RequestServer, asking, policies_of
+from tests.operator.control.requests import (
+    ASKING,
+    BOTH,
+    NOW,
+    OTHER_POD,
+    POD,
+    Clock,
+    RequestServer,
+    asking,
+    policies_of,
+)
 
+from penstock_core.approvals import room
 from penstock_core.approvals.asking import Answered
 from penstock_core.token_review import Pod
 from penstock_operator.cluster.watch import ObjectChange
@@ -58,6 +69,65 @@ async def test_the_first_question_makes_a_request_and_later_ones_find_it(
     assert document["metadata"]["labels"]["penstock.dev/service-account"] == "web"
     assert server.calls == ["POST"], "what is known is not asked for"
     assert {await waiting(holder, OTHER_POD)} == names, "a retry may come from another replica of the workload"
+
+
+async def test_what_two_rules_hold_has_two_requests_and_runs_once_both_are_approved(
+    holder: RequestsHolder, server: RequestServer
+) -> None:
+    first = await holder.ask(POD, asking(**BOTH))
+    deletes, erasures = first.of_rules or ()
+    assert (first.standing, [one.approval for one in (deletes, erasures)]) == ("waiting", ["deletes", "erasures"])
+    approvers = [one["spec"]["heldBy"]["approvers"] for one in server.objects.values()]
+    assert approvers == [["dba", "owners"], ["privacy"]]
+    server.decide(deletes.request)
+    again = await holder.ask(OTHER_POD, asking(OTHER_POD, **BOTH))
+    assert (again.standing, again.request) == ("waiting", erasures.request)
+    assert [one.standing for one in again.of_rules or ()] == ["approved", "waiting"]
+    assert server.calls == ["POST", "POST"], "nothing is used"
+    server.decide(erasures.request, by="olga")
+    used = await holder.ask(POD, asking(**BOTH))
+    assert [(one.standing, one.decided_by) for one in used.of_rules or ()] == [("granted", "bea"), ("granted", "olga")]
+    assert all(one["status"]["consumedAt"] for one in server.objects.values())
+    assert (await holder.ask(POD, asking(**BOTH))).standing == "waiting"
+
+
+async def test_two_approvals_are_used_by_one_of_many_that_ask_at_once(
+    server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    """Replicas that don't know of each other; both see the approvals before either has used one."""
+    one, other = server.holder(policies, clock), server.holder(policies, clock, watching=False)
+    for made in (await one.ask(POD, asking(**BOTH))).of_rules or ():
+        server.decide(made.request)
+    other.kept.replace(server.listed(), server.revision)
+    turned = asking(heldBy=BOTH["alsoHeldBy"][0], alsoHeldBy=[ASKING["heldBy"]])
+    answers = await asyncio.gather(
+        *(holder.ask(POD, what) for holder in (one, other) for what in (asking(**BOTH), turned))
+    )
+    assert sorted(one.standing for one in answers) == ["granted", "waiting", "waiting", "waiting"]
+
+
+async def test_an_approval_that_was_written_meanwhile_is_used_all_the_same(
+    server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    """By whoever wrote beside it: the first is used by then, and would be lost."""
+    holder = server.holder(policies, clock)
+    asked = await holder.ask(POD, asking(**BOTH))
+    for made in asked.of_rules or ():
+        server.decide(made.request)
+    server.watching.clear()
+    server.touch((asked.of_rules or ())[1].request)
+    assert (await holder.ask(POD, asking(**BOTH))).standing == "granted"
+
+
+async def test_none_of_two_is_used_where_an_approver_has_a_part_in_one(
+    holder: RequestsHolder, server: RequestServer
+) -> None:
+    deletes, erasures = (await holder.ask(POD, asking(**BOTH))).of_rules or ()
+    server.decide(deletes.request)
+    server.decide(erasures.request, by="oidc:STRASSE")
+    refused = await holder.ask(POD, asking(**BOTH))
+    assert (refused.standing, "has a part in the request" in refused.comment) == ("refused", True)
+    assert server.calls == ["POST", "POST"]
 
 
 async def test_ten_thousand_questions_are_one_write(holder: RequestsHolder, server: RequestServer) -> None:
@@ -259,6 +329,41 @@ async def test_one_service_account_has_a_limit_whoever_it_says_that_asks(
     for number in range(2):
         await waiting(holder, requester=made_up(number))
     assert "were not decided of late" in (await holder.ask(POD, asking(requester=made_up(8)))).comment
+
+
+async def test_one_person_of_a_gateway_leaves_the_others_their_place(
+    holder: RequestsHolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a gateway's people come by its one service account."""
+    monkeypatch.setattr(room, "MOST_OF_A_PERSON", 2)
+    workload = ASKING["requester"]["workload"]
+
+    def by(name: str, *groups: str) -> dict[str, Any]:
+        person = {"kind": "person", "subject": name, "issuer": "i", "groups": groups}
+        return {"workload": workload, "principal": person}
+
+    for number in range(2):
+        await waiting(holder, requester=by("ada", f"g{number}"))
+    refused = await holder.ask(POD, asking(requester=by("ada", "g3")))
+    assert refused.comment == "2 requests that person ada has a part in wait already; have some decided first"
+    assert await waiting(holder, requester=by("dan"))
+    # Nor by letting them expire again and again.
+    for round_ in range(2):
+        clock.now += 3601
+        for number in range(2):
+            await waiting(holder, requester=by("ada", f"g{round_}{number}"))
+    clock.now += 3601
+    assert "were not decided of late" in (await holder.ask(POD, asking(requester=by("ada", "g9")))).comment
+    assert await waiting(holder, requester=by("eve"))
+
+
+async def test_a_service_account_has_place_for_both_or_for_none(
+    holder: RequestsHolder, server: RequestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_holder, "MOST_WAITING_OF_AN_ACCOUNT", 1)
+    assert "wait already" in (await holder.ask(POD, asking(**BOTH))).comment
+    assert server.objects == {}
+    assert await waiting(holder)
 
 
 async def test_what_is_over_is_deleted_after_its_time(

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from tests.operator.control.requests import ASKING, OTHER_POD, POD, asking, policies_of
+from tests.operator.control.requests import ASKING, BOTH, OTHER_POD, POD, asking, policies_of
 from tests.operator.doubles import WEB, change
 
 from penstock_operator.control.policies import Policies
@@ -30,10 +30,22 @@ def test_approvers_and_expiry_are_the_policys(policies: Policies) -> None:
 
 
 def test_a_gate_may_ask_for_less(policies: Policies) -> None:
-    """Where several rules hold a statement, who approves is in a group of all of them."""
+    """One from before each rule had a request of its own names the groups that all of them have."""
     taken = trusted(asking(**held(approvers=["owners"]), expiresAfter="5m"), POD, policies)
     assert taken.held_by.approvers == ("owners",)
     assert taken.expires_after == "5m"
+
+
+def test_each_of_several_rules_is_as_the_policy_has_it(policies: Policies) -> None:
+    taken = trusted(asking(**BOTH), POD, policies)
+    assert [(one.approval, one.approvers) for one in taken.all_held_by] == [
+        ("deletes", ("dba", "owners")),
+        ("erasures", ("privacy",)),
+    ]
+    assert taken.expires_after == "30m", "the shortest"
+    for wrong in ({"approval": "none"}, {"policyGeneration": 2}, {"approvers": ["dba"]}):
+        with pytest.raises(RefusedError):
+            trusted(asking(alsoHeldBy=[BOTH["alsoHeldBy"][0] | wrong]), POD, policies)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,12 @@ BAD: dict[str, tuple[Issuer, dict[str, Any], str]] = {
         PLAIN, {"iss": ISSUER, "sub": "ada", "_claim_names": {"groups": "src1"}},
         "the token leaves out its groups because they are too many (claim _claim_names)",
     ),
+    "a group that no record can hold": (
+        PLAIN, claims(groups=["dpo", "\ud800"]), "the token's claim groups is not a list of names"
+    ),
+    "an agent's group that no record can hold": (
+        DELEGATING, claims(act={"sub": "bot", "groups": ["\udfff"]}), "the token's claim groups is not a list of names"
+    ),
     "groups of no names": (PLAIN, claims(groups=[1]), "the token's claim groups is not a list of names"),
     "more groups than anybody has": (
         PLAIN, claims(groups=[str(place) for place in range(5000)]),

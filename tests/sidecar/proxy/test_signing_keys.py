@@ -179,6 +179,16 @@ async def test_the_issuers_certificate_is_verified(provider: Provider, tmp_path:
     assert provider.asked == {}
 
 
+async def test_an_authority_without_a_file_is_the_only_one_too(provider: Provider) -> None:
+    own = provider.ca_file.read_text()
+    other = trustme.CA().cert_pem.bytes().decode()
+    assert "can't be reached" in (await refused(verifier(provider, ca_file=None, ca=other), provider.token()))[1]
+    assert provider.asked == {}
+    for ca in (own, other + own):
+        proof = await verifier(provider, ca_file=None, ca=ca).verify(provider.token())
+        assert proof.identity.name == "person:ada"
+
+
 async def test_what_went_wrong_is_not_kept(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing_keys, "PAUSE_SECONDS", 0.05)
     provider.instead[JWKS] = Answer(status=500)

@@ -246,6 +246,15 @@ def test_only_what_the_call_itself_returns_is_changed() -> None:
     talk.reaches_client(ROW, complete("SELECT 1"), READY_FAILED)
 
 
+def test_a_call_that_is_executed_once_more_returns_nothing_of_what_comes_behind_it() -> None:
+    talk = begun(conversation()).client(parse("", CALL), bound(portal="c"), execute("c"), sync())
+    good(talk.server(PARSED, BOUND)).server(ROW, complete("SELECT 1"), READY_IN)
+    # The server has run the portal to its end.
+    good(talk.client(execute("c"), sync())).server(complete("SELECT 0"), READY_IN)
+    talk.client(query(EMAIL)).server(ROW, complete("SELECT 1"), READY_IN)
+    talk.reaches_client(ROW, complete("SELECT 1"), READY_IN)
+
+
 def test_a_named_statement_is_verified_each_time() -> None:
     talk = begun(conversation()).client(parse("c", SET), sync()).reaches_server(parse("c", SET_TEXT), sync())
     talk.server(PARSED, READY_IN)
@@ -344,6 +353,16 @@ def test_a_portal_that_was_bound_before_is_stale_in_it() -> None:
     talk = begun(conversation()).client(parse("", EMAIL), bind("p", ""), FLUSH).server(PARSED, BOUND)
     good(talk.client(parse("c", SET), bind("", "c"), execute(""), FLUSH).server(PARSED, BOUND))
     talk.server(complete("SET")).client(execute("p"), sync()).reaches_server(execute(NOBODY), sync())
+
+
+def test_a_portal_that_was_bound_before_is_recorded_for_the_person_who_reads_it() -> None:
+    talk = begun(conversation()).client(parse("", EMAIL), bind("p", ""), FLUSH).server(PARSED, BOUND)
+    talk.client(parse("c", SET), bind("", "c"), execute("", 0), FLUSH).server(PARSED, BOUND)
+    good(talk, entries={EMAIL: OWN}).server(complete("SET"))
+    talk.client(execute("p"), sync()).reaches_server(execute("p"), sync())
+    talk.server(ROW, complete("SELECT 1"), READY_IN)
+    assert who(talk)[-1] == "sa:shop/web for person:ada"
+    assert talk.kinds()[-2:] == ["intent rewrite", "outcome ok"]
 
 
 # ---- what can't be in a context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -164,17 +165,127 @@ def test_what_only_an_estimate_could_hold_goes_on_if_it_does_not() -> None:
     assert question(talk).asking.effect.estimated_rows is None
 
 
-def test_what_several_rules_hold_needs_somebody_of_all() -> None:
-    talk = held(DELETES, MANY)
-    talk.client(query(TEXT)).server(answer(settings()), answer(plan(11)), READY)
-    asking = question(talk).asking
-    assert (asking.held_by.approvers, asking.expires_after) == (("dba",), "1h")
-    alone = held(DELETES)
-    alone.client(query(TEXT)).server(answer(settings()), answer(plan(11)), READY)
-    assert question(alone).asking.digest != asking.digest
+def of_rules(deletes: str, many: str, standing: str = "waiting", request: str = "r-2") -> Answered:
+    """What the holder says of a statement that both rules hold."""
+    by = {"decidedBy": "dora", "decidedAt": "2026-01-31T18:00:00Z"}
+    told = [("deletes", deletes, "r-1"), ("many", many, "r-2")]
+    return Answered.model_validate(
+        {
+            "standing": standing, "request": request, **(by if standing != "waiting" else {}),
+            "ofRules": tuple(
+                {"policy": "web", "approval": name, "standing": said, "request": made}
+                | (by if said in ("approved", "granted", "denied") else {})
+                for name, said, made in told if said
+            ),
+        }
+    )  # fmt: skip
+
+
+def asks_of_both(talk: Conversation, rows: int = 11) -> AskApproval:
+    talk.client(query(TEXT)).server(answer(settings()), answer(plan(rows)), READY)
+    return question(talk)
+
+
+def test_what_several_rules_hold_is_asked_of_each() -> None:
+    asking = asks_of_both(held(DELETES, MANY)).asking
+    rules = [(one.approval, one.approvers) for one in asking.all_held_by]
+    assert (rules, asking.expires_after) == ([("deletes", ("dba", "leads")), ("many", ("dba",))], "1h")
+    alone = asks_of_both(held(DELETES)).asking
+    assert alone.digest == asking.digest, "an approval by one of them is one by it, whatever else holds the statement"
+
+
+def test_it_runs_once_all_are_approved_and_the_client_reads_what_lacks() -> None:
     talk = held(DELETES, replace(MANY, approvers=("ops",)))
-    talk.client(query(TEXT)).server(answer(settings()), answer(plan(11)), READY).reaches_server(FAILING_QUERY)
-    talk.server(error("42703"), READY).client_reads_error("42501", "no group in common", then=READY)
+    talk.did(talk.session.answered(asks_of_both(talk).ticket, of_rules("approved", "waiting")))
+    talk.reaches_server(FAILING_QUERY).server(error("42703"), READY)
+    assert b"is held by approvals[deletes] of policy web and by approvals[many] of policy web" in talk.to_client
+    assert b"Request r-2. Request r-1 was approved by dora." in talk.to_client
+    assert b"have a member of ops approve r-2, then run the same statement again" in talk.to_client
+    talk.client_reads_error("42501", "until it is approved for each of them", then=READY)
+    assert talk.kinds() == ["request r-2", "intent deny", "outcome denied"]
+    assert [(one["standing"], one["request"]) for one in talk.events[1]["approvals"]] == [
+        ("approved", "r-1"), ("waiting", "r-2"),
+    ]  # fmt: skip
+    granted = of_rules("granted", "granted", "granted", "r-1")
+    talk.did(talk.session.answered(asks_of_both(talk).ticket, granted)).reaches_server(query(TEXT))
+    talk.server(complete("DELETE 11"), READY).reaches_client(complete("DELETE 11"), READY)
+    assert [(one["standing"], one["request"]) for one in talk.events[3]["approvals"]] == [
+        ("granted", "r-1"), ("granted", "r-2"),
+    ]  # fmt: skip
+
+
+def test_a_denial_of_one_of_them_is_told_with_its_rule() -> None:
+    talk = held(DELETES, MANY)
+    talk.did(talk.session.answered(asks_of_both(talk).ticket, of_rules("", "denied", "denied")))
+    talk.reaches_server(FAILING_QUERY).server(error("42703"), READY)
+    talk.client_reads_error("42501", "held by approvals[many] of policy web, and dora denied it", then=READY)
+    assert [one["standing"] for one in talk.events[0]["approvals"]] == ["unasked", "denied"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        GRANTED,
+        of_rules("granted", "", "granted"),
+        of_rules("granted", "approved", "granted"),
+        of_rules("granted", "waiting", "granted"),
+        WAITING,
+    ],
+)
+def test_what_is_not_said_of_each_rule_sends_nothing(told: Answered) -> None:
+    talk = held(DELETES, MANY)
+    talk.did(talk.session.answered(asks_of_both(talk).ticket, told)).reaches_server(FAILING_QUERY)
+    talk.server(error("42703"), READY)
+    talk.client_reads_error("42501", "does not answer about each of its rules", then=READY)
+
+
+def test_a_rule_that_comes_to_hold_it_while_another_is_asked_is_asked_too() -> None:
+    late = replace(MANY, when="now > timestamp('2030-01-01T00:00:00Z')")
+    talk = held(DELETES, late)
+    told = {"now": datetime(2029, 12, 31, tzinfo=UTC)}
+    talk.did(talk.session.rules_replaced(replace(talk.rules(), facts=lambda: [told])))
+    first = asks_of_both(talk)
+    assert [one.approval for one in first.asking.all_held_by] == ["deletes"]
+    told["now"] = datetime(2030, 1, 2, tzinfo=UTC)
+    talk.did(talk.session.answered(first.ticket, GRANTED)).reaches_server()
+    assert [one.approval for one in question(talk).asking.all_held_by] == ["deletes", "many"]
+
+
+def test_a_session_waits_for_each_of_them_in_turn() -> None:
+    waits = replace(MANY, wait=30_000)
+    talk = held(WAITS, waits)
+    talk.did(talk.session.answered(asks_of_both(talk).ticket, of_rules("waiting", "waiting", request="r-1")))
+    (look,) = talk.rest
+    assert isinstance(look, AwaitApproval)
+    assert (look.request, look.seconds) == ("r-1", 15.0)
+    assert b"have a member of dba or leads approve r-1 and a member of dba approve r-2; cancel" in talk.to_client
+    talk.now += 10_000_000
+    # What is looked at by itself says nothing of the other.
+    talk.did(talk.session.answered(look.ticket, GRANTED)).reaches_server()
+    talk.did(talk.session.answered(question(talk).ticket, of_rules("approved", "waiting")))
+    (look,) = talk.rest
+    assert isinstance(look, AwaitApproval)
+    assert (look.request, look.seconds) == ("r-2", 15.0)
+    talk.now += 15_000_000
+    talk.did(talk.session.answered(look.ticket, replace_request(WAITING, "r-2")))
+    (look,) = talk.rest
+    assert isinstance(look, AwaitApproval)
+    assert (look.request, look.seconds) == ("r-2", 5.0)
+    talk.did(talk.session.answered(look.ticket, replace_request(DENIED, "r-2"))).reaches_server(FAILING_QUERY)
+    assert talk.kinds() == ["request r-1", "request r-2", "intent deny"]
+    assert [one["standing"] for one in talk.events[-1]["approvals"]] == ["approved", "denied"]
+
+
+def test_no_question_names_more_rules_than_it_can() -> None:
+    rules = [replace(DELETES, name=f"d{number}", rule=Rule("web", f"approvals[d{number}]")) for number in range(17)]
+    talk = held(*rules)
+    talk.client(query(TEXT)).server(TOLD, READY).reaches_server(FAILING_QUERY)
+    talk.server(error("42703"), READY).client_reads_error("42501", "and by more than 15 other rules", then=READY)
+    assert len(asks_of_both(held(*rules[:16])).asking.all_held_by) == 16
+
+
+def replace_request(answered: Answered, request: str) -> Answered:
+    return answered.model_copy(update={"request": request})
 
 
 def test_late_and_foreign_answers_send_nothing() -> None:

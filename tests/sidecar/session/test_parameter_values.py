@@ -27,7 +27,7 @@ def given(formats: list[int], *parts: bytes | None) -> bytes:
     ],
 )
 def test_each_is_written_by_its_format(message: bytes, expected: list[str | None]) -> None:
-    assert values(message) == expected
+    assert values(message) == (expected, True)
 
 
 def test_what_there_is_no_room_for_is_left_out_and_said_to_be() -> None:
@@ -35,3 +35,15 @@ def test_what_there_is_no_room_for_is_left_out_and_said_to_be() -> None:
     kept, whole = cut(["x", "y" * MOST, "z"])
     assert (len(kept), [len(one or "") for one in kept], whole) == (2, [1, MOST - 1], False)
     assert cut(["x" * MOST]) == (["x" * MOST], True)
+
+
+def test_of_a_message_that_was_cut_what_is_there_is_told() -> None:
+    whole = given([0, 1, 0], b"abc", b"\x01\x02", b"z")
+    assert values(whole) == (["abc", "\\x0102", "z"], True)
+    for length in range(len(whole)):
+        found, there = values(whole[:length])
+        assert not there
+        assert "".join(one or "" for one in found) in (
+            "abc\\x0102"[: len("".join(one or "" for one in found))],
+            "abc\\x01",
+        )

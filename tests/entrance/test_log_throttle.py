@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 
-from penstock_sidecar.proxy import log_throttle
-from penstock_sidecar.proxy.log_throttle import LogThrottle
+from penstock_entrance import log_throttle
+from penstock_entrance.log_throttle import LogThrottle
 
 
 @pytest.fixture

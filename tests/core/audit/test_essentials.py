@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.audit import fields
+from penstock_core.audit import essentials
 from penstock_core.audit.chain import Head
 
 TIME = "2026-11-25T09:00:00.000000Z"
@@ -12,7 +12,7 @@ TIME = "2026-11-25T09:00:00.000000Z"
 
 def test_a_sealed_event_has_nothing_wrong() -> None:
     event, _ = Head("pod/boot").seal({"kind": "intent", "session": "s", "statement": 7}, TIME)
-    assert fields.complaint(event) == ""
+    assert essentials.complaint(event) == ""
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_a_sealed_event_has_nothing_wrong() -> None:
 )
 def test_what_is_wrong_is_said(changes: dict[str, object], complaint: str) -> None:
     event, _ = Head("pod/boot").seal({"kind": "intent"}, TIME)
-    assert fields.complaint({**event, **changes}) == complaint
+    assert essentials.complaint({**event, **changes}) == complaint
 
 
 @pytest.mark.parametrize("time", ["2026-11-25T09:00:00Z", "2026-11-25T09:00:00.1Z", "2028-02-29T23:59:59.999999999Z"])
 def test_times(time: str) -> None:
-    assert fields.is_time(time)
+    assert essentials.is_time(time)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_times(time: str) -> None:
     ],
 )  # fmt: skip
 def test_times_that_there_are_not(time: object) -> None:
-    assert not fields.is_time(time)
+    assert not essentials.is_time(time)

@@ -21,14 +21,14 @@ _NAMED = 5
 
 
 class LogThrottle:
-    """The log's share of one gate's bad connections."""
+    """The log's share of one listener's bad connections."""
 
     def __init__(self) -> None:
         self._told = 0
         self._left_out: Counter[str] = Counter()
         self._span: asyncio.TimerHandle | None = None
 
-    def warn(self, problem: str, **details: str) -> None:
+    def warn(self, problem: str, **details: object) -> None:
         """A connection ended with this problem."""
         if self._span is None:
             self._span = asyncio.get_running_loop().call_later(SECONDS, self.sum_up)
