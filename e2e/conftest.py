@@ -26,8 +26,8 @@ from e2e.shop import manifests
 SYSTEM = "penstock-system"
 IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
 SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
-PRODUCT = ("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.lock", "core", "operator", "sidecar",
-           "collector", "agents", "cli", "crds", ".dockerignore")  # fmt: skip
+PRODUCT = ("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.lock", "core", "entrance", "operator",
+           "sidecar", "collector", "agents", "cli", "crds", ".dockerignore")  # fmt: skip
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
 
 
@@ -64,6 +64,7 @@ def release(kubectl: Kubectl) -> Iterator[Kubectl]:
         "upgrade", "--install", "penstock", str(ROOT / "charts" / "penstock"),
         "--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "4m",
         "--set", f"image.repository={repository}", "--set", f"image.tag={tag}",
+        "--set-json", 'collector.kubernetesGroupRoles={"approver":["dba","staff"]}',
     )  # fmt: skip
     yield kubectl
     if not os.environ.get("PENSTOCK_E2E_KEEP"):

@@ -103,5 +103,7 @@ def _result(one: Mapping[str, Any]) -> str:
             return f"error {one['sqlstate']}"
         case "unexecuted":
             return "not executed"
+        case "unknown" if one.get("unknown"):
+            return f"unknown: {printable(one['unknown'])}"
         case other:
             return str(other)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from penstock_collector.lookup import LookedFor, Table, match_expression, place_path
+from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
@@ -88,6 +88,15 @@ class StatementRecord:
     sqlstate: str | None
     # The request for approval that it was held by, or that gave the access by which it ran; "" if there is none.
     request: str
+    # Of one that told no outcome, why none is to be expected.
+    unknown: str
+    # When it arrived; Unix time.
+    received: float | None
+
+    @property
+    def late(self) -> bool:
+        """Whether its arrival is worth showing beside its time."""
+        return came_late(self.time, self.received)
 
     @property
     def path(self) -> str:
@@ -101,7 +110,9 @@ class StatementRecord:
 
 _COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
     r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
-    r.bytes, r.duration_us, r.sqlstate, r.request"""
+    r.bytes, r.duration_us, r.sqlstate, r.request,
+    CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END,
+    (SELECT e.received FROM events e WHERE e.id = r.id)"""
 _LISTS = (11, 12, 13)
 
 

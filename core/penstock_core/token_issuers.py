@@ -105,9 +105,11 @@ class TokenIssuer(_Model):
     @field_validator("ca")
     @classmethod
     def _certificates(cls, ca: str) -> str:
+        if "PRIVATE KEY" in ca:
+            raise ValueError("ca is for certificates alone: a private key has no place there")
         if ca:
             try:
-                x509.load_pem_x509_certificates(ca.encode())
+                x509.load_pem_x509_certificates(ca.encode("ascii"))
             except ValueError:
                 raise ValueError("ca is to be certificates, in PEM: -----BEGIN CERTIFICATE-----") from None
         return ca

@@ -266,7 +266,7 @@ def test_checkpoints_give_away_what_was_cut_off(desk: Desk, signed: Path, tmp_pa
     assert "held against the checkpoints 1 to 1 of collector:" in good.output
     assert desk.run("verify", "--checkpoints", str(signed), *key).exit_code == 0
     # Without what the collector says of itself, the export alone looks whole.
-    events = [line for line in path.read_bytes().split(b"\n") if b'"v":1' in line and b"gw1/boot1" in line]
+    events = [line for line in path.read_bytes().split(b"\n") if b'"v":' in line and b"gw1/boot1" in line]
     path.write_bytes(b"".join(line + b"\n" for line in events[:-1]))
     assert desk.run("verify", str(path)).exit_code == 0
     cut = desk.run("verify", "--checkpoints", str(signed), *key, "--stream", "gw1/boot1", str(path))

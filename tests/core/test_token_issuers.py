@@ -35,14 +35,18 @@ def test_an_authority_is_written_out_where_there_are_no_files() -> None:
     assert TokenIssuer.model_validate(written).model_dump(mode="json", by_alias=True, exclude_unset=True) == written
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"ca": "login-ca.crt"}, {"ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
-        {"ca": AUTHORITY * 40}, {"ca": AUTHORITY, "caFile": "ca.crt"}, {"ca": AUTHORITY, "jwksFile": "keys.json"},
-    ],
-    ids=["a file's name", "no certificate", "too long", "two authorities", "nothing is fetched"],
-)  # fmt: skip
+NO_AUTHORITY: dict[str, dict[str, object]] = {
+    "a file's name": {"ca": "login-ca.crt"},
+    "no certificate": {"ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+    "not in ASCII": {"ca": AUTHORITY + "# für alle"},
+    "a private key": {"ca": AUTHORITY + "-----BEGIN PRIVATE KEY-----"},
+    "too long": {"ca": AUTHORITY * 40},
+    "two authorities": {"ca": AUTHORITY, "caFile": "ca.crt"},
+    "where nothing is fetched": {"ca": AUTHORITY, "jwksFile": "keys.json"},
+}
+
+
+@pytest.mark.parametrize("change", NO_AUTHORITY.values(), ids=NO_AUTHORITY)
 def test_an_authority_that_can_not_be(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TokenIssuer.model_validate(WRITTEN | change)

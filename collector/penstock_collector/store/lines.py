@@ -13,6 +13,7 @@ from penstock_core.audit import essentials
 from penstock_core.audit.chain import ChainError, canonical, digest
 from penstock_core.audit.event import Event
 from penstock_core.audit.export import MOST_RAW
+from penstock_core.audit.schema import complaint
 from penstock_core.audit.size import MAX_EVENT
 
 
@@ -69,9 +70,9 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
     seq = event.get("seq")
     if not isinstance(seq, int) or not essentials.is_seq(seq):
         return _bad("no usable seq", line)
-    complaint = essentials.complaint(event) or ("of another stream" if event["stream"] != stream else "")
-    if complaint:
-        return _bad(complaint, line, seq)
+    elsewhere = "of another stream" if event.get("stream") != stream else ""
+    if wrong := essentials.complaint(event) or elsewhere or complaint(event):
+        return _bad(wrong, line, seq)
     try:
         if digest(event) != event["hash"]:
             return _bad("altered: its hash is not that of its content", line, seq)

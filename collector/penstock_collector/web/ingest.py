@@ -15,6 +15,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from penstock_collector.approvals.told_emergencies import EmergencyNotice
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
@@ -70,21 +71,25 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
-    return await _store(collector, f"{owner}/{boot}", proven, body, int(oldest))
+    workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
+    return await _store(collector, f"{owner}/{boot}", proven, body, int(oldest), workload)
 
 
-async def _store(collector: Collector, stream: str, proven: Sequence[str], body: bytes, oldest: int) -> Response:
+async def _store(
+    collector: Collector, stream: str, proven: Sequence[str], body: bytes, oldest: int, workload: str
+) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
 
-    def store(connection: sqlite3.Connection) -> Taken:
+    def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
         senders.check(connection, stream, proven)
-        taken = take(connection, stream, batch, oldest=oldest, now=time.time())
+        late = collector.settings.late_seconds
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late)
         senders.note(connection, stream, proven)
-        return taken
+        return taken, collector.emergencies.kept(connection, taken.emergencies)
 
     try:
         with collector.metrics.commit.time():
-            taken = await collector.writer.run(store)
+            taken, notices = await collector.writer.run(step)
     except senders.Foreign as error:
         _log.warning("a stream of another sender", why=str(error))
         return refuse(403, str(error))
@@ -94,6 +99,7 @@ async def _store(collector: Collector, stream: str, proven: Sequence[str], body:
         _log.error(str(error))
         return refuse(503, str(error))
     collector.metrics.count(taken)
+    collector.emergencies.tell(notices)
     if taken.quarantined or taken.forks:
         _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:

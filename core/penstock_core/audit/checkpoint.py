@@ -119,7 +119,8 @@ def _checkpoint(value: dict[str, Any]) -> Checkpoint:
             "collector": collector, "number": number, "time": time, "prev": prev, "complete": bool(complete),
             "streams": list(streams),
         } if (
-            essentials.is_name(collector) and essentials.is_seq(number) and essentials.is_time(time) and essentials.is_hash(prev)
+            essentials.is_name(collector) and essentials.is_seq(number)
+            and essentials.is_time(time) and essentials.is_hash(prev)
         ):  # fmt: skip
             return Checkpoint(collector, number, time, prev, complete, tuple(map(_head, streams)))
     raise CheckpointError("a field is not what it should be")

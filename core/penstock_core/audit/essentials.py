@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
-from penstock_core.audit.event import VERSION, Event
+from penstock_core.audit.event import VERSIONS, Event
 
 MOST_OF_A_NAME = 300
 MOST_OF_A_KIND = 40
@@ -25,8 +25,8 @@ def complaint(event: Event) -> str:
     """What of the event is not as it should be, "" if nothing is. Whatever the fields hold, it only looks."""
     if "export" in event:
         return "it has `export`, which is for lines about an export"
-    if type(event.get("v")) is not int or event["v"] != VERSION:
-        return f"version is not {VERSION}"
+    if type(event.get("v")) is not int or event["v"] not in VERSIONS:
+        return f"version is not {' or '.join(map(str, VERSIONS))}"
     if not is_seq(event.get("seq")):
         return "no usable seq"
     if not is_name(event.get("stream")):

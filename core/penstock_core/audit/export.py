@@ -177,8 +177,8 @@ def _quarantined(value: Event) -> QuarantinedLine | None:
             "stream": stream, "seq": seq, "sender": str(sender), "reason": str(reason), "received": received,
             "sha256": sha256, "length": length, "raw": str(raw),
         } if (
-            essentials.is_name(stream) and essentials.is_seq(seq) and essentials.is_hash(sha256) and essentials.is_count(length)
-            and essentials.is_count(received)
+            essentials.is_name(stream) and essentials.is_seq(seq) and essentials.is_hash(sha256)
+            and essentials.is_count(length) and essentials.is_count(received)
         ):  # fmt: skip
             try:
                 as_sent = base64.b64decode(raw, validate=True)

@@ -41,6 +41,8 @@ class HeldBy(Model):
     """The name of the approval within it."""
     policy_generation: Annotated[int, Field(ge=0)]
     """The generation of the policies that the statement was decided by. A newer one ends the request."""
+    policy_digest: Digest | None = None
+    """On Kubernetes, what these policies say, as control reads them: a number may come again."""
     approvers: Annotated[Many[Claim], Field(min_length=1, max_length=64), Distinct()]
     """The groups of which any member may approve, as the policy names them."""
 

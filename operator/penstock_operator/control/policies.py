@@ -33,6 +33,8 @@ class Topic:
 
     bundle: Bundle
     line: bytes
+    # Of what it says, without its number: until the operator has numbered it, that may be another's, too.
+    digest: str
     # Whether the Database is there; when it is gone the last bundle, without policies, is for those who still listen.
     there: bool = True
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -134,7 +136,7 @@ class Policies:
             if unchanged and number == previous and bundle.grants == before.bundle.grants:
                 return
             bundle = bundle.model_copy(update={"generation": number})
-        self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n")
+        self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", found.digest)
         _log.info(
             "policies changed", database="/".join(key), generation=bundle.generation, policies=len(found.policies)
         )
@@ -151,7 +153,7 @@ class Policies:
             grants = self.grants(topic.bundle) if topic.there else ()
             if grants != topic.bundle.grants:
                 bundle = topic.bundle.model_copy(update={"grants": grants})
-                self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", topic.there)
+                self._topics[key] = Topic(bundle, bundle.to_json().encode() + b"\n", topic.digest, topic.there)
                 _log.info("access that lasts", database="/".join(key), requests=[one.request for one in grants])
                 topic.changed.set()
 

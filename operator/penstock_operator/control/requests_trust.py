@@ -13,7 +13,7 @@ from penstock_core.resources.access_request import HeldBy, RequestingWorkload
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.vocabulary import milliseconds
 from penstock_core.token_review import Pod
-from penstock_operator.control.policies import Policies
+from penstock_operator.control.policies import Policies, Topic
 
 
 class NotItsOwnError(Exception):
@@ -29,17 +29,18 @@ def trusted(asking: Asking, pod: Pod, policies: Policies) -> Asking:
     asking_pod = asking.requester.workload
     if asking_pod is None or _pod(asking_pod) != pod:
         raise NotItsOwnError(f"a pod asks for itself alone; this token is {pod.namespace}/{pod.name}'s")
-    bundle = policies.bundle(pod.namespace, asking.database_ref.name)
-    if bundle is None:
+    topic = policies.topic(pod.namespace, asking.database_ref.name)
+    if topic is None:
         raise RefusedError(f"there is no usable Database {asking.database_ref.name} in {pod.namespace}")
-    rules = [_trusted(held, bundle, asking) for held in asking.all_held_by]
+    rules = [_trusted(held, topic, asking) for held in asking.all_held_by]
     life = min((*(rule.expires_after for _, rule in rules), asking.expires_after), key=milliseconds)
     first, *others = (held for held, _ in rules)
     return asking.model_copy(update={"held_by": first, "also_held_by": tuple(others) or None, "expires_after": life})
 
 
-def _trusted(held: HeldBy, bundle: Bundle, asking: Asking) -> tuple[HeldBy, Approval]:
-    """One of the rules, with approvers as the policy has them."""
+def _trusted(held: HeldBy, topic: Topic, asking: Asking) -> tuple[HeldBy, Approval]:
+    """One of the rules, with approvers as the policy has them, and bound to what the policies say."""
+    bundle = topic.bundle
     if held.policy_generation != bundle.generation:
         raise RefusedError(
             f"the policies are of generation {bundle.generation}, and the statement was decided by generation "
@@ -50,7 +51,7 @@ def _trusted(held: HeldBy, bundle: Bundle, asking: Asking) -> tuple[HeldBy, Appr
     groups = tuple(group for group in rule.approvers.groups if group in held.approvers)
     if not groups:
         raise RefusedError(f"nobody may approve: policy {held.policy} names other approvers for {held.approval}")
-    return held.model_copy(update={"approvers": groups}), rule
+    return held.model_copy(update={"approvers": groups, "policy_digest": topic.digest}), rule
 
 
 def _rule(held: HeldBy, bundle: Bundle, asking: Asking) -> Approval:

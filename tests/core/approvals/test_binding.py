@@ -53,8 +53,10 @@ def test_a_retry_is_the_same(other: Asking) -> None:
     [
         asking(databaseRef={"name": "other"}),
         within("heldBy", policyGeneration=4),
+        within("heldBy", policyDigest="ab" * 32),
         within("heldBy", approval="schema"),
         within("heldBy", policy="other"),
+        asking(effect={"tables": ["public.orders"]}),
         within("statement", sql="DELETE FROM orders WHERE id = $1 "),
         within("statement", parametersDigest="cd" * 32),
         within("statement", parametersDigest=None),

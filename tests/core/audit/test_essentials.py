@@ -18,8 +18,8 @@ def test_a_sealed_event_has_nothing_wrong() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"v": True}, "version is not 1"),
-        ({"v": 1.0}, "version is not 1"),
+        ({"v": True}, "version is not 1 or 2"),
+        ({"v": 1.0}, "version is not 1 or 2"),
         ({"seq": True}, "no usable seq"),
         ({"seq": 2**53}, "no usable seq"),
         ({"stream": ""}, "no usable stream"),

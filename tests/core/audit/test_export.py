@@ -79,7 +79,7 @@ def test_a_long_line_is_kept_as_its_beginning() -> None:
         (b"\xff", "a line that is not JSON", ""),
         (b"[]", "a line that is no event", ""),
         (b"{}", "a line that names no stream", ""),
-        (b'{"stream":"pod/boot"}', "version is not 1", "pod/boot"),
+        (b'{"stream":"pod/boot"}', "version is not 1 or 2", "pod/boot"),
         (
             canonical(EVENT).replace(b'"kind":"open"', b'"kind":"open","kind":"open"'),
             "its bytes are not the canonical ones (RFC 8785)",

@@ -17,6 +17,7 @@ from tests.operator.control.requests import (
     asking,
     policies_of,
 )
+from tests.operator.doubles import SHOP, WEB, change
 
 from penstock_core.approvals import room
 from penstock_core.approvals.asking import Answered
@@ -26,6 +27,7 @@ from penstock_operator.control import requests_holder
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.requests_guard import POLICY
 from penstock_operator.control.requests_holder import RequestsHolder, UnavailableError
+from penstock_operator.objects import DATABASES, POLICIES
 
 
 @pytest.fixture
@@ -151,6 +153,30 @@ async def test_an_approval_is_used_once(holder: RequestsHolder, server: RequestS
     over = await look(holder, name)
     assert over is not None
     assert (over.standing, "was approved and used" in over.comment) == ("refused", True)
+
+
+def numbered(policies: Policies, shop: Any, number: int) -> None:
+    """The operator has numbered what is in effect."""
+    topic = policies.topic("shop", "shop")
+    assert topic is not None
+    shop.database["status"] = {"policyGeneration": number, "policyDigest": topic.digest}
+    change(policies, DATABASES, SHOP, shop.database, 150)
+
+
+async def test_an_approval_is_worth_nothing_by_other_policies_that_come_by_the_same_number(
+    holder: RequestsHolder, server: RequestServer, policies: Policies, shop: Any
+) -> None:
+    """As where two change while the operator is away: it numbers what it finds, control had counted both."""
+    numbered(policies, shop, 1)
+    for number, allow in ((2, ["select", "delete"]), (3, ["select", "delete", "update"])):
+        shop.policy["spec"]["allow"] = allow
+        change(policies, POLICIES, WEB, shop.policy, 160)
+        assert policies.latest(SHOP).bundle.generation == number
+        server.decide(await waiting(holder, heldBy=ASKING["heldBy"] | {"policyGeneration": number}))
+    approved = set(server.objects)
+    numbered(policies, shop, 2)
+    assert policies.latest(SHOP).bundle.generation == 2
+    assert await waiting(holder, heldBy=ASKING["heldBy"] | {"policyGeneration": 2}) not in approved
 
 
 @pytest.mark.parametrize("watching", [True, False])

@@ -29,6 +29,13 @@ def test_approvers_and_expiry_are_the_policys(policies: Policies) -> None:
     assert taken.expires_after == "1h"
 
 
+def test_what_the_policies_say_is_controls_to_say(policies: Policies) -> None:
+    taken = trusted(asking(**held(policyDigest="0" * 64)), POD, policies)
+    topic = policies.topic("shop", "shop")
+    assert topic is not None
+    assert taken.held_by.policy_digest == topic.digest != "0" * 64
+
+
 def test_a_gate_may_ask_for_less(policies: Policies) -> None:
     """One from before each rule had a request of its own names the groups that all of them have."""
     taken = trusted(asking(**held(approvers=["owners"]), expiresAfter="5m"), POD, policies)

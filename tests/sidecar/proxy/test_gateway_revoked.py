@@ -76,6 +76,22 @@ async def test_sessions_end_within_two_seconds_whatever_they_do(start: Start, sh
         await session.close()
 
 
+async def test_a_gate_that_is_about_to_end_is_reached_too(start: Start, shop: Any, tmp_path: Path) -> None:
+    gate = await begun(start, shop, tmp_path)
+    busy = await ada(gate)
+    running = asyncio.create_task(busy.execute("SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    ending = asyncio.create_task(gate.proxy.gateway.drain(30))
+    await asyncio.sleep(0.1)
+    revoke(gate, ADA)
+    began = time.monotonic()
+    with pytest.raises(psycopg.OperationalError, match=r"access is revoked \(policy stop\)"):
+        await running
+    await ending
+    assert time.monotonic() - began < 2
+    await busy.close()
+
+
 async def test_one_session_that_can_not_be_ended_in_words_is_cut_and_stops_no_other(
     start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
