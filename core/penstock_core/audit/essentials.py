@@ -43,8 +43,6 @@ def complaint(event: Event) -> str:
     for name in _KEYS:
         if type(event.get(name)) not in (str, int, type(None)):
             return f"no usable {name}"
-    if kind == "loss" and not is_count(event.get("count", 0)):
-        return "no usable count"
     return ""
 
 

@@ -188,15 +188,14 @@ DEFINITIONS: dict[Kind, Definition] = {
         },
     ),
     "emergency": Definition(
-        "A gate of a cluster heard that somebody broke the glass, whatever sessions there are.",
+        "The gate heard that somebody broke the glass, whatever sessions there are.",
         (
-            _WHO, _DATABASE, _text("request", "the request's name", always=True),
-            _text("policy", "the policy that lasts until then", always=True),
-            Field("until", "time", "until when", always=True),
+            _WHO, _DATABASE, _text("request", "the request's name", always=True), _text("policy", "what was taken"),
+            _text("until", "until when it lasts"),
         ),
         {
-            "kind": "emergency", "identity": _SHOWN_IDENTITY, "database": "shop", "request": "a-17",
-            "policy": "on-call", "until": "2026-11-28T11:00:00Z",
+            "kind": "emergency", "identity": _SHOWN_IDENTITY, "database": "shop", "request": "e-3",
+            "policy": "incident", "until": "2026-11-28T11:00:00Z",
         },
     ),
     "intent": Definition(
@@ -342,14 +341,13 @@ DEFINITIONS: dict[Kind, Definition] = {
         (
             _text("why", "by which rule", always=True),
             _object(
-                "ranges", "which events", _text("stream", "the stream"), _whole("first", "the first seq"),
-                _whole("last", "the last seq"), _text("hash", "the hash of that one, which the rest follows"),
-                always=True, many=True,
+                "ranges", "what was deleted", _text("stream", "of which stream"), _whole("first", "the first seq"),
+                _whole("last", "the last seq"), _text("hash", "the hash that the rest follows"), always=True, many=True,
             ),
         ),
         {
             "kind": "dropped", "why": "older than 90 days",
-            "ranges": [{"stream": "5c1d/8a2f", "first": 1, "last": 4120, "hash": "3f" * 32}],
+            "ranges": [{"stream": "5f0c/1b2c", "first": 1, "last": 1200, "hash": "0" * 64}],
         },
     ),
 }  # fmt: skip

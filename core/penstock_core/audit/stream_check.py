@@ -232,5 +232,6 @@ def _loss(event: Event) -> str:
     why = f": {cause}" if isinstance(cause, str) and cause else ""
     times = [event.get(name) for name in ("fromTime", "toTime")]
     when = f" from {times[0]} to {times[1]}" if all(map(essentials.is_time, times)) else ""
-    what = f"{event['count']} statements ran unrecorded" if "count" in event else "events were lost"
+    count = event.get("count")
+    what = f"{count} statements ran unrecorded" if essentials.is_count(count) else "events were lost"
     return f"{what}{when}{why}"

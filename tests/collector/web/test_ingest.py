@@ -137,6 +137,7 @@ BAD_LINES = {
     "far away": (with_seq(10**12), "altered: its hash is not that of its content"),
     "another stream": (sealed_as(stream="gw2/boot1"), "of another stream"),
     "another version": (sealed_as(v=3), "version is not 1 or 2"),
+    "a field of another type": (sealed_as(kind="intent", masked="public.t.c"), "no usable masked"),
     "no time": (sealed_as(time="yesterday"), "no usable time"),
     "no kind": (sealed_as(kind=7), "no usable kind"),
     "no hash": (lambda event: line({**event, "hash": None}), "no usable hash"),

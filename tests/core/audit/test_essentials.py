@@ -30,7 +30,6 @@ def test_a_sealed_event_has_nothing_wrong() -> None:
         ({"kind": "x" * 41}, "no usable kind"),
         ({"session": []}, "no usable session"),
         ({"statement": True}, "no usable statement"),
-        ({"kind": "loss", "count": -1}, "no usable count"),
         ({"export": "end"}, "it has `export`, which is for lines about an export"),
     ],
 )
