@@ -43,6 +43,7 @@ from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
+from penstock_collector.checkpoints.keeper import SigningKeyError, keeper_of
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
@@ -90,6 +91,10 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
+        try:
+            keeper = keeper_of(settings, settings.database.parent, collector.writer, collector.metrics)
+        except SigningKeyError as error:
+            raise StartError(str(error)) from None
         tls, visitors = _tls(settings), Visitors()
         server = _Server(config(_behind_proxies(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
         listener = exits.enter_context(_listen(settings.listen))
@@ -101,6 +106,8 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
                 group.create_task(chore(collector))
                 for chore in (_watch, _tell_of_alarms, _keep_within, _look_at_sign_ins)
             ]
+            if keeper is not None:
+                chores.append(group.create_task(keeper.run()))
             if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(tls, *files)))

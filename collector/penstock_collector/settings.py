@@ -1,6 +1,7 @@
 """What the collector is configured by: environment variables `PENSTOCK_COLLECTOR_…`, or arguments of the same names.
 
-What doesn't belong: acting on it (`main.py`), signing in (`sign_in_settings.py`).
+What doesn't belong: acting on it (`main.py`), and what has a module of its own (`sign_in_settings.py`,
+`checkpoint_settings.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
@@ -59,7 +61,7 @@ def _size(value: str) -> str:
     return value
 
 
-class CollectorSettings(SignInSettings):
+class CollectorSettings(SignInSettings, CheckpointSettings):
     """The settings; each is an option of `penstock collector` or an environment variable."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)

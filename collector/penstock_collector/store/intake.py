@@ -79,6 +79,7 @@ def take(
             present.setdefault(seq, set()).add(line.hash)
             new.append(line)
     taken.stored = [line.kind for line in new]
+    _note_close(connection, state, new, now)
     symptoms.judge(connection, state.id, new, late, now)
     _advance(connection, state, now)
     # Nothing that is in the batch, or after it, can be lost.
@@ -159,6 +160,23 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: 
     cluster_requests.project(connection, id_, line)
     unfinished.note(connection, id_, state.id, line)
     taken.emergencies += emergencies.note(connection, id_, state.id, line, now)
+
+
+def _note_close(connection: sqlite3.Connection, state: _Stream, stored: Sequence[Sealed], now: float) -> None:
+    """A stream ends with its close. One that goes on all the same is no gate that has ended, and counts as open."""
+    if not stored:
+        return
+    closes = [line.seq for line in stored if line.kind == "close"]
+    closed_at, last = connection.execute("SELECT closed_at, last_seq FROM streams WHERE id = ?", (state.id,)).fetchone()
+    closed_at = min([*closes, *([] if closed_at is None else [closed_at])], default=None)
+    last = max(last, *(line.seq for line in stored))
+    if closed_at is None:
+        return
+    goes_on = last > closed_at
+    connection.execute("UPDATE streams SET closed = ?, closed_at = ? WHERE id = ?", (not goes_on, closed_at, state.id))
+    if goes_on:
+        detail = f"event {last} comes after event {closed_at}, which closed the stream"
+        alarms.sound(connection, state.id, Alarm.BREAK, last, detail, now)
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
@@ -265,8 +283,6 @@ def _remember(connection: sqlite3.Connection, state: _Stream, events: Sequence[S
                 "UPDATE streams SET database = ?, version = ? WHERE id = ?",
                 (line.text("database"), line.text("version"), state.id),
             )
-        elif line.kind == "close":
-            connection.execute("UPDATE streams SET closed = 1 WHERE id = ?", (state.id,))
     if events:
         last = max(events, key=lambda line: line.seq)
         connection.execute(

@@ -1,37 +1,22 @@
-"""The JSON API for reading: search, streams, export; and the probes.
+"""The JSON API for reading: search and streams; and the probes.
 
-What doesn't belong: pages, taking in events (`penstock_collector.web.ingest`).
+What doesn't belong: pages, the export (`exporting.py`), taking in events (`ingest.py`).
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 
-import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from penstock_collector.auth.roles import Right
-from penstock_collector.auth.viewer import Viewer
-from penstock_collector.collector import Collector, collector_of
+from penstock_collector.collector import collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.retention import place_of
-from penstock_collector.search import (
-    STATEMENTS,
-    Filters,
-    Place,
-    StreamRow,
-    export,
-    stream_count,
-    streams,
-    streams_behind,
-)
+from penstock_collector.search import STATEMENTS, Filters, StreamRow, stream_count, streams, streams_behind
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
@@ -39,7 +24,6 @@ from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
 MOST_STREAMS = 10_000
-_log = structlog.get_logger(__name__)
 
 
 async def search_events(request: Request) -> Response:
@@ -104,35 +88,6 @@ async def list_streams(request: Request) -> Response:
             "store": {**asdict(room), "left": room.left, "days_left": room.days_left},
         }
     )
-
-
-async def export_events(request: Request) -> Response:
-    """The record itself as NDJSON, ordered by stream and seq; `?stream=` for one of them.
-
-    Last comes the collector's own stream, for whoever may see who read what.
-    """
-    stream = request.query_params.get("stream", "")
-    viewer: Viewer = request.state.viewer
-    parts = _export(collector_of(request), stream, own=viewer.may(Right.READINGS))
-    return StreamingResponse(parts, media_type="application/x-ndjson")
-
-
-async def _export(collector: Collector, stream: str, *, own: bool) -> AsyncIterator[str]:
-    """In portions, each a transaction of its own: an export of any size blocks nobody and fits in memory."""
-    place: Place = ("", 0, 0)
-    after = 0
-    try:
-        while portion := await collector.readers.run(partial(export, stream=stream, after=place)):
-            place = portion[-1][0]
-            yield "".join(document + "\n" for _, document in portion)
-        own = own and stream in ("", (await collector.readers.run(readings.head_of)).stream)
-        while own and (found := await collector.readers.run(partial(readings.export, after=after))):
-            after = found[-1][0]
-            yield "".join(document + "\n" for _, document in found)
-    except StoreError as error:
-        # The answer is under way. Cut off in silence, it would pass for the whole.
-        _log.error("an export ended early", why=str(error))
-        yield json.dumps({"error": f"the export ends here: {error}"}) + "\n"
 
 
 async def metrics(request: Request) -> Response:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -19,6 +21,7 @@ from penstock_collector.approvals.told_emergencies import EmergencyNotice
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
+from penstock_collector.store import senders
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.intake import Taken, acknowledged_of, take
 from penstock_collector.store.lines import read_batch
@@ -56,9 +59,10 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
         pod = await collector.authority.check(bearer(request), owner)
+        proven = collector.authority.senders(pod, bearer(request), owner)
         sender = begin_for_sender(request)
         with shares_of(request).batch(sender):
-            return await _read(request, sender, pod, f"{owner}/{boot}", int(oldest))
+            return await _read(request, sender, Source(pod, proven), f"{owner}/{boot}", int(oldest))
     except ShareUsedUpError as error:
         # Who comes back at once, and at once again, takes the time of the others.
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -76,7 +80,19 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
 
 
-async def _read(request: Request, sender: str, pod: Pod | None, stream: str, oldest: int) -> Response:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whom a batch comes from: the pod, where one is known, and the senders that the token proves."""
+
+    pod: Pod | None
+    proven: Sequence[str]
+
+    @property
+    def workload(self) -> str:
+        return f"{self.pod.namespace}/{self.pod.service_account}" if self.pod is not None else ""
+
+
+async def _read(request: Request, sender: str, source: Source, stream: str, oldest: int) -> Response:
     """Raises ShareUsedUpError, TooLarge, ClientDisconnect."""
     collector, shares = collector_of(request), shares_of(request)
     body = await body_of(request, MOST_BODY_BYTES)
@@ -92,25 +108,29 @@ async def _read(request: Request, sender: str, pod: Pod | None, stream: str, old
                 shares.begin_stream(sender)
     except StoreError as error:
         return refuse(503, str(error))
-    response = await _store(request, stream, body, oldest, pod)
+    response = await _store(request, stream, body, oldest, source)
     if response.status_code == 200:
         shares.saw(stream)
     return response
 
 
-async def _store(request: Request, stream: str, body: bytes, oldest: int, pod: Pod | None) -> Response:
+async def _store(request: Request, stream: str, body: bytes, oldest: int, source: Source) -> Response:
     collector = collector_of(request)
-    workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
     batch = await asyncio.to_thread(read_batch, body, stream)
 
     def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
+        senders.check(connection, stream, source.proven)
         late = collector.settings.late_seconds
-        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late)
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=source.workload, late=late)
+        senders.note(connection, stream, source.proven)
         return taken, collector.emergencies.kept(connection, taken.emergencies)
 
     try:
         with collector.metrics.commit.time():
             taken, notices = await collector.writer.run(step)
+    except senders.Foreign as error:
+        _log.warning("a stream of another sender", why=str(error))
+        return refuse(403, str(error))
     except Busy as error:
         return refuse(503, str(error))
     except StoreError as error:
