@@ -353,6 +353,15 @@ def test_names_agree_with_those_in_the_programs(rendered: Render) -> None:
     assert ("ValidatingWebhookConfiguration", operator["validating_webhook"]) in objects
 
 
+def collector_settings(objects: Objects) -> CollectorSettings:
+    """Those of the collector's container."""
+    container = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]
+    own = [one for one in container["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
+    given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
+    listed = {name: json.loads(value) for name, value in given.items() if value.startswith(("{", "["))}
+    return CollectorSettings(**given | listed)
+
+
 def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
     container = rendered()["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]
     assert not any("SIGN_IN" in one["name"] for one in container["env"])
@@ -361,11 +370,7 @@ def test_people_sign_in_where_the_values_say(rendered: Render) -> None:
         '"roles":{"viewer":["a, b"],"admin":["x\\"y"]}}', "--set", "collector.publicUrl=https://audit.example",
     )  # fmt: skip
     pod = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]
-    own = [one for one in pod["containers"][0]["env"] if one["name"].startswith("PENSTOCK_COLLECTOR_")]
-    given = {one["name"].removeprefix("PENSTOCK_COLLECTOR_").lower(): one["value"] for one in own}
-    listed = ("sign_in_roles", "kubernetes_roles", "kubernetes_group_roles", "kubernetes_user_prefixes")
-    given |= {name: json.loads(given[name]) for name in listed}
-    settings = CollectorSettings(**given)
+    settings = collector_settings(objects)
     assert (settings.sign_in_roles["viewer"], settings.sign_in_roles["admin"]) == (["a, b"], ['x"y'])
     assert str(settings.sign_in_client_secret_file) == "/var/run/penstock/sign-in/client-secret"
     assert {"name": "sign-in", "secret": {"secretName": "s"}} in pod["volumes"]
@@ -377,14 +382,10 @@ def test_people_sign_in_with_kubernetes_tokens_where_the_values_say(rendered: Re
     objects = rendered(
         "--set-json", 'collector.kubernetesGroupRoles={"approver":["dba"]}', "--set", "approvals.userNamePrefixes={a:}"
     )
-    env = objects["StatefulSet", "penstock-collector"]["spec"]["template"]["spec"]["containers"][0]["env"]
-    given = {one["name"]: one["value"] for one in env}
-    roles = json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_GROUP_ROLES"])
-    assert CollectorSettings(kubernetes=True, kubernetes_group_roles=roles).kubernetes_group_roles["approver"] == [
-        "dba"
-    ]
+    settings = collector_settings(objects)
+    assert settings.kubernetes_group_roles["approver"] == ["dba"]
     # The same as the admission policy has.
-    assert json.loads(given["PENSTOCK_COLLECTOR_KUBERNETES_USER_PREFIXES"]) == ["a:"]
+    assert settings.kubernetes_user_prefixes == ["a:"]
 
 
 def test_the_collector_decides_nothing_and_is_nobody_else(rendered: Render) -> None:

@@ -94,8 +94,9 @@ class Retention:
             dropped += await self._drop(cutoff, f"more than {most} bytes", enough)
             if await self._writer.run(room.used_bytes) <= enough:
                 break
-        _log.info("dropped the oldest events for want of room", events=dropped, most=most)
+        # Where nothing may go, there is nothing to tell but the alarm of the disk.
         if dropped:
+            _log.info("dropped the oldest events for want of room", events=dropped, most=most)
             await self._tell(cutoff, now)
 
     async def _tell(self, cutoff: float, now: float) -> None:

@@ -5,12 +5,14 @@ What doesn't belong: HTTP and HTML. All functions take a reading connection (`st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
+from penstock_collector.statement_links import Links, links
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
@@ -140,6 +142,18 @@ class Detail:
     next: StatementRecord | None
     # Why a line at this place is in quarantine, if one is.
     quarantined: tuple[str, ...]
+    links: Links
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the statement's intent tells besides; of fields that are what they should be."""
+        events = [json.loads(document) for document in (*self.events, *self.related)]
+        intent: dict[str, Any] = next((event for event in events if event.get("kind") == "intent"), {})
+        masks = intent.get("masks")
+        given = {name: intent.get(name) for name in ("hint", "rewritten")}
+        texts = {name: value if isinstance(value, str) else "" for name, value in given.items()}
+        listed = [one for one in masks if isinstance(one, dict)] if isinstance(masks, list) else []
+        return {**texts, "masks": listed}
 
     @property
     def before_path(self) -> str:
@@ -185,6 +199,7 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq < ?", (number, session, seq), "DESC"),
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq > ?", (number, session, seq)),
         tuple(reason[0] for reason in reasons),
+        links(connection, stream, number, (found["document"] for found in (*events, *related))),
     )
 
 

@@ -26,8 +26,9 @@ HELD = "DELETE FROM orders WHERE id = 77"
 class PagedGate(Gate):
     """A sidecar of a workload of this file's own."""
 
-    async def post(self, sql: str) -> httpx2.Response:
+    async def post(self, sql: str, *also: Json) -> httpx2.Response:
         asking = copy.deepcopy(ASKING) | {"statement": {"sql": sql}, "databaseRef": {"name": "paged"}}
+        asking |= {"alsoHeldBy": also} if also else {}
         asking["heldBy"]["policy"] = "paged"
         workload = {"namespace": "shop", "serviceAccount": self.account}
         pod = {"pod": self.metadata["name"], "podUid": self.metadata["uid"]}

@@ -69,7 +69,7 @@ class Sender:
 
     def statement(self, number: int, sql: str = "SELECT 1", **fields: Any) -> list[Event]:
         """An intent and its outcome."""
-        key = {"session": "s1", "statement": str(number)}
+        key = {"session": "s1", "statement": number}
         intent = {
             "kind": "intent",
             **key,

@@ -16,8 +16,8 @@ _SECOND = len("2026-11-25T09:00:00")
 _COLUMNS = "id, stream, database, since, until, reason, set_at, set_by, released_at, coalesce(released_by, '')"
 
 
-class TooManyHolds(ValueError):
-    """No more may stand."""
+class NoHold(ValueError):
+    """Such a hold is not set; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ class Hold:
 
     def of_stream(self, stream: str, databases: str) -> bool:
         """Whether it covers the stream, or some of it. `databases` as a stream tells of them, with commas between."""
-        served = {name.strip() for name in databases.split(",")}
-        return self.stream in ("", stream) and self.database in ("", *served)
+        return self.stream in ("", stream) and self.database in ("", *_names(databases))
 
     def covers(self, time: str, received: float) -> bool:
         """Whether it covers an event of such a stream: by its own time or by that of its arrival."""
@@ -70,6 +69,10 @@ class Hold:
         return ", ".join(part for part in parts if part)
 
 
+def _names(databases: str) -> set[str]:
+    return {name.strip() for name in databases.split(",")}
+
+
 def place(
     connection: sqlite3.Connection,
     *,
@@ -81,9 +84,14 @@ def place(
     by: str,
     now: float,
 ) -> Hold:
-    """Set one. Raises TooManyHolds."""
+    """Set one. Raises NoHold: one with a name that is mistyped would hold nothing, and nobody would know."""
     if len(standing(connection)) >= MOST_STANDING:
-        raise TooManyHolds(f"{MOST_STANDING} holds stand; release one that is over")
+        raise NoHold(f"{MOST_STANDING} holds stand; release one that is over")
+    streams = connection.execute("SELECT name, database FROM streams").fetchall()
+    if stream and stream not in (name for name, _ in streams):
+        raise NoHold("no such stream is known; name it as the page Streams does")
+    if database and not any(database in _names(served) for _, served in streams):
+        raise NoHold("no stream of such a database is known; name it as the page Streams does")
     cursor = connection.execute(
         """INSERT INTO holds (stream, database, since, until, reason, set_at, set_by) VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (stream, database, since, until, reason, now, by),

@@ -5,6 +5,7 @@ What doesn't belong: what a hold covers (`penstock_collector.store.holds`), the 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from penstock_collector.collector import collector_of
 from penstock_collector.lookup import BadFilter, as_moment, as_text
 from penstock_collector.store import holds
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.holds import Hold, TooManyHolds
+from penstock_collector.store.holds import Hold, NoHold
 from penstock_collector.web.bodies import TooLarge, body_of, read_form, refuse
 from penstock_collector.web.guards import reading
 from penstock_collector.web.rendering import problem
@@ -27,6 +28,7 @@ from penstock_collector.web.security import from_own_page
 
 _MOST_BODY_BYTES = 16 * 1024
 _MOST_LISTED = 1000
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class _Wanted(BaseModel):
@@ -66,7 +68,7 @@ async def post_hold(request: Request) -> Response:
             400,
             'a hold is {"stream": "…", "database": "…", "since": "…", "until": "…", "reason": "…"}, with the reason',
         )
-    except (BadFilter, BadCommentError, TooManyHolds) as error:
+    except (BadFilter, BadCommentError, NoHold) as error:
         return refuse(400, str(error))
     except StoreError as error:
         return refuse(503, str(error))
@@ -99,7 +101,7 @@ async def change_on_page(request: Request) -> Response:
         else:
             given = {name: form.get(name, "") for name in _Wanted.model_fields}
             await _place(request, _Wanted(**given))
-    except (BadFilter, BadCommentError, TooManyHolds) as error:
+    except (BadFilter, BadCommentError, NoHold) as error:
         return problem(request, 400, f"Nothing is held: {error}.")
     except StoreError as error:
         return problem(request, 503, str(error))
@@ -107,9 +109,12 @@ async def change_on_page(request: Request) -> Response:
 
 
 async def _place(request: Request, wanted: _Wanted) -> Hold:
-    """Raises BadFilter, BadCommentError, TooManyHolds, StoreError."""
+    """Raises BadFilter, BadCommentError, NoHold, StoreError."""
     stream, database = as_text("stream", wanted.stream), as_text("database", wanted.database)
-    since, until = as_moment("since", wanted.since.strip()), as_moment("until", wanted.until.strip())
+    since = as_moment("since", wanted.since.strip())
+    # A day is held to its end.
+    last = wanted.until.strip()
+    until = as_moment("until", f"{last}T23:59:59" if _DAY.fullmatch(last) else last)
     reason = one_line(wanted.reason)
     if not any((stream, database, since, until)):
         raise BadFilter("a hold covers a stream, a database or a time; give one of them")

@@ -31,6 +31,7 @@ TAKEN: Mapping[str, tuple[str, ...]] = {
     "/logins/tail": (*_LOGINS, *_FOLLOWED),
     "/requests/tail": ("after",),
     "/requests/{name}": ("decide",),
+    "/requests/on-cluster/{namespace}/{name}": ("decide",),
     "/readings": ("who", "action", "before"),
     "/v1/events": (*_STATEMENTS, *_PAGED),
     "/v1/logins": (*_LOGINS, *_PAGED),

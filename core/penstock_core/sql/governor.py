@@ -34,11 +34,11 @@ from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, co
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
 from penstock_core.sql.masking.substitution import Substitutions
-from penstock_core.sql.recorded_texts import stored
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
 from penstock_core.sql.syntax.parse import parse, word_at
+from penstock_core.sql.syntax.recorded_texts import stored
 from penstock_core.sql.syntax.special_forms import spread_forms
 from penstock_core.sql.told_decisions import answer, asked_about, not_told
 

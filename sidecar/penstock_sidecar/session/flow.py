@@ -26,12 +26,10 @@ from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.temporary_tables import TemporaryTables
-from penstock_sidecar.session.transactions import Transactions
+from penstock_sidecar.session.transactions import CONTROL, Transactions, may_end
 from penstock_sidecar.wire.messages import ErrorFields
 
-# Verbs after which the transaction's state is another.
 _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
-CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
 
 
 class Flow(Outgoing):
@@ -110,9 +108,7 @@ class Flow(Outgoing):
     def begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
     ) -> StatementRun:
-        """Record the intents of a text's statements; the first of these. `given`: the values of its parameters, where
-        these are recorded.
-        """
+        """Record the intents of a text's statements; the first. `given`: values of parameters to be recorded."""
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         # It may be sent when the access by which it was decided is over.
         self.former.access.used(self.rules.access)
@@ -197,9 +193,7 @@ class Flow(Outgoing):
         return head
 
     def fail(self, sqlstate: str, size: int) -> None:
-        """The head failed in the extended protocol, `size` bytes after the one before: it and all up to the next Sync
-        are done with.
-        """
+        """The head failed in the extended protocol, `size` bytes behind the last: all up to the next Sync is done."""
         self.copying_in = False
         failed: list[Pending] = []
         while self.queue and self.queue[0].kind is not AnswerKind.SYNC:
@@ -250,10 +244,8 @@ class Flow(Outgoing):
             del self.portals[portal.name]
 
     def abandon(self, delivered: int = 0) -> None:
-        """Nobody will learn what came of what is in flight, nor execute what is bound; `delivered`: how many rows of
-        the first of it went to the client.
-        """
-        certain = all(self._leaves_transaction(pending) for pending in self.queue)
+        """Nobody will learn what came of what is in flight; of the first of it so many rows were `delivered`."""
+        certain = not any(map(may_end, self.queue))
         for pending in self.queue:
             running = pending.running
             if running is not None:
@@ -268,13 +260,6 @@ class Flow(Outgoing):
                 self.finish(portal.running, "unexecuted")
         self.transactions.lost(certain=certain)
         self.record_ends()
-
-    @staticmethod
-    def _leaves_transaction(pending: Pending) -> bool:
-        """Whether what is in flight can't have ended the transaction well."""
-        if pending.kind is AnswerKind.EXECUTE:
-            return pending.decision is not None and CONTROL.isdisjoint(pending.decision.verbs)
-        return pending.kind not in (AnswerKind.QUERY, AnswerKind.SYNC)
 
     def transaction_ended(self) -> None:
         """No transaction is open, and with it all portals are gone that were opened in it."""

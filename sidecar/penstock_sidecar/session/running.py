@@ -254,7 +254,7 @@ class Running:
         self.client.abandon_held()
         self.client.abandon_ticket()
         flow.leave_door()
-        flow.abandon(self.server.delivered)
+        flow.abandon(self.server.delivered.before)
         if flow.evidence is not None:
             flow.record(flow.evidence.end(flow.clock()))
             flow.evidence = None

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from penstock_sidecar.session import completions, refusals, server_errors
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.counted_answers import CountedAnswers
-from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.delivered_rows import DeliveredRows
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, forget_what_copy_ignores
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields
@@ -22,8 +24,6 @@ _COMMITTING = CONTROL | {"set", "call", "do"}
 # Of a name that the catalog knows: it was changed behind the gate.
 _UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
 _CARRIED_OUT = frozenset({AnswerKind.QUERY, AnswerKind.EXECUTE})
-# DataRow and CopyData: one for each row.
-_ROWS = b"Dd"
 _EXTENDED = frozenset({AnswerKind.PARSE, AnswerKind.BIND, AnswerKind.DESCRIBE, AnswerKind.EXECUTE, AnswerKind.CLOSE})
 
 
@@ -36,8 +36,7 @@ class ServerSide:
         self._counted, self._scanner = CountedAnswers(flow, nobody), Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
-        # Where the rows of the statement that is answered begin in the chunk, and how many came in earlier ones.
-        self._rows_from = self._rows_before = 0
+        self.delivered = DeliveredRows(self._scanner)
         self._held: list[bytes] = []
         # A FATAL error went to the client.
         self.said_fatal = False
@@ -91,7 +90,7 @@ class ServerSide:
                 if not spot.complete:
                     self._scanner.drop_rest()
         self._passed += len(chunk)
-        self._keep_count(len(chunk))
+        self.delivered.chunk_ended(len(chunk))
         if start < len(chunk) and flow.withheld is None:
             out.append(chunk if start == 0 else chunk[start:])
         self._chunk = b""
@@ -136,28 +135,6 @@ class ServerSide:
         size = here - self._flow.boundary
         self._flow.boundary = here
         return size
-
-    @property
-    def delivered(self) -> int:
-        """How many rows of the statement that is answered came so far."""
-        return self._rows_before
-
-    def _delivered(self, end: int) -> int:
-        """The same, up to that place of the chunk."""
-        first = self._rows_from
-        rows = (count for kind, place, count in self._scanner.rows if kind in _ROWS and first <= place < end)
-        return self._rows_before + sum(rows)
-
-    def _keep_count(self, end: int) -> None:
-        """The chunk ends."""
-        rows = self._scanner.rows
-        if rows and rows[-1][1] >= self._rows_from:
-            self._rows_before = self._delivered(end)
-        self._rows_from = 0
-
-    def _all_delivered(self, end: int) -> None:
-        """Rows from there on are the next statement's."""
-        self._rows_from, self._rows_before = end, 0
 
     def _ready(self, spot: Spot) -> bytes | None:
         flow = self._flow
@@ -209,7 +186,7 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
-        self._all_delivered(spot.end)
+        self.delivered.next_from(spot.end)
         flow.undone, flow.contexts.echo = tag == b"ROLLBACK", None
         count = tag.rpartition(b" ")[2]
         if not count.isdigit():
@@ -249,8 +226,8 @@ class ServerSide:
         if head is None:
             return answer
         if head.running is not None and head.kind in _CARRIED_OUT:
-            head.running.rows += self._delivered(spot.start)
-        self._all_delivered(spot.end)
+            head.running.rows += self.delivered.up_to(spot.start)
+        self.delivered.next_from(spot.end)
         if head.denial is None and flow.rules.masked and fields.sqlstate in _UNKNOWN_NAMES:
             flow.doubtful = True
         if head.kind in _EXTENDED:
@@ -363,7 +340,7 @@ class ServerSide:
         body = self._chunk[spot.start + 5 : spot.end]
         answer = self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
         if answer is None:
-            self._rows_before += 1
+            self.delivered.before += 1
         return answer
 
     def hop_rows(self) -> None:
@@ -373,7 +350,7 @@ class ServerSide:
     def _executed(self, spot: Spot) -> bytes | None:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
-        self._all_delivered(spot.end)
+        self.delivered.next_from(spot.end)
         if flow.queue and flow.queue[0].kind is AnswerKind.EXECUTE:
             counted, suspended = flow.counted, spot.kind == ord("s")
             if suspended and counted is not None and flow.queue[0] is counted.pending:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock_sidecar.session.in_flight import AnswerKind, Pending
+
+# Verbs after which the transaction's state is another.
+CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
 End = Literal["commit", "rollback", "prepared", "unknown"]
 _ENDS: dict[bytes, End] = {b"COMMIT": "commit", b"PREPARE TRANSACTION": "prepared"}
 _BEGINS = frozenset({b"BEGIN", b"START TRANSACTION"})
@@ -75,3 +79,10 @@ class Transactions:
         if tells or self._done or self._failed:
             self.number += 1
         self._block, self._done, self._failed, self._late = False, 0, False, ""
+
+
+def may_end(pending: Pending) -> bool:
+    """Whether what is in flight may have ended the transaction well."""
+    if pending.kind is AnswerKind.EXECUTE:
+        return pending.decision is None or not CONTROL.isdisjoint(pending.decision.verbs)
+    return pending.kind in (AnswerKind.QUERY, AnswerKind.SYNC)

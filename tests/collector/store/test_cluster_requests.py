@@ -25,7 +25,7 @@ WAITS: dict[str, Any] = {
 def ended(standing: str, **more: Any) -> dict[str, Any]:
     told = {"policy": "support", "rule": "approvals[deletes]", "standing": standing, "request": "r-7k3f-9m2q"}
     return {
-        "kind": "intent", "session": "s1", "statement": "1", "identity": IDENTITY, "decision": "deny",
+        "kind": "intent", "session": "s1", "statement": 1, "identity": IDENTITY, "decision": "deny",
         "approvals": [told], **more,
     }  # fmt: skip
 
@@ -113,8 +113,8 @@ async def test_nothing_gets_into_the_line_but_names_that_kubernetes_takes(
 
 async def test_whatever_else_it_says_is_only_text(client: Any, sender: Any) -> None:
     evil = '<script>alert("x")</script>'
-    odd = dict.fromkeys(("policy", "rule", "database"), evil) | {"approvers": [evil], "verbs": [evil], "relations": 7}
-    odd |= {"identity": {**IDENTITY, "name": evil}, "estimatedRows": True}
+    odd = dict.fromkeys(("policy", "rule", "database"), evil) | {"approvers": [evil], "verbs": [evil]}
+    odd |= {"identity": {**IDENTITY, "name": evil}, "relations": [evil]}
     await client.send(sender.seal(OPEN, {**WAITS, **odd}))
     text = await page(client)
     assert len(lines(text)) == 1

@@ -82,7 +82,13 @@ async def test_on_the_page(client: Any) -> None:
     assert (await client.http.post("/holds", data={"release": "1"}, headers=foreign)).status_code == 403
 
 
+async def test_a_day_is_held_to_its_end(client: Any) -> None:
+    hold = (await post(client, "/v1/holds", since="2026-11-25", until="2026-11-26", reason="x")).json()
+    assert (hold["since"], hold["until"]) == ("2026-11-25T00:00:00.000000Z", "2026-11-26T23:59:59.000000Z")
+
+
 async def test_who_may_not_sets_and_releases_none(client: Any) -> None:
+    await client.send(Sender("gw1/a").seal(OPEN), stream="gw1/a")
     assert (await post(client, "/v1/holds", stream="gw1/a", reason="x")).status_code == 200
     assert (await post(client, "/v1/holds", "read-vic", stream="gw1/a", reason="x")).status_code == 403
     assert (await post(client, "/v1/holds/1/release", "read-vic")).status_code == 403
@@ -99,6 +105,8 @@ async def test_who_may_not_sets_and_releases_none(client: Any) -> None:
         ({"since": "yesterday", "reason": "x"}, "since is a time such as"),
         ({"since": "2026-11-26", "until": "2026-11-25", "reason": "x"}, "since is not later than until"),
         ({"streams": "gw1/a", "reason": "x"}, "a hold is"),
+        ({"stream": "gw1/mistyped", "reason": "x"}, "no such stream is known"),
+        ({"database": "mistyped", "reason": "x"}, "no stream of such a database is known"),
         ({"stream": "x" * 500, "reason": "x"}, "stream is longer than"),
         ({"stream": "x", "reason": "\u202e"}, "characters that do not show"),
     ],
@@ -111,6 +119,7 @@ async def test_what_is_no_hold_is_refused(body: dict[str, str], complaint: str, 
 
 
 async def test_who_set_a_hold_is_on_record_as_long_as_it_stands(client: Any) -> None:
+    await client.send(Sender("gw1/a").seal(OPEN), stream="gw1/a")
     await post(client, "/v1/holds", stream="gw1/a", reason="x")
     later = keeper(client)
     later._clock = lambda: time.time() + 400 * 86_400

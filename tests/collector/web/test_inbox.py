@@ -210,7 +210,7 @@ async def test_after_retention_the_decision_is_still_there(client: Any) -> None:
 
 async def test_statements_link_to_the_request_that_held_them(client: Any, sender: Any) -> None:
     held = {"policy": "support", "rule": "approvals[deletes]", "standing": "waiting"}
-    third = {"session": "s1", "statement": "3"}
+    third = {"session": "s1", "statement": 3}
     events = sender.seal({"kind": "open"})
     events += sender.statement(1, decision="deny", approvals=[held, held | {"request": "r-2222-2222"}])
     events += sender.statement(2, approvals=[{"request": 7}, "r", held | {"request": EVIL}])

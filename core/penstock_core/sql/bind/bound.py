@@ -13,7 +13,7 @@ from penstock_core.sql.bind.references import Reference, TableCreated, VerbUse
 from penstock_core.sql.decision import Ending
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One statement of a text, as it is recorded: what of the text's findings is its own."""
 

@@ -61,7 +61,7 @@ def value(text: str, token: Token) -> str:
     """What a word says, without its quotes and escapes."""
     raw = text[token.start : token.end + 1]
     if token.name not in LITERALS:
-        return raw.strip('"').replace('""', '"')
+        return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw
     if not raw.endswith(("'", "$")):
         return raw
     (statement,) = parse_sql(f"SELECT {raw}")
