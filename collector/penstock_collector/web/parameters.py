@@ -36,7 +36,6 @@ TAKEN: Mapping[str, tuple[str, ...]] = {
     "/v1/events": (*_STATEMENTS, *_PAGED),
     "/v1/logins": (*_LOGINS, *_PAGED),
     "/v1/streams": ("after",),
-    "/v1/streams": ("after",),
     "/v1/alarms": _ALARMS,
     "/v1/alarms/past": _ALARMS,
     "/v1/export": ("stream",),
