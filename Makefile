@@ -15,7 +15,7 @@ NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench e2e e2e-up e2e-down crds diagrams messages \
+.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench e2e e2e-up e2e-down crds diagrams events messages \
 	lock clean
 
 help: ## list the targets
@@ -85,6 +85,9 @@ e2e-down: $(VENV)/ready ## stop the cluster that `make e2e` started
 crds: $(VENV)/ready ## write crds/, the chart's copy and docs/policies.md from the models
 	$(RUN) python -m penstock_core.resources.crd crds charts/penstock/files/crds
 	$(RUN) python docs/policies.py --write
+
+events: $(VENV)/ready ## write docs/events.md and docs/event.schema.json from the definition of audit events
+	$(RUN) python docs/events.py --write
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md

@@ -64,6 +64,7 @@ def release(kubectl: Kubectl) -> Iterator[Kubectl]:
         "upgrade", "--install", "penstock", str(ROOT / "charts" / "penstock"),
         "--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "4m",
         "--set", f"image.repository={repository}", "--set", f"image.tag={tag}",
+        "--set-json", 'collector.kubernetesGroupRoles={"approver":["dba","staff"]}',
     )  # fmt: skip
     yield kubectl
     if not os.environ.get("PENSTOCK_E2E_KEEP"):

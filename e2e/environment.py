@@ -15,7 +15,7 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from e2e.cluster import images, node
+from e2e.cluster import images, node, pki
 from e2e.cluster.console import ClusterError, say
 from e2e.cluster.debian import widen_path
 from e2e.cluster.layout import Layout, default_directory
@@ -45,6 +45,10 @@ class Environment(ABC):
         """Directories in which kubectl and helm are found, before PATH."""
         return []
 
+    def bearer_tokens(self) -> dict[str, str]:
+        """People (bea in the group dba, eve in staff) whom the API server knows by a bearer token, where it does."""
+        return {}
+
 
 class OwnCluster(Environment):
     """The single-node cluster that `e2e/cluster` starts without Docker."""
@@ -66,6 +70,9 @@ class OwnCluster(Environment):
 
     def programs(self) -> list[Path]:
         return [self._layout.bin]
+
+    def bearer_tokens(self) -> dict[str, str]:
+        return pki.bearer_tokens(self._layout)
 
 
 class Kind(Environment):

@@ -1,4 +1,7 @@
-"""A pod's DELETE is held, approved by somebody else with kubectl, and runs once. The rest is in e2e/approvals/."""
+"""A pod's DELETE is held, approved by somebody else, with kubectl or on the collector's page, and runs once.
+
+The rest is in e2e/approvals/.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,25 @@ import base64
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from e2e.conftest import Workload
+from e2e.conftest import SYSTEM, Workload
+from e2e.environment import Environment
 from e2e.kubectl import Kubectl, eventually
 from e2e.shop import manifests
 
@@ -106,3 +116,149 @@ def test_a_delete_waits_for_somebody_else_and_runs_once(web: Workload, tmp_path:
     finally:
         kubectl.apply(manifests.policy())
         kubectl("-n", manifests.NAMESPACE, "delete", "rolebinding", "e2e-approvers")
+
+
+@pytest.fixture
+def approvers(web: Workload) -> Iterator[None]:
+    """The groups dba and staff may see and decide requests, and ask for access."""
+    bindings = {"e2e-approvers": "penstock-approver", "e2e-requesters": "penstock-requester"}
+    for name, role in bindings.items():
+        web.kubectl(
+            "-n", manifests.NAMESPACE, "create", "rolebinding", name, f"--clusterrole={role}", "--group=dba",
+            "--group=staff",
+        )  # fmt: skip
+    yield
+    for name in bindings:
+        web.kubectl("-n", manifests.NAMESPACE, "delete", "rolebinding", name)
+
+
+@pytest.fixture
+def page(web: Workload, tmp_path: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
+    """The collector's pages through `kubectl port-forward`, and whom to trust there."""
+    certificate = web.kubectl(
+        "-n", SYSTEM, "get", "configmap", "penstock-ca", "-o", 'go-template={{index .data "ca.crt"}}'
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    forward = subprocess.Popen(
+        ["kubectl", "-n", SYSTEM, "port-forward", "svc/penstock-collector", f"{port}:8080"],
+        env=web.kubectl.environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: _listens(port), bool, seconds=15, what="the port")
+        yield f"https://localhost:{port}", ssl.create_default_context(cadata=certificate)
+    finally:
+        forward.terminate()
+        forward.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Person:
+    """Somebody with a browser, at the collector's page."""
+
+    def __init__(self, page: tuple[str, ssl.SSLContext]) -> None:
+        self.http = httpx2.Client(base_url=page[0], verify=page[1], trust_env=False, timeout=30)
+
+    def send(self, path: str, **fields: str) -> httpx2.Response:
+        return self.http.post(path, data=fields, headers={"sec-fetch-site": "same-origin"})
+
+    def decide(self, name: str, word: str = "approved", uid: str = "") -> httpx2.Response:
+        path = f"/requests/on-cluster/{manifests.NAMESPACE}/{name}"
+        step = self.http.get(path, params={"decide": word}).text
+        given = uid or step.partition('name="uid" value="')[2].partition('"')[0]
+        return self.send(path, decision=word, comment="on the page", uid=given)
+
+
+def said(answer: httpx2.Response) -> str:
+    return answer.text.replace("&#39;", "'").partition('role="alert">')[2].partition("</p>")[0] or answer.text
+
+
+@pytest.fixture
+def tokens(environment: Environment, web: Workload) -> dict[str, str]:
+    """People's bearer tokens; where the cluster knows nobody by such, e2e/approvals/test_page.py is what tests it."""
+    found = environment.bearer_tokens()
+    if not found:
+        pytest.skip("this cluster knows no people by bearer tokens")
+    return found
+
+
+def test_a_delete_is_approved_on_the_page_and_runs_once(
+    web: Workload, tokens: dict[str, str], approvers: None, page: tuple[str, ssl.SSLContext]
+) -> None:
+    kubectl, delete = web.kubectl, "DELETE FROM orders WHERE item = 'held on the page'"
+    for _ in range(2):
+        web.run("psycopg-simple", "INSERT INTO orders (item) VALUES ('held on the page')")
+    kubectl.apply(manifests.policy(approvals=APPROVALS))
+    bea, eve, machine = Person(page), Person(page), Person(page)
+    try:
+        held = eventually(
+            lambda: web.run("psycopg-extended", delete),
+            lambda seen: bool(NAME.search(seen.get("error", ""))),
+            what="the statement held",
+        )
+        (name,) = set(NAME.findall(held["error"]))
+        # What asked has an account, and is nobody who signs in.
+        account = kubectl("-n", manifests.NAMESPACE, "create", "token", "web").strip()
+        assert "That token is not a person’s." in said(machine.send("/login", token=account))
+        for person, who in ((bea, "bea"), (eve, "eve")):
+            assert person.send("/login", token=tokens[who]).status_code == 303
+        eventually(lambda: bea.http.get("/requests").text, lambda text: f"/{name}" in text, what="the list")
+        shown = bea.http.get(f"/requests/{name}", follow_redirects=True).text
+        assert "held on the page" in shown
+        assert "the API server knows you as <b>bea</b>" in shown
+        uid = kubectl.get("-n", manifests.NAMESPACE, "accessrequest", name)["metadata"]["uid"]
+        refused = eve.decide(name, uid=uid)
+        assert said(refused) == "Not done: eve may not decide: they are in none of the approvers' groups (dba)."
+        answer = bea.decide(name)
+        assert answer.status_code == 303, said(answer)
+        assert web.run("psycopg-extended", delete)["status"].startswith("DELETE ")
+        again = web.run("psycopg-extended", delete)
+        assert NAME.findall(again["error"]) != [name]
+        status = kubectl.get("-n", manifests.NAMESPACE, "accessrequest", name)["status"]
+        assert (status["decidedBy"], status["comment"], bool(status["consumedAt"])) == ("bea", "on the page", True)
+    finally:
+        kubectl.apply(manifests.policy())
+        for person in (bea, eve, machine):
+            person.http.close()
+
+
+def test_nobody_approves_what_they_asked_for_themselves(
+    web: Workload, tokens: dict[str, str], approvers: None, page: tuple[str, ssl.SSLContext]
+) -> None:
+    """Here, access for a time: bea asks the API server for it in her own name, and is in the approvers' group."""
+    ends = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    principal = {"kind": "person", "subject": "bea", "issuer": "https://login.example"}
+    access = {"policy": "web", "policyDigest": "0" * 64, "approvers": ["dba"], "duration": "1h"}
+    name = f"r-own-{int(time.time())}"
+    asked = {
+        "apiVersion": "penstock.dev/v1alpha1", "kind": "AccessRequest",
+        "metadata": {"name": name, "namespace": manifests.NAMESPACE},
+        "spec": {
+            "databaseRef": {"name": "shop"}, "access": access, "requester": {"principal": principal},
+            "reason": "a try", "expiresAt": ends, "nonce": "0" * 32,
+        },
+    }  # fmt: skip
+    config = json.loads(web.kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
+    cluster = config["clusters"][0]["cluster"]
+    trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    made = httpx2.post(
+        f"{cluster['server']}/apis/penstock.dev/v1alpha1/namespaces/{manifests.NAMESPACE}/accessrequests",
+        json=asked, headers={"authorization": f"Bearer {tokens['bea']}"}, verify=trust, trust_env=False,
+    )  # fmt: skip
+    assert made.status_code == 201, made.text
+    bea = Person(page)
+    try:
+        assert bea.send("/login", token=tokens["bea"]).status_code == 303
+        answer = bea.decide(name, uid=made.json()["metadata"]["uid"])
+        assert (answer.status_code, said(answer)) == (
+            403, "Not done: bea may not decide: they asked for it, or the agent that asked acts for them.",
+        )  # fmt: skip
+        assert "decision" not in web.kubectl.get("-n", manifests.NAMESPACE, "accessrequest", name).get("status", {})
+    finally:
+        bea.http.close()

@@ -39,6 +39,13 @@ def test_the_page_of_messages_is_as_the_code_is() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_page_of_events_is_as_their_definition_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/events.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_page_of_policies_is_as_the_models_are() -> None:
     done = subprocess.run(
         [sys.executable, "docs/policies.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -43,6 +43,8 @@ def test_the_operator_folder_does_not_shadow_the_standard_library() -> None:
 def test_the_image_has_every_part() -> None:
     built, sent = ((ROOT / name).read_text().splitlines() for name in ("Dockerfile", ".dockerignore"))
     assert [part for part in PARTS if f"COPY {part} {part}" not in built or f"!{part}" not in sent] == []
+    # What the end-to-end tests build it from.
+    assert [part for part in PARTS if f'"{part}"' not in (ROOT / "e2e" / "conftest.py").read_text()] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,24 +24,22 @@ from pydantic import ValidationError
 from penstock_cli.failures import Unusable
 from penstock_collector.approvals import wording
 from penstock_collector.approvals.comment import checked
+from penstock_core.approvals import kubernetes_request
 from penstock_core.approvals.access import AskingAccess, access_spec, answer_access, overdue, reviewed
 from penstock_core.approvals.asking import Refuse
 from penstock_core.approvals.four_eyes import Approver, objection
-from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
+from penstock_core.approvals.kubernetes_request import GROUP, WHO_AM_I, WHOAMI
+from penstock_core.approvals.kubernetes_user import approver
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, standing, written
 from penstock_core.bodies import first_trouble
 from penstock_core.resources import DatabaseAccessPolicy, ResourceError, parse
-from penstock_core.resources.access_request import AccessRequest, AccessRequestStatus
+from penstock_core.resources.access_request import AccessRequestStatus
 from penstock_core.resources.grant import Offer
 from penstock_core.resources.model import API_VERSION
 
 Json = dict[str, Any]
-_GROUP = "/apis/penstock.dev/v1alpha1"
-_WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _PAGE = "500"
 _SECONDS = 30
-# What the API server puts before the words of an admission policy.
-_BEFORE_WORDS = "denied request: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +51,10 @@ class Where:
     namespace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(kubernetes_request.Found):
     """A request as the API server has it, and its time then."""
 
-    request: AccessRequest
-    made: str
-    now: datetime
+    __slots__ = ()
 
     def document(self, who: Approver) -> Json:
         """As `request_view.py` shows it, and JSON has it."""
@@ -118,21 +112,13 @@ class ClusterRequests:
 
     def whoami(self) -> Approver:
         """Who we are to the API server."""
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        said, _ = self._call("POST", _WHOAMI, body)
-        user = (said.get("status") or {}).get("userInfo") or {}
-        known = KubernetesUser(
-            str(user.get("username", "")),
-            frozenset(user.get("groups") or ()),
-            str(user.get("uid", "")),
-            user.get("extra") or {},
-        )
+        said, _ = self._call("POST", WHOAMI, WHO_AM_I)
         # What comes before names of people is the API server's to know; it is asked at last.
-        return approver(known, ())
+        return approver(kubernetes_request.user(said), ())
 
     def all(self, *, everywhere: bool) -> list[Found]:
         """Those of the namespace, or of all; latest first."""
-        path = f"{_GROUP}/accessrequests" if everywhere else self._path()
+        path = f"{GROUP}/accessrequests" if everywhere else self._path()
         found, more = [], ""
         while True:
             query = f"limit={_PAGE}" + (f"&continue={quote(more, safe='')}" if more else "")
@@ -157,14 +143,7 @@ class ClusterRequests:
             status = decided(found.request, who, decision, checked(comment, decision), found.now, lasts)
         except NotPossibleError as error:
             raise Unusable(str(error)) from None
-        said = {
-            "decision": status.decision,
-            "decidedBy": status.decided_by,
-            "decidedAt": status.decided_at,
-            "comment": status.comment,
-            "until": status.until,
-        }
-        return self._write(found, said)
+        return self._write(found, kubernetes_request.decision(status))
 
     def end(self, name: str) -> Found:
         """Write that access ends now. Who may only end their own can't read requests, so that it is not read before."""
@@ -207,7 +186,7 @@ class ClusterRequests:
         return self._only(policy.name, said, now)
 
     def _policy(self, name: str) -> tuple[DatabaseAccessPolicy, datetime]:
-        path = f"{_GROUP}/namespaces/{quote(self.namespace, safe='')}/databaseaccesspolicies/{quote(name, safe='')}"
+        path = f"{GROUP}/namespaces/{quote(self.namespace, safe='')}/databaseaccesspolicies/{quote(name, safe='')}"
         said, now = self._call("GET", path)
         try:
             found = parse({name: value for name, value in said.items() if name != "status"})
@@ -219,8 +198,7 @@ class ClusterRequests:
 
     def _write(self, found: Found, status: Json) -> Found:
         """Bound to the version that was read."""
-        given = {name: value for name, value in status.items() if value}
-        body = {"metadata": {"resourceVersion": found.request.metadata.resource_version}, "status": given}
+        body = kubernetes_request.patch(found, status)
         said, now = self._call("PATCH", f"{self._path(found.request.name)}/status", body)
         return next(_read([said], now), found)
 
@@ -230,7 +208,7 @@ class ClusterRequests:
         raise Unusable(f"{name} is not of a version that this program knows; use the cluster's own")
 
     def _path(self, name: str = "") -> str:
-        path = f"{_GROUP}/namespaces/{quote(self.namespace, safe='')}/accessrequests"
+        path = f"{GROUP}/namespaces/{quote(self.namespace, safe='')}/accessrequests"
         return f"{path}/{quote(name, safe='')}" if name else path
 
     def _call(self, method: str, path: str, body: Json | None = None) -> tuple[Json, datetime]:
@@ -251,8 +229,8 @@ class ClusterRequests:
             raise Unusable(f"the API server can't be reached: {' '.join(str(error).split())[:300]}") from None
         said = _document(answer.data)
         if answer.status >= 400:
-            raise Unusable(_why(answer.status, said))
-        return said, _time(answer.headers.get("Date"))
+            raise Unusable(kubernetes_request.refusal(answer.status, said))
+        return said, kubernetes_request.server_time(answer.headers.get("Date"), datetime.now(UTC))
 
 
 def _asking(wish: Wish, policy: DatabaseAccessPolicy, who: Approver) -> AskingAccess:
@@ -291,14 +269,8 @@ def _asking(wish: Wish, policy: DatabaseAccessPolicy, who: Approver) -> AskingAc
 def _read(items: Any, now: datetime) -> Iterator[Found]:
     """Those of a version that we know."""
     for item in items:
-        metadata = item.get("metadata") or {}
-        try:
-            request = AccessRequest.model_validate(
-                {name: value for name, value in item.items() if name in ("metadata", "spec", "status")}
-            )
-        except ValidationError:
-            continue
-        yield Found(request, str(metadata.get("creationTimestamp", "")), now)
+        if (one := kubernetes_request.read(item, now)) is not None:
+            yield Found(one.request, one.made, one.now)
 
 
 def _document(data: bytes) -> Json:
@@ -307,18 +279,3 @@ def _document(data: bytes) -> Json:
     except (ValueError, RecursionError):
         said = None
     return said if isinstance(said, dict) else {}
-
-
-def _why(status: int, said: Json) -> str:
-    message = " ".join(str(said.get("message") or f"the API server answers {status}").split())
-    if status == 409:
-        return "the request was changed meanwhile; look at it again"
-    return message.partition(_BEFORE_WORDS)[2] or message
-
-
-def _time(date: str | None) -> datetime:
-    """By the server's clock: a laptop's may be wrong, and decisions are dated by it."""
-    try:
-        return parsedate_to_datetime(date or "").astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)

@@ -32,7 +32,8 @@ from pydantic import ValidationError
 @click.option("--tls-cert-file", type=click.Path(path_type=Path), help="Serve TLS with this certificate…")
 @click.option("--tls-key-file", type=click.Path(path_type=Path), help="…and this key.")
 @click.option("--login-link", is_flag=True, default=None, help="Log a link at start that logs in once.")
-@click.option("--retention-days", type=int, help="Delete events that are older.  [default: never]")
+@click.option("--retention-days", type=int, help="Drop events that are older; 0: never.  [default: 365]")
+@click.option("--retention-size", help="Drop the oldest beyond it (500M, 8Gi); 0: never.  [default: 80 % of the disk]")
 @click.option("--heartbeat-seconds", type=float, help="How often idle streams beat.  [default: 30]")
 def command(**options: Any) -> None:
     """Run the collector: receive audit events, store them, show and search them.

@@ -22,9 +22,9 @@ def configure(level: str, *, json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    # The prettier traceback shows the values of variables: tokens, statements.
+    text = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    last: Processor = structlog.processors.JSONRenderer() if json else text
     # JSON escapes by itself what could forge a line or steer a terminal.
     ending: list[Processor] = [structlog.processors.format_exc_info, last] if json else [_plain, last]
     formatter = structlog.stdlib.ProcessorFormatter(

@@ -106,5 +106,11 @@ def _result(one: Mapping[str, Any]) -> str:
             return f"error {one['sqlstate']}"
         case "unexecuted":
             return "not executed"
+        case "unknown" if one.get("unknown"):
+            return f"unknown: {printable(one['unknown'])}"
+        case "skipped":
+            return "skipped, since what came before it failed"
+        case "unknown" if one["rows"]:
+            return f"unknown, at least {one['rows']} row{'' if one['rows'] == 1 else 's'}"
         case other:
             return str(other)

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from penstock_collector.approvals.access import AccessHolder
+from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
+from penstock_collector.approvals.on_cluster import ClusterRequests
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
+from penstock_collector.auth.credentials import Credentials
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.viewers import Viewers
 from penstock_collector.metrics import CollectorMetrics
@@ -37,6 +41,10 @@ class Collector:
     tickets: TicketOffice
     readings: Readings
     access: AccessHolder
+    alarm_notices: AlarmNotices
+    credentials: Credentials
+    on_cluster: ClusterRequests
+    emergencies: ToldEmergencies
 
 
 def collector_of(connection: HTTPConnection) -> Collector:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from penstock_collector.lookup import LookedFor, Table, match_expression, place_path
+from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,13 @@ class LoginRecord:
     end_reason: str | None
     statements: int | None
     duration_us: int | None
+    # When it arrived; Unix time.
+    received: float | None
+
+    @property
+    def late(self) -> bool:
+        """Whether its arrival is worth showing beside its time."""
+        return came_late(self.time, self.received)
 
     @property
     def path(self) -> str:
@@ -88,7 +95,7 @@ class LoginRecord:
 
 _COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.time, r.outcome, r.identity, r.claimed, r.address,
     r.username, r.application, r.dbname, r.database, r.reason, r.sqlstate, r.policy, r.count, r.ended, r.end_reason,
-    r.statements, r.duration_us"""
+    r.statements, r.duration_us, (SELECT e.received FROM events e WHERE e.id = r.id)"""
 
 
 LOGINS = Table("logins", _COLUMNS, lambda row: LoginRecord(*row))

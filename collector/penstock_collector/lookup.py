@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 MOST_ROWS = 500
+# So many matches of a text are put in the order of their time.
+MOST_IN_ORDER = 50_000
 _LONGEST_FILTER = 400
 _WORD = re.compile(r"\w", re.UNICODE)
 
@@ -79,6 +81,18 @@ def match_expression(words: str) -> str:
     return " ".join('"' + word.replace('"', '""') + '"*' for word in words.split() if _WORD.search(word))
 
 
+# An event that came so long after its time is shown with its arrival.
+_SHOWN_LATE_SECONDS = 60.0
+
+
+def came_late(time: str, received: float | None) -> bool:
+    """Whether an event came noticeably later, or earlier, than it says that it happened."""
+    try:
+        return received is not None and abs(received - datetime.fromisoformat(time).timestamp()) > _SHOWN_LATE_SECONDS
+    except (ValueError, OverflowError):
+        return True
+
+
 def place_path(stream: str, seq: int) -> str:
     """The page of an event."""
     return "/statements/" + "/".join(quote(part, safe="") for part in stream.split("/", 1)) + f"/{seq}"
@@ -120,6 +134,13 @@ class Page(Generic[R]):
     before: int | None
     # The state of the trail that this page shows: follow it from here.
     cursor: int
+    # In the order of arrival, and not in that of time.
+    by_arrival: bool = False
+
+    @property
+    def order(self) -> str:
+        """For JSON."""
+        return "arrival" if self.by_arrival else "time"
 
 
 def cursor(connection: sqlite3.Connection) -> int:
@@ -141,23 +162,48 @@ class Table(Generic[R]):
     def page(
         self, connection: sqlite3.Connection, filters: LookedFor, before: int | None = None, limit: int = 100
     ) -> Page[R]:
-        """Those older than `before` (an id; None: from the latest on), latest first."""
+        """Those that happened before `before` (an id; None: from the latest on), by their own time, latest first.
+
+        A text that very many match is too much to put in order: then it is that of arrival.
+        """
         conditions, values = filters.conditions()
-        source, key = f"{self.name} r", "r.id"
+        values |= {"before": before, "limit": limit + 1}
+        source, key, arrival = f"{self.name} r", "r.id", False
         if values["match"]:
-            # Driven by the text index, which yields matches latest first.
+            # Driven by the text index, which yields matches by arrival.
             source, key = f"{self.name}_text f CROSS JOIN {self.name} r ON r.id = f.rowid", "f.rowid"
             conditions.append(f"{self.name}_text MATCH :match")
-        if before is not None:
+            arrival = self._is_matched_by_many(connection, values)
+        order = f"{key} DESC" if arrival else f"r.time DESC, {key} DESC"
+        if before is not None and arrival:
             conditions.append(f"{key} < :before")
+        elif before is not None:
+            values["moment"] = self._moment(connection, before)
+            conditions.append(f"r.time <= :moment AND (r.time < :moment OR {key} < :before)")
         where = " AND ".join(conditions) or "1"
         rows = connection.execute(
             f"""SELECT {self.columns} FROM {source} JOIN streams t ON t.id = r.stream
-                WHERE {where} ORDER BY {key} DESC LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
-            values | {"before": before, "limit": limit + 1},
+                WHERE {where} ORDER BY {order} LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
+            values,
         ).fetchall()
         found = tuple(self.record(row) for row in rows[:limit])
-        return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection))
+        return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection), by_arrival=arrival)
+
+    def _moment(self, connection: sqlite3.Connection, before: int) -> str:
+        """The time of a row; of one that is gone by now, that of the one that came before it."""
+        row = connection.execute(
+            f"SELECT time FROM {self.name} WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608 # of a literal
+            (before,),
+        ).fetchone()
+        return str(row[0]) if row is not None else ""
+
+    def _is_matched_by_many(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> bool:
+        text = f"{self.name}_text"
+        found = connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {text} WHERE {text} MATCH :match LIMIT :most)",  # noqa: S608 # of a literal
+            {"match": values["match"], "most": MOST_IN_ORDER + 1},
+        )
+        return bool(found.fetchone()[0] > MOST_IN_ORDER)
 
     def changes(
         self, connection: sqlite3.Connection, filters: LookedFor, after: int, limit: int = 200

@@ -25,10 +25,16 @@ import uvicorn
 
 from penstock_collector.approvals import webhook_settings
 from penstock_collector.approvals.access import AccessHolder
+from penstock_collector.approvals.alarm_notices import AlarmNotices
 from penstock_collector.approvals.holder import Holder
 from penstock_collector.approvals.notices import Notices
+from penstock_collector.approvals.on_cluster import ClusterRequests
+from penstock_collector.approvals.told_emergencies import ToldEmergencies
 from penstock_collector.approvals.webhook_settings import WebhookError
+from penstock_collector.auth.cluster_people import ClusterPeople
+from penstock_collector.auth.credentials import Credentials
 from penstock_collector.auth.kubernetes import ApiServer, ReviewUnavailable, TokenReviewer
+from penstock_collector.auth.personal_api import PersonalApi
 from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
@@ -37,8 +43,9 @@ from penstock_collector.auth.viewers import Viewers
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
+from penstock_collector.retention import Retention, place_of
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import people, readings, room, watch
+from penstock_collector.store import people, room, watch
 from penstock_collector.store.database import Readers, StoreError
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
@@ -52,7 +59,7 @@ _log = structlog.get_logger(__name__)
 # How long answers that are under way may take once the collector was told to stop.
 _GRACE_SECONDS = 5
 _TLS_CHECK_SECONDS = 10.0
-_RETENTION_SECONDS = 600.0
+_RETENTION_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
 
 
@@ -85,7 +92,10 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
         quiet_accepting(asyncio.get_running_loop(), visitors.log)
         exits.callback(visitors.log.sum_up)
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(_watch(collector)), group.create_task(_look_at_sign_ins(collector))]
+            chores = [
+                group.create_task(chore(collector))
+                for chore in (_watch, _tell_of_alarms, _keep_within, _look_at_sign_ins)
+            ]
             if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(tls, *files)))
@@ -126,7 +136,10 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
             viewers.sessions.on_end.extend([tail.ring, holder.ring])
             recorder = Readings(writer, metrics)
             yield Collector(
-                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access
+                settings, writer, readers, tail, authority, viewers, metrics, holder, tickets, recorder, access,
+                AlarmNotices(notices, writer, settings.public_url),
+                Credentials(viewers, settings), ClusterRequests(viewers.cluster, metrics),
+                ToldEmergencies(notices, settings.public_url),
             )  # fmt: skip
     finally:
         await authority.close()
@@ -135,14 +148,26 @@ async def _collector(settings: CollectorSettings) -> AsyncIterator[Collector]:
 
 
 def _viewers(settings: CollectorSettings, reviewer: TokenReviewer | None) -> Viewers:
-    """Raises TokenFileError."""
+    """Raises TokenFileError, ReviewUnavailable."""
     file = settings.viewer_tokens_file
     return Viewers(
         TokenFile(file, names_only=False) if file is not None else None,
         sign_in=SignIn(settings) if settings.sign_in_issuer else None,
         pods=PodReaders(reviewer, settings.kubernetes_roles) if reviewer and settings.kubernetes_roles else None,
         settings=settings,
+        cluster=_cluster(settings),
     )
+
+
+def _cluster(settings: CollectorSettings) -> ClusterPeople | None:
+    """The API server that people's own credentials are for. Raises ReviewUnavailable."""
+    url, ca_file = settings.api_server_url, settings.api_server_ca_file
+    if not url and not settings.kubernetes:
+        return None
+    if not url:
+        pods_own = ApiServer.of_this_pod()
+        url, ca_file = pods_own.url, pods_own.ca_file
+    return ClusterPeople(PersonalApi(url, ca_file), settings.kubernetes_group_roles, settings.kubernetes_user_prefixes)
 
 
 async def _remember_people(readers: Readers, viewers: Viewers) -> None:
@@ -238,9 +263,8 @@ def _announce(
 
 
 async def _watch(collector: Collector) -> None:
-    """Look for silent streams, a disk that fills, and what is over by now, and delete what is too old."""
+    """Look for silent streams, a disk that fills, and requests and tickets whose time is over."""
     heartbeat = collector.settings.heartbeat_seconds
-    next_disposal = 0.0
     while True:
         await asyncio.sleep(min(heartbeat, 10.0))
         try:
@@ -249,9 +273,6 @@ async def _watch(collector: Collector) -> None:
             await collector.holder.keep_time()
             await collector.tickets.keep_time()
             await collector.access.keep_time()
-            if time.monotonic() >= next_disposal:
-                await _dispose(collector, collector.settings.retention_days)
-                next_disposal = time.monotonic() + _RETENTION_SECONDS
         except StoreError as error:
             _log.error(str(error))
 
@@ -260,27 +281,38 @@ def _look_at_room(collector: Collector, connection: sqlite3.Connection) -> None:
     now = time.time()
     try:
         room.sample(connection, now)
-        room.watch(connection, room.measure(connection, collector.settings.database, now), now)
+        room.watch(connection, place_of(connection, collector.settings, now), now)
     except OSError as error:
         raise StoreError(f"the disk of the audit database does not answer: {error.strerror}") from None
 
 
+async def _tell_of_alarms(collector: Collector) -> None:
+    """Also, and above all, when nothing can be committed: so by itself."""
+    while True:
+        await asyncio.sleep(min(collector.settings.heartbeat_seconds, 5.0))
+        try:
+            await collector.alarm_notices.keep_time()
+        except StoreError as error:
+            _log.error(str(error))
+
+
 async def _look_at_sign_ins(collector: Collector) -> None:
-    """Ask the provider about those whose pages are open, when it is time."""
-    while collector.viewers.sign_in is not None:
+    """Ask about those whose pages are open, when it is time, and let go of those that are over."""
+    while True:
         await asyncio.sleep(_LOOK_SECONDS)
+        collector.viewers.sessions.end_what_is_over()
         await collector.viewers.look_at_watched()
 
 
-async def _dispose(collector: Collector, days: int | None) -> None:
-    if ended := await collector.holder.dispose(days):
-        _log.info("deleted what ended requests held", requests=ended, days=days)
-    if days is None:
-        return
-    while deleted := await collector.writer.run(lambda connection: watch.dispose(connection, days, time.time())):
-        _log.info("deleted events older than the retention", events=deleted, days=days)
-    while deleted := await collector.writer.run(lambda connection: readings.dispose(connection, days, time.time())):
-        _log.info("deleted readings older than the retention", readings=deleted, days=days)
+async def _keep_within(collector: Collector) -> None:
+    """Drop what is too old and too much."""
+    retention = Retention(collector.settings, collector.writer, collector.holder)
+    while True:
+        try:
+            await retention.look()
+        except (StoreError, OSError) as error:
+            _log.error(str(error))
+        await asyncio.sleep(_RETENTION_SECONDS)
 
 
 async def _renew_tls(tls: ssl.SSLContext, cert: Path, key: Path) -> None:

@@ -5,12 +5,14 @@ What doesn't belong: HTTP and HTML. All functions take a reading connection (`st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
-from penstock_collector.lookup import LookedFor, Table, match_expression, place_path
+from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
+from penstock_collector.statement_links import Links, links
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
@@ -88,6 +90,15 @@ class StatementRecord:
     sqlstate: str | None
     # The request for approval that it was held by, or that gave the access by which it ran; "" if there is none.
     request: str
+    # Of one that told no outcome, why none is to be expected.
+    unknown: str
+    # When it arrived; Unix time.
+    received: float | None
+
+    @property
+    def late(self) -> bool:
+        """Whether its arrival is worth showing beside its time."""
+        return came_late(self.time, self.received)
 
     @property
     def path(self) -> str:
@@ -101,7 +112,9 @@ class StatementRecord:
 
 _COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
     r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
-    r.bytes, r.duration_us, r.sqlstate, r.request"""
+    r.bytes, r.duration_us, r.sqlstate, r.request,
+    CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END,
+    (SELECT e.received FROM events e WHERE e.id = r.id)"""
 _LISTS = (11, 12, 13)
 
 
@@ -129,6 +142,18 @@ class Detail:
     next: StatementRecord | None
     # Why a line at this place is in quarantine, if one is.
     quarantined: tuple[str, ...]
+    links: Links
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the statement's intent tells besides; of fields that are what they should be."""
+        events = [json.loads(document) for document in (*self.events, *self.related)]
+        intent: dict[str, Any] = next((event for event in events if event.get("kind") == "intent"), {})
+        masks = intent.get("masks")
+        given = {name: intent.get(name) for name in ("hint", "rewritten")}
+        texts = {name: value if isinstance(value, str) else "" for name, value in given.items()}
+        listed = [one for one in masks if isinstance(one, dict)] if isinstance(masks, list) else []
+        return {**texts, "masks": listed}
 
     @property
     def before_path(self) -> str:
@@ -174,6 +199,7 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq < ?", (number, session, seq), "DESC"),
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq > ?", (number, session, seq)),
         tuple(reason[0] for reason in reasons),
+        links(connection, stream, number, (found["document"] for found in (*events, *related))),
     )
 
 

@@ -15,6 +15,8 @@ from pydantic_settings import SettingsConfigDict
 from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+_QUANTITY = re.compile(r"(?P<number>\d{1,15}(\.\d{1,3})?)(?P<unit>[kMGT]|[KMGT]i)?")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
 
 
@@ -25,10 +27,22 @@ def _listen(value: str) -> str:
     return value
 
 
+def _api_server(value: str) -> str:
+    if value and not (_URL.fullmatch(value) and value.startswith("https://")):
+        raise ValueError("must be https://HOST, with a port and a path if need be")
+    return value.rstrip("/")
+
+
 def _public_url(value: str) -> str:
     if value and not _URL.fullmatch(value):
         raise ValueError("must be https://HOST or http://HOST, with a port and a path if need be")
     return value.rstrip("/")
+
+
+def _size(value: str) -> str:
+    if value and not _QUANTITY.fullmatch(value):
+        raise ValueError("must be a number of bytes such as 500M or 8Gi")
+    return value
 
 
 class CollectorSettings(SignInSettings):
@@ -48,6 +62,16 @@ class CollectorSettings(SignInSettings):
     # The service accounts that have a role, and read with their pods' tokens of that audience, as JSON:
     # {"auditor": ["NAMESPACE/NAME"]}.
     kubernetes_roles: dict[RoleName, list[str]] = Field(default_factory=dict)
+    # The groups, as the API server knows them, whose members sign in with a Kubernetes token of their own, and their
+    # roles, as JSON: {"approver": ["dba"]}.
+    kubernetes_group_roles: dict[RoleName, list[str]] = Field(default_factory=dict)
+    # What the API server puts before the names of people, as JSON.
+    kubernetes_user_prefixes: list[str] = Field(default_factory=lambda: ["oidc:"])
+    # The API server where people decide a cluster's requests, by their own credentials. By default, with `kubernetes`,
+    # that of the pod; without either, requests of clusters are only listed.
+    api_server_url: Annotated[str, AfterValidator(_api_server)] = ""
+    # The authority of its certificate, in place of the system's.
+    api_server_ca_file: Path | None = None
     # Who may read by a token: lines `<sha256 of the token> <name>`; behind it `groups=dba,owners`, whose requests they
     # decide, and `roles=viewer`, if they may not do everything (docs/collector.md).
     viewer_tokens_file: Path | None = None
@@ -59,10 +83,14 @@ class CollectorSettings(SignInSettings):
     login_link: bool = False
     # Cookies only over TLS. By default when this program serves TLS itself; set it behind a proxy that does.
     secure_cookies: bool | None = None
-    # Days that events are kept; unset: for ever.
-    retention_days: Annotated[int, Field(ge=1)] | None = None
+    # Days that events are kept; 0: for ever.
+    retention_days: Annotated[int, Field(ge=0)] = 365
+    # How large the trail may grow (500M, 8Gi) before the oldest events go; empty: 80 % of the disk; 0: as the disk is.
+    retention_size: Annotated[str, AfterValidator(_size)] = ""
     # How often an idle stream beats; one that is silent for three times as long raises an alarm.
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
+    # Events that come so long after their time raise an alarm.
+    late_seconds: Annotated[float, Field(gt=0)] = 900.0
 
     @model_validator(mode="after")
     def _tls_needs_both(self) -> CollectorSettings:
@@ -70,7 +98,26 @@ class CollectorSettings(SignInSettings):
             raise ValueError("tls_cert_file and tls_key_file come together or not at all")
         if any(self.kubernetes_roles.values()) and not self.kubernetes:
             raise ValueError("kubernetes_roles needs kubernetes")
+        if any(self.kubernetes_group_roles.values()) and not (self.kubernetes or self.api_server_url):
+            raise ValueError("kubernetes_group_roles needs kubernetes, or api_server_url")
+        if any(self.kubernetes_group_roles.values()) and not self._is_private:
+            raise ValueError(
+                "kubernetes_group_roles needs TLS, since people send their tokens: tls_cert_file and tls_key_file, or "
+                "a public_url with https"
+            )
+        if self.api_server_ca_file is not None and not self.api_server_url:
+            raise ValueError("api_server_ca_file needs api_server_url")
         return self
+
+    @property
+    def days_kept(self) -> int | None:
+        return self.retention_days or None
+
+    @property
+    def size_kept(self) -> int | None:
+        """In bytes; 0 without a limit, None if it is the disk's to say."""
+        match = _QUANTITY.fullmatch(self.retention_size)
+        return int(float(match["number"]) * _UNITS[match["unit"] or ""]) if match is not None else None
 
     @property
     def host(self) -> str:
@@ -85,8 +132,14 @@ class CollectorSettings(SignInSettings):
         return self.tls_cert_file is not None
 
     @property
+    def _is_private(self) -> bool:
+        """Whether nobody on the way reads what people send."""
+        return self.tls or self.public_url.startswith("https:") or self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
     def cookies_only_over_tls(self) -> bool:
         if self.secure_cookies is None:
             # Who signs in comes by the public URL, whatever is between it and us.
-            return self.tls or (bool(self.sign_in_issuer) and self.public_url.startswith("https:"))
+            signing_in = bool(self.sign_in_issuer) or any(self.kubernetes_group_roles.values())
+            return self.tls or (signing_in and self.public_url.startswith("https:"))
         return self.secure_cookies

@@ -36,9 +36,11 @@ def claims(token: str) -> Claims | None:
         return None
     audience, expires = found.get("aud"), found.get("exp")
     audiences = audience if isinstance(audience, list) else [audience]
-    if not isinstance(expires, int | float):
-        return None
-    return Claims(tuple(one for one in audiences if isinstance(one, str)), float(expires))
+    try:
+        until = float(expires) if isinstance(expires, int | float) else None
+    except OverflowError:
+        until = None
+    return None if until is None else Claims(tuple(one for one in audiences if isinstance(one, str)), until)
 
 
 def is_worth_a_review(token: str, audience: str, now: float) -> bool:

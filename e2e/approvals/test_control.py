@@ -33,9 +33,13 @@ POLICY: Json = {
         "approvals": [{
             "name": "deletes", "when": "statement.verb == 'delete'", "approvers": {"groups": ["dba"]},
             "expiresAfter": "1h",
+        }, {
+            "name": "people", "when": "'public.people' in statement.tables", "approvers": {"groups": ["staff"]},
+            "expiresAfter": "1h",
         }],
     },
 }  # fmt: skip
+PEOPLE: Json = {"policy": "web", "approval": "people", "policyGeneration": 1, "approvers": ["staff"]}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +72,9 @@ class Gate:
         self.http = replica.client(bearer)
         self.path = f"/v1/streams/{self.metadata['uid']}/requests"
 
-    async def post(self, sql: str) -> httpx2.Response:
-        asking = copy.deepcopy(ASKING) | {"statement": {"sql": sql}}
+    async def post(self, sql: str, *also: Json) -> httpx2.Response:
+        """`also`: rules that hold it beside that for deletes."""
+        asking = copy.deepcopy(ASKING) | {"statement": {"sql": sql}} | ({"alsoHeldBy": also} if also else {})
         asking["requester"] = {
             "workload": {
                 "namespace": "shop", "serviceAccount": self.account, "pod": self.metadata["name"],
@@ -78,14 +83,14 @@ class Gate:
         }  # fmt: skip
         return await self.http.post(self.path, json=asking)
 
-    async def ask(self, sql: str) -> Json:
-        answer = await self.post(sql)
+    async def ask(self, sql: str, *also: Json) -> Json:
+        answer = await self.post(sql, *also)
         for _ in range(100):
             # A replica that has just started says so until it knows the requests; a gate refuses the statement then.
             if answer.status_code != 503 or "not ready" not in answer.text:
                 break
             await asyncio.sleep(0.1)
-            answer = await self.post(sql)
+            answer = await self.post(sql, *also)
         assert answer.status_code == 200, answer.text
         told: Json = answer.json()
         return told
@@ -133,6 +138,41 @@ async def test_a_statement_is_held_approved_and_run_once(gates: tuple[Gate, Gate
     stored = bea.get(f"{REQUESTS}/{asked['request']}").json()
     assert stored["status"]["consumedAt"]
     assert stored["spec"]["heldBy"]["approvers"] == ["dba"], "the policy's, not what the gate says"
+
+
+async def stands(gate: Gate, sql: str, wanted: list[str]) -> Json:
+    """What is answered once control's watch has seen what was written."""
+    for _ in range(100):
+        answer = await gate.ask(sql, PEOPLE)
+        if [of["standing"] for of in answer["ofRules"]] == wanted:
+            break
+        await asyncio.sleep(0.1)
+    return answer
+
+
+async def test_what_two_rules_hold_runs_once_when_somebody_of_each_has_approved(
+    server: ApiServer, gates: tuple[Gate, Gate], bea: httpx2.Client
+) -> None:
+    """The API server lets each decide what is theirs; both replicas use both approvals, for one run."""
+    one, two = gates
+    sql = "DELETE FROM people WHERE id = 10"
+    first, same = await asyncio.gather(one.ask(sql, PEOPLE), two.ask(sql, PEOPLE))
+    named = {of["approval"]: of["request"] for of in first["ofRules"]}
+    assert named == {of["approval"]: of["request"] for of in same["ofRules"]}
+    path = f"{REQUESTS}/{named['people']}/status"
+    refused = told(await asyncio.to_thread(patch, bea, path, decision("bea")))
+    assert "bea may not decide: they are in none of the approvers' groups (staff)" in refused
+    await approve(bea, named["deletes"])
+    again = await stands(one, sql, ["approved", "waiting"])
+    assert (again["standing"], again["request"]) == ("waiting", named["people"])
+    assert "consumedAt" not in bea.get(f"{REQUESTS}/{named['deletes']}").json()["status"]
+    with server.client("eve") as eve:
+        assert told(await asyncio.to_thread(patch, eve, path, decision("eve"))) == ""
+    assert (await asyncio.wait_for(two.look(named["people"], 20), 25))["standing"] == "granted"
+    answers = await asyncio.gather(*(gate.ask(sql, PEOPLE) for gate in gates for _ in range(5)))
+    assert [answer["standing"] for answer in answers].count("granted") == 1
+    used = [bea.get(f"{REQUESTS}/{name}").json()["status"] for name in named.values()]
+    assert all(status["consumedAt"] for status in used)
 
 
 async def test_both_replicas_make_one_request(gates: tuple[Gate, Gate], bea: httpx2.Client) -> None:

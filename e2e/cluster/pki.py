@@ -1,8 +1,10 @@
-"""The cluster's certificates, made with openssl, and each component's kubeconfig. All live as long as the cluster."""
+"""The cluster's certificates, made with openssl, each kubeconfig, and tokens of people, for as long as it lives."""
 
 from __future__ import annotations
 
+import csv
 import json
+import secrets
 from pathlib import Path
 
 from .console import run
@@ -23,6 +25,9 @@ CERTIFICATES = {
     "proxy": ("/CN=system:kube-proxy", ""),
 }
 
+# People who have a bearer token, with their groups.
+PEOPLE = {"bea": ("dba",), "eve": ("staff",)}
+
 
 def create_pki(layout: Layout) -> None:
     """All keys and certificates, once; and a kubeconfig for each that is a client."""
@@ -39,7 +44,23 @@ def create_pki(layout: Layout) -> None:
     for name in ("kubelet", "controllers", "scheduler", "proxy"):
         _kubeconfig(layout, name, layout.pki / f"{name}.kubeconfig")
     _kubeconfig(layout, "admin", layout.kubeconfig)
+    with _people(layout).open("w") as file:
+        csv.writer(file).writerows(
+            (secrets.token_urlsafe(32), name, f"uid-{name}", ",".join(groups)) for name, groups in PEOPLE.items()
+        )
     done.touch()
+
+
+def bearer_tokens(layout: Layout) -> dict[str, str]:
+    """Whom the API server knows by a bearer token: name -> token."""
+    if not _people(layout).exists():
+        return {}
+    with _people(layout).open() as file:
+        return {name: token for token, name, *_ in csv.reader(file)}
+
+
+def _people(layout: Layout) -> Path:
+    return layout.pki / "people.csv"
 
 
 def sign(layout: Layout, stem: Path, subject: str, alternatives: str) -> None:

@@ -17,11 +17,13 @@ from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
 from penstock_sidecar.health import HealthServer
 from penstock_sidecar.identity_settings import IdentitySettings
+from penstock_sidecar.proxy import policy_changes
 from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.approval_requests import ApprovalRequests
 from penstock_sidecar.proxy.certificate import Certificate, CertificateError, SelfMade
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
+from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
@@ -88,6 +90,8 @@ class Proxy:
             self.databases = served_databases(settings, self._make_decider)
         except SettingsError as error:
             raise StartError(str(error)) from None
+        for database in self.databases:
+            database.emergencies = Emergencies(self.trail.append)
         certificate = _certificate(settings)
         self.approval_requests = _approval_requests(settings)
         self.tickets = _tickets(settings)
@@ -98,6 +102,7 @@ class Proxy:
         names = ", ".join(one.name for one in self.databases)
         opening: dict[str, object] = {"kind": "open", "database": names, "version": version("penstock")}
         for database in self.databases:
+            policy_changes.tell(database, self.trail)
             if isinstance(database.source, FileSource):
                 try:
                     database.source.start()
@@ -118,17 +123,20 @@ class Proxy:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
-        self.shipper: Shipper | None = None
-        if settings.collector is not None:
-            collector = settings.collector
-            self.shipper = Shipper(
-                self.spool, collector.url, _at(settings, collector.token_file), _at(settings, collector.ca_file)
-            )
-            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
+        self._ship()
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
         )  # fmt: skip
+
+    def _ship(self) -> None:
+        self.shipper: Shipper | None = None
+        if (collector := self._settings.collector) is None:
+            return
+        self.shipper = Shipper(
+            self.spool, collector.url, _at(self._settings, collector.token_file), _at(self._settings, collector.ca_file)
+        )
+        self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""

@@ -50,3 +50,17 @@ def test_a_traceback_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert "ValueError: made up" in said
     assert "\\n" not in said
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_traceback_has_no_values_in_it(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", json=as_json)
+    token = "-".join(["a", "secret"])
+    try:
+        raise ValueError(len(token))
+    except ValueError:
+        structlog.get_logger("penstock.test").exception("a fault")
+        logging.getLogger("library").exception("another")
+    said = capsys.readouterr().err
+    assert said.count("ValueError: 8") == 2
+    assert token not in said

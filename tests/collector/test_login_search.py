@@ -180,11 +180,11 @@ async def test_who_follows_reads_of_logins_and_of_their_ends(filled: Any, sender
 
 
 async def test_old_logins_go_with_their_events(client: Any, sender: Any) -> None:
-    from penstock_collector.store import watch
+    from penstock_collector.store import retention
 
     await client.send(sender.seal(OPEN, ACCEPTED, EXPIRED))
     collector = client.running.collector
-    await collector.writer.run(lambda connection: watch.dispose(connection, 1, 1e12))
+    await collector.writer.run(lambda connection: retention.drop(connection, 1e12, 0, 1e9, "a test"))
     assert await found(client) == []
 
 

@@ -268,7 +268,11 @@ def test_kill_9_loses_nothing_that_was_acknowledged(settings: CollectorSettings,
     ("arguments", "complaint"),
     [
         (["--listen", "nowhere"], "Error: listen: Value error, must be HOST:PORT, such as 0.0.0.0:8080"),
-        (["--retention-days", "0"], "Error: retention_days: Input should be greater than or equal to 1"),
+        (["--retention-days", "-1"], "Error: retention_days: Input should be greater than or equal to 0"),
+        (
+            ["--retention-size", "8GB"],
+            "Error: retention_size: Value error, must be a number of bytes such as 500M or 8Gi",
+        ),
         (
             ["--tls-key-file", "x"],
             "Error: settings: Value error, tls_cert_file and tls_key_file come together or not at all",

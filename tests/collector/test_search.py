@@ -51,7 +51,7 @@ async def filled(client: Any, sender: Any) -> Any:
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_a_limit_that_was_exceeded_while_it_ran_is_found(client: Any, sender: Any, late: bool) -> None:
-    key = {"session": "s9", "statement": "1"}
+    key = {"session": "s9", "statement": 1}
     intent = {"kind": "intent", **key, "decision": "allow", "sql": "DELETE FROM t", "identity": {"name": "sa:shop/web"}}
     outcome = {"kind": "outcome", **key, "result": "denied", "sqlstate": "42501", "rows": 4, "policy": "careful"}
     outcome |= {"rule": "guardrails.maxRowsChanged", "reason": "the statement changes more than 3 rows"}

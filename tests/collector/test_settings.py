@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -81,3 +84,34 @@ def test_roles_of_pods_need_a_cluster() -> None:
     with pytest.raises(ValidationError, match="kubernetes_roles needs kubernetes"):
         CollectorSettings(kubernetes_roles={"viewer": ["shop/reader"]})
     assert CollectorSettings(kubernetes=True, kubernetes_roles={"viewer": ["shop/reader"]}).kubernetes_roles
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (
+            {"kubernetes_group_roles": {"approver": ["dba"]}},
+            "kubernetes_group_roles needs kubernetes, or api_server_url",
+        ),
+        ({"kubernetes": True, "kubernetes_group_roles": {"approver": ["dba"]}}, "kubernetes_group_roles needs TLS"),
+        ({"api_server_ca_file": "/ca.crt"}, "api_server_ca_file needs api_server_url"),
+        ({"api_server_url": "http://kubernetes.example"}, "must be https://HOST"),
+        ({"api_server_url": "https://user@kubernetes.example"}, "must be https://HOST"),
+        ({"kubernetes": True, "kubernetes_group_roles": {"root": ["dba"]}}, "kubernetes_group_roles"),
+    ],
+)
+def test_an_api_server_that_can_not_be(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        CollectorSettings(**given)
+
+
+def test_an_api_server_elsewhere() -> None:
+    roles: dict[Any, list[str]] = {"approver": ["dba"]}
+    public = "https://audit.example"
+    made = CollectorSettings(
+        api_server_url="https://kubernetes.example:6443/", kubernetes_group_roles=roles, public_url=public
+    )
+    assert (made.api_server_url, made.kubernetes_user_prefixes) == ("https://kubernetes.example:6443", ["oidc:"])
+    assert made.cookies_only_over_tls, "a proxy serves TLS"
+    tls = {"tls_cert_file": Path("/tls.crt"), "tls_key_file": Path("/tls.key")}
+    assert CollectorSettings(kubernetes=True, kubernetes_group_roles=roles, **tls).cookies_only_over_tls  # type: ignore[arg-type] # as named

@@ -119,7 +119,8 @@ class AccessHolder:
         event: NoticeEvent = "emergency.begun" if asking.break_glass else "request.made"
 
         def step(connection: sqlite3.Connection) -> tuple[Asked, Notice | None]:
-            asked = access.ask(connection, namespace, asking, offer, self._url, self._holder.clock())
+            now, parties = self._holder.clock(), self._holder.parties
+            asked = access.ask(connection, namespace, asking, offer, self._url, now, parties)
             record(connection, asked)
             made = asked.kept if asked.step == "made" else None
             return asked, None if made is None else self._holder.noted(connection, event, made)
@@ -194,6 +195,11 @@ class AccessHolder:
 def _principal(wish: Wish, viewer: Viewer, found: Offered) -> dict[str, object]:
     """As whom gates know them. Raises NotAllowedError."""
     names = sorted(viewer.asks_as)
+    if not names:
+        raise NotAllowedError(
+            f"{viewer.name} can't ask here: nobody vouches for a name by which gates know them. On a cluster, ask with "
+            "kubectl penstock request"
+        )
     named = [one for one in names if one.casefold() == wish.subject.casefold()]
     if wish.subject and not named:
         raise NotAllowedError(f"{viewer.name} asks for themselves alone: as {' or '.join(names)}")

@@ -24,6 +24,7 @@ from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import Readers
 from penstock_collector.store.requests import Changes, Kept
+from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_collector.store.writer import Writer
 from penstock_core.approvals.asking import Answered, Asking
 from penstock_core.approvals.four_eyes import Approver
@@ -99,6 +100,8 @@ class Holder:
         self._url = url
         self.bell = Bell()
         self._polls = Polls()
+        # Used on the writer's thread alone.
+        self.parties = WaitingParties()
         self._attempts = Attempts()
         self.stopping = False
         self.followers = 0
@@ -110,7 +113,7 @@ class Holder:
         namespace = book.namespace(asking)
 
         def step(connection: sqlite3.Connection) -> tuple[requests.Asked, list[Notice]]:
-            asked = requests.ask(connection, book.name, namespace, asking, self._url, self.clock())
+            asked = requests.ask(connection, book.name, namespace, asking, self._url, self.clock(), self.parties)
             made = [one.kept for one in asked.each or (asked,) if one.step == "made" and one.kept is not None]
             return asked, [self.noted(connection, "request.made", one) for one in made]
 

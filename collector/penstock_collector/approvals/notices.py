@@ -1,7 +1,7 @@
-"""What people are told of requests, elsewhere than on the pages: made, not decided for long, decided.
+"""What people are told of requests, elsewhere than on the pages: made, not decided for long, decided. All webhooks.
 
 A notice says who, which verbs and which tables, and where to look: no text of the statement, no reason and no comment,
-which hold values. What doesn't belong: bringing it to a webhook (`webhooks.py`).
+which hold values. What doesn't belong: bringing it to a webhook (`webhooks.py`), alarms (`alarm_notices.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import structlog
 
@@ -34,6 +34,16 @@ Event = Literal[
 ]
 # What those in charge are told as well.
 _SECOND = frozenset({"request.escalated", "emergency.begun", "review.overdue"})
+
+
+class Told(Message, Protocol):
+    """A notice, of whatever."""
+
+    @property
+    def event(self) -> str: ...
+
+
+N = TypeVar("N", bound=Told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +122,18 @@ class Notices:
         self._forgetting: set[asyncio.Task[None]] = set()
         self.escalate_after = escalation.seconds if escalation is not None else None
 
-    def keep(self, connection: sqlite3.Connection, notice: Notice) -> Notice:
+    def keep(self, connection: sqlite3.Connection, notice: N) -> N:
         """Keep it, in the transaction of what it tells of: then `tell` it, and a restart in between loses nothing."""
         text, data = notice.slack(), notice.document("")
         outbox.keep(connection, [KeptNotice(one.place, notice.id, text, data) for one in self._wanting(notice)])
         return notice
 
-    def tell(self, notice: Notice) -> None:
+    def tell(self, notice: Told) -> None:
         """Put it into the queues."""
         for webhook in self._wanting(notice):
             self._put(webhook, notice)
 
-    def _wanting(self, notice: Notice) -> list[Webhook]:
+    def _wanting(self, notice: Told) -> list[Webhook]:
         """Escalations are for the second list, emergencies for both, all else for the first."""
         lists = [] if notice.event == "request.escalated" else [*self._first]
         lists += self._second if notice.event in _SECOND else []

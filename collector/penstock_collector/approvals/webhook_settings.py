@@ -1,4 +1,4 @@
-"""The file of webhooks: which are told when a request is made or decided, and which when nobody decides.
+"""The file of webhooks: which are told of requests and alarms, and which when nobody decides.
 
 What doesn't belong: reading the secrets that it names (`webhooks.py`).
 """
@@ -16,7 +16,9 @@ from pydantic.alias_generators import to_camel
 
 from penstock_core.resources.vocabulary import Duration, milliseconds
 
-WebhookEvent = Literal["made", "decided", "escalated", "emergency", "overdue", "reviewed"]
+WebhookEvent = Literal[
+    "made", "decided", "escalated", "emergency", "overdue", "reviewed", "alarm", "over", "acknowledged"
+]
 _EVENTS: dict[WebhookEvent, str] = {
     "made": "request.made",
     "decided": "request.decided",
@@ -24,6 +26,9 @@ _EVENTS: dict[WebhookEvent, str] = {
     "emergency": "emergency.begun",
     "overdue": "review.overdue",
     "reviewed": "emergency.reviewed",
+    "alarm": "alarm.raised",
+    "over": "alarm.over",
+    "acknowledged": "alarm.acknowledged",
 }
 
 
@@ -47,7 +52,7 @@ class WebhookSettings(_Model):
     url_file: Path | None = None
     # The key of the signature: `whsec_` and base64.
     secret_file: Path | None = None
-    events: tuple[WebhookEvent, ...] = ("made", "decided", "escalated", "emergency", "overdue", "reviewed")
+    events: tuple[WebhookEvent, ...] = tuple(_EVENTS)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

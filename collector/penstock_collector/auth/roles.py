@@ -22,6 +22,7 @@ class Right(StrEnum):
     REQUESTS = "see requests for approval"
     DECIDE = "decide requests"
     ALARMS = "acknowledge alarms"
+    HOLDS = "set and release legal holds"
     SIGN_INS = "see and end the sign-ins of others"
 
 
@@ -36,7 +37,7 @@ class Role(StrEnum):
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.STATEMENTS}),
-    Role.AUDITOR: frozenset({Right.STATEMENTS, Right.EXPORT, Right.PAST_ALARMS, Right.READINGS}),
+    Role.AUDITOR: frozenset({Right.STATEMENTS, Right.EXPORT, Right.PAST_ALARMS, Right.READINGS, Right.HOLDS}),
     Role.APPROVER: frozenset({Right.REQUESTS, Right.DECIDE}),
     Role.ADMIN: frozenset(Right),
 }

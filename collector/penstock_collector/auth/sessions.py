@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from penstock_collector.auth.cluster_people import ClusterSignIn
 from penstock_collector.auth.sign_in import SignedIn
 from penstock_collector.auth.token_file import fingerprint
 from penstock_collector.auth.viewer import Viewer
@@ -41,6 +42,10 @@ class Session:
     idle: float
     # Of those that signed in with the provider: by what, and when the provider last said so.
     signed_in: SignedIn | None = None
+    # Of those that signed in with a Kubernetes token: that, and whom the API server knows by it.
+    on_cluster: ClusterSignIn | None = None
+    # The fingerprint of a token that the API server did not take, "" if there is none.
+    not_taken: str = ""
     checked: float = 0.0
     checking: object = field(default=None, repr=False)
 
@@ -72,12 +77,13 @@ class Sessions:
         idle: float = float("inf"),
         token: str = "",
         signed_in: SignedIn | None = None,
+        on_cluster: ClusterSignIn | None = None,
     ) -> tuple[str, Session]:
         """A new session, and the secret for its cookie, which is kept nowhere."""
         secret, now = secrets.token_urlsafe(32), self._clock()
         session = Session(
             fingerprint(secret), secrets.token_hex(4), viewer, token, address, now, now, now, now + seconds, idle,
-            signed_in, now,
+            signed_in, on_cluster, checked=now,
         )  # fmt: skip
         of_them = [one for one in self._all.values() if one.viewer.is_same(viewer)]
         for surplus in of_them[: max(0, len(of_them) + 1 - MOST_OF_ONE)]:
@@ -120,6 +126,12 @@ class Sessions:
         """Those that have not ended, latest used first."""
         now = self._clock()
         return (one for one in reversed(list(self._all.values())) if not one.ended(now))
+
+    def end_what_is_over(self) -> None:
+        """Let go of those whose time is over, and of what they were made with, whether somebody comes back or not."""
+        now = self._clock()
+        for key in [key for key, one in self._all.items() if one.ended(now)]:
+            self._end(key)
 
     def ring(self) -> None:
         """Those who follow look whether they still may."""

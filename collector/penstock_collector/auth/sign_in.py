@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
@@ -36,9 +36,9 @@ class SignedIn:
     person: Person
     roles: frozenset[Role]
     # "" where the provider gives none: then nothing can be asked again, and the sign-in is a short one.
-    refresh_token: str
-    # For signing out at the provider.
-    id_token: str
+    refresh_token: str = field(repr=False)
+    # For signing out at the provider, and for an API server that trusts it.
+    id_token: str = field(repr=False)
 
 
 class SignIn:

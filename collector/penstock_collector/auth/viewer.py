@@ -13,7 +13,7 @@ from penstock_core.approvals.four_eyes import Approver, objection
 from penstock_core.identity import PrincipalKind
 from penstock_core.resources.access_request import AccessRequestSpec
 
-How = Literal["token", "sign-in", "link", "pod"]
+How = Literal["token", "sign-in", "kubernetes", "link", "pod"]
 
 
 @dataclass(frozen=True, slots=True)

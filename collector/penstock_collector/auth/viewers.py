@@ -15,8 +15,10 @@ from dataclasses import replace
 
 import structlog
 
+from penstock_collector.auth.cluster_people import ClusterDownError, ClusterPeople, UnknownTokenError, lasts
 from penstock_collector.auth.id_token import SignInError
 from penstock_collector.auth.names import PersonNames
+from penstock_collector.auth.personal_api import is_token
 from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.provider import ProviderError
 from penstock_collector.auth.sessions import Session, Sessions
@@ -56,10 +58,12 @@ class Viewers:
         sign_in: SignIn | None = None,
         pods: PodReaders | None = None,
         settings: SignInSettings | None = None,
+        cluster: ClusterPeople | None = None,
     ) -> None:
         self._file = file
         self._clock = clock
         self.sign_in = sign_in
+        self.cluster = cluster
         self._pods = pods
         self._settings = settings or SignInSettings()
         self.sessions = Sessions(clock)
@@ -89,6 +93,32 @@ class Viewers:
         if viewer is None or viewer.how == "pod":
             return None
         return self.sessions.begin(viewer, address, SESSION_SECONDS, token=fingerprint(token))[0]
+
+    async def sign_in_by_token(self, token: str, address: str) -> str | None:
+        """As `log_in`, and with a Kubernetes token where people have those. Raises TooManyFailures, SignInError."""
+        cluster = self.cluster
+        if (
+            cluster is None
+            or not cluster.sign_in
+            or not is_token(token)
+            or self._viewer(fingerprint(token)) is not None
+        ):
+            return self.log_in(token, address)
+        self._check_failures(address, token)
+        try:
+            one = await cluster.known(token, stranger=True)
+        except ClusterDownError:
+            raise
+        except UnknownTokenError:
+            self.fail(address)
+            return None
+        except SignInError:
+            self.fail(address)
+            raise
+        settings = self._settings
+        seconds = min(settings.sign_in_hours * 3600, max(lasts(token), settings.sign_in_check_minutes * 60))
+        idle = settings.sign_in_idle_minutes * 60
+        return self.sessions.begin(one.viewer, address, seconds, idle=idle, on_cluster=one)[0]
 
     def issue_ticket(self) -> str:
         """What a link needs that logs in once, soon."""
@@ -130,24 +160,23 @@ class Viewers:
         return self.sessions.end(secret)
 
     async def look_again(self, secret: str) -> None:
-        """Ask the provider about a session that it is time for, before it is used again."""
+        """Ask the provider, or the API server, about a session that it is time for, before it is used again."""
         session = self.sessions.find(secret, by_person=False)
         if session is not None and self._is_due(session):
-            await self._look(session)
+            await self.look(session)
 
     async def look_at_watched(self) -> None:
-        """Ask the provider about all that pages are open of."""
+        """The same for all that pages are open of."""
         due = [one for one in self.sessions.listed() if self._is_due(one) and one.watched > one.checked]
-        await asyncio.gather(*(self._look(session) for session in due))
+        await asyncio.gather(*(self.look(session) for session in due))
 
     def _is_due(self, session: Session) -> bool:
-        return (
-            session.signed_in is not None
-            and bool(session.signed_in.refresh_token)
-            and self._clock() >= session.checked + self._settings.sign_in_check_minutes * 60
+        can = session.on_cluster is not None or (
+            session.signed_in is not None and bool(session.signed_in.refresh_token)
         )
+        return can and self._clock() >= session.checked + self._settings.sign_in_check_minutes * 60
 
-    async def _look(self, session: Session) -> None:
+    async def look(self, session: Session) -> None:
         """One question for all who wait for its answer, which goes on when one of them leaves."""
         if not isinstance(session.checking, asyncio.Task):
             session.checking = asyncio.create_task(self._ask(session), name="look again")
@@ -156,18 +185,16 @@ class Viewers:
     async def _ask(self, session: Session) -> None:
         who = {"name": session.viewer.name, "session": session.id}
         try:
-            if self.sign_in is None or session.signed_in is None:
-                return
-            session.signed_in = await self.sign_in.look_again(session.signed_in)
-            session.checked, before, session.viewer = self._clock(), session.viewer, _who(session.signed_in)
-            self.names.learn(session.signed_in.person.names)
+            before = session.viewer
+            session.viewer = await self._asked(session)
+            session.checked = self._clock()
             if session.viewer.roles != before.roles:
                 _log.info("a sign-in has other roles", roles=session.viewer.document()["roles"], **who)
                 # What its open pages follow may no longer be theirs.
                 self.sessions.ring()
-        except ProviderError as error:
+        except (ProviderError, ClusterDownError) as error:
             if self._clock() >= session.checked + UNCHECKED_SECONDS:
-                _log.warning("a sign-in has ended, since the provider can't be asked", why=str(error), **who)
+                _log.warning("a sign-in has ended, since it can't be looked at", why=str(error), **who)
                 self.sessions.drop(session)
         except SignInError as error:
             _log.info("a sign-in has ended", why=str(error), **who)
@@ -178,6 +205,17 @@ class Viewers:
             self.sessions.drop(session)
         finally:
             session.checking = None
+
+    async def _asked(self, session: Session) -> Viewer:
+        """As whom they are known now. Raises SignInError, ProviderError."""
+        if session.on_cluster is not None and self.cluster is not None:
+            session.on_cluster = await self.cluster.known(session.on_cluster.token)
+            return session.on_cluster.viewer
+        if session.signed_in is not None and self.sign_in is not None:
+            session.signed_in = await self.sign_in.look_again(session.signed_in)
+            self.names.learn(session.signed_in.person.names)
+            return _who(session.signed_in)
+        return session.viewer
 
     def _of(self, session: Session) -> Viewer | None:
         """As whom the session's person is known now."""

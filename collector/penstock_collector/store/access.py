@@ -14,6 +14,7 @@ from typing import Literal
 
 from penstock_collector.store import requests
 from penstock_collector.store.requests import Asked, Kept
+from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_core.approvals.access import (
     AskingAccess,
     access_spec,
@@ -47,8 +48,9 @@ def book(namespace: str, database: str) -> str:
 
 
 def ask(
-    connection: sqlite3.Connection, namespace: str, asking: AskingAccess, offer: Offer | None, url: str, now: float
-) -> Asked:
+    connection: sqlite3.Connection, namespace: str, asking: AskingAccess, offer: Offer | None, url: str, now: float,
+    known_parties: WaitingParties | None = None,
+) -> Asked:  # fmt: skip
     """Find what lasts or waits, or make a request; in this transaction."""
     requests.settle(connection, now)
     place = book(namespace, asking.database_ref.name)
@@ -61,7 +63,7 @@ def ask(
         case Tell(request):
             return Asked("found", _answered(known[request.name], url), known[request.name])
         case Make():
-            if not asking.break_glass and (why := _too_many(connection, place, asking.requester)):
+            if not asking.break_glass and (why := _too_many(connection, place, asking, known_parties)):
                 return Asked("refused", Answered(standing="refused", comment=why))
             if offer is None:
                 raise ValueError("nothing is offered")
@@ -70,8 +72,8 @@ def ask(
             return Asked("made", _answered(kept, url), kept)
 
 
-def _too_many(connection: sqlite3.Connection, place: str, requester: Requester) -> str:
-    if trouble := no_room(requester, requests.requesters_waiting(connection, place), 1):
+def _too_many(connection: sqlite3.Connection, place: str, asking: AskingAccess, known: WaitingParties | None) -> str:
+    if trouble := no_room(asking.requester, (known or WaitingParties()).of(connection, place), 1):
         return trouble
     if requests.waiting_in(connection, place) >= MOST_WAITING_FOR_A_DATABASE:
         return f"{MOST_WAITING_FOR_A_DATABASE} requests for this database wait; have some decided first"

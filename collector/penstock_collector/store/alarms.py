@@ -31,7 +31,9 @@ class Alarm(StrEnum):
     UNRECORDED = "unrecorded"
     # The sender lost events for good.
     LOST = "lost"
-    # The disk will soon be full; clears when there is room.
+    # Events were dropped before their days were over, for want of room.
+    DROPPED = "dropped"
+    # The disk will soon be full, or retention drop what is not old enough; clears when there is room.
     DISK = "disk"
     # Events are missing in between; clears when they come.
     GAP = "gap"
@@ -147,6 +149,15 @@ def acknowledged_since(connection: sqlite3.Connection, stream: int, kind: Alarm,
     found = connection.execute(
         "SELECT 1 FROM alarms WHERE stream = ? AND kind = ? AND cleared >= ? AND cleared_by IS NOT NULL",
         (stream, kind.value, then),
+    )
+    return found.fetchone() is not None
+
+
+def acknowledged_at(connection: sqlite3.Connection, stream: int, kind: Alarm, seq: int) -> bool:
+    """Whether a person has looked at the one that was raised for that seq."""
+    found = connection.execute(
+        "SELECT 1 FROM alarms WHERE stream = ? AND kind = ? AND last_seq = ? AND cleared_by IS NOT NULL",
+        (stream, kind.value, seq),
     )
     return found.fetchone() is not None
 

@@ -1,7 +1,7 @@
 """Requests for approval on a cluster, as far as the trail tells of them: which wait, and for what.
 
-They are objects of the API server's, which people decide by their own credentials; this program has no right to read
-them, since they hold statements with their values. What doesn't belong: requests that the collector holds itself
+They are objects of the API server's, which people see and decide by their own credentials; this program has no right to
+read them, since they hold statements with their values. What doesn't belong: requests that the collector holds itself
 (`requests.py`).
 """
 
@@ -21,6 +21,9 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 # Standings after which nothing waits any more.
 _OVER = frozenset({"granted", "denied"})
+_COLUMNS = (
+    """namespace, name, time, identity, database, policy, rule, approvers, verbs, relations, estimated_rows, expires"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class ClusterRequest:
     @property
     def command(self) -> str:
         """With which a person looks at it, before they decide."""
-        return _command(self.namespace, self.name)
+        return command(self.namespace, self.name)
 
 
 def project(connection: sqlite3.Connection, id_: int, line: Sealed) -> None:
@@ -57,33 +60,54 @@ def project(connection: sqlite3.Connection, id_: int, line: Sealed) -> None:
     elif line.kind == "intent" and isinstance(approvals := event.get("approvals"), list):
         for one in approvals:
             if isinstance(one, dict) and one.get("standing") in _OVER and isinstance(name := one.get("request"), str):
-                connection.execute(
-                    "UPDATE cluster_requests SET over = 1 WHERE namespace = ? AND name = ?", (namespace, name)
-                )
+                settle(connection, namespace, name)
 
 
 def waiting(connection: sqlite3.Connection, now: str) -> list[ClusterRequest]:
     """Those that wait at that time (RFC 3339, UTC), latest first; what the collector holds itself is left out."""
     rows = connection.execute(
-        """SELECT namespace, name, time, identity, database, policy, rule, approvers, verbs, relations, estimated_rows,
-               expires FROM cluster_requests c
+        f"""SELECT {_COLUMNS} FROM cluster_requests c
            WHERE over = 0 AND expires > ? AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.name = c.name)
-           ORDER BY id DESC LIMIT ?""",
+           ORDER BY id DESC LIMIT ?""",  # noqa: S608 # constants of this module
         (now, MOST_SHOWN),
     ).fetchall()
-    return [ClusterRequest(*row[:7], *(split(names) for names in row[7:10]), *row[10:]) for row in rows]
+    return [_made(row) for row in rows]
 
 
-def command_for(connection: sqlite3.Connection, name: str) -> str:
-    """With which a person looks at the latest request of that name; "" if the trail told of none."""
+def find(connection: sqlite3.Connection, namespace: str, name: str) -> ClusterRequest | None:
+    """What the trail told of that request, whether it waits or not."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM cluster_requests WHERE namespace = ? AND name = ?",  # noqa: S608 # as above
+        (namespace, name),
+    ).fetchone()
+    return None if row is None else _made(row)
+
+
+def settle(connection: sqlite3.Connection, namespace: str, name: str) -> None:
+    """Somebody decided it here: it waits no more."""
+    connection.execute("UPDATE cluster_requests SET over = 1 WHERE namespace = ? AND name = ?", (namespace, name))
+
+
+def place(connection: sqlite3.Connection, name: str) -> tuple[str, str] | None:
+    """Namespace and name of the latest request of that name; None if the trail told of none."""
     row = connection.execute(
         "SELECT namespace, name FROM cluster_requests WHERE name = ? ORDER BY id DESC LIMIT 1", (name,)
     ).fetchone()
-    return _command(*row) if row is not None else ""
+    return None if row is None else (row[0], row[1])
 
 
-def _command(namespace: str, name: str) -> str:
+def command(namespace: str, name: str) -> str:
+    """With which a person looks at a request, before they decide; both are names."""
     return f"kubectl penstock show -n {namespace} {name}"
+
+
+def is_name(text: str) -> bool:
+    """Whether Kubernetes takes it for a name."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _made(row: tuple[Any, ...]) -> ClusterRequest:
+    return ClusterRequest(*row[:7], *(split(names) for names in row[7:10]), *row[10:])
 
 
 def _note(connection: sqlite3.Connection, id_: int, namespace: str, line: Sealed) -> None:

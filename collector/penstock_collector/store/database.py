@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 11
 # What brings a file of the version to the next one; a new file goes through all of them.
 _STEPS = {
     0: "schema.sql", 1: "requests.sql", 2: "logins.sql", 3: "cluster_requests.sql", 4: "readings.sql", 5: "tickets.sql",
-    6: "access.sql", 7: "alarms.sql",
+    6: "access.sql", 7: "alarms.sql", 8: "unfinished.sql", 9: "retention.sql", 10: "time_order.sql",
 }  # fmt: skip
 _READERS = 4
 
@@ -69,6 +69,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+        # What retention empties goes back to the disk; only a file without tables can still be made so.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _step(connection, 0)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != _APPLICATION:

@@ -7,12 +7,14 @@ place in quarantine. What doesn't belong: reading lines (`penstock_collector.sto
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.store import alarms, cluster_requests, emergencies, logins, projection
+from penstock_collector.store import alarms, cluster_requests, emergencies, logins, projection, symptoms, unfinished
 from penstock_collector.store.alarms import Alarm
+from penstock_collector.store.emergencies import ToldEmergency
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
 
@@ -27,6 +29,8 @@ class Taken:
     duplicates: int = 0
     quarantined: int = 0
     forks: int = 0
+    # Of which nothing told before.
+    emergencies: list[ToldEmergency] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,11 +42,23 @@ class _Stream:
 
 
 def take(
-    connection: sqlite3.Connection, stream: str, batch: Sequence[Sealed | Bad], *, oldest: int, now: float
+    connection: sqlite3.Connection,
+    stream: str,
+    batch: Sequence[Sealed | Bad],
+    *,
+    oldest: int,
+    now: float,
+    workload: str = "",
+    late: float = math.inf,
 ) -> Taken:
-    """Store a batch. `oldest` is the lowest seq that the sender still has: what is missing before it never comes."""
-    state = _stream(connection, stream, now)
+    """Store a batch. `oldest` is the lowest seq that the sender still has: what is missing before it never comes.
+
+    `workload` is the service account of the pod that sends; events that come `late` seconds after their time raise an
+    alarm.
+    """
+    state = _stream(connection, stream, now, workload)
     taken = Taken()
+    new: list[Sealed] = []
     seqs = _places(batch, state.contiguous)
     present = _present(connection, state.id, seqs)
     for seq, line in zip(seqs, batch, strict=True):
@@ -54,9 +70,11 @@ def take(
             if present.get(seq):
                 taken.forks += 1
                 alarms.sound(connection, state.id, Alarm.FORK, seq, f"two different events have seq {seq}", now)
-            _store(connection, state, line, now)
+            _store(connection, state, line, taken, now)
             present.setdefault(seq, set()).add(line.hash)
-            taken.stored.append(line.kind)
+            new.append(line)
+    taken.stored = [line.kind for line in new]
+    symptoms.judge(connection, state.id, new, late, now)
     _advance(connection, state, now)
     # Nothing that is in the batch, or after it, can be lost.
     oldest = min([oldest, *seqs]) if seqs else 0
@@ -68,11 +86,11 @@ def take(
     return taken
 
 
-def _stream(connection: sqlite3.Connection, name: str, now: float) -> _Stream:
+def _stream(connection: sqlite3.Connection, name: str, now: float, workload: str) -> _Stream:
     connection.execute(
-        """INSERT INTO streams (name, contiguous_hash, first_received, last_received) VALUES (?, ?, ?, ?)
-           ON CONFLICT (name) DO NOTHING""",
-        (name, GENESIS, now, now),
+        """INSERT INTO streams (name, workload, contiguous_hash, first_received, last_received) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (name) DO UPDATE SET workload = excluded.workload WHERE workload <> excluded.workload""",
+        (name, workload, GENESIS, now, now),
     )
     row = connection.execute(
         "SELECT id, contiguous, contiguous_hash, trimmed FROM streams WHERE name = ?", (name,)
@@ -109,7 +127,7 @@ def _present(connection: sqlite3.Connection, stream: int, seqs: Sequence[int]) -
     return present
 
 
-def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: float) -> None:
+def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: Taken, now: float) -> None:
     cursor = connection.execute(
         """INSERT INTO events (stream, seq, hash, kind, session, statement, received, document)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -128,8 +146,8 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, now: fl
     projection.project(connection, id_, state.id, line)
     logins.project(connection, id_, state.id, line)
     cluster_requests.project(connection, id_, line)
-    if line.kind == "intent" and line.event.get("access"):
-        emergencies.note(connection, id_, state.id, line, now)
+    unfinished.note(connection, id_, state.id, line)
+    taken.emergencies += emergencies.note(connection, id_, state.id, line, now)
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
@@ -213,6 +231,8 @@ def _note_gap(connection: sqlite3.Connection, state: _Stream, now: float) -> Non
         alarms.clear(connection, state.id, Alarm.GAP, now)
         return
     first, last = state.contiguous + 1, behind - 1
+    if alarms.acknowledged_at(connection, state.id, Alarm.GAP, first):
+        return
     detail = f"seq {first} to {last} are missing" if last > first else f"seq {first} is missing"
     alarms.sound(connection, state.id, Alarm.GAP, state.contiguous + 1, detail, now)
 
@@ -237,3 +257,4 @@ def _remember(connection: sqlite3.Connection, state: _Stream, events: Sequence[S
             (last.seq, last.text("time"), state.id, last.seq),
         )
     alarms.clear(connection, state.id, Alarm.SILENT, now)
+    unfinished.heard(connection, state.id)

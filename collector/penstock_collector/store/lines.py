@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 from penstock_core.audit.chain import MAX_SAFE_INTEGER, ChainError, canonical, digest
-from penstock_core.audit.event import VERSION, Event
+from penstock_core.audit.event import Event
+from penstock_core.audit.schema import complaint
 from penstock_core.audit.size import MAX_EVENT
 
-_HASH = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+_LONGEST_KIND = 40
 # Of a line that is no event, so much is kept.
 _KEPT_RAW = 64 * 1024
 
@@ -85,18 +84,9 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
 
 
 def _complaint(event: Event, stream: str) -> str:
-    if event.get("v") != VERSION:
-        return f"version is not {VERSION}"
     if event.get("stream") != stream:
         return "of another stream"
-    for name, pattern in (("hash", _HASH), ("prev", _HASH), ("time", _TIME)):
-        value = event.get(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            return f"no usable {name}"
-    kind = event.get("kind")
-    if not isinstance(kind, str) or not 0 < len(kind) <= 40:
-        return "no usable kind"
-    return ""
+    return complaint(event) or ("" if 0 < len(event["kind"]) <= _LONGEST_KIND else "no usable kind")
 
 
 def _bad(reason: str, line: bytes, seq: int | None = None) -> Bad:

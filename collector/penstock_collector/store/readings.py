@@ -5,6 +5,7 @@ What doesn't belong: when one is recorded (`penstock_collector.readings`, `web/s
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -15,8 +16,7 @@ from typing import Any
 from penstock_core.audit.chain import Head, canonical
 from penstock_core.audit.event import Event
 
-_DAY = 86_400.0
-_DELETED_AT_ONCE = 5_000
+_DELETED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,16 @@ def export(connection: sqlite3.Connection, after: int, limit: int = 1000) -> lis
     return [(int(row[0]), str(row[1])) for row in rows]
 
 
-def dispose(connection: sqlite3.Connection, days: int, now: float) -> int:
-    """Delete some of those that are older than `days`, from the beginning; how many. Call again after some."""
-    stays = connection.execute(
-        "SELECT seq FROM readings WHERE received >= ? ORDER BY seq LIMIT 1", (now - days * _DAY,)
-    ).fetchone()
-    going = connection.execute(
-        "SELECT seq, hash FROM readings WHERE seq < ? ORDER BY seq LIMIT ?",
-        (stays[0] if stays else 1 << 62, _DELETED_AT_ONCE),
+def dispose(connection: sqlite3.Connection, cutoff: float, now: float) -> int:
+    """Delete some of those recorded before `cutoff`, from the beginning; how many. Call again after some."""
+    rows = connection.execute(
+        "SELECT seq, hash, received FROM readings ORDER BY seq LIMIT ?", (_DELETED_AT_ONCE,)
     ).fetchall()
+    going = list(itertools.takewhile(lambda row: row[2] < cutoff, rows))
     if not going:
         return 0
     trimmed = connection.execute("SELECT trimmed FROM readings_head").fetchone()[0]
-    last_seq, last_hash = going[-1]
+    last_seq, last_hash, _ = going[-1]
     connection.execute("DELETE FROM readings WHERE seq <= ?", (last_seq,))
     connection.execute("UPDATE readings_head SET trimmed = ?", (last_seq,))
     connection.execute(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.binding import whose
 from penstock_core.approvals.four_eyes import Approver
@@ -105,7 +106,10 @@ class Asked:
     each: tuple[Asked, ...] = ()
 
 
-def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float) -> Asked:
+def ask(
+    connection: sqlite3.Connection, book: str, namespace: str, asking: Asking, url: str, now: float,
+    known_parties: WaitingParties | None = None,
+) -> Asked:  # fmt: skip
     """Use the approvals that are there, find the requests that wait, or make them; in this transaction.
 
     `url` is where requests are decided: a request's page is there by its name; "" if there are no pages.
@@ -115,7 +119,7 @@ def ask(connection: sqlite3.Connection, book: str, namespace: str, asking: Askin
     known = {kept.name: kept for kept in of_requester(connection, book, requester, now)}
     steps = answers(asking, [kept.request for kept in known.values()], _time(now))
     makes = sum(isinstance(step, Make) for _, step in steps)
-    if makes and (trouble := _too_many(connection, book, asking.requester, makes)):
+    if makes and (trouble := _too_many(connection, book, asking.requester, makes, known_parties)):
         return _refused(trouble)
 
     def taken(part: Asking, step: Taken) -> Asked:
@@ -157,20 +161,13 @@ def waiting_in(connection: sqlite3.Connection, book: str) -> int:
     return int(row.fetchone()[0])
 
 
-def _too_many(connection: sqlite3.Connection, book: str, requester: Requester, more: int) -> str:
+def _too_many(
+    connection: sqlite3.Connection, book: str, requester: Requester, more: int, known: WaitingParties | None
+) -> str:
     # First what costs nothing to find out, however many ask.
     if (waiting := waiting_in(connection, book)) + more > MOST_WAITING_IN_A_BOOK:
         return f"{waiting} requests of this gate wait already; have some decided first"
-    return no_room(requester, requesters_waiting(connection, book), more)
-
-
-def requesters_waiting(connection: sqlite3.Connection, book: str) -> Iterator[Requester]:
-    """Who asks by the requests of a book that wait."""
-    rows = connection.execute(
-        "SELECT json_extract(document, '$.spec.requester') FROM requests WHERE book = ? AND standing = 'waiting'",
-        (book,),
-    )
-    return (Requester.model_validate_json(document) for (document,) in rows)
+    return no_room(requester, (known or WaitingParties()).of(connection, book), more)
 
 
 def _refused(why: str) -> Asked:

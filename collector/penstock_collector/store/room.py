@@ -1,4 +1,4 @@
-"""How much room the trail takes and has left, how fast it grows, and when the disk is full if it goes on so.
+"""How much room the trail takes and has left, how fast it grows, and when nothing is left if it goes on so.
 
 What doesn't belong: making room (`retention.py`), whether anything can be written (`writer.py`).
 """
@@ -25,6 +25,8 @@ _LEAST_FREE = 0.1
 _CLEARLY = 1.25
 # What the disk needs beside the trail: the write-ahead log grows to this before it is taken up.
 _KEPT_FREE = 64 * 1024 * 1024
+# Unless it is said how large the trail may be, so much of the disk.
+_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +41,40 @@ class Room:
     used: int
     # How far retention lets it grow; None if by days alone.
     most: int | None = None
+    # Whether what is beyond that is to go, however old it is: then there is nothing to warn of.
+    by_size_alone: bool = False
     # Growth a day, by the last hour and the last day; None where it is too early to tell.
     by_hour: float | None = None
     by_day: float | None = None
 
     @property
     def left(self) -> int:
-        """What can still be stored."""
+        """What can still be stored before the disk is full, or retention has to drop what is not old enough."""
+        return self._on_disk if self.most is None else max(0, min(self._on_disk, self.most - self.used))
+
+    @property
+    def is_bound_by_size(self) -> bool:
+        """Whether retention drops something before the disk is full."""
+        return self.most is not None and self.most - self.used < self._on_disk
+
+    @property
+    def _on_disk(self) -> int:
         return max(0, self.free - min(_KEPT_FREE, self.disk // 20)) + max(0, self.size - self.used)
 
     @property
     def days_left(self) -> float | None:
-        """Until the disk is full, at the faster rate; None if it will not be."""
+        """Until nothing is left, at the faster rate; None if it does not grow."""
         found = [days for rate in (self.by_hour, self.by_day) if (days := self.days_at(rate)) is not None]
         return min(found, default=None)
 
     def days_at(self, rate: float | None) -> float | None:
-        """Until the disk is full at so many bytes a day; None if it will not be."""
-        if not rate or rate <= 0 or (self.most is not None and self.most <= self.used + self.left):
-            return None
-        return self.left / rate
+        """Until nothing is left, at so many bytes a day; None if it does not grow."""
+        return self.left / rate if rate and rate > 0 else None
 
 
-def measure(connection: sqlite3.Connection, path: Path, now: float, most: int | None = None) -> Room:
+def measure(
+    connection: sqlite3.Connection, path: Path, now: float, most: int | None = None, *, by_size_alone: bool = False
+) -> Room:
     """As it is now. Raises OSError if the disk does not answer."""
     disk = os.statvfs(path.parent)
     files = (path, path.with_name(path.name + "-wal"))
@@ -72,9 +85,18 @@ def measure(connection: sqlite3.Connection, path: Path, now: float, most: int | 
         sum(file.stat().st_size for file in files if file.exists()),
         used,
         most,
+        by_size_alone,
         _rate(connection, _HOUR, used, now),
         _rate(connection, _DAY, used, now),
     )
+
+
+def most_bytes(path: Path, asked: int | None) -> int | None:
+    """How far the store may grow, None if as far as the disk; unless it is said, it is most of the disk."""
+    if asked is None:
+        disk = os.statvfs(path.parent)
+        return int(disk.f_blocks * disk.f_frsize * _SHARE)
+    return asked or None
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -118,6 +140,8 @@ def scarce(room: Room, factor: float) -> bool:
     """Whether it is time to do something about it."""
     rates = ((room.by_day, _LONG_BEFORE[_DAY]), (room.by_hour, _LONG_BEFORE[_HOUR]))
     soon = any((days := room.days_at(rate)) is not None and days < least * factor for rate, least in rates)
+    if room.is_bound_by_size:
+        return soon and not room.by_size_alone
     return soon or room.left < room.disk * _LEAST_FREE * factor
 
 

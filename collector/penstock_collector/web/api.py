@@ -20,11 +20,11 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
+from penstock_collector.retention import place_of
 from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
-from penstock_collector.store.room import measure
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
@@ -37,7 +37,12 @@ async def search_events(request: Request) -> Response:
     if isinstance(page, Response):
         return page
     return JSONResponse(
-        {"events": [one.document() for one in page.records], "next": page.before, "cursor": page.cursor}
+        {
+            "events": [one.document() for one in page.records],
+            "next": page.before,
+            "cursor": page.cursor,
+            "order": page.order,
+        }
     )
 
 
@@ -63,7 +68,7 @@ async def list_streams(request: Request) -> Response:
         rows, standing, own, room = await collector.readers.run(
             lambda connection: (
                 streams(connection, 10_000), alarms.standing(connection, limit=1_000), readings.head_of(connection),
-                measure(connection, collector.settings.database, time.time()),
+                place_of(connection, collector.settings, time.time()),
             )
         )  # fmt: skip
     except (StoreError, OSError) as error:
@@ -125,7 +130,7 @@ async def metrics(request: Request) -> Response:
                 connection.execute("SELECT count(*) FROM streams WHERE closed = 0").fetchone()[0],
                 waiting_count(connection),
                 access.to_review(connection),
-                measure(connection, collector.settings.database, time.time()),
+                place_of(connection, collector.settings, time.time()),
             )
         )
     except (StoreError, OSError) as error:

@@ -19,14 +19,30 @@ from starlette.types import Scope
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.sign_in import CALLBACK
 from penstock_collector.collector import Collector
-from penstock_collector.web import access, alarms, deciding, inbox, live, login, logins, pages, people, sign_in
+from penstock_collector.web import (
+    access,
+    alarms,
+    cluster_inbox,
+    deciding,
+    holds,
+    inbox,
+    live,
+    login,
+    logins,
+    pages,
+    people,
+    sign_in,
+)
 from penstock_collector.web import api as answers
 from penstock_collector.web.asking import get_request, post_request
-from penstock_collector.web.guards import api, open_to, page
+from penstock_collector.web.guards import Guarded, api, open_to, page
 from penstock_collector.web.ingest import post_events
+from penstock_collector.web.parameters import TAKEN
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import SecurityHeaders
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
+
+_ON_CLUSTER = "/requests/on-cluster/{namespace}/{name}"
 
 
 class _Static(StaticFiles):
@@ -47,6 +63,10 @@ def build(collector: Collector) -> Starlette:
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_problem},
     )
+    for route in app.routes:
+        if isinstance(route, Route):
+            guarded: Guarded = route.endpoint.guarded  # type: ignore[attr-defined] # of `guards.py`, as all are
+            guarded.takes = TAKEN.get(route.path, ())
     app.state.collector = collector
     return app
 
@@ -60,10 +80,13 @@ def _for_people() -> list[Route]:
         Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
         Route("/alarms", page(Right.ALARMS, alarms.acknowledge_on_page), methods=["POST"]),
+        Route("/holds", page(Right.HOLDS, holds.change_on_page), methods=["POST"]),
         Route("/requests", page(Right.REQUESTS, inbox.inbox, "opened")),
         Route("/requests/tail", api(Right.REQUESTS, inbox.follow, "followed")),
         Route("/requests/{name}", page(Right.REQUESTS, inbox.one_request, "opened")),
         Route("/requests/{name}", page(Right.DECIDE, inbox.decide_on_page), methods=["POST"]),
+        Route(_ON_CLUSTER, page(Right.REQUESTS, cluster_inbox.one_on_cluster, "opened")),
+        Route(_ON_CLUSTER, page(Right.DECIDE, cluster_inbox.decide_on_cluster), methods=["POST"]),
         Route("/readings", page(Right.READINGS, people.show_readings, "opened")),
         Route("/sign-ins", page(Right.SIGN_INS, people.sign_ins, "opened")),
         Route("/sign-ins", page(Right.SIGN_INS, people.end_sign_in), methods=["POST"]),
@@ -78,6 +101,9 @@ def _for_programs() -> list[Route]:
         Route("/v1/alarms", api(Right.STATEMENTS, alarms.list_alarms, "opened")),
         Route("/v1/alarms/past", api(Right.PAST_ALARMS, alarms.list_past, "opened")),
         Route("/v1/alarms/acknowledged", api(Right.ALARMS, alarms.post_acknowledged), methods=["POST"]),
+        Route("/v1/holds", api(Right.HOLDS, holds.list_holds, "opened")),
+        Route("/v1/holds", api(Right.HOLDS, holds.post_hold), methods=["POST"]),
+        Route("/v1/holds/{number:int}/release", api(Right.HOLDS, holds.post_release), methods=["POST"]),
         Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),

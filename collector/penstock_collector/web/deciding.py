@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from penstock_collector.approvals import wording
 from penstock_collector.approvals.comment import LONGEST, BadCommentError
 from penstock_collector.approvals.holder import Record, TooManyAttemptsError
+from penstock_collector.approvals.on_cluster import ClusterUnavailableError, OutcomeUnknownError
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.store import requests
@@ -40,6 +41,8 @@ _STATUS: dict[type[NotPossibleError], int] = {
     NotAllowedError: 403,
     UnknownRequestError: 404,
     TooManyAttemptsError: 429,
+    ClusterUnavailableError: 503,
+    OutcomeUnknownError: 504,
 }
 
 

@@ -23,6 +23,8 @@ from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
 from penstock_collector.readings import Reading
 from penstock_collector.store.database import StoreError
+from penstock_collector.web.bodies import refuse
+from penstock_collector.web.parameters import objection
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import address, bearer, cookie_name, viewer_of
 from penstock_entrance.guarded_http import known
@@ -41,9 +43,14 @@ class Guarded:
     def __init__(self, needs: Right | Others, action: str, answer: Handler) -> None:
         self.needs = needs
         self.action = action
+        # The parameters of the query that mean something (`parameters.py`).
+        self.takes: tuple[str, ...] = ()
         self._answer = answer
 
     async def __call__(self, request: Request) -> Response:
+        request.state.takes = self.takes
+        if self.needs == "gates" and (said := objection(request, self.takes)):
+            return refuse(400, said)
         return await self._answer(request)
 
 
@@ -116,6 +123,9 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
         with contextlib.suppress(StoreError):
             await readings.failure(reading(request, action or "tried", result="refused", reason=said))
         return tell.refused(request, 403, said)
+    if said := objection(request, request.state.takes):
+        # On record as any other.
+        handler = partial(_object, tell, said)
     if not action:
         return await handler(request)
     # The disk and the search work at the same time; nothing is given before both are done.
@@ -128,6 +138,10 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
     if unrecorded is not None:
         return tell.refused(request, 503, f"This reading can't be recorded, and so is not given: {unrecorded}.")
     return response
+
+
+async def _object(tell: type[_Page | _Api], said: str, request: Request) -> Response:
+    return tell.refused(request, 400, said)
 
 
 def reading(request: Request, action: str, what: str = "", *, result: str = "", reason: str = "") -> Reading:

@@ -110,17 +110,17 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
     name = request.path_params["name"]
     viewer: Viewer = request.state.viewer
     try:
-        kept, command, counts = await collector_of(request).readers.run(
+        kept, on_cluster, counts = await collector_of(request).readers.run(
             lambda connection: (
                 requests.find(connection, name),
-                cluster_requests.command_for(connection, name),
+                cluster_requests.place(connection, name),
                 bar(connection),
             )
         )
     except StoreError as error:
         return problem(request, 503, str(error))
-    if kept is None and command:
-        return problem(request, 404, f"It is an object of the cluster, and not of this page: {command}.")
+    if kept is None and on_cluster is not None:
+        return RedirectResponse(f"/requests/on-cluster/{on_cluster[0]}/{on_cluster[1]}", 303)
     if kept is None:
         return problem(request, 404, "There is no such request.")
     objection = _objection(kept, viewer)
@@ -130,6 +130,10 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
         status,
         kept=kept,
         who=viewer,
+        here=f"/requests/{kept.name}",
+        command="",
+        known_as="",
+        sees_text=viewer.may_see_text(kept.request.spec),
         deciding=deciding if deciding in _ways(kept) and not objection else "",
         objection=objection,
         ends=kept.standing is Standing.IN_EFFECT and _may_end(kept, viewer),

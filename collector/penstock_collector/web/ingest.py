@@ -7,12 +7,14 @@ belong: what is stored (`store/intake.py`), who may (`auth/streams.py`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from penstock_collector.approvals.told_emergencies import EmergencyNotice
 from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
@@ -50,7 +52,7 @@ async def _answer(collector: Collector, request: Request) -> Response:
     if not (oldest.isascii() and oldest.isdecimal() and len(oldest) < 17):
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
-        await collector.authority.check(bearer(request), owner)
+        pod = await collector.authority.check(bearer(request), owner)
         known(request, sender(request))
         body = await body_of(request, MOST_BODY_BYTES)
     except Unauthenticated:
@@ -66,22 +68,28 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, "the request ended early")
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
-    return await _store(collector, f"{owner}/{boot}", body, int(oldest))
+    workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
+    return await _store(collector, f"{owner}/{boot}", body, int(oldest), workload)
 
 
-async def _store(collector: Collector, stream: str, body: bytes, oldest: int) -> Response:
+async def _store(collector: Collector, stream: str, body: bytes, oldest: int, workload: str) -> Response:
     batch = await asyncio.to_thread(read_batch, body, stream)
+
+    def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
+        late = collector.settings.late_seconds
+        taken = take(connection, stream, batch, oldest=oldest, now=time.time(), workload=workload, late=late)
+        return taken, collector.emergencies.kept(connection, taken.emergencies)
+
     try:
         with collector.metrics.commit.time():
-            taken: Taken = await collector.writer.run(
-                lambda connection: take(connection, stream, batch, oldest=oldest, now=time.time())
-            )
+            taken, notices = await collector.writer.run(step)
     except Busy as error:
         return refuse(503, str(error))
     except StoreError as error:
         _log.error(str(error))
         return refuse(503, str(error))
     collector.metrics.count(taken)
+    collector.emergencies.tell(notices)
     if taken.quarantined or taken.forks:
         _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:

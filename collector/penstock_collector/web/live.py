@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from penstock_collector.auth.roles import Right
+from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.login_search import LOGINS, LoginFilters, LoginRecord
 from penstock_collector.lookup import BadFilter, NewRecords, R, Record, cursor
@@ -99,15 +100,18 @@ async def _events(
 ) -> AsyncIterator[str]:
     collector = collector_of(request)
 
+    def who() -> Viewer | None:
+        return still(request, Right.STATEMENTS)
+
     def allowed() -> bool:
-        return still(request, Right.STATEMENTS) is not None
+        return who() is not None
 
     # Sent at once, so that the browser knows that it is connected.
     yield "retry: 1000\n: following\n\n"
     try:
         async with aclosing(collector.tail.follow(changes, after, allowed)) as found:
             async for new in found:
-                yield ": still here\n\n" if new is None else _portion(new, name, row)
+                yield ": still here\n\n" if new is None else _portion(new, name, row, who())
     except StoreError as error:
         yield event("problem", json.dumps({"error": str(error)}))
         return
@@ -115,15 +119,17 @@ async def _events(
         yield event("ended", json.dumps({"error": "the session has ended"}))
 
 
-def _portion(new: NewRecords[R], name: str, row: str) -> str:
-    """As JSON, or as rows of that template."""
+def _portion(new: NewRecords[R], name: str, row: str, who: Viewer | None) -> str:
+    """As JSON, or as rows of that template for that viewer."""
     parts = [event("gap", json.dumps({"skipped": new.skipped}))] if new.skipped else []
-    parts += [event(name, json.dumps(_row(one, row) if row else one.document()), one.changed) for one in new.records]
+    parts += [
+        event(name, json.dumps(_row(one, row, who) if row else one.document()), one.changed) for one in new.records
+    ]
     return "".join(parts)
 
 
-def _row(one: Record, row: str) -> dict[str, object]:
-    return {"id": one.id, "html": fragment(row, one=one, fresh=True)}
+def _row(one: Record, row: str, who: Viewer | None) -> dict[str, object]:
+    return {"id": one.id, "html": fragment(row, one=one, me=who, fresh=True)}
 
 
 def event(name: str, data: str, id_: int | None = None) -> str:

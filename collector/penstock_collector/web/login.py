@@ -1,4 +1,4 @@
-"""The page that lets people in: with a viewer token, or a link that works once; and the way out.
+"""The page that lets people in: with a token, or a link that works once; and the way out.
 
 What doesn't belong: the provider's part (`sign_in.py`), what a session is (`penstock_collector.auth.sessions`).
 """
@@ -52,9 +52,12 @@ async def log_in(request: Request) -> Response:
     if not from_own_page(request):
         return form(request, target, _FOREIGN, 403)
     try:
-        secret = collector_of(request).viewers.log_in(fields.get("token", "").strip(), address(request))
+        viewers = collector_of(request).viewers
+        secret = await viewers.sign_in_by_token(fields.get("token", "").strip(), address(request))
     except TooManyFailures:
         return form(request, target, _SLOW_DOWN, 429)
+    except SignInError as error:
+        return await failed(request, target, str(error), error.status)
     return await (failed(request, target, _WRONG) if secret is None else let_in(request, target, secret))
 
 
@@ -132,5 +135,9 @@ def own_path(value: str) -> str:
 
 def form(request: Request, target: str, problem: str = "", status: int = 200) -> Response:
     """The page that lets people in."""
-    provider = collector_of(request).settings.provider_name
-    return render(request, "login.html", status, target=target, problem=problem, provider=provider)
+    collector = collector_of(request)
+    provider, cluster = collector.settings.provider_name, collector.viewers.cluster
+    by_cluster = cluster is not None and cluster.sign_in
+    return render(
+        request, "login.html", status, target=target, problem=problem, provider=provider, by_cluster=by_cluster
+    )

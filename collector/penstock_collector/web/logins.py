@@ -27,4 +27,4 @@ async def search_logins(request: Request) -> Response:
     page = await searched(request, LoginFilters, LOGINS)
     if isinstance(page, Response):
         return page
-    return JSONResponse({"logins": [one.document() for one in page.records], "next": page.before})
+    return JSONResponse({"logins": [one.document() for one in page.records], "next": page.before, "order": page.order})

@@ -16,11 +16,11 @@ from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.lookup import BadFilter, LookedFor, Page, R, Table
+from penstock_collector.retention import place_of
 from penstock_collector.search import STATEMENTS, Filters, detail, streams
-from penstock_collector.store import access, alarms
+from penstock_collector.store import access, alarms, holds
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, due_count
-from penstock_collector.store.room import measure
 from penstock_collector.web.rendering import problem, render
 from penstock_core.approvals.access import overdue
 
@@ -119,14 +119,15 @@ async def stream_list(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     most_past = _MOST_PAST_ALARMS if viewer.may(Right.PAST_ALARMS) else 0
     try:
-        rows, cards, past, emergencies, counts, room = await collector.readers.run(
+        rows, cards, past, emergencies, counts, held, room = await collector.readers.run(
             lambda connection: (
                 streams(connection),
                 alarms.cards(connection),
                 alarms.past(connection, most_past),
                 access.to_review(connection),
                 bar(connection),
-                measure(connection, collector.settings.database, time.time()),
+                holds.listed(connection, _MOST_PAST_ALARMS) if viewer.may(Right.HOLDS) else [],
+                place_of(connection, collector.settings, time.time()),
             )
         )
     except (StoreError, OSError) as error:
@@ -136,6 +137,7 @@ async def stream_list(request: Request) -> Response:
         "streams.html",
         streams=rows,
         room=room,
+        holds=held,
         cards=cards,
         past=past,
         emergencies=[(kept, _late(kept)) for kept in emergencies],

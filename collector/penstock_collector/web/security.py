@@ -76,13 +76,18 @@ def cookie_name(collector: Collector, name: str = "penstock") -> str:
     return f"__Host-{name}" if collector.settings.cookies_only_over_tls else name
 
 
+def session_secret(connection: HTTPConnection) -> str:
+    """That of the session by which somebody is there; "" for who sends a token of their own with each request."""
+    return "" if bearer(connection) else connection.cookies.get(cookie_name(collector_of(connection)), "")
+
+
 def viewer_of(connection: HTTPConnection, *, by_person: bool = True) -> Viewer | None:
     """Who reads: by bearer token or session; by a session's open page, unless `by_person`. Raises TooManyFailures."""
     collector = collector_of(connection)
     token = bearer(connection)
     if token:
         return collector.viewers.of_token(token, address(connection))
-    secret = connection.cookies.get(cookie_name(collector), "")
+    secret = session_secret(connection)
     return collector.viewers.of_session(secret, by_person=by_person) if secret else None
 
 

@@ -86,7 +86,7 @@ class Asking(Model):
     @property
     def digest(self) -> str:
         """What an approval by the first rule must be bound to to be good for this."""
-        return digest(self.database_ref.name, self.held_by, self.statement, self.requester)
+        return digest(self.database_ref.name, self.held_by, self.statement, self.requester, self.effect)
 
     def spec(self, now: datetime) -> AccessRequestSpec:
         """What a new request says."""
@@ -239,4 +239,4 @@ def bound_to(spec: AccessRequestSpec) -> str:
     """The digest of the statement that a request asks for; empty where it asks for something else."""
     if spec.held_by is None or spec.statement is None:
         return ""
-    return digest(spec.database_ref.name, spec.held_by, spec.statement, spec.requester)
+    return digest(spec.database_ref.name, spec.held_by, spec.statement, spec.requester, spec.effect)

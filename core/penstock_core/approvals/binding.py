@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import HeldBy, HeldStatement, Requester, RequestingWorkload
+from penstock_core.resources.access_request import Effect, HeldBy, HeldStatement, Requester, RequestingWorkload
 
 
-def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: Requester) -> str:
+def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: Requester, effect: Effect) -> str:
     """64 hexadecimal digits that stand for what is asked for.
 
-    Of the pod, its service account counts: a retry may come from another replica. Who is asked to approve, what the
-    statement would do, reasons and times don't count; the policies' generation does, and where it is known what they
-    say, so that a grant ends with the policy that it was given under.
+    Of the pod, its service account counts: a retry may come from another replica. Of what the statement would do, its
+    tables count, since one text may mean others by then. Who is asked to approve, estimates, reasons and times don't
+    count; the policies' generation does, and where it is known what they say, so that a grant ends with the policy that
+    it was given under.
     """
     bound = {
         "database": database,
@@ -27,6 +28,7 @@ def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: 
             "settings": sorted([one.name, one.value] for one in statement.settings),
         },
         "requester": whose(requester),
+        "tables": sorted(effect.tables),
     }
     return hashlib.sha256(canonical(bound)).hexdigest()
 

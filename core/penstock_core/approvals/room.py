@@ -18,14 +18,20 @@ MOST_OF_A_PERSON = 60
 MOST_OF_AN_AGENT = 200
 # What is kept though it is over may be so many times as much.
 _TIMES_UNDECIDED = 3
-_Party = tuple[str, str, str]
+# Everybody with a part in a request, by kind, issuer and name.
+Parties = frozenset[tuple[str, str, str]]
+
+
+def parties(requester: Requester) -> Parties:
+    """Who has a part in what that one asks for: but for the pod, which may be everybody's."""
+    return frozenset(_party(one) for one in _principals(requester))
 
 
 def no_room(
-    requester: Requester, others: Iterable[Requester], more: int, what: Literal["waiting", "undecided"] = "waiting"
+    requester: Requester, others: Iterable[Parties], more: int, what: Literal["waiting", "undecided"] = "waiting"
 ) -> str:
-    """Why `more` requests of this requester have no place beside those of the others; empty if they have."""
-    counted = Counter(party for one in others for party in {_party(principal) for principal in _principals(one)})
+    """Why `more` requests of this requester have no place beside those others; empty if they have."""
+    counted = Counter(party for one in others for party in one)
     times = 1 if what == "waiting" else _TIMES_UNDECIDED
     for one in _principals(requester):
         most = times * (MOST_OF_A_PERSON if one.kind == "person" else MOST_OF_AN_AGENT)
@@ -44,6 +50,6 @@ def _principals(requester: Requester) -> Sequence[RequestingPrincipal]:
     return (*own, *requester.acts_for)
 
 
-def _party(one: RequestingPrincipal) -> _Party:
+def _party(one: RequestingPrincipal) -> tuple[str, str, str]:
     """Without the groups, which may change from one token to the next."""
     return one.kind, one.issuer, one.subject

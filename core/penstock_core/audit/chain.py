@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from penstock_core.audit.event import VERSION, Event
+from penstock_core.audit.event import VERSION, VERSIONS, Event
 
 GENESIS = "0" * 64
 # The largest whole number that every JSON reader keeps exact (RFC 8785, section 3.2.2.3).
@@ -100,8 +100,10 @@ class Head:
 
         Raises ChainError if it is not the very next event of this stream, or was altered.
         """
-        if event.get("v") != VERSION:
-            raise ChainError(f"{self.stream}: event of version {event.get('v')!r} where {VERSION} was due")
+        if event.get("v") not in VERSIONS or event["v"] is True:
+            raise ChainError(
+                f"{self.stream}: event of version {event.get('v')!r}, not {' or '.join(map(str, VERSIONS))}"
+            )
         if event.get("stream") != self.stream:
             raise ChainError(f"event of stream {event.get('stream')!r} in stream {self.stream!r}")
         if event.get("seq") != self.seq + 1:

@@ -12,8 +12,8 @@ from penstock_core.audit.event import Event
 MAX_EVENT = 256 * 1024
 MAX_BODY = 192 * 1024
 # Fields that may be long, in the order in which they are given up.
-_LONG_TEXTS = ("sql", "runs", "reason")
-_LONG_LISTS = ("parameters", "values", "relations", "masked", "unless", "verbs", "policies", "asserted")
+_LONG_TEXTS = ("rewritten", "sql", "runs", "reason", "hint")
+_LONG_LISTS = ("parameters", "values", "masks", "relations", "masked", "unless", "verbs", "policies", "asserted")
 
 
 def fit(body: Event, limit: int = MAX_BODY) -> Event:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from penstock_core.audit.chain import GENESIS, ChainError, Head, digest
-from penstock_core.audit.event import OWN, VERSION, Event
+from penstock_core.audit.event import OWN, VERSIONS, Event
 
 
 class Fault(StrEnum):
@@ -148,8 +148,9 @@ class _StreamCheck:
             self.known_seen = True
 
     def _check_seal(self, event: Event, seq: int) -> bool:
-        if event.get("v") != VERSION:
-            self._found(Fault.MALFORMED, seq, f"event {seq} has version {event.get('v')!r}, not {VERSION}")
+        if event.get("v") not in VERSIONS or event["v"] is True:
+            known = " or ".join(map(str, VERSIONS))
+            self._found(Fault.MALFORMED, seq, f"event {seq} has version {event.get('v')!r}, not {known}")
             return False
         try:
             intact = digest(event) == event.get("hash")

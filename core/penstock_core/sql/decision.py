@@ -88,6 +88,21 @@ class AppliedCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedMask:
+    """By which mask a column showed, and which rule of which policy asks for it."""
+
+    # `schema.table.column`.
+    column: str
+    mask: str
+    policy: str
+    rule: str
+
+    def document(self) -> dict[str, object]:
+        """As audit events have it: plain JSON types."""
+        return {"column": self.column, "mask": self.mask, "policy": self.policy, "rule": self.rule}
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedApproval:
     """What became of a statement that an approval holds, or would hold if its policy did not only observe."""
 
@@ -110,6 +125,24 @@ class AppliedApproval:
         if self.decided_by:
             told |= {"decidedBy": self.decided_by, "decidedAt": self.decided_at}
         return told
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One statement of a text as the trail has it."""
+
+    # Its own verb, and those of all that stands in it or that it runs: of each write, wherever it is.
+    verbs: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    # Its part of the text, where there are several; and what was sent in its place, where that is another, without
+    # the values in it.
+    text: str = ""
+    rewritten: str = ""
+    # Whether it ends the transaction.
+    ends: bool = False
+    # The numbers that the statements have in their session which made what it runs by a name.
+    made_by: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +222,21 @@ class Decision:
     priced: str = ""
     # The SQL as the audit trail stores it by policy: normalized (no literals, no comments), full, or "" for hash.
     audit_text: str = ""
+    # Why it is refused, and what to do instead, without the values that the text holds; empty where that is what the
+    # denial says.
+    audit_reason: str = ""
+    audit_remedy: str = ""
+    # Of the masked columns, by which mask each shows.
+    masks: tuple[AppliedMask, ...] = ()
+    # Its statements, as they are recorded; refused ones are recorded together.
+    parts: tuple[Recorded, ...] = ()
     # Another decision that is the same but for `text`, if there is one: what is made of it may be made once.
     same_but_text: Decision | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """Its statements as they are recorded, one at least."""
+        return self.parts or (Recorded(self.verbs, self.relations, self.masked, ends=self.ends != "not"),)
 
     def changed(self, **values: Any) -> Decision:
         """A copy with these values, as `dataclasses.replace` makes it in three times as long: each new text of a known

@@ -7,7 +7,7 @@ governor. It never raises, whatever the text: what can't be decided is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import ref
@@ -24,12 +24,12 @@ from penstock_core.sql.authorize.plan_costs import cost_limit, priced
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import MadeName, is_builtin_type
 from penstock_core.sql.bind.parameter_types import UNDECLARED, bind_types
-from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog
-from penstock_core.sql.decision import Action, Decision, Denial
+from penstock_core.sql.decision import Action, AppliedMask, Decision, Denial, Recorded
 from penstock_core.sql.masking.conditioned_columns import ConditionedColumns, conditioned_columns
 from penstock_core.sql.masking.masked_columns import Governed, govern
 from penstock_core.sql.masking.masks import MaskWriter
@@ -37,8 +37,8 @@ from penstock_core.sql.masking.substitution import Substitutions
 from penstock_core.sql.refusal import Refused
 from penstock_core.sql.shared_decisions import Question, Room, SharedDecisions
 from penstock_core.sql.syntax.deparse import deparse
-from penstock_core.sql.syntax.normalize import audit_text
 from penstock_core.sql.syntax.parse import parse, word_at
+from penstock_core.sql.syntax.recorded_texts import stored
 from penstock_core.sql.syntax.special_forms import spread_forms
 from penstock_core.sql.told_decisions import answer, asked_about, not_told
 
@@ -221,11 +221,8 @@ class Governor:
             return judge.refuse(Denial("the statement is nested too deeply", "split it", sqlstate="54001"))
 
     def _complete(self, decision: Decision, text: str) -> Decision:
-        broken = decision.denial is not None and decision.denial.sqlstate in ("42601", "22021", "54001")
         return decision.changed(
-            policies=self._policies,
-            generation=self.policy.generation,
-            audit_text="" if broken and self.policy.sql_text != "full" else _safe_audit_text(text, self.policy),
+            policies=self._policies, generation=self.policy.generation, **stored(decision, text, self.policy.sql_text)
         )
 
 
@@ -267,13 +264,6 @@ def _only_observed(would_be: Decision | None, text: str) -> Decision:
         commits_itself=would_be.commits_itself or unknown,
         changes_search_path=would_be.changes_search_path or unknown,
     )
-
-
-def _safe_audit_text(text: str, policy: EffectivePolicy) -> str:
-    try:
-        return audit_text(text, policy.sql_text)
-    except Exception:  # the scanner's own failures must not decide about a statement
-        return ""
 
 
 @dataclass(slots=True)
@@ -341,7 +331,7 @@ class _Judge:
         limit = row_limit(governed.policies.max_rows_returned, statements, bound, catalog)
         changes = change_limit(governed.policies.max_rows_changed, statements, bound, found, governed.functions)
         cost = cost_limit(governed.policies.max_plan_cost, statements)
-        held = held_effects(governed.policies, statements, bound, found)
+        held = held_effects(governed.policies, statements, bound, found, catalog)
         if found.rewrites:
             statements = edited(statements, authorizer, types)
             text = deparse(statements, found.substituted)
@@ -400,14 +390,28 @@ class _Judge:
             outlasts=bound.outlasts,
             row_limit=limits[0],
             change_limit=limits[1],
+            masks=tuple(self._applied(found)),
+            parts=tuple(
+                Recorded(bound.recorded_verbs(one), _dotted(one.relations), _dotted(one.masked), ends=one.ends)
+                for one in bound.parts
+            ),
         )
+
+    def _applied(self, found: Findings) -> Iterator[AppliedMask]:
+        for name in sorted(found.masked):
+            mask = self.governed.columns.get(name)
+            if mask is not None:
+                yield AppliedMask(".".join(name), mask.kind, mask.rule.policy, mask.rule.path)
 
     def refuse(self, denial: Denial) -> Decision:
         """The refusal, with what the text had been found to be."""
         bound = self.bound
+        verbs = dict.fromkeys(verb for one in bound.parts for verb in bound.recorded_verbs(one))
+        relations = _dotted(bound.relations)
         return Decision(
-            Action.DENY, "", verbs=tuple(bound.verbs), relations=_dotted(bound.relations), writes=True, denial=denial
-        )
+            Action.DENY, "", verbs=tuple(bound.verbs), relations=relations, writes=True, denial=denial,
+            parts=(Recorded(tuple(verbs), relations),),
+        )  # fmt: skip
 
 
 def _dotted(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

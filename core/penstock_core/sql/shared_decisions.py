@@ -173,7 +173,9 @@ class SharedDecisions:
         own = decision.action is not Action.REWRITE
         template = None if own else slots.template(decision.text)
         # What the text makes is decided about again, by its own words; so is what the planner is asked about.
-        if decision.made_from or decision.priced or (own and decision.text not in ("", text)):
+        # So are the parts of a text that is recorded in full.
+        in_full = self._sql_text == "full" and len(decision.parts) > 1
+        if in_full or decision.made_from or decision.priced or (own and decision.text not in ("", text)):
             known.decide_apart()
             return decision
         pins = tuple(sorted(slots.pinned))

@@ -43,7 +43,7 @@ class Verifier:
         return _hmac(self.server_key, exchange)
 
 
-# Takes the place of a ticket that is not there, so that it takes as long to find out. Nobody knows a secret for it.
+# For who proves a secret where there is none to be proved. Nobody knows one for it.
 NOBODYS = Verifier(bytes(_DIGEST_BYTES), bytes(_DIGEST_BYTES))
 
 

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from penstock_core.approvals.access import AskingAccess, access_spec, answer_access
 from penstock_core.approvals.asking import MOST_BODY_BYTES, Answered, Refuse, Tell
+from penstock_core.approvals.room import no_room, parties
 from penstock_core.approvals.standing import Standing, standing
 from penstock_core.policy.access import grantee
 from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec
@@ -32,6 +33,7 @@ from penstock_operator.control.kept_requests import KeptRequests
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.request_objects import name_of, path_of
 from penstock_operator.control.requests_guard import RequestsGuard
+from penstock_operator.control.requests_holder import MOST_UNDECIDED_OF_AN_ACCOUNT, MOST_WAITING_OF_AN_ACCOUNT
 from penstock_operator.control.tokens import Tokens
 
 # Others at work on the same request: another replica.
@@ -81,6 +83,8 @@ class AccessAsker:
                     return Answered.of(request, _SAID[standing(request, self._now())])
             if offer is None:
                 break
+            if not asking.break_glass and (why := self._too_many(pod, asking)):
+                return _refused(why)
             if (made := await self._make(pod.namespace, asking, offer)) is not None:
                 return made
         raise UnavailableError("others are at work on this request; ask again in a moment")
@@ -90,6 +94,21 @@ class AccessAsker:
         found = [one for one in self._kept.all() if one.request.namespace == namespace]
         found = [one for one in found if one.request.spec.access and grantee(one.request.spec.requester) == mine]
         return [one.request for one in sorted(found, key=lambda one: (one.created, one.request.name))]
+
+    def _too_many(self, pod: Pod, asking: AskingAccess) -> str:
+        """Why no more requests are made for this client; an emergency is bounded by its reviews."""
+        account = (pod.namespace, pod.service_account)
+        undecided = [one.request for one in self._kept.of_account(account) if not one.decided]
+        waiting = [one for one in undecided if standing(one, self._now()) is Standing.WAITING]
+        if trouble := no_room(asking.requester, (parties(one.spec.requester) for one in waiting), 1):
+            return trouble
+        if trouble := no_room(asking.requester, (parties(one.spec.requester) for one in undecided), 1, "undecided"):
+            return trouble
+        if len(waiting) >= MOST_WAITING_OF_AN_ACCOUNT or len(undecided) >= MOST_UNDECIDED_OF_AN_ACCOUNT:
+            return (
+                f"{len(undecided)} requests of service account {pod.service_account} were not decided; ask in an hour"
+            )
+        return ""
 
     async def _make(self, namespace: str, asking: AskingAccess, offer: Offer) -> Answered | None:
         """None if another request has the name: it is known then."""

@@ -21,7 +21,7 @@ import structlog
 from penstock_core.approvals.asking import Answered, Asking, Make, Refuse, Tell, Use, bound_to
 from penstock_core.approvals.four_eyes import has_part
 from penstock_core.approvals.kubernetes_user import KubernetesUser, approver
-from penstock_core.approvals.room import no_room
+from penstock_core.approvals.room import no_room, parties
 from penstock_core.approvals.standing import NotPossibleError, Standing, access_ends, moment, standing, used
 from penstock_core.approvals.together import Step, answers, together, told
 from penstock_core.resources.access_request import AccessRequest, Requester
@@ -235,9 +235,9 @@ class RequestsHolder:
         account = account_of(requester)
         undecided = [one.request for one in self.kept.of_account(account) if not one.decided]
         waiting = [one for one in undecided if standing(one, now) is Standing.WAITING]
-        if trouble := no_room(requester, (one.spec.requester for one in waiting), more):
+        if trouble := no_room(requester, (parties(one.spec.requester) for one in waiting), more):
             return trouble
-        if trouble := no_room(requester, (one.spec.requester for one in undecided), more, "undecided"):
+        if trouble := no_room(requester, (parties(one.spec.requester) for one in undecided), more, "undecided"):
             return trouble
         if len(waiting) + more > MOST_WAITING_OF_AN_ACCOUNT:
             return f"{len(waiting)} requests of service account {account[1]} wait already; have some decided first"

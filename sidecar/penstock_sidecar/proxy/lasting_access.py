@@ -53,8 +53,9 @@ class LastingAccess:
             return ""
         first, *others = [one.name for one in found]
         more = f" (and so {', '.join(others[: _MOST_NAMED - 1])})" if others else ""
+        here = f"SET penstock.access = '{first} for 1h: what for'"
         if identity.principal is None or identity.principal.kind != "person" or identity.acts_for:
             # Whoever has no hands asks by what they have.
-            return f"ask for access for a time: SET penstock.access = '{first} for 1h: what for'{more}"
+            return f"ask for access for a time: {here}{more}"
         emergency = ", in an emergency with --break-glass" if found[0].spec.break_glass is not None else ""
-        return f"ask for access for a time: {self.command.format(policy=first)}{emergency}{more}"
+        return f"ask for access for a time: {self.command.format(policy=first)}{emergency}, or here: {here}{more}"

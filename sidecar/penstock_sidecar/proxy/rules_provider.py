@@ -81,6 +81,8 @@ class RulesProvider:
         self.catalog_trouble = ""
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
+        # Called with the policies of before and of now.
+        self.on_taken_over: Callable[[Bundle | None, Bundle], None] = lambda before, after: None
         # Called after the database moved to another server, or is reached by it in another way.
         self.on_move: Callable[[], None] = lambda: None
         # Called when what others have on their way is waited for, so that their servers answer it.
@@ -130,19 +132,20 @@ class RulesProvider:
     def replace_grants(self, grants: tuple[Grant, ...]) -> None:
         """That access lasts by now, and no other."""
         if self.access.replace(grants) and self.bundle is not None:
-            self._changed()
+            self.on_change()
             _log.info("access that lasts", requests=[one.request for one in grants])
 
     def replace_bundle(self, bundle: Bundle) -> None:
         """Decide by this bundle from now on."""
         before = (self.server, None if self.bundle is None else self.bundle.database.spec.dbname)
-        self.bundle, self.server = bundle, self._server_of(bundle)
+        former, self.bundle, self.server = self.bundle, bundle, self._server_of(bundle)
         moved = before != (self.server, bundle.database.spec.dbname)
         if moved:
             # Sessions with the old server are decided by its catalog while they last.
             self._former = self.catalog
             self._reader = CatalogReader(self.server, bundle.database.spec.dbname)
-        self._changed()
+        self.on_taken_over(former, bundle)
+        self.on_change()
         if moved and before[0] is not None:
             self.on_move()
         _log.info(
@@ -389,7 +392,7 @@ class RulesProvider:
                 "catalog read", database=self._name, relations=len(reader.catalog.relations),
                 generation=reader.catalog.generation,
             )  # fmt: skip
-            self._changed()
+            self.on_change()
         if not trouble and reader is self._reader:
             self._known = began
             self.door.read(changes)
@@ -399,9 +402,6 @@ class RulesProvider:
         for identity, client_address in set(self.doubting()):
             with contextlib.suppress(UpstreamError):
                 await self._make_for(identity, client_address, catalog)
-
-    def _changed(self) -> None:
-        self.on_change()
 
     async def _keep_fresh(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.reach import concerns
 from penstock_sidecar.proxy import upstream
+from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.sources import BundleSource
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
@@ -35,6 +36,8 @@ class ServedDatabase:
         self.rules_provider = rules_provider
         self.source = source
         self.connections: set[Connection] = set()
+        # Where emergencies are put on record that its policies come with.
+        self.emergencies: Emergencies | None = None
         # How often the server could not be reached or went away.
         self.upstream_errors = 0
         rules_provider.on_change = self._rules_changed
@@ -146,6 +149,8 @@ class ServedDatabase:
             connection.cut()
 
     def _rules_changed(self) -> None:
+        if self.emergencies is not None and self.rules_provider.bundle is not None:
+            self.emergencies.heard(self.rules_provider.bundle)
         for connection in tuple(self.connections):
             # First of all: whatever else there is to do takes its time.
             if (policy := self.rules_provider.revoked(connection.session.identity)) is not None:

@@ -24,8 +24,8 @@ _MOST_GATHERED = 500
 _MOST_POSTPONED = 10_000
 # Statements whose intents were lost, so that their outcomes are left out too; beyond, outcomes without intents appear.
 _MOST_LOST = 100_000
-# These tell how a session began and ended.
-_OF_SESSIONS = frozenset({"login", "session"})
+# These tell how a session began and ended, and by which policies statements were decided.
+_TOLD_LATE = frozenset({"login", "session", "policy"})
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class AuditTrail:
             outcomes = [body for body in outcomes if (body["session"], body["statement"]) not in refused]
             if outcomes and len(outcomes) < len(bodies):
                 self._spool.append(outcomes)
-            self._postpone([body for body in bodies if body["kind"] in _OF_SESSIONS])
+            self._postpone([body for body in bodies if body["kind"] in _TOLD_LATE])
         if len(self._lost) < _MOST_LOST:
             self._lost |= refused
         if not block and intents:

@@ -14,9 +14,10 @@ from penstock_sidecar.session import counting, refusals
 from penstock_sidecar.session.client_pipeline import FUNCTION_CALL, unsettles
 from penstock_sidecar.session.commands import CloseDoor
 from penstock_sidecar.session.counted_pipeline import CountedPipeline
-from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 

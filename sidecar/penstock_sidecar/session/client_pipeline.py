@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
-from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
 from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import RUNNING, State
+from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.session.withholding import still_holds
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_CLIENT, PREFIX, BrokenStreamError, Scanner, Spot
@@ -410,12 +411,5 @@ class ClientPipeline(ABC):
 
 def unsettles(decision: Decision) -> bool:
     """Whether something that later messages are decided by changes, or not, with the statement's success."""
-    return bool(
-        decision.deallocates
-        or decision.closes
-        or decision.temporary
-        or decision.drops_temporary
-        or decision.drops_tables
-        or decision.makes
-        or decision.unmakes
-    )
+    ended = decision.deallocates or decision.closes or decision.drops_temporary or decision.drops_tables
+    return bool(ended or decision.temporary or decision.makes or decision.unmakes)

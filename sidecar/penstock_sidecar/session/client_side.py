@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session import fastpath, gate_statements, refusals
+from penstock_sidecar.session import fastpath, refusals
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.context_pipeline import ContextPipeline
 from penstock_sidecar.session.evidence import BYE
@@ -17,7 +17,7 @@ from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Prep
 from penstock_sidecar.session.message_fields import EMPTY
 from penstock_sidecar.session.parameter_values import MOST
 from penstock_sidecar.session.states import State
-from penstock_sidecar.session.ticket_pipeline import BY_QUERY
+from penstock_sidecar.session.ticket_pipeline import SHOWN
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, BrokenStreamError, Spot
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError
@@ -94,8 +94,6 @@ class ClientSide(ContextPipeline):
         text, decision = self._decide(spot, raw, types)
         if decision is None:
             return
-        if gate_statements.asks_for_ticket(raw):
-            decision = BY_QUERY
         flow = self._flow
         if decision.action is Action.DENY:
             # To fail, it leaves a named statement that is there; the unnamed one is gone then.
@@ -106,7 +104,7 @@ class ClientSide(ContextPipeline):
             return
         replaced = flow.statements.get(name)
         made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
-        made.sets_context = self._sets
+        made.sets_context, made.gives_ticket = self._sets, decision is SHOWN
         flow.statements[name] = made
         pending = Pending(AnswerKind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
         pending.makes = made
@@ -150,6 +148,9 @@ class ClientSide(ContextPipeline):
         statement = flow.statements.get(head.statement) or self._prepared_in_sql(head.statement)
         if statement is not None and statement.sets_context is not None:
             self._bind_context(spot, head, statement, statement.sets_context)
+            return
+        if statement is not None and statement.gives_ticket:
+            self._bind_ticket(head, statement)
             return
         decision = self._decide_bound(spot, statement) if statement is not None else None
         if flow.state is not State.RUNNING:
@@ -255,6 +256,9 @@ class ClientSide(ContextPipeline):
             self._fail_in_place(spot, pending, ErrorFields("ERROR", refusals.UNDEFINED_PORTAL, missing))
             return
         statement = portal.statement
+        if statement.gives_ticket:
+            self._execute_ticket(spot, portal, pending)
+            return
         sets = statement.sets_context
         decision = self._decide_executed(spot, portal) if sets is None else self._adopt(spot, sets, portal.token)
         if decision is not None and decision.holding is not None:

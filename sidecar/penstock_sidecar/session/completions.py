@@ -21,6 +21,7 @@ def note(flow: Flow, tag: bytes, head: Pending) -> None:
         flow.temporary.dropped(head.decision.drops_tables - head.decision.temporary)
     elif tag.startswith(_TRANSACTIONS):
         _transaction(flow, tag)
+        _recorded(flow, tag, head)
         if tag in _ENDS:
             flow.contexts.completed(head.decision)
     elif tag.startswith((b"DEALLOCATE", b"DISCARD", b"CLOSE CURSOR", b"PREPARE", b"DECLARE")):
@@ -33,6 +34,16 @@ def _transaction(flow: Flow, tag: bytes) -> None:
         flow.temporary.committed()
     elif tag == b"ROLLBACK":
         flow.temporary.rolled_back()
+
+
+def _recorded(flow: Flow, tag: bytes, head: Pending) -> None:
+    """What the trail has of it. `ROLLBACK TO` has the tag of ROLLBACK."""
+    running, decision = head.running, head.decision
+    if running is not None and not running.transaction:
+        running.transaction = flow.transactions.ran(ok=True, failed=False)
+    parts = () if decision is None else decision.recorded
+    place = len(parts) - 1 - (0 if running is None else len(running.following or ()))
+    flow.transactions.completed(tag, ends=0 <= place < len(parts) and parts[place].ends)
 
 
 def _given_up(flow: Flow, tag: bytes, running: StatementRun | None) -> None:

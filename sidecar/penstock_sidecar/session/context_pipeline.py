@@ -17,6 +17,7 @@ from penstock_sidecar.session.gate_statements import TEXT_TYPES, ContextStatemen
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement
 from penstock_sidecar.session.proving import LONGEST_TOKEN
 from penstock_sidecar.session.states import RUNNING, IllegalEventError, State
+from penstock_sidecar.session.ticket_pipeline import BY_NAME as TICKET_BY_NAME
 from penstock_sidecar.session.ticket_pipeline import TicketPipeline
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import PREFIX, Spot
@@ -98,8 +99,10 @@ class ContextPipeline(TicketPipeline):
         statements = self._flow.statements
         if decision is None or not decision.executes:
             return decision
-        made = [statements.get(name) for name in decision.executes]
-        return _refused(contexts.BY_NAME) if any(one is not None and one.sets_context for one in made) else decision
+        made = [one for name in decision.executes if (one := statements.get(name)) is not None]
+        if any(one.gives_ticket for one in made):
+            return TICKET_BY_NAME
+        return _refused(contexts.BY_NAME) if any(one.sets_context for one in made) else decision
 
     def _admit(self, spot: Spot, decision: Decision) -> Decision | None:
         return super()._admit(spot, self._flow.contexts.bounded(decision))
@@ -172,7 +175,7 @@ class ContextPipeline(TicketPipeline):
             raise IllegalEventError("a context is set before it is known who the session is")
         known.begin(vouching.ticket, vouched, self.asker.identity)
         # Nothing else is on its way: the next row is that one's.
-        known.echo = token.encode() if sets.calls else None
+        known.echo = messages.row(token.encode()) if sets.calls else None
         return _accepted(sets)
 
     def _pause_vouching(self, spot: Spot, vouching: _Vouching, sent: bytes = b"") -> None:

@@ -83,7 +83,8 @@ class Contexts:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self.now: Context | None = None
-        # What the server's next row is to hold in place of what the server knows: set_config() gives what it was given.
+        # The row that takes the place of the server's next one: set_config() gives what it was given, and what was
+        # prepared to ask for a ticket gives that.
         self.echo: bytes | None = None
         # What the session is decided by outside of the context may be another than when it began.
         self._stale = False

@@ -21,6 +21,7 @@ from penstock_sidecar.session.in_flight import StatementRun
 from penstock_sidecar.session.login import documented
 from penstock_sidecar.session.parameter_values import cut, values
 from penstock_sidecar.session.refusals import in_words
+from penstock_sidecar.session.transactions import Ended
 from penstock_sidecar.wire.messages import ErrorFields
 
 # Decisions and results whose events are kept half-made; a session that has more distinct ones starts over.
@@ -33,7 +34,7 @@ ACCESS_ENDED = "access for a time has ended"
 # By its last message, or without.
 BYE, LEFT = "the client ended the session", "the client closed the connection"
 
-Result = Literal["ok", "error", "denied", "unexecuted", "unknown"]
+Result = Literal["ok", "error", "denied", "unexecuted", "skipped", "unknown"]
 
 
 @dataclass(slots=True)
@@ -66,8 +67,8 @@ class Evidence:
         # Copied for each text: to take up a key costs as much as a short text.
         self._keyed = hmac.new(key, digestmod="sha256")
         # By the id of the decision, or of the one that it is alike.
-        self._intents: dict[tuple[int, str, bool], _Decided] = {}
-        self._outcomes: dict[tuple[Result, str, Denial | None, str], Form] = {}
+        self._intents: dict[tuple[int, str, bool, int], _Decided] = {}
+        self._outcomes: dict[tuple[Result, str, Denial | None, str, bool], Form] = {}
         self._generation: int | None = None
         self._access: tuple[Grant, ...] = ()
         self._in_emergency = False
@@ -112,17 +113,19 @@ class Evidence:
 
     def intent(
         self, decision: Decision, text: str, number: int, protocol: str, parameters: int | None,
-        given: bytes | None = None,
+        given: bytes | None = None, part: int = 0,
     ) -> Event:  # fmt: skip
-        """What is about to run, or was refused; in an emergency with the values that it was `given`."""
+        """What is about to run, or was refused: one `part` of the text; in an emergency with the values that it was
+        `given`.
+        """
         self._statements = number
         shared = decision.same_but_text or decision
-        key = (id(shared), protocol, bool(parameters))
+        key = (id(shared), protocol, bool(parameters), part)
         known = self._intents.get(key)
         if known is None:
             if len(self._intents) >= _MOST_FORMS:
                 self._intents.clear()
-            form = Form(self._template(shared, protocol), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
+            form = Form(self._template(shared, protocol, part), ("statement", "parameters")[: 1 + key[2]], ("sqlHmac",))
             known = self._intents[key] = _Decided(shared, form)
         digest = self._digest(known, text)
         if self._in_emergency and (parameters or given is not None):
@@ -130,7 +133,7 @@ class Evidence:
             kept, whole = cut(found)
             told: Event = {"values": kept} if whole and there else {"values": kept, "valuesCut": True}
             numbers = {"statement": number, "parameters": parameters or 0}
-            return {**self._template(shared, protocol), **numbers, "sqlHmac": digest, **told}
+            return {**self._template(shared, protocol, part), **numbers, "sqlHmac": digest, **told}
         if parameters:
             return known.form.body(statement=number, parameters=parameters, sqlHmac=digest)
         return known.form.body(statement=number, sqlHmac=digest)
@@ -145,40 +148,44 @@ class Evidence:
             known.text, known.digest = text, digest
         return digest
 
-    def _template(self, decision: Decision, protocol: str) -> Event:
+    def _template(self, decision: Decision, protocol: str, part: int) -> Event:
+        told = decision.recorded[part]
         body: dict[str, Any] = {
             "kind": "intent",
             **self._common,
             "decision": decision.action.value,
-            "verbs": list(decision.verbs),
-            "relations": list(decision.relations),
-            "masked": list(decision.masked),
+            "verbs": list(told.verbs),
+            "relations": list(told.relations),
+            "masked": list(told.masked),
             "policies": list(decision.policies),
             "policyGeneration": decision.generation if self._generation is None else self._generation,
             "protocol": protocol,
         }
-        if self._access:
-            body["access"] = [_applied(one) for one in self._access]
-        if decision.conditions:
-            body["unless"] = [one.document() for one in decision.conditions]
-        if decision.approvals:
-            body["approvals"] = [one.document() for one in decision.approvals]
-        if decision.observed is not None:
-            body["observed"] = decision.observed.value
-        if decision.audit_text:
-            body["sql"] = decision.audit_text
-        if self._in_emergency and (decision.executes or decision.fetches) and decision.made_from:
-            body["runs"] = decision.made_from
+        by_name = decision.executes or decision.fetches
+        said: dict[str, Any] = {
+            "rewritten": told.rewritten,
+            "masks": [one.document() for one in decision.masks if one.column in told.masked],
+            "madeBy": list(told.made_by),
+            "access": [_applied(one) for one in self._access],
+            "unless": [one.document() for one in decision.conditions],
+            "approvals": [one.document() for one in decision.approvals],
+            "observed": decision.observed.value if decision.observed is not None else "",
+            "sql": told.text or decision.audit_text,
+            "runs": decision.made_from if self._in_emergency and by_name else "",
+        }
+        body |= {name: value for name, value in said.items() if value}
         if decision.denial is not None:
             denial = decision.denial
-            body |= {"reason": denial.reason}
+            body["reason"] = decision.audit_reason or denial.reason
+            if hint := decision.audit_remedy or denial.remedy:
+                body["hint"] = hint
             if denial.policy:
                 body |= {"policy": denial.policy, "rule": denial.rule}
         return body
 
     def outcome(self, running: StatementRun, result: Result, size: int, now: int) -> Event:
         """What came of a statement, as far as it is known."""
-        key = (result, running.sqlstate, running.refused, running.ticket)
+        key = (result, running.sqlstate, running.refused, running.ticket, running.transaction > 0)
         form = self._outcomes.get(key)
         if form is None:
             if len(self._outcomes) >= _MOST_FORMS:
@@ -188,10 +195,21 @@ class Evidence:
                 constant |= {"policy": denial.policy, "rule": denial.rule, "reason": denial.reason}
             if running.ticket:
                 constant["ticket"] = running.ticket
-            form = self._outcomes[key] = Form(constant, ("statement", "rows", "bytes", "durationUs"))
-        return form.body(
-            statement=running.number, rows=running.rows, bytes=size, durationUs=max(0, now - running.started)
-        )
+            names = ("statement", "rows", "bytes", "durationUs", "transaction")
+            form = self._outcomes[key] = Form(constant, names[: 4 + key[4]])
+        numbers = {
+            "statement": running.number, "rows": running.rows, "bytes": size,
+            "durationUs": max(0, now - running.started),
+        }  # fmt: skip
+        if running.transaction:
+            numbers["transaction"] = running.transaction
+        return form.body(**numbers)
+
+    def transaction(self, ended: Ended) -> Event:
+        """A transaction of the session has ended."""
+        told: Event = {"kind": "transaction", "session": self._session, "transaction": ended.transaction}
+        told["result"] = ended.result
+        return {**told, "sqlstate": ended.sqlstate} if ended.sqlstate else told
 
 
 def _applied(one: Grant) -> Event:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 
-from penstock_core.audit.event import Event
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
 from penstock_sidecar.session import access_wish, commands, refusals
-from penstock_sidecar.session.commands import Command, SessionRules, Trail
+from penstock_sidecar.session.commands import SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.door import Door
@@ -21,18 +21,18 @@ from penstock_sidecar.session.former_rules import FormerRules
 from penstock_sidecar.session.held_questions import Questions
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, PreparedStatement, StatementRun, lasts
 from penstock_sidecar.session.kept_names import ByKeptName
-from penstock_sidecar.session.progress import Progress
+from penstock_sidecar.session.outgoing import Outgoing
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.temporary_tables import TemporaryTables
+from penstock_sidecar.session.transactions import CONTROL, Transactions, may_end
 from penstock_sidecar.wire.messages import ErrorFields
 
-# Verbs after which the transaction's state is another.
-CONTROL = frozenset({"begin", "commit", "rollback", "prepare transaction", "commit prepared", "transaction"})
+_NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 
 
-class Flow(Progress):
+class Flow(Outgoing):
     """The shared state of one session that runs."""
 
     def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
@@ -40,13 +40,6 @@ class Flow(Progress):
         self.rules = rules
         self.trail = trail
         self.clock = clock
-        self.to_server: list[bytes] = []
-        self.bodies: list[Event] = []
-        # Whether the current batch of bodies is waited for.
-        self.report = False
-        self._ticket = 1
-        # The last ticket that is durable, and the last that a statement's results wait for.
-        self.durable = self.awaited = 0
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
@@ -75,6 +68,7 @@ class Flow(Progress):
         self.left_for_commit, self.mixed_for_commit = False, ""
         self._begin_unchanged(door)
         self.former = FormerRules()
+        self.transactions = Transactions()
         # For whom the open transaction is, where a context says so.
         self.contexts = Contexts(self)
         self._policy_changed = False
@@ -111,37 +105,52 @@ class Flow(Progress):
 
     # What is recorded.
 
-    @property
-    def ticket(self) -> int:
-        """The ticket of the batch that bodies go into now."""
-        return self._ticket
-
-    def record(self, body: Event) -> None:
-        self.bodies.append(body)
-
     def begin(
         self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None = None
     ) -> StatementRun:
-        """Record a statement's intent; `given`: the values of its parameters, where these are recorded."""
-        self._numbers += 1
+        """Record the intents of a text's statements; the first. `given`: values of parameters to be recorded."""
         self._ran_unread |= decision.changes_search_path or decision.observed is Action.DENY
         # It may be sent when the access by which it was decided is over.
         self.former.access.used(self.rules.access)
+        if protocol == "simple" and len(decision.parts) > 1:
+            # Only a Query may hold several statements.
+            parts = range(len(decision.parts))
+            first, *following = (self._begin(decision, text, protocol, parameters, given, part) for part in parts)
+            first.following = following
+            return first
+        return self._begin(decision, text, protocol, parameters, given)
+
+    def _begin(
+        self, decision: Decision, text: str, protocol: str, parameters: int | None, given: bytes | None, part: int = 0
+    ) -> StatementRun:
+        self._numbers += 1
         if self.evidence is not None:
             self.evidence.decided_by(self.rules.generation, self.rules.access)
             recorded = self.sql_prepared.recorded(decision, self)
-            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given))
+            self.bodies.append(self.evidence.intent(recorded, text, self._numbers, protocol, parameters, given, part))
         return StatementRun(self._numbers, self.clock(), durable=self.rules.on_failure == "block")
 
     def finish(self, running: StatementRun, result: Result, size: int = 0) -> None:
-        """Record a statement's outcome, once."""
+        """Record a statement's outcome, once; and with it those of the same text that it kept from being run."""
         if running.ended:
             return
         running.ended = True
         if running.denied and result != "unknown":
             result = "denied"
+        if result not in _NOT_RUN and not running.transaction:
+            running.transaction = self.transactions.ran(ok=result == "ok", failed=result in ("error", "denied"))
         if self.evidence is not None:
             self.bodies.append(self.evidence.outcome(running, result, size, self.clock()))
+            if self.transactions.ended:
+                self.record_ends()
+        for one in running.following or ():
+            self.finish(one, "unknown" if result == "unknown" else "skipped")
+
+    def record_ends(self) -> None:
+        """Record how transactions ended."""
+        ended, self.transactions.ended = self.transactions.ended, []
+        if self.evidence is not None:
+            self.bodies += [self.evidence.transaction(one) for one in ended]
 
     @property
     def held(self) -> bool:
@@ -162,7 +171,8 @@ class Flow(Progress):
         self.former.sent(decision)
         self.contexts.sent(decision)
         if decision.prepares or decision.declares:
-            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now)
+            number = pending.running.number if pending.running is not None else 0
+            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now, number)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
 
@@ -182,8 +192,8 @@ class Flow(Progress):
             self.queue.popleft()
         return head
 
-    def fail(self, sqlstate: str) -> None:
-        """The head failed in the extended protocol: it and all up to the next Sync are done with."""
+    def fail(self, sqlstate: str, size: int) -> None:
+        """The head failed in the extended protocol, `size` bytes behind the last: all up to the next Sync is done."""
         self.copying_in = False
         failed: list[Pending] = []
         while self.queue and self.queue[0].kind is not AnswerKind.SYNC:
@@ -204,15 +214,17 @@ class Flow(Progress):
         for pending in failed:
             if pending.moves_path:
                 self.path.answered(None)
-            self._end(pending)
+            self._end(pending, size)
+            size = 0
         for pending in reversed(failed):
             if pending.undo is not None:
                 pending.undo(pending is not failed[0])
 
-    def _end(self, pending: Pending) -> None:
-        """Nothing came of a message: the outcomes of what it was for."""
-        if pending.running is not None:
-            self.finish(pending.running, "error")
+    def _end(self, pending: Pending, size: int = 0) -> None:
+        """Nothing came of a message: the outcomes of what it was for. Without an error of its own it never ran."""
+        running = pending.running
+        if running is not None:
+            self.finish(running, "error" if running.sqlstate else "skipped", size)
         if pending.drops is not None:
             self.finish(pending.drops, "unexecuted")
         if pending.opens is not None:
@@ -231,17 +243,23 @@ class Flow(Progress):
         if self.portals.get(portal.name) is portal:
             del self.portals[portal.name]
 
-    def abandon(self) -> None:
-        """Nobody will learn what came of what is in flight, nor execute what is bound."""
+    def abandon(self, delivered: int = 0) -> None:
+        """Nobody will learn what came of what is in flight; of the first of it so many rows were `delivered`."""
+        certain = not any(map(may_end, self.queue))
         for pending in self.queue:
-            if pending.running is not None:
-                self.finish(pending.running, "unknown")
+            running = pending.running
+            if running is not None:
+                if pending is self.queue[0] and pending.kind in (AnswerKind.QUERY, AnswerKind.EXECUTE):
+                    running.rows += delivered
+                self.finish(running, "unknown")
             if pending.drops is not None:
                 self.finish(pending.drops, "unexecuted")
         self.queue.clear()
         for portal in self.portals.values():
             if portal.running is not None:
                 self.finish(portal.running, "unexecuted")
+        self.transactions.lost(certain=certain)
+        self.record_ends()
 
     def transaction_ended(self) -> None:
         """No transaction is open, and with it all portals are gone that were opened in it."""
@@ -274,8 +292,10 @@ class Flow(Progress):
         if not (decision.executes or decision.fetches):
             return None
         if self.sql_prepared.runs_unplanned(decision, self):
-            observing = self.rules.observing
-            return refusals.observed(refusals.BY_NAME, decision.text) if observing else refusals.BY_NAME
+            if not self.rules.observing:
+                return refusals.BY_NAME
+            # What is addressed to the gate is refused all the same, by what it runs.
+            return replace(refusals.observed(refusals.BY_NAME, decision.text), executes=decision.executes)
         return refusals.STALE_SQL_OBJECT if self.sql_prepared.runs_stale(decision, self) else None
 
     @property
@@ -371,25 +391,3 @@ class Flow(Progress):
         """Whether the statement whose rows are counted is not answered yet."""
         counted = self.counted
         return counted is not None and any(pending is counted.last for pending in self.queue)
-
-    # What is answered.
-
-    def take(self) -> list[Command]:
-        """The commands so far: records first, so that nothing is sent before its intent was handed over."""
-        taken = self.commands
-        self.commands = []
-        sends: list[Command] = []
-        if self.bodies:
-            sends.append(commands.Record(self._ticket, self.bodies, self.report))
-            self.bodies = []
-            self.report = False
-            self._ticket += 1
-        if self.to_server:
-            data = self.to_server[0] if len(self.to_server) == 1 else b"".join(self.to_server)
-            sends.append(commands.ToServer(data))
-            self.to_server = []
-        if self.to_client:
-            data = self.to_client[0] if len(self.to_client) == 1 else b"".join(self.to_client)
-            sends.append(commands.ToClient(data))
-            self.to_client = []
-        return sends + taken if taken else sends

@@ -106,7 +106,7 @@ class HeldPipeline(CatalogChanges):
             return self._portion(spot, decision, approved, portal)
         # What is fetched in portions is approved once for all of them.
         part = "runs all of" if decision.fetches else "runs"
-        sql = "\n".join([text, *(f"/* {part}: */ {one}" for one, _ in ran or ())])
+        sql = "\n".join([text, *dict.fromkeys(f"/* {part}: */ {one}" for one, _ in ran or ())])
         rules = (*found.holding, *found.depending)
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)

@@ -56,6 +56,7 @@ class StatementRun:
     denied: bool = False
     # By which rule, where that turned out while it ran.
     refused: Denial | None = None
+    # Delivered or changed; of one that nobody learns the end of, those that are known.
     rows: int = 0
     sqlstate: str = ""
     # Its intent was waited for, or its results are held until it is durable.
@@ -66,6 +67,19 @@ class StatementRun:
     names: NamesToCome | None = None
     # The ticket that it was answered with.
     ticket: str = ""
+    # The transaction that it ran in; 0: it has not run.
+    transaction: int = 0
+    # The statements of the same text that come behind it.
+    following: list[StatementRun] | None = None
+
+    def next(self, now: int) -> StatementRun | None:
+        """It has ended; the one that begins."""
+        if not self.following:
+            return None
+        following = self.following.pop(0)
+        following.following, self.following = self.following, None
+        following.names, following.started = self.names, now
+        return following
 
 
 @dataclass(slots=True)
@@ -135,6 +149,8 @@ class PreparedStatement:
     path: tuple[str, ...] | None = None
     # It gives the transaction its context.
     sets_context: ContextStatement | None = None
+    # It is answered with a ticket.
+    gives_ticket: bool = False
 
 
 @dataclass(slots=True)
@@ -161,6 +177,8 @@ class Portal:
     priced: bool = False
     # The token that was bound, where its statement sets a context.
     token: str = field(default="", repr=False)
+    # The ticket that it was to be answered with was handed out.
+    given_out: bool = False
     # What its Executes came to.
     tally: Tally = field(default_factory=Tally)
 

@@ -219,8 +219,7 @@ class Running:
                 if client.context_waits_for_server and (flow.copying_in or not flow.queue):
                     client.go_on_vouching()
             elif flow.state is State.ISSUING:
-                if self.server.between_messages and not self.server.holding:
-                    client.hand_out()
+                client.go_on_issuing(tellable=self.server.between_messages and not self.server.holding)
             elif flow.state is State.CHANGING and (flow.copying_in or not flow.queue):
                 client.answered()
         except (BrokenStreamError, MalformedError) as error:
@@ -255,7 +254,7 @@ class Running:
         self.client.abandon_held()
         self.client.abandon_ticket()
         flow.leave_door()
-        flow.abandon()
+        flow.abandon(self.server.delivered.before)
         if flow.evidence is not None:
             flow.record(flow.evidence.end(flow.clock()))
             flow.evidence = None

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from penstock_sidecar.session import completions, refusals, server_errors
 from penstock_sidecar.session.commands import Close
 from penstock_sidecar.session.counted_answers import CountedAnswers
-from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.delivered_rows import DeliveredRows
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, forget_what_copy_ignores
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import FROM_SERVER, FROM_SERVER_BY_ROW, BrokenStreamError, Scanner, Spot
 from penstock_sidecar.wire.messages import ErrorFields
@@ -21,6 +23,7 @@ from penstock_sidecar.wire.messages import ErrorFields
 _COMMITTING = CONTROL | {"set", "call", "do"}
 # Of a name that the catalog knows: it was changed behind the gate.
 _UNKNOWN_NAMES = frozenset({"42703", "42P01", "42883", "42704", "3F000"})
+_CARRIED_OUT = frozenset({AnswerKind.QUERY, AnswerKind.EXECUTE})
 _EXTENDED = frozenset({AnswerKind.PARSE, AnswerKind.BIND, AnswerKind.DESCRIBE, AnswerKind.EXECUTE, AnswerKind.CLOSE})
 
 
@@ -28,13 +31,12 @@ class ServerSide:
     """The direction from server to client."""
 
     def __init__(self, flow: Flow, nobody: str) -> None:
-        self._flow = flow
         # No portal has this name.
-        self._nobody = nobody
-        self._counted = CountedAnswers(flow, nobody)
-        self._scanner = Scanner(FROM_SERVER)
+        self._flow, self._nobody = flow, nobody
+        self._counted, self._scanner = CountedAnswers(flow, nobody), Scanner(FROM_SERVER)
         self._chunk = b""
         self._passed = 0
+        self.delivered = DeliveredRows(self._scanner)
         self._held: list[bytes] = []
         # A FATAL error went to the client.
         self.said_fatal = False
@@ -88,6 +90,7 @@ class ServerSide:
                 if not spot.complete:
                     self._scanner.drop_rest()
         self._passed += len(chunk)
+        self.delivered.chunk_ended(len(chunk))
         if start < len(chunk) and flow.withheld is None:
             out.append(chunk if start == 0 else chunk[start:])
         self._chunk = b""
@@ -149,6 +152,9 @@ class ServerSide:
                 flow.finish(running, "error" if running.sqlstate else "ok", self._size(spot.end))
             else:
                 flow.boundary = self._passed + spot.end
+        flow.transactions.ready(flow.status)
+        if flow.transactions.ended:
+            flow.record_ends()
         flow.in_block = flow.status != b"I"
         flow.path.ready(flow.status, flow.undone)
         if not flow.in_block:
@@ -180,6 +186,7 @@ class ServerSide:
             tag = flow.counted.completed(tag)
             answer = messages.message(b"C", tag + b"\x00")
         running = head.running
+        self.delivered.next_from(spot.end)
         flow.undone, flow.contexts.echo = tag == b"ROLLBACK", None
         count = tag.rpartition(b" ")[2]
         if not count.isdigit():
@@ -193,6 +200,10 @@ class ServerSide:
                 return self._counted.hold(answer, self._size(spot.end))
             if running is not None:
                 flow.finish(running, "ok", self._size(spot.end))
+        elif running is not None and running.following:
+            # Several statements of one Query.
+            head.running = running.next(flow.clock())
+            flow.finish(running, "ok", self._size(spot.end))
         return answer
 
     def _error(self, spot: Spot) -> bytes | None:
@@ -214,13 +225,18 @@ class ServerSide:
             self.said_fatal = True
         if head is None:
             return answer
+        if head.running is not None and head.kind in _CARRIED_OUT:
+            head.running.rows += self.delivered.up_to(spot.start)
+        self.delivered.next_from(spot.end)
         if head.denial is None and flow.rules.masked and fields.sqlstate in _UNKNOWN_NAMES:
             flow.doubtful = True
         if head.kind in _EXTENDED:
-            flow.fail(told)
+            flow.fail(told, self._size(spot.end))
         elif head.running is not None:
             head.running.sqlstate = told
             flow.copying_in = False
+        else:
+            flow.transactions.failed(told)
         return answer
 
     def _notice(self, spot: Spot) -> bytes | None:
@@ -320,9 +336,12 @@ class ServerSide:
         if contexts.echo is not None:
             echo, contexts.echo = contexts.echo, None
             self.hop_rows()
-            return messages.row(echo)
+            return echo
         body = self._chunk[spot.start + 5 : spot.end]
-        return self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
+        answer = self._counted.row(queue[0] if queue else None, body, complete=spot.complete)
+        if answer is None:
+            self.delivered.before += 1
+        return answer
 
     def hop_rows(self) -> None:
         """Rows need no look any more."""
@@ -331,6 +350,7 @@ class ServerSide:
     def _executed(self, spot: Spot) -> bytes | None:
         """PortalSuspended or EmptyQueryResponse: the end of an Execute; within a Query it ends nothing."""
         flow = self._flow
+        self.delivered.next_from(spot.end)
         if flow.queue and flow.queue[0].kind is AnswerKind.EXECUTE:
             counted, suspended = flow.counted, spot.kind == ord("s")
             if suspended and counted is not None and flow.queue[0] is counted.pending:

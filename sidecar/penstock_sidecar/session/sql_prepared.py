@@ -7,11 +7,12 @@ made; unless the decision is the same, what runs it is refused. Those made by Pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Protocol
 
-from penstock_core.sql.decision import Action, Decision
+from penstock_core.sql.decision import Action, Decision, Recorded
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
 from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
@@ -22,6 +23,8 @@ _MOST_TEXTS = 8
 _MAKING = frozenset({"prepare", "declare"})
 # The first verbs of what PREPARE takes.
 _PLANNED = frozenset({"select", "insert", "update", "delete", "merge"})
+# And of what runs it.
+_RUNNING = frozenset({"execute", "fetch"})
 
 
 class Deciding(Protocol):
@@ -53,6 +56,8 @@ class _Made:
     # The search_path that it was decided by, and whether it is run by that of the moment: a cursor is not.
     path: Path = None
     follows_path: bool = True
+    # The number of the statement that makes it; 0: it has none of its own.
+    statement: int = 0
 
     @property
     def told(self) -> str:
@@ -86,7 +91,7 @@ class SqlPrepared:
         # What FETCHes of each cursor came to.
         self._tallies: dict[str, Tally] = {}
         # What was put on record last: the decision about a text, those about what it ran, and what both came to.
-        self._recorded: tuple[Decision, tuple[Decision, ...], Decision] | None = None
+        self._recorded: tuple[Decision, tuple[Decision, ...], Decision, tuple[int, ...]] | None = None
 
     def prepared(self, name: str) -> bool:
         """Whether there may be a prepared statement of that name, as a message has it."""
@@ -100,13 +105,17 @@ class SqlPrepared:
         """What the FETCHes of that cursor came to so far."""
         return self._tallies.setdefault(name, Tally())
 
-    def made(self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None) -> None:
-        """A text that makes some is being sent, under that search_path."""
-        for name in decision.prepares:
-            made = _Made(decision.made_from, decision, epoch, types, path)
+    def made(
+        self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None, statement: int = 0
+    ) -> None:
+        """A text that makes some is being sent, under that search_path, its first statement with that number."""
+        numbers = _numbers(decision, "prepare", statement)
+        for name, number in zip(decision.prepares, numbers, strict=False):
+            made = _Made(decision.made_from, decision, epoch, types, path, statement=number)
             _note(self._statements.setdefault(name, []), made)
-        for name, holds in decision.declares:
-            made = _Made(decision.made_from, decision, epoch, types, follows_path=False)
+        numbers = _numbers(decision, "declare", statement)
+        for (name, holds), number in zip(decision.declares, numbers, strict=False):
+            made = _Made(decision.made_from, decision, epoch, types, follows_path=False, statement=number)
             _note(self._cursors.setdefault(name, []), made)
             if holds:
                 self._holding.add(name)
@@ -166,32 +175,46 @@ class SqlPrepared:
         """
         if not (decision.executes or decision.fetches):
             return decision
-        ran = tuple(one.decision for found in self._run(decision, session) for one in found or ())
+        made = [one for found in self._run(decision, session) for one in found or ()]
+        ran, numbers = tuple(one.decision for one in made), tuple(sorted({one.statement for one in made} - {0}))
         last = self._recorded
-        if last is None or last[0] is not decision or list(map(id, last[1])) != list(map(id, ran)):
-            verbs = (verb for one in ran for verb in one.verbs if verb not in _MAKING)
+        if (
+            last is None
+            or last[0] is not decision
+            or list(map(id, last[1])) != list(map(id, ran))
+            or last[3] != numbers
+        ):
+            run = [*(one for each in ran for one in each.recorded), *self._made_within(decision)]
             told = replace(
                 decision,
-                verbs=(*decision.verbs, *verbs),
-                relations=tuple(sorted({*decision.relations, *(name for one in ran for name in one.relations)})),
-                masked=tuple(sorted({*decision.masked, *(name for one in ran for name in one.masked)})),
+                parts=tuple(_with_what_runs(part, run, numbers) for part in decision.recorded),
+                masks=tuple(dict.fromkeys((*decision.masks, *(mask for one in ran for mask in one.masks)))),
                 conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
                 made_from="\n".join(one.text for found in self._run(decision, session) for one in found or ()),
                 same_but_text=None,
             )
-            last = self._recorded = decision, ran, told
+            last = self._recorded = decision, ran, told, numbers
         return last[2]
 
+    @staticmethod
+    def _made_within(decision: Decision) -> list[Recorded]:
+        """The statements of a text that make what others of the text run."""
+        declared = {name for name, _ in decision.declares}
+        if declared.isdisjoint(decision.fetches) and set(decision.prepares).isdisjoint(decision.executes):
+            return []
+        return [one for one in decision.recorded if not _MAKING.isdisjoint(one.verbs)]
+
     def runs(self, decision: Decision, session: Deciding) -> list[tuple[str, Decision]] | None:
-        """The texts that it runs by their names, each with what would be decided about it now; None where nobody knows
-        them.
+        """The texts that it runs by their names, each with what would be decided about it now, and a cursor's with what
+        was decided when its names were found; None where nobody knows them.
         """
-        found: dict[str, Decision] = {}
+        found: list[tuple[str, Decision]] = []
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
-            found |= {one.told: session.decide(one.text, one.types) for one in made}
-        return list(found.items())
+            found += [(one.told, session.decide(one.text, one.types)) for one in made]
+            found += [(one.told, one.decision) for one in made if not one.follows_path]
+        return found
 
     def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
         """Whether it fetches from a portal that was bound with parameters, whose values are in no text."""
@@ -214,6 +237,27 @@ class SqlPrepared:
         return [
             _found(name, self._cursors, session.portals, session) for name in decision.fetches if name not in declared
         ]
+
+
+def _numbers(decision: Decision, verb: str, first: int) -> Iterator[int]:
+    """The numbers of a text's statements with that verb, its first statement having that number; then 0."""
+    if first:
+        yield from (first + place for place, part in enumerate(decision.recorded) if verb in part.verbs)
+    yield from repeat(0)
+
+
+def _with_what_runs(part: Recorded, run: Sequence[Recorded], made_by: tuple[int, ...]) -> Recorded:
+    """One statement of a text, with what it runs by a name, where it runs any."""
+    if _RUNNING.isdisjoint(part.verbs):
+        return part
+    verbs = (verb for one in run for verb in one.verbs if verb not in _MAKING)
+    return replace(
+        part,
+        verbs=tuple(dict.fromkeys((*part.verbs, *verbs))),
+        relations=tuple(sorted({*part.relations, *(name for one in run for name in one.relations)})),
+        masked=tuple(sorted({*part.masked, *(name for one in run for name in one.masked)})),
+        made_by=made_by,
+    )
 
 
 def _note(texts: list[_Made], made: _Made) -> None:

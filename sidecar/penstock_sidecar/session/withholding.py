@@ -6,9 +6,10 @@ When that is asked is `running.py`'s; what is on its way is `flow.py`'s.
 from __future__ import annotations
 
 from penstock_core.sql.decision import Action, Decision
-from penstock_sidecar.session.flow import CONTROL, Flow
+from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.gate_statements import CALL_TEXT, SET_TEXT
 from penstock_sidecar.session.in_flight import RUNS, AnswerKind, Pending
+from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.wire.messages import ErrorFields
 
 

@@ -95,6 +95,8 @@ class Scanner:
         self._parts: list[bytes] = []
         self._gathered = 0
         self._wanted = 0
+        # What was hopped over in the chunk that was scanned last: of each run its kind, where it begins, how many.
+        self.rows: list[tuple[int, int, int]] = []
 
     def look_by(self, table: bytes) -> None:
         """From the next chunk on, look at the kinds of messages that this table says."""
@@ -129,6 +131,8 @@ class Scanner:
             self._parts.clear()
         spots: list[Spot] = []
         pos = 0
+        if self.rows:
+            self.rows.clear()
         if self._passing:
             data, pos = self._pass_by(data)
         pos = self._walk(data, pos, spots)
@@ -161,18 +165,19 @@ class Scanner:
                 raise BrokenStreamError(_complaint(kind, length, look))
             if look == 1:
                 # Rows come by the thousand, one after the other.
-                row = kind
+                row, begin, rows = kind, pos, 1
                 while end <= last:
                     pos = end
                     kind, length = _HEADER(data, pos)
                     if kind != row or length < 4:
                         break
                     end = pos + 1 + length
-                else:
-                    if end > size:
-                        self._passing = end - size
-                        return size
-                    pos = end
+                    rows += 1
+                self.rows.append((row, begin, rows))
+                if end > size:
+                    self._passing = end - size
+                    return size
+                pos = end
                 continue
             if end <= size and (look != 4 or length <= self._limit):
                 spots.append(_new(Spot, (kind, pos, end, True)))

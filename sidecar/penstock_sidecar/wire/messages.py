@@ -276,9 +276,9 @@ def read_execute(body: bytes) -> tuple[str, int]:
     return name, max(0, int.from_bytes(body[at:], "big", signed=True))
 
 
-def row(value: bytes) -> bytes:
-    """A DataRow of one value."""
-    return message(b"D", _SHORT.pack(1) + _LENGTH.pack(len(value)) + value)
+def row(*values: bytes) -> bytes:
+    """A DataRow of these values."""
+    return message(b"D", _SHORT.pack(len(values)) + b"".join(_LENGTH.pack(len(one)) + one for one in values))
 
 
 def read_row(body: bytes) -> list[bytes | None]:

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.collector.conftest import ASKING, BEA, asking_about
+from tests.collector.conftest import ASKING, BEA, OTHER_WRITER, Sender, asking_about
 
 from penstock_collector.approvals import webhooks
 from penstock_collector.approvals.webhook_settings import WebhookError, WebhookSettings, read
@@ -319,3 +319,70 @@ async def test_what_was_on_its_way_is_brought_after_a_restart(
         lambda connection: connection.execute("SELECT count(*) FROM notices").fetchone()[0]
     )
     assert left == 0
+
+
+# ── Emergencies of a cluster ──
+
+BROKEN = {
+    "kind": "emergency", "identity": {"name": "agent:bot for person:ada"}, "database": "shop", "policy": "incident",
+    "until": "2030-01-01T03:34:10Z",
+}  # fmt: skip
+
+
+def chat(receiver: Receiver, path: str = "") -> dict[str, Any]:
+    """Told of emergencies alone: that they are alarms is told as well, a little later."""
+    return {"name": "chat", "form": "slack", "url": f"{receiver.url}{path}", "events": ["emergency"]}
+
+
+async def test_both_lists_are_told_at_once_of_what_a_gate_has_heard(announced: Announced, receiver: Receiver) -> None:
+    client = await announced.collector(
+        webhooks=[announced.signed(f"{receiver.url}/first", events=["emergency"])],
+        escalation={"after": "15m", "webhooks": [chat(receiver, "/second")]},
+    )
+    sender, other = Sender(), Sender("gw2/boot1")
+    body = sender.seal({**BROKEN, "request": "r-2222-2222"})
+    await client.send(body)
+    told = {"text" in one: one for one in [(await receiver.next())[1] for _ in range(2)]}
+    assert told[True]["text"] == (
+        "r-2222-2222: the glass was broken. agent:bot for person:ada: access by policy incident in an emergency until"
+        " 2030-01-01 03:34 UTC, database shop\n<https://audit.example/?request=r-2222-2222|Look at it>"
+    )
+    assert told[False]["type"] == "emergency.begun"
+    data = told[False]["data"]
+    assert (data["request"], data["policy"], data["breakGlass"]) == ("r-2222-2222", "incident", True)
+    assert data["requester"] == ["agent:bot", "person:ada"]
+    # The same batch once more, another gate and the first statement tell nobody anything new.
+    await client.send(body)
+    await client.send(other.seal({**BROKEN, "request": "r-2222-2222"}), "gw2/boot1", token=OTHER_WRITER)
+    ran = {"policy": "incident", "request": "r-2222-2222", "breakGlass": True}
+    await client.send(sender.statement(1, identity=BROKEN["identity"], access=[ran]))
+    await asyncio.sleep(0.3)
+    assert receiver.got.empty()
+
+
+async def test_a_gate_that_makes_emergencies_up_has_a_part_of_the_notices_alone(
+    announced: Announced, receiver: Receiver
+) -> None:
+    client = await announced.collector(webhooks=[chat(receiver)])
+    sender, other = Sender(), Sender("gw2/boot1")
+    await client.send(sender.seal(*({**BROKEN, "request": f"r-{number}"} for number in range(50))))
+    again = Sender("gw1/boot2")
+    await client.send(again.seal({**BROKEN, "request": "r-50"}), "gw1/boot2")
+    await client.send(other.seal({**BROKEN, "request": "r-real"}), "gw2/boot1", token=OTHER_WRITER)
+    got = [(await receiver.next())[1]["text"].split(":")[0] for _ in range(11)]
+    assert got == [*(f"r-{number}" for number in range(10)), "r-real"]
+    await asyncio.sleep(0.3)
+    assert receiver.got.empty()
+    assert (await client.alarms())["emergency"]["count"] >= 1, "all are alarms still"
+
+
+async def test_nobody_is_called_by_a_name_that_a_gate_made_up(announced: Announced, receiver: Receiver) -> None:
+    client = await announced.collector(webhooks=[chat(receiver)])
+    evil = "<!channel> \u202e&" + "x" * 5_000
+    await client.send(
+        Sender().seal({**BROKEN, "identity": {"name": evil}, "request": f"r-1|{evil}", "policy": evil, "until": evil})
+    )
+    text = (await receiver.next())[1]["text"]
+    assert "<!channel>" not in text
+    assert "\u202e" not in text
+    assert len(text) < 10_000

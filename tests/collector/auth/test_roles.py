@@ -8,7 +8,7 @@ from penstock_collector.auth.roles import RIGHTS, Right, Role, by_groups, may, w
 def test_what_each_role_may() -> None:
     assert {role.value: {right.name for right in rights} for role, rights in RIGHTS.items()} == {
         "viewer": {"STATEMENTS"},
-        "auditor": {"STATEMENTS", "EXPORT", "PAST_ALARMS", "READINGS"},
+        "auditor": {"STATEMENTS", "EXPORT", "PAST_ALARMS", "READINGS", "HOLDS"},
         "approver": {"REQUESTS", "DECIDE"},
         "admin": {right.name for right in Right},
     }

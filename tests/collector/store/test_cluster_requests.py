@@ -1,4 +1,4 @@
-"""Requests of a cluster on the inbox page: what the trail tells of them, and nothing that could be decided there."""
+"""Requests of a cluster on the inbox page: what the trail tells of them, and where they are seen and decided."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.collector.conftest import ASKING, BEA, READER
 
-from penstock_collector.store import watch
+from penstock_collector.store import retention
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 IDENTITY = {
@@ -25,7 +25,7 @@ WAITS: dict[str, Any] = {
 def ended(standing: str, **more: Any) -> dict[str, Any]:
     told = {"policy": "support", "rule": "approvals[deletes]", "standing": standing, "request": "r-7k3f-9m2q"}
     return {
-        "kind": "intent", "session": "s1", "statement": "1", "identity": IDENTITY, "decision": "deny",
+        "kind": "intent", "session": "s1", "statement": 1, "identity": IDENTITY, "decision": "deny",
         "approvals": [told], **more,
     }  # fmt: skip
 
@@ -50,13 +50,15 @@ async def test_what_waits_is_shown_with_the_line_to_look_at_it(client: Any, send
         "approvals[deletes], for dba, owners",
     ):  # fmt: skip
         assert expected in text
-    # Nothing of it can be decided here, by whomever.
+    # Nothing of it can be decided with a viewer token, by whomever.
     for token in (READER, BEA):
-        assert "/requests/r-7k3f-9m2q" not in await page(client, token)
+        assert 'href="/requests/r-7k3f-9m2q' not in await page(client, token)
         assert (await client.decide("r-7k3f-9m2q", token=token)).status_code == 404
         # Where the trail's pages link to.
         there = await client.get("/requests/r-7k3f-9m2q", token=token)
-        assert (there.status_code, lines(there.text)) == (404, ["kubectl penstock show -n shop r-7k3f-9m2q."])
+        assert (there.status_code, there.headers["location"]) == (303, "/requests/on-cluster/shop/r-7k3f-9m2q")
+        there = await client.get(there.headers["location"], token=token)
+        assert lines(there.text) == ["kubectl penstock show -n shop r-7k3f-9m2q"]
 
 
 async def test_it_is_there_once_however_often_its_statement_was_sent(client: Any, sender: Any) -> None:
@@ -111,8 +113,8 @@ async def test_nothing_gets_into_the_line_but_names_that_kubernetes_takes(
 
 async def test_whatever_else_it_says_is_only_text(client: Any, sender: Any) -> None:
     evil = '<script>alert("x")</script>'
-    odd = dict.fromkeys(("policy", "rule", "database"), evil) | {"approvers": [evil], "verbs": [evil], "relations": 7}
-    odd |= {"identity": {**IDENTITY, "name": evil}, "estimatedRows": True}
+    odd = dict.fromkeys(("policy", "rule", "database"), evil) | {"approvers": [evil], "verbs": [evil]}
+    odd |= {"identity": {**IDENTITY, "name": evil}, "relations": [evil]}
     await client.send(sender.seal(OPEN, {**WAITS, **odd}))
     text = await page(client)
     assert len(lines(text)) == 1
@@ -121,5 +123,5 @@ async def test_whatever_else_it_says_is_only_text(client: Any, sender: Any) -> N
 
 async def test_it_goes_with_its_events(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN, WAITS))
-    await client.running.collector.writer.run(lambda connection: watch.dispose(connection, 1, 1e12))
+    await client.running.collector.writer.run(lambda connection: retention.drop(connection, 1e12, 0, 1e9, "a test"))
     assert lines(await page(client)) == []

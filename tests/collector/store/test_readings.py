@@ -78,7 +78,7 @@ def test_retention_takes_the_beginning_and_says_so(
     for day in range(5):
         readings.append(connection, [body("searched")], NOW + day * DAY)
     deleted = []
-    while gone := readings.dispose(connection, 2, NOW + 4 * DAY + 1):
+    while gone := readings.dispose(connection, NOW + 2 * DAY + 1, NOW + 4 * DAY + 1):
         deleted.append(gone)
     assert deleted == [2, 2]
     rest = exported(connection)
@@ -89,8 +89,8 @@ def test_retention_takes_the_beginning_and_says_so(
     assert ranges == [(1, 2), (3, 4)]
     readings.append(connection, [body("opened")], NOW + 5 * DAY)
     assert verify(exported(connection), partial=True).intact
-    assert readings.dispose(connection, 1, NOW + 100 * DAY) == 2
-    assert readings.dispose(connection, 1, NOW + 100 * DAY) == 1
+    assert readings.dispose(connection, NOW + 99 * DAY, NOW + 100 * DAY) == 2
+    assert readings.dispose(connection, NOW + 99 * DAY, NOW + 100 * DAY) == 1
     readings.append(connection, [body("opened")], NOW + 100 * DAY)
     assert [one["seq"] for one in exported(connection)] == [8], "numbers go on where all before are gone"
 

@@ -79,8 +79,8 @@ def test_samples_are_few_and_a_clock_that_was_set_back_does_no_harm(store: sqlit
         (filled(70.067108864, by_day=14 * GB, by_hour=GB), 5.0),
         (filled(70.067108864, by_day=-GB), None),
         (filled(70.067108864, by_day=0), None),
-        # Retention keeps it to 50 GB, which the disk has; and to 90, which it has not.
-        (filled(70.067108864, by_day=7 * GB, most=50 * GB), None),
+        # Retention keeps it to 36 GB, which the disk has; and to 90, which it has not.
+        (filled(70.067108864, by_day=7 * GB, most=36 * GB), 5.0),
         (filled(70.067108864, by_day=7 * GB, most=90 * GB), 10.0),
         (filled(0, by_day=GB), 0.0),
     ],
@@ -114,6 +114,11 @@ def test_the_alarm_comes_long_before_and_ends_when_there_is_room_again(store: sq
         (filled(40, by_hour=60 * GB, by_day=GB), True),
         (filled(40, by_hour=20 * GB, by_day=GB), False),
         (replace(filled(9), size=30 * GB), False),
+        # Retention will drop what is not old enough; unless it goes by size alone.
+        (filled(50, by_day=GB, most=5 * GB), True),
+        (filled(50, by_day=GB, most=5 * GB, by_size_alone=True), False),
+        (filled(5, by_day=GB, most=90 * GB, by_size_alone=True), True),
+        (filled(50, most=2 * GB), False),
     ],
 )
 def test_when_it_is_raised(place: Room, raised: bool, store: sqlite3.Connection) -> None:

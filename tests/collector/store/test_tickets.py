@@ -181,3 +181,50 @@ def test_a_file_of_the_version_before_is_taken_on_with_a_key_of_its_own(tmp_path
         connection.close()
     assert len(set(keys)) == 2
     assert {len(key) for key in keys} == {32}
+
+
+@pytest.mark.parametrize("about", ["unknown", "another gate's", "open", "tried before", "void", "used", "expired"])
+def test_a_wrong_secret_makes_as_much_work_whatever_there_is_of_that_name(
+    store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    """A write alone takes milliseconds: who counted them would know which names are those of open tickets."""
+    if about != "unknown":
+        keep(store, book="gate gw2" if about == "another gate's" else "gate gw1")
+    for _ in range({"tried before": 1, "void": MOST_TRIES}.get(about, 0)):
+        use(store, proved=proof("wrong"))
+    if about == "used":
+        use(store)
+    now = NOON + (301 if about == "expired" else 2)
+    tickets.settle(store, now)
+    wrong = proof("wrong")
+    work: list[str] = []
+    read, proves = Made.model_validate_json, Verifier.proved_by
+
+    def reading(document: str | bytes) -> Made:
+        work.append("read a ticket")
+        return read(document)
+
+    def proving(verifier: Verifier, proof: bytes, exchange: bytes) -> bool:
+        work.append("verified")
+        return proves(verifier, proof, exchange)
+
+    def traced(text: str) -> None:
+        # That a trigger looks at the row is told as the statement once more.
+        if work[-1:] != [verb := text.split(maxsplit=1)[0]]:
+            work.append(verb)
+
+    monkeypatch.setattr(Made, "model_validate_json", reading)
+    monkeypatch.setattr(Verifier, "proved_by", proving)
+    store.set_trace_callback(traced)
+    before = store.total_changes
+    assert use(store, proved=wrong, now=now) == Judged(standing="wrong")
+    store.set_trace_callback(None)
+    assert store.total_changes - before == 1
+    # What settles, the look, the proof, and the one write.
+    assert work == ["UPDATE", "DELETE", "SELECT", "read a ticket", "verified", "UPDATE"]
+
+
+def test_what_takes_the_place_of_a_ticket_opens_nothing(store: sqlite3.Connection) -> None:
+    """Not even for whom the proof of its keys were known."""
+    nobodys = Proved(databases=("nobody",), exchange=encoded(b"a,b,c"), proof=encoded(bytes(32)))
+    assert use(store, proved=nobodys) == Judged(standing="wrong")

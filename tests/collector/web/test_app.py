@@ -12,19 +12,24 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from tests.collector.auth.conftest import Api, token
-from tests.collector.conftest import OTHER_WRITER, token_line
+from tests.collector.conftest import OTHER_WRITER, WRITER, token_line
 
 from penstock_collector.auth.kubernetes import TokenReviewer
 from penstock_collector.auth.pods import PodReaders
 from penstock_collector.auth.roles import RIGHTS, Right, Role
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.web.app import build
+from penstock_collector.web.parameters import TAKEN
 
 # Of those that record by themselves: in one transaction with what they change.
 CHANGES = {
     "/alarms",
+    "/holds",
     "/v1/alarms/acknowledged",
+    "/v1/holds",
+    "/v1/holds/{number:int}/release",
     "/requests/{name}",
+    "/requests/on-cluster/{namespace}/{name}",
     "/sign-ins",
     "/v1/access",
     "/v1/requests/{name}/decision",
@@ -52,7 +57,12 @@ def routes(client: Any) -> list[Route]:
 
 
 def filled(route: Route) -> str:
-    path = route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2").replace("{name}", "r-1111-1111")
+    path = (
+        route.path.replace("{owner}/{boot}/{seq:int}", "gw1/boot1/2")
+        .replace("{name}", "r-1111-1111")
+        .replace("{number:int}", "1")
+        .replace("{namespace}", "shop")
+    )
     return path.replace("{owner}/{boot}", "gw1/boot1").replace("{owner}", "gw1")
 
 
@@ -116,6 +126,33 @@ async def test_each_path_opens_for_the_roles_that_have_its_right_alone(client: A
             assert status == 303, "whoever sees requests alone begins with them"
         else:
             assert status == 403, route.path
+
+
+async def test_a_parameter_that_means_nothing_is_refused_everywhere_and_named(client: Any) -> None:
+    for route in routes(client):
+        guarded: Any = route.endpoint
+        if route.path in EVERYBODY:
+            continue
+        token_ = WRITER if guarded.guarded.needs == "gates" else "read-admin"
+        headers = {"authorization": f"Bearer {token_}", "sec-fetch-site": "same-origin"}
+        for query in ("nonsense=1", "streams=gw1%2Fboot1", "%E2%80%AE="):
+            answered = await client.http.request(method(route), f"{filled(route)}?{query}", headers=headers)
+            assert answered.status_code == 400, (route.path, query)
+            assert "unknown parameter" in answered.text
+        taken = guarded.guarded.takes
+        assert all(name in answered.text for name in taken)
+        for name in taken:
+            answered = await client.http.request(method(route), f"{filled(route)}?{name}=1&{name}=1", headers=headers)
+            assert (answered.status_code, f"{name} is given more than once" in answered.text) == (400, True), route.path
+
+
+def test_only_paths_that_are_there_take_parameters(client: Any) -> None:
+    assert set(TAKEN) <= {route.path for route in routes(client)}
+
+
+async def test_what_a_stranger_gets_wrong_tells_nothing(client: Any) -> None:
+    assert (await client.get("/v1/events?nonsense=1", token=None)).status_code == 401
+    assert (await client.get("/v1/export?nonsense=1", token="read-viewer")).status_code == 403
 
 
 async def test_what_is_lacking_is_said(client: Any) -> None:

@@ -210,7 +210,7 @@ async def test_after_retention_the_decision_is_still_there(client: Any) -> None:
 
 async def test_statements_link_to_the_request_that_held_them(client: Any, sender: Any) -> None:
     held = {"policy": "support", "rule": "approvals[deletes]", "standing": "waiting"}
-    third = {"session": "s1", "statement": "3"}
+    third = {"session": "s1", "statement": 3}
     events = sender.seal({"kind": "open"})
     events += sender.statement(1, decision="deny", approvals=[held, held | {"request": "r-2222-2222"}])
     events += sender.statement(2, approvals=[{"request": 7}, "r", held | {"request": EVIL}])
@@ -227,6 +227,27 @@ async def test_statements_link_to_the_request_that_held_them(client: Any, sender
     assert "<script>alert" not in page
     assert 'href="/requests/r-3333-3333"' in (await client.get("/statements/gw1/boot1/6")).text
     assert [one["request"] for one in await client.search()] == ["", "r-3333-3333", EVIL, "r-2222-2222"]
+
+
+async def test_the_link_is_for_whom_it_does_not_lead_to_a_refusal(start: Any, settings: Any, sender: Any) -> None:
+    settings.viewer_tokens_file.write_text(
+        token_line(READER, "ada roles=viewer") + token_line(BEA, "bea groups=dba roles=viewer,approver")
+    )
+    client = await start(settings)
+    held = {"policy": "support", "rule": "approvals[deletes]", "standing": "waiting", "request": "r-2222-2222"}
+    await client.send(sender.seal({"kind": "open"}) + sender.statement(1, decision="deny", approvals=[held]))
+    row = ""
+    for who, linked in ((READER, False), (BEA, True)):
+        assert (await client.get("/requests/r-2222-2222", who)).status_code == (404 if linked else 403)
+        for path in ("/", "/statements/gw1/boot1/2"):
+            page = (await client.get(path, who)).text
+            assert ('href="/requests/r-2222-2222"' in page, "r-2222-2222" in page) == (linked, True), path
+        headers = {"authorization": f"Bearer {who}"}
+        async with client.http.stream("GET", "/tail?format=html&after=0", headers=headers) as followed:
+            async for row in followed.aiter_lines():
+                if "r-2222-2222" in row:
+                    break
+        assert ("/requests/r-2222-2222" in row, "r-2222-2222" in row) == (linked, True)
 
 
 async def test_a_viewer_whose_groups_are_taken_sees_no_more(start: Any, settings: Any, monkeypatch: Any) -> None:

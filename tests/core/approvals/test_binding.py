@@ -56,6 +56,7 @@ def test_a_retry_is_the_same(other: Asking) -> None:
         within("heldBy", policyDigest="ab" * 32),
         within("heldBy", approval="schema"),
         within("heldBy", policy="other"),
+        asking(effect={"tables": ["public.orders"]}),
         within("statement", sql="DELETE FROM orders WHERE id = $1 "),
         within("statement", parametersDigest="cd" * 32),
         within("statement", parametersDigest=None),

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from penstock_core.approvals.room import MOST_OF_A_PERSON, MOST_OF_AN_AGENT, no_room
+from collections.abc import Iterable
+from typing import Literal
+
+from penstock_core.approvals.room import MOST_OF_A_PERSON, MOST_OF_AN_AGENT, parties
+from penstock_core.approvals.room import no_room as no_room_beside
 from penstock_core.resources.access_request import Requester, RequestingPrincipal
 
 ISSUER = "https://id.example"
+
+
+def no_room(
+    requester: Requester, others: Iterable[Requester], more: int, what: Literal["waiting", "undecided"] = "waiting"
+) -> str:
+    return no_room_beside(requester, [parties(one) for one in others], more, what)
 
 
 def of(kind: str, subject: str, issuer: str = ISSUER, groups: tuple[str, ...] = ()) -> RequestingPrincipal:

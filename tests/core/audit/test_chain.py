@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock_core.audit.chain import GENESIS, MAX_SAFE_INTEGER, ChainError, Head, canonical, digest
+from penstock_core.audit.event import VERSION
 
 TIME = "2026-11-25T09:00:00.000000Z"
 
@@ -86,7 +87,7 @@ def test_a_stream_grows_and_can_be_followed() -> None:
 
 def test_the_first_event_begins_at_genesis() -> None:
     event, _ = Head("pod/boot").seal({"kind": "open"}, TIME)
-    assert (event["seq"], event["prev"], event["v"], event["time"]) == (1, GENESIS, 1, TIME)
+    assert (event["seq"], event["prev"], event["v"], event["time"]) == (1, GENESIS, VERSION, TIME)
 
 
 def test_a_body_cannot_choose_its_place_in_the_chain() -> None:
@@ -145,7 +146,17 @@ def test_an_altered_event_cannot_be_hidden_by_a_new_hash() -> None:
 
 def test_an_event_of_an_unknown_version_is_refused() -> None:
     event, _ = Head("pod/boot").seal({"kind": "open"}, TIME)
-    event["v"] = 2
-    event["hash"] = digest(event)
-    with pytest.raises(ChainError, match="version 2"):
-        Head("pod/boot").follow(event)
+    for version in (0, 3, "2", True, None):
+        event["v"] = version
+        event["hash"] = digest(event)
+        with pytest.raises(ChainError, match=f"version {version!r}, not 1 or 2"):
+            Head("pod/boot").follow(event)
+
+
+def test_a_stream_of_version_1_is_followed_and_goes_on_in_version_2() -> None:
+    first: dict[str, Any] = {"kind": "open", "v": 1, "stream": "pod/boot", "seq": 1, "prev": GENESIS, "time": TIME}
+    first["hash"] = digest(first)
+    head = Head("pod/boot").follow(first)
+    second, after = head.seal({"kind": "close"}, TIME)
+    assert second["v"] == VERSION
+    assert head.follow(second) == after

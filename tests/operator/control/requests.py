@@ -143,6 +143,10 @@ class RequestServer:
         status = {"decision": decision, "decidedBy": by, "decidedAt": "2030-03-17T17:46:40Z"}
         self._write(name, self.objects[name] | {"status": status})
 
+    def write(self, name: str, status: Json) -> None:
+        """As somebody who writes all of its status."""
+        self._write(name, self.objects[name] | {"status": status})
+
     def touch(self, name: str) -> None:
         """As somebody who writes what says nothing of the request."""
         self._write(name, dict(self.objects[name]))
@@ -160,7 +164,7 @@ class RequestServer:
                 return httpx2.Response(409, json={"message": "already exists"})
             metadata = {
                 "uid": f"uid-{self.revision}",
-                "creationTimestamp": f"2030-01-01T00:00:{self.revision % 60:02}Z",
+                "creationTimestamp": f"{datetime.fromtimestamp(NOW + self.revision, UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
             self._write(name, body | {"metadata": body["metadata"] | metadata})
             return httpx2.Response(201, json=self.objects[name])

@@ -141,3 +141,63 @@ async def test_types_that_were_declared_are_part_of_what_is_approved(begin: Begi
     assert first.statement.sql == f"EXECUTE s('09')\n/* runs: */ {text}\n/* types of its parameters: 23 */"
     assert second.digest != first.digest
     assert place.left == 5
+
+
+PATHS = ("public", "app")
+
+
+async def test_a_cursor_is_of_the_tables_that_were_approved_whatever_the_path_was_when_it_was_made(
+    begin: Begin,
+) -> None:
+    place: Place = await begin(
+        more=READS.replace("'public.held' in", "'public.held' in statement.tables || 'app.held' in")
+    )
+    client = await place.client()
+    for path in PATHS:
+        await client.ask("BEGIN")
+        await client.ask(f"SET search_path = {path}")
+        await client.ask("DECLARE c CURSOR FOR SELECT id FROM held")
+        await client.ask("SET search_path = app")
+        assert errors(await client.ask("FETCH ALL FROM c")) == ["42501"]
+        await client.ask("ROLLBACK")
+        if path == "public":
+            await place.holder.decide()
+    assert [one.effect.tables for one in place.holder.asked] == [("app.held", "public.held"), ("app.held",)]
+
+
+async def test_no_change_of_the_path_takes_a_cursor_out_of_its_rule(begin: Begin) -> None:
+    place: Place = await begin(more=READS)
+    client = await place.client()
+    await client.ask("BEGIN")
+    await client.ask("DECLARE c CURSOR FOR SELECT id FROM held")
+    await client.ask("SET search_path = app")
+    assert errors(await client.ask("FETCH ALL FROM c")) == ["42501"]
+
+
+async def test_a_portal_is_of_the_tables_that_were_approved(begin: Begin) -> None:
+    place: Place = await begin()
+    client = await place.client()
+    for path in PATHS:
+        await client.ask("BEGIN")
+        await client.ask(f"SET search_path = {path}")
+        await client.talk([(parse("", TEXT) + bind("c") + SYNC, b"Z")])
+        await client.ask("SET search_path = app")
+        assert errors(await client.talk([(execute("c") + SYNC, b"Z")])) == ["42501"]
+        await client.ask("ROLLBACK")
+        if path == "public":
+            await place.holder.decide()
+    assert place.left == 5
+
+
+async def test_a_view_that_has_another_table_by_now_is_asked_about_anew(begin: Begin) -> None:
+    place: Place = await begin()
+    client = await place.client()
+    provider = place.running.proxy.rules_provider
+    for table in ("app.held", "public.held"):
+        await client.ask(f"CREATE OR REPLACE VIEW shown_held AS SELECT id, note FROM {table}")
+        await provider.refresh_catalog()
+        assert errors(await client.ask("DELETE FROM shown_held")) == ["42501"]
+        if table == "app.held":
+            await place.holder.decide()
+    assert place.left == 5
+    await client.ask("DROP VIEW shown_held")

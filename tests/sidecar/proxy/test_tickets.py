@@ -408,9 +408,43 @@ async def test_asyncpg(stand: Place) -> None:
         host="127.0.0.1", port=gate.proxy.port, user=one.user, password=one.password, database="shop", ssl=False
     )
     assert await session.fetchval("SELECT 7") == 7
-    with pytest.raises(asyncpg.FeatureNotSupportedError, match="in the simple query protocol only"):
-        await session.fetch("SHOW penstock.ticket")
     await session.close()
+
+
+async def test_drivers_that_prepare_it_get_one_each_time(stand: Place) -> None:
+    gate = await stand.gate()
+    got = []
+    session = await asyncpg.connect(
+        host="127.0.0.1", port=gate.proxy.port, user="me", password=token(), database="shop", ssl=False
+    )
+    prepared = await session.prepare("SHOW penstock.ticket")
+    assert [(one.name, one.type.name) for one in prepared.get_attributes()] == [
+        ("user", "text"), ("password", "text"), ("expires", "text"),
+    ]  # fmt: skip
+    for _ in range(2):
+        (row,) = await prepared.fetch()
+        got.append(Ticket(*row.values()))
+    async with session.transaction():
+        got.append(Ticket(*(await session.fetchrow("SHOW penstock.ticket")).values()))
+    assert await session.fetchval("SELECT 7") == 7
+    await session.close()
+    async with await gate.psycopg(password=token()) as other:
+        for options in ({"prepare": True}, {"binary": True}):
+            cursor = await other.execute("SHOW penstock.ticket", **options)
+            row = await cursor.fetchone()
+            assert row is not None
+            got.append(Ticket(*row))
+        async with other.pipeline():
+            await other.execute("SELECT 1")
+            cursor = await other.execute("SHOW penstock.ticket")
+            await other.execute("SELECT 2")
+        row = await cursor.fetchone()
+        assert row is not None
+        got.append(Ticket(*row))
+    assert len({one.password for one in got}) == 6
+    for one in got:
+        async with await enter(gate, one) as entered:
+            assert await (await entered.execute("SELECT 7")).fetchone() == (7,)
 
 
 @pytest.fixture

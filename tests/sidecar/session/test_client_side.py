@@ -89,7 +89,7 @@ def test_a_pipeline_is_skipped_until_sync_as_the_server_skips_it() -> None:
     talk.reaches_client(PARSED, BOUND, ROW, complete("SELECT 1"), READY)
     assert [(event["kind"], event["statement"], event.get("result")) for event in talk.events] == [
         ("intent", 1, None), ("intent", 2, None), ("intent", 3, None),
-        ("outcome", 1, "denied"), ("outcome", 2, "error"), ("outcome", 3, "ok"),
+        ("outcome", 1, "denied"), ("outcome", 2, "skipped"), ("outcome", 3, "ok"),
     ]  # fmt: skip
 
 

@@ -442,8 +442,9 @@ def test_a_session_that_was_loosened_ends_where_the_person_has_masks() -> None:
     assert talk.session.state is State.CLOSED
 
 
-def test_what_sets_it_can_not_be_run_by_its_name_in_sql() -> None:
-    talk = begun(conversation({"EXECUTE c": allow("EXECUTE c", executes=("c",))}))
+@pytest.mark.parametrize("observing", [False, True])
+def test_what_sets_it_can_not_be_run_by_its_name_in_sql(observing: bool) -> None:
+    talk = begun(conversation({"EXECUTE c": allow("EXECUTE c", executes=("c",))}, observing=observing))
     talk.client(parse("c", CALL), sync()).server(PARSED, READY_IN)
     talk.client(query("EXECUTE c")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "EXECUTE", READY_FAILED)
@@ -452,6 +453,15 @@ def test_what_sets_it_can_not_be_run_by_its_name_in_sql() -> None:
 def test_within_it_no_ticket_is_given() -> None:
     talk = within(conversation()).client(query("SHOW penstock.ticket")).reaches_server(FAILING_QUERY)
     talk.server(error("42703"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
+
+
+def test_by_the_extended_protocol_neither_though_it_was_prepared_before() -> None:
+    talk = conversation().client(parse("t", "SHOW penstock.ticket"), sync()).server(PARSED, READY)
+    within(talk)
+    talk.client(bind("", "t"), execute(""), sync()).server(BOUND)
+    assert execute("") not in talk.to_server
+    assert not any(isinstance(one, commands.IssueTicket) for one in talk.rest)
+    talk.server(error("34000"), READY_FAILED).client_reads_error("0A000", "no ticket", READY_FAILED)
 
 
 def test_a_gate_without_an_issuer_of_contexts_says_so() -> None:

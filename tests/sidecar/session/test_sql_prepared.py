@@ -21,7 +21,7 @@ from tests.sidecar.session.conversation import (
     sync,
 )
 
-from penstock_core.sql.decision import Action
+from penstock_core.sql.decision import Action, Recorded
 from penstock_sidecar.session import refusals
 from penstock_sidecar.wire.messages import FLUSH, bind, describe_portal, execute, parse, query
 
@@ -227,3 +227,32 @@ def test_a_cursor_of_sql_is_executed_as_it_is_fetched_from() -> None:
     one.new_rules(OTHERWISE | {fetch.text: fetch})
     one.client(execute("c"), sync()).server(error(refusals.UNDEFINED_PORTAL), READY_FAILED)
     one.client_reads_error("42501", "changed since", READY_FAILED)
+
+
+def test_what_runs_by_its_name_has_a_link_to_what_made_it() -> None:
+    one = talk()
+    does(one, "SELECT 1", "SELECT 1")
+    does(one, PREPARE.text, "PREPARE")
+    does(one, EXECUTE.text, "SELECT 1")
+    does(one, DEALLOCATE.text, "DEALLOCATE")
+    does(one, PREPARE.text, "PREPARE")
+    does(one, EXECUTE.text, "SELECT 1")
+    made = {event["statement"]: event.get("madeBy") for event in one.events if event["kind"] == "intent"}
+    assert made == {1: None, 2: None, 3: [2], 4: None, 5: None, 6: [5]}
+
+
+def test_what_a_text_makes_and_runs_is_recorded_for_what_runs_it() -> None:
+    parts = (
+        Recorded(("prepare", "select"), ("public.people",), ("public.people.email",), "PREPARE"),
+        Recorded(("execute",), (), (), "EXECUTE"),
+        Recorded(("show",), (), (), "SHOW"),
+    )
+    text = "PREPARE p AS SELECT 1; EXECUTE p; SHOW x"
+    decision = replace(allow(text), prepares=("p",), executes=("p",), made_from=text, parts=parts)
+    one = Conversation({text: decision})
+    one.client(query(text))
+    assert [(event["verbs"], event["relations"], event["masked"]) for event in one.events] == [
+        (["prepare", "select"], ["public.people"], ["public.people.email"]),
+        (["execute", "select"], ["public.people"], ["public.people.email"]),
+        (["show"], [], []),
+    ]

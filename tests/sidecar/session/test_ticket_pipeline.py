@@ -12,7 +12,9 @@ from tests.sidecar.session.conversation import (
     READY_FAILED,
     READY_IN,
     ROW,
+    SUSPENDED,
     Conversation,
+    allow,
     complete,
     error,
     run,
@@ -24,7 +26,7 @@ from penstock_sidecar.session.commands import IssuedTicket, IssueTicket
 from penstock_sidecar.session.refusals import FAILING_QUERY, fatal
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire import messages
-from penstock_sidecar.wire.messages import parse, query
+from penstock_sidecar.wire.messages import execute, parse, query
 
 SHOW = query("SHOW penstock.ticket")
 MADE = IssuedTicket("ticket-aaaqeayeaudaocajbifq", "made-up", "2026-11-29T12:05:00Z")
@@ -154,11 +156,111 @@ def test_among_other_statements_it_is_refused() -> None:
     talk.server(error("42703"), READY).client_reads_error("0A000", "stands with statements for the server", READY)
 
 
+PARSE = parse("", "SHOW penstock.ticket")
+# What the server has in its place.
+IN_PLACE = parse(
+    "",
+    'SELECT NULL::pg_catalog.text AS "user", NULL::pg_catalog.text AS "password", NULL::pg_catalog.text AS "expires"',
+)
+DESCRIBE = messages.message(b"D", b"P\x00")
+DESCRIBED = messages.message(b"T", b"\x00\x00")
+GIVEN = messages.row(MADE.name.encode(), b"made-up", b"2026-11-29T12:05:00Z")
+
+
 @pytest.mark.parametrize("observing", [False, True])
-def test_in_the_extended_protocol_it_is_refused(observing: bool) -> None:
-    talk = Conversation(observing=observing).client(parse("", "SHOW penstock.ticket"), sync())
-    assert b"penstock.ticket" not in talk.to_server
-    talk.server(error("42703"), READY).client_reads_error("0A000", "in the simple query protocol only", READY)
+def test_in_the_extended_protocol_the_server_describes_the_row_and_the_gate_fills_it(observing: bool) -> None:
+    talk = Conversation(observing=observing)
+    talk.client(PARSE, messages.bind("", ""), DESCRIBE, execute(""), sync())
+    talk.reaches_server(IN_PLACE, messages.bind("", ""), DESCRIBE, messages.FLUSH)
+    assert (issues(talk), talk.kinds()) == ([], [])
+    talk.server(PARSED, BOUND, DESCRIBED).reaches_client(PARSED, BOUND, DESCRIBED)
+    assert (issues(talk), talk.session.state) == ([IssueTicket("shop")], State.ISSUING)
+    talk.did(talk.session.ticket_made(MADE)).reaches_server(execute(""), sync())
+    talk.server(ROW, complete("SELECT 1"), READY).reaches_client(GIVEN, complete("SELECT 1"), READY)
+    assert talk.kinds() == ["intent allow", "outcome ok"]
+    intent, outcome = talk.events
+    assert (intent["sql"], intent["verbs"], intent["protocol"]) == ("SHOW penstock.ticket", ["show"], "extended")
+    assert (outcome["ticket"], outcome["rows"]) == (MADE.name, 1)
+    talk.client(query("SELECT 1")).server(ROW, complete("SELECT 1"), READY)
+    talk.reaches_client(ROW, complete("SELECT 1"), READY)
+
+
+def test_a_driver_that_goes_step_by_step_gets_it_too() -> None:
+    talk = Conversation().client(PARSE, sync()).reaches_server(IN_PLACE, sync())
+    talk.server(PARSED, READY).client(messages.bind("", ""), execute(""), sync())
+    talk.reaches_server(messages.bind("", ""), messages.FLUSH)
+    talk.server(BOUND).did(talk.session.ticket_made(MADE)).reaches_server(execute(""), sync())
+    talk.server(ROW, complete("SELECT 1"), READY)
+    assert GIVEN in talk.to_client
+
+
+def test_what_was_prepared_gives_another_each_time_that_it_is_bound_and_one_for_each_bind() -> None:
+    talk = Conversation().client(parse("s", "show Penstock.ticket"), sync()).server(PARSED, READY)
+    for _ in range(2):
+        talk.client(messages.bind("", "s"), execute("", 1), execute(""), sync()).server(BOUND)
+        assert len(issues(talk)) == 1
+        talk.did(talk.session.ticket_made(MADE)).reaches_server(execute("", 1), messages.FLUSH)
+        talk.server(ROW, SUSPENDED).reaches_client(GIVEN, SUSPENDED)
+        assert issues(talk) == [], "the server has no second row, and neither has the gate"
+        talk.reaches_server(execute(""), sync())
+        talk.server(complete("SELECT 0"), READY).reaches_client(complete("SELECT 0"), READY)
+    assert talk.kinds() == ["intent allow", "outcome ok"] * 4
+
+
+def test_it_is_recorded_before_it_is_made_by_the_extended_protocol_too() -> None:
+    talk = Conversation(on_failure="block").client(PARSE, messages.bind("", ""), execute(""), sync())
+    talk.server(PARSED, BOUND)
+    assert (issues(talk), talk.kinds()) == ([], ["intent allow"])
+    talk.did(talk.session.durable(talk.tickets[-1]))
+    assert issues(talk) == [IssueTicket("shop")]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_who_gets_none_by_the_extended_protocol_reads_why(recorded: bool) -> None:
+    talk = Conversation(on_failure="continue" if recorded else "block")
+    talk.client(PARSE, messages.bind("", ""), execute(""), sync()).server(PARSED, BOUND)
+    if recorded:
+        talk.did(talk.session.ticket_refused(NO))
+    else:
+        talk.did(talk.session.audit_failed(talk.tickets[-1], "the disk is full"))
+        assert issues(talk) == []
+    assert talk.to_server.endswith(sync())
+    assert execute("") not in talk.to_server
+    talk.server(error("34000"), READY)
+    talk.client_reads_error(*(("57P03", "nobody keeps") if recorded else ("53100", "can't be written")), READY)
+
+
+def test_a_row_that_does_not_come_is_no_other_statements() -> None:
+    talk = Conversation().client(PARSE, messages.bind("", ""), execute(""), sync()).server(PARSED, BOUND)
+    talk.did(talk.session.ticket_made(MADE)).server(error("57014"), READY)
+    assert b"made-up" not in talk.to_client
+    talk.client(query("SELECT 1")).server(ROW, complete("SELECT 1"), READY)
+    assert b"made-up" not in talk.to_client
+    assert talk.to_client.endswith(ROW + complete("SELECT 1") + READY)
+    assert [one.get("ticket") for one in talk.events[:2]] == [None, MADE.name], "it was made"
+
+
+def test_what_fails_before_it_makes_none() -> None:
+    talk = Conversation().client(PARSE, messages.bind("", ""), execute(""), sync())
+    talk.server(PARSED, error("08P01"), READY)
+    assert (issues(talk), talk.session.state) == ([], State.RUNNING)
+    talk.client(query("SELECT 1")).server(complete("SELECT 1"), READY)
+    assert talk.session.state is State.RUNNING
+
+
+@pytest.mark.parametrize("observing", [False, True])
+def test_by_execute_in_sql_it_is_refused_since_the_server_would_run_what_is_in_its_place(observing: bool) -> None:
+    text = "EXECUTE s"
+    talk = Conversation({text: allow(text, executes=("s",))}, observing=observing)
+    talk.client(parse("s", "SHOW penstock.ticket"), sync()).server(PARSED, READY)
+    assert talk.client(query(text)).to_server.endswith(FAILING_QUERY)
+    assert issues(talk) == []
+    talk.server(error("42703"), READY).client_reads_error("0A000", "EXECUTE", READY)
+
+
+def test_several_in_one_parse_are_refused() -> None:
+    talk = Conversation().client(parse("", "SHOW penstock.ticket; SELECT 1"), sync())
+    talk.server(error("42703"), READY).client_reads_error("0A000", "stands with statements for the server", READY)
 
 
 def test_what_comes_behind_waits_and_goes_its_way() -> None:

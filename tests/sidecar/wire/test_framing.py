@@ -92,3 +92,21 @@ def test_rows_are_never_looked_at() -> None:
     data, spots = Scanner(FROM_SERVER).scan(rows)
     assert data is rows
     assert spots == []
+
+
+@given(st.lists(st.integers(0, 2000), max_size=20))
+def test_rows_are_counted_once_whatever_the_chunks(places: list[int]) -> None:
+    row, data, done = message(b"D", bytes(40)), message(b"d", bytes(7)), message(b"C", b"SELECT 1\0")
+    stream = row * 9 + done + message(b"c", b"") + data * 4 + done + row
+    scanner, counted = Scanner(FROM_SERVER), 0
+    for chunk in cut(stream, places):
+        scanner.scan(chunk)
+        counted += sum(count for kind, _, count in scanner.rows if kind in b"Dd")
+    assert counted == 14
+
+
+def test_runs_of_rows_are_told_with_their_places() -> None:
+    row, done = message(b"D", bytes(40)), message(b"C", b"SELECT 1\0")
+    scanner = Scanner(FROM_SERVER)
+    scanner.scan(row * 3 + done + row)
+    assert scanner.rows == [(ord("D"), 0, 3), (ord("D"), 3 * len(row) + len(done), 1)]

@@ -83,7 +83,7 @@ async function inbox() {
     if (busy(event)) return;
     if (event.key === "j") move(1);
     if (event.key === "k") move(-1);
-    const row = document.activeElement.closest("#waiting tr");
+    const row = document.activeElement.closest("#waiting tr, #on-cluster tr");
     if (!row) return;
     const address = row.querySelector("a").href;
     if (event.key === "a") location.assign(`${address}?decide=approved`);

@@ -27,6 +27,15 @@ function announce() {
   }, QUIET_MS);
 }
 
+// What comes late goes where its time has it.
+function inOrder(row) {
+  const time = row.querySelector("time").dateTime;
+  for (const other of rows.rows) {
+    if (other.querySelector("time").dateTime <= time) return rows.insertBefore(row, other);
+  }
+  return rows.append(row);
+}
+
 function place(id, html) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
@@ -41,7 +50,7 @@ function place(id, html) {
     return;
   }
   arrived += 1;
-  rows.prepend(row);
+  inOrder(row);
   empty.hidden = true;
   while (rows.rows.length > MOST_ROWS) rows.rows[rows.rows.length - 1].remove();
 }

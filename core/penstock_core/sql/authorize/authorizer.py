@@ -10,8 +10,9 @@ from pglast import ast
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.settings import Bounds
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation
-from penstock_core.sql.bind.references import Bound, Grouping, RowChoice, SchemaQualifier
+from penstock_core.sql.bind.references import Grouping, RowChoice, SchemaQualifier
 from penstock_core.sql.bind.scopes import Source
 from penstock_core.sql.catalog.model import Catalog, ColumnName, Relation, RelationName
 from penstock_core.sql.masking.edits import Edits

@@ -57,7 +57,7 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     check_function(governed.policies, name, effects)
     _verbs(authorizer, name, effects)
     _written(authorizer, name, effects.writes, writable)
-    bound.relations |= effects.reads
+    bound.concerns(effects.reads)
 
 
 def _unlimited(policies: PolicySet, name: str, why: str) -> None:
@@ -87,7 +87,7 @@ def _written(authorizer: Authorizer, name: str, writes: Iterable[Write], writabl
         relation = governed.catalog.relations.get(write.relation)
         if relation is None:
             continue
-        authorizer.bound.relations.add(relation.key)
+        authorizer.bound.concerns((relation.key,))
         authorizer.found.written.add(relation.key)
         _guarded(governed, name, write, relation)
         if not governed.masked:
@@ -144,6 +144,19 @@ def type_unseen(authorizer: Authorizer, schema: str, name: str) -> None:
             for function in functions:
                 effects = authorizer.governed.functions.verdict(*function)
                 run(authorizer, f"{'.'.join(function)} (run by type {'.'.join(key)})", effects)
+
+
+def rules_unseen(authorizer: Authorizer, relation: Relation) -> None:
+    """Where nothing is masked: what the rules of that relation (CREATE RULE) do, which nobody reads."""
+    named, policies = f"{relation.schema}.{relation.name}", authorizer.governed.policies
+    remedy = "write to another table, or have triggers in place of its rules"
+    if policies.missing:
+        missing = ", ".join(policies.missing)
+        raise refused(f"the rules of {named} could do what no policy allows ({missing})", remedy)
+    for rule in policies.guards:
+        raise refused(f"the rules of {named} could bypass a guardrail", remedy, rule)
+    authorizer.found.writes = authorizer.found.unread_code = authorizer.found.changes_rows = True
+    authorizer.bound.changes_search_path, authorizer.bound.resets_search_path = True, False
 
 
 def user_function(name: str, reason: str = "") -> Refused:

@@ -134,7 +134,7 @@ def _side_effect(authorizer: Authorizer, use: FunctionCall, node: ast.FuncCall) 
             "read the value first, and send it as a parameter",
         )
     if name in STEADY_OR_ONCE:
-        authorizer.allow_verb(STEADY_OR_ONCE[name], f"function {name}")
+        _changes(authorizer, STEADY_OR_ONCE[name], name)
     authorizer.found.writes = True
     return True
 
@@ -189,7 +189,7 @@ def unmasked_function(authorizer: Authorizer, use: FunctionCall) -> None:
         found.writes = True
         if WRITING_FUNCTIONS[name] and name not in NUMBERING:
             # Numbers for new rows are taken by defaults, too, by whoever inserts them.
-            authorizer.allow_verb(WRITING_FUNCTIONS[name], f"function {name}")
+            _changes(authorizer, WRITING_FUNCTIONS[name], name)
     elif name in CODE_FUNCTIONS or name in CODE_EXTENSION_FUNCTIONS:
         authorizer.allow_code(Kind(f"function {name}", "write the query itself"))
         found.changes_catalog = found.commits_itself = True
@@ -206,7 +206,14 @@ def _verb_of(authorizer: Authorizer, names: tuple[str, ...]) -> None:
     """A function that is called here and now, and needs a verb for what it changes."""
     verb = WRITING_FUNCTIONS.get(names[-1])
     if verb and names[:-1] in ((), ("pg_catalog",)):
-        authorizer.allow_verb(verb, f"function {names[-1]}")
+        _changes(authorizer, verb, names[-1])
+
+
+def _changes(authorizer: Authorizer, verb: str, name: str) -> None:
+    """A function of the system's own needs that verb; to take a number for a new row is no change of its own."""
+    authorizer.allow_verb(verb, f"function {name}")
+    if name not in NUMBERING:
+        authorizer.found.verbs.add(verb)
 
 
 def _refused_function(authorizer: Authorizer, name: str, place: int | None) -> Refused:

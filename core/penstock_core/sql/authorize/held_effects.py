@@ -5,25 +5,34 @@ Which rule holds it is `penstock_core.policy.holding`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from pglast import ast
+from pglast import ast, enums
 
 from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
 from penstock_core.sql.authorize.authorizer import Findings
 from penstock_core.sql.authorize.plan_costs import is_planned
 from penstock_core.sql.authorize.row_changes import outlives
-from penstock_core.sql.bind.references import Bound, SettingChange, VerbUse
+from penstock_core.sql.bind.bound import Bound
+from penstock_core.sql.bind.references import SettingChange
+from penstock_core.sql.catalog.model import Catalog, RelationName
+
+# Verbs by which rows of other tables may follow.
+_FOLLOWED = frozenset({"update", "delete", "merge", "truncate"})
 
 
-def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bound, found: Findings) -> Holding | None:
+def held_effects(
+    policies: PolicySet, statements: Sequence[ast.Node], bound: Bound, found: Findings, catalog: Catalog
+) -> Holding | None:
     """What tells who holds a text that was found to be allowed; None where no policy holds anything."""
     if not policies.approvals:
         return None
-    used = {one.verb for one in bound.references if isinstance(one, VerbUse)}
-    tables = frozenset(".".join(name) for name in bound.relations)
-    everything = Effects(frozenset({*bound.verbs, *used, *found.verbs}), tables, not found.unread_code)
+    verbs = frozenset(verb for part in bound.parts for verb in bound.recorded_verbs(part))
+    # What goes with what is dropped may be any.
+    named = catalog.relations if any(map(_drops_more, statements)) else bound.relations
+    tables = _reached(catalog, named, follows=not verbs.isdisjoint(_FOLLOWED))
+    everything = Effects(verbs, frozenset(".".join(name) for name in tables), not found.unread_code)
     kept = bool(statements) and all(_runs_nothing(statement) for statement in statements)
     does = Effects(frozenset(bound.verbs[:1])) if kept and len(statements) == 1 else everything
     made = Holding(
@@ -36,9 +45,38 @@ def held_effects(policies: PolicySet, statements: Sequence[ast.Node], bound: Bou
     return holding(policies.approvals, made, by_name=bool(bound.executes or bound.fetches))
 
 
+def _reached(catalog: Catalog, named: Iterable[RelationName], *, follows: bool) -> set[RelationName]:
+    """Those relations, and whose rows these are: what views and row security read, partitions and what inherits, and
+    what a part is a part of; where rows may go or change, those that refer to them, too.
+    """
+    found: set[RelationName] = set()
+    pending, children = list(named), catalog.overview.children
+    while pending:
+        if (key := pending.pop()) in found:
+            continue
+        found.add(key)
+        if (relation := catalog.relations.get(key)) is not None:
+            pending += [*relation.sources, *children.get(key, ())]
+            pending += [one.relation for one in relation.cascades] if follows else []
+    above = list(found)
+    while above:
+        relation = catalog.relations.get(above.pop())
+        fresh = [] if relation is None else [key for key in relation.parents if key not in found]
+        found.update(fresh)
+        above += fresh
+    return found
+
+
 def _changed(bound: Bound) -> Iterator[str]:
     """The names of settings that a text changes, as far as they are written out."""
     return (one.written for one in bound.references if isinstance(one, SettingChange) and one.written is not None)
+
+
+def _drops_more(statement: ast.Node) -> bool:
+    """Whether it drops what it does not name."""
+    if isinstance(statement, ast.DropStmt):
+        return statement.behavior == enums.DropBehavior.DROP_CASCADE
+    return isinstance(statement, ast.DropOwnedStmt)
 
 
 def _runs_nothing(statement: ast.Node) -> bool:

@@ -14,8 +14,9 @@ from pglast import ast
 from penstock_core.policy.effective import Limit, PolicySet
 from penstock_core.sql.allowlists.statement_kinds import kind_of
 from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
-from penstock_core.sql.bind.references import Bound, TargetWritten
+from penstock_core.sql.bind.references import TargetWritten
 from penstock_core.sql.bind.writes import Writing
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.functions import Functions

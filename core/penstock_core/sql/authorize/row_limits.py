@@ -12,7 +12,7 @@ from pglast import ast
 
 from penstock_core.policy.effective import Limit
 from penstock_core.sql.allowlists.statement_kinds import kind_of
-from penstock_core.sql.bind.references import Bound
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.writes import Writing
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.refusal import refused

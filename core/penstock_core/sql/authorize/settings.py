@@ -141,10 +141,7 @@ def _check(name: str, values: Sequence[str | None] | None, bounds: Bounds) -> No
     if name not in ONLY:
         raise _refused(name)
     if values is not None and not (len(values) == 1 and (values[0] or "").lower() in ONLY[name]):
-        raise refused(
-            f"setting {name} may not be set to {', '.join(value or 'that' for value in values)}",
-            f"use {' or '.join(sorted(ONLY[name]))}",
-        )
+        raise refused(f"setting {name} may not be set to that value", f"use {' or '.join(sorted(ONLY[name]))}")
 
 
 def _check_timeout(values: Sequence[str | None], longest: Limit) -> None:

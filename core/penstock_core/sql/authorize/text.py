@@ -22,8 +22,9 @@ from penstock_core.sql.authorize.authorizer import Authorizer, Findings
 from penstock_core.sql.authorize.columns import unknown_column
 from penstock_core.sql.authorize.likely_names import likely_column
 from penstock_core.sql.bind import references as kinds
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import MadeName
-from penstock_core.sql.bind.references import Bound, Reference, Unbound, Unclaimed
+from penstock_core.sql.bind.references import Reference, Unbound, Unclaimed
 from penstock_core.sql.guardrails.require_context import check_context
 from penstock_core.sql.masking.masked_columns import Governed
 from penstock_core.sql.masking.substitution import Substitutions
@@ -166,13 +167,18 @@ def authorize(
     `made` is what the open transaction made that may be used as the session's own.
     """
     authorizer = Authorizer(governed, substitutions, bound, made=set(made))
-    for reference in bound.references:
-        rule = rules.get(type(reference))
-        if rule is None:
-            raise not_supported(type(reference).__name__, "write the statement without it")
-        if rules is MASKED:
-            plain_changes.known_as_made(authorizer, reference)
-        rule(authorizer, reference)
+    found = authorizer.found
+    for part in bound.parts:
+        bound.part, masked, verbs = part, found.masked, found.verbs
+        found.masked, found.verbs = part.masked, part.runs
+        for reference in bound.within(part)[1]:
+            rule = rules.get(type(reference))
+            if rule is None:
+                raise not_supported(type(reference).__name__, "write the statement without it")
+            if rules is MASKED:
+                plain_changes.known_as_made(authorizer, reference)
+            rule(authorizer, reference)
+        found.masked, found.verbs = masked | part.masked, verbs | part.runs
     settling.settle(authorizer)
     check_context(governed.policies.require_context, bound, writes=authorizer.found.writes)
     if rules is MASKED or authorizer.found.rewrites:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from penstock_core.policy.effective import Mask
 from penstock_core.sql.authorize.authorizer import Authorizer, certain, possible
 from penstock_core.sql.authorize.filtered_targets import refuse_filtered, refuse_referring, refuse_telling
-from penstock_core.sql.authorize.function_calls import row_unseen, run
+from penstock_core.sql.authorize.function_calls import row_unseen, rules_unseen, run
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.bind.references import Effect, TargetWritten
@@ -176,6 +176,8 @@ class _Target:
             actions = frozenset[str]().union(*(one.actions for one in effects))
             reached = self.governed.catalog.relations[key]
             row_unseen(self.authorizer, reached)
+            if reached.has_rules:
+                rules_unseen(self.authorizer, reached)
             known = frozenset[str]() if _UNKNOWN in effects else actions
             for name, function in functions_of(reached, known, self.governed.functions):
                 run(self.authorizer, f"{'.'.join(name)} (run by writing to {'.'.join(key)})", function)

@@ -13,8 +13,9 @@ from typing import Any
 from pglast import ast
 
 from penstock_core.sql.allowlists.syntax_nodes import EXPRESSIONS, FORMERLY_FUNCTIONS, KNOWN, Fields
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import TEMPORARY, MadeName, Names
-from penstock_core.sql.bind.references import Bound, FormerFunction, Reference, Unclaimed
+from penstock_core.sql.bind.references import FormerFunction, Reference, Unclaimed
 from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.catalog.model import Catalog, RelationName
 from penstock_core.sql.syntax.equivalence import is_unset

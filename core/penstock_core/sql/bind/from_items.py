@@ -79,7 +79,7 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
         return write_out(binder, item, known, source)
     binder.add(RelationRead(item, resolved, source))
     if isinstance(resolved, Ambiguous):
-        binder.bound.relations |= resolved.keys
+        binder.bound.concerns(resolved.keys)
         return source
     if resolved is None:
         source.schema = item.schemaname or ""
@@ -88,7 +88,7 @@ def _relation(binder: Binder, item: ast.RangeVar, place: Place, scope: Scope) ->
     if resolved.relation is not None:
         source.relation = resolved.relation
         source.columns = rename(tuple(column.name for column in resolved.relation.columns), renamed)
-        binder.bound.relations.add(resolved.relation.key)
+        binder.bound.concerns((resolved.relation.key,))
     elif resolved.system:
         source.system = (resolved.schema, resolved.name)
         source.columns = rename(resolved.columns, renamed)

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.bound import Bound
+from penstock_core.sql.bind.references import ParameterType
 from penstock_core.sql.catalog.model import Catalog
 
 # The OIDs that leave a parameter's type to the server: none, and `unknown`.

@@ -12,10 +12,9 @@ from typing import Literal
 
 from pglast import ast
 
-from penstock_core.sql.bind.name_resolution import Ambiguous, MadeName, ResolvedRelation, ResolvedType
+from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation, ResolvedType
 from penstock_core.sql.bind.scopes import Place, Scope, Source
 from penstock_core.sql.catalog.model import Relation
-from penstock_core.sql.decision import Ending
 from penstock_core.sql.syntax.constants import constant
 
 
@@ -373,38 +372,3 @@ class Unbound(Reference):
 
     reason: str
     remedy: str
-
-
-@dataclass(slots=True)
-class Bound:
-    """A text, bound: its references in order, and what it is known to do whoever sends it."""
-
-    references: list[Reference] = field(default_factory=list)
-    # Each statement's own verb, in order.
-    verbs: list[str] = field(default_factory=list)
-    # The user's relations that it reads or writes.
-    relations: set[tuple[str, str]] = field(default_factory=set)
-    writes: bool = False
-    # Prepared statements and cursors that are made in SQL, run, and given up.
-    prepares: list[str] = field(default_factory=list)
-    declares: list[tuple[str, bool]] = field(default_factory=list)
-    executes: list[str] = field(default_factory=list)
-    fetches: list[str] = field(default_factory=list)
-    deallocates: list[str] = field(default_factory=list)
-    closes: list[str] = field(default_factory=list)
-    # Tables that came to be for this session alone; and whether it gave up all that it had.
-    temporary: set[str] = field(default_factory=set)
-    drops_temporary: bool = False
-    # Temporary tables that it drops one by one.
-    drops_tables: set[str] = field(default_factory=set)
-    changes_search_path: bool = False
-    resets_search_path: bool = False
-    # Whether it ends the transaction; and what it makes that is there afterwards and may hold rows, in words.
-    ends: Ending = "not"
-    outlasts: str = ""
-    # What the transaction has made by the text's end, as far as names tell.
-    made: frozenset[MadeName] = frozenset()
-
-    def add(self, reference: Reference) -> None:
-        """The next reference of the text."""
-        self.references.append(reference)

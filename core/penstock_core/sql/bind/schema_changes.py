@@ -349,7 +349,7 @@ def note_relations(binder: Binder, names: Iterable[tuple[str, ...]]) -> None:
         schemas = name[-2:-1] or tuple(binder.names.search_path or ())
         found = next((key for schema in schemas if (key := (schema, name[-1])) in binder.catalog.relations), None)
         if found is not None:
-            binder.bound.relations.add(found)
+            binder.bound.concerns((found,))
 
 
 def _claim(binder: Binder, node: ast.Node) -> None:

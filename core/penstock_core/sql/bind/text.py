@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pglast import ast
 
 from penstock_core.sql.bind.binder import Binder, NotBound, Rules
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.expressions import EXPRESSION_RULES
 from penstock_core.sql.bind.name_resolution import MadeName, Names
 from penstock_core.sql.bind.queries import query
-from penstock_core.sql.bind.references import Bound, Unbound
+from penstock_core.sql.bind.references import Unbound
 from penstock_core.sql.bind.scopes import Columns, Scope
 from penstock_core.sql.bind.statements import ending, statement, text_statement
 from penstock_core.sql.bind.writes import Writing, write
@@ -46,6 +47,7 @@ def bind(
     binder = Binder(catalog, names, RULES, follows_made=made is not None, written_out=written_out)
     try:
         for one in statements:
+            binder.bound.begin_part(ends=ending((one,)) != "not")
             text_statement(binder, one)
     except NotBound as end:
         binder.add(Unbound(end.reason, end.remedy))

@@ -101,13 +101,13 @@ def written(
     resolved = binder.names.relation(name)
     source = Source(target_name(name), None, target=True)
     if isinstance(resolved, Ambiguous):
-        binder.bound.relations |= resolved.keys
+        binder.bound.concerns(resolved.keys)
     elif resolved is not None:
         source.schema = resolved.schema if name.alias is None else ""
         if resolved.relation is not None:
             source.relation = resolved.relation
             source.columns = tuple(column.name for column in resolved.relation.columns)
-            binder.bound.relations.add(resolved.relation.key)
+            binder.bound.concerns((resolved.relation.key,))
     reference = TargetWritten(name, resolved, source, effect, tuple(settings or ()))
     binder.add(reference)
     return reference
@@ -265,9 +265,9 @@ def copy(binder: Binder, statement: ast.CopyStmt) -> None:
         binder.add(VerbUse("select"))
         resolved = binder.names.relation(statement.relation)
         if isinstance(resolved, Ambiguous):
-            binder.bound.relations |= resolved.keys
+            binder.bound.concerns(resolved.keys)
         elif resolved is not None and resolved.relation is not None:
-            binder.bound.relations.add(resolved.relation.key)
+            binder.bound.concerns((resolved.relation.key,))
         binder.add(RelationCopied(statement, statement.relation, resolved))
     for option in statement.options or ():
         binder.claim(option, OPTION)

@@ -30,7 +30,7 @@ def write_out(binder: Binder, item: ast.RangeVar, view: Relation, source: Source
         raise NotBound(f"the definition of {'.'.join(view.key)} is not understood", "read the tables themselves")
     source.schema = view.schema if item.alias is None else ""
     source.columns = rename(tuple(column.name for column in view.columns), renamed_by(item))
-    binder.bound.relations.add(view.key)
+    binder.bound.concerns((view.key,))
     binder.add(ViewWrittenOut(view, source, definition))
     binder.query(definition, Scope())
     return source

@@ -9,8 +9,9 @@ from __future__ import annotations
 from penstock_core.policy.effective import Rule
 from penstock_core.sql.allowlists.functions import LARGE_OBJECTS
 from penstock_core.sql.allowlists.words import words
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import ResolvedRelation
-from penstock_core.sql.bind.references import Bound, FunctionCall, Reference, RelationRead
+from penstock_core.sql.bind.references import FunctionCall, Reference, RelationRead
 from penstock_core.sql.refusal import refused
 
 # Of the system's relations those that show stored values, or the texts of statements.

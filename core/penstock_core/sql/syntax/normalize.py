@@ -1,15 +1,24 @@
-"""SQL as the audit trail stores it: without what people typed as values, and without what they wrote as comments."""
+"""SQL, and why it was refused, as the audit trail stores it: without what people typed as values, and without what
+they wrote as comments.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pglast.parser import ParseError, Token
 
 from penstock_core.policy.effective import SqlTextMode
-from penstock_core.sql.syntax.tokens import LITERALS, words_of
+from penstock_core.sql.syntax.tokens import words_of
+from penstock_core.sql.syntax.typed_values import places, statements, value
 
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
+# What the parser quotes of a text that it does not understand.
+_QUOTED = re.compile(r'"(.*)"', re.DOTALL)
+_LEFT_OUT = "…"
+# Shorter values are parts of ordinary words, and numbers like those of policies.
+_SHORTEST = 4
 
 
 def audit_text(text: str, mode: SqlTextMode) -> str:
@@ -19,13 +28,53 @@ def audit_text(text: str, mode: SqlTextMode) -> str:
     return "" if mode == "hash" else normalize(text)
 
 
+def audit_texts(text: str, mode: SqlTextMode, count: int) -> tuple[str, ...]:
+    """The same of each of a text's statements; all of it for each where they can't be told apart by the words alone."""
+    if mode == "hash":
+        return ("",) * count
+    tokens = words_of(text)
+    found = list(statements(tokens))
+    if len(found) != count:
+        return (audit_text(text, mode),) * count
+    if mode == "full":
+        return tuple(text[one[0].start : one[-1].end + 1] for one in found)
+    typed = _numbered(text, tokens)
+    return tuple(_written(text, one, typed) for one in found)
+
+
+def audit_reason(reason: str, text: str, *, parsed: bool) -> str:
+    """Why a text was refused, without the values in it; `parsed`: the parser has understood it."""
+    try:
+        tokens = words_of(text) if parsed else ()
+    except (ParseError, ValueError):
+        parsed = False
+    if not parsed:
+        # What of it is a value, nobody knows.
+        return _QUOTED.sub(lambda quoted: quoted[0] if _is_plain(quoted[1]) else f'"{_LEFT_OUT}"', reason)
+    typed = places(text, tokens)
+    for token in tokens:
+        if token.start in typed and len(told := value(text, token)) >= _SHORTEST:
+            edges = r"(?<!\w)" if told[0].isalnum() else "", r"(?!\w)" if told[-1].isalnum() else ""
+            reason = re.sub(re.escape(told).join(edges), _LEFT_OUT, reason, flags=re.IGNORECASE)
+    return reason
+
+
 def normalize(text: str) -> str:
-    """Literals become $n, numbered on from the text's own parameters; comments go, spacing becomes single."""
+    """Values become $n, numbered on from the text's own parameters; comments go, spacing becomes single."""
     try:
         tokens = words_of(text)
+        return _written(text, tokens, _numbered(text, tokens))
     except (ParseError, ValueError):
         return ""
-    number = _last_parameter(text, tokens) if "$" in text else 0
+
+
+def _numbered(text: str, tokens: Sequence[Token]) -> dict[int, int]:
+    """The number of each value, by where it begins."""
+    first = 1 + (_last_parameter(text, tokens) if "$" in text else 0)
+    return {place: number for number, place in enumerate(sorted(places(text, tokens)), first)}
+
+
+def _written(text: str, tokens: Sequence[Token], typed: dict[int, int]) -> str:
     words: list[str] = []
     before = -2
     for start, end, name, _ in tokens:
@@ -34,12 +83,17 @@ def normalize(text: str) -> str:
         if start != before + 1 and words:
             words.append(" ")
         before = end
-        if name in LITERALS:
-            number += 1
-            words.append(f"${number}")
-        else:
-            words.append(text[start : end + 1])
+        words.append(f"${typed[start]}" if start in typed else text[start : end + 1])
     return "".join(words)
+
+
+def _is_plain(quoted: str) -> bool:
+    """Whether it is a keyword or a sign, which tells no value."""
+    try:
+        words = words_of(quoted)
+    except (ParseError, ValueError):
+        return False
+    return len(words) == 1 and (words[0].kind != "NO_KEYWORD" or words[0].name.startswith("ASCII_"))
 
 
 def _last_parameter(text: str, tokens: Sequence[Token]) -> int:

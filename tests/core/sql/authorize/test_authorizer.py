@@ -10,8 +10,8 @@ from tests.core.sql.test_governor import CATALOG, KEY, MASKING, PLAIN, rule
 from penstock_core.policy.effective import VERBS, PolicySet, Rule
 from penstock_core.sql.allowlists.statement_kinds import Kind
 from penstock_core.sql.authorize.authorizer import Authorizer, Findings, certain
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.name_resolution import Ambiguous, ResolvedRelation
-from penstock_core.sql.bind.references import Bound
 from penstock_core.sql.decision import Denial
 from penstock_core.sql.masking.masked_columns import govern
 from penstock_core.sql.masking.masks import MaskWriter

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import table
 
-from penstock_core.policy.effective import EffectivePolicy, Limit, PolicySet, Rule
+from penstock_core.policy.effective import VERBS, EffectivePolicy, Limit, PolicySet, Rule
 from penstock_core.sql.catalog.model import Catalog, Relation
 from penstock_core.sql.decision import Action
 from penstock_core.sql.governor import Governor
@@ -17,8 +17,7 @@ ORDERS = table("public", "orders", "id", "note")
 RULED = replace(table("public", "ruled", "id"), has_rules=True)
 VIEW = Relation("public", "seen", "v", ORDERS.columns)
 CATALOG = Catalog(relations={one.key: one for one in (ORDERS, RULED, VIEW)})
-ALLOW = frozenset({"select", "insert", "update", "delete"})
-POLICIES = PolicySet(("web",), ALLOW, max_rows_returned=LIMIT)
+POLICIES = PolicySet(("web",), VERBS, max_rows_returned=LIMIT)
 GOVERNOR = Governor(EffectivePolicy("shop", POLICIES, None), CATALOG, b"k" * 32)
 
 
@@ -79,6 +78,6 @@ def test_where_it_is_only_observed_nothing_is_held_to_it() -> None:
     assert observing.decide("SELECT 1", ("public",)).row_limit is None
     copied = observing.decide("COPY orders TO STDOUT", ("public",))
     assert (copied.action, copied.observed) == (Action.ALLOW, Action.DENY)
-    looser = PolicySet(("a",), ALLOW)
+    looser = PolicySet(("a",), VERBS)
     both = Governor(EffectivePolicy("shop", looser, POLICIES), CATALOG, b"k" * 32)
     assert both.decide("SELECT 1", ("public",)).row_limit is None

@@ -174,3 +174,56 @@ def test_each_row_has_its_example() -> None:
         ast.RefreshMatViewStmt,
     }
     assert statements.UNMASKED_STATEMENTS.keys() == UNMASKED_STATEMENT_EXAMPLES.keys() | NOTHING_MORE
+
+
+@pytest.mark.parametrize("policies", [PLAIN, ALL], ids=["unmasked", "masked"])
+@pytest.mark.parametrize(
+    ("text", "verbs"),
+    [
+        ("WITH d AS (DELETE FROM letters WHERE id = '1' RETURNING id) SELECT id FROM d", "select delete"),
+        ("COPY (DELETE FROM letters WHERE id = '1' RETURNING id) TO STDOUT", "copy delete select"),
+        ("COPY letters TO STDOUT", "copy select"),
+        ("COPY letters (id) FROM STDIN", "copy insert"),
+        ("INSERT INTO letters (id) VALUES ('1') ON CONFLICT (id) DO UPDATE SET id = '2'", "insert update"),
+        ("INSERT INTO letters (id) VALUES ('1') ON CONFLICT DO NOTHING", "insert"),
+        (
+            "MERGE INTO letters l USING (VALUES ('1')) v(i) ON l.id = v.i WHEN MATCHED THEN DELETE"
+            " WHEN NOT MATCHED THEN INSERT (id) VALUES (v.i)",
+            "merge delete insert",
+        ),
+        ("SELECT id INTO TEMP copied FROM letters", "select create"),
+        ("SELECT id FROM letters FOR UPDATE", "select update"),
+        ("SELECT setval('s', 5)", "select update"),
+        ("SELECT id FROM letters WHERE setval('s', 5) = 5", "select update"),
+        ("EXPLAIN ANALYZE DELETE FROM letters WHERE id = '1'", "explain delete"),
+        ("SELECT id FROM letters", "select"),
+    ],
+)
+def test_all_verbs_of_a_statement_are_recorded(policies: PolicySet, text: str, verbs: str) -> None:
+    decision = Governor(EffectivePolicy("shop", policies, None), CATALOG, KEY).decide(text, ("archive", "public"))
+    (part,) = decision.recorded
+    if decision.denial is None:
+        assert part.verbs == tuple(verbs.split())
+    else:
+        # What is refused is recorded as far as it was understood.
+        assert part.verbs[0] == verbs.split(maxsplit=1)[0]
+
+
+def test_each_statement_of_a_text_is_recorded_with_what_is_its_own() -> None:
+    text = "SELECT email FROM people; DELETE FROM archive.letters WHERE id = '7'; SELECT 1"
+    decision = Governor(EffectivePolicy("shop", ALL, None), CATALOG, KEY).decide(text, ("public",))
+    assert decision.denial is None
+    assert [(one.verbs, one.relations, one.masked, one.text) for one in decision.recorded] == [
+        (("select",), ("public.people",), ("public.people.email",), "SELECT email FROM people"),
+        (("delete",), ("archive.letters",), (), "DELETE FROM archive.letters WHERE id = $1"),
+        (("select",), (), (), "SELECT $2"),
+    ]
+
+
+def test_a_refused_text_is_recorded_as_one() -> None:
+    text = "SELECT email FROM people; COPY (DELETE FROM archive.letters RETURNING id) TO STDOUT; DROP DATABASE x"
+    decision = Governor(EffectivePolicy("shop", PLAIN, None), CATALOG, KEY).decide(text, ("public",))
+    (part,) = decision.recorded
+    assert decision.denial is not None
+    assert part.verbs == ("select", "copy", "delete", "dropdb")
+    assert part.relations == ("archive.letters", "public.people")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import KEY, MASKING, reason, table, text_column
 
-from penstock_core.policy.effective import EffectivePolicy, PolicySet
+from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet, Rule
 from penstock_core.sql.catalog.model import Cascade, Catalog, Condition, Constraint, Relation
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
@@ -367,3 +367,20 @@ def test_a_decision_that_looked_at_a_constant_is_for_that_constant() -> None:
     text = "INSERT INTO people (id, email, name) VALUES ('1', 'x', '{}')"
     denied = [governor.decide(text.format(name), ("public",)).action is Action.DENY for name in ("a", "b", "open", "c")]
     assert denied == [False, False, True, False]
+
+
+RULED = replace(table("public", "ruled", "id"), has_rules=True)
+
+
+@pytest.mark.parametrize("text", ["UPDATE ruled SET id = 1", "INSERT INTO ruled VALUES (1)", "COPY ruled FROM STDIN"])
+def test_where_nothing_is_masked_rules_may_do_what_the_identity_may(text: str) -> None:
+    some = PolicySet(("web",), frozenset({"select", "insert", "update"}))
+    denial = decide(text, RULED, enforced=some).denial
+    assert denial is not None
+    assert "the rules of public.ruled could do what no policy allows" in denial.reason
+    assert decide(text, RULED, enforced=PolicySet(("web",), VERBS)).denial is None
+    limited = PolicySet(("web",), VERBS, require_where=(("delete", Rule("web", "guardrails.requireWhere")),))
+    denial = decide(text, RULED, enforced=limited).denial
+    assert denial is not None
+    assert (denial.policy, "could bypass a guardrail" in denial.reason) == ("web", True)
+    assert decide("SELECT id FROM ruled", RULED, enforced=some).denial is None

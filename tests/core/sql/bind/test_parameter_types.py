@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from penstock_core.sql.bind.bound import Bound
 from penstock_core.sql.bind.parameter_types import bind_types, declared_names
-from penstock_core.sql.bind.references import Bound, ParameterType
+from penstock_core.sql.bind.references import ParameterType
 from penstock_core.sql.catalog.model import Catalog
 
 CATALOG = Catalog(type_names={23: ("pg_catalog", "int4"), 5000: ("app", "mood")})

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from tests.core.sql.test_governor import CATALOG
 
-from penstock_core.sql.bind.references import Bound, Reference
+from penstock_core.sql.bind.bound import Bound
+from penstock_core.sql.bind.references import Reference
 from penstock_core.sql.bind.text import bind
 from penstock_core.sql.catalog.model import Catalog, Relation
 from penstock_core.sql.syntax.parse import parse

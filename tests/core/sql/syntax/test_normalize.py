@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.sql.syntax.normalize import audit_text, normalize
+from penstock_core.sql.syntax.normalize import audit_reason, audit_text, audit_texts, normalize
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,96 @@ def test_the_policies_mode_decides() -> None:
     assert audit_text(text, "full") == text
     assert audit_text(text, "normalized") == "SELECT $1"
     assert audit_text(text, "hash") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("SET app.token TO hunter2", "SET app.token TO $1"),
+        ("set local app.token = hunter2, other", "set local app.token = $1, $2"),
+        ("SET TIME ZONE hunter2", "SET TIME ZONE $1"),
+        ("SET search_path TO app, public", "SET search_path TO app, public"),
+        ("SET app.token TO DEFAULT", "SET app.token TO DEFAULT"),
+        ("ALTER ROLE bob SET app.token TO hunter2", "ALTER ROLE bob SET app.token TO $1"),
+        (
+            "CREATE FUNCTION f() RETURNS int SET app.token TO hunter2 AS 'x'",
+            "CREATE FUNCTION f() RETURNS int SET app.token TO $1 AS $2",
+        ),
+        ("UPDATE t SET a = b WHERE c = d", "UPDATE t SET a = b WHERE c = d"),
+        (
+            "COPY t (a) TO STDOUT WITH (NULL hunter2, FORMAT csv, FORCE_QUOTE (a))",
+            "COPY t (a) TO STDOUT WITH (NULL $1, FORMAT csv, FORCE_QUOTE (a))",
+        ),
+        ("COPY t FROM STDIN (DEFAULT hunter2) WHERE (a = b)", "COPY t FROM STDIN (DEFAULT $1) WHERE (a = b)"),
+        ("COPY (SELECT a FROM t) TO STDOUT", "COPY (SELECT a FROM t) TO STDOUT"),
+        ("SELECT 1; SET app.token TO hunter2; SELECT 2", "SELECT $1; SET app.token TO $2; SELECT $3"),
+    ],
+)
+def test_a_bare_word_where_a_value_is_due_is_one(text: str, stored: str) -> None:
+    assert normalize(text) == stored
+
+
+def test_each_statement_of_a_text_has_its_part() -> None:
+    text = "BEGIN; -- now\n DELETE FROM t WHERE id = 7 ; SELECT 'x;y', (1)"
+    assert audit_texts(text, "normalized", 3) == ("BEGIN", "DELETE FROM t WHERE id = $1", "SELECT $2, ($3)")
+    assert audit_texts(text, "full", 3) == ("BEGIN", "DELETE FROM t WHERE id = 7", "SELECT 'x;y', (1)")
+    assert audit_texts(text, "hash", 3) == ("", "", "")
+
+
+def test_what_words_alone_can_not_part_is_told_as_a_whole() -> None:
+    text = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3"
+    assert audit_texts(text, "normalized", 2) == (normalize(text), normalize(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "stored"),
+    [
+        (
+            "SELECT set_config('hunter2', 'x', false)",
+            "setting hunter2 may not be changed",
+            "setting … may not be changed",
+        ),
+        ("SET other TO Hunter2", "no hunter2", "no …"),
+        ("SELECT E'hun\\x74er2'", "no hunter2", "no …"),
+        ("SELECT $q$it's$q$", "no it's", "no …"),
+        ("SELECT 'it''s'", "no it's", "no …"),
+        ("SELECT 'that' FROM hats", "hats like thatched ones", "hats like thatched ones"),
+        ("SELECT 4111111111111111", "no 4111111111111111, of 100", "no …, of 100"),
+        (
+            "DELETE FROM t WHERE 'a' = 'a'",
+            "DELETE with a WHERE that is always true",
+            "DELETE with a WHERE that is always true",
+        ),
+    ],
+)
+def test_a_reason_quotes_no_value_of_the_text(text: str, reason: str, stored: str) -> None:
+    assert audit_reason(reason, text, parsed=True) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "stored"),
+    [
+        ("CREATE USER bob 'hunter2'", "syntax error at or near \"'hunter2'\"", 'syntax error at or near "…"'),
+        (
+            "SELECT 'hunter2",
+            'unterminated quoted string at or near "\'hunter2"',
+            'unterminated quoted string at or near "…"',
+        ),
+        (
+            'SELECT "hunter2',
+            'unterminated quoted identifier at or near ""hunter2"',
+            'unterminated quoted identifier at or near "…"',
+        ),
+        ("COPY t FROM STDIN NULL hunter2", 'syntax error at or near "hunter2"', 'syntax error at or near "…"'),
+        (
+            "SELECT 1hunter2",
+            'trailing junk after numeric literal at or near "1hunter2"',
+            'trailing junk after numeric literal at or near "…"',
+        ),
+        ("SELECT FROM FROM", 'syntax error at or near "FROM"', 'syntax error at or near "FROM"'),
+        ("SELECT (", "syntax error at end of input", "syntax error at end of input"),
+        ("SELECT )", 'syntax error at or near ")"', 'syntax error at or near ")"'),
+    ],
+)
+def test_what_the_parser_quotes_is_left_out_but_for_its_own_words(text: str, reason: str, stored: str) -> None:
+    assert audit_reason(reason, text, parsed=False) == stored

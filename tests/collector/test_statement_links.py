@@ -1,0 +1,63 @@
+"""The page of a statement says why columns were masked, how its transaction ended, and what made what it ran."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from penstock_collector.statement_links import Transaction
+
+OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
+INTENT = {
+    "kind": "intent", "session": "s1", "statement": 1, "identity": {"name": "sa:shop/web"}, "database": "shop",
+    "decision": "allow", "verbs": ["delete"], "relations": ["public.orders"], "sql": "DELETE FROM orders",
+}  # fmt: skip
+OUTCOME = {"kind": "outcome", "session": "s1", "statement": 1, "result": "ok", "rows": 1}
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (None, "2"),
+        ({"result": "commit"}, "2, committed"),
+        ({"result": "rollback", "sqlstate": "23503"}, "2, rolled back (23503)"),
+        ({"result": "prepared"}, "2, prepared"),
+        ({"result": "unknown"}, "2, end unknown"),
+    ],
+)
+async def test_how_the_transaction_ended(client: Any, sender: Any, end: dict[str, str] | None, words: str) -> None:
+    ended = [] if end is None else [{"kind": "transaction", "session": "s1", "transaction": 2, **end}]
+    other = {"kind": "transaction", "session": "s1", "transaction": 3, "result": "commit"}
+    await client.send(sender.seal(OPEN, INTENT, {**OUTCOME, "transaction": 2}, *ended, other))
+    # Of the statement and of its outcome alike.
+    for seq in (2, 3):
+        text = (await client.get(f"/statements/gw1/boot1/{seq}")).text
+        assert f"<dt>Transaction</dt><dd>{words}</dd>" in text
+
+
+async def test_without_a_transaction_there_is_nothing_to_say(client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1))
+    assert "Transaction" not in (await client.get("/statements/gw1/boot1/2")).text
+
+
+async def test_why_columns_are_masked_and_what_was_sent(client: Any, sender: Any) -> None:
+    masks = [{"column": "public.people.email", "mask": "hash", "policy": "support", "rule": "masks[0]"}]
+    told = {"masks": masks, "masked": ["public.people.email"], "rewritten": "SELECT <sent>", "hint": "ask <for> it"}
+    await client.send(sender.seal(OPEN) + sender.statement(1, **told))
+    text = (await client.get("/statements/gw1/boot1/2")).text
+    assert "public.people.email: hash, by support, masks[0]" in text
+    assert "SELECT &lt;sent&gt;" in text
+    assert "The client was told: ask &lt;for&gt; it" in text
+
+
+async def test_what_ran_by_a_name_leads_to_what_made_it(client: Any, sender: Any) -> None:
+    await client.send(sender.seal(OPEN) + sender.statement(1) + sender.statement(2, madeBy=[1, 77]))
+    text = (await client.get("/statements/gw1/boot1/4")).text
+    assert '<a href="/statements/gw1/boot1/2">statement 1</a>' in text
+    assert "statement 77" not in text
+
+
+def test_words_of_a_transaction() -> None:
+    assert Transaction(7, "rollback").words == "7, rolled back"
+    assert Transaction(7, "novelty", "00000").words == "7, novelty (00000)"

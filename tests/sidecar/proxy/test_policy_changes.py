@@ -1,0 +1,40 @@
+"""A gate puts on record by which policies it decides from when on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.sidecar.proxy.conftest import MASKED, Running, Start
+
+from penstock_cli.demo.postgres import EmbeddedPostgres
+
+
+async def policies(gate: Running, count: int) -> list[dict[str, Any]]:
+    return await gate.settled(count, "policy")
+
+
+async def test_the_switch_to_observe_is_on_record_before_the_statements_that_it_unmasks(
+    start: Start, shop: EmbeddedPostgres
+) -> None:
+    gate = await start(shop, governed=True, more=MASKED)
+    (first,) = await policies(gate, 1)
+    assert gate.events()[0]["kind"] == "open"
+    assert first["policies"] == [{"name": "web", "mode": "enforce"}]
+    client = await gate.psycopg()
+    await client.execute("SELECT * FROM things")
+    await asyncio.sleep(0.01)
+    gate.write_resources(host="127.0.0.1", port=shop.port, more=MASKED + "  mode: observe\n")
+    _, second = await policies(gate, 2)
+    assert second["formerGeneration"] == first["policyGeneration"]
+    assert second["changes"][0].startswith("policy web: mode was enforce, is observe: ")
+    assert second["policies"] == [{"name": "web", "mode": "observe"}]
+    await client.close()
+    other = await gate.psycopg()
+    await other.execute("SELECT * FROM things")
+    await gate.settled(2)
+    intents = gate.events("intent")
+    assert intents[0]["policyGeneration"] == first["policyGeneration"]
+    assert intents[-1]["policyGeneration"] == second["policyGeneration"]
+    assert second["seq"] < intents[-1]["seq"]
+    await other.close()
