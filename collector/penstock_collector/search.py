@@ -34,7 +34,7 @@ class Filters(LookedFor):
     session: str = ""
     # The request that it was held by, or that gave the access by which it ran.
     request: str = ""
-    # Words that must all be found; each may be the beginning of a word.
+    # Words that must all be found; each of three letters or more may be the beginning of a word.
     q: str = ""
     # RFC 3339; from including, to excluding.
     since: str = ""
@@ -230,11 +230,22 @@ class StreamRow:
     trimmed: int
 
 
+_STREAMS = """SELECT name, database, version, contiguous AS seq, contiguous_hash AS hash, last_seq, last_time,
+    last_received, closed, trimmed FROM streams"""
+
+
 def streams(connection: sqlite3.Connection, limit: int = 500) -> list[StreamRow]:
     """The streams, latest heard of first."""
-    rows = connection.execute(
-        """SELECT name, database, version, contiguous AS seq, contiguous_hash AS hash, last_seq, last_time,
-               last_received, closed, trimmed FROM streams ORDER BY last_received DESC LIMIT ?""",
-        (limit,),
-    )
+    rows = connection.execute(f"{_STREAMS} ORDER BY last_received DESC LIMIT ?", (limit,))
     return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
+
+
+def streams_behind(connection: sqlite3.Connection, name: str, limit: int) -> list[StreamRow]:
+    """The streams behind a name, by their names: page by page, all of them."""
+    rows = connection.execute(f"{_STREAMS} WHERE name > ? ORDER BY name LIMIT ?", (name, limit))
+    return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
+
+
+def stream_count(connection: sqlite3.Connection) -> int:
+    """How many there are."""
+    return int(connection.execute("SELECT count(*) FROM streams").fetchone()[0])

@@ -59,6 +59,8 @@ def test_the_values_pass_their_schema() -> None:
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},
+        {"webhook": {"tokenDigests": ["secret"]}},
+        {"collector": {"trustedProxies": ["*"]}},
         {"logLevel": "chatty"},
         {"sidecar": {"login": "magic"}},
         {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a"}]}},

@@ -220,3 +220,33 @@ async def test_an_export_larger_than_a_portion_is_whole(client: Any, sender: Any
     lines = await client.export_lines()
     assert read(lines[-1]) == EndLine(len(lines) - 1)
     assert verify(lines).intact
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        # However often, a word is looked for once; and one that is the beginning of another, not at all.
+        ("a " * 200, '"a"'),
+        ("ord Orders orders ord", '"orders"*'),
+        # The beginning of a word has three letters; what is shorter is a word, since half of the index begins with it.
+        ("se sel", '"se" "sel"*'),
+        ("public.or x_a 10", '"public.or" "x_a" "10"'),
+        ("public.orders", '"public.orders"*'),
+        ("a-b 'c", '"a-b" "\'c"'),
+        # Of scripts without spaces, a sentence is one word.
+        ("顧 客", '"顧"* "客"*'),
+        ("é éa éab", '"é" "éa" "éab"*'),
+        ("_ .. ''", ""),
+    ],
+)
+def test_words_are_looked_for_once_and_as_beginnings_where_they_are_long_enough(typed: str, meant: str) -> None:
+    assert match_expression(typed) == meant
+
+
+async def test_more_words_than_a_search_takes_are_refused(filled: Any) -> None:
+    words = "+".join(f"{letter}word" for letter in "abcdefghijklm")
+    for path in ("/v1/events", "/v1/logins", "/tail", "/", "/logins"):
+        answer = await filled.get(f"{path}?q={words}")
+        assert answer.status_code == 400
+        assert "more than 12 words" in answer.text
+    assert (await filled.get(f"/v1/events?q={words.rpartition('+')[0]}")).status_code == 200

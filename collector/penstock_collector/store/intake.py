@@ -18,6 +18,9 @@ from penstock_collector.store.emergencies import ToldEmergency
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
 
+# Of so many bad lines of a stream what they said is kept; of more, their hashes. Whoever sends them says nothing new.
+MOST_KEPT = 200
+
 
 @dataclass(slots=True)
 class Taken:
@@ -39,6 +42,8 @@ class _Stream:
     contiguous: int
     contiguous_hash: str | None
     trimmed: int
+    # How many bad lines are kept in full, once that is of interest.
+    kept: int | None = None
 
 
 def take(
@@ -85,6 +90,12 @@ def take(
     _remember(connection, state, [line for line in batch if isinstance(line, Sealed)], now)
     taken.acknowledged = state.contiguous
     return taken
+
+
+def acknowledged_of(connection: sqlite3.Connection, stream: str) -> int | None:
+    """Up to where everything of a stream has come; None of one that has not begun."""
+    row = connection.execute("SELECT contiguous FROM streams WHERE name = ?", (stream,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _stream(connection: sqlite3.Connection, name: str, now: float, workload: str) -> _Stream:
@@ -169,12 +180,17 @@ def _note_close(connection: sqlite3.Connection, state: _Stream, stored: Sequence
 
 
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
+    if state.kept is None:
+        few = "SELECT 1 FROM quarantine WHERE stream = ? LIMIT ?"
+        state.kept = connection.execute(f"SELECT count(*) FROM ({few})", (state.id, MOST_KEPT)).fetchone()[0]  # noqa: S608 # a literal
+    raw = line.raw if state.kept < MOST_KEPT else b""
     cursor = connection.execute(
         """INSERT INTO quarantine (stream, seq, claimed_seq, received, reason, sha256, length, raw)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
-        (state.id, seq, line.claimed_seq, now, line.reason, line.sha256, line.length, line.raw),
+        (state.id, seq, line.claimed_seq, now, line.reason, line.sha256, line.length, raw),
     )
     if cursor.rowcount:
+        state.kept += 1
         taken.quarantined += 1
         alarms.sound(connection, state.id, Alarm.QUARANTINE, seq, f"line at seq {seq}: {line.reason}", now)
     else:
@@ -183,12 +199,6 @@ def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: 
 
 def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None:
     """Move `contiguous` over everything that is there, checking that each event follows the one before it."""
-    bad = {
-        row[0]
-        for row in connection.execute(
-            "SELECT seq FROM quarantine WHERE stream = ? AND seq > ?", (state.id, state.contiguous)
-        )
-    }
     rows = connection.execute(
         """SELECT seq, hash, id, json_extract(document, '$.prev') FROM events
            WHERE stream = ? AND seq > ? ORDER BY seq, id""",
@@ -196,7 +206,7 @@ def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None
     )
     broken: list[tuple[int, int]] = []
     for seq, hash_, event, prev in rows:
-        while seq > state.contiguous + 1 and state.contiguous + 1 in bad:
+        while seq > state.contiguous + 1 and _is_bad(connection, state):
             state.contiguous, state.contiguous_hash = state.contiguous + 1, None
         if seq == state.contiguous:
             continue  # The other branch of a fork.
@@ -205,11 +215,18 @@ def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None
         if state.contiguous_hash not in (None, prev) and not _has(connection, state.id, state.contiguous, prev):
             broken.append((seq, event))
         state.contiguous, state.contiguous_hash = seq, hash_
-    while state.contiguous + 1 in bad:
+    while _is_bad(connection, state):
         state.contiguous, state.contiguous_hash = state.contiguous + 1, None
     for seq, event in broken:
         connection.execute("UPDATE events SET broken = 1 WHERE id = ?", (event,))
         alarms.sound(connection, state.id, Alarm.BREAK, seq, f"event {seq} does not follow event {seq - 1}", now)
+
+
+def _is_bad(connection: sqlite3.Connection, state: _Stream) -> bool:
+    """Whether what comes next is in quarantine. By its place: all that is behind a gap may be much."""
+    next_ = (state.id, state.contiguous + 1)
+    found = connection.execute("SELECT 1 FROM quarantine WHERE stream = ? AND seq = ? LIMIT 1", next_)
+    return found.fetchone() is not None
 
 
 def _has(connection: sqlite3.Connection, stream: int, seq: int, hash_: str) -> bool:

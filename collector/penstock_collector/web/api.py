@@ -5,6 +5,7 @@ What doesn't belong: pages, the export (`exporting.py`), taking in events (`inge
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,12 +16,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from penstock_collector.collector import collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.retention import place_of
-from penstock_collector.search import STATEMENTS, Filters, streams
+from penstock_collector.search import STATEMENTS, Filters, StreamRow, stream_count, streams, streams_behind
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
+
+MOST_STREAMS = 10_000
 
 
 async def search_events(request: Request) -> Response:
@@ -54,12 +57,20 @@ async def searched(request: Request, looked_for: type[LookedFor], table: Table[R
 
 
 async def list_streams(request: Request) -> Response:
-    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room."""
-    collector = collector_of(request)
+    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room.
+
+    The latest heard of, and how many there are; with `?after=` (first of nothing, then of each `next`), all by name.
+    """
+    collector, after = collector_of(request), request.query_params.get("after")
+
+    def found(connection: sqlite3.Connection) -> tuple[list[StreamRow], int]:
+        paged = streams(connection, MOST_STREAMS) if after is None else streams_behind(connection, after, MOST_STREAMS)
+        return paged, stream_count(connection)
+
     try:
-        rows, standing, own, room = await collector.readers.run(
+        (rows, total), standing, own, room = await collector.readers.run(
             lambda connection: (
-                streams(connection, 10_000), alarms.standing(connection, limit=1_000), readings.head_of(connection),
+                found(connection), alarms.standing(connection, limit=1_000), readings.head_of(connection),
                 place_of(connection, collector.settings, time.time()),
             )
         )  # fmt: skip
@@ -69,6 +80,8 @@ async def list_streams(request: Request) -> Response:
         {
             "time": time.time(),
             "streams": [asdict(row) for row in rows],
+            "total": total,
+            "next": rows[-1].name if after is not None and len(rows) == MOST_STREAMS else None,
             # The collector's own stream.
             "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],
@@ -104,7 +117,7 @@ async def metrics(request: Request) -> Response:
     late = sum(overdue(kept.request, datetime.now(UTC)) for kept in emergencies)
     collector.metrics.emergencies.labels("overdue").set(late)
     collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
-    collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
+    collector.metrics.followers.set(collector.tail.followers)
     collector.metrics.room.set(room)
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

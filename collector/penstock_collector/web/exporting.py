@@ -15,8 +15,9 @@ from starlette.responses import Response, StreamingResponse
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
-from penstock_collector.store.database import Readers, StoreError
+from penstock_collector.store.database import StoreError
 from penstock_collector.store.export import BEGINNING, own_portion, own_stream, portion
+from penstock_collector.store.readers import Readers
 from penstock_core.audit.export import EndLine, ProblemLine
 
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -21,19 +21,21 @@ from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.collector import Collector, collector_of
 from penstock_collector.store import senders
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.intake import Taken, take
+from penstock_collector.store.intake import Taken, acknowledged_of, take
 from penstock_collector.store.lines import read_batch
 from penstock_collector.store.writer import Busy
 from penstock_collector.web.bodies import PART, TooLarge, body_of, refuse
-from penstock_collector.web.gates import sender
+from penstock_collector.web.gates import begin_for_sender
 from penstock_collector.web.security import bearer
-from penstock_entrance.guarded_http import known
+from penstock_collector.web.shares import ShareUsedUpError, shares_of
+from penstock_core.token_review import Pod
 
 _log = structlog.get_logger(__name__)
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 # A sender puts some hundred into one; each becomes an object here, and a row if it is no event.
 MOST_LINES = 20_000
+_PAUSE_SECONDS = 0.5
 OLDEST_HEADER = "Penstock-Oldest-Seq"
 
 
@@ -55,9 +57,13 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(400, f"{OLDEST_HEADER} is a seq")
     try:
         pod = await collector.authority.check(bearer(request), owner)
-        proven = collector.authority.senders(pod, bearer(request), owner)
-        known(request, sender(request))
-        body = await body_of(request, MOST_BODY_BYTES)
+        sender = begin_for_sender(request)
+        with shares_of(request).batch(sender):
+            return await _read(request, sender, pod, f"{owner}/{boot}", int(oldest))
+    except ShareUsedUpError as error:
+        # Who comes back at once, and at once again, takes the time of the others.
+        await asyncio.sleep(_PAUSE_SECONDS)
+        return refuse(503, str(error))
     except Unauthenticated:
         return refuse(401, "the token proves nobody who may write events")
     except Forbidden:
@@ -69,15 +75,34 @@ async def _answer(collector: Collector, request: Request) -> Response:
         return refuse(413, f"a batch is at most {MOST_BODY_BYTES} bytes")
     except ClientDisconnect:
         return refuse(400, "the request ended early")
+
+
+async def _read(request: Request, sender: str, pod: Pod | None, stream: str, oldest: int) -> Response:
+    """Raises ShareUsedUpError, TooLarge, ClientDisconnect."""
+    collector, shares = collector_of(request), shares_of(request)
+    body = await body_of(request, MOST_BODY_BYTES)
     if body.count(b"\n") > MOST_LINES:
         return refuse(413, f"a batch is at most {MOST_LINES} lines")
+    try:
+        if not shares.has_seen(stream):
+            acknowledged = await collector.readers.run(partial(acknowledged_of, stream=stream))
+            if acknowledged is None and not body.rpartition(b"\n")[0].strip():
+                # Nothing was said yet: that makes no stream.
+                return JSONResponse({"acknowledged": 0})
+            if acknowledged is None:
+                shares.begin_stream(sender)
+    except StoreError as error:
+        return refuse(503, str(error))
+    response = await _store(request, stream, body, oldest, pod)
+    if response.status_code == 200:
+        shares.saw(stream)
+    return response
+
+
+async def _store(request: Request, stream: str, body: bytes, oldest: int, pod: Pod | None) -> Response:
+    collector = collector_of(request)
     workload = f"{pod.namespace}/{pod.service_account}" if pod is not None else ""
-    return await _store(collector, f"{owner}/{boot}", proven, body, int(oldest), workload)
-
-
-async def _store(
-    collector: Collector, stream: str, proven: Sequence[str], body: bytes, oldest: int, workload: str
-) -> Response:
+    proven = collector.authority.senders(pod, bearer(request), stream.partition("/")[0])
     batch = await asyncio.to_thread(read_batch, body, stream)
 
     def step(connection: sqlite3.Connection) -> tuple[Taken, list[EmergencyNotice]]:
@@ -101,7 +126,7 @@ async def _store(
     collector.metrics.count(taken)
     collector.emergencies.tell(notices)
     if taken.quarantined or taken.forks:
-        _log.warning("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
+        shares_of(request).log.warn("bad events", stream=stream, quarantined=taken.quarantined, forks=taken.forks)
     if taken.stored:
         collector.tail.ring()
     return JSONResponse({"acknowledged": taken.acknowledged})
