@@ -33,7 +33,7 @@ MEGABYTE = 1_000_000
 
 
 def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
-    key = {"session": "s1", "statement": str(number)}
+    key = {"session": "s1", "statement": number + 1}
     return [{"kind": "intent", **key, "sql": sql}, {"kind": "outcome", **key, "result": "ok"}]
 
 
