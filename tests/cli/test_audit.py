@@ -66,7 +66,7 @@ class Desk:
         return events
 
     def statement(self, number: int, **fields: Any) -> list[Event]:
-        key = {"session": "s1", "statement": str(number)}
+        key = {"session": "s1", "statement": number}
         intent = {
             "kind": "intent",
             **key,

@@ -31,7 +31,7 @@ class Trail:
     def take(self, stream: str, count: int, now: float) -> None:
         body, head = b"", self.heads.get(stream, Head(stream))
         for _ in range(count):
-            intent = {"kind": "intent", "session": "s", "statement": str(head.seq), "sql": f"SELECT t{head.seq}"}
+            intent = {"kind": "intent", "session": "s", "statement": head.seq, "sql": f"SELECT t{head.seq}"}
             event, head = head.seal(intent, "2026-11-25T09:00:00Z")
             body += canonical(event) + b"\n"
         self.heads[stream] = head
