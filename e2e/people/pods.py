@@ -48,15 +48,14 @@ def with_token(token: str) -> tuple[str, ...]:
 def watch(kubectl: Kubectl, token: str) -> Iterator[subprocess.Popen[str]]:
     """An application in `desk` that asks again and again, by its sidecar: `client.py watch`."""
     application = ("python3", "/shop/client.py", "watch", "SELECT 1")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         ["kubectl", *_ENTER, *with_token(token), *application],
         env=kubectl.environment(), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(kubectl: Kubectl, token: str = "") -> dict[str, Any]:

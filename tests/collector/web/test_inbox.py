@@ -114,7 +114,7 @@ async def test_who_may_not_decide_is_told_so(token: str, words: str, client: Any
 
 async def test_a_login_link_looks_and_does_not_decide(client: Any) -> None:
     name = await client.asked()
-    await client.http.get("/login?ticket=" + client.running.collector.viewers.issue_ticket())
+    await client.http.post("/login", content="ticket=" + client.running.collector.viewers.issue_ticket())
     page = (await client.http.get(f"/requests/{name}?decide=approved")).text
     assert "a login link proves nobody" in page
     assert SECRET not in page
