@@ -1,21 +1,20 @@
 """`penstock audit`: follow, search, export and verify the audit trail.
 
-What doesn't belong: talking to the collector (`collector_client.py`), verifying (`penstock_core.audit.verify`).
+What doesn't belong: talking to the collector (`collector_client.py`), verifying (`audit_verify.py`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
-from penstock_cli import json_lines
+from penstock_cli import audit_verify, json_lines
 from penstock_cli.collector_options import connect, connection
-from penstock_core.audit.chain import GENESIS, Head
-from penstock_core.audit.verify import lines, verify
+from penstock_cli.terminal_text import one_line
+from penstock_core.audit.export import EndLine, ProblemLine, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,13 +129,20 @@ def logins(
 @connection
 @click.option("--stream", default="", help="Only this stream.")
 @click.option(
-    "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"
+    "--output", "-o", type=click.File("wb", lazy=True), default="-", help="A file.  [default: standard output]"
 )
-def export(url: str | None, token_file: Path | None, ca_file: Path | None, stream: str, output: IO[str]) -> None:
+def export(url: str | None, token_file: Path | None, ca_file: Path | None, stream: str, output: IO[bytes]) -> None:
     """Write the record itself, as JSON lines that `penstock audit verify` checks."""
+    line = b""
     with connect(url, token_file, ca_file) as client:
-        for line in client.export(stream):
-            output.write(line + "\n")
+        for line in client.export(stream):  # the last one is looked at
+            output.write(line + b"\n")
+    match read(line):
+        case EndLine():
+            return
+        case ProblemLine(error):
+            raise click.ClickException(f"the export ends early: {one_line(error)}")
+    raise click.ClickException("the export has no end: the collector stopped, or the connection was cut")
 
 
 @command.command
@@ -159,69 +165,4 @@ def readings(
     reading_view.table(found)
 
 
-@command.command("verify")
-@click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), required=False)
-@connection
-@click.option("--stream", default="", help="With --url: only this stream.")
-@click.option(
-    "--heads",
-    type=click.File("r"),
-    help="Where the streams ended before: a saved answer of the collector's /v1/streams.",
-)
-@click.option("--partial", is_flag=True, help="Streams may begin late: an export of a part, or after retention.")
-def verify_command(
-    file: IO[str] | None,
-    url: str | None,
-    token_file: Path | None,
-    ca_file: Path | None,
-    stream: str,
-    heads: IO[str] | None,
-    partial: bool,
-) -> None:
-    """Check that no event of an export was altered, removed, added or moved.
-
-    FILE is an export (- is standard input); without it, the collector's. Exits with 1 if something is wrong, and says
-    what and where. Without --heads it cannot be seen that the end of a stream was cut off.
-    """
-    known = _heads(heads) if heads is not None else None
-    if file is not None:
-        report = verify(_events(file), known, partial=partial)
-    else:
-        with connect(url, token_file, ca_file) as client:
-            report = verify(_events(client.export(stream)), known, partial=partial)
-    for line in lines(report):
-        click.echo(line)
-    if not report.streams and not report.stray:
-        raise click.UsageError("no audit events there")
-    if not report.intact:
-        click.echo(f"NOT INTACT: {len(report.findings)} findings", err=True)
-        raise SystemExit(1)
-    click.echo("intact")
-
-
-def _events(source: IO[str] | Iterator[str]) -> Iterator[object]:
-    """Each line as JSON; anything else is a finding of its own and not an error."""
-    for line in source:
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):
-            yield None
-
-
-def _heads(file: IO[str]) -> dict[str, Head]:
-    try:
-        answer = json.load(file)
-        # The collector's own stream is beside those of the gates.
-        rows = [*answer["streams"], *([answer["readings"]] if "readings" in answer else [])]
-        # A head whose hash the collector did not know itself proves nothing.
-        return {
-            row["name"]: Head(row["name"], int(row["seq"]), row["hash"])
-            for row in rows
-            if row["hash"] not in (None, GENESIS)
-        }
-    except (ValueError, LookupError, TypeError) as error:
-        raise click.UsageError(
-            f"{file.name} is not an answer of /v1/streams ({type(error).__name__}: {error})"
-        ) from None
+command.add_command(audit_verify.command)

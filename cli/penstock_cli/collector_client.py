@@ -17,6 +17,9 @@ from urllib.parse import quote
 import click
 import httpx2
 
+from penstock_cli.export_lines import split
+from penstock_cli.terminal_text import one_line
+
 _PAGE = 500
 # Decisions that are not possible.
 _NOT_POSSIBLE = frozenset({400, 403, 404, 409, 413, 429})
@@ -135,23 +138,19 @@ class CollectorClient:
     def _one_request(self, response: httpx2.Response) -> dict[str, Any]:
         if response.status_code in _NOT_POSSIBLE:
             # The collector's own words say what and why; where they come from adds nothing.
-            raise click.ClickException(str(response.json()["error"]))
+            raise click.ClickException(one_line(response.json()["error"]))
         self._check(response)
         found: dict[str, Any] = response.json()
         return found
 
-    def export(self, stream: str = "") -> Iterator[str]:
-        """The record, line by line."""
+    def export(self, stream: str = "") -> Iterator[bytes]:
+        """The record, line by line: bytes as they came, split at line feeds only."""
         with (
             self._failures(),
             self._http.stream("GET", f"{self._url}/v1/export", params={"stream": stream}) as response,
         ):
             self._check(response)
-            for line in _lines(response.iter_bytes()):
-                # Told within an answer that had begun.
-                if line.startswith('{"error":') and json.loads(line).keys() == {"error"}:
-                    raise click.ClickException(f"collector {self._url}: {json.loads(line)['error']}")
-                yield line
+            yield from split(response.iter_bytes())
 
     def follow(self, query: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Name and data of each event of the live tail, until the collector ends it."""
@@ -167,7 +166,7 @@ class CollectorClient:
                 elif field == "data":
                     data = json.loads(value)
                     if name in ("problem", "ended"):
-                        raise click.ClickException(f"the collector ended the tail: {data['error']}")
+                        raise click.ClickException(f"the collector ended the tail: {one_line(data['error'])}")
                     yield name, data
         raise click.ClickException(f"collector {self._url} has closed the connection")
 
@@ -176,7 +175,9 @@ class CollectorClient:
         try:
             yield
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, UnicodeEncodeError) as error:
-            raise click.ClickException(f"collector {self._url} cannot be reached: {_one_line(error)}") from None
+            raise click.ClickException(
+                f"collector {self._url} cannot be reached: {one_line(error) or type(error).__name__}"
+            ) from None
         except (ValueError, LookupError, TypeError):
             raise click.ClickException(f"{self._url} does not answer as a collector does") from None
 
@@ -191,17 +192,7 @@ class CollectorClient:
             said = response.json()["error"]
         except (ValueError, LookupError, TypeError):
             said = response.reason_phrase
-        raise click.ClickException(f"collector {self._url} answers {status}: {said}")
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Split at newlines alone: the usual line iterator also splits at characters that stand unescaped in JSON."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode() for line in lines)
-    if rest:
-        yield rest.decode()
+        raise click.ClickException(f"collector {self._url} answers {status}: {one_line(said)}")
 
 
 def _token(file: Path) -> str:
@@ -209,7 +200,3 @@ def _token(file: Path) -> str:
     if not (token.isascii() and token.isprintable() and token) or " " in token:
         raise click.ClickException(f"{file} holds no token")
     return token
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

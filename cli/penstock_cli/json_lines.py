@@ -5,13 +5,14 @@ What doesn't belong: words for people (the views).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 import click
 
+from penstock_cli.terminal_text import json_line
+
 
 def show(found: Iterable[object]) -> None:
-    """Print them; what is not ASCII stays readable."""
+    """Print them; what is not ASCII stays readable, and what could command the terminal is escaped."""
     for one in found:
-        click.echo(json.dumps(one, ensure_ascii=False))
+        click.echo(json_line(one))

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from penstock_cli.statement_view import printable, when
+from penstock_cli.statement_view import when
+from penstock_cli.terminal_text import printable
 
 _OUTCOMES = {"accepted": "green", "refused": "red"}
 

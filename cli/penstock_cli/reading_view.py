@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 
 
 def table(readings: Iterable[Mapping[str, Any]]) -> None:

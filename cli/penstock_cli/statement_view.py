@@ -13,12 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from penstock_cli.terminal_text import printable
+
 _DECISIONS = {"allow": ("allowed", "green"), "rewrite": ("masked", "blue"), "deny": ("denied", "red")}
-
-
-def printable(value: object) -> str:
-    """Text in which nothing can move the cursor, change colours or hide what stands there."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
 # Below it the columns leave so little to the SQL that names are broken.

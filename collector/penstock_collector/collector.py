@@ -20,7 +20,7 @@ from penstock_collector.auth.viewers import Viewers
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store.database import Readers
+from penstock_collector.store.readers import Readers
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
 from penstock_collector.tickets import TicketOffice

@@ -25,7 +25,7 @@ class LoginFilters(LookedFor):
     address: str = ""
     stream: str = ""
     session: str = ""
-    # Words that must all be found; each may be the beginning of a word.
+    # Words that must all be found; each of three letters or more may be the beginning of a word.
     q: str = ""
     # RFC 3339; from including, to excluding.
     since: str = ""

@@ -19,7 +19,11 @@ MOST_ROWS = 500
 # So many matches of a text are put in the order of their time.
 MOST_IN_ORDER = 50_000
 _LONGEST_FILTER = 400
-_WORD = re.compile(r"\w", re.UNICODE)
+MOST_WORDS = 12
+SHORTEST_BEGINNING = 3
+_WITHOUT_SPACES = 0x2E80
+# What the index takes for a word, within what people type without spaces.
+_TOKEN = re.compile(r"[^\W_]+", re.UNICODE)
 
 
 class BadFilter(ValueError):
@@ -42,6 +46,7 @@ class LookedFor(ABC):
                 raise BadFilter(f"{name} is one of {', '.join(known)}, not {values[name]!r}")
         for name in ("since", "until"):
             values[name] = as_moment(name, values[name])
+        match_expression(values.get("q", ""))
         return cls(**values)
 
     def query(self, **more: str) -> str:
@@ -77,8 +82,25 @@ def as_moment(name: str, value: str) -> str:
 
 
 def match_expression(words: str) -> str:
-    """What people type, as an FTS5 query that means just that: each word quoted, and good for its beginning."""
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in words.split() if _WORD.search(word))
+    """What people type, as an FTS5 query that means just that: each word quoted, and good for its beginning where that
+    is long enough: short ones would have the index put together half of what it knows. Raises BadFilter.
+    """
+    wanted = list(dict.fromkeys(word for word in words.lower().split() if _TOKEN.search(word)))
+    # Whatever begins with `orders` begins with `ord`.
+    wanted = [one for one in wanted if not any(_says_more(other, one) for other in wanted)]
+    if len(wanted) > MOST_WORDS:
+        raise BadFilter(f"q has more than {MOST_WORDS} words")
+    return " ".join('"' + word.replace('"', '""') + '"' + ("*" if _is_beginning(word) else "") for word in wanted)
+
+
+def _says_more(other: str, one: str) -> bool:
+    return other != one and one.isalnum() and other.isalnum() and other.startswith(one) and _is_beginning(one)
+
+
+def _is_beginning(word: str) -> bool:
+    """Whether it is looked for as the beginning of a word. Of scripts without spaces, a word is a whole sentence."""
+    last = _TOKEN.findall(word)[-1]
+    return len(last) >= SHORTEST_BEGINNING or ord(last[0]) >= _WITHOUT_SPACES
 
 
 # An event that came so long after its time is shown with its arrival.

@@ -19,9 +19,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from penstock_collector.approvals import webhook_settings
 from penstock_collector.approvals.access import AccessHolder
@@ -40,17 +43,19 @@ from penstock_collector.auth.sign_in import SignIn
 from penstock_collector.auth.streams import StreamAuthority
 from penstock_collector.auth.token_file import TokenFile, TokenFileError
 from penstock_collector.auth.viewers import Viewers
+from penstock_collector.checkpoints.keeper import SigningKeyError, keeper_of
 from penstock_collector.collector import Collector
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.readings import Readings
 from penstock_collector.retention import Retention, place_of
 from penstock_collector.settings import CollectorSettings
 from penstock_collector.store import people, room, watch
-from penstock_collector.store.database import Readers, StoreError
+from penstock_collector.store.database import StoreError
+from penstock_collector.store.readers import Readers
 from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
 from penstock_collector.tickets import TicketOffice
-from penstock_collector.web.app import build
+from penstock_collector.web.app import build, build_health
 from penstock_entrance.guarded_http import config, quiet_accepting
 from penstock_entrance.visitors import Visitors
 
@@ -86,9 +91,14 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
     """Serve until stopped; `started` is called once requests are answered. Raises StartError."""
     async with contextlib.AsyncExitStack() as exits:
         collector = await exits.enter_async_context(_collector(settings))
+        try:
+            keeper = keeper_of(settings, settings.database.parent, collector.writer, collector.metrics)
+        except SigningKeyError as error:
+            raise StartError(str(error)) from None
         tls, visitors = _tls(settings), Visitors()
-        server = _Server(config(build(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
-        listener = exits.enter_context(_listen(settings))
+        server = _Server(config(_behind_proxies(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
+        listener = exits.enter_context(_listen(settings.listen))
+        health = exits.enter_context(_listen(settings.health_listen)) if settings.health_listen else None
         quiet_accepting(asyncio.get_running_loop(), visitors.log)
         exits.callback(visitors.log.sum_up)
         async with asyncio.TaskGroup() as group:
@@ -96,9 +106,13 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
                 group.create_task(chore(collector))
                 for chore in (_watch, _tell_of_alarms, _keep_within, _look_at_sign_ins)
             ]
+            if keeper is not None:
+                chores.append(group.create_task(keeper.run()))
             if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(tls, *files)))
+            if health is not None:
+                chores.append(group.create_task(_serve_health(collector, health)))
             server.when_started = lambda: _announce(collector, listener, server, started)
             try:
                 await server.serve([listener])
@@ -178,17 +192,35 @@ async def _remember_people(readers: Readers, viewers: Viewers) -> None:
         raise StartError(str(error)) from None
 
 
-def _listen(settings: CollectorSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _behind_proxies(collector: Collector) -> ASGIApp:
+    app, trusted = build(collector), collector.settings.trusted_proxies
+    return cast("ASGIApp", ProxyHeadersMiddleware(cast(Any, app), trusted_hosts=trusted)) if trusted else app
+
+
+async def _serve_health(collector: Collector, listener: socket.socket) -> None:
+    """By the same loop, and behind a door of its own."""
+    server = _Beside(config(build_health(collector), Visitors(strangers=100), grace=1))
+    _log.info("probes and metrics are answered", port=listener.getsockname()[1])
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _listen(listen: str) -> socket.socket:
+    host, port = listen.rpartition(":")[0].strip("[]"), int(listen.rpartition(":")[2])
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio switches Nagle's algorithm off only then: it costs 40 ms an answer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         hint = " (another program has it)" if error.errno == errno.EADDRINUSE else ""
-        raise StartError(f"cannot listen on {settings.listen}: {os.strerror(error.errno or 0)}{hint}") from None
+        raise StartError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}{hint}") from None
     listener.setblocking(False)
     return listener
 
@@ -205,6 +237,14 @@ def _tls(settings: CollectorSettings) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"TLS files cannot be used: {error}") from None
     return context
+
+
+class _Beside(uvicorn.Server):
+    """Leaves the signals to the other one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class _Server(uvicorn.Server):

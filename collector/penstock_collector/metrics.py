@@ -58,6 +58,12 @@ class CollectorMetrics:
         self.tickets = Counter(
             "penstock_collector_tickets", "One-time tickets, by what became of them.", ["result"], registry=registry
         )
+        self.checkpoint_time = Gauge(
+            "penstock_collector_checkpoint_time", "Unix time of the last checkpoint that is kept.", registry=registry
+        )
+        self.checkpoint_failures = Counter(
+            "penstock_collector_checkpoint_failures", "Checkpoints that could not be kept yet.", registry=registry
+        )
         self.room = RoomMetrics(registry)
         self.writable = Gauge(
             "penstock_collector_writable", "1 if a batch can be committed, as /readyz says.", registry=registry

@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -91,7 +92,8 @@ class Readings:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((reading.body(), future))
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write(), name="readings")
+            # For all who wait, and so on behalf of none of them.
+            self._writing = asyncio.create_task(self._write(), name="readings", context=Context())
         await future
         self._metrics.readings.labels(reading.action).inc()
 

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
 from penstock_collector.statement_links import Links, links
@@ -34,7 +34,7 @@ class Filters(LookedFor):
     session: str = ""
     # The request that it was held by, or that gave the access by which it ran.
     request: str = ""
-    # Words that must all be found; each may be the beginning of a word.
+    # Words that must all be found; each of three letters or more may be the beginning of a word.
     q: str = ""
     # RFC 3339; from including, to excluding.
     since: str = ""
@@ -230,45 +230,22 @@ class StreamRow:
     trimmed: int
 
 
+_STREAMS = """SELECT name, database, version, contiguous AS seq, contiguous_hash AS hash, last_seq, last_time,
+    last_received, closed, trimmed FROM streams"""
+
+
 def streams(connection: sqlite3.Connection, limit: int = 500) -> list[StreamRow]:
     """The streams, latest heard of first."""
-    rows = connection.execute(
-        """SELECT name, database, version, contiguous AS seq, contiguous_hash AS hash, last_seq, last_time,
-               last_received, closed, trimmed FROM streams ORDER BY last_received DESC LIMIT ?""",
-        (limit,),
-    )
+    rows = connection.execute(f"{_STREAMS} ORDER BY last_received DESC LIMIT ?", (limit,))
     return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
 
 
-# Where an event or line is in an export: stream, seq, and a number that tells those of one seq apart.
-Place: TypeAlias = tuple[str, int, int]
-_QUARANTINED = 1 << 62
+def streams_behind(connection: sqlite3.Connection, name: str, limit: int) -> list[StreamRow]:
+    """The streams behind a name, by their names: page by page, all of them."""
+    rows = connection.execute(f"{_STREAMS} WHERE name > ? ORDER BY name LIMIT ?", (name, limit))
+    return [StreamRow(**dict(row) | {"closed": bool(row["closed"])}) for row in rows]
 
 
-def export(connection: sqlite3.Connection, stream: str, after: Place, limit: int = 1000) -> list[tuple[Place, str]]:
-    """Events in the order of an export, behind a place: the place and the document of each.
-
-    `stream` limits it to one; "" is all. Lines in quarantine that are JSON are given as they came, so that whoever
-    verifies the export sees for himself what is wrong with them.
-    """
-    name, seq, id_ = after
-    values = {"stream": stream, "name": name, "seq": seq, "id": id_, "limit": limit, "quarantined": _QUARANTINED}
-    events = connection.execute(
-        """SELECT t.name, e.seq, e.id, e.document FROM streams t CROSS JOIN events e ON e.stream = t.id
-           WHERE (:stream = '' OR t.name = :stream)
-             AND t.name >= :name AND (t.name > :name OR (e.seq, e.id) > (:seq, :id))
-           ORDER BY t.name, e.seq, e.id LIMIT :limit""",
-        values,
-    )
-    lines = connection.execute(
-        """SELECT t.name, q.seq, q.id + :quarantined, q.raw
-           FROM streams t CROSS JOIN quarantine q ON q.stream = t.id
-           WHERE (:stream = '' OR t.name = :stream) AND length(q.raw) = q.length AND q.claimed_seq IS NOT NULL
-             AND t.name >= :name AND (t.name > :name OR (q.seq, q.id + :quarantined) > (:seq, :id))
-           ORDER BY t.name, q.seq, q.id LIMIT :limit""",
-        values,
-    )
-    found = [((row[0], int(row[1]), int(row[2])), str(row[3])) for row in events]
-    # Whoever sent such a line may have sent any bytes; none of them may end the export, or begin another line in it.
-    found += [((row[0], int(row[1]), int(row[2])), row[3].decode(errors="replace")) for row in lines]
-    return sorted(found)[:limit]
+def stream_count(connection: sqlite3.Connection) -> int:
+    """How many there are."""
+    return int(connection.execute("SELECT count(*) FROM streams").fetchone()[0])

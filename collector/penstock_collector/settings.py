@@ -1,17 +1,20 @@
 """What the collector is configured by: environment variables `PENSTOCK_COLLECTOR_…`, or arguments of the same names.
 
-What doesn't belong: acting on it (`main.py`), signing in (`sign_in_settings.py`).
+What doesn't belong: acting on it (`main.py`), and what has a module of its own (`sign_in_settings.py`,
+`checkpoint_settings.py`).
 """
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.sign_in_settings import RoleName, SignInSettings
 
 _LISTEN = re.compile(r"(?P<host>[^:\[\]\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
@@ -24,6 +27,19 @@ def _listen(value: str) -> str:
     match = _LISTEN.fullmatch(value)
     if match is None or int(match["port"]) > 65535:
         raise ValueError("must be HOST:PORT, such as 0.0.0.0:8080")
+    return value
+
+
+def _health_listen(value: str) -> str:
+    return _listen(value) if value else ""
+
+
+def _networks(value: list[str]) -> list[str]:
+    for one in value:
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"must be addresses or networks, such as 10.0.0.0/8, not {one!r}") from None
     return value
 
 
@@ -45,12 +61,17 @@ def _size(value: str) -> str:
     return value
 
 
-class CollectorSettings(SignInSettings):
+class CollectorSettings(SignInSettings, CheckpointSettings):
     """The settings; each is an option of `penstock collector` or an environment variable."""
 
     model_config = SettingsConfigDict(env_prefix="PENSTOCK_COLLECTOR_", extra="ignore", frozen=True)
 
     listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:8080"
+    # Where the kubelet and Prometheus ask, in plain HTTP: /healthz, /readyz and /metrics; unset: at `listen` only.
+    health_listen: Annotated[str, AfterValidator(_health_listen)] = ""
+    # Proxies before this program, by address or network, whose X-Forwarded-For is believed: a person's address is in
+    # the record of readings, and slows down guesses from there alone.
+    trusted_proxies: Annotated[list[str], AfterValidator(_networks)] = Field(default_factory=list)
     database: Path = Path("/var/lib/penstock/audit.db")
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None

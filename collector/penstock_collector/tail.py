@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from penstock_collector.bell import Bell
 from penstock_collector.lookup import NewRecords, R
-from penstock_collector.store.database import Readers
+from penstock_collector.store.readers import Readers
 
 # Between two reads of a follower, so that a flood arrives in portions and not one by one.
 _PORTION_SECONDS = 0.1
 PING_SECONDS = 15.0
+# Open pages, in all and of one viewer.
 MOST_FOLLOWERS = 200
+MOST_OF_ONE = 20
 
 
 class TooManyFollowers(RuntimeError):
@@ -32,7 +36,7 @@ class Tail:
         self._readers = readers
         self._bell = Bell()
         self._stopping = False
-        self.followers = 0
+        self._places: Counter[str] = Counter()
 
     def ring(self) -> None:
         """Something was stored."""
@@ -43,10 +47,25 @@ class Tail:
         self._stopping = True
         self.ring()
 
-    def admit(self) -> None:
-        """Raises TooManyFollowers if one more would be too many."""
+    @property
+    def followers(self) -> int:
+        """How many follow."""
+        return self._places.total()
+
+    @contextmanager
+    def place(self, viewer: str) -> Iterator[None]:
+        """A follower's place, as long as it follows. Raises TooManyFollowers."""
         if self.followers >= MOST_FOLLOWERS:
             raise TooManyFollowers(f"{MOST_FOLLOWERS} viewers follow already")
+        if self._places[viewer] >= MOST_OF_ONE:
+            raise TooManyFollowers(f"you follow on {MOST_OF_ONE} pages already; close some")
+        self._places[viewer] += 1
+        try:
+            yield
+        finally:
+            self._places[viewer] -= 1
+            if not self._places[viewer]:
+                del self._places[viewer]
 
     async def follow(
         self,
@@ -60,19 +79,15 @@ class Tail:
 
         Ends when `allowed` says no, or the collector stops. Raises StoreError.
         """
-        self.followers += 1
-        try:
-            while not self._stopping and allowed():
-                turn = self._bell.turn()
-                found = await self._readers.run(partial(_behind, changes, after))
-                after = found.cursor
-                if found.records:
-                    yield found
-                    await asyncio.sleep(_PORTION_SECONDS)
-                if not await turn.passed(ping):
-                    yield None
-        finally:
-            self.followers -= 1
+        while not self._stopping and allowed():
+            turn = self._bell.turn()
+            found = await self._readers.run(partial(_behind, changes, after))
+            after = found.cursor
+            if found.records:
+                yield found
+                await asyncio.sleep(_PORTION_SECONDS)
+            if not await turn.passed(ping):
+                yield None
 
 
 def _behind(

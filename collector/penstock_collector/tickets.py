@@ -12,7 +12,7 @@ import structlog
 
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import tickets
-from penstock_collector.store.database import Readers
+from penstock_collector.store.readers import Readers
 from penstock_collector.store.writer import Writer
 from penstock_core.tickets.ticket import Judged, Made, Proved, Salt, encoded
 from penstock_core.tickets.ticket import Kept as KeptUntil

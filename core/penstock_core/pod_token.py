@@ -13,6 +13,7 @@ from dataclasses import dataclass
 LONGEST = 16 * 1024
 # What has expired is the API server's to say, by its clock; this is about what nobody's clock can mean.
 CLOCKS_DIFFER_SECONDS = 3600.0
+_END_OF_TIME = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,15 @@ def claims(token: str) -> Claims | None:
         return None
     audience, expires = found.get("aud"), found.get("exp")
     audiences = audience if isinstance(audience, list) else [audience]
-    try:
-        until = float(expires) if isinstance(expires, int | float) else None
-    except OverflowError:
-        until = None
-    return None if until is None else Claims(tuple(one for one in audiences if isinstance(one, str)), until)
+    moment = _moment(expires)
+    return None if moment is None else Claims(tuple(one for one in audiences if isinstance(one, str)), moment)
+
+
+def _moment(value: object) -> float | None:
+    """A time; None for what nobody's clock can mean: JSON knows no end of numbers, and infinity."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _END_OF_TIME:
+        return None
+    return float(value)
 
 
 def is_worth_a_review(token: str, audience: str, now: float) -> bool:

@@ -196,6 +196,14 @@ def known(connection: HTTPConnection, name: str) -> None:
         visit.visitors.known(visit, name)
 
 
+def dismiss(connection: HTTPConnection) -> None:
+    """End the connection, for the sake of the others."""
+    visit = connection.scope.get("state", {}).get(_VISIT)
+    if isinstance(visit, GuardedHttp):
+        visit.visitors.log.warn("a request made way for others")
+        visit.make_way()
+
+
 def config(app: ASGIApp, visitors: Visitors, tls: ssl.SSLContext | None = None, *, grace: int = 5) -> uvicorn.Config:
     """For a server of one listener, which says nothing about itself and writes no log of accesses."""
     return uvicorn.Config(

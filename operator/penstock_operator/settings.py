@@ -89,6 +89,8 @@ class ControlSettings(BaseSettings):
     health_port: PortNumber = 9188
     tls_secret: Name = "penstock-control-tls"  # noqa: S105 - the name of a Secret
     mask_key_secret: Name = "penstock-mask-key"  # noqa: S105 - the name of a Secret
+    # SHA-256 of the tokens that API servers show with their reviews; then nobody else's are listened to.
+    review_tokens: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = ()
     # After SIGTERM: how long to go on while endpoints are taken out of the Service, then to finish what runs.
     linger: Annotated[float, Field(ge=0, le=60)] = 5.0
     drain: Annotated[int, Field(ge=1, le=60)] = 10

@@ -52,9 +52,15 @@ def test_the_values_pass_their_schema() -> None:
         {"collector": {"signIn": {"roles": {"root": ["staff"]}}}},
         {"collector": {"signIn": {"roles": {"viewer": "staff"}}}},
         {"collector": {"signIn": {"hours": 1000}}},
+        {"collector": {"checkpoints": {"minutes": 0}}},
+        {"collector": {"checkpoints": {"key": "-----BEGIN"}}},
+        {"collector": {"checkpoints": {"git": {"url": "https://user:secret@git.example/x"}}}},
+        {"collector": {"checkpoints": {"s3": {"url": "http://s3.example/trail"}}}},
         {"sidecar": {"runAsUser": 0}},
         {"sidecar": {"resources": {"limits": {"cpu": "1", "gpu": "1"}}}},
         {"webhook": {"failurePolicy": "Ignore"}},
+        {"webhook": {"tokenDigests": ["secret"]}},
+        {"collector": {"trustedProxies": ["*"]}},
         {"logLevel": "chatty"},
         {"sidecar": {"login": "magic"}},
         {"sidecar": {"issuers": [{"issuer": "https://i", "audience": "a"}]}},
@@ -116,7 +122,7 @@ def test_every_value_is_in_the_schema_and_the_other_way_round() -> None:
 
 
 def test_what_the_collector_is_given_is_a_setting_of_it() -> None:
-    template = (CHART / "templates" / "collector" / "statefulset.yaml").read_text()
+    template = "".join(path.read_text() for path in (CHART / "templates" / "collector").iterdir())
     given = set(re.findall(r"name: PENSTOCK_COLLECTOR_(\w+)", template))
     assert {name.lower() for name in given} <= set(CollectorSettings.model_fields)
     sign_in = {name for name in CollectorSettings.model_fields if name.startswith("sign_in_")}

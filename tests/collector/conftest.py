@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class Sender:
         events = []
         for body in bodies:
             self.minute += 1
-            time = f"2026-11-25T{9 + self.minute // 60:02}:{self.minute % 60:02}:00.000000Z"
+            moment = datetime(2026, 11, 25, 9) + timedelta(minutes=self.minute)
+            time = moment.isoformat(timespec="microseconds") + "Z"
             event, self.head = self.head.seal(body, time)
             events.append(event)
         return events
@@ -163,9 +165,15 @@ class Client:
         return {alarm["kind"]: alarm for alarm in (await self.get("/v1/streams")).json()["alarms"]}
 
     async def exported(self, query: str = "") -> list[Any]:
-        """What gates have sent."""
-        lines = (await self.get(f"/v1/export?{query}")).text.splitlines()
-        return [event for line in lines if not (event := json.loads(line)).get("stream", "").startswith("collector:")]
+        """The events that gates have sent."""
+        found = [json.loads(line) for line in await self.export_lines(query)]
+        return [one for one in found if "export" not in one and not one["stream"].startswith("collector:")]
+
+    async def export_lines(self, query: str = "") -> list[bytes]:
+        """An export as it is, line by line."""
+        whole, last = (await self.get(f"/v1/export?{query}")).content.rsplit(b"\n", 1)
+        assert last == b""
+        return whole.split(b"\n")
 
     async def readings(self, token: str = READER, query: str = "limit=1000") -> list[dict[str, Any]]:
         """Who read what, oldest first; without this."""

@@ -95,7 +95,7 @@ async def test_the_arrival_is_beside_the_time_where_it_is_another(client: Any, s
     assert abs(found["received"] - time.time()) < 60
     assert f"came {datetime.fromtimestamp(found['received'], UTC):%Y-%m-%d %H:%M:%S} UTC" in page
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    prompt, sender.head = sender.head.seal({"kind": "intent", "session": "s", "statement": "2", "sql": "SELECT 2"}, now)
+    prompt, sender.head = sender.head.seal({"kind": "intent", "session": "s", "statement": 2, "sql": "SELECT 2"}, now)
     await client.send([prompt])
     page = (await client.get("/?q=2")).text
     assert ("SELECT 2" in page, ">came " in page) == (True, False)

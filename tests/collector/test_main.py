@@ -287,3 +287,40 @@ def test_wrong_flags_are_one_clear_line(arguments: list[str], complaint: str, tm
 
     result = CliRunner().invoke(command, ["--database", str(tmp_path / "a.db"), *arguments])
     assert (result.exit_code, result.output) == (1, complaint + "\n")
+
+
+async def test_probes_have_a_listener_of_their_own(start: Any, settings: CollectorSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    client = await start(settings.model_copy(update={"health_listen": f"127.0.0.1:{port}"}))
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert (await http.get(path)).status_code == 200
+        for path in ("/", "/login", "/v1/events", "/tail", "/healthz/"):
+            assert (await http.get(path, headers={"authorization": "Bearer read-ada"})).status_code == 404
+        # However many crowd the other door.
+        address = str(client.http.base_url).removeprefix("http://").rstrip("/").split(":")
+        held = [await asyncio.open_connection(address[0], int(address[1])) for _ in range(100)]
+        assert (await http.get("/healthz", timeout=2)).text == "ok\n"
+        for _, writer in held:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ([], "203.0.113.9", "127.0.0.1"),
+        (["127.0.0.0/8"], "203.0.113.9", "203.0.113.9"),
+        # Whatever a client says before a proxy adds what it sees.
+        (["127.0.0.1"], "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (["10.0.0.0/8"], "203.0.113.9", "127.0.0.1"),
+    ],
+)
+async def test_behind_proxies_that_are_trusted_a_person_has_an_address_of_his_own(
+    trusted: list[str], forwarded: str, seen: str, start: Any, settings: CollectorSettings
+) -> None:
+    client = await start(settings.model_copy(update={"trusted_proxies": trusted}))
+    headers = {"authorization": "Bearer read-ada", "x-forwarded-for": forwarded}
+    await client.http.get("/v1/events", headers=headers)
+    (reading,) = (await client.http.get("/v1/readings?action=searched", headers=headers)).json()["readings"]
+    assert reading["client"]["addr"] == seen

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from tests.collector.conftest import ndjson
 
 from penstock_collector.lookup import match_expression
-from penstock_collector.search import export
 from penstock_collector.store.database import StoreError
-from penstock_collector.web import api
+from penstock_collector.store.export import BEGINNING, portion
+from penstock_collector.web import exporting
+from penstock_core.audit.export import EndLine, ProblemLine, QuarantinedLine, read
+from penstock_core.audit.report import Fault
+from penstock_core.audit.verify import verify
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
@@ -188,22 +191,25 @@ async def test_bytes_that_are_no_text_do_not_end_an_export(client: Any, sender: 
     events = sender.seal(OPEN)
     await client.send(ndjson(events) + b'{"seq":2,"x":"\xed\xa0\x80"}\n')
     await client.send(sender.statement(1), oldest=3)
-    exported = await client.exported()
-    assert [one["seq"] for one in exported] == [1, 2, 2, 3]
+    assert [one["seq"] for one in await client.exported()] == [1, 2, 3]
+    wrapped = [one for line in await client.export_lines() if isinstance(one := read(line), QuarantinedLine)]
+    assert [(one.seq, one.raw) for one in wrapped] == [(2, b'{"seq":2,"x":"\xed\xa0\x80"}')]
 
 
 async def test_an_export_that_breaks_off_says_so(client: Any, sender: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     await client.send(sender.seal(OPEN))
 
     def broken(connection: Any, stream: str, after: Any) -> Any:
-        if after != ("", 0, 0):
+        if after != BEGINNING:
             raise StoreError("audit database cannot be read: disk I/O error")
-        return export(connection, stream, after)
+        return portion(connection, stream, after)
 
-    monkeypatch.setattr(api, "export", broken)
-    first, last = await client.exported()
+    monkeypatch.setattr(exporting, "portion", broken)
+    lines = await client.export_lines()
+    _, first, last = map(read, lines)
     assert first["kind"] == "open"
-    assert last == {"error": "the export ends here: audit database cannot be read: disk I/O error"}
+    assert last == ProblemLine("audit database cannot be read: disk I/O error")
+    assert [finding.fault for finding in verify(lines).findings].count(Fault.CUT_TAIL) == 2
 
 
 async def test_an_export_larger_than_a_portion_is_whole(client: Any, sender: Any) -> None:
@@ -211,3 +217,36 @@ async def test_an_export_larger_than_a_portion_is_whole(client: Any, sender: Any
     for start in range(0, len(events), 500):
         await client.send(events[start : start + 500])
     assert await client.exported() == events
+    lines = await client.export_lines()
+    assert read(lines[-1]) == EndLine(len(lines) - 1)
+    assert verify(lines).intact
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        # However often, a word is looked for once; and one that is the beginning of another, not at all.
+        ("a " * 200, '"a"'),
+        ("ord Orders orders ord", '"orders"*'),
+        # The beginning of a word has three letters; what is shorter is a word, since half of the index begins with it.
+        ("se sel", '"se" "sel"*'),
+        ("public.or x_a 10", '"public.or" "x_a" "10"'),
+        ("public.orders", '"public.orders"*'),
+        ("a-b 'c", '"a-b" "\'c"'),
+        # Of scripts without spaces, a sentence is one word.
+        ("顧 客", '"顧"* "客"*'),
+        ("é éa éab", '"é" "éa" "éab"*'),
+        ("_ .. ''", ""),
+    ],
+)
+def test_words_are_looked_for_once_and_as_beginnings_where_they_are_long_enough(typed: str, meant: str) -> None:
+    assert match_expression(typed) == meant
+
+
+async def test_more_words_than_a_search_takes_are_refused(filled: Any) -> None:
+    words = "+".join(f"{letter}word" for letter in "abcdefghijklm")
+    for path in ("/v1/events", "/v1/logins", "/tail", "/", "/logins"):
+        answer = await filled.get(f"{path}?q={words}")
+        assert answer.status_code == 400
+        assert "more than 12 words" in answer.text
+    assert (await filled.get(f"/v1/events?q={words.rpartition('+')[0]}")).status_code == 200

@@ -87,6 +87,23 @@ def test_roles_of_pods_need_a_cluster() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"trusted_proxies": ["proxy.example"]},
+            "must be addresses or networks, such as 10.0.0.0/8, not 'proxy.example'",
+        ),
+        ({"trusted_proxies": ["*"]}, "must be addresses or networks"),
+        ({"health_listen": "9190"}, "must be HOST:PORT"),
+    ],
+)
+def test_doors_that_can_not_be(change: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        CollectorSettings(**change)  # type: ignore[arg-type]
+    assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("given", "complaint"),
     [
         (

@@ -145,3 +145,40 @@ async def test_too_many_followers_are_told_so(client: Any, monkeypatch: Any) -> 
     monkeypatch.setattr("penstock_collector.tail.MOST_FOLLOWERS", 0)
     response = await client.get("/tail")
     assert (response.status_code, response.json()) == (503, {"error": "0 viewers follow already"})
+
+
+async def test_however_many_come_at_once_no_more_than_the_places_are_taken(client: Any) -> None:
+    """Of one viewer, and of all; also where they come by the other live pages."""
+    paths = ["/tail", "/logins/tail", "/requests/tail"] * 10
+
+    async def status(path: str) -> int:
+        async with client.http.stream("GET", path, headers={"authorization": "Bearer read-ada"}) as response:
+            if response.status_code == 200:
+                await over.wait()
+            return int(response.status_code)
+
+    over = asyncio.Event()
+    asked = [asyncio.create_task(status(path)) for path in paths]
+    for _ in range(250):
+        if sum(one.done() for one in asked) == 10:
+            break
+        await asyncio.sleep(0.02)
+    assert client.running.collector.tail.followers == 20
+    over.set()
+    statuses = await asyncio.gather(*asked)
+    assert sorted(statuses) == [200] * 20 + [503] * 10
+    for _ in range(250):
+        if client.running.collector.tail.followers == 0:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("a place is still taken")
+
+
+async def test_signing_out_ends_what_was_open_at_once(client: Any) -> None:
+    login = await client.http.post("/login", content=b"token=read-ada")
+    cookie = login.headers["set-cookie"].partition(";")[0]
+    client.http.cookies.clear()
+    async with Following(client, authorization="", cookie=cookie) as follower:
+        await client.http.post("/logout", headers={"cookie": cookie})
+        name, _, _ = await asyncio.wait_for(follower.next(), 3)
+        assert name == "ended"

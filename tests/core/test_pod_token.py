@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 
 from penstock_core.pod_token import Claims, claims, is_worth_a_review
 
+# What JSON takes for a number, and no clock for a time.
+END_OF_TIME = (
+    b"1" + b"0" * 400, b"1" + b"0" * 5_000, b"1e400", b"-1e400", b"Infinity", b"-Infinity", b"NaN", b"9007199254740993",
+    b"true", b"null",
+)  # fmt: skip
+
 
 def token(payload: object) -> str:
     text = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -25,6 +31,7 @@ def test_audiences_and_expiry_are_read() -> None:
 @pytest.mark.parametrize(
     "garbage",
     ["", "x", "a.b.c", "a.b.c.d", "x" * 20_000, token([]), token({"aud": "a"}), token({"exp": "7"}),
+     *(token(b'{"aud": "a", "exp": ' + number + b"}") for number in END_OF_TIME),
      token(b"[" * 9_000), token(b"\xff"), "é.é.é", "\ud800.\ud800.\ud800"],
 )  # fmt: skip
 def test_garbage_claims_nothing(garbage: str) -> None:

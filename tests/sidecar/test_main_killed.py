@@ -209,7 +209,8 @@ def look(directory: Path, ledger: EmbeddedPostgres, load: Load, collector: Progr
         f"http://127.0.0.1:{collector.port}/v1/export", headers={"Authorization": f"Bearer {VIEWER_TOKEN}"}
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        events = [event for line in answer if not (event := json.loads(line))["stream"].startswith(OWN)]
+        events = [one for line in answer if not (one := json.loads(line)).get("stream", OWN).startswith(OWN)]
+    events = [one for one in events if "export" not in one]
     log = (ledger.directory / "postgres.log").read_text(errors="replace")
     ran = [line for line in log.splitlines() if "INSERT INTO entries" in line]
     return Aftermath(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from penstock_cli import json_lines
 from penstock_cli.check.judging import JudgedStatement
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.syntax.equivalence import means
 

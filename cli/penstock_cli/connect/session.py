@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from penstock_cli.client_settings import GateSettings
 from penstock_cli.failures import Unusable
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import Credentials, Login, LoginError
 from penstock_sidecar.wire.messages import ErrorFields, MalformedError

@@ -80,7 +80,7 @@ def command(
 
 def _tell(line: str) -> None:
     """On standard error. Names in it are the database's, and may hold what a terminal would obey."""
-    from penstock_cli.statement_view import printable  # noqa: PLC0415 # as above
+    from penstock_cli.terminal_text import printable  # noqa: PLC0415 # as above
 
     click.echo(printable(line), err=True)
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from penstock_cli.failures import Unusable
 from penstock_cli.login.issuer import Granted, Issuer
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 
 WAIT_SECONDS = 300.0
 _PATH = "/callback"

@@ -129,7 +129,7 @@ def _on_any_device(wish: bool | None, issuer: Issuer, environment: Mapping[str, 
 
 def _name(issuer: Issuer, granted: Granted, nonce: str | None) -> str:
     """Who it is, by the ID token, which is verified. Raises Unusable."""
-    from penstock_cli.statement_view import printable  # noqa: PLC0415 # as above
+    from penstock_cli.terminal_text import printable  # noqa: PLC0415 # as above
 
     if not granted.id_token:
         if nonce is not None and "openid" in issuer.settings.scope.split():

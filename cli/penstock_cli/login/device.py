@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock_cli.failures import Unusable
 from penstock_cli.login.issuer import Granted, Issuer, RefusedError
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SLOWER_SECONDS = 5

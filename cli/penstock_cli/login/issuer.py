@@ -19,7 +19,7 @@ import jwt
 
 from penstock_cli.client_settings import LoginSettings, file_within
 from penstock_cli.failures import Unusable
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 
 _DISCOVERY = "/.well-known/openid-configuration"
 _SECONDS = 15.0

@@ -22,7 +22,7 @@ from penstock_collector.approvals.offers import NotOfferedError, Offered, Offers
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import access
-from penstock_collector.store.database import Readers
+from penstock_collector.store.readers import Readers
 from penstock_collector.store.requests import Asked, Kept
 from penstock_collector.store.writer import Writer
 from penstock_core.approvals.access import AskingAccess

@@ -22,7 +22,7 @@ from penstock_collector.approvals.polls import Polls
 from penstock_collector.bell import Bell
 from penstock_collector.metrics import CollectorMetrics
 from penstock_collector.store import request_retention, requests
-from penstock_collector.store.database import Readers
+from penstock_collector.store.readers import Readers
 from penstock_collector.store.requests import Changes, Kept
 from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_collector.store.writer import Writer
@@ -36,7 +36,6 @@ _log = structlog.get_logger(__name__)
 
 LONGEST_POLL_SECONDS = 30.0
 PING_SECONDS = 15.0
-MOST_FOLLOWERS = 200
 # Between two reads of a follower, so that a flood arrives in portions.
 _PORTION_SECONDS = 0.1
 
@@ -104,7 +103,6 @@ class Holder:
         self.parties = WaitingParties()
         self._attempts = Attempts()
         self.stopping = False
-        self.followers = 0
         # Set by tests whose clock is another.
         self.clock: Callable[[], float] = time.time
 
@@ -244,19 +242,15 @@ class Holder:
         self, after: int, allowed: Callable[[], bool], ping: float = PING_SECONDS
     ) -> AsyncGenerator[Changes | None]:
         """What changes behind a cursor; None every so often while nothing does. Raises StoreError."""
-        self.followers += 1
-        try:
-            while not self.stopping and allowed():
-                turn = self.bell.turn()
-                found = await self._readers.run(partial(requests.changes, after=after))
-                after = found.cursor
-                if found.requests:
-                    yield found
-                    await asyncio.sleep(_PORTION_SECONDS)
-                elif not await turn.passed(ping):
-                    yield None
-        finally:
-            self.followers -= 1
+        while not self.stopping and allowed():
+            turn = self.bell.turn()
+            found = await self._readers.run(partial(requests.changes, after=after))
+            after = found.cursor
+            if found.requests:
+                yield found
+                await asyncio.sleep(_PORTION_SECONDS)
+            elif not await turn.passed(ping):
+                yield None
 
     def ring(self) -> None:
         """Those who follow look whether they still may."""

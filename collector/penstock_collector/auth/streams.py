@@ -40,6 +40,15 @@ class StreamAuthority:
             raise Forbidden
         raise Unauthenticated
 
+    def senders(self, pod: Pod | None, token: str, owner: str) -> tuple[str, ...]:
+        """The names by which the sender that `check` let pass may own a stream, the narrowest first."""
+        if pod is not None:
+            return (f"pod:{pod.namespace}/{pod.service_account}/{pod.uid}",)
+        names = self._file.names(token) if self._file is not None else []
+        covering = {name for name in names if _covers(name, owner)}
+        narrowest = sorted(covering, key=lambda name: (name.endswith("*"), -len(name), name))
+        return tuple(f"token:{name}" for name in narrowest)
+
     async def close(self) -> None:
         if self._reviewer is not None:
             await self._reviewer.close()

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import structlog
 
+from penstock_collector.auth.addresses import neighbourhood
 from penstock_collector.auth.cluster_people import ClusterDownError, ClusterPeople, UnknownTokenError, lasts
 from penstock_collector.auth.id_token import SignInError
 from penstock_collector.auth.names import PersonNames
@@ -77,7 +78,8 @@ class Viewers:
         viewer = self._viewer(fingerprint(token)) if token else None
         if viewer is None and token and self._pods is not None:
             viewer = self._pods.known(token)
-        if viewer is None:
+        # Who sends none has guessed nothing; a form that did not arrive as a whole has none either.
+        if viewer is None and token:
             self.fail(address)
         return viewer
 
@@ -245,7 +247,8 @@ class Viewers:
         return replace(viewer, also=also - {viewer.name.casefold()}, asks_as=asks_as)
 
     def _check_failures(self, address: str, secret: str) -> None:
-        failures = self._failures.get(address)
+        place = neighbourhood(address)
+        failures = self._failures.get(place)
         # Behind a proxy, all have one address: who fails on purpose must not lock the others out.
         if failures is None or len(secret) >= _TOO_LONG_TO_GUESS:
             return
@@ -256,8 +259,9 @@ class Viewers:
 
     def fail(self, address: str) -> None:
         """Somebody there tried in vain."""
-        self._failures.setdefault(address, deque(maxlen=_FAILURES)).append(self._clock())
-        self._failures.move_to_end(address)
+        place = neighbourhood(address)
+        self._failures.setdefault(place, deque(maxlen=_FAILURES)).append(self._clock())
+        self._failures.move_to_end(place)
         while len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)
 

@@ -5,36 +5,24 @@ What doesn't belong: what is written (`intake.py`, `retention.py`) and read (`pe
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
-
-T = TypeVar("T")
 
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 13
 # What brings a file of the version to the next one; a new file goes through all of them.
 _STEPS = {
     0: "schema.sql", 1: "requests.sql", 2: "logins.sql", 3: "cluster_requests.sql", 4: "readings.sql", 5: "tickets.sql",
     6: "access.sql", 7: "alarms.sql", 8: "unfinished.sql", 9: "retention.sql", 10: "time_order.sql",
+    11: "senders.sql", 12: "checkpoints.sql",
 }  # fmt: skip
-_READERS = 4
 
 
 class StoreError(RuntimeError):
     """The store cannot be used; the message is one line for the log."""
-
-
-class TooSlow(StoreError):
-    """A search took longer than it may."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -43,7 +31,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made here with narrow permissions, since SQLite would make it readable by all.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = _connect(path)
+        connection = connect(path)
     except OSError as error:
         raise StoreError(f"audit database {path} cannot be made: {error.strerror}") from None
     except sqlite3.Error as error:
@@ -59,7 +47,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Transactions are begun by hand, and each connection is used by one thread at a time."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
 
@@ -96,53 +84,3 @@ def _step(connection: sqlite3.Connection, version: int) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-class Readers:
-    """Connections that only read, each in a thread of its own, so that a search holds up neither loop nor writer."""
-
-    def __init__(self, path: Path, patience: float = 10.0) -> None:
-        self._path = path
-        self._patience = patience
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="penstock-reader")
-
-    async def run(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """The answer of `question`, which gets a connection within a read transaction. Raises StoreError, TooSlow."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, question)
-
-    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        deadline = time.monotonic() + self._patience
-        try:
-            connection = self._connection()
-            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 20_000)
-            # One snapshot for all that the question reads.
-            connection.execute("BEGIN")
-            try:
-                return question(connection)
-            finally:
-                connection.set_progress_handler(None, 0)
-                connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise TooSlow("this search takes too long; narrow it by time, identity or stream") from None
-            raise StoreError(f"audit database cannot be read: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"audit database cannot be read: {error}") from None
-
-    def _connection(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "connection"):
-            connection = _connect(self._path)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
-            self._opened.append(connection)
-        opened: sqlite3.Connection = self._local.connection
-        return opened
-
-    def close(self) -> None:
-        """Wait for running questions, and close the connections."""
-        self._threads.shutdown(wait=True)
-        for connection in self._opened:
-            connection.close()

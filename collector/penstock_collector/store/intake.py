@@ -18,6 +18,9 @@ from penstock_collector.store.emergencies import ToldEmergency
 from penstock_collector.store.lines import Bad, Sealed
 from penstock_core.audit.chain import GENESIS
 
+# Of so many bad lines of a stream what they said is kept; of more, their hashes. Whoever sends them says nothing new.
+MOST_KEPT = 200
+
 
 @dataclass(slots=True)
 class Taken:
@@ -39,6 +42,8 @@ class _Stream:
     contiguous: int
     contiguous_hash: str | None
     trimmed: int
+    # How many bad lines are kept in full, once that is of interest.
+    kept: int | None = None
 
 
 def take(
@@ -74,6 +79,7 @@ def take(
             present.setdefault(seq, set()).add(line.hash)
             new.append(line)
     taken.stored = [line.kind for line in new]
+    _note_close(connection, state, new, now)
     symptoms.judge(connection, state.id, new, late, now)
     _advance(connection, state, now)
     # Nothing that is in the batch, or after it, can be lost.
@@ -84,6 +90,12 @@ def take(
     _remember(connection, state, [line for line in batch if isinstance(line, Sealed)], now)
     taken.acknowledged = state.contiguous
     return taken
+
+
+def acknowledged_of(connection: sqlite3.Connection, stream: str) -> int | None:
+    """Up to where everything of a stream has come; None of one that has not begun."""
+    row = connection.execute("SELECT contiguous FROM streams WHERE name = ?", (stream,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _stream(connection: sqlite3.Connection, name: str, now: float, workload: str) -> _Stream:
@@ -150,13 +162,35 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: 
     taken.emergencies += emergencies.note(connection, id_, state.id, line, now)
 
 
+def _note_close(connection: sqlite3.Connection, state: _Stream, stored: Sequence[Sealed], now: float) -> None:
+    """A stream ends with its close. One that goes on all the same is no gate that has ended, and counts as open."""
+    if not stored:
+        return
+    closes = [line.seq for line in stored if line.kind == "close"]
+    closed_at, last = connection.execute("SELECT closed_at, last_seq FROM streams WHERE id = ?", (state.id,)).fetchone()
+    closed_at = min([*closes, *([] if closed_at is None else [closed_at])], default=None)
+    last = max(last, *(line.seq for line in stored))
+    if closed_at is None:
+        return
+    goes_on = last > closed_at
+    connection.execute("UPDATE streams SET closed = ?, closed_at = ? WHERE id = ?", (not goes_on, closed_at, state.id))
+    if goes_on:
+        detail = f"event {last} comes after event {closed_at}, which closed the stream"
+        alarms.sound(connection, state.id, Alarm.BREAK, last, detail, now)
+
+
 def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: Bad, taken: Taken, now: float) -> None:
+    if state.kept is None:
+        few = "SELECT 1 FROM quarantine WHERE stream = ? LIMIT ?"
+        state.kept = connection.execute(f"SELECT count(*) FROM ({few})", (state.id, MOST_KEPT)).fetchone()[0]  # noqa: S608 # a literal
+    raw = line.raw if state.kept < MOST_KEPT else b""
     cursor = connection.execute(
         """INSERT INTO quarantine (stream, seq, claimed_seq, received, reason, sha256, length, raw)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
-        (state.id, seq, line.claimed_seq, now, line.reason, line.sha256, line.length, line.raw),
+        (state.id, seq, line.claimed_seq, now, line.reason, line.sha256, line.length, raw),
     )
     if cursor.rowcount:
+        state.kept += 1
         taken.quarantined += 1
         alarms.sound(connection, state.id, Alarm.QUARANTINE, seq, f"line at seq {seq}: {line.reason}", now)
     else:
@@ -165,12 +199,6 @@ def _quarantine(connection: sqlite3.Connection, state: _Stream, seq: int, line: 
 
 def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None:
     """Move `contiguous` over everything that is there, checking that each event follows the one before it."""
-    bad = {
-        row[0]
-        for row in connection.execute(
-            "SELECT seq FROM quarantine WHERE stream = ? AND seq > ?", (state.id, state.contiguous)
-        )
-    }
     rows = connection.execute(
         """SELECT seq, hash, id, json_extract(document, '$.prev') FROM events
            WHERE stream = ? AND seq > ? ORDER BY seq, id""",
@@ -178,7 +206,7 @@ def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None
     )
     broken: list[tuple[int, int]] = []
     for seq, hash_, event, prev in rows:
-        while seq > state.contiguous + 1 and state.contiguous + 1 in bad:
+        while seq > state.contiguous + 1 and _is_bad(connection, state):
             state.contiguous, state.contiguous_hash = state.contiguous + 1, None
         if seq == state.contiguous:
             continue  # The other branch of a fork.
@@ -187,11 +215,18 @@ def _advance(connection: sqlite3.Connection, state: _Stream, now: float) -> None
         if state.contiguous_hash not in (None, prev) and not _has(connection, state.id, state.contiguous, prev):
             broken.append((seq, event))
         state.contiguous, state.contiguous_hash = seq, hash_
-    while state.contiguous + 1 in bad:
+    while _is_bad(connection, state):
         state.contiguous, state.contiguous_hash = state.contiguous + 1, None
     for seq, event in broken:
         connection.execute("UPDATE events SET broken = 1 WHERE id = ?", (event,))
         alarms.sound(connection, state.id, Alarm.BREAK, seq, f"event {seq} does not follow event {seq - 1}", now)
+
+
+def _is_bad(connection: sqlite3.Connection, state: _Stream) -> bool:
+    """Whether what comes next is in quarantine. By its place: all that is behind a gap may be much."""
+    next_ = (state.id, state.contiguous + 1)
+    found = connection.execute("SELECT 1 FROM quarantine WHERE stream = ? AND seq = ? LIMIT 1", next_)
+    return found.fetchone() is not None
 
 
 def _has(connection: sqlite3.Connection, stream: int, seq: int, hash_: str) -> bool:
@@ -248,8 +283,6 @@ def _remember(connection: sqlite3.Connection, state: _Stream, events: Sequence[S
                 "UPDATE streams SET database = ?, version = ? WHERE id = ?",
                 (line.text("database"), line.text("version"), state.id),
             )
-        elif line.kind == "close":
-            connection.execute("UPDATE streams SET closed = 1 WHERE id = ?", (state.id,))
     if events:
         last = max(events, key=lambda line: line.seq)
         connection.execute(

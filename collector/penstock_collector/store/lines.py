@@ -9,14 +9,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from penstock_core.audit.chain import MAX_SAFE_INTEGER, ChainError, canonical, digest
+from penstock_core.audit import essentials
+from penstock_core.audit.chain import ChainError, canonical, digest
 from penstock_core.audit.event import Event
+from penstock_core.audit.export import MOST_RAW
 from penstock_core.audit.schema import complaint
 from penstock_core.audit.size import MAX_EVENT
-
-_LONGEST_KIND = 40
-# Of a line that is no event, so much is kept.
-_KEPT_RAW = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,11 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
     if not isinstance(event, dict):
         return _bad("not a JSON object", line)
     seq = event.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq <= MAX_SAFE_INTEGER:
+    if not isinstance(seq, int) or not essentials.is_seq(seq):
         return _bad("no usable seq", line)
-    complaint = _complaint(event, stream)
-    if complaint:
-        return _bad(complaint, line, seq)
+    elsewhere = "of another stream" if event.get("stream") != stream else ""
+    if wrong := essentials.complaint(event) or elsewhere or complaint(event):
+        return _bad(wrong, line, seq)
     try:
         if digest(event) != event["hash"]:
             return _bad("altered: its hash is not that of its content", line, seq)
@@ -83,11 +81,5 @@ def read_line(line: bytes, stream: str) -> Sealed | Bad:
         return _bad(str(error), line, seq)
 
 
-def _complaint(event: Event, stream: str) -> str:
-    if event.get("stream") != stream:
-        return "of another stream"
-    return complaint(event) or ("" if 0 < len(event["kind"]) <= _LONGEST_KIND else "no usable kind")
-
-
 def _bad(reason: str, line: bytes, seq: int | None = None) -> Bad:
-    return Bad(reason, line[:_KEPT_RAW], hashlib.sha256(line).hexdigest(), len(line), seq)
+    return Bad(reason, line[:MOST_RAW], hashlib.sha256(line).hexdigest(), len(line), seq)

@@ -77,12 +77,6 @@ def listed(
     return [ReadingRecord(row[0], str(json.loads(row[1]).get("time", "")), row[2], row[3], row[1]) for row in rows]
 
 
-def export(connection: sqlite3.Connection, after: int, limit: int = 1000) -> list[tuple[int, str]]:
-    """Seq and document of those behind a seq, in order."""
-    rows = connection.execute("SELECT seq, document FROM readings WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-    return [(int(row[0]), str(row[1])) for row in rows]
-
-
 def dispose(connection: sqlite3.Connection, cutoff: float, now: float) -> int:
     """Delete some of those recorded before `cutoff`, from the beginning; how many. Call again after some."""
     rows = connection.execute(

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from penstock_collector.store.database import StoreError, open_for_writing
+from penstock_collector.store.fair_turns import CrowdedError, FairTurns, on_behalf_of
 
 T = TypeVar("T")
 
-# Jobs that may wait; a sender that comes when so many do is told to come back.
-_MOST_WAITING = 64
+# Jobs that may wait, in all and of one sender; one that comes when so many do is told to come back.
+_MOST_WAITING = 512
+_MOST_WAITING_OF_ONE = 64
 # However many ask whether anything can be written, the disk is asked no more often; and waited for no longer.
 _CHECK_SECONDS = 1.0
 _PATIENCE_SECONDS = 3.0
@@ -58,7 +60,7 @@ class Writer:
         self._path = path
         self._file = _place(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-writer")
-        self._waiting = 0
+        self._turns = FairTurns(1, of_one=1, waiting=_MOST_WAITING, waiting_of_one=_MOST_WAITING_OF_ONE)
         self._checking = asyncio.Lock()
         self._complaint, self._check_again = "", float("-inf")
         self._probing: asyncio.Future[str] | None = None
@@ -66,14 +68,24 @@ class Writer:
         self._committed, self._failed = float("-inf"), False
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """What `job` returns, once its transaction is on the disk. Raises StoreError, Busy."""
-        if self._waiting >= _MOST_WAITING:
-            raise Busy("the audit database does not keep up")
-        self._waiting += 1
+        """What `job` returns, once its transaction is on the disk; senders have turns. Raises StoreError, Busy."""
+        who = on_behalf_of.get()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, job)
-        finally:
-            self._waiting -= 1
+            await self._turns.enter(who)
+        except CrowdedError as crowded:
+            raise Busy(
+                "this sender has too much waiting already" if crowded.own else "the audit database does not keep up"
+            ) from None
+        # What has begun goes on, whoever leaves meanwhile, and the next one's turn comes behind it.
+        working = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, job)
+        working.add_done_callback(lambda done: self._ended(who, done))
+        return await asyncio.shield(working)
+
+    def _ended(self, who: str, done: asyncio.Future[T]) -> None:
+        # Nobody may be left to whom its error is of interest.
+        if not done.cancelled():
+            done.exception()
+        self._turns.leave(who)
 
     @property
     def complaint(self) -> str:

@@ -1,34 +1,29 @@
-"""The JSON API for reading: search, streams, export; and the probes.
+"""The JSON API for reading: search and streams; and the probes.
 
-What doesn't belong: pages, taking in events (`penstock_collector.web.ingest`).
+What doesn't belong: pages, the export (`exporting.py`), taking in events (`ingest.py`).
 """
 
 from __future__ import annotations
 
-import json
+import sqlite3
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 
-import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from penstock_collector.auth.roles import Right
-from penstock_collector.auth.viewer import Viewer
-from penstock_collector.collector import Collector, collector_of
+from penstock_collector.collector import collector_of
 from penstock_collector.lookup import MOST_ROWS, BadFilter, LookedFor, Page, R, Table
 from penstock_collector.retention import place_of
-from penstock_collector.search import STATEMENTS, Filters, Place, export, streams
+from penstock_collector.search import STATEMENTS, Filters, StreamRow, stream_count, streams, streams_behind
 from penstock_collector.store import access, alarms, readings
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import waiting_count
 from penstock_collector.web.pages import whole_number
 from penstock_core.approvals.access import overdue
 
-_log = structlog.get_logger(__name__)
+MOST_STREAMS = 10_000
 
 
 async def search_events(request: Request) -> Response:
@@ -62,12 +57,20 @@ async def searched(request: Request, looked_for: type[LookedFor], table: Table[R
 
 
 async def list_streams(request: Request) -> Response:
-    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room."""
-    collector = collector_of(request)
+    """Streams with their heads, which a verifier can hold an export to, the alarms that stand, and the store's room.
+
+    The latest heard of, and how many there are; with `?after=` (first of nothing, then of each `next`), all by name.
+    """
+    collector, after = collector_of(request), request.query_params.get("after")
+
+    def found(connection: sqlite3.Connection) -> tuple[list[StreamRow], int]:
+        paged = streams(connection, MOST_STREAMS) if after is None else streams_behind(connection, after, MOST_STREAMS)
+        return paged, stream_count(connection)
+
     try:
-        rows, standing, own, room = await collector.readers.run(
+        (rows, total), standing, own, room = await collector.readers.run(
             lambda connection: (
-                streams(connection, 10_000), alarms.standing(connection, limit=1_000), readings.head_of(connection),
+                found(connection), alarms.standing(connection, limit=1_000), readings.head_of(connection),
                 place_of(connection, collector.settings, time.time()),
             )
         )  # fmt: skip
@@ -77,41 +80,14 @@ async def list_streams(request: Request) -> Response:
         {
             "time": time.time(),
             "streams": [asdict(row) for row in rows],
+            "total": total,
+            "next": rows[-1].name if after is not None and len(rows) == MOST_STREAMS else None,
             # The collector's own stream.
             "readings": {"name": own.stream, "seq": own.seq, "hash": own.hash},
             "alarms": [asdict(alarm) for alarm in standing],
             "store": {**asdict(room), "left": room.left, "days_left": room.days_left},
         }
     )
-
-
-async def export_events(request: Request) -> Response:
-    """The record itself as NDJSON, ordered by stream and seq; `?stream=` for one of them.
-
-    Last comes the collector's own stream, for whoever may see who read what.
-    """
-    stream = request.query_params.get("stream", "")
-    viewer: Viewer = request.state.viewer
-    parts = _export(collector_of(request), stream, own=viewer.may(Right.READINGS))
-    return StreamingResponse(parts, media_type="application/x-ndjson")
-
-
-async def _export(collector: Collector, stream: str, *, own: bool) -> AsyncIterator[str]:
-    """In portions, each a transaction of its own: an export of any size blocks nobody and fits in memory."""
-    place: Place = ("", 0, 0)
-    after = 0
-    try:
-        while portion := await collector.readers.run(partial(export, stream=stream, after=place)):
-            place = portion[-1][0]
-            yield "".join(document + "\n" for _, document in portion)
-        own = own and stream in ("", (await collector.readers.run(readings.head_of)).stream)
-        while own and (found := await collector.readers.run(partial(readings.export, after=after))):
-            after = found[-1][0]
-            yield "".join(document + "\n" for _, document in found)
-    except StoreError as error:
-        # The answer is under way. Cut off in silence, it would pass for the whole.
-        _log.error("an export ended early", why=str(error))
-        yield json.dumps({"error": f"the export ends here: {error}"}) + "\n"
 
 
 async def metrics(request: Request) -> Response:
@@ -141,7 +117,7 @@ async def metrics(request: Request) -> Response:
     late = sum(overdue(kept.request, datetime.now(UTC)) for kept in emergencies)
     collector.metrics.emergencies.labels("overdue").set(late)
     collector.metrics.emergencies.labels("due").set(len(emergencies) - late)
-    collector.metrics.followers.set(collector.tail.followers + collector.holder.followers)
+    collector.metrics.followers.set(collector.tail.followers)
     collector.metrics.room.set(room)
     return Response(collector.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -24,6 +24,7 @@ from penstock_collector.web import (
     alarms,
     cluster_inbox,
     deciding,
+    exporting,
     holds,
     inbox,
     live,
@@ -39,7 +40,8 @@ from penstock_collector.web.guards import Guarded, api, open_to, page
 from penstock_collector.web.ingest import post_events
 from penstock_collector.web.parameters import TAKEN
 from penstock_collector.web.rendering import problem
-from penstock_collector.web.security import SecurityHeaders
+from penstock_collector.web.security import SecurityHeaders, secured
+from penstock_collector.web.shares import Shares
 from penstock_collector.web.ticketing import get_salt, put_ticket, use_ticket
 
 _ON_CLUSTER = "/requests/on-cluster/{namespace}/{name}"
@@ -61,13 +63,27 @@ def build(collector: Collector) -> Starlette:
     app = Starlette(
         routes=[*_for_people(), *_for_programs(), *_for_all(), Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={HTTPException: _http_problem},
+        exception_handlers={HTTPException: _http_problem, Exception: _fault},
     )
     for route in app.routes:
         if isinstance(route, Route):
             guarded: Guarded = route.endpoint.guarded  # type: ignore[attr-defined] # of `guards.py`, as all are
             guarded.takes = TAKEN.get(route.path, ())
     app.state.collector = collector
+    app.state.shares = Shares()
+    # Where these lead would be the Host header's to say.
+    app.router.redirect_slashes = False
+    return app
+
+
+def build_health(collector: Collector) -> Starlette:
+    """What the kubelet and Prometheus ask, for a listener of its own, which nobody can crowd from the other one."""
+    routes = [
+        Route("/healthz", answers.healthz), Route("/readyz", answers.readyz), Route("/metrics", answers.metrics),
+    ]  # fmt: skip
+    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
+    app.state.collector = collector
+    app.router.redirect_slashes = False
     return app
 
 
@@ -75,7 +91,7 @@ def _for_people() -> list[Route]:
     return [
         Route("/", page(Right.STATEMENTS, pages.statements, "searched")),
         Route("/tail", api(Right.STATEMENTS, live.tail, "followed")),
-        Route("/statements/{owner}/{boot}/{seq:int}", page(Right.STATEMENTS, pages.statement, "opened")),
+        Route("/statements/{owner}/{boot}/{seq}", page(Right.STATEMENTS, pages.statement, "opened")),
         Route("/logins", page(Right.STATEMENTS, logins.login_list, "searched")),
         Route("/logins/tail", api(Right.STATEMENTS, live.login_tail, "followed")),
         Route("/streams", page(Right.STATEMENTS, pages.stream_list, "opened")),
@@ -104,7 +120,7 @@ def _for_programs() -> list[Route]:
         Route("/v1/holds", api(Right.HOLDS, holds.list_holds, "opened")),
         Route("/v1/holds", api(Right.HOLDS, holds.post_hold), methods=["POST"]),
         Route("/v1/holds/{number:int}/release", api(Right.HOLDS, holds.post_release), methods=["POST"]),
-        Route("/v1/export", api(Right.EXPORT, answers.export_events, "exported")),
+        Route("/v1/export", api(Right.EXPORT, exporting.export_events, "exported")),
         Route("/v1/readings", api(Right.READINGS, people.list_readings, "opened")),
         Route("/v1/requests", api(Right.REQUESTS, deciding.list_requests, "opened")),
         Route("/v1/requests/{name}", api(Right.REQUESTS, deciding.show_request, "opened")),
@@ -143,3 +159,8 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/v1/"):
         return JSONResponse({"error": said}, status)
     return problem(request, status, "There is no such page." if status == 404 else said)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """Ours; answered outside of all else, and so with its headers here."""
+    return secured(await _http_problem(request, error))

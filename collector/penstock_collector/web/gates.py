@@ -14,6 +14,7 @@ from penstock_collector.auth.kubernetes import ReviewUnavailable
 from penstock_collector.auth.streams import Forbidden, Unauthenticated
 from penstock_collector.auth.token_file import fingerprint
 from penstock_collector.collector import collector_of
+from penstock_collector.store.fair_turns import on_behalf_of
 from penstock_collector.web.bodies import PART, refuse
 from penstock_collector.web.security import bearer
 from penstock_entrance.guarded_http import known
@@ -28,7 +29,7 @@ async def book_of(request: Request, what: str) -> Book | Response:
         return refuse(400, "an owner is of letters, digits and ._- and no longer than 128")
     try:
         book = Book.of(owner, await collector_of(request).authority.check(bearer(request), owner))
-        known(request, sender(request))
+        begin_for_sender(request)
         return book
     except Unauthenticated:
         return refuse(401, f"the token proves nobody who may ask for {what}")
@@ -39,6 +40,9 @@ async def book_of(request: Request, what: str) -> Book | Response:
         return refuse(503, "the token cannot be checked at the moment")
 
 
-def sender(request: Request) -> str:
-    """What one sender's requests have in common, whatever streams its token opens."""
-    return f"gate {fingerprint(bearer(request))}"
+def begin_for_sender(request: Request) -> str:
+    """Its token was checked: what follows is done in its turn, whatever streams the token opens; what it is called."""
+    sender = f"gate {fingerprint(bearer(request))}"
+    known(request, sender)
+    on_behalf_of.set(sender)
+    return sender

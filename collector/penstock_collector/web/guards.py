@@ -23,6 +23,7 @@ from penstock_collector.auth.viewers import TooManyFailures
 from penstock_collector.collector import collector_of
 from penstock_collector.readings import Reading
 from penstock_collector.store.database import StoreError
+from penstock_collector.store.fair_turns import VIEWER, on_behalf_of
 from penstock_collector.web.bodies import refuse
 from penstock_collector.web.parameters import objection
 from penstock_collector.web.rendering import problem
@@ -35,6 +36,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 # Everybody may; or gates, whose tokens the handler itself checks.
 Others = Literal["everybody", "gates"]
 _UNSAID = frozenset({"format", "ticket"})
+# As others call it; nobody sees it.
+_NOBODY_WAITS = 499
 
 
 class Guarded:
@@ -114,7 +117,8 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
     if viewer is None:
         return tell.unknown(request)
     request.state.viewer = viewer
-    known(request, f"viewer {viewer.name}")
+    known(request, VIEWER + viewer.name)
+    on_behalf_of.set(VIEWER + viewer.name)
     readings = collector_of(request).readings
     if not viewer.may(right):
         if request.url.path == "/" and viewer.may(Right.REQUESTS):
@@ -131,13 +135,33 @@ async def _guard(right: Right, action: str, handler: Handler, tell: type[_Page |
     # The disk and the search work at the same time; nothing is given before both are done.
     recording = asyncio.create_task(readings.record(reading(request, action)), name="record a reading")
     try:
-        response = await handler(request)
+        response = await while_connected(request, handler)
     finally:
         await asyncio.wait([recording])
         unrecorded = recording.exception()
     if unrecorded is not None:
         return tell.refused(request, 503, f"This reading can't be recorded, and so is not given: {unrecorded}.")
     return response
+
+
+async def while_connected(request: Request, handler: Handler) -> Response:
+    """The answer, which is looked for no longer than somebody waits for it."""
+    if request.method != "GET":
+        return await handler(request)
+    answering = asyncio.ensure_future(handler(request))
+    leaving = asyncio.create_task(_left(request), name="whether somebody waits")
+    try:
+        await asyncio.wait([answering, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else Response(status_code=_NOBODY_WAITS)
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.gather(answering, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _object(tell: type[_Page | _Api], said: str, request: Request) -> Response:

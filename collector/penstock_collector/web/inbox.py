@@ -13,11 +13,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from penstock_collector.approvals.holder import MOST_FOLLOWERS
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
@@ -28,6 +28,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.deciding import decide, end, review, status_of
+from penstock_collector.web.following import Following
 from penstock_collector.web.live import event, last_event_id
 from penstock_collector.web.pages import bar, whole_number
 from penstock_collector.web.rendering import fragment, problem, render
@@ -179,12 +180,8 @@ async def follow(request: Request) -> Response:
         return JSONResponse({"error": str(error)}, 400)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503, headers={"retry-after": "5"})
-    if collector.holder.followers >= MOST_FOLLOWERS:
-        error_ = f"{MOST_FOLLOWERS} people follow already"
-        return JSONResponse({"error": error_}, 503, headers={"retry-after": "5"})
-    # Proxies must pass each event on as it comes.
-    headers = {"x-accel-buffering": "no"}
-    return StreamingResponse(_events(request, after), media_type="text/event-stream", headers=headers)
+    viewer: Viewer = request.state.viewer
+    return Following(_events(request, after), partial(collector.tail.place, viewer.name))
 
 
 async def _events(request: Request, after: int) -> AsyncIterator[str]:

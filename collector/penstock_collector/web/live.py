@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from penstock_collector.auth.roles import Right
 from penstock_collector.auth.viewer import Viewer
@@ -23,7 +24,7 @@ from penstock_collector.login_search import LOGINS, LoginFilters, LoginRecord
 from penstock_collector.lookup import BadFilter, NewRecords, R, Record, cursor
 from penstock_collector.search import STATEMENTS, Filters, StatementRecord
 from penstock_collector.store.database import StoreError
-from penstock_collector.tail import TooManyFollowers
+from penstock_collector.web.following import Following
 from penstock_collector.web.pages import whole_number
 from penstock_collector.web.rendering import fragment
 from penstock_collector.web.security import still
@@ -69,20 +70,17 @@ async def _follow(request: Request, kind: _Kind[R]) -> Response:
     try:
         changes = kind.changes(request.query_params)
         after = last_event_id(request, whole_number(request, "after"))
-        collector.tail.admit()
         if after is None:
             after = await collector.readers.run(cursor)
     except BadFilter as error:
         return JSONResponse({"error": str(error)}, 400)
-    except (TooManyFollowers, StoreError) as error:
+    except StoreError as error:
         return JSONResponse({"error": str(error)}, 503, headers={"retry-after": "5"})
     row = kind.row if request.query_params.get("format") == "html" else ""
-    return StreamingResponse(
-        _events(request, changes, after, kind.name, row),
-        media_type="text/event-stream",
-        # Proxies must pass each event on as it comes.
-        headers={"x-accel-buffering": "no"},
-    )
+    viewer: Viewer = request.state.viewer
+    return Following(
+        _events(request, changes, after, kind.name, row), partial(collector.tail.place, viewer.name)
+    )  # fmt: skip
 
 
 def last_event_id(request: Request, otherwise: int | None) -> int | None:

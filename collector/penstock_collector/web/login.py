@@ -20,6 +20,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.rendering import render
 from penstock_collector.web.security import address, cookie_name, from_own_page, viewer_of
+from penstock_collector.web.shares import shares_of
 
 _log = structlog.get_logger(__name__)
 
@@ -30,14 +31,11 @@ _USED = "That link was used already, or is older than ten minutes. Sign in with 
 
 
 async def show_login(request: Request) -> Response:
-    """The form; or with `?ticket=`, signed in at once."""
+    """The form; or with `?ticket=`, a button alone: whatever looks at links on their way would use it up otherwise."""
     target = own_path(request.query_params.get("next", ""))
-    viewers = collector_of(request).viewers
-    ticket = request.query_params.get("ticket")
+    if ticket := request.query_params.get("ticket"):
+        return render(request, "login_link.html", target=target, ticket=ticket)
     try:
-        if ticket:
-            secret = viewers.redeem(ticket, address(request))
-            return await (failed(request, target, _USED) if secret is None else let_in(request, target, secret))
         if viewer_of(request) is not None:
             return RedirectResponse(target, 303)
     except TooManyFailures:
@@ -51,14 +49,19 @@ async def log_in(request: Request) -> Response:
     target = own_path(fields.get("next", ""))
     if not from_own_page(request):
         return form(request, target, _FOREIGN, 403)
+    viewers, ticket = collector_of(request).viewers, fields.get("ticket", "")
     try:
-        viewers = collector_of(request).viewers
-        secret = await viewers.sign_in_by_token(fields.get("token", "").strip(), address(request))
+        if ticket:
+            secret = viewers.redeem(ticket, address(request))
+        else:
+            secret = await viewers.sign_in_by_token(fields.get("token", "").strip(), address(request))
     except TooManyFailures:
         return form(request, target, _SLOW_DOWN, 429)
     except SignInError as error:
         return await failed(request, target, str(error), error.status)
-    return await (failed(request, target, _WRONG) if secret is None else let_in(request, target, secret))
+    if secret is None:
+        return await failed(request, target, _USED if ticket else _WRONG)
+    return await let_in(request, target, secret)
 
 
 async def let_in(request: Request, target: str, secret: str, *, recorded: bool = False) -> Response:
@@ -91,7 +94,8 @@ async def let_in(request: Request, target: str, secret: str, *, recorded: bool =
 
 async def failed(request: Request, target: str, said: str, status: int = 403) -> Response:
     """Nobody is let in, which is on record if it can be."""
-    _log.info("sign-in failed", why=said, address=address(request))
+    # Strangers can have as many as they like.
+    shares_of(request).log.warn("sign-in failed", why=said, address=address(request))
     with contextlib.suppress(StoreError):
         await collector_of(request).readings.failure(Reading("sign-in failed", address=address(request), reason=said))
     return form(request, target, said, status)

@@ -101,7 +101,10 @@ def whole_number(request: Request, name: str) -> int | None:
 async def statement(request: Request) -> Response:
     """All about one event of a stream, and the statement it belongs to."""
     stream = f"{request.path_params['owner']}/{request.path_params['boot']}"
-    seq: int = request.path_params["seq"]
+    given: str = request.path_params["seq"]
+    if not (given.isascii() and given.isdecimal() and len(given) < 17):
+        return problem(request, 404, "There is no such page.")
+    seq = int(given)
     try:
         found, counts = await collector_of(request).readers.run(
             lambda connection: (detail(connection, stream, seq), bar(connection))

@@ -35,6 +35,7 @@ TAKEN: Mapping[str, tuple[str, ...]] = {
     "/readings": ("who", "action", "before"),
     "/v1/events": (*_STATEMENTS, *_PAGED),
     "/v1/logins": (*_LOGINS, *_PAGED),
+    "/v1/streams": ("after",),
     "/v1/alarms": _ALARMS,
     "/v1/alarms/past": _ALARMS,
     "/v1/export": ("stream",),

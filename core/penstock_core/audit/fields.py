@@ -302,8 +302,9 @@ DEFINITIONS: dict[Kind, Definition] = {
     "loss": Definition(
         "Statements ran that are not on record, or records were lost.",
         (
-            _whole("count", "how many, where that is known"), Field("fromTime", "time", "the first"),
-            Field("toTime", "time", "the last"), _text("cause", "why", always=True),
+            # However it is told, a loss is never put aside: it is an alarm.
+            Field("count", "any", "how many, where that is known"), Field("fromTime", "any", "the first"),
+            Field("toTime", "any", "the last"), Field("cause", "any", "why", always=True),
         ),
         {
             "kind": "loss", "count": 12, "fromTime": "2026-11-28T09:59:58.120Z", "toTime": "2026-11-28T09:59:59.000Z",

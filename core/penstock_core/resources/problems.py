@@ -16,6 +16,8 @@ from penstock_core.resources.schema import Schema, at
 from penstock_core.resources.vocabulary import WORDS
 
 Location = tuple[str | int, ...]
+# Each is put into words and compared with what is known; nobody reads more of one resource.
+MOST_FINDINGS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ def findings(error: ValidationError, schema: Schema) -> list[tuple[Location, str
     """What pydantic found, as places and plain words."""
     found = []
     errors = error.errors(include_url=False)
-    for one in errors:
+    for one in errors[:MOST_FINDINGS]:
         location: Location = one["loc"]
         # pydantic does not count the items that are wrong: a list of one such item is not "empty".
-        if one["type"] == "too_short" and any(other["loc"][:-1] == location for other in errors):
+        if one["type"] == "too_short" and any(other["loc"][:-1] == location for other in errors[:MOST_FINDINGS]):
             continue
         found.append((location, _in_words(one["type"], location, one.get("ctx", {}), one["input"], schema)))
+    if len(errors) > MOST_FINDINGS:
+        found.append(((), f"and {len(errors) - MOST_FINDINGS} more; mend these first"))
     return found
 
 

@@ -6,14 +6,13 @@ What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `polici
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from traceback import extract_tb
 
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -22,18 +21,17 @@ from penstock_operator.cluster.watch import Json
 from penstock_operator.control import reviews
 from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
-from penstock_operator.control.callers import CallerError, TooLargeError, bearer, body_of, caller_of, problem
+from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
 from penstock_operator.control.requests_holder import RequestsHolder
+from penstock_operator.control.review_intake import BusyError, ReviewIntake
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
 from penstock_operator.inject.sidecar import Shape
 
 HEARTBEAT_SECONDS = 15.0
 SHORTEST_STREAM_SECONDS = 60.0
-# The API server's own limit for an object is below this.
-_LARGEST_REVIEW = 8 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
 
@@ -41,13 +39,20 @@ class Control:
     """What answers need, and whether they can be given."""
 
     def __init__(
-        self, policies: Policies, tokens: Tokens, holder: RequestsHolder, shape: Shape, metrics: ControlMetrics
+        self,
+        policies: Policies,
+        tokens: Tokens,
+        holder: RequestsHolder,
+        shape: Shape,
+        metrics: ControlMetrics,
+        review_tokens: Sequence[str] = (),
     ) -> None:
         self.policies = policies
         self.holder = holder
         self.tokens = tokens
         self.shape = shape
         self.metrics = metrics
+        self.intake = ReviewIntake(review_tokens)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = asyncio.Event()
 
@@ -79,7 +84,14 @@ class Control:
         if self.policies.lacking:
             return problem(503, f"not ready: waiting for {', '.join(self.policies.lacking)}")
         try:
-            document = answer(json.loads(await body_of(request, _LARGEST_REVIEW)))
+            self.intake.check(request)
+            document = await self.intake.judged(request, answer)
+        except CallerError as refusal:
+            return problem(refusal.status, str(refusal))
+        except BusyError:
+            return problem(503, "too many reviews wait already")
+        except ClientDisconnect:
+            return problem(400, "the request ended early")
         except TooLargeError:
             return problem(400, "the body is larger than any review")
         except BadReview as bad:
@@ -89,10 +101,10 @@ class Control:
         except (LookupError, TypeError, AttributeError) as bad:
             # No API server sends such an object, but anybody in the cluster can.
             frame = extract_tb(bad.__traceback__)[-1]
-            _log.warning(
+            self.intake.log.warn(
                 "a review could not be read",
                 review=kind,
-                problem=repr(bad)[:200],
+                why=repr(bad)[:200],
                 place=f"{frame.name}:{frame.lineno}",
             )
             return problem(400, "the object in the review is not one of its kind")
@@ -148,7 +160,7 @@ class Control:
 def secured(control: Control, asker: AccessAsker) -> Starlette:
     """What is served over TLS."""
     asked = Asked(control.holder, control.tokens, control.metrics, control.stopping)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/streams/{owner}/access/requests", AskedAccess(asker, control.tokens).post, methods=["POST"]),
             Route("/v1/streams/{owner}/requests", asked.post, methods=["POST"]),
@@ -160,6 +172,9 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
         ]
     )
+    # Where these lead would be the Host header's to say.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _healthz(_: Request) -> Response:

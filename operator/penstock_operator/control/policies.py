@@ -66,8 +66,8 @@ class Policies:
         return missing
 
     def databases(self, namespace: str) -> list[str]:
-        """Names of the namespace's Databases, sorted."""
-        return sorted(name for space, name in self._objects[DATABASES] if space == namespace)
+        """Names of the namespace's Databases, sorted. Also for threads: what they go over changes meanwhile."""
+        return sorted(name for space, name in tuple(self._objects[DATABASES]) if space == namespace)
 
     def known_databases(self, namespace: str) -> list[Database]:
         """The namespace's Databases that are usable."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, parse
+from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
 from penstock_operator.inject.admit import BadReview
+from penstock_operator.inject.annotations import Refusal
+from penstock_operator.inject.bounds import refuse_crowds
 from penstock_operator.inject.patch import Json
 from penstock_operator.objects import essence
 
@@ -34,11 +37,19 @@ def validate(review: object, policies: Policies) -> Json:
     if _is_stored_already(document, request.get("oldObject")):
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
     try:
+        refuse_crowds(document.get("spec"))
+    except Refusal as refusal:
+        response["allowed"] = False
+        response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: spec: {refusal}"}
+        return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+    try:
         resource = parse(essence(document), namespace=str(request.get("namespace") or "default"))
     except ResourceError as error:
         more = len(error.problems) - _MOST_PROBLEMS
         message = "; ".join(str(problem) for problem in error.problems[:_MOST_PROBLEMS])
-        message += f"; and {more} more" if more > 0 else ""
+        # Of very many, the last says that there are others.
+        least = "at least " if len(error.problems) > MOST_FINDINGS else ""
+        message += f"; and {least}{more} more" if more > 0 else ""
         response["allowed"] = False
         response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: {message}"}
     else:

@@ -18,6 +18,7 @@ from penstock_core.resources import Bundle, Database
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject import environment, isolation, sidecar
 from penstock_operator.inject.annotations import InjectionRequest, Refusal
+from penstock_operator.inject.bounds import refuse_crowded_pod
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.same_container import is_same_container, is_same_volume
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
@@ -26,6 +27,8 @@ from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
 MESH_CONTAINERS = frozenset({"istio-init", "istio-validation", "istio-proxy", "linkerd-init", "linkerd-proxy"})
 # The API server cuts longer warnings off.
 _WARNING_LENGTH = 240
+# It drops what is beyond some thousand characters of them.
+_MOST_WARNINGS = 20
 
 
 class BadReview(Exception):
@@ -63,8 +66,13 @@ def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
     if warnings:
-        response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in warnings]
+        response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in _some(warnings)]
     return _answer(response)
+
+
+def _some(warnings: list[str]) -> list[str]:
+    more = len(warnings) - _MOST_WARNINGS
+    return warnings if more <= 0 else [*warnings[:_MOST_WARNINGS], f"and {more} more"]
 
 
 def admit_intrusion(review: object, lookup: Lookup) -> Json:
@@ -78,6 +86,7 @@ def admit_intrusion(review: object, lookup: Lookup) -> Json:
         if given.get("kind") != "Pod":
             raise Refusal(f"{sidecar.CONTAINER} holds the database's credentials; nobody may enter it")
         request = read_review(review)
+        refuse_crowded_pod(request.pod)
         isolation.refuse_debugging(request.pod, _credentials(namespace, lookup))
     except Refusal as refusal:
         _refused(response, refusal)
@@ -122,6 +131,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     wishes.refuse_slips(annotations, pod["metadata"].get("labels") or {})
     if not wishes.wants_sidecar(annotations):
         return [], []
+    refuse_crowded_pod(pod)
     wanted = wishes.read(annotations)
     bundle = _bundle(request.namespace, wanted, lookup)
     upstream = _upstream(bundle.database)

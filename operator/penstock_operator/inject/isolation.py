@@ -63,24 +63,42 @@ def refuse_reaching(pod: Json, credentials: Mapping[str, str]) -> None:
     `credentials` are the Secrets of all Databases of the namespace, by name, and whose they are.
     """
     _refuse_tokens(pod)
+    volumes = _Volumes(pod)
     for _, _, container in applications(pod, sidecar.CONTAINER):
-        _refuse_container(container, pod, credentials)
+        _refuse_container(container, volumes, credentials)
 
 
 def refuse_debugging(pod: Json, credentials: Mapping[str, str]) -> None:
     """The same for the containers that `kubectl debug` adds to a running pod. Raises Refusal."""
+    volumes = _Volumes(pod)
     for container in pod["spec"].get("ephemeralContainers") or []:
         if container.get("targetContainerName") == sidecar.CONTAINER:
             raise Refusal(
                 f"container {container.get('name')} would share the processes of {sidecar.CONTAINER}, and could read "
                 "its credentials through /proc; leave out --target"
             )
-        _refuse_container(container, pod, credentials)
+        _refuse_container(container, volumes, credentials)
 
 
-def _refuse_container(container: Json, pod: Json, credentials: Mapping[str, str]) -> None:
+class _Volumes:
+    """A pod's volumes by name, each looked into once, however often it is mounted."""
+
+    def __init__(self, pod: Json) -> None:
+        self._by_name = {str(volume.get("name")): volume for volume in pod["spec"].get("volumes") or []}
+        self._secrets: dict[str, set[str]] = {}
+
+    def of(self, mount: Json) -> Json:
+        return self._by_name.get(str(mount.get("name"))) or {}
+
+    def secrets(self, mount: Json) -> set[str]:
+        name = str(mount.get("name"))
+        if name not in self._secrets:
+            self._secrets[name] = _secrets_of_volume(self.of(mount))
+        return self._secrets[name]
+
+
+def _refuse_container(container: Json, volumes: _Volumes, credentials: Mapping[str, str]) -> None:
     name = container.get("name")
-    volumes = {str(volume.get("name")): volume for volume in pod["spec"].get("volumes") or []}
     _refuse_node(name, container, volumes)
     # Also before they are there: the volumes that it names will be added.
     for mount in container.get("volumeMounts") or []:
@@ -95,12 +113,12 @@ def _refuse_container(container: Json, pod: Json, credentials: Mapping[str, str]
             )
 
 
-def _refuse_node(name: object, container: Json, volumes: Mapping[str, Json]) -> None:
+def _refuse_node(name: object, container: Json, volumes: _Volumes) -> None:
     """On the node's disk, the kubelet keeps what it mounts into every pod."""
     if (container.get("securityContext") or {}).get("privileged"):
         raise Refusal(f"container {name} is privileged and could read the sidecar's credentials on its node; remove it")
     for mount in container.get("volumeMounts") or []:
-        path = ((volumes.get(str(mount.get("name"))) or {}).get("hostPath") or {}).get("path")
+        path = (volumes.of(mount).get("hostPath") or {}).get("path")
         if path and _holds_credentials(PurePosixPath(normpath("/" + path.lstrip("/")))):
             raise Refusal(
                 f"container {name} mounts {path} of its node, where the sidecar's credentials could be read; remove it"
@@ -122,7 +140,7 @@ def _refuse_tokens(pod: Json) -> None:
                 )
 
 
-def _secrets(container: Json, volumes: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+def _secrets(container: Json, volumes: _Volumes) -> Iterator[tuple[str, str]]:
     """Each Secret that a container takes, and by what."""
     for entry in container.get("env") or []:
         name = ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name")
@@ -133,7 +151,7 @@ def _secrets(container: Json, volumes: Mapping[str, Json]) -> Iterator[tuple[str
         if name:
             yield name, "envFrom"
     for mount in container.get("volumeMounts") or []:
-        for name in _secrets_of_volume(volumes.get(str(mount.get("name"))) or {}):
+        for name in volumes.secrets(mount):
             yield name, f"volume {mount['name']}"
 
 

@@ -15,7 +15,7 @@ from penstock_cli.dump.constraints import CATALOG_QUERIES, questions
 from penstock_cli.dump.programs import Programs, able, installed
 from penstock_cli.failures import Unusable
 from penstock_cli.main import command
-from penstock_cli.statement_view import printable
+from penstock_cli.terminal_text import printable
 
 # Each breaks one constraint, of one table.
 BREAKING = """

@@ -11,6 +11,7 @@ import pytest
 
 from penstock_collector.store import people, readings
 from penstock_collector.store.database import open_for_writing
+from penstock_collector.store.export import own_portion
 from penstock_core.audit.verify import verify
 
 NOW = 1_764_000_000.0
@@ -29,7 +30,7 @@ def body(action: str, who: str = "ada") -> dict[str, object]:
 
 
 def exported(connection: sqlite3.Connection) -> list[dict[str, object]]:
-    return [json.loads(document) for _, document in readings.export(connection, 0)]
+    return [json.loads(line) for _, line in own_portion(connection, 0)]
 
 
 def test_they_are_a_chain_that_verifies(connection: sqlite3.Connection) -> None:

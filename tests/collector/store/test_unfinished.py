@@ -57,7 +57,7 @@ async def test_what_its_gate_left_behind(client: Any, sender: Any) -> None:
 
 async def test_an_end_that_came_before_its_statement(client: Any, sender: Any) -> None:
     opened, login, intent, end = sender.seal(
-        OPEN, LOGIN, {"kind": "intent", "session": "s1", "statement": "1", "sql": "SELECT 1"}, END
+        OPEN, LOGIN, {"kind": "intent", "session": "s1", "statement": 1, "sql": "SELECT 1"}, END
     )
     await client.send([opened, login])
     await client.send([end])
@@ -78,7 +78,7 @@ async def test_a_gate_that_is_not_heard_of_and_then_is(client: Any, sender: Any)
     await client.send(sender.seal({"kind": "heartbeat"}))
     assert await result(client) == (None, "")
     await writer.run(lambda connection: watch.sound_silence(connection, 30, time.time() + 200))
-    await client.send(sender.seal({"kind": "outcome", "session": "s1", "statement": "1", "result": "ok", "rows": 3}))
+    await client.send(sender.seal({"kind": "outcome", "session": "s1", "statement": 1, "result": "ok", "rows": 3}))
     assert await result(client) == ("ok", "")
 
 

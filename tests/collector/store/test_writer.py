@@ -15,6 +15,7 @@ import pytest
 
 from penstock_collector.store import writer as writer_module
 from penstock_collector.store.database import StoreError
+from penstock_collector.store.fair_turns import on_behalf_of
 from penstock_collector.store.writer import Writer
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
@@ -158,4 +159,23 @@ async def test_a_failure_is_held_against_the_store_until_as_much_as_a_batch_is_w
     with pytest.raises(StoreError, match="the disk is full"):
         await writer.check()
     assert writer.complaint == "the audit database cannot grow: the disk is full"
+    writer.close()
+
+
+async def test_one_sender_s_jobs_hold_up_no_other_sender_s(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "audit.db")
+
+    async def job(sender: str) -> float:
+        on_behalf_of.set(sender)
+        began = time.monotonic()
+        await writer.run(lambda _: time.sleep(0.02))
+        return time.monotonic() - began
+
+    greedy = [asyncio.create_task(job("gate greedy")) for _ in range(100)]
+    await asyncio.sleep(0.01)
+    # It would have had to wait for all of them, or have been sent away.
+    assert await job("gate other") < 1
+    ended = await asyncio.gather(*greedy, return_exceptions=True)
+    refused = [str(one) for one in ended if isinstance(one, StoreError)]
+    assert refused == ["this sender has too much waiting already"] * (100 - 1 - 64)
     writer.close()

@@ -160,7 +160,7 @@ async def test_who_came_by_a_link_asks_for_nothing(client: Any) -> None:
     await hear(client)
     ticket = client.running.collector.viewers.issue_ticket()
     async with httpx2.AsyncClient(base_url=client.http.base_url, trust_env=False, follow_redirects=True) as linked:
-        await linked.get(f"/login?ticket={ticket}")
+        await linked.post("/login", content=f"ticket={ticket}")
         assert (await linked.get("/v1/requests")).status_code == 200
         for path, body in (("/v1/access", WISH), ("/v1/requests/r-2222-2222/review", {"comment": "x"})):
             answer = await linked.post(path, json=body)

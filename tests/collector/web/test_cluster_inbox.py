@@ -253,7 +253,7 @@ async def test_viewer_tokens_are_never_sent_to_the_api_server(
 
 async def test_a_login_link_proves_nobody_there_either(client: Client, browse: Callable[[], Browser]) -> None:
     browser = browse()
-    await browser.get(f"/login?ticket={client.running.collector.viewers.issue_ticket()}")
+    await browser.http.post("/login", data={"ticket": client.running.collector.viewers.issue_ticket()})
     page = (await browser.get()).text
     assert "A login link proves nobody to the API server." in page
     assert COMMAND in page

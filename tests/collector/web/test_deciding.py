@@ -71,7 +71,7 @@ async def test_nobody_decides_under_another_spelling(line: str, start: Any, sett
 
 async def test_a_login_link_decides_nothing(client: Any) -> None:
     name = await client.asked()
-    await client.http.get("/login?ticket=" + client.running.collector.viewers.issue_ticket())
+    await client.http.post("/login", content="ticket=" + client.running.collector.viewers.issue_ticket())
     answer = await client.http.post(f"/v1/requests/{name}/decision", json={"decision": "approved"})
     assert answer.status_code == 403
     assert "a login link proves nobody: sign in as yourself to decide" in answer.json()["error"]

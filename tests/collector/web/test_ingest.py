@@ -9,9 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.collector.conftest import WRITER, token_line
 
 from penstock_core.audit.chain import canonical, digest
-from penstock_core.audit.verify import Fault, verify
+from penstock_core.audit.export import StreamLine, read
+from penstock_core.audit.report import Fault
+from penstock_core.audit.verify import verify
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
@@ -162,8 +165,11 @@ async def test_a_bad_line_takes_its_place_in_quarantine_and_blocks_nothing(name:
     assert await client.send(body) == 5
     assert (await client.alarms())["quarantine"]["count"] == 1
     assert len(await client.search()) == 1
-    findings = verify(await client.exported()).findings
-    assert findings
+    findings = verify(await client.export_lines()).findings
+    assert [(one.stream, one.fault, one.seq) for one in findings if one.fault is Fault.QUARANTINED] == [
+        ("gw1/boot1", Fault.QUARANTINED, 2)
+    ]
+    assert {one.stream for one in findings} == {"gw1/boot1"}, "whatever stream the line names"
     # The genuine event may still come, and takes its place.
     assert await client.send(good[1:2]) == 5
     assert good[1] in await client.exported()
@@ -254,6 +260,74 @@ async def test_the_writers_of_many_streams_do_not_mix(client: Any, new_sender: A
     assert report.intact
     assert [stream.stream for stream in report.streams] == names
     assert await client.exported("stream=gw1/boot3") == batches[3]
+
+
+async def test_a_stream_is_its_senders_from_its_first_batch_on(client: Any, new_sender: Any) -> None:
+    tokens = client.running.collector.settings.stream_tokens_file
+    lines = tokens.read_text()
+    tokens.write_text(lines + token_line("fleet", "gw*") + token_line("other", "gw2"))
+    await asyncio.sleep(1.1)
+    fleets, own = new_sender("gw1/fleet"), new_sender("gw1/boot1")
+    opening = fleets.seal(OPEN)
+    assert await client.send(opening, "gw1/fleet", token="fleet") == 1
+    assert await client.send(own.seal(OPEN)) == 1
+    # Each may write that owner's streams, and neither the other's.
+    for token, name, sender in [(WRITER, "gw1/fleet", fleets), ("fleet", "gw1/boot1", own)]:
+        refused = await client.post(sender.seal({"kind": "heartbeat"}), name, token=token)
+        assert refused.status_code == 403
+        assert f"the stream {name} was opened by token:" in refused.json()["error"]
+    told = [one for line in await client.export_lines() if isinstance(one := read(line), StreamLine)]
+    assert [(one.stream, one.sender) for one in told[:2]] == [("gw1/boot1", "token:gw1"), ("gw1/fleet", "token:gw*")]
+    assert await client.exported("stream=gw1/fleet") == opening
+    # A new token goes on where it has the name of the old one as well.
+    tokens.write_text(lines.replace("gw1", "gone") + token_line("new", "gw1") + token_line("new", "gw*"))
+    await asyncio.sleep(1.1)
+    assert await client.send([], "gw1/boot1", token="new") == 1
+    assert await client.send([], "gw1/fleet", token="new") == 1
+
+
+async def test_what_somebody_sends_as_anothers_event_counts_against_whoever_sent_it(
+    client: Any, new_sender: Any
+) -> None:
+    tokens = client.running.collector.settings.stream_tokens_file
+    tokens.write_text(tokens.read_text() + token_line("other", "gw2"))
+    await asyncio.sleep(1.1)
+    victim = new_sender("gw1/boot1")
+    await client.send(victim.seal(OPEN) + victim.statement(1))
+    forged = victim.seal({"kind": "heartbeat"})
+    await client.send(forged, "gw2/boot1", token="other")
+    report = verify(await client.export_lines())
+    assert [(one.stream, one.fault, one.message) for one in report.findings] == [
+        ("gw2/boot1", Fault.QUARANTINED, "at seq 1, token:gw2 sent what is no event of it: of another stream"),
+    ]
+
+
+async def test_a_stream_that_goes_on_behind_its_close(client: Any, sender: Any) -> None:
+    events = sender.seal(OPEN, {"kind": "close"}, {"kind": "heartbeat"})
+    await client.send(events[:2])
+    assert (await client.get("/v1/streams")).json()["streams"][0]["closed"]
+    assert await client.send(events) == 3
+    alarm = (await client.alarms())["break"]
+    assert alarm["detail"] == "event 3 comes after event 2, which closed the stream"
+    assert not (await client.get("/v1/streams")).json()["streams"][0]["closed"], "so that its silence counts again"
+    # Sent again, the close closes nothing, and nothing is counted twice.
+    await client.send(events)
+    assert (await client.alarms())["break"]["count"] == 1
+    assert not (await client.get("/v1/streams")).json()["streams"][0]["closed"]
+
+
+async def test_a_close_that_comes_late_is_seen_to_have_been_passed(client: Any, sender: Any) -> None:
+    events = sender.seal(OPEN, {"kind": "close"}, {"kind": "heartbeat"})
+    await client.send(events[2:])
+    await client.send(events[:2])
+    assert (await client.alarms())["break"]["detail"] == "event 3 comes after event 2, which closed the stream"
+
+
+@pytest.mark.parametrize("time", ["2026-02-30T09:00:00Z", "٢٠٢٦-11-25T09:00:00Z", "2026-11-25T09:00:00Z' OR 1"])
+async def test_a_time_that_there_is_not_is_no_event(time: str, client: Any, new_sender: Any) -> None:
+    event, _ = new_sender("gw1/boot1").head.seal(OPEN, time)
+    await client.send([event])
+    assert (await client.alarms())["quarantine"]["detail"] == "line at seq 1: no usable time"
 
 
 async def test_what_is_counted(client: Any, sender: Any) -> None:

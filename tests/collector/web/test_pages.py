@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.collector.conftest import Sender
 
 from penstock_collector.web.login import own_path
 
@@ -231,15 +232,75 @@ def test_where_a_login_leads(given: str, target: str) -> None:
 
 
 async def test_the_link_that_logs_in_once(client: Any) -> None:
-    link = "/login?ticket=" + client.running.collector.viewers.issue_ticket()
-    answer = await client.http.get(link)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    ticket = client.running.collector.viewers.issue_ticket()
+    for _ in range(2):
+        # As whatever looks at links on their way does.
+        looked = await client.http.get(f"/login?ticket={ticket}&next=/streams")
+        assert (looked.status_code, "Sign in with this link" in looked.text) == (200, True)
+        assert (await client.http.get("/")).status_code == 303
+    form = f"ticket={ticket}&next=/streams"
+    foreign = await client.http.post("/login", content=form, headers={"sec-fetch-site": "cross-site"})
+    assert foreign.status_code == 403
+    answer = await client.http.post("/login", content=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/streams")
     assert (await client.http.get("/")).status_code == 200
     client.http.cookies.clear()
-    again = await client.http.get(link)
+    again = await client.http.post("/login", content=form)
     assert (again.status_code, "was used already" in again.text) == (403, True)
+
+
+async def test_a_link_shows_what_it_says_as_text_alone(client: Any) -> None:
+    page = (await client.http.get("/login", params={"ticket": EVIL, "next": "//elsewhere.example"})).text
+    assert EVIL not in page
+    assert "elsewhere" not in page
 
 
 async def test_a_place_that_no_stream_can_have_is_unknown(client: Any, sender: Any) -> None:
     await client.send(sender.seal({"kind": "open"}))
     assert (await client.get("/statements/gw1/boot1/99999999999999999999999")).status_code == 404
+
+
+@pytest.mark.parametrize("seq", ["9" * 5_000, "-1", "1e3", "٣", "1.5", "x"])
+async def test_what_is_no_seq_is_no_page(seq: str, client: Any) -> None:
+    answer = await client.get(f"/statements/gw1/boot1/{seq}")
+    assert answer.status_code == 404
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/events"])
+async def test_a_fault_of_ours_has_the_headers_too(path: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("penstock_collector.lookup.LookedFor.parse", classmethod(fault))
+    answer = await client.get(path)
+    assert (answer.status_code, "ZeroDivision" in answer.text) == (500, False)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
+    assert answer.headers["content-type"].startswith("text/html" if path == "/" else "application/json")
+
+
+@pytest.mark.parametrize("path", ["/streams/", "/v1/events/", "/static", "/login/", "/%2f%2fevil.example", "/tail/"])
+async def test_nothing_leads_where_the_host_header_says(path: str, client: Any) -> None:
+    answer = await client.http.get(path, headers={"host": "evil.example", "authorization": "Bearer read-ada"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
+async def test_more_streams_than_a_page_are_told_and_given_page_by_page(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock_collector.web.api.MOST_STREAMS", 3)
+    names = [f"gw1/boot{number}" for number in range(7)]
+    for name in names:
+        await client.send(Sender(name).seal(OPEN), stream=name)
+    latest = (await client.get("/v1/streams")).json()
+    assert ([one["name"] for one in latest["streams"]], latest["total"], latest["next"]) == (names[:3:-1], 7, None)
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = (await client.get(f"/v1/streams?after={after}")).json()
+        assert page["total"] == 7
+        found += [one["name"] for one in page["streams"]]
+        after = page["next"]
+    assert found == names

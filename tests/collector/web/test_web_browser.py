@@ -140,8 +140,9 @@ async def test_history_needs_no_script(browser: Browser, client: Any, sender: An
 
 async def test_the_link_logs_in(window: Window, client: Any) -> None:
     ticket = client.running.collector.viewers.issue_ticket()
-    await window.page.goto(f"{window.url}/login?ticket={ticket}")
-    await window.page.wait_for_url(window.url + "/")
+    await window.page.goto(f"{window.url}/login?ticket={ticket}&next=/streams")
+    await window.page.get_by_role("button", name="Sign in with this link").click()
+    await window.page.wait_for_url(window.url + "/streams")
     await window.page.get_by_role("button", name="Sign out").click()
     await expect(window.page.locator("h1")).to_have_text("Sign in")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_core.resources import Problem, ResourceError
-from penstock_core.resources.problems import path, shown, suggestion
+from penstock_core.resources import Problem, ResourceError, parse
+from penstock_core.resources.problems import MOST_FINDINGS, path, shown, suggestion
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,18 @@ def test_what_somebody_wrote_is_cut_and_cleaned() -> None:
 )
 def test_only_what_is_close_is_suggested(word: object, said: str) -> None:
     assert suggestion(word, ["keepLast", "keepFirst", "fill"]) == said
+
+
+def test_of_very_many_the_first_are_put_into_words_and_the_rest_counted() -> None:
+    spec = {
+        "databaseRef": {"name": "shop"},
+        "subjects": [{"user": "x"}],
+        **{f"key{number}": 1 for number in range(2_000)},
+    }
+    metadata = {"name": "x", "namespace": "shop"}
+    with pytest.raises(ResourceError) as error:
+        parse(
+            {"apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy", "metadata": metadata, "spec": spec}
+        )
+    assert len(error.value.problems) == MOST_FINDINGS + 1
+    assert "more; mend these first" in str(error.value.problems[-1])

@@ -28,7 +28,7 @@ async def test_each_statement_has_an_intent_and_an_outcome(start: Start, shop: A
     events = gate.events()
     assert "secret value" not in str(events)
     kinds = [event["kind"] for event in events]
-    assert kinds[:2] == ["open", "login"]
+    assert kinds[:3] == ["open", "policy", "login"]
     assert kinds[-1] == "session"
     assert (end["event"], end["reason"], end["statements"]) == ("end", "the client ended the session", 4)
     assert end["durationUs"] > 0
@@ -42,7 +42,7 @@ async def test_each_statement_has_an_intent_and_an_outcome(start: Start, shop: A
     assert intents[3]["decision"] == "deny"
     assert intents[3]["rule"] == "guardrails.test"
     assert intents[0]["identity"]["name"] == "sa:shop/web"
-    assert events[1]["asserted"] == {"application": "till"}
+    assert events[2]["asserted"] == {"application": "till"}
     assert all(one["durationUs"] >= 0 for one in outcomes)
 
 

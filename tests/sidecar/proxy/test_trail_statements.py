@@ -10,6 +10,7 @@ from tests.sidecar.proxy.conftest import Running, Start
 from tests.sidecar.proxy.raw import Pair, Raw, bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.audit.schema import complaint, missing
 from penstock_core.audit.size import MAX_BODY
 from penstock_sidecar.wire.messages import SYNC, execute, parse, query
 
@@ -36,6 +37,8 @@ async def gated(
     pair = Pair(gate, old_or_new_shop)
     yield gate, await pair.gated()
     pair.end()
+    # Whatever a test was about: all that is on record is as it is defined.
+    assert [found for event in gate.events() if (found := complaint(event) or missing(event))] == []
 
 
 async def told(gate: Running, raw: Raw, sent: bytes, outcomes: int = 1) -> list[tuple[Any, ...]]:

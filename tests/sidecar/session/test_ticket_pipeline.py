@@ -204,7 +204,7 @@ def test_what_was_prepared_gives_another_each_time_that_it_is_bound_and_one_for_
         assert issues(talk) == [], "the server has no second row, and neither has the gate"
         talk.reaches_server(execute(""), sync())
         talk.server(complete("SELECT 0"), READY).reaches_client(complete("SELECT 0"), READY)
-    assert talk.kinds() == ["intent allow", "outcome ok"] * 4
+    assert talk.kinds() == ["intent allow", "outcome ok", "intent allow", "outcome ok", "transaction commit"] * 2
 
 
 def test_it_is_recorded_before_it_is_made_by_the_extended_protocol_too() -> None:
