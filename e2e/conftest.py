@@ -134,7 +134,7 @@ def web(shop: Kubectl) -> Workload:
 
 
 @pytest.fixture(scope="session")
-def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
+def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The chart's gateway for people, which goes with its namespace; pods that are made from now on know the issuer."""
     superuser(shop, STOCK)
     issuer = Issuer()
@@ -162,7 +162,9 @@ def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
     ca_file = tmp_path_factory.mktemp("gateway") / "ca.crt"
     ca_file.write_text(shop("-n", SPACE, "get", "cm", "penstock-ca", "-o", 'go-template={{index .data "ca.crt"}}'))
     address = str(shop.get("-n", SPACE, "service", NAME)["spec"]["clusterIP"])
-    return Gateway(shop, address, ca_file, issuer)
+    yield Gateway(shop, address, ca_file, issuer)
+    # A namespace looks again what is left after half of the time that its pods may take, which is long for a gateway's.
+    shop("-n", SPACE, "delete", f"deploy/{NAME}", "--cascade=foreground", "--wait=true")
 
 
 def _secret(name: str, **data: bytes) -> manifests.Object:
