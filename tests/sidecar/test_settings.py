@@ -192,7 +192,7 @@ ISSUER = {"issuer": "https://i", "audience": "a", "kind": "person"}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"caFile": "c", "jwksFile": "f"}, "caFile is for keys that are fetched"),
+        ({"caFile": "c", "jwksFile": "f"}, "caFile and ca are for keys that are fetched"),
         ({"issuer": "https://u:p@i"}, "issuer must be an https:// URL"),
         ({"kinds": [{"value": "app", "kind": "service"}]}, "kinds needs kindClaim"),
         ({"kind": "agent", "delegation": {"agents": ["bot"]}}, "kind is that of whom agents act for"),

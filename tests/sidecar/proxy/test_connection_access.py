@@ -45,14 +45,15 @@ async def sees(session: psycopg.AsyncConnection[Any], expected: str, seconds: fl
 
 
 async def gone(session: psycopg.AsyncConnection[Any], seconds: float = 2.0) -> str:
-    """What the session reads, once it is ended for it."""
-    began = time.monotonic()
+    """What the session reads, once it is ended for it: by libpq a notice, where it comes while no statement runs."""
+    began, heard = time.monotonic(), list[str]()
+    session.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
     while True:
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
         try:
             await session.execute("SELECT 1")
         except psycopg.OperationalError as error:
-            return str(error)
+            return " ".join([*heard, str(error)])
         await asyncio.sleep(0.02)
 
 
