@@ -16,6 +16,7 @@ from penstock_core.policy.effective import SqlTextMode
 from penstock_core.sql.bind.name_resolution import MadeName
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.syntax.literals import Template, reading
+from penstock_core.sql.syntax.recorded_texts import why_refused
 from penstock_core.sql.syntax.shapes import Shape, is_sound, shape_of, slots_of
 
 # How many decisions are kept of texts and of shapes, and how long a text may be to be kept among all others.
@@ -190,6 +191,11 @@ class SharedDecisions:
         written = decision.text
         if written:
             written = text if kept.template is None else kept.template.fill(shape.literals)
+        if decision.denial is not None and self._sql_text != "full":
+            # What is left out of its words is what this text has typed.
+            why = why_refused(decision.denial, text, self._sql_text)
+            if why != {name: getattr(decision, name) for name in why}:
+                return decision.changed(text=written, **why)
         if self._sql_text != "full":
             return decision.changed(text=written, same_but_text=decision)
         return decision.changed(text=written, audit_text=text)

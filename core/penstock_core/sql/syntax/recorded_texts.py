@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from penstock_core.policy.effective import SqlTextMode
-from penstock_core.sql.decision import Action, Decision, Recorded
+from penstock_core.sql.decision import Action, Decision, Denial, Recorded
 from penstock_core.sql.syntax.normalize import audit_reason, audit_text, audit_texts
 
 _T = TypeVar("_T")
@@ -20,16 +20,21 @@ _BROKEN = frozenset({"42601", "22021", "54001"})
 
 def stored(decision: Decision, text: str, mode: SqlTextMode) -> dict[str, Any]:
     """The decision's fields that the trail is made of, by how the policies have SQL stored."""
-    denial = decision.denial
-    parsed = denial is None or denial.sqlstate not in _BROKEN
-    redacted = (denial.reason, denial.remedy) if denial is not None and mode != "full" else ("", "")
-    reason, remedy = (audit_reason(one, text, parsed=parsed) for one in redacted)
+    parsed = decision.denial is None or decision.denial.sqlstate not in _BROKEN
     return {
         "audit_text": _safely(audit_text, text, mode) if parsed or mode == "full" else "",
-        "audit_reason": reason,
-        "audit_remedy": remedy,
+        **why_refused(decision.denial, text, mode),
         "parts": _with_texts(decision, text, mode),
     }
+
+
+def why_refused(denial: Denial | None, text: str, mode: SqlTextMode) -> dict[str, Any]:
+    """Of these fields, those that tell why, without the values of that text."""
+    if denial is None or mode == "full":
+        return {"audit_reason": "", "audit_remedy": ""}
+    parsed = denial.sqlstate not in _BROKEN
+    reason, remedy = (audit_reason(one, text, parsed=parsed) for one in (denial.reason, denial.remedy))
+    return {"audit_reason": reason, "audit_remedy": remedy}
 
 
 def _with_texts(decision: Decision, text: str, mode: SqlTextMode) -> tuple[Recorded, ...]:
