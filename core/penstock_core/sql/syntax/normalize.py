@@ -33,7 +33,7 @@ def audit_texts(text: str, mode: SqlTextMode, count: int) -> tuple[str, ...]:
     if mode == "hash":
         return ("",) * count
     tokens = words_of(text)
-    found = list(statements(tokens))
+    found = [tokens] if count == 1 and ";" not in text else list(statements(tokens))
     if len(found) != count:
         return (audit_text(text, mode),) * count
     if mode == "full":
