@@ -10,8 +10,8 @@ import sqlite3
 import time
 from dataclasses import asdict, dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from penstock_collector.approvals import wording
@@ -22,7 +22,7 @@ from penstock_collector.lookup import BadFilter, as_text
 from penstock_collector.store import alarms
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.database import StoreError
-from penstock_collector.web.bodies import TooLarge, body_of, read_form, refuse
+from penstock_collector.web.bodies import NotTakenError, read_form, read_json, refuse
 from penstock_collector.web.guards import reading
 from penstock_collector.web.pages import whole_number
 from penstock_collector.web.rendering import problem
@@ -114,15 +114,14 @@ async def post_acknowledged(request: Request) -> Response:
     if not from_own_page(request):
         return refuse(403, "this was not sent from a page of the collector")
     try:
-        body = _Acknowledged.model_validate_json(await body_of(request, _MOST_BODY_BYTES))
+        body = await read_json(
+            request, _Acknowledged, _MOST_BODY_BYTES, "an acknowledgement",
+            '{"kind": "…", "owner": "…", "until": <Unix time>, "comment": "…"}',
+        )  # fmt: skip
         until = time.time() if body.until is None else body.until
         count = await _acknowledge(request, body.kind, body.owner, until, body.comment)
-    except TooLarge:
-        return refuse(413, f"an acknowledgement is at most {_MOST_BODY_BYTES} bytes")
-    except ClientDisconnect:
-        return refuse(400, "the request ended early")
-    except ValidationError:
-        return refuse(400, 'an acknowledgement is {"kind": "…", "owner": "…", "until": <Unix time>, "comment": "…"}')
+    except NotTakenError as error:
+        return refuse(error.status, str(error))
     except (BadFilter, BadCommentError) as error:
         return refuse(400, str(error))
     except StoreError as error:

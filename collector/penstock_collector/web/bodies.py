@@ -6,8 +6,10 @@ What doesn't belong: what a body says.
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 from urllib.parse import parse_qs
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,10 +17,19 @@ from starlette.responses import JSONResponse, Response
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MOST_FORM_BYTES = 32 * 1024
 _RETRY = {"retry-after": "2"}
+_Sent = TypeVar("_Sent", bound=BaseModel)
 
 
 class TooLarge(Exception):
     """The body is larger than it may be."""
+
+
+class NotTakenError(Exception):
+    """A body that is not taken, with the status of the answer; the message says why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 async def body_of(request: Request, most: int) -> bytes:
@@ -30,6 +41,18 @@ async def body_of(request: Request, most: int) -> bytes:
             raise TooLarge
         parts.append(part)
     return b"".join(parts)
+
+
+async def read_json(request: Request, model: type[_Sent], most: int, what: str, like: str) -> _Sent:
+    """What a program sends, in words and as it is to look. Raises NotTakenError."""
+    try:
+        return model.model_validate_json(await body_of(request, most))
+    except TooLarge:
+        raise NotTakenError(413, f"{what} is at most {most} bytes") from None
+    except ClientDisconnect:
+        raise NotTakenError(400, "the request ended early") from None
+    except ValidationError:
+        raise NotTakenError(400, f"{what} is {like}") from None
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from penstock_collector.approvals import wording
@@ -25,7 +25,7 @@ from penstock_collector.collector import collector_of
 from penstock_collector.store import requests
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, UnknownRequestError
-from penstock_collector.web.bodies import TooLarge, body_of, refuse
+from penstock_collector.web.bodies import NotTakenError, read_json, refuse
 from penstock_collector.web.guards import reading
 from penstock_collector.web.security import from_own_page
 from penstock_core.approvals.access import overdue
@@ -95,15 +95,12 @@ async def decide_request(request: Request) -> Response:
     if not from_own_page(request):
         return refuse(403, "this was not sent from a page of the collector")
     try:
-        body = _Decided.model_validate_json(await body_of(request, _MOST_BODY_BYTES))
-    except TooLarge:
-        return refuse(413, f"a decision is at most {_MOST_BODY_BYTES} bytes")
-    except ClientDisconnect:
-        return refuse(400, "the request ended early")
-    except ValidationError:
-        return refuse(400, 'a decision is {"decision": "approved" or "denied", "comment": "…"}')
-    try:
+        body = await read_json(
+            request, _Decided, _MOST_BODY_BYTES, "a decision", '{"decision": "approved" or "denied", "comment": "…"}'
+        )
         kept = await decide(request, body.decision, body.comment, body.lasts)
+    except NotTakenError as error:
+        return refuse(error.status, str(error))
     except NotPossibleError as error:
         return refuse(status_of(error), str(error))
     except StoreError as error:

@@ -10,8 +10,8 @@ import sqlite3
 import time
 from dataclasses import asdict
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from penstock_collector.approvals.comment import BadCommentError, one_line
@@ -21,7 +21,7 @@ from penstock_collector.lookup import BadFilter, as_moment, as_text
 from penstock_collector.store import holds
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.holds import Hold, NoHold
-from penstock_collector.web.bodies import TooLarge, body_of, read_form, refuse
+from penstock_collector.web.bodies import NotTakenError, read_form, read_json, refuse
 from penstock_collector.web.guards import reading
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import from_own_page
@@ -57,17 +57,13 @@ async def post_hold(request: Request) -> Response:
     if not from_own_page(request):
         return refuse(403, "this was not sent from a page of the collector")
     try:
-        wanted = _Wanted.model_validate_json(await body_of(request, _MOST_BODY_BYTES))
+        wanted = await read_json(
+            request, _Wanted, _MOST_BODY_BYTES, "a hold",
+            '{"stream": "…", "database": "…", "since": "…", "until": "…", "reason": "…"}, with the reason',
+        )  # fmt: skip
         return JSONResponse(asdict(await _place(request, wanted)))
-    except TooLarge:
-        return refuse(413, f"a hold is at most {_MOST_BODY_BYTES} bytes")
-    except ClientDisconnect:
-        return refuse(400, "the request ended early")
-    except ValidationError:
-        return refuse(
-            400,
-            'a hold is {"stream": "…", "database": "…", "since": "…", "until": "…", "reason": "…"}, with the reason',
-        )
+    except NotTakenError as error:
+        return refuse(error.status, str(error))
     except (BadFilter, BadCommentError, NoHold) as error:
         return refuse(400, str(error))
     except StoreError as error:
