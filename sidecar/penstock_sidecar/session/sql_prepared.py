@@ -190,7 +190,7 @@ class SqlPrepared:
                 parts=tuple(_with_what_runs(part, run, numbers) for part in decision.recorded),
                 masks=tuple(dict.fromkeys((*decision.masks, *(mask for one in ran for mask in one.masks)))),
                 conditions=tuple(dict.fromkeys((*decision.conditions, *(c for one in ran for c in one.conditions)))),
-                made_from="\n".join(one.text for found in self._run(decision, session) for one in found or ()),
+                made_from="\n".join(one.text for one in made),
                 same_but_text=None,
             )
             last = self._recorded = decision, ran, told, numbers

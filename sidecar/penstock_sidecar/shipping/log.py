@@ -62,11 +62,6 @@ class SpoolLog:
         return self._current.state
 
     @property
-    def head(self) -> Head:
-        """The current stream's last event, durable or not."""
-        return self._current.head
-
-    @property
     def used(self) -> int:
         """Bytes of events waiting to be shipped."""
         return self._current.waiting + sum(one.waiting for one in self._older)
