@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ APPROVALS = """  approvals:
       wait: {wait}
 """
 ALLOW = "select, insert, update, delete, truncate, create, alter, drop"
+Begin = Callable[..., Any]
 Sent = Callable[[str], bytes]
 EITHER: list[Sent] = [query, run]
 
@@ -68,6 +70,20 @@ async def begin_at(
     place = Place(Pair(running, server), running, holder, server)
     place.fill()
     return place
+
+
+@asynccontextmanager
+async def places(start: Start, server: EmbeddedPostgres, wait: str = "0s") -> AsyncIterator[Begin]:
+    """What begins new places, which end together."""
+    begun: list[Place] = []
+
+    async def begin(wait: str = wait, **options: Any) -> Place:
+        begun.append(await begin_at(start, server, wait, **options))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.end()
 
 
 def told(got: list[tuple[bytes, bytes]], kind: bytes = b"E") -> Any:

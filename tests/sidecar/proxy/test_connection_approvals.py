@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.approvals import ALLOW, APPROVALS, EITHER, Place, Sent, begin_at, told
+from tests.sidecar.proxy.approvals import ALLOW, APPROVALS, EITHER, Begin, Place, Sent, begin_at, places, told
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import Raw, bind, errors, rows, run, states
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire.messages import SYNC, execute, message, parse, query
 
-Begin = Callable[..., Any]
-
 
 @pytest.fixture
 async def begin(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Begin]:
-    places: list[Place] = []
-
-    async def place(**options: Any) -> Place:
-        places.append(await begin_at(start, shop, **options))
-        return places[-1]
-
-    yield place
-    for one in places:
-        one.end()
+    async with places(start, shop) as begin:
+        yield begin
 
 
 # In whatever guise it comes: what is sent before, the statement, and what is sent to see that the session goes on.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-from tests.sidecar.proxy.approvals import EITHER, Place, Sent, begin_at, told
+from tests.sidecar.proxy.approvals import EITHER, Begin, Place, Sent, places, told
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import bind, errors
 from tests.sidecar.proxy.raw import run as extended
@@ -15,21 +14,13 @@ from tests.sidecar.proxy.raw import run as extended
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire.messages import SYNC, execute, message, parse
 
-Begin = Callable[..., Any]
 TEXT = "DELETE FROM held"
 
 
 @pytest.fixture
 async def begin(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Begin]:
-    places: list[Place] = []
-
-    async def place(**options: Any) -> Place:
-        places.append(await begin_at(start, shop, **options))
-        return places[-1]
-
-    yield place
-    for one in places:
-        one.end()
+    async with places(start, shop) as begin:
+        yield begin
 
 
 @pytest.mark.parametrize("sent", EITHER)

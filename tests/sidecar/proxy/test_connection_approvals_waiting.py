@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from tests.sidecar.proxy.approvals import EITHER, Place, Sent, begin_at, told
+from tests.sidecar.proxy.approvals import EITHER, Begin, Place, Sent, places, told
 from tests.sidecar.proxy.conftest import Start
 from tests.sidecar.proxy.raw import Raw, bind, errors, rows, run, states
 
@@ -18,21 +17,13 @@ from penstock_sidecar.session import held_pipeline
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import SYNC, execute, parse, query
 
-Begin = Callable[..., Any]
 Answer = list[tuple[bytes, bytes]]
 
 
 @pytest.fixture
 async def begin(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Begin]:
-    places: list[Place] = []
-
-    async def place(wait: str = "1h", **options: Any) -> Place:
-        places.append(await begin_at(start, shop, wait, **options))
-        return places[-1]
-
-    yield place
-    for one in places:
-        one.end()
+    async with places(start, shop, wait="1h") as begin:
+        yield begin
 
 
 async def waiting(place: Place, client: Raw, sent: bytes) -> asyncio.Task[Answer]:
