@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import socket
-import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +11,11 @@ from typing import Any
 
 import pytest
 import trustme
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.collector.tls_server import served
 
 from penstock_collector.auth.kubernetes import ApiServer, TokenReviewer
 
@@ -58,21 +55,10 @@ class Api:
 async def api(tmp_path: Path, authority: trustme.CA) -> AsyncIterator[tuple[Api, ApiServer]]:
     api = Api()
     app = Starlette(routes=[Route("/apis/authentication.k8s.io/v1/tokenreviews", api.review, methods=["POST"])])
-    config = uvicorn.Config(app, log_config=None, lifespan="off")
-    config.load()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    config.ssl = context
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve([listener]))
     (tmp_path / "token").write_text("own-token\n")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
-    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    yield api, ApiServer(url, tmp_path / "token", tmp_path / "ca.crt")
-    server.should_exit = True
-    await task
+    async with served(app, authority) as url:
+        yield api, ApiServer(url, tmp_path / "token", tmp_path / "ca.crt")
 
 
 @pytest.fixture

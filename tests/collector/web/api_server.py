@@ -4,22 +4,19 @@ token, one kind of object, and refusals in the words of a real one. What only a 
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
-import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import trustme
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.collector.tls_server import served
 from tests.core.approvals.users import SPEC
 
 Json = dict[str, Any]
@@ -120,19 +117,7 @@ async def failing(code: int) -> Response:
 async def serving(api: FakeApi, authority: trustme.CA, directory: Path) -> AsyncIterator[tuple[str, Path]]:
     """Its URL, and the file of its authority."""
     app = Starlette(routes=[Route("/{path:path}", api.answer, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])])
-    config = uvicorn.Config(app, log_config=None, lifespan="off")
-    config.load()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    config.ssl = context
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve([listener]))
     ca_file = directory / "api-server-ca.crt"
     authority.cert_pem.write_to_path(str(ca_file))
-    yield f"https://127.0.0.1:{listener.getsockname()[1]}", ca_file
-    server.should_exit = True
-    # What hangs on purpose ends with it.
-    server.force_exit = True
-    await task
+    async with served(app, authority, hangs=True) as url:
+        yield url, ca_file
