@@ -89,8 +89,12 @@ class _Comparison:
     def nodes(self, trees: tuple[Any, ...], parsed: Any) -> bool:
         if len(trees) != len(parsed):
             return False
-        for tree, one in zip(trees, parsed, strict=True):  # noqa: SIM110 - all() takes half as long again
-            if not self.node(tree, one):
+        for tree, one in zip(trees, parsed, strict=True):
+            # Most are names, which are not worth a call each.
+            if type(tree) is ast.String:
+                if len(one) != 1 or tree.sval != one["String"].get("sval", ""):
+                    return False
+            elif not self.node(tree, one):
                 return False
         return True
 
@@ -102,26 +106,35 @@ class _Comparison:
         if kind is ast.A_Const:
             return _same_constant(tree, parsed)  # type: ignore[arg-type]  # the same
         known = _fields(kind.__name__)
-        if not known.all.issuperset(parsed):
-            return False
-        get = parsed.get
-        for (name, first, of_any_class), value in zip(known.kept, known.values(tree), strict=True):
-            other = get(name)
+        values, told = known.values(tree), 0
+        for name, other in parsed.items():
+            place = known.places.get(name)
+            if place is None:
+                if name not in known.meaningless:
+                    return False
+                continue
+            value = values[place]
             if value is None:
                 # Unset here; there at most the value that it has unless told otherwise.
-                if other is not None and other != first:
+                if other is not None and other != known.firsts[place]:
                     return False
-            elif not self._value(value, other, of_any_class):
-                return False
-        return True
+            elif other is not None:
+                told += 1
+                if not (self.node(value, other) if known.of_any_class[place] else self._value(value, other)):
+                    return False
+        held = [value for value in values if value is not None]
+        return told == len(held) or self._rest_is_unset(known, values, parsed)
 
-    def _value(self, value: Any, parsed: Any, of_any_class: bool) -> bool:
-        if parsed is None:
-            return _plain(value) is None
+    def _rest_is_unset(self, known: _Fields, values: tuple[Any, ...], parsed: dict[str, Any]) -> bool:
+        """Whether all that the JSON does not tell says nothing in the tree either."""
+        return all(parsed.get(name) is not None or is_unset(values[place]) for name, place in known.places.items())
+
+    def _value(self, value: Any, parsed: Any) -> bool:
+        """What is in a field that says of which class it is."""
         if type(value) is tuple:
-            return self.node(value, parsed) if of_any_class else self.nodes(value, parsed)
+            return self.nodes(value, parsed)
         if isinstance(value, ast.Node):
-            return self.node(value, parsed) if of_any_class else self.fields(value, parsed)
+            return self.fields(value, parsed)
         return bool(value == parsed) or (isinstance(value, Enum) and bool(value._name_ == parsed))
 
     def _stands_for(self, tree: Any, parsed: dict[str, Any]) -> bool:
@@ -140,17 +153,19 @@ class _Fields:
     def __init__(self, kind: str) -> None:
         slots = getattr(ast, kind).__slots__
         kept = {name: slot.c_type for name, slot in slots.items() if slot.c_type not in _MEANINGLESS}
-        # By their names in the JSON; with the name of the value that an enumeration has unless told otherwise.
-        self.kept = tuple((_in_json(name), _first(c_type), c_type in _OF_ANY_CLASS) for name, c_type in kept.items())
-        # Those without meaning included.
-        self.all = frozenset(map(_in_json, slots)) | _UNKNOWN.get(kind, frozenset())
+        # By their names in the JSON.
+        self.places = {_in_json(name): place for place, name in enumerate(kept)}
+        self.of_any_class = tuple(c_type in _OF_ANY_CLASS for c_type in kept.values())
+        # The names of the values that enumerations have unless told otherwise.
+        self.firsts = tuple(map(_first, kept.values()))
+        self.meaningless = frozenset(map(_in_json, slots)) - self.places.keys() | _UNKNOWN.get(kind, frozenset())
         self._fetch = attrgetter(*kept) if kept else None
 
     def values(self, tree: ast.Node) -> tuple[Any, ...]:
         if self._fetch is None:
             return ()
         found = self._fetch(tree)
-        return found if len(self.kept) > 1 else (found,)
+        return found if len(self.places) > 1 else (found,)
 
 
 def _in_json(slot: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pglast.parser import ParseError, Token
 
 from penstock_core.policy.effective import SqlTextMode
+from penstock_core.sql.syntax.shapes import taken_apart
 from penstock_core.sql.syntax.tokens import words_of
 from penstock_core.sql.syntax.typed_values import places, statements, value
 
@@ -17,6 +18,15 @@ _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 # What the parser quotes of a text that it does not understand.
 _QUOTED = re.compile(r'"(.*)"', re.DOTALL)
 _LEFT_OUT = "…"
+# Where words may be values, and where a string is written in two parts.
+_WITH_WORDS = ("alter", "copy", "create")
+_WITH_WORD = re.compile(r"\b(?:alter|copy|create)\b", re.IGNORECASE)
+_CONTINUED = re.compile(r"'\s*'")
+# Of what is left between plain literals: numbers that are not as plain.
+_NUMBER = re.compile(r"[0-9](?<![\w$][0-9])")
+_PARAMETER = re.compile(r"(?<![\w$])\$([0-9]+)")
+_MOST_PARAMETERS = 65535
+_SPACES = re.compile(r"[ \t\n\r\f]+")
 # Shorter values are parts of ordinary words, and numbers like those of policies.
 _SHORTEST = 4
 
@@ -32,6 +42,8 @@ def audit_texts(text: str, mode: SqlTextMode, count: int) -> tuple[str, ...]:
     """The same of each of a text's statements; all of it for each where they can't be told apart by the words alone."""
     if mode == "hash":
         return ("",) * count
+    if mode == "normalized" and count == 1 and ";" not in text:
+        return (normalize(text),)
     tokens = words_of(text)
     found = [tokens] if count == 1 and ";" not in text else list(statements(tokens))
     if len(found) != count:
@@ -61,11 +73,47 @@ def audit_reason(reason: str, text: str, *, parsed: bool) -> str:
 
 def normalize(text: str) -> str:
     """Values become $n, numbered on from the text's own parameters; comments go, spacing becomes single."""
+    if (plain := _plainly(text)) is not None:
+        return plain
     try:
         tokens = words_of(text)
         return _written(text, tokens, _numbered(text, tokens))
     except (ParseError, ValueError):
         return ""
+
+
+def _plainly(text: str) -> str | None:
+    """The same without the scanner, in a fraction of its time; None where it takes the scanner to tell."""
+    words = taken_apart(text)
+    # Literals are seen as quotes.
+    between = "'".join(words[::2])
+    named = '"' in between
+    if not between.isprintable() or "  " in between:
+        if named or _CONTINUED.search(between) is not None:
+            return None
+        words[::2] = [_SPACES.sub(" ", word) for word in words[::2]]
+        between = "'".join(words[::2])
+    if not words or not between.isascii() or not between.isprintable() or not _is_plain_statement(between):
+        return None
+    # Quotes that nothing ends, or that nothing is in.
+    if between.count("'") != len(words) // 2 or (named and ('""' in between or between.count('"') % 2)):
+        return None
+    first = 1
+    if "$" in between:
+        parameters = [int(one) for one in _PARAMETER.findall(between)]
+        if named or (parameters and max(parameters) > _MOST_PARAMETERS):
+            return None
+        first += max(parameters, default=0)
+    words[1::2] = [f"${number}" for number in range(first, first + len(words) // 2)]
+    return "".join(words).strip(" ")
+
+
+def _is_plain_statement(between: str) -> bool:
+    """Whether it is one statement, in which all that could be a value is a plain literal."""
+    if _NUMBER.search(between) is not None or ";" in between.rstrip("; ") or between.lstrip()[:3].lower() == "set":
+        return False
+    lowered = between.lower()
+    return not any(word in lowered for word in _WITH_WORDS) or _WITH_WORD.search(between) is None
 
 
 def _numbered(text: str, tokens: Sequence[Token]) -> dict[int, int]:

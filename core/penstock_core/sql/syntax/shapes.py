@@ -26,7 +26,7 @@ _DOLLAR_QUOTE = re.compile(r"\$\w*\$")
 # more than all the rest of a text. A quote whose meaning is another by what stands before it is found alone.
 _WORD = re.compile(
     r"""(["'0-9](?:(?<=")(?:[^"]|"")*+"|(?<=')(?<![\w&]')(?:[^']|'')*+'|(?<=[\w&]')"""
-    r"""|(?<=[0-9])(?<![\w.$][0-9])(?:[0-9]*+(?:\.[0-9]++)?(?![\w.])|\w)))"""
+    r"""|(?<=[0-9])(?<![\w.$][0-9])(?:[0-9]*+(?:\.[0-9]++)?(?![\w.])|[0-9]*+\w)))"""
 )
 
 
@@ -52,22 +52,29 @@ class Shape(NamedTuple):
 
 def shape_of(text: str) -> Shape | None:
     """The text's shape; None if it has none, or no literal."""
-    if len(text) > MAX_TEXT or _is_odd(text) or has_marks(text):
+    if len(text) > MAX_TEXT or has_marks(text):
         return None
     ascii_only = text.isascii()
     if not ascii_only and not _is_encodable(text):
         return None
-    # A text, a word, a text, …
-    words: list[str] = _WORD.split(text)
-    if '"' in text:
-        words = _with_names(words)
+    words = taken_apart(text)
     literals = words[1::2]
     if not literals or len(literals) > MAX_LITERALS:
         return None
-    words[1::2] = kinds = [kind_of(literal) for literal in literals]
-    if "" in kinds:
-        return None
+    words[1::2] = [kind_of(literal) for literal in literals]
     return Shape((ascii_only, "unnest" in text.lower(), *words), tuple(literals))
+
+
+def taken_apart(text: str) -> list[str]:
+    """What is before the first literal, that literal, what is before the next, …; empty for a text that holds what is
+    not as plain.
+    """
+    if _is_odd(text):
+        return []
+    words: list[str] = _WORD.split(text)
+    if '"' in text:
+        words = _with_names(words)
+    return words if all(map(kind_of, words[1::2])) else []
 
 
 def _is_odd(text: str) -> bool:

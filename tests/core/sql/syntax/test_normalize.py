@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from penstock_core.sql.syntax import normalize as normalizing
 from penstock_core.sql.syntax.normalize import audit_reason, audit_text, audit_texts, normalize
 
 
@@ -131,3 +134,41 @@ def test_a_reason_quotes_no_value_of_the_text(text: str, reason: str, stored: st
 )
 def test_what_the_parser_quotes_is_left_out_but_for_its_own_words(text: str, reason: str, stored: str) -> None:
     assert audit_reason(reason, text, parsed=False) == stored
+
+
+_PIECES = st.sampled_from(
+    ["SELECT ", " ", "  ", ",", "a", "t1", "created_at", '"q"', '"a  b"', '"$7"', "'x'", "'it''s'", "''", "5", "1.5",
+     "1.", ".5", "51_0", "(", ")", "-", "$1", "$12", "$199999", "::int", "E", "\n", "\t", "\v", "\x1c", "--", "/*",
+     "*/", "$$", "\\", "&", "U&", "[", "]", " = ", "'", '"', "e5", "ä", "'ä'", "€", "a$5", ";", " ; ", "SET ", "set",
+     "COPY ", " ALTER ", " CREATE ", " TO ", "app.x", "FROM "]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=14).map("".join))
+@example("SELECT 'a'\n'b'")
+@example("SELECT 'a'.5")
+@example('SELECT "$7", $2, 1')
+@example("SELECT a WHERE b = 'unterminated")
+@example('SET"app".x = hunter2')
+@example("SELECT 51_000, 51e5, 50x1F")
+@example("SELECT 1 ; SET app.x = hunter2;")
+def test_what_is_told_without_the_scanner_is_what_the_scanner_tells(text: str) -> None:
+    """A comment at the end takes the scanner, and is left out."""
+    assert normalize(text) == normalize(text + " /* */")
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("SELECT a, -5 FROM t WHERE created_at > 'x''y' AND b = $2 LIMIT 10",
+         "SELECT a, -$3 FROM t WHERE created_at > $4 AND b = $2 LIMIT $5"),
+        ("\n  SELECT a\n  FROM t\n  WHERE b = 'ä'\n", "SELECT a FROM t WHERE b = $1"),
+        ('UPDATE "Odd Name" SET a = 1.5;', 'UPDATE "Odd Name" SET a = $1;'),
+    ],
+)  # fmt: skip
+def test_an_ordinary_text_is_not_scanned(monkeypatch: pytest.MonkeyPatch, text: str, stored: str) -> None:
+    def scanned(text: str) -> None:
+        raise AssertionError(text)
+
+    monkeypatch.setattr(normalizing, "words_of", scanned)
+    assert normalize(text) == stored
