@@ -77,7 +77,7 @@ class RulesProvider:
         self.bundle: Bundle | None = None
         self.access = LastingAccess()
         self.conditions = ConditionWatch(lambda: self._in_force)
-        self._standings = Standings(self.conditions)
+        self._standings = Standings(self.conditions, self.access)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = ""
@@ -201,7 +201,7 @@ class RulesProvider:
             ready=decider is not None,
             generation=policy.generation,
             access=policy.access,
-            askable=self.access.askable(bundle, identity, self.conditions.now(client_address).now),
+            askable=standing.askable,
             facts=lambda: self._facts(bundle, identity, policy.access, client_address),
         )
 

@@ -13,6 +13,7 @@ from penstock_core.policy.combine import effective
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.resources import Bundle
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
+from penstock_sidecar.proxy.lasting_access import LastingAccess
 
 # Of so many identities and addresses. One login asks twice, and those of a pod's application are all alike.
 MOST_KEPT = 32
@@ -25,13 +26,16 @@ class Standing:
     policy: EffectivePolicy
     # The same for as long as statements are decided alike.
     timeless: EffectivePolicy
+    # What it could ask for, as the end of a hint.
+    askable: str
 
 
 class Standings:
     """Those of one bundle, the last one asked about."""
 
-    def __init__(self, conditions: ConditionWatch) -> None:
+    def __init__(self, conditions: ConditionWatch, access: LastingAccess) -> None:
         self._conditions = conditions
+        self._access = access
         self._bundle: Bundle | None = None
         self._kept: OrderedDict[tuple[Identity, str], Standing] = OrderedDict()
 
@@ -48,7 +52,7 @@ class Standings:
         circumstances = self._conditions.now(client_address)
         policy = effective(bundle, identity, circumstances)
         self._conditions.tell_troubles(bundle, identity, circumstances)
-        found = Standing(policy, policy.timeless)
+        found = Standing(policy, policy.timeless, self._access.askable(bundle, identity, circumstances.now))
         if self._conditions.steady(bundle):
             self._kept[who] = found
             if len(self._kept) > MOST_KEPT:

@@ -14,6 +14,7 @@ from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.resources import Bundle
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
+from penstock_sidecar.proxy.lasting_access import LastingAccess
 from penstock_sidecar.proxy.standings import MOST_KEPT, Standings
 
 HERE, THERE = "192.0.2.1", "198.51.100.1"
@@ -36,12 +37,14 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self._standings = Standings(self.clock)
+        self.access = LastingAccess()
+        self._standings = Standings(self.clock, self.access)
 
     def ask(self, one: Bundle, who: Identity = PERSON, address: str = HERE) -> Any:
         found = self._standings.of(one, who, address)
         assert found.policy == effective(one, who, self.clock.now(address))
         assert found.timeless == found.policy.timeless
+        assert found.askable == self.access.askable(one, who, self.clock.time)
         return found
 
     def lifted(self, one: Bundle, who: Identity = PERSON, address: str = HERE) -> bool:
@@ -98,6 +101,8 @@ def test_access_for_a_time_begins_and_ends() -> None:
     desk, without = Desk(), bundle()
     granted = without.model_copy(update={"grants": (given(),)})
     assert not desk.ask(without).policy.access
+    assert "incident" in desk.ask(without).askable
+    assert desk.ask(granted).askable == ""
     assert [one.policy for one in desk.ask(granted).policy.access] == [INCIDENT.name]
     assert not desk.ask(granted, GRACE).policy.access
     desk.clock.time += timedelta(hours=4)
