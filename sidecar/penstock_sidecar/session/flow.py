@@ -357,7 +357,8 @@ class Flow(Outgoing):
     def note_answers(self) -> None:
         """The server answered something: a change may have taken effect, and nothing may be on its way any more."""
         committing = self.committing
-        if committing is not None and not any(pending is committing for pending in self.queue):
+        asking = self.counted is not None and self.counted.pending is committing and self.counted.cost is not None
+        if committing is not None and not asking and not any(pending is committing for pending in self.queue):
             self.committing = None
             self.door.changed(self)
             self.commands.append(commands.CatalogStale())

@@ -44,6 +44,8 @@ class HeldPipeline(CatalogChanges):
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
         super().__init__(flow, nobody, limit)
         self._held: HeldStatement | None = None
+        # What was approved last: if its message is dealt with anew before it is sent, that is not asked for twice.
+        self._released: HeldStatement | None = None
         # Who asks for approval.
         self.asker: Asker | None = None
         self._tickets = 0
@@ -69,7 +71,7 @@ class HeldPipeline(CatalogChanges):
         """What becomes of a statement that an approval may hold: the decision to carry out, or its refusal; None: it
         has to wait, or is answered by now.
         """
-        held, self._held = self._held, None
+        held, self._held, self._released = self._held or self._released, None, None
         made, flow = decision.holding, self._flow
         if made is None or decision.action is Action.DENY:
             return decision
@@ -80,14 +82,14 @@ class HeldPipeline(CatalogChanges):
         if held is None or not held.same(spot, text, decision, generation):
             held = HeldStatement(spot, text, decision, generation, flow.clock())
         ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
-        effects = _effects(decision, ran)
+        effects = holding.effects_of(decision, ran)
         facts = self._facts(held)
         found = holding.verdicts(made.rules, effects, facts)
         if found.first is None:
             return _noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
-            return _refused(decision, denial, _notes(found, "unasked"))
-        approved = self._approved(decision, portal)
+            return _refused(decision, denial, found.notes("unasked"))
+        approved = None if held.granted else self._approved(decision, portal)
         # Nothing may have changed since. Of a name, that is not known before all that was sent is answered.
         if approved is not None and approved.sent == flow.sent and not (flow.queue and decision.fetches):
             return self._portion(spot, decision, approved, portal)
@@ -96,7 +98,7 @@ class HeldPipeline(CatalogChanges):
             self._pause(spot, held, messages.FLUSH)
             return None
         parameters, questions = _parameters(portal), held.questions
-        if questions is None:
+        if questions is None or held.asks_again:
             self._ask_server(spot, held, decision, parameters)
             return None
         if questions.failed:
@@ -113,6 +115,7 @@ class HeldPipeline(CatalogChanges):
         if answer is not None and answer.action is not Action.DENY:
             given = Approved(generation, made.rules, self._sender, questions.settings or {}, flow.sent)
             self._portion(spot, decision, given, portal)
+            self._released = held
         return answer
 
     def _generation(self, decision: Decision) -> int:
@@ -214,6 +217,7 @@ class HeldPipeline(CatalogChanges):
         )
         questions.for_query = spot.kind == _QUERY
         held.questions = flow.asked = questions
+        held.waited_since = False
         flow.queue.extend(due)
         self._pause(spot, held, sent)
 
@@ -247,8 +251,8 @@ class HeldPipeline(CatalogChanges):
     def _ask_holder(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         """Ask whether it may run; what came of it, or None while that is not known."""
         rule, decision = asked.rules[0], asked.decision
-        if held.answered is not None and not asked.asked_by(held.asking):
-            # What the conditions come to is another since: others hold it now.
+        if held.answered is not None and not asked.asked_by(held.asking, self._asking):
+            # Others hold it now, or it means something else than what was asked about.
             held.answered = None
         answered = held.answered
         if asked.too_many:
@@ -291,9 +295,11 @@ class HeldPipeline(CatalogChanges):
     def _tell_of_request(self, held: HeldStatement, asked: Held, answered: Answered) -> None:
         """Put on record which requests wait, once for each time that the statement is sent."""
         evidence = self._flow.evidence
-        if answered.standing == "waiting" and not held.waits and evidence is not None:
+        if answered.standing == "waiting" and evidence is not None:
             for told in asked.told(answered):
-                self._flow.record(evidence.request(told))
+                if (name := str(told["request"])) not in held.told:
+                    held.told.add(name)
+                    self._flow.record(evidence.request(told))
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow
@@ -327,7 +333,7 @@ class HeldPipeline(CatalogChanges):
             held.waits, held.began = True, flow.clock()
         self.notice = held_refusals.notice(asked.parts(answered), left)
         self._tickets += 1
-        held.ticket, held.due, held.polled = self._tickets, True, True
+        held.ticket, held.due, held.polled, held.waited_since = self._tickets, True, True, True
         flow.commands.append(AwaitApproval(held.ticket, answered.request, min(left, NOTICE_SECONDS)))
         self._pause(spot, held)
 
@@ -372,21 +378,6 @@ class HeldPipeline(CatalogChanges):
         self._flow.finish(running, "denied")
 
 
-def _effects(decision: Decision, ran: list[tuple[str, Decision]] | None) -> Effects:
-    """What a text does, with what it runs by name."""
-    made = decision.holding
-    effects = Effects(known=False) if made is None else made.does
-    if ran is None:
-        return effects | Effects(known=False)
-    for _, one in ran:
-        known = one.holding is not None and one.action is not Action.DENY and not (one.executes or one.fetches)
-        if one.holding is None or not known:
-            effects |= Effects(known=False)
-        else:
-            effects |= one.holding.makes if one.prepares or one.declares else one.holding.does
-    return effects
-
-
 def _parameters(portal: Portal | None) -> Parameters | None:
     """The parameters that a statement runs with, if it has any."""
     if portal is None or portal.given is None or not portal.parameters:
@@ -396,11 +387,6 @@ def _parameters(portal: Portal | None) -> Parameters | None:
 
 def _refused(decision: Decision, denial: Denial, notes: tuple[AppliedApproval, ...]) -> Decision:
     return replace(decision, action=Action.DENY, text="", denial=denial, approvals=notes, same_but_text=None)
-
-
-def _notes(found: Verdicts, standing: str) -> tuple[AppliedApproval, ...]:
-    rules = (found.broken,) if found.broken is not None else (*found.holding, *found.depending)
-    return tuple(AppliedApproval(one.rule.policy, one.rule.path, standing) for one in rules)
 
 
 def _noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:

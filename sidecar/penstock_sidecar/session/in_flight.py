@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from penstock_core.policy.effective import CostLimit
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.approved import Approved
 from penstock_sidecar.session.gate_statements import ContextStatement
@@ -173,8 +174,8 @@ class Portal:
     told: bytes | None = None
     # A Bind made it, with parameters.
     bound: bool = False
-    # What it costs was asked, and is within the limit.
-    priced: bool = False
+    # What it costs was asked, and is within this.
+    priced: CostLimit | None = None
     # The token that was bound, where its statement sets a context.
     token: str = field(default="", repr=False)
     # The ticket that it was to be answered with was handed out.
@@ -215,6 +216,8 @@ class CatalogChange:
     waits: bool = False
     spot: Spot | None = None
     pending: Pending | None = None
+    # The epoch of rules that it was decided in, where it is a statement that was not sent.
+    epoch: int | None = None
 
 
 def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
