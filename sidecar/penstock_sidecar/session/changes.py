@@ -56,6 +56,7 @@ class CatalogChanges(CountedPipeline):
     def _run_on_the_way(self, decision: Decision) -> None:
         """It is about to be parsed or planned, which runs functions, too: a Sync commits what they do."""
         self._flow.unsynced = True
+        self._flow.changes_surroundings(decision)
         if self._flow.may_change(decision):
             self._flow.alter()
 

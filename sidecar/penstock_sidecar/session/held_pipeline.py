@@ -86,13 +86,24 @@ class HeldPipeline(CatalogChanges):
         facts = self._facts(held)
         found = holding.verdicts(made.rules, effects, facts)
         if found.first is None:
-            return _noted(decision, effects, facts)
+            return holding.noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
             return _refused(decision, denial, found.notes("unasked"))
+        return self._get_approved(spot, held, decision, portal, found, effects, ran or ())
+
+    def _get_approved(
+        self, spot: Spot, held: HeldStatement, decision: Decision, portal: Portal | None, found: Verdicts,
+        effects: Effects, ran: Sequence[tuple[str, Decision]],
+    ) -> Decision | None:  # fmt: skip
+        """The same of one that is held, or may be."""
+        flow = self._flow
         approved = None if held.granted else self._approved(decision, portal)
         # Nothing may have changed since. Of a name, that is not known before all that was sent is answered.
         if approved is not None and approved.sent == flow.sent and not (flow.queue and decision.fetches):
             return self._portion(spot, decision, approved, portal)
+        of_before = self._of_before(spot, decision, portal, found)
+        if approved is None and of_before is not None:
+            return of_before
         if flow.queue:
             # Alone, so that the state of the transaction is known, and what a name stands for.
             self._pause(spot, held, messages.FLUSH)
@@ -106,17 +117,28 @@ class HeldPipeline(CatalogChanges):
             return None
         if approved is not None and approved.settings == questions.settings:
             return self._portion(spot, decision, approved, portal)
+        if of_before is not None:
+            return of_before
         # What is fetched in portions is approved once for all of them.
         part = "runs all of" if decision.fetches else "runs"
-        sql = "\n".join([text, *dict.fromkeys(f"/* {part}: */ {one}" for one, _ in ran or ())])
-        rules = (*found.holding, *found.depending)
+        sql = "\n".join([held.text, *dict.fromkeys(f"/* {part}: */ {one}" for one, _ in ran)])
+        rules, generation = (*found.holding, *found.depending), self._generation(decision)
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)
-        if answer is not None and answer.action is not Action.DENY:
-            given = Approved(generation, made.rules, self._sender, questions.settings or {}, flow.sent)
+        if answer is not None and answer.action is not Action.DENY and decision.holding is not None:
+            settings = questions.settings or {}
+            given = Approved(generation, decision.holding.rules, self._sender, settings, flow.sent)
             self._portion(spot, decision, given, portal)
             self._released = held
         return answer
+
+    def _of_before(self, spot: Spot, decision: Decision, portal: Portal | None, found: Verdicts) -> Decision | None:
+        """The refusal of what was made under other settings than an approval would be for."""
+        flow, rule = self._flow, found.first
+        executed = portal is not None and spot.kind != _BIND and portal.surroundings != flow.surroundings.now
+        if rule is None or not (executed or flow.sql_prepared.runs_of_before(decision, flow)):
+            return None
+        return _refused(decision, held_refusals.of_before(rule), found.notes("unasked"))
 
     def _generation(self, decision: Decision) -> int:
         """By which policies it is held."""
@@ -387,15 +409,3 @@ def _parameters(portal: Portal | None) -> Parameters | None:
 
 def _refused(decision: Decision, denial: Denial, notes: tuple[AppliedApproval, ...]) -> Decision:
     return replace(decision, action=Action.DENY, text="", denial=denial, approvals=notes, same_but_text=None)
-
-
-def _noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
-    """With what observing policies would have held."""
-    made = decision.holding
-    if made is None or not made.observed or decision.approvals:
-        return decision
-    found = holding.verdicts(made.observed, effects, facts)
-    notes = [AppliedApproval(one.rule.policy, one.rule.path, "would be held") for one in found.holding]
-    unsure = (*found.depending, *([found.broken] if found.broken is not None else []))
-    notes += [AppliedApproval(one.rule.policy, one.rule.path, "may be held") for one in unsure]
-    return replace(decision, approvals=tuple(notes), same_but_text=None) if notes else decision

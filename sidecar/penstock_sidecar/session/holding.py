@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -98,6 +98,18 @@ def effects_of(decision: Decision, ran: Sequence[tuple[str, Decision]] | None) -
         else:
             effects |= one.holding.makes if one.prepares or one.declares else one.holding.does
     return effects
+
+
+def noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
+    """With what observing policies would have held."""
+    made = decision.holding
+    if made is None or not made.observed or decision.approvals:
+        return decision
+    found = verdicts(made.observed, effects, facts)
+    notes = [AppliedApproval(one.rule.policy, one.rule.path, "would be held") for one in found.holding]
+    unsure = (*found.depending, *([found.broken] if found.broken is not None else []))
+    notes += [AppliedApproval(one.rule.policy, one.rule.path, "may be held") for one in unsure]
+    return replace(decision, approvals=tuple(notes), same_but_text=None) if notes else decision
 
 
 @dataclass(slots=True)

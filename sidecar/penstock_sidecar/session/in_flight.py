@@ -148,6 +148,8 @@ class PreparedStatement:
     replaced: PreparedStatement | None = None
     # The search_path that it was decided by.
     path: tuple[str, ...] | None = None
+    # What the server parsed it in (`surroundings.py`).
+    surroundings: int = 0
     # It gives the transaction its context.
     sets_context: ContextStatement | None = None
     # It is answered with a ticket.
@@ -167,6 +169,8 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
+    # What the server bound it in.
+    surroundings: int = 0
     # The formats and values of its parameters, where what it costs, or who approves it, is asked; None where they are
     # too long, or were not asked for.
     given: bytes | None = None

@@ -93,7 +93,9 @@ async def test_what_is_refused_after_the_wait_says_so(begin: Begin) -> None:
 async def test_a_view_that_another_session_replaces_meanwhile_is_asked_about_anew(begin: Begin) -> None:
     place: Place = await begin(wait="1h")
     one, other = await place.client(), await place.client()
+    place.server.psql("SET ROLE penstock; DROP VIEW IF EXISTS shown_held", "shop")
     await other.ask("CREATE OR REPLACE VIEW shown_held AS SELECT id, note FROM app.held")
+    await place.running.proxy.rules_provider.refresh_catalog()
     task = await waiting(place, one, EITHER[0]("DELETE FROM shown_held"))
     assert errors(await other.ask("CREATE OR REPLACE VIEW shown_held AS SELECT id, note FROM public.held")) == []
     await place.running.proxy.rules_provider.refresh_catalog()
