@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
 from penstock_collector.statement_links import Links, links
+from penstock_collector.store import record
+from penstock_collector.store.arrivals import RECEIVED
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
@@ -110,11 +112,11 @@ class StatementRecord:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
+_COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
     r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
     r.bytes, r.duration_us, r.sqlstate, r.request,
     CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END,
-    (SELECT e.received FROM events e WHERE e.id = r.id)"""
+    {RECEIVED}"""
 _LISTS = (11, 12, 13)
 
 
@@ -169,37 +171,26 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
     number = int(row[0])
     if seq > MAX_SAFE_INTEGER:
         return None
-    events = connection.execute(
-        "SELECT id, document, broken, session, statement, kind FROM events WHERE stream = ? AND seq = ? ORDER BY id",
-        (number, seq),
-    ).fetchall()
+    events = record.at(connection, number, seq)
     reasons = connection.execute("SELECT reason FROM quarantine WHERE stream = ? AND seq = ?", (number, seq)).fetchall()
     if not events and not reasons:
         return None
-    first = events[0] if events else None
-    session, statement = (first["session"], first["statement"]) if first else ("", "")
-    related = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ? AND seq <> ?
-           AND statement <> '' ORDER BY seq LIMIT 20""",
-        (number, session, statement, seq),
-    ).fetchall()
-    begun = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ''
-           AND kind IN ('login', 'session') AND session <> '' ORDER BY seq LIMIT 1""",
-        (number, session),
-    ).fetchone()
+    first = json.loads(events[0].document) if events else {}
+    session, statement = ("" if (value := first.get(name)) is None else str(value) for name in ("session", "statement"))
+    related = [one for one in record.of_statement(connection, number, session, statement, seq) if one.seq != seq]
+    begun = [one for kind in ("login", "session") for one in record.of_session(connection, number, session, kind)[:1]]
     return Detail(
         stream,
         seq,
-        tuple(event["document"] for event in events),
-        tuple(found["document"] for found in related),
-        any(event["broken"] for event in events),
-        begun["document"] if begun else None,
+        tuple(event.document for event in events),
+        tuple(found.document for found in related),
+        any(event.broken for event in events),
+        min(begun, key=lambda one: one.seq).document if begun else None,
         _one(connection, "r.stream = ? AND r.session = ? AND r.statement = ?", (number, session, statement)),
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq < ?", (number, session, seq), "DESC"),
         _one(connection, "r.stream = ? AND r.session = ? AND r.seq > ?", (number, session, seq)),
         tuple(reason[0] for reason in reasons),
-        links(connection, stream, number, (found["document"] for found in (*events, *related))),
+        links(connection, stream, number, (found.document for found in (*events, *related))),
     )
 
 

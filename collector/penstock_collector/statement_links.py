@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_collector.lookup import place_path
+from penstock_collector.store import record
 
 # Of what ran by a name: so many statements that may have made it are shown.
 _MOST = 20
@@ -58,13 +59,8 @@ def _transaction(connection: sqlite3.Connection, stream: int, outcome: dict[str,
     if not isinstance(transaction, int):
         return None
     # They end one after the other, and none before its statements.
-    found = connection.execute(
-        """SELECT e.document FROM events o JOIN events e
-               ON e.stream = o.stream AND e.session = o.session AND e.statement = '' AND e.id > o.id
-           WHERE o.stream = ? AND o.seq = ? AND o.hash = ? AND e.kind = 'transaction' ORDER BY e.id LIMIT 1""",
-        (stream, outcome.get("seq"), outcome.get("hash")),
-    ).fetchone()
-    end = json.loads(found[0]) if found is not None else {}
+    found = record.of_session(connection, stream, str(outcome.get("session", "")), "transaction", after=outcome["seq"])
+    end = json.loads(found[0].document) if found else {}
     if end.get("transaction") != transaction:
         return Transaction(transaction)
     return Transaction(transaction, str(end.get("result", "")), str(end.get("sqlstate") or ""))

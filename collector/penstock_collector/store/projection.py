@@ -9,6 +9,7 @@ import json
 import sqlite3
 from typing import Any
 
+from penstock_collector.store import record
 from penstock_collector.store.lines import Sealed
 
 
@@ -17,21 +18,19 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     if line.kind == "intent":
         _insert(connection, id_, stream, line)
         # Behind a gap, an outcome may have come before its intent.
-        early = connection.execute(
-            """SELECT id, document FROM events
-               WHERE stream = ? AND session = ? AND statement = ? AND kind = 'outcome' ORDER BY id LIMIT 1""",
-            (stream, line.text("session"), line.text("statement")),
-        ).fetchone()
-        if early is not None:
-            _complete(connection, id_, id_, json.loads(early[1]))
+        session, statement = line.text("session"), line.text("statement")
+        for early in record.of_session(connection, stream, session, "outcome", statement=statement):
+            _complete(connection, id_, id_, json.loads(early.document))
     elif line.kind == "outcome":
         intent = connection.execute(
-            """SELECT id FROM events WHERE stream = ? AND session = ? AND statement = ? AND kind = 'intent'
+            """SELECT id FROM statements WHERE stream = ? AND session = ? AND statement = ? AND outcome_seq IS NULL
                ORDER BY id DESC LIMIT 1""",
             (stream, line.text("session"), line.text("statement")),
         ).fetchone()
         if intent is not None:
             _complete(connection, int(intent[0]), id_, line.event)
+        else:
+            record.remember(connection, stream, line.text("session"), line.text("statement"), line.kind, line.seq)
 
 
 def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:

@@ -20,7 +20,8 @@ def note(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) ->
         _give_up(connection, stream, line.text("session"), _ended(line.text("reason")), id_)
     elif line.kind == "close":
         connection.execute(
-            "UPDATE statements SET result = 'unknown', unknown = ?, changed = ? WHERE stream = ? AND result IS NULL",
+            """UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
+               WHERE stream = ? AND outcome_seq IS NULL AND result IS NULL""",
             (_GATE_ENDED, id_, stream),
         )
     elif line.kind == "intent":
@@ -42,7 +43,7 @@ def _ended(reason: str) -> str:
 def _give_up(connection: sqlite3.Connection, stream: int, session: str, why: str, id_: int) -> None:
     connection.execute(
         """UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
-           WHERE stream = ? AND session = ? AND result IS NULL""",
+           WHERE stream = ? AND session = ? AND outcome_seq IS NULL AND result IS NULL""",
         (why, id_, stream, session),
     )
 
@@ -50,7 +51,9 @@ def _give_up(connection: sqlite3.Connection, stream: int, session: str, why: str
 def unheard(connection: sqlite3.Connection, stream: int) -> None:
     """Nothing is heard of a stream, perhaps for ever."""
     connection.execute(
-        "UPDATE statements SET result = 'unknown', unknown = ? WHERE stream = ? AND result IS NULL", (_UNHEARD, stream)
+        """UPDATE statements SET result = 'unknown', unknown = ?
+           WHERE stream = ? AND outcome_seq IS NULL AND result IS NULL""",
+        (_UNHEARD, stream),
     )
 
 
