@@ -99,4 +99,4 @@ _COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.time, r.outcome, r.i
     r.statements, r.duration_us, {RECEIVED}"""
 
 
-LOGINS = Table("logins", _COLUMNS, lambda row: LoginRecord(*row))
+LOGINS = Table("logins", _COLUMNS, lambda row: LoginRecord(*row), text="logins_text", key="r.id")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_collector.lookup import place_path
-from penstock_collector.store import record
+from penstock_collector.store import forms, record
+from penstock_collector.store.forms import SESSION
 
 # Of what ran by a name: so many statements that may have made it are shown.
 _MOST = 20
@@ -73,8 +74,8 @@ def _made_by(
     wanted = [one for one in named if isinstance(one, int)][:_MOST] if isinstance(named, list) else []
     found = (
         connection.execute(
-            "SELECT seq FROM statements WHERE stream = ? AND session = ? AND statement = ? LIMIT 1",
-            (number, str(intent.get("session", "")), str(one)),
+            f"SELECT seq FROM statements WHERE session_id = {SESSION} AND statement = ? LIMIT 1",  # noqa: S608 # a literal
+            (str(intent.get("session", "")), number, forms.key(str(one))),
         ).fetchone()
         for one in wanted
     )

@@ -14,12 +14,12 @@ from penstock_collector.store import upgrading
 
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 # What brings a file of the version to the next one; a new file goes through all of them.
 _STEPS = {
     0: "schema.sql", 1: "requests.sql", 2: "logins.sql", 3: "cluster_requests.sql", 4: "readings.sql", 5: "tickets.sql",
     6: "access.sql", 7: "alarms.sql", 8: "unfinished.sql", 9: "retention.sql", 10: "time_order.sql",
-    11: "senders.sql", 12: "checkpoints.sql", 13: "blocks.sql",
+    11: "senders.sql", 12: "checkpoints.sql", 13: "blocks.sql", 14: "forms.sql",
 }  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from penstock_collector.store import blocks
+from penstock_collector.store import blocks, forms
 from penstock_collector.store.blocks import Kept
+from penstock_collector.store.forms import SESSION
 from penstock_collector.store.lines import Sealed
 
 _COLUMNS = "id, seq, received, broken, document"
@@ -85,9 +86,9 @@ def of_statement(connection: sqlite3.Connection, stream: int, session: str, stat
     if not statement:
         return []
     row = connection.execute(
-        """SELECT seq, outcome_seq FROM statements WHERE stream = ? AND session = ? AND statement = ? AND seq <= ?
-           ORDER BY seq DESC LIMIT 1""",
-        (stream, session, statement, seq),
+        f"""SELECT seq, outcome_seq FROM statements WHERE session_id = {SESSION} AND statement = ? AND seq <= ?
+            ORDER BY seq DESC LIMIT 1""",  # noqa: S608 # a literal
+        (session, stream, forms.key(statement), seq),
     ).fetchone()
     others = connection.execute(
         "SELECT seq FROM session_events WHERE stream = ? AND session = ? AND statement = ? ORDER BY seq LIMIT ?",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from penstock_collector.store import arrivals, blocks, holds, packing, readings
+from penstock_collector.store import arrivals, blocks, forms, holds, packing, readings
 from penstock_collector.store.blocks import Kept
 from penstock_collector.store.holds import Hold
 from penstock_collector.store.room import used_bytes
@@ -178,8 +178,13 @@ def _second(event: Kept) -> str:
 
 
 def _forget(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    rows = (
+        connection.execute("SELECT form, session_id FROM statements WHERE id = ?", (id_,)).fetchone() for id_ in ids
+    )
+    of = {row for row in rows if row is not None}
     for table in ("statements", "logins", "cluster_requests", "events"):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(id_,) for id_ in ids])  # noqa: S608 # of literals
+    forms.let_go(connection, {form for form, _ in of}, {session for _, session in of})
 
 
 def _trimmed_to(connection: sqlite3.Connection, stream: _Stream, cutoff: float) -> None:

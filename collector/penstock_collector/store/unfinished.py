@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from penstock_collector.store.forms import SESSION
 from penstock_collector.store.lines import Sealed
 
 _GATE_ENDED = "its gate ended"
@@ -42,9 +43,9 @@ def _ended(reason: str) -> str:
 
 def _give_up(connection: sqlite3.Connection, stream: int, session: str, why: str, id_: int) -> None:
     connection.execute(
-        """UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
-           WHERE stream = ? AND session = ? AND outcome_seq IS NULL AND result IS NULL""",
-        (why, id_, stream, session),
+        f"""UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
+            WHERE stream = ? AND session_id = {SESSION} AND outcome_seq IS NULL AND result IS NULL""",  # noqa: S608 # a literal
+        (why, id_, stream, session, stream),
     )
 
 

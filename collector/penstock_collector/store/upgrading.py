@@ -9,11 +9,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import TypeAlias
 
 import structlog
 
-from penstock_collector.store import packing, record
+from penstock_collector.store import forms, moments, packing, record
+from penstock_collector.store.forms import Form
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +30,7 @@ _TELL_SECONDS = 5.0
 def upgrade(connection: sqlite3.Connection, tell: Tell | None = None) -> None:
     """Do all that is left to do; `tell` hears of it after each step."""
     tell = tell or _Telling()
-    for phase, what in ((_carry, "noting when events arrived"), (_pack, "packing events")):
+    for phase, what in _PHASES:
         steps = phase(connection)
         while (place := _step(connection, steps)) is not None:
             tell(what, *place)
@@ -95,3 +97,49 @@ def _pack(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
             yield packed, total
     connection.execute("DELETE FROM carrying")
     yield total, total
+
+
+def _move(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Move statements to where those are that are alike."""
+    former = "former_statements"
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (former,)).fetchone() is None:
+        return
+    last = connection.execute(f"SELECT max(id) FROM {former}").fetchone()[0]  # noqa: S608 # a literal
+    columns = [one.name for one in fields(Form)]
+    while rows := connection.execute(
+        f"""SELECT id, changed, stream, seq, session, statement, time, outcome_seq, result, rows, bytes, duration_us,
+                   sqlstate, request, unknown, {", ".join(columns)} FROM {former} ORDER BY id LIMIT ?""",  # noqa: S608 # literals
+        (_AT_ONCE,),
+    ).fetchall():
+        for row in rows:
+            id_, changed, stream, seq, session, statement, time_, *own = row[: -len(columns)]
+            moved = (
+                id_, changed, stream, seq, forms.session(connection, stream, session), forms.key(statement),
+                _moment(time_), forms.number(connection, Form(*row[-len(columns):])), *own,
+            )  # fmt: skip
+            connection.execute(
+                """INSERT INTO statements (id, changed, stream, seq, session_id, statement, time, form, outcome_seq,
+                       result, rows, bytes, duration_us, sqlstate, request, unknown)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                moved,
+            )
+        connection.execute(f"DELETE FROM {former} WHERE id <= ?", (rows[-1][0],))  # noqa: S608 # a literal
+        yield rows[-1][0], last
+    connection.execute(f"DROP TABLE {former}")
+    if last is not None:
+        yield last, last
+
+
+def _moment(time_: str) -> int:
+    # What the first versions took in had not been looked at so closely.
+    try:
+        return moments.counted(time_)
+    except ValueError:
+        return 0
+
+
+_PHASES = (
+    (_carry, "noting when events arrived"),
+    (_pack, "packing events"),
+    (_move, "moving statements"),
+)
