@@ -12,6 +12,8 @@ DROP INDEX statements_stream;
 DROP INDEX statements_request;
 DROP INDEX statements_unheard;
 DROP INDEX statements_open;
+-- Events are found by their places alone.
+DROP INDEX events_statement;
 
 -- As long as there are statements of them.
 CREATE TABLE forms (
