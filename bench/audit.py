@@ -116,12 +116,12 @@ class _Plain:
 class _Run:
     """One run, step by step."""
 
-    def __init__(self, directory: Path, statements: int) -> None:
+    def __init__(self, directory: Path, statements: int, *, pairs: bool) -> None:
         self.report = Report(statements)
         self._path = directory / "audit.db"
         self._plain = _Plain(directory / "plain.db")
         self._writer = Writer(self._path)
-        self._trail = MadeTrail()
+        self._trail = MadeTrail(pairs=pairs)
         self._now = _BEGINNING
         self._said = time.monotonic()
 
@@ -223,13 +223,14 @@ class _Clock:
 @click.command()
 @click.option("--statements", type=click.IntRange(1000), default=1_000_000, show_default=True, help="How many.")
 @click.option("--repeats", type=click.IntRange(1), default=50, show_default=True, help="Of each search.")
+@click.option("--pairs", is_flag=True, help="Intents and outcomes apart, as with onFailure: block.")
 @click.option("--directory", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Where the store is.")
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, help="Where the figures are written.")
-def command(statements: int, repeats: int, directory: Path | None, out: Path) -> None:
+def command(statements: int, repeats: int, pairs: bool, directory: Path | None, out: Path) -> None:
     """Measure the collector's store beside plain SQLite inserts of the same lines."""
     try:
         with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=directory) as place:
-            report = asyncio.run(_measured(Path(place), statements, repeats))
+            report = asyncio.run(_measured(Path(place), statements, repeats, pairs=pairs))
     except (StoreError, OSError) as error:
         raise click.ClickException(str(error)) from None
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -239,8 +240,8 @@ def command(statements: int, repeats: int, directory: Path | None, out: Path) ->
     _say(f"figures are in {out}")
 
 
-async def _measured(place: Path, statements: int, repeats: int) -> Report:
-    return await _Run(place, statements).measure(repeats)
+async def _measured(place: Path, statements: int, repeats: int, *, pairs: bool) -> Report:
+    return await _Run(place, statements, pairs=pairs).measure(repeats)
 
 
 def _say(text: str) -> None:

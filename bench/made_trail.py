@@ -48,7 +48,9 @@ class _Gate:
 class MadeTrail:
     """Batches of lines of several gates, as they would ship them."""
 
-    def __init__(self, gates: int = 8, seed: int = 1) -> None:
+    def __init__(self, gates: int = 8, seed: int = 1, *, pairs: bool = False) -> None:
+        """`pairs`: each statement is an intent and an outcome, as where a policy has `onFailure: block`."""
+        self._pairs = pairs
         self._random = random.Random(seed)
         self._now = _BEGINNING
         self._gates = [self._gate(number) for number in range(gates)]
@@ -106,7 +108,7 @@ class MadeTrail:
             intent["parameters"] = text.count("$")
         if masked:
             intent["masks"] = [
-                {"column": one, "with": "partial", "policy": "shop-defaults", "rule": "masks[0]"}
+                {"column": one, "mask": "partial", "policy": "shop-defaults", "rule": "masks[0]"}
                 for one in intent["masked"]
             ]
         if refused:
@@ -114,17 +116,17 @@ class MadeTrail:
                 "policy": "shop-defaults", "rule": "guardrails.requireWhere",
                 "reason": "DELETE without WHERE on public.customers", "hint": "say which rows are meant, in a WHERE",
             }  # fmt: skip
-        yield self._seal(gate, intent)
         rows = 0 if refused else self._random.randint(0, 20)
-        yield self._seal(
-            gate,
-            {
-                "kind": "outcome", **key, "result": "denied" if refused else "ok",
-                "sqlstate": "42501" if refused else "",
-                "rows": rows, "bytes": rows * self._random.randint(30, 120),
-                "durationUs": self._random.randint(180, 9_000),
-            },
-        )  # fmt: skip
+        outcome: dict[str, Any] = {
+            "kind": "outcome", **key, "result": "denied" if refused else "ok", "sqlstate": "42501" if refused else "",
+            "rows": rows, "bytes": rows * self._random.randint(30, 120), "durationUs": self._random.randint(180, 9_000),
+            "transaction": gate.number,
+        }  # fmt: skip
+        if self._pairs:
+            yield self._seal(gate, intent)
+            yield self._seal(gate, outcome)
+        else:
+            yield self._seal(gate, {**intent, **outcome, "kind": "statement"})
 
     def _next_session(self, gate: _Gate) -> Iterator[bytes]:
         port = self._random.randint(32_768, 60_999)

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from bench.made_trail import MadeTrail
 
+from penstock_core.audit.schema import complaint, missing
 from penstock_core.audit.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +21,7 @@ def test_a_small_run(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable, "-m", "bench.audit", "--statements", "8000", "--repeats", "3",
-            "--directory", tmp_path, "--out", out,
+            "--directory", tmp_path, "--out", out, "--pairs",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
@@ -42,11 +44,17 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("penstock-bench-*"))
 
 
-def test_the_trail_is_one_that_gates_could_have_sent() -> None:
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_trail_is_one_that_gates_could_have_sent(pairs: bool) -> None:
     lines: dict[str, list[bytes]] = {}
-    for stream, some in MadeTrail(gates=2).batches(500):
+    for stream, some in MadeTrail(gates=2, pairs=pairs).batches(500):
         lines.setdefault(stream, []).extend(some)
     assert len(lines) == 2
+    events = [json.loads(line) for some in lines.values() for line in some]
+    assert {complaint(event) for event in events} == {""}
+    assert [name for event in events for name in missing(event)] == []
+    kinds = {event["kind"] for event in events} - {"login", "session"}
+    assert kinds == ({"intent", "outcome"} if pairs else {"statement"})
     report = verify([line for some in lines.values() for line in some], partial=True)
     assert {one.fault.name for one in report.findings} <= {"NEVER_OPENED"}
     assert [line for _, some in MadeTrail(gates=2).batches(500) for line in some] == [

@@ -1,4 +1,5 @@
-"""Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive.
+"""Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive; or
+from events that tell both.
 
 What doesn't belong: the record itself (`intake.py`); everything here can be rebuilt from it.
 """
@@ -23,6 +24,8 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
         session, statement = line.text("session"), line.text("statement")
         for early in record.of_session(connection, stream, session, "outcome", statement=statement):
             _complete(connection, id_, id_, json.loads(early.document))
+    elif line.kind == "statement":
+        _insert(connection, id_, stream, line, line.event)
     elif line.kind == "outcome":
         intent = connection.execute(
             f"""SELECT id FROM statements WHERE stream = ? AND session_id = {SESSION} AND statement = ?
@@ -35,7 +38,9 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             record.remember(connection, stream, line.text("session"), line.text("statement"), line.kind, line.seq)
 
 
-def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:
+def _insert(
+    connection: sqlite3.Connection, id_: int, stream: int, line: Sealed, outcome: dict[str, Any] | None = None
+) -> None:
     event = line.event
     identity = event.get("identity")
     name = identity.get("name") if isinstance(identity, dict) else identity
@@ -53,8 +58,9 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
         sql=line.text("sql"),
     )
     connection.execute(
-        """INSERT INTO statements (id, changed, stream, seq, session_id, statement, time, form, request)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO statements (id, changed, stream, seq, session_id, statement, time, form, request, outcome_seq,
+               result, rows, bytes, duration_us, sqlstate)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             id_,
             id_,
@@ -65,7 +71,20 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             moments.counted(line.text("time")),
             forms.number(connection, form),
             _request(event),
+            *((None,) * 6 if outcome is None else _ended(outcome)),
         ),
+    )
+
+
+def _ended(outcome: dict[str, Any]) -> tuple[object, ...]:
+    """What an outcome tells, as columns."""
+    return (
+        outcome.get("seq"),
+        str(outcome.get("result", "")),
+        _whole(outcome.get("rows")),
+        _whole(outcome.get("bytes")),
+        _whole(outcome.get("durationUs")),
+        str(outcome.get("sqlstate") or ""),
     )
 
 
@@ -73,16 +92,7 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
     done = connection.execute(
         """UPDATE statements SET changed = ?, outcome_seq = ?, result = ?, rows = ?, bytes = ?, duration_us = ?,
                sqlstate = ? WHERE id = ? AND outcome_seq IS NULL""",
-        (
-            changed,
-            outcome.get("seq"),
-            str(outcome.get("result", "")),
-            _whole(outcome.get("rows")),
-            _whole(outcome.get("bytes")),
-            _whole(outcome.get("durationUs")),
-            str(outcome.get("sqlstate") or ""),
-            statement,
-        ),
+        (changed, *_ended(outcome), statement),
     )
     if done.rowcount and (request := _request(outcome)):
         connection.execute("UPDATE statements SET request = ? WHERE id = ?", (request, statement))

@@ -15,10 +15,11 @@ from penstock_collector.store import blocks, forms
 from penstock_collector.store.blocks import Kept
 from penstock_collector.store.forms import SESSION
 from penstock_collector.store.lines import Sealed
+from penstock_core.audit.event import BEGINS, ENDS
 
 _COLUMNS = "id, seq, received, broken, document"
 # What a statement's own row leads to.
-OF_STATEMENTS = frozenset({"intent", "outcome"})
+OF_STATEMENTS = frozenset({*BEGINS, *ENDS})
 # So many places are looked at for one thing.
 _MOST = 20
 
