@@ -63,42 +63,56 @@ class CollectorClient:
         """Logins that match, in the same way."""
         return self._paged("logins", query, limit)
 
-    def _paged(self, what: str, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
-        before: dict[str, str] = {}
-        while limit > 0:
-            params = {**query, **before, "limit": str(min(limit, _PAGE))}
-            with self._failures():
-                response = self._http.get(f"{self._url}/v1/{what}", params=params)
-                self._check(response)
-                page = response.json()
-                yield from page[what]
-            limit -= len(page[what])
-            if page["next"] is None:
-                return
-            before = {"before": str(page["next"])}
-
     def readings(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
         """Who read what, latest first, page by page."""
-        before: dict[str, str] = {}
-        while limit > 0:
-            params = {**query, **before, "limit": str(min(limit, _PAGE))}
-            with self._failures():
-                response = self._http.get(f"{self._url}/v1/readings", params=params)
-                self._check(response)
-                page = response.json()
-                yield from page["readings"]
-            limit -= len(page["readings"])
-            if page["next"] is None:
-                return
-            before = {"before": str(page["next"])}
+        return self._paged("readings", query, limit)
 
     def requests(self, standing: str) -> list[dict[str, Any]]:
-        """Requests for approval of these standings ("" is all), latest first."""
+        """Requests for approval of these standings ("" is all), latest first: all of them."""
+        return list(self._paged("requests", {"standing": standing}))
+
+    def streams(self) -> dict[str, Any]:
+        """The collector's answer about its streams, with all of them, by name."""
+        found: list[Any] = []
+        answer = self._page("streams", {"after": ""})
         with self._failures():
-            response = self._http.get(f"{self._url}/v1/requests", params={"standing": standing})
+            found += answer["streams"]
+            last = answer["next"]
+            while last is not None:
+                page = self._page("streams", {"after": last})
+                found += page["streams"]
+                # Or it would never end.
+                if page["next"] is not None and page["next"] <= last:
+                    raise ValueError("no next page")
+                last = page["next"]
+        return {**answer, "streams": found, "total": len(found), "next": None}
+
+    def _paged(
+        self, what: str, query: Mapping[str, str], limit: int | None = None, path: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """What is listed, latest first, page by page: `limit` of them, or all."""
+        before: int | None = None
+        while limit is None or limit > 0:
+            params = {**query, "limit": str(_PAGE if limit is None else min(limit, _PAGE))}
+            if before is not None:
+                params["before"] = str(before)
+            page = self._page(path or what, params)
+            with self._failures():
+                yield from page[what]
+                if limit is not None:
+                    limit -= len(page[what])
+                if page["next"] is None:
+                    return
+                if before is not None and page["next"] == before:
+                    raise ValueError("no next page")
+                before = int(page["next"])
+
+    def _page(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        with self._failures():
+            response = self._http.get(f"{self._url}/v1/{path}", params=params)
             self._check(response)
-            found: list[dict[str, Any]] = response.json()["requests"]
-            return found
+            page: dict[str, Any] = response.json()
+            return page
 
     def request(self, name: str) -> dict[str, Any]:
         """One request."""

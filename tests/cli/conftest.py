@@ -55,7 +55,7 @@ class Desk:
             event, self.head = self.head.seal(body, f"2026-11-25T09:{self.head.seq:02}:00.000000Z")
             events.append(event)
         response = httpx2.post(
-            f"{self.running.url}/v1/streams/gw1/boot1/events",
+            f"{self.running.url}/v1/streams/{self.head.stream}/events",
             content=b"".join(canonical(event) + b"\n" for event in events),
             headers={"authorization": "Bearer w"},
             trust_env=False,
