@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,9 +28,9 @@ from e2e.people.issuer import AGENT
 from e2e.people.place import GATE, POLICIES, SIDECAR, STOP, Json, Place, Session, agent
 from e2e.test_3_audit import collector, viewer
 from e2e.test_3_audit import penstock as command
-from e2e.test_5_approvals import NAME, kubeconfig, penstock
+from e2e.test_5_approvals import NAME, Person, kubeconfig, page, penstock, said, tokens
 
-__all__ = ["collector", "viewer"]
+__all__ = ["collector", "page", "tokens", "viewer"]
 
 # What docs/identities.md and docs/approvals.md promise.
 SECONDS = 2.0
@@ -86,6 +87,35 @@ async def test_what_an_agent_does_waits_for_a_person_and_runs_once(place: Place,
         assert (await one.execute(delete))["status"] == "held"
     assert bool(place.request(name)["status"]["consumedAt"])
     _on_record(place, name)
+
+
+async def test_what_an_agent_does_is_approved_on_the_page(
+    place: Place, tokens: dict[str, str], page: tuple[str, ssl.SSLContext], tmp_path: Path
+) -> None:
+    delete = "DELETE FROM ledger WHERE entry = 'struck off on the page'"
+    superuser(place.kubectl, "INSERT INTO ledger (entry) VALUES ('struck off on the page')", "shop")
+    acting = place.gateway.issuer.token("dan", "clerks", act={"sub": AGENT, "groups": ["bots"]})
+    bea = Person(page)
+    async with agent(place, GATE, acting, tmp_path / "server.log") as one:
+        name = (await one.execute(delete))["request"]["name"]
+        assert bea.send("/login", token=tokens["bea"]).status_code == 303
+        shown = bea.http.get(f"/requests/{name}", follow_redirects=True).text
+        assert f"agent:{AGENT} for person:dan" in shown
+        assert "struck off on the page" in shown
+        answer = bea.decide(name)
+        assert answer.status_code == 303, said(answer)
+        done = await one.execute(delete)
+        assert (done["status"], done["rows_affected"]) == ("done", 1), done
+        assert (await one.execute(delete))["status"] == "held"
+    bea.http.close()
+    found = eventually(
+        lambda: [one for one in place.intents(name) if one["outcome"]],
+        lambda known: len(known) == 2,
+        what="both statements in the trail, with their outcomes",
+    )
+    _, ran = sorted(found, key=lambda one: int(one["statement"]))
+    assert (ran["approvals"][0]["decidedBy"], ran["outcome"]["rows"]) == ("bea", 1)
+    assert [one["subject"] for one in ran["identity"]["actsFor"]] == ["dan"]
 
 
 async def test_an_agent_in_a_pod_is_known_with_its_pod(place: Place, tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_the_modules_that_a_document_names_exist(name: str) -> None:
     assert lost == []
 
 
+def test_each_promise_of_security_names_what_tries_it() -> None:
+    promises = (ROOT / "SECURITY.md").read_text().partition("## What is promised")[2].partition("\n## ")[0]
+    unheld, lost = [], []
+    for promise in promises.split("\n- ")[1:]:
+        named = re.findall(r"`((?:tests|e2e)/[^`]+)`", promise)
+        unheld += [] if named else [promise[:60]]
+        lost += [one for one in named if not (ROOT / one).exists()]
+    assert (unheld, lost) == ([], [])
+
+
 def test_every_make_command_of_the_readme_is_a_target_that_ci_runs() -> None:
     commands = set(re.findall(r"\bmake ([\w-]+)", (ROOT / "README.md").read_text()))
     ci = (ROOT / ".ci" / "run").read_text()

@@ -7,6 +7,7 @@ shorter before it is shown.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import count
 
@@ -16,6 +17,7 @@ from tests.noninterference.tally import Tally
 from tests.noninterference.twins import Twins
 
 PART = "generated"
+_SAID_SECONDS = 20
 TABLES = {
     "users": (("email", "name", "note"), ("id", "tenant", "salary")),
     "staff": (("ssn", "note"), ("id", "tenant", "salary", "cap")),
@@ -138,9 +140,13 @@ class WideSpeech(Speech):
 def run(twins: Twins, first: int, tally: Tally, say: Callable[[str], None], ended: Callable[[], bool]) -> None:
     """Make statements up and ask them until the time has come."""
     bulk = Bulk(twins, "maker")
+    said = time.monotonic()
     for at in count(first):
-        if ended():
+        over = ended()
+        if over or time.monotonic() - said > _SAID_SECONDS:
+            said = time.monotonic()
             say(f"{PART}: {at - first} statements")
+        if over:
             break
         text = WideSpeech(at).statement()
         verdict = bulk.judge(text)
