@@ -36,6 +36,8 @@ class Desk:
             database=directory / "audit.db",
             stream_tokens_file=directory / "streams",
             viewer_tokens_file=directory / "viewers",
+            # Its events are of a day that is long over.
+            late_seconds=1e9,
         )
         ready = threading.Event()
 
@@ -69,8 +71,15 @@ class Desk:
             "kind": "intent",
             **key,
             "identity": {"name": "sa:shop/web"},
+            "database": "shop",
             "decision": "allow",
             "verbs": ["select"],
+            "relations": [],
+            "masked": [],
+            "policies": [],
+            "policyGeneration": 7,
+            "protocol": "simple",
+            "sqlHmac": "0" * 64,
         }
         outcome = {"kind": "outcome", **key, "result": "ok", "rows": number}
         return self.record({**intent, "sql": f"SELECT {number} FROM orders", **fields}, outcome)

@@ -181,7 +181,7 @@ def test_two_equal_keys_are_no_event(desk: Desk, tmp_path: Path) -> None:
     desk.statement(1)
     path = tmp_path / "export.jsonl"
     path.write_bytes(
-        desk.run("export", *GATE).stdout_bytes.replace(b'{"decision"', b'{"sql":"DROP TABLE t","decision"')
+        desk.run("export", *GATE).stdout_bytes.replace(b'{"database"', b'{"sql":"DROP TABLE t","database"')
     )
     result = desk.run("verify", str(path))
     assert (result.exit_code, "not the canonical ones (RFC 8785)" in result.output) == (1, True)

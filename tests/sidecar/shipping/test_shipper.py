@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from tests.core.audit.as_defined import as_defined
 
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
@@ -34,7 +35,7 @@ MEGABYTE = 1_000_000
 
 def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
     key = {"session": "s1", "statement": number + 1}
-    return [{"kind": "intent", **key, "sql": sql}, {"kind": "outcome", **key, "result": "ok"}]
+    return [as_defined({"kind": "intent", **key, "sql": sql}), {"kind": "outcome", **key, "result": "ok"}]
 
 
 def free_port() -> int:
