@@ -1,4 +1,4 @@
-"""The collector's API over HTTP, for commands: reading, and deciding requests; every failure is one line.
+"""The collector's API over HTTP, for commands: reading, deciding, acknowledging; every failure is one line.
 
 What doesn't belong: showing what comes back.
 """
@@ -86,6 +86,35 @@ class CollectorClient:
                     raise ValueError("no next page")
                 last = page["next"]
         return {**answer, "streams": found, "total": len(found), "next": None}
+
+    def alarm_cards(self) -> dict[str, Any]:
+        """The collector's answer about the alarms that stand: `cards`, one for each kind, and its `time`."""
+        return self._page("alarms", {"limit": "1"})
+
+    def alarms(self, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The alarms that stand, latest raised first: all of them."""
+        return self._paged("alarms", query)
+
+    def past_alarms(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """Those that are over, raised last first."""
+        return self._paged("alarms", query, limit, path="alarms/past")
+
+    def acknowledge(self, body: Mapping[str, object]) -> int:
+        """Somebody has looked at these alarms; how many it were."""
+        with self._failures():
+            return int(self._step("/v1/alarms/acknowledged", body)["acknowledged"])
+
+    def holds(self) -> list[dict[str, Any]]:
+        """All legal holds that ever were, latest first."""
+        return list(self._paged("holds", {}))
+
+    def hold(self, wish: Mapping[str, object]) -> dict[str, Any]:
+        """Set a legal hold; what it is."""
+        return self._step("/v1/holds", wish)
+
+    def lift(self, number: int) -> None:
+        """Release a legal hold."""
+        self._step(f"/v1/holds/{number}/release", {})
 
     def _paged(
         self, what: str, query: Mapping[str, str], limit: int | None = None, path: str = ""
