@@ -59,7 +59,7 @@ def test_what_cannot_be_written(bucket: str, tmp_path: Path) -> None:
 
 
 def test_a_key_that_nobody_has_is_refused(bucket: str, tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match="cannot be written: 403 .*InvalidAccessKeyId"):
+    with pytest.raises(PlaceError, match=r"cannot be written: 403 .*InvalidAccessKeyId"):
         place_of(bucket, tmp_path, access="another").put("c3/1.json", b"one\n")
 
 
