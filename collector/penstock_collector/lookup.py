@@ -180,6 +180,8 @@ class Table(Generic[R]):
     # Of the table as `r` and its stream as `t`.
     columns: str
     record: Callable[[sqlite3.Row], R]
+    # What is known of those that are shown beyond their rows.
+    completed: Callable[[sqlite3.Connection, tuple[R, ...]], tuple[R, ...]] = lambda _, found: found
 
     def page(
         self, connection: sqlite3.Connection, filters: LookedFor, before: int | None = None, limit: int = 100
@@ -208,7 +210,7 @@ class Table(Generic[R]):
                 WHERE {where} ORDER BY {order} LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
             values,
         ).fetchall()
-        found = tuple(self.record(row) for row in rows[:limit])
+        found = self.completed(connection, tuple(self.record(row) for row in rows[:limit]))
         return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection), by_arrival=arrival)
 
     def _moment(self, connection: sqlite3.Connection, before: int) -> str:
@@ -249,4 +251,5 @@ class Table(Generic[R]):
                 values,
             ).fetchone()[0]
             skipped = counted - limit
-        return NewRecords(tuple(self.record(row) for row in reversed(rows)), skipped, cursor(connection))
+        found = self.completed(connection, tuple(self.record(row) for row in reversed(rows)))
+        return NewRecords(found, skipped, cursor(connection))

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
-from penstock_collector.statement_links import Links, links
+from penstock_collector.statement_links import Links, end_of, links
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 
@@ -94,6 +94,9 @@ class StatementRecord:
     unknown: str
     # When it arrived; Unix time.
     received: float | None
+    # How the transaction ended that it ran in: commit, rollback, prepared, unknown; "" where no event tells: it ended
+    # as the statement did, or goes on.
+    transaction_end: str = ""
 
     @property
     def late(self) -> bool:
@@ -123,7 +126,23 @@ def _statement(row: sqlite3.Row) -> StatementRecord:
     return StatementRecord(*values)
 
 
-STATEMENTS = Table("statements", _COLUMNS, _statement)
+def _with_ends(connection: sqlite3.Connection, found: tuple[StatementRecord, ...]) -> tuple[StatementRecord, ...]:
+    """The same, each with how its transaction ended: what was `ok` may be rolled back by now."""
+    names = {one.stream for one in found}
+    numbers = {
+        name: int(row[0])
+        for name in names
+        if (row := connection.execute("SELECT id FROM streams WHERE name = ?", (name,)).fetchone()) is not None
+    }
+    return tuple(
+        one
+        if one.outcome_seq is None or one.stream not in numbers
+        else replace(one, transaction_end=end_of(connection, numbers[one.stream], one.outcome_seq))
+        for one in found
+    )
+
+
+STATEMENTS = Table("statements", _COLUMNS, _statement, _with_ends)
 
 
 @dataclass(frozen=True, slots=True)

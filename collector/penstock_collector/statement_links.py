@@ -36,6 +36,16 @@ class Transaction:
         )
 
 
+def end_of(connection: sqlite3.Connection, stream: int, outcome_seq: int) -> str:
+    """How the transaction ended of the statement whose outcome is there; "" where no event tells (`Transaction`)."""
+    found = connection.execute(
+        "SELECT document FROM events WHERE stream = ? AND seq = ? ORDER BY id LIMIT 1", (stream, outcome_seq)
+    ).fetchone()
+    outcome = json.loads(found[0]) if found is not None else {}
+    transaction = _transaction(connection, stream, outcome)
+    return "" if transaction is None else transaction.result
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """What the page of a statement leads to."""

@@ -65,7 +65,7 @@ class Desk:
         assert response.json() == {"acknowledged": self.head.seq}
         return events
 
-    def statement(self, number: int, **fields: Any) -> list[Event]:
+    def statement(self, number: int, transaction: int | None = None, **fields: Any) -> list[Event]:
         key = {"session": "s1", "statement": number}
         intent = {
             "kind": "intent",
@@ -82,6 +82,7 @@ class Desk:
             "sqlHmac": "0" * 64,
         }
         outcome = {"kind": "outcome", **key, "result": "ok", "rows": number}
+        outcome |= {} if transaction is None else {"transaction": transaction}
         return self.record({**intent, "sql": f"SELECT {number} FROM orders", **fields}, outcome)
 
     def run(self, *arguments: str, url: str | None = None, **options: Any) -> Result:

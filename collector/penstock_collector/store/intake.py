@@ -12,7 +12,16 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.store import alarms, cluster_requests, emergencies, logins, projection, symptoms, unfinished
+from penstock_collector.store import (
+    alarms,
+    cluster_requests,
+    emergencies,
+    logins,
+    projection,
+    symptoms,
+    transaction_ends,
+    unfinished,
+)
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.emergencies import ToldEmergency
 from penstock_collector.store.lines import Bad, Sealed
@@ -156,6 +165,7 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: 
     )
     id_ = int(cursor.lastrowid or 0)
     projection.project(connection, id_, state.id, line)
+    transaction_ends.project(connection, id_, state.id, line)
     logins.project(connection, id_, state.id, line)
     cluster_requests.project(connection, id_, line)
     unfinished.note(connection, id_, state.id, line)
