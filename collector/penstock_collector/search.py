@@ -15,6 +15,7 @@ from penstock_collector.lookup import LookedFor, Table, came_late, match_express
 from penstock_collector.statement_links import Links, end_of, links
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
+from penstock_core.audit.event import BEGINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Detail:
     def told(self) -> dict[str, Any]:
         """What the statement's intent tells besides; of fields that are what they should be."""
         events = [json.loads(document) for document in (*self.events, *self.related)]
-        intent: dict[str, Any] = next((event for event in events if event.get("kind") == "intent"), {})
+        intent: dict[str, Any] = next((event for event in events if event.get("kind") in BEGINS), {})
         masks = intent.get("masks")
         given = {name: intent.get(name) for name in ("hint", "rewritten")}
         texts = {name: value if isinstance(value, str) else "" for name, value in given.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_collector.lookup import place_path
+from penstock_core.audit.event import BEGINS, ENDS
 
 # Of what ran by a name: so many statements that may have made it are shown.
 _MOST = 20
@@ -58,8 +59,8 @@ class Links:
 def links(connection: sqlite3.Connection, stream: str, number: int, documents: Iterable[str]) -> Links:
     """Of a statement, by its events; `number` is the stream's in the store."""
     events = [event for document in documents if isinstance(event := json.loads(document), dict)]
-    intent = next((event for event in events if event.get("kind") == "intent"), {})
-    outcome = next((event for event in events if event.get("kind") == "outcome"), {})
+    intent = next((event for event in events if event.get("kind") in BEGINS), {})
+    outcome = next((event for event in events if event.get("kind") in ENDS), {})
     return Links(_transaction(connection, number, outcome), _made_by(connection, stream, number, intent))
 
 

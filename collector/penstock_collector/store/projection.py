@@ -1,4 +1,5 @@
-"""Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive.
+"""Statements, as people look for them: made from intents, completed by outcomes, in whatever order those arrive; or
+from events that tell both.
 
 What doesn't belong: the record itself (`intake.py`); everything here can be rebuilt from it.
 """
@@ -24,6 +25,8 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
         ).fetchone()
         if early is not None:
             _complete(connection, id_, id_, json.loads(early[1]))
+    elif line.kind == "statement":
+        _insert(connection, id_, stream, line, line.event)
     elif line.kind == "outcome":
         intent = connection.execute(
             """SELECT id FROM events WHERE stream = ? AND session = ? AND statement = ? AND kind = 'intent'
@@ -34,14 +37,17 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             _complete(connection, int(intent[0]), id_, line.event)
 
 
-def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) -> None:
+def _insert(
+    connection: sqlite3.Connection, id_: int, stream: int, line: Sealed, outcome: dict[str, Any] | None = None
+) -> None:
     event = line.event
     identity = event.get("identity")
     name = identity.get("name") if isinstance(identity, dict) else identity
     connection.execute(
         """INSERT INTO statements (id, changed, stream, seq, session, statement, time, identity, database, decision,
-               observed, verbs, relations, masked, policy, rule, reason, sql, request)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               observed, verbs, relations, masked, policy, rule, reason, sql, request, outcome_seq, result, rows, bytes,
+               duration_us, sqlstate)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             id_,
             id_,
@@ -62,7 +68,20 @@ def _insert(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
             line.text("reason"),
             line.text("sql"),
             _request(event),
+            *((None,) * 6 if outcome is None else _ended(outcome)),
         ),
+    )
+
+
+def _ended(outcome: dict[str, Any]) -> tuple[object, ...]:
+    """What an outcome tells, as columns."""
+    return (
+        outcome.get("seq"),
+        str(outcome.get("result", "")),
+        _whole(outcome.get("rows")),
+        _whole(outcome.get("bytes")),
+        _whole(outcome.get("durationUs")),
+        str(outcome.get("sqlstate") or ""),
     )
 
 
@@ -70,16 +89,7 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
     done = connection.execute(
         """UPDATE statements SET changed = ?, outcome_seq = ?, result = ?, rows = ?, bytes = ?, duration_us = ?,
                sqlstate = ? WHERE id = ? AND outcome_seq IS NULL""",
-        (
-            changed,
-            outcome.get("seq"),
-            str(outcome.get("result", "")),
-            _whole(outcome.get("rows")),
-            _whole(outcome.get("bytes")),
-            _whole(outcome.get("durationUs")),
-            str(outcome.get("sqlstate") or ""),
-            statement,
-        ),
+        (changed, *_ended(outcome), statement),
     )
     if done.rowcount and (request := _request(outcome)):
         connection.execute("UPDATE statements SET request = ? WHERE id = ?", (request, statement))
