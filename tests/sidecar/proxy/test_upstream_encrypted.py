@@ -7,11 +7,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import trustme
+import uvloop
 from tests.sidecar.proxy.activity import runs
 
 from penstock_sidecar.proxy import upstream
@@ -159,3 +161,40 @@ async def test_handshakes_that_come_to_nothing_are_named(monkeypatch: pytest.Mon
     assert "it closed the connection" in await refused(ends_behind_it)
     monkeypatch.setattr(upstream, "CONNECT_SECONDS", 0.5)
     assert "no answer within" in await refused(says_nothing)
+
+
+def test_a_server_that_is_not_trusted_is_told_why(tmp_path: Path) -> None:
+    """On the program's own event loop: what is written last goes out before the end."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    ca_file = tmp_path / "ca.crt"
+    trustme.CA().cert_pem.write_to_path(ca_file)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(10)
+
+    def serve() -> str:
+        raw, _ = listening.accept()
+        with raw:
+            raw.settimeout(10)
+            raw.recv(8)
+            raw.sendall(b"S")
+            try:
+                # The handshake is over for a server of TLS 1.3 before it reads what the client thinks of it.
+                context.wrap_socket(raw, server_side=True).recv(1)
+            except ssl.SSLError as error:
+                return error.reason or ""
+        return ""
+
+    async def log_in() -> str:
+        server = Server(
+            "127.0.0.1", listening.getsockname()[1], "verify-full", Credentials("somebody", "made-up"), ca_file
+        )
+        serving = asyncio.create_task(asyncio.to_thread(serve))
+        with pytest.raises(UpstreamError, match="is not accepted: "):
+            await upstream.connect(server, {"database": "shop"})
+        return await serving
+
+    with listening:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context.maximum_version = version
+            assert uvloop.run(log_in()).endswith("ALERT_UNKNOWN_CA")
