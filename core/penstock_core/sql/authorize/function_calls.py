@@ -39,6 +39,9 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     unlimited = bool(effects.unknown) and not effects.native
     sets = any(called == "set_config" for _, called in effects.calls)
     found.function_sets |= sets or effects.keeps or effects.unbounded or effects.vouched or unlimited
+    found.function_settings |= effects.sets
+    found.sets_unknown |= effects.unbounded or unlimited
+    found.hazards.update(effects.hazards)
     if effects.keeps:
         bound.outlasts = f"a setting of the session's, which function {name} changes,"
     found.writes |= effects.vouched or unlimited or any(called in WRITING_FUNCTIONS for _, called in effects.calls)
