@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_collector.lookup import place_path
+from penstock_collector.store import forms, record
+from penstock_collector.store.forms import SESSION
+from penstock_core.audit.event import BEGINS, ENDS
 
 # Of what ran by a name: so many statements that may have made it are shown.
 _MOST = 20
@@ -48,8 +51,8 @@ class Links:
 def links(connection: sqlite3.Connection, stream: str, number: int, documents: Iterable[str]) -> Links:
     """Of a statement, by its events; `number` is the stream's in the store."""
     events = [event for document in documents if isinstance(event := json.loads(document), dict)]
-    intent = next((event for event in events if event.get("kind") == "intent"), {})
-    outcome = next((event for event in events if event.get("kind") == "outcome"), {})
+    intent = next((event for event in events if event.get("kind") in BEGINS), {})
+    outcome = next((event for event in events if event.get("kind") in ENDS), {})
     return Links(_transaction(connection, number, outcome), _made_by(connection, stream, number, intent))
 
 
@@ -58,13 +61,8 @@ def _transaction(connection: sqlite3.Connection, stream: int, outcome: dict[str,
     if not isinstance(transaction, int):
         return None
     # They end one after the other, and none before its statements.
-    found = connection.execute(
-        """SELECT e.document FROM events o JOIN events e
-               ON e.stream = o.stream AND e.session = o.session AND e.statement = '' AND e.id > o.id
-           WHERE o.stream = ? AND o.seq = ? AND o.hash = ? AND e.kind = 'transaction' ORDER BY e.id LIMIT 1""",
-        (stream, outcome.get("seq"), outcome.get("hash")),
-    ).fetchone()
-    end = json.loads(found[0]) if found is not None else {}
+    found = record.of_session(connection, stream, str(outcome.get("session", "")), "transaction", after=outcome["seq"])
+    end = json.loads(found[0].document) if found else {}
     if end.get("transaction") != transaction:
         return Transaction(transaction)
     return Transaction(transaction, str(end.get("result", "")), str(end.get("sqlstate") or ""))
@@ -77,8 +75,8 @@ def _made_by(
     wanted = [one for one in named if isinstance(one, int)][:_MOST] if isinstance(named, list) else []
     found = (
         connection.execute(
-            "SELECT seq FROM statements WHERE stream = ? AND session = ? AND statement = ? LIMIT 1",
-            (number, str(intent.get("session", "")), str(one)),
+            f"SELECT seq FROM statements WHERE session_id = {SESSION} AND statement = ? LIMIT 1",  # noqa: S608 # a literal
+            (str(intent.get("session", "")), number, forms.key(str(one))),
         ).fetchone()
         for one in wanted
     )

@@ -23,6 +23,7 @@ from e2e.people.gateway import HOST, SPACE, Gateway, policy
 from e2e.people.issuer import AGENT, URL
 from e2e.test_3_audit import penstock as command
 from e2e.test_5_approvals import penstock
+from penstock_core.audit.event import BEGINS, ENDS
 
 Json = dict[str, Any]
 Session = psycopg.Connection[Any]
@@ -87,11 +88,11 @@ class Place:
     def intents(self, request: str) -> list[Json]:
         """Of the statements that ran, or waited, by that request, each with its outcome."""
         events = self.recorded()
-        outcomes = {(one["session"], one["statement"]): one for one in events if one.get("kind") == "outcome"}
+        outcomes = {(one["session"], one["statement"]): one for one in events if one.get("kind") in ENDS}
         found = []
         for one in events:
             reasons = [*one.get("approvals", ()), *one.get("access", ())]
-            if one.get("kind") == "intent" and request in [each.get("request") for each in reasons]:
+            if one.get("kind") in BEGINS and request in [each.get("request") for each in reasons]:
                 found.append({**one, "outcome": outcomes.get((one["session"], one["statement"]))})
         return found
 

@@ -71,6 +71,16 @@ class Sender:
 
     def statement(self, number: int, sql: str = "SELECT 1", **fields: Any) -> list[Event]:
         """An intent and its outcome."""
+        return self.seal(*self._bodies(number, sql, fields))
+
+    def whole(self, number: int, sql: str = "SELECT 1", **fields: Any) -> list[Event]:
+        """The same as one event, after which as much time has passed."""
+        intent, outcome = self._bodies(number, sql, fields)
+        events = self.seal({**intent, **outcome, "kind": "statement"})
+        self.minute += 1
+        return events
+
+    def _bodies(self, number: int, sql: str, fields: dict[str, Any]) -> tuple[Event, Event]:
         key = {"session": "s1", "statement": number}
         intent = {
             "kind": "intent",
@@ -83,7 +93,7 @@ class Sender:
             "sql": sql,
         }
         outcome = {"kind": "outcome", **key, "result": "ok", "rows": number, "bytes": 10, "durationUs": 1500}
-        return self.seal({**intent, **fields}, outcome)
+        return {**intent, **fields}, outcome
 
 
 def ndjson(events: list[Event]) -> bytes:

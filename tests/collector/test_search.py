@@ -21,14 +21,15 @@ from penstock_core.audit.verify import verify
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
 
-@pytest.fixture
-async def filled(client: Any, sender: Any) -> Any:
+@pytest.fixture(params=["in two events", "in one"])
+async def filled(client: Any, sender: Any, request: pytest.FixtureRequest) -> Any:
     """Five statements, 1 to 5."""
+    told = sender.whole if request.param == "in one" else sender.statement
     agent = {"name": "agent:support-bot"}
     await client.send(
         sender.seal(OPEN)
-        + sender.statement(1, sql="SELECT total FROM public.orders WHERE id = $1")
-        + sender.statement(
+        + told(1, sql="SELECT total FROM public.orders WHERE id = $1")
+        + told(
             2,
             sql="SELECT email FROM public.customers",
             identity=agent,
@@ -38,7 +39,7 @@ async def filled(client: Any, sender: Any) -> Any:
             policy="support-agents",
             rule="masks[0]",
         )
-        + sender.statement(
+        + told(
             3,
             sql="DELETE FROM public.orders",
             identity=agent,
@@ -46,19 +47,21 @@ async def filled(client: Any, sender: Any) -> Any:
             verbs=["delete"],
             reason="DELETE without WHERE",
         )
-        + sender.statement(4, sql="SELECT card_number FROM payments", relations=["public.payments"])
-        + sender.statement(5, sql="UPDATE t SET naïve = 'Größe 東京'", verbs=["update", "select"], relations=[])
+        + told(4, sql="SELECT card_number FROM payments", relations=["public.payments"])
+        + told(5, sql="UPDATE t SET naïve = 'Größe 東京'", verbs=["update", "select"], relations=[])
     )
     return client
 
 
-@pytest.mark.parametrize("late", [False, True])
-async def test_a_limit_that_was_exceeded_while_it_ran_is_found(client: Any, sender: Any, late: bool) -> None:
+@pytest.mark.parametrize("order", ["in order", "late", "as one"])
+async def test_a_limit_that_was_exceeded_while_it_ran_is_found(client: Any, sender: Any, order: str) -> None:
     key = {"session": "s9", "statement": 1}
     intent = {"kind": "intent", **key, "decision": "allow", "sql": "DELETE FROM t", "identity": {"name": "sa:shop/web"}}
     outcome = {"kind": "outcome", **key, "result": "denied", "sqlstate": "42501", "rows": 4, "policy": "careful"}
     outcome |= {"rule": "guardrails.maxRowsChanged", "reason": "the statement changes more than 3 rows"}
-    await client.send(sender.seal(OPEN) + sender.seal(*((outcome, intent) if late else (intent, outcome))))
+    whole = {**intent, **outcome, "kind": "statement"}
+    bodies = {"in order": (intent, outcome), "late": (outcome, intent), "as one": (whole,)}[order]
+    await client.send(sender.seal(OPEN, *bodies))
     for words in ("maxRowsChanged", "careful", "changes more", "DELETE"):
         (found,) = await client.search(urlencode({"q": words}))
         assert (found["policy"], found["rule"], found["result"]) == ("careful", "guardrails.maxRowsChanged", "denied")

@@ -29,9 +29,10 @@ OUTCOME = {"kind": "outcome", "session": "s1", "statement": 1, "result": "ok", "
 async def test_how_the_transaction_ended(client: Any, sender: Any, end: dict[str, str] | None, words: str) -> None:
     ended = [] if end is None else [{"kind": "transaction", "session": "s1", "transaction": 2, **end}]
     other = {"kind": "transaction", "session": "s1", "transaction": 3, "result": "commit"}
-    await client.send(sender.seal(OPEN, INTENT, {**OUTCOME, "transaction": 2}, *ended, other))
-    # Of the statement and of its outcome alike.
-    for seq in (2, 3):
+    whole = {**INTENT, **OUTCOME, "kind": "statement", "statement": 2, "transaction": 2}
+    await client.send(sender.seal(OPEN, INTENT, {**OUTCOME, "transaction": 2}, whole, *ended, other))
+    # Of the statement and of its outcome alike, and of one that is told in one event.
+    for seq in (2, 3, 4):
         text = (await client.get(f"/statements/gw1/boot1/{seq}")).text
         assert f"<dt>Transaction</dt><dd>{words}</dd>" in text
 
@@ -44,18 +45,21 @@ async def test_without_a_transaction_there_is_nothing_to_say(client: Any, sender
 async def test_why_columns_are_masked_and_what_was_sent(client: Any, sender: Any) -> None:
     masks = [{"column": "public.people.email", "mask": "hash", "policy": "support", "rule": "masks[0]"}]
     told = {"masks": masks, "masked": ["public.people.email"], "rewritten": "SELECT <sent>", "hint": "ask <for> it"}
-    await client.send(sender.seal(OPEN) + sender.statement(1, **told))
-    text = (await client.get("/statements/gw1/boot1/2")).text
-    assert "public.people.email: hash, by support, masks[0]" in text
-    assert "SELECT &lt;sent&gt;" in text
-    assert "The client was told: ask &lt;for&gt; it" in text
+    await client.send(sender.seal(OPEN) + sender.statement(1, **told) + sender.whole(2, **told))
+    for seq in (2, 4):
+        text = (await client.get(f"/statements/gw1/boot1/{seq}")).text
+        assert "public.people.email: hash, by support, masks[0]" in text
+        assert "SELECT &lt;sent&gt;" in text
+        assert "The client was told: ask &lt;for&gt; it" in text
 
 
 async def test_what_ran_by_a_name_leads_to_what_made_it(client: Any, sender: Any) -> None:
-    await client.send(sender.seal(OPEN) + sender.statement(1) + sender.statement(2, madeBy=[1, 77]))
-    text = (await client.get("/statements/gw1/boot1/4")).text
-    assert '<a href="/statements/gw1/boot1/2">statement 1</a>' in text
-    assert "statement 77" not in text
+    await client.send(sender.seal(OPEN) + sender.whole(1) + sender.statement(2, madeBy=[1, 77]))
+    await client.send(sender.whole(3, madeBy=[1, 77]))
+    for seq in (3, 5):
+        text = (await client.get(f"/statements/gw1/boot1/{seq}")).text
+        assert '<a href="/statements/gw1/boot1/2">statement 1</a>' in text
+        assert "statement 77" not in text
 
 
 def test_words_of_a_transaction() -> None:

@@ -23,7 +23,17 @@ _MOST_NAMED = 20
 def table(results: Sequence[Comparison]) -> Table:
     """One line for each suite."""
     drawn = Table(title="Clients' own tests, direct and through the gate")
-    for heading in ("suite", "PG", "pass direct", "pass through", "listed", "second try", "unlisted", "seconds"):
+    for heading in (
+        "suite",
+        "PG",
+        "pass direct",
+        "pass through",
+        "listed",
+        "second try",
+        "unlisted",
+        "on record",
+        "seconds",
+    ):
         drawn.add_column(heading, justify="left" if heading == "suite" else "right")
     for one in results:
         drawn.add_row(
@@ -34,6 +44,7 @@ def table(results: Sequence[Comparison]) -> Table:
             str(len(one.excused)),
             str(len(one.repeated)),
             str(len(one.unlisted)),
+            f"{one.recorded:,}",
             f"{one.seconds_direct:.0f} / {one.seconds_through:.0f}",
         )
     return drawn
@@ -47,6 +58,8 @@ def complain(console: Console, result: Comparison) -> None:
         console.print(f"  and {len(result.unlisted) - _MOST_NAMED} more")
     for test, outcome in result.repeated.items():
         console.print(f"  [yellow]passed at the second try[/] {escape(test)}; before: {_last(outcome.message)}")
+    for words in result.untrue[:_MOST_NAMED]:
+        console.print(f"  [red]the trail is not as the server's log[/] {escape(words[:300])}")
     for pattern in result.stale:
         console.print(f"  [red]listed, but passes[/] {escape(pattern)}: take it out of exceptions.yaml")
 
@@ -73,6 +86,7 @@ def _document(one: Comparison) -> dict[str, Any]:
         "through": {result: outcomes.count(one.through, result) for result in results},
         "seconds": {"direct": round(one.seconds_direct, 1), "through": round(one.seconds_through, 1)},
         "auditEvents": one.events,
+        "besideTheLog": {"statements": one.recorded, "differences": one.untrue},
         "unlisted": {test: outcome.message for test, outcome in one.unlisted.items()},
         "excused": one.excused,
         "secondTry": {test: outcome.message for test, outcome in one.repeated.items()},

@@ -20,6 +20,7 @@ from tests.conformance.kinds import Suite
 from tests.conformance.listed import Exemption
 from tests.conformance.outcomes import Outcome, Outcomes
 from tests.conformance.stage import Place, StageError
+from tests.sidecar.proxy import server_log
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
@@ -52,6 +53,9 @@ class Comparison:
     seconds_through: float
     # Audit events of the run through the gate, by kind.
     events: dict[str, int]
+    # How many statements the server's log and the trail both have, and where they differ; of servers that log so.
+    recorded: int
+    untrue: list[str]
     # Differing tests: those nobody listed, the listed ones by reason, and those that passed when tried again.
     unlisted: dict[str, Outcome] = field(default_factory=dict)
     excused: dict[str, str] = field(default_factory=dict)
@@ -65,7 +69,7 @@ class Comparison:
 
     @property
     def green(self) -> bool:
-        return self.passed > 0 and not self.unlisted and not self.stale
+        return self.passed > 0 and not self.unlisted and not self.stale and not self.untrue
 
 
 def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> Comparison:
@@ -78,6 +82,7 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
         failed = next(f"{test}: {outcome.message}" for test, outcome in direct.items() if outcome.result != "passed")
         raise StageError(f"{suite.name}: a scenario of ours fails direct: {failed}")
     with _fresh(plan, "through") as (running, work):
+        prepared = server_log.sessions(running.directory)
         with stage.through(running, suite.dbnames, work / "gates") as place:
             through, seconds_through = _run(plan, place, work, only, progress, "through the gate")
             differing = outcomes.differences(direct, through)
@@ -90,8 +95,9 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
                 with contextlib.suppress(StageError):
                     again, _ = _run(plan, place, retry, doubtful, progress, "once more")
         events = stage.recorded(work / "gates")
+        recorded, untrue = _beside_the_log(running, prepared, work / "gates")
     result = Comparison(
-        suite.name, plan.postgres, direct, through, seconds_direct, seconds_through, events,
+        suite.name, plan.postgres, direct, through, seconds_direct, seconds_through, events, recorded, untrue,
         stale=[] if plan.part or only or plan.postgres != suite.postgres
         else listed.stale(exemptions, suite.name, differing),
     )  # fmt: skip
@@ -107,6 +113,12 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
     return result
 
 
+def _beside_the_log(running: EmbeddedPostgres, prepared: frozenset[str], gates: Path) -> tuple[int, list[str]]:
+    trail = server_log.told(stage.events(gates))
+    log = server_log.ran(running.directory, but=prepared)
+    return sum(len(one) for sessions in trail.values() for one in sessions), server_log.complaints(log, trail)
+
+
 def _most_repeated(direct: Outcomes) -> int:
     """Where more tests differ than that, timing can't be the reason."""
     return max(10, len(direct) // 50)
@@ -120,7 +132,7 @@ def _fresh(plan: Plan, name: str) -> Iterator[tuple[EmbeddedPostgres, Path]]:
     suite = plan.suite
     with (
         tempfile.TemporaryDirectory(prefix="penstock-conformance-") as place,
-        stage.server(Path(place), plan.postgres, suite.settings) as running,
+        stage.server(Path(place), plan.postgres, {**suite.settings, **server_log.SETTINGS}) as running,
     ):
         Path(place).chmod(0o755)
         for dbname in suite.dbnames:

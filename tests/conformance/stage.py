@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import yaml
 from tests.sidecar.spooled import waiting
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.audit.event import Event
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 _STARTING_SECONDS = 30
@@ -165,13 +167,14 @@ def resources(running: EmbeddedPostgres, dbname: str, changes: Mapping[str, obje
 
 
 def recorded(directory: Path) -> dict[str, int]:
-    """How many events of each kind the gates' spools below a directory hold."""
-    counts: dict[str, int] = {}
+    """How many events of each kind they hold."""
+    return dict(Counter(str(event["kind"]) for event in events(directory)))
+
+
+def events(directory: Path) -> Iterator[Event]:
+    """What the gates' spools below a directory hold."""
     for path in directory.glob("*/spool"):
-        for event in waiting(path):
-            kind = str(event["kind"])
-            counts[kind] = counts.get(kind, 0) + 1
-    return counts
+        yield from waiting(path)
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

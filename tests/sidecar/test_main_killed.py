@@ -31,7 +31,7 @@ from tests.sidecar.load import NUMBER, REPEATED, Load
 from tests.sidecar.spooled import waiting
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_core.audit.event import OWN
+from penstock_core.audit.event import BEGINS, ENDS, OWN
 from penstock_core.audit.verify import Report, verify
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "5"))
@@ -119,7 +119,7 @@ class Aftermath:
 
     @property
     def intents(self) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["kind"] == "intent"]
+        return [event for event in self.events if event["kind"] in BEGINS]
 
     def by_number(self) -> dict[int, list[tuple[str, str, int]]]:
         found: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
@@ -131,7 +131,7 @@ class Aftermath:
     def results(self) -> dict[tuple[str, str, int], list[str]]:
         found: dict[tuple[str, str, int], list[str]] = defaultdict(list)
         for event in self.events:
-            if event["kind"] == "outcome":
+            if event["kind"] in ENDS:
                 found[key(event)].append(event["result"])
         return found
 

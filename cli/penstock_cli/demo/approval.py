@@ -16,6 +16,7 @@ from penstock_cli.demo.page import Page, PageError, standing
 from penstock_cli.demo.scenes import AGAIN, AGENT, APPROVED, APPROVER, HELD, PAT, request_in
 from penstock_cli.demo.stage import SHIPPING_SECONDS, Stage
 from penstock_cli.demo.telling import Telling
+from penstock_core.audit.event import BEGINS, ENDS
 
 _APPROVING = f"{APPROVER.subject} approves it on the page"
 _EVENT = "Its event in the trail"
@@ -81,11 +82,11 @@ def _those_that_ran(stage: Stage, request: str) -> list[tuple[dict[str, Any], di
     while True:
         lines = stage.audit("export").stdout.splitlines()
         events = [one for line in lines if "export" not in (one := json.loads(line))]
-        outcomes = {(one["session"], one["statement"]): one for one in events if one["kind"] == "outcome"}
+        outcomes = {(one["session"], one["statement"]): one for one in events if one["kind"] in ENDS}
         granted = [
             (one, outcomes[place])
             for one in events
-            if one["kind"] == "intent" and (place := (one["session"], one["statement"])) in outcomes
+            if one["kind"] in BEGINS and (place := (one["session"], one["statement"])) in outcomes
             for each in one.get("approvals", ())
             if (each["standing"], each.get("request")) == ("granted", request)
         ]

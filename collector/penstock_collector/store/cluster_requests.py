@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock_collector.store.lines import Sealed
 from penstock_collector.store.projection import joined, split
+from penstock_core.audit.event import BEGINS
 
 MOST_SHOWN = 200
 # What Kubernetes takes for a name: it goes into a line that somebody copies into a shell.
@@ -57,7 +58,7 @@ def project(connection: sqlite3.Connection, id_: int, line: Sealed) -> None:
         return
     if line.kind == "request" and _NAME.fullmatch(line.text("request")) and _TIME.fullmatch(line.text("expiresAt")):
         _note(connection, id_, namespace, line)
-    elif line.kind == "intent" and isinstance(approvals := event.get("approvals"), list):
+    elif line.kind in BEGINS and isinstance(approvals := event.get("approvals"), list):
         for one in approvals:
             if isinstance(one, dict) and one.get("standing") in _OVER and isinstance(name := one.get("request"), str):
                 settle(connection, namespace, name)

@@ -14,6 +14,7 @@ from typing import Any
 from penstock_collector.store import alarms
 from penstock_collector.store.alarms import Alarm
 from penstock_collector.store.lines import Sealed
+from penstock_core.audit.event import BEGINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def note(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed, no
     """What an event says of emergencies that are another's to review, and that nothing told of before."""
     if line.kind == "emergency":
         return _sounded(connection, stream, line, [line.event], now)
-    if line.kind != "intent" or not line.event.get("access"):
+    if line.kind not in BEGINS or not line.event.get("access"):
         return []
     found = []
     for one in _broken(line.event["access"]):

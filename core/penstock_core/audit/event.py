@@ -17,13 +17,17 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Kind = Literal[
-    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
-    "loss", "close", "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "statement", "transaction",
+    "heartbeat", "loss", "close", "reading", "dropped",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "transaction", "heartbeat",
-    "loss", "close", "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "statement", "transaction",
+    "heartbeat", "loss", "close", "reading", "dropped",
 )  # fmt: skip
+
+# Those that tell of a statement's beginning, and of its end; one tells of both.
+BEGINS = frozenset({"intent", "statement"})
+ENDS = frozenset({"outcome", "statement"})
 
 # A chained event, or the body of one before the chain adds v, stream, seq, prev, time and hash.
 Event: TypeAlias = dict[str, Any]

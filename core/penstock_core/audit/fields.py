@@ -108,6 +108,76 @@ _SHOWN_CLIENT = {"addr": "127.0.0.1:40112", "application": "psql", "user": "app"
 
 _DECISIONS = ("allow", "rewrite", "deny")
 
+# What an intent tells of a statement.
+_BEGUN = (
+    _WHO, _DATABASE,
+    _text("decision", "what became of it", *_DECISIONS, always=True),
+    _text("observed", "what would have become of it, if its policies did not only observe", *_DECISIONS),
+    _texts(
+        "verbs", "its own verb first, then those of all that stands in it or that it runs: writes in WITH and"
+        " COPY, what ON CONFLICT and MERGE do, functions", always=True,
+    ),
+    _texts("relations", "`schema.table` of what it reads and writes", always=True),
+    _texts("masked", "`schema.table.column` of the columns that are masked in it", always=True),
+    _object(
+        "masks", "why each is masked", _text("column", "`schema.table.column`"), _text("mask", "its mask"),
+        _text("policy", "the policy that asks for it"), _text("rule", "where in the policy"), many=True,
+    ),
+    _texts("policies", "the policies that took part", always=True),
+    _whole("policyGeneration", "the generation of these policies", always=True),
+    _text("hint", "what to do instead, as the client was told"),
+    _text("sql", "the statement, by the policy's `audit.sqlText`"),
+    _text("rewritten", "what was sent in its place, always without the values in it"),
+    Field("sqlHmac", "hash", "the keyed digest of the whole text that it came in", always=True),
+    _whole("parameters", "how many it was given"),
+    _text("protocol", "how it was sent", "simple", "extended", always=True),
+    Field(
+        "madeBy", "whole", "of what runs by a name: the numbers of the statements that made it", many=True
+    ),
+    _object(
+        "unless", "conditions of masks", _text("policy", "the policy"), _text("rule", "which rule of it"),
+        _text("condition", "the condition"),
+        _text("result", "`failed`: it could not be evaluated, so that the mask holds", "lifted", "failed"),
+        _texts("columns", "the columns that this concerns"), many=True,
+    ),
+    _object(
+        "approvals", "what became of what holds it", _text("policy", "the policy"), _text("rule", "which rule"),
+        _text("standing", "how it stands"), _text("request", "the request's name"),
+        _whole("waitedMs", "how long the session waited"), _text("decidedBy", "who decided"),
+        _text("decidedAt", "when"), many=True,
+    ),
+    _object(
+        "access", "access for a time that lasts", _text("policy", "the policy"), _text("request", "by which"),
+        _text("until", "until when"), _text("decidedBy", "who gave it"),
+        Field("breakGlass", "flag", "it was taken in an emergency"), many=True,
+    ),
+    Field("values", "any", "in an emergency: the values of its parameters"),
+    Field("valuesCut", "flag", "there were more"),
+    _text("runs", "in an emergency: the texts that made what it runs by a name"),
+)  # fmt: skip
+_REFUSED = (
+    _text("policy", "the policy that refused it"), _text("rule", "which rule of it"),
+    _text("reason", "why it was refused, without the values in it"),
+)  # fmt: skip
+# What an outcome tells of it.
+_CAME_OF_IT = (
+    _text(
+        "result", "`unexecuted`: it was bound (or only parsed, where that may run code) and never executed;"
+        " `skipped`: what came before it in its text or pipeline failed, so that the server left it out;"
+        " `unknown`: nobody learned what came of it",
+        "ok", "error", "denied", "unexecuted", "skipped", "unknown", always=True,
+    ),
+    _whole("transaction", "the number within the session of the transaction that it ran in, if it has run"),
+    _whole("rows", "returned or changed, also before an error; of an `unknown` one at least so many"),
+    _whole("bytes", "of the server's answer"), _whole("durationUs", "from when it came, in microseconds"),
+    _text("sqlstate", "of the error that the client got; empty if there was none"),
+    _text("ticket", "the name of the ticket that was the answer"),
+)  # fmt: skip
+_WENT_BEYOND = (
+    _text("policy", "the policy whose limit it went beyond while it ran"), _text("rule", "which rule of it"),
+    _text("reason", "which limit that was"),
+)  # fmt: skip
+
 DEFINITIONS: dict[Kind, Definition] = {
     "open": Definition(
         "The stream's first event: a gate, or the collector, has started.",
@@ -201,54 +271,7 @@ DEFINITIONS: dict[Kind, Definition] = {
     "intent": Definition(
         "A statement is about to run, or was refused. Of a text with several statements, each has an intent; a text"
         " that was refused has one.",
-        (
-            _SESSION, _STATEMENT, _WHO, _DATABASE,
-            _text("decision", "what became of it", *_DECISIONS, always=True),
-            _text("observed", "what would have become of it, if its policies did not only observe", *_DECISIONS),
-            _texts(
-                "verbs", "its own verb first, then those of all that stands in it or that it runs: writes in WITH and"
-                " COPY, what ON CONFLICT and MERGE do, functions", always=True,
-            ),
-            _texts("relations", "`schema.table` of what it reads and writes", always=True),
-            _texts("masked", "`schema.table.column` of the columns that are masked in it", always=True),
-            _object(
-                "masks", "why each is masked", _text("column", "`schema.table.column`"), _text("mask", "its mask"),
-                _text("policy", "the policy that asks for it"), _text("rule", "where in the policy"), many=True,
-            ),
-            _texts("policies", "the policies that took part", always=True),
-            _whole("policyGeneration", "the generation of these policies", always=True),
-            _text("policy", "the policy that refused it"), _text("rule", "which rule of it"),
-            _text("reason", "why it was refused, without the values in it"),
-            _text("hint", "what to do instead, as the client was told"),
-            _text("sql", "the statement, by the policy's `audit.sqlText`"),
-            _text("rewritten", "what was sent in its place, always without the values in it"),
-            Field("sqlHmac", "hash", "the keyed digest of the whole text that it came in", always=True),
-            _whole("parameters", "how many it was given"),
-            _text("protocol", "how it was sent", "simple", "extended", always=True),
-            Field(
-                "madeBy", "whole", "of what runs by a name: the numbers of the statements that made it", many=True
-            ),
-            _object(
-                "unless", "conditions of masks", _text("policy", "the policy"), _text("rule", "which rule of it"),
-                _text("condition", "the condition"),
-                _text("result", "`failed`: it could not be evaluated, so that the mask holds", "lifted", "failed"),
-                _texts("columns", "the columns that this concerns"), many=True,
-            ),
-            _object(
-                "approvals", "what became of what holds it", _text("policy", "the policy"), _text("rule", "which rule"),
-                _text("standing", "how it stands"), _text("request", "the request's name"),
-                _whole("waitedMs", "how long the session waited"), _text("decidedBy", "who decided"),
-                _text("decidedAt", "when"), many=True,
-            ),
-            _object(
-                "access", "access for a time that lasts", _text("policy", "the policy"), _text("request", "by which"),
-                _text("until", "until when"), _text("decidedBy", "who gave it"),
-                Field("breakGlass", "flag", "it was taken in an emergency"), many=True,
-            ),
-            Field("values", "any", "in an emergency: the values of its parameters"),
-            Field("valuesCut", "flag", "there were more"),
-            _text("runs", "in an emergency: the texts that made what it runs by a name"),
-        ),
+        (_SESSION, _STATEMENT, *_BEGUN, *_REFUSED),
         {
             "kind": "intent", "session": "9d2a", "statement": 3, "identity": _SHOWN_IDENTITY, "database": "shop",
             "decision": "rewrite", "verbs": ["select"], "relations": ["public.customers"],
@@ -265,24 +288,27 @@ DEFINITIONS: dict[Kind, Definition] = {
     ),
     "outcome": Definition(
         "What came of a statement.",
-        (
-            _SESSION, _STATEMENT,
-            _text(
-                "result", "`unexecuted`: it was bound (or only parsed, where that may run code) and never executed;"
-                " `skipped`: what came before it in its text or pipeline failed, so that the server left it out;"
-                " `unknown`: nobody learned what came of it",
-                "ok", "error", "denied", "unexecuted", "skipped", "unknown", always=True,
-            ),
-            _whole("transaction", "the number within the session of the transaction that it ran in, if it has run"),
-            _whole("rows", "returned or changed, also before an error; of an `unknown` one at least so many"),
-            _whole("bytes", "of the server's answer"), _whole("durationUs", "from when it came, in microseconds"),
-            _text("sqlstate", "of the error that the client got; empty if there was none"),
-            _text("policy", "the policy whose limit it went beyond while it ran"), _text("rule", "which rule of it"),
-            _text("reason", "which limit that was"), _text("ticket", "the name of the ticket that was the answer"),
-        ),
+        (_SESSION, _STATEMENT, *_CAME_OF_IT, *_WENT_BEYOND),
         {
             "kind": "outcome", "session": "9d2a", "statement": 3, "result": "ok", "transaction": 2, "rows": 1,
             "bytes": 98, "durationUs": 812, "sqlstate": "",
+        },
+    ),
+    "statement": Definition(
+        "A statement that was over before its intent was on its way to the disk: intent and outcome in one event, in"
+        " place of both.",
+        (
+            _SESSION, _STATEMENT, *_BEGUN, *_CAME_OF_IT,
+            _text("policy", "the policy that refused it, or whose limit it went beyond while it ran"),
+            _text("rule", "which rule of it"),
+            _text("reason", "why it was refused, without the values in it; or which limit that was"),
+        ),
+        {
+            "kind": "statement", "session": "9d2a", "statement": 3, "identity": _SHOWN_IDENTITY, "database": "shop",
+            "decision": "allow", "verbs": ["select"], "relations": ["public.orders"], "masked": [],
+            "policies": ["support-agents"], "policyGeneration": 7, "protocol": "extended", "parameters": 1,
+            "sql": "SELECT total FROM orders WHERE id = $1", "sqlHmac": "0" * 64, "result": "ok", "transaction": 2,
+            "rows": 1, "bytes": 98, "durationUs": 812, "sqlstate": "",
         },
     ),
     "transaction": Definition(

@@ -1,7 +1,7 @@
 """Events that differ from each other in a few whole numbers and digests only: what they share is made canonical once.
 
-A busy gate seals two events a statement, so that it matters. The bytes are the same as `chain.py` makes of the same
-body, which is the definition; this is the short cut.
+A busy gate seals an event or two for each statement, so that it matters. The bytes are the same as `chain.py` makes
+of the same body, which is the definition; this is the short cut.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DIGEST = re.compile(r"[0-9a-f]*")
 class Form:
     """What some bodies have in common, and the names of their fields that vary: whole numbers, and digests in hex."""
 
-    __slots__ = ("_constant", "_digests", "_numbers", "_stream", "_texts")
+    __slots__ = ("_constant", "_digests", "_numbers", "_stream", "_texts", "_together")
 
     def __init__(self, constant: Event, numbers: Iterable[str], digests: Iterable[str] = ()) -> None:
         self._constant = constant
@@ -30,6 +30,24 @@ class Form:
         self._digests = tuple(sorted(digests))
         self._stream: str | None = None
         self._texts = ("", "")
+        # The last that was asked for, with what: it is often that of the next, too.
+        self._together: tuple[Form, Form | None] | None = None
+
+    def together(self, other: Form, shared: frozenset[str], kind: str) -> Form | None:
+        """That of bodies which have all that those of both forms have, and are of another kind; None where both forms
+        have more fields than the `shared` ones.
+        """
+        if self._together is None or self._together[0] is not other:
+            self._together = (other, self._with(other, kind) if self._names & other._names <= shared else None)
+        return self._together[1]
+
+    def _with(self, other: Form, kind: str) -> Form:
+        constant = {**self._constant, **other._constant, "kind": kind}
+        return Form(constant, {*self._numbers, *other._numbers}, {*self._digests, *other._digests})
+
+    @property
+    def _names(self) -> set[str]:
+        return {*self._constant, *self._numbers, *self._digests}
 
     def body(self, **varying: int | str) -> EventBody:
         """A body of this form. Give all fields that vary."""

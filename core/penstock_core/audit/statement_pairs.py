@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from penstock_core.audit.event import Event
+from penstock_core.audit.event import BEGINS, ENDS, Event
 
-# The kinds of event that tell of a statement's beginning and of its end; one may tell of both.
-BEGINS = frozenset({"intent", "statement"})
-ENDS = frozenset({"outcome", "statement"})
 _SHOWN = 5
 
 _Key: TypeAlias = tuple[str, str]

@@ -5,6 +5,7 @@ What is spoken with it is `channel.py`'s; TLS towards the database is `tls.py`'s
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import socket
@@ -20,8 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from penstock_sidecar.proxy.file_stamps import Stamp, stamp_of
-from penstock_sidecar.proxy.tls import end_point_binding
+from penstock_sidecar.proxy.tls import end_point_binding, words
 from penstock_sidecar.session.encryption import ALPN
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +102,10 @@ class Certificate:
         self._key = key
         self._own = own
         self._now = now
-        self._stamps: tuple[Stamp, ...] = ()
+        # Of what the files held when they were read last.
+        self._digest = b""
+        # What was said of them last.
+        self._told = ""
         self._context: ssl.SSLContext | None = None
         # What tells a channel with this certificate from others: of the context that was given last.
         self.binding: bytes | None = None
@@ -113,9 +116,10 @@ class Certificate:
         try:
             if self._own is not None and self._now() >= self._renewal:
                 self._renew(self._own)
-            stamps = tuple(stamp_of(path) for path in (self._certificate, self._key))
-            if stamps != self._stamps:
-                self._stamps = stamps
+            digest = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in (self._certificate, self._key))
+            self._told = ""
+            if digest != self._digest:
+                self._digest = digest
                 self._context = self._load()
         except OSError as error:
             self._fall_back(f"tls: {error.filename or self._certificate}: {error.strerror or error}")
@@ -128,7 +132,9 @@ class Certificate:
     def _fall_back(self, trouble: str) -> None:
         if self._context is None:
             raise CertificateError(trouble)
-        _log.warning(trouble, kept="the last good certificate")
+        if trouble != self._told:
+            self._told = trouble
+            _log.warning(trouble, kept="the last good certificate")
 
     def _renew(self, own: SelfMade) -> None:
         now = self._now()
@@ -140,7 +146,8 @@ class Certificate:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-        # Sessions are long; nobody resumes them.
+        # Sessions are long: nobody need resume them. OpenSSL lets clients of TLS 1.2 do so by a session's number; that
+        # says nothing of who they are, and their key exchange was with this certificate.
         made.num_tickets = 0
         made.options |= ssl.OP_NO_TICKET
         made.set_alpn_protocols([ALPN])
@@ -149,8 +156,7 @@ class Certificate:
             made.load_cert_chain(self._certificate, self._key, password="")
             leaf = x509.load_pem_x509_certificate(self._certificate.read_bytes())
         except ssl.SSLError as error:
-            words = (error.reason or str(error)).replace("_", " ").lower()
-            raise ValueError(f"{self._certificate} and {self._key} can't be used: {words}") from None
+            raise ValueError(f"{self._certificate} and {self._key} can't be used: {words(error)}") from None
         except ValueError:
             raise ValueError(f"{self._certificate} and {self._key} can't be used: no certificate in PEM") from None
         expires = leaf.not_valid_after_utc

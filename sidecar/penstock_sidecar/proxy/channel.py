@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from penstock_sidecar.proxy.tls import words
+
 # The most in one record of TLS. OpenSSL's buffers keep the size that they once had: they are given no more at a time.
 _RECORD = 16384
 # What clients complain of in alerts, in OpenSSL's words, begins with this.
@@ -145,6 +147,6 @@ class Channel(asyncio.Transport, asyncio.Protocol):
 
 
 def _words(error: ssl.SSLError) -> str:
-    """What went wrong, without OpenSSL's own places."""
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    """What went wrong, and on which side."""
+    reason = words(error)
     return f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason

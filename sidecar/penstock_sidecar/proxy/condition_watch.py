@@ -32,12 +32,20 @@ class ConditionWatch:
         self._bundle = bundle
         # Of which conditions it was said that they can't be evaluated.
         self._told: set[tuple[str, str]] = set()
+        # Of which bundle it was looked last whether it is steady, and whether it is.
+        self._looked: tuple[Bundle | None, bool] = (None, False)
         # Called every second while some condition depends on the time.
         self.on_time: Callable[[], None] = lambda: None
 
     def now(self, client_address: str) -> Circumstances:
         """The circumstances of a session at this moment."""
         return Circumstances(datetime.now(UTC), client_address)
+
+    def steady(self, bundle: Bundle) -> bool:
+        """Whether time makes no difference: no condition depends on it, and no access ends."""
+        if bundle is not self._looked[0]:
+            self._looked = bundle, not bundle.grants and not timed(bundle.policies)
+        return self._looked[1]
 
     def access(self, identity: Identity, client_address: str) -> tuple[Grant, ...]:
         """The access for a time that the identity has now."""
@@ -49,7 +57,7 @@ class ConditionWatch:
         it has access for a time; with those of the session's own identity, where that is another.
         """
         bundle = self._bundle()
-        if bundle is None:
+        if bundle is None or self.steady(bundle):
             return ()
         now = self.now(client_address)
         access = [one.request for one in granted(bundle, identity, now.now)]
@@ -76,7 +84,7 @@ class ConditionWatch:
             bundle = self._bundle()
             try:
                 if bundle is not None and (
-                    timed(bundle.policies) or any(policy.spec.by_request for policy in bundle.policies)
+                    not self.steady(bundle) or any(policy.spec.by_request for policy in bundle.policies)
                 ):
                     self.on_time()
             except Exception:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from penstock_core.identity import Identity
-from penstock_core.policy.combine import effective, party_values
+from penstock_core.policy.combine import party_values
 from penstock_core.policy.effective import EffectivePolicy
 from penstock_core.policy.revocation import revocation
 from penstock_core.resources import Bundle
@@ -23,6 +23,7 @@ from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
 from penstock_sidecar.proxy.deciders import Deciders, MakeDecider, Unmade
 from penstock_sidecar.proxy.lasting_access import LastingAccess
+from penstock_sidecar.proxy.standings import Standings
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import SessionRules
 from penstock_sidecar.session.door import Door, Inside
@@ -76,6 +77,7 @@ class RulesProvider:
         self.bundle: Bundle | None = None
         self.access = LastingAccess()
         self.conditions = ConditionWatch(lambda: self._in_force)
+        self._standings = Standings(self.conditions, self.access)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = ""
@@ -176,18 +178,16 @@ class RulesProvider:
 
     async def _make_for(self, identity: Identity, client_address: str, catalog: Catalog) -> None:
         if (bundle := self._in_force) is not None:
-            policy = effective(bundle, identity, self.conditions.now(client_address))
-            await self.deciders.made(policy.timeless, catalog, bundle.mask_key_bytes)
+            timeless = self._standings.of(bundle, identity, client_address).timeless
+            await self.deciders.made(timeless, catalog, bundle.mask_key_bytes)
 
     def rules_now(self, identity: Identity, client_address: str) -> SessionRules:
         """The same, where bundle and catalog are known to be there; what is not made yet is not `ready`."""
         catalog, bundle = self.catalog or self._former, self._in_force
         if bundle is None or catalog is None:
             raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
-        circumstances = self.conditions.now(client_address)
-        policy, key = effective(bundle, identity, circumstances), bundle.mask_key_bytes
-        self.conditions.tell_troubles(bundle, identity, circumstances)
-        timeless = policy.timeless
+        standing, key = self._standings.of(bundle, identity, client_address), bundle.mask_key_bytes
+        policy, timeless = standing.policy, standing.timeless
         decider = self.deciders.known(timeless, catalog, key)
         return SessionRules(
             decider=Unmade(policy) if decider is None else decider,
@@ -201,7 +201,7 @@ class RulesProvider:
             ready=decider is not None,
             generation=policy.generation,
             access=policy.access,
-            askable=self.access.askable(bundle, identity, circumstances.now),
+            askable=standing.askable,
             facts=lambda: self._facts(bundle, identity, policy.access, client_address),
         )
 

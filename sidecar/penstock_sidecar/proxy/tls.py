@@ -5,35 +5,62 @@ Which mode a database wants is in its Database resource. TLS towards clients is 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
 import ssl
-from functools import lru_cache
+import threading
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from penstock_core.resources.database import TlsMode
-from penstock_sidecar.proxy.file_stamps import Stamp, stamp_of
+
+# What a context was made from: the bytes of the file that a Database names, or how the system's files stood.
+_Stamp = tuple[int, int, int]
+_Origin = bytes | tuple[_Stamp | None, ...]
+
+# One for each set of settings, of which a gate has as many as Databases, in place of the one before.
+_made: dict[tuple[TlsMode, Path | None], tuple[_Origin, ssl.SSLContext]] = {}
+_making = threading.Lock()
 
 
-def context(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext | None:
+async def context(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext | None:
     """The context for a mode, None for plain text. Raises OSError or ssl.SSLError where the CA file is no good.
 
-    It is the same one until the file is another: to read the system's takes as long as ten logins.
+    It is the same one for all logins until the file is another. Nothing of one connection is in it for the next: host
+    names are compared for each, and no session is resumed.
     """
     if mode == "disable":
         return None
     if mode == "require":
-        return _made(mode, None, ())
-    return _made(mode, ca_file, tuple(map(stamp_of, _system_files() if ca_file is None else [ca_file])))
-
-
-# A gate has a few Databases, which may be changed.
-@lru_cache(maxsize=128)
-def _made(mode: TlsMode, ca_file: Path | None, _: tuple[Stamp, ...]) -> ssl.SSLContext:
-    if mode == "require":
         # Nothing is checked, so that there is nothing to read.
+        ca_file = None
+    # To read the system's certificates takes as long as ten logins.
+    return _known(mode, ca_file, _origin(mode, ca_file)) or await asyncio.to_thread(_current, mode, ca_file)
+
+
+def _current(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext:
+    """Made once, however many logins wait for it."""
+    with _making:
+        origin = _origin(mode, ca_file)
+        known = _known(mode, ca_file, origin)
+        if known is not None:
+            return known
+        made = _new(mode, ca_file)
+        if _origin(mode, ca_file) == origin:
+            _made[mode, ca_file] = origin, made
+        return made
+
+
+def _known(mode: TlsMode, ca_file: Path | None, origin: _Origin) -> ssl.SSLContext | None:
+    made_from, known = _made.get((mode, ca_file), (None, None))
+    return known if made_from == origin else None
+
+
+def _new(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext:
+    if mode == "require":
         unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
         return unchecked
@@ -42,10 +69,33 @@ def _made(mode: TlsMode, ca_file: Path | None, _: tuple[Stamp, ...]) -> ssl.SSLC
     return made
 
 
-def _system_files() -> list[Path]:
-    """Where the certificates are that are trusted unless a Database says otherwise."""
+def _origin(mode: TlsMode, ca_file: Path | None) -> _Origin:
+    """Another one after each change of what is trusted. Raises OSError."""
+    if ca_file is not None:
+        return ca_file.read_bytes()
+    return () if mode == "require" else tuple(map(_stamp, _system_places()))
+
+
+def _system_places() -> list[str]:
+    """Where the certificates are that are trusted unless a Database says otherwise: a file, and directories."""
     found = ssl.get_default_verify_paths()
-    return [Path(name) for name in (found.cafile, found.capath) if name is not None]
+    directories = os.environ.get(found.openssl_capath_env, found.openssl_capath)
+    return [os.environ.get(found.openssl_cafile_env, found.openssl_cafile), *directories.split(os.pathsep)]
+
+
+def _stamp(place: str) -> _Stamp | None:
+    """Also another one where a link leads elsewhere from then on."""
+    try:
+        state = Path(place).stat()
+    except OSError:
+        # It need not be there.
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def words(error: ssl.SSLError) -> str:
+    """What went wrong, without OpenSSL's own places."""
+    return (error.reason or str(error)).replace("_", " ").lower()
 
 
 def end_point_binding(certificate: bytes | None) -> bytes | None:

@@ -147,16 +147,17 @@ class AuditTrail:
         if done.cancelled() or done.exception() is None:
             return
         intents = [body for body in bodies if body["kind"] == "intent"]
-        refused = {(body["session"], body["statement"]) for body in intents}
+        refused = {_statement(body) for body in intents}
         if not isinstance(done.exception(), SpoolBroken):
             # They went with something that was refused; for themselves there is room.
             outcomes = [body for body in bodies if body["kind"] == "outcome"]
-            outcomes = [body for body in outcomes if (body["session"], body["statement"]) not in refused]
+            outcomes = [body for body in outcomes if _statement(body) not in refused]
             if outcomes and len(outcomes) < len(bodies):
                 self._spool.append(outcomes)
             self._postpone([body for body in bodies if body["kind"] in _TOLD_LATE])
         if len(self._lost) < _MOST_LOST:
-            self._lost |= refused
+            # Of others the outcome is still to come.
+            self._lost |= refused - {_statement(body) for body in bodies if body["kind"] == "outcome"}
         if not block and intents:
             self._count_loss(len(intents), str(done.exception()))
 
@@ -226,6 +227,10 @@ class AuditTrail:
                     self._timer = done.get_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
         self._spool.append([body]).add_done_callback(settled)
+
+
+def _statement(body: Event) -> tuple[object, object]:
+    return body["session"], body["statement"]
 
 
 def _stamp(moment: datetime) -> str:

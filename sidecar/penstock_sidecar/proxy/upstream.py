@@ -203,9 +203,15 @@ async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
     """A connection, encrypted as the mode wants it, that does not read yet. Raises OSError, EOFError, UpstreamError."""
     loop = asyncio.get_running_loop()
     try:
-        context = tls.context(server.tls, server.ca_file)
-    except (OSError, ssl.SSLError):
-        raise UpstreamError(fatal("08001", "the CA file for the database can't be read")) from None
+        context = await tls.context(server.tls, server.ca_file)
+    except OSError as error:
+        reason = tls.words(error) if isinstance(error, ssl.SSLError) else _reason(error)
+        raise UpstreamError(
+            fatal(
+                "08001", f"the CA file for the database can't be used: {reason}",
+                "the Secret of the Database's tls.caSecretRef, or upstreamCaFile, has to hold certificates in PEM",
+            )
+        ) from None  # fmt: skip
     transport, answered = await loop.create_connection(_Byte, server.host, server.port)
     keep_alive(transport)
     if context is None:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from penstock_core.audit.chain import ChainError, Head
 from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolError, SpoolFull
-from penstock_sidecar.shipping.sealing import ENDINGS, Entry, Statement, begun_and_ended, seal
+from penstock_sidecar.shipping.joining import joined
+from penstock_sidecar.shipping.sealing import ENDINGS, Entry, begun_and_ended, seal
 from penstock_sidecar.shipping.segments import Header, Segment, sync_directory, translated, write_all
 from penstock_sidecar.shipping.stored_stream import StoredStream, StreamState
+from penstock_sidecar.shipping.whole_statement import Statement
 
 # Kept free for the outcome of each intent that was accepted, and for the events that end a stream.
 _ROOM_PER_OUTCOME = 1024
@@ -89,9 +91,11 @@ class SpoolLog:
 
         Returns for each entry None or why it was left out. Raises SpoolError if nothing of it was written.
         """
-        current = self._current
-        draft = _Draft(current.head, self.used, set(self._outstanding), current.closed)
-        results = [self._draft(draft, entry) for entry in entries]
+        whole = joined(entries)
+        draft, results = self._drafted(whole)
+        if whole is not entries and any(isinstance(result, EventRefused) for result in results):
+            # What can't be written of an outcome must not keep its intent from being recorded.
+            draft, results = self._drafted(entries)
         if draft.lines:
             awaited = any(entry.awaited for entry, result in zip(entries, results, strict=True) if result is None)
             try:
@@ -99,6 +103,11 @@ class SpoolLog:
             except OSError as error:
                 raise translated(error) from None
         return results
+
+    def _drafted(self, entries: Sequence[Entry]) -> tuple[_Draft, list[SpoolError | None]]:
+        current = self._current
+        draft = _Draft(current.head, self.used, set(self._outstanding), current.closed)
+        return draft, [self._draft(draft, entry) for entry in entries]
 
     def _draft(self, draft: _Draft, entry: Entry) -> SpoolError | None:
         """Seal one entry onto the draft, or leave the draft as it is and tell why."""

@@ -20,7 +20,7 @@ from penstock_core.audit.chain import ChainError, Head
 from penstock_core.audit.event import Event
 from penstock_sidecar.shipping.errors import SpoolBroken, SpoolError
 from penstock_sidecar.shipping.log import SpoolLog
-from penstock_sidecar.shipping.sealing import Entry, Statement, begun_and_ended, seal, timestamp, unknown_outcome
+from penstock_sidecar.shipping.sealing import Entry, begun_and_ended, seal, timestamp, unknown_outcome
 from penstock_sidecar.shipping.segments import (
     VERSION,
     Header,
@@ -31,6 +31,7 @@ from penstock_sidecar.shipping.segments import (
     write_all,
 )
 from penstock_sidecar.shipping.stored_stream import StoredStream
+from penstock_sidecar.shipping.whole_statement import Statement
 
 _FORMAT = "penstock audit spool"
 _KEPT = re.compile(r"damaged-[^-]*-(\d+)-\d+\.log")

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
 
 from penstock_core.audit.chain import Head, written
-from penstock_core.audit.event import Event
+from penstock_core.audit.event import BEGINS, ENDS, Event
 from penstock_core.audit.form import EventBody
 from penstock_core.audit.size import MAX_BODY, fit
-
-# A statement by its session and its number in it.
-Statement: TypeAlias = tuple[Any, Any]
+from penstock_sidecar.shipping.whole_statement import Statement, WholeStatement, statement_of
 
 # These tell how something that was accepted ended, so they may use the room that is kept free.
 ENDINGS = frozenset({"outcome", "loss", "close"})
@@ -44,20 +41,32 @@ class Entry:
 def seal(head: Head, entry: Entry) -> tuple[Head, list[bytes]]:
     """Each body sealed as the next event: the head after them, and their canonical lines. Raises ChainError."""
     time = timestamp(entry.when)
-    sealed = []
+    sealed: list[bytes] = []
     for body in entry.bodies:
-        if isinstance(body, EventBody):
-            line, hash_ = body.form.seal(body, head, time)
-            after = Head(head.stream, head.seq + 1, hash_)
-        else:
-            event, after = head.seal(body, time)
-            line = written(event)
-        if len(line) > MAX_BODY:
-            event, after = head.seal(fit(dict(body)), time)
-            line = written(event)
-        head = after
-        sealed.append(line)
+        after, line = _written(head, body, time)
+        if len(line) <= MAX_BODY:
+            head = after
+            sealed.append(line)
+            continue
+        # What is too large as a whole may be told in two events, of which nothing has to be cut.
+        for part in (body.intent, body.outcome) if isinstance(body, WholeStatement) else (body,):
+            head, line = _fitted(head, part, time)
+            sealed.append(line)
     return head, sealed
+
+
+def _written(head: Head, body: Event, time: str) -> tuple[Head, bytes]:
+    form = body.form if isinstance(body, EventBody | WholeStatement) else None
+    if form is not None:
+        line, hash_ = form.seal(body, head, time)
+        return Head(head.stream, head.seq + 1, hash_), line
+    event, after = head.seal(dict(body), time)
+    return after, written(event)
+
+
+def _fitted(head: Head, body: Event, time: str) -> tuple[Head, bytes]:
+    after, line = _written(head, body, time)
+    return (after, line) if len(line) <= MAX_BODY else _written(head, fit(dict(body)), time)
 
 
 def timestamp(when: datetime) -> str:
@@ -66,14 +75,9 @@ def timestamp(when: datetime) -> str:
 
 
 def begun_and_ended(bodies: Sequence[Event]) -> tuple[set[Statement], set[Statement]]:
-    """The statements whose intents are among the bodies, and those whose outcomes are."""
-    begun = {statement_of(body) for body in bodies if body.get("kind") == "intent"}
-    return begun, {statement_of(body) for body in bodies if body.get("kind") == "outcome"}
-
-
-def statement_of(body: Event) -> Statement:
-    """What joins an intent and its outcome within a stream."""
-    return body.get("session"), body.get("statement")
+    """The statements of whose beginning the bodies tell, and those of whose end they do."""
+    begun = {statement_of(body) for body in bodies if body.get("kind") in BEGINS}
+    return begun, {statement_of(body) for body in bodies if body.get("kind") in ENDS}
 
 
 def unknown_outcome(statement: Statement) -> Event:

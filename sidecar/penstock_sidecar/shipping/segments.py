@@ -25,7 +25,7 @@ from typing import Any
 
 from penstock_core.audit.chain import Head
 from penstock_sidecar.shipping.errors import SpoolBroken, SpoolError, SpoolFull
-from penstock_sidecar.shipping.sealing import Statement
+from penstock_sidecar.shipping.whole_statement import Statement
 
 VERSION = 2
 _NAME = re.compile(r"(\d{6,12})-(\d{12,})\.log")

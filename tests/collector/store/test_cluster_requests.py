@@ -67,12 +67,13 @@ async def test_it_is_there_once_however_often_its_statement_was_sent(client: Any
     assert lines(await page(client)) == [f"kubectl penstock show -n shop {name}" for name in ("r-7k3f-9m2q", "r-other")]
 
 
+@pytest.mark.parametrize("kind", ["intent", "statement"])
 @pytest.mark.parametrize("standing", ["granted", "denied"])
-async def test_what_is_over_waits_no_more(client: Any, sender: Any, standing: str) -> None:
+async def test_what_is_over_waits_no_more(client: Any, sender: Any, standing: str, kind: str) -> None:
     elsewhere = {**IDENTITY, "workload": {**IDENTITY["workload"], "namespace": "other"}}  # type: ignore[dict-item]
     await client.send(sender.seal(OPEN, WAITS, ended(standing, identity=elsewhere), ended("cancelled")))
     assert len(lines(await page(client))) == 1
-    await client.send(sender.seal(ended(standing)))
+    await client.send(sender.seal(ended(standing, kind=kind)))
     assert lines(await page(client)) == []
     assert "On the cluster" not in await page(client)
 

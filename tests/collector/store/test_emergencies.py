@@ -22,7 +22,7 @@ async def test_the_first_statement_of_an_emergency_is_an_alarm(client: Any) -> N
     await client.send(sender.statement(2, access=[GLASS]) + sender.statement(3, access=[GLASS]))
     alarm = (await client.alarms())["emergency"]
     assert (alarm["count"], alarm["detail"]) == (1, "sa:shop/web broke the glass: policy incident, request r-1")
-    await client.send(sender.statement(4, access=[{**GLASS, "request": "r-2"}]))
+    await client.send(sender.whole(4, access=[{**GLASS, "request": "r-2"}]) + sender.whole(5, access=[GLASS]))
     assert (await client.alarms())["emergency"]["count"] == 2
     (found,) = await client.search("request=r-2")
     assert found["request"] == "r-2"

@@ -15,6 +15,7 @@ import httpx2
 import psycopg
 import yaml
 from tests.collector.conftest import BEA, READER, WRITER, Client, token_line
+from tests.sidecar.proxy.recorded import told_by
 from tests.sidecar.proxy.test_tokens import issuers, token
 
 from penstock_collector.main import RunningCollector, serve
@@ -110,11 +111,11 @@ class Desk:
         await until(known)
 
     async def trail(self, kind: str, count: int) -> list[dict[str, Any]]:
-        """Events of that kind, once the collector has so many."""
+        """Events that tell what those of that kind do, once the collector has so many."""
         headers = {"authorization": f"Bearer {READER}"}
         for _ in range(400):
             lines = (await self.client.http.get("/v1/export", headers=headers)).text.splitlines()
-            found = [one for line in lines if (one := json.loads(line)).get("kind") == kind]
+            found = [one for line in lines if (one := json.loads(line)).get("kind") in told_by(kind)]
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.05)

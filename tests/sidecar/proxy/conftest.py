@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.sidecar.proxy.raw import Pair
+from tests.sidecar.proxy.recorded import told_by
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit
@@ -119,8 +120,8 @@ class Running:
         return await psycopg.AsyncConnection.connect(self.url, autocommit=True, **options)
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
-        """The durable audit events of this proxy's stream."""
-        return [event for event in self.proxy.spool.pending(0, 10_000) if not kind or event["kind"] == kind]
+        """The durable audit events of this proxy's stream; those that tell what events of that kind do."""
+        return [event for event in self.proxy.spool.pending(0, 10_000) if not kind or event["kind"] in told_by(kind)]
 
     async def settled(self, count: int, kind: str = "outcome") -> list[dict[str, Any]]:
         """Wait until that many events of the kind are durable."""

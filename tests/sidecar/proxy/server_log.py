@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pglast.parser import ParseError, split
 
+from penstock_core.audit.event import BEGINS, ENDS
 from penstock_core.sql.syntax.normalize import normalize
 from penstock_sidecar.session.refusals import FAILING_TEXT
 
@@ -31,6 +32,10 @@ _VERBS = {
 }
 
 
+_FASTPATH = re.compile(r'\Afastpath function call: "(.*)" \(OID [0-9]+\)\Z')
+_CANCELED = "57014"
+# By it the gate refuses to run a prepared statement whose columns are others now: the server hears nothing of it.
+_OTHER_COLUMNS = "0A000"
 _OWN = "penstock catalog"
 _Statement = TypeVar("_Statement")
 # By the name of their application.
@@ -45,6 +50,12 @@ class Ran:
     # The tag of its last command, where it ended well.
     tag: str = ""
     sqlstate: str = ""
+    # The session ended while it ran.
+    cut: bool = False
+    # It was cancelled when it had ended.
+    late: bool = False
+    # Else it got no further than Parse or Bind. What fails at Parse, with no Bind behind it, is not on record.
+    began: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,19 +66,26 @@ class Told:
     verbs: tuple[str, ...]
     result: str
     sqlstate: str
+    # It was too long for an event.
+    cut: bool = False
 
 
-def ran(directory: Path, applications: Collection[str] = ()) -> Sessions[Ran]:
+def sessions(directory: Path) -> frozenset[str]:
+    """Those that the log knows, by their ids there."""
+    return frozenset(line["session_id"] for line in _lines(directory))
+
+
+def ran(directory: Path, applications: Collection[str] = (), but: Collection[str] = ()) -> Sessions[Ran]:
     """In the order of the log; of all applications if none is named, but for the gate's own look at the catalog."""
-    sessions: dict[str, list[Ran]] = defaultdict(list)
+    logged: dict[str, list[Ran]] = defaultdict(list)
     names: dict[str, str] = {}
     for line in _lines(directory):
-        if line["backend_type"] == "client backend":
+        if line["backend_type"] == "client backend" and line["session_id"] not in but:
             # It may be another later on.
             names.setdefault(line["session_id"], line.get("application_name", ""))
-            _note(sessions[line["session_id"]], line)
+            _note(logged[line["session_id"]], line)
     found: Sessions[Ran] = defaultdict(list)
-    for key, session in sessions.items():
+    for key, session in logged.items():
         if names[key] in applications or not (applications or names[key] == _OWN):
             found[names[key]].append(session)
     return found
@@ -75,7 +93,9 @@ def ran(directory: Path, applications: Collection[str] = ()) -> Sessions[Ran]:
 
 def _lines(directory: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((directory / "data" / "log").glob("*.json")):
-        yield from map(json.loads, path.read_text().splitlines())
+        # A line that is being written has no end yet; other encodings come as they are.
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            yield json.loads(line.decode(errors="replace"))
 
 
 def _note(session: list[Ran], line: dict[str, Any]) -> None:
@@ -83,14 +103,19 @@ def _note(session: list[Ran], line: dict[str, Any]) -> None:
     if severity == "LOG" and (logged := _LOGGED.match(message)) is not None:
         if FAILING_TEXT not in logged[1]:
             session.append(Ran(_statements(logged[1])))
+    elif severity == "LOG" and (called := _FASTPATH.match(message)) is not None:
+        session.append(Ran((f"SELECT pg_catalog.{called[1]}()",)))
     elif severity == "LOG" and message.startswith("duration: ") and session and not session[-1].sqlstate:
         session[-1].tag = line.get("ps", "")
-    elif severity == "ERROR" and FAILING_TEXT not in line.get("statement", ""):
+    elif severity in ("ERROR", "FATAL") and FAILING_TEXT not in line.get("statement", ""):
         texts = _statements(line.get("statement", ""))
-        if not session or session[-1].texts != texts or session[-1].tag:
-            # It got no further than Parse or Bind.
-            session.append(Ran(texts))
-        session[-1].sqlstate = line["state_code"]
+        if session and line["state_code"] == _CANCELED and session[-1].texts == texts and session[-1].tag:
+            # The request came when it had ended, before the server said so.
+            session[-1].late = True
+            return
+        if not session or (texts and session[-1].texts != texts) or session[-1].tag:
+            session.append(Ran(texts, began=False))
+        session[-1].sqlstate, session[-1].cut = line["state_code"], severity == "FATAL"
 
 
 def _statements(text: str) -> tuple[str, ...]:
@@ -109,29 +134,31 @@ def _plain(text: str) -> str:
 
 
 def told(events: Iterable[dict[str, Any]], applications: Collection[str] = ()) -> Sessions[Told]:
-    """In the order of its statements; without what was refused."""
+    """In the order in which they ended; without what was refused."""
     statements: dict[str, list[dict[str, Any]]] = defaultdict(list)
     ends: dict[tuple[str, int], dict[str, Any]] = {}
     names: dict[str, str] = {}
     for one in events:
-        match one["kind"]:
-            case "intent" if one["decision"] != "deny":
-                statements[one["session"]].append(one)
-            case "outcome":
-                ends[one["session"], one["statement"]] = one
-            case "login" if "session" in one:
-                names[one["session"]] = one["client"].get("application", "")
+        kind = one["kind"]
+        if kind in BEGINS and one["decision"] != "deny":
+            statements[one["session"]].append(one)
+        if kind in ENDS:
+            ends[one["session"], one["statement"]] = one
+        if kind == "login" and "session" in one:
+            names[one["session"]] = one["client"].get("application", "")
     found: Sessions[Told] = defaultdict(list)
     for key, session in statements.items():
         if names[key] in applications or not applications:
-            session.sort(key=lambda one: int(one["statement"]))
-            found[names[key]].append([_told(one, ends.get((key, one["statement"]), {})) for one in session])
+            both = [(one, ends.get((key, one["statement"]), {})) for one in session]
+            both.sort(key=lambda each: each[1].get("seq", len(ends) << 8))
+            found[names[key]].append([_told(*each) for each in both])
     return found
 
 
 def _told(one: dict[str, Any], end: dict[str, Any]) -> Told:
     text = _plain(one.get("rewritten") or one.get("sql") or "")
-    return Told(text, tuple(one["verbs"]), end.get("result", ""), end.get("sqlstate", ""))
+    cut = not {"sql", "rewritten"}.isdisjoint(one.get("truncated", ()))
+    return Told(text, tuple(one["verbs"]), end.get("result", ""), end.get("sqlstate", ""), cut)
 
 
 def complaints(log: Sessions[Ran], trail: Sessions[Told]) -> list[str]:
@@ -139,35 +166,72 @@ def complaints(log: Sessions[Ran], trail: Sessions[Told]) -> list[str]:
     found: list[str] = []
     for name in sorted({*log, *trail}):
         left = list(trail.get(name, ()))
-        for session in log.get(name, ()):
-            differing = [complaint(session, told) for told in left]
-            if "" in differing:
-                del left[differing.index("")]
-            elif any(one.texts for one in session):
-                found.append(
-                    f"{name}: {differing[0] if differing else f'the trail has no session with {session[0].texts}'}"
-                )
+        differing: list[list[Ran]] = []
+        for session in sorted(log.get(name, ()), key=len, reverse=True):
+            same = next((told for told in left if not complaint(session, told)), None)
+            if same is not None:
+                left.remove(same)
+            elif complaint(session, ()):
+                differing.append(session)
+        for session in differing:
+            compared = [_compared(session, told) for told in left] or [_compared(session, ())]
+            found.append(f"{name}: {max(compared).words}")
+            del left[compared.index(max(compared)) : compared.index(max(compared)) + 1]
         found += [f"{name}: the server knows of no session with {told[0]}" for told in left if complaint((), told)]
     return found
 
 
 def complaint(session: Sequence[Ran], trail: Sequence[Told]) -> str:
     """How the two differ; empty if each statement that ran is told of once, as it was."""
-    # The server never saw those that were skipped, nor what is no statement.
-    left = [one for one in trail if one.result != "skipped" and (one.text or one.verbs)]
+    return _compared(session, trail).words
+
+
+class _Compared(NamedTuple):
+    # How far they agree; whether to their end, and their last, comes first.
+    agree: bool
+    statements: int
+    words: str
+
+
+def _compared(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
+    # The server never saw those that were skipped, runs nothing at a Bind, and does not log what is no statement.
+    left = [one for one in trail if one.result not in ("skipped", "unexecuted") and (one.text or one.verbs)]
+    agree = 0
     for one in session:
+        if not one.texts:
+            continue
         count = len(one.texts)
         if one.sqlstate:
             # Of several, the log does not say which it was.
             count = next((at + 1 for at, each in enumerate(left[:count]) if each.result != "ok"), count)
-        mine, left = left[:count], left[count:]
-        if [each.text for each in mine] != list(one.texts[:count]):
-            return f"the server ran {one.texts}, the trail says {[each.text for each in mine]}"
-        due = [("ok", "")] * len(mine)
-        if one.sqlstate and due:
-            due[-1] = ("error", one.sqlstate)
-        if (ended := [(each.result, each.sqlstate) for each in mine]) != due:
-            return f"{one.texts} ended with {due}, the trail says {ended}"
-        if (verb := _VERBS.get(one.tag)) is not None and mine and mine[-1].verbs[:1] != (verb,):
-            return f"{one.texts[-1]} is {verb}, the trail says {mine[-1].verbs}"
-    return f"the server did not run {left[0]}" if left else ""
+        while left and left[0].sqlstate == _OTHER_COLUMNS and left[0].text != one.texts[0]:
+            left = left[1:]
+        mine = left[:count]
+        if not one.began and [(each.text, each.sqlstate) for each in mine] != [(*one.texts, one.sqlstate)]:
+            continue
+        left = left[count:]
+        # Who leaves at once is not told how what was under way ended, nor is the gate.
+        last = all(each.result == "unknown" for each in left)
+        if words := _differ(one, count, mine, last=last):
+            return _Compared(False, agree, f"behind {agree}, {words}")
+        agree += count
+    return _Compared(not left, agree, f"the server did not run {left[0]}" if left else "")
+
+
+def _is_text(told: Told, text: str) -> bool:
+    return text.startswith(told.text) if told.cut else told.text == text
+
+
+def _differ(one: Ran, count: int, mine: Sequence[Told], *, last: bool) -> str:
+    if len(mine) != count or not all(map(_is_text, mine, one.texts)):
+        return f"the server ran {one.texts}, the trail says {[each.text for each in mine]}"
+    due = [("ok", "")] * len(mine)
+    if one.sqlstate and due:
+        due[-1] = ("unknown" if one.cut else "error", one.sqlstate)
+    ended = [(each.result, each.sqlstate) for each in mine]
+    unlike = ended != due and not (one.late and ended == [("error", _CANCELED)])
+    if unlike and not (last and ended[-1:] == [("unknown", "")]):
+        return f"{one.texts} ended with {due}, the trail says {ended}"
+    if (verb := _VERBS.get(one.tag)) is not None and mine and mine[-1].verbs[:1] != (verb,):
+        return f"{one.texts[-1]} is {verb}, the trail says {mine[-1].verbs}"
+    return ""

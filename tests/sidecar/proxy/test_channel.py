@@ -228,3 +228,42 @@ async def test_old_versions_and_other_protocols_are_refused(
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await handshake(old)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_who_resumes_a_session_of_tls_proves_who_they_are_all_the_same(
+    start: Start, shop: Any, files: dict[str, str], tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """OpenSSL lets clients of TLS 1.2 resume one: another person's token, or none, is what counts."""
+    gate = await start(shop, client_tls=tls(files), identity=issuers(tmp_path), name="gate", listen="0.0.0.0:0")
+    context = ssl.create_default_context(cafile=files["root"])
+    context.set_alpn_protocols(["postgresql"])
+    context.maximum_version = version
+
+    def log_in(session: ssl.SSLSession | None, password: str) -> tuple[bytes, ssl.SSLSocket]:
+        raw = socket.create_connection(("127.0.0.1", gate.proxy.port), timeout=10)
+        client = context.wrap_socket(raw, server_hostname="localhost", session=session)
+        client.sendall(STARTUP)
+        # What it asks first is for the password.
+        assert client.recv(9) == b"R\0\0\0\x08\0\0\0\x03"
+        client.sendall(messages.password(password.encode()))
+        return client.recv(9), client
+
+    answer, first = await asyncio.to_thread(log_in, None, token())
+    assert answer[:1] == b"R"
+    for password, words in (("", b"E"), ("no token", b"E"), (token(sub="grace"), b"R")):
+        answer, client = await asyncio.to_thread(log_in, first.session, password)
+        assert client.session_reused is (version is ssl.TLSVersion.TLSv1_2)
+        assert answer[:1] == words
+        if words == b"R":
+            await asyncio.to_thread(client.sendall, messages.query("SELECT 1"))
+            (intent,) = await gate.settled(1, "intent")
+            assert intent["identity"]["name"] == "person:grace"
+        client.close()
+    # With another certificate nobody resumes what began with the one before.
+    other = trustme.CA().issue_cert("localhost")
+    other.cert_chain_pems[0].write_to_path(files["certFile"])
+    other.private_key_pem.write_to_path(files["keyFile"])
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.to_thread(log_in, first.session, token())
+    first.close()

@@ -19,6 +19,7 @@ import pytest
 import trustme
 from tests.conformance import clients
 from tests.sidecar.proxy.conftest import MASKED, Running, Start
+from tests.sidecar.proxy.recorded import told_by
 from tests.sidecar.proxy.test_tokens import ISSUER, issuers, token
 from tests.sidecar.proxy.test_tokens_drivers import JAVA, NODE, installed
 from tests.sidecar.proxy.ticketing import Place, Ticket, enter, place, shown, ticket
@@ -66,7 +67,7 @@ async def test_a_ticket_opens_one_session_of_whom_the_token_named(stand: Place) 
     assert starts[1]["client"]["user"] == one.user
     (made,) = [event for event in events if event.get("ticket")]
     assert made["ticket"] == one.user
-    asked = next(event for event in events if event["kind"] == "intent" and event["session"] == made["session"])
+    asked = next(one for one in events if one["kind"] in told_by("intent") and one["session"] == made["session"])
     assert (asked["sql"], asked["statement"]) == ("SHOW penstock.ticket", made["statement"])
     while not (refusals := [event for event in events if event.get("outcome") == "refused"]):
         await asyncio.sleep(0.1)

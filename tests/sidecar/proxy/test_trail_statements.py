@@ -49,7 +49,7 @@ async def told(gate: Running, raw: Raw, sent: bytes, outcomes: int = 1) -> list[
     # What ends a transaction is recorded with the outcome before it, or behind it.
     await raw.talk([(query("SHOW server_version"), b"Z")])
     await gate.settled(before + outcomes + 1)
-    events = [event for event in gate.events() if event["kind"] in ("outcome", "transaction")][:-1]
+    events = [event for event in gate.events() if event["kind"] in ("outcome", "statement", "transaction")][:-1]
     return [
         (event["result"], event.get("sqlstate", ""))
         if event["kind"] == "transaction"

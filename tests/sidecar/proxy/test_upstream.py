@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.resources.database import TlsMode
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
-from penstock_sidecar.wire import login
+from penstock_sidecar.wire import login, messages
 from penstock_sidecar.wire.scram import ScramClient
 
 HBA = """
@@ -173,8 +175,14 @@ async def test_credentials_and_authority_that_are_not_there(secure: EmbeddedPost
         await log_in(Server("localhost", secure.port, "disable", tmp_path / "nowhere"))
     (tmp_path / "username").write_text("u")
     (tmp_path / "password").write_text("p")
-    with pytest.raises(UpstreamError, match="CA file for the database can't be read"):
-        await log_in(Server("localhost", secure.port, "verify-full", tmp_path, tmp_path / "nowhere"))
+    ca_file = tmp_path / "ca.crt"
+    with pytest.raises(UpstreamError, match="CA file for the database can't be used: No such file"):
+        await log_in(Server("localhost", secure.port, "verify-full", tmp_path, ca_file))
+    ca_file.write_text("no certificate")
+    with pytest.raises(UpstreamError, match="CA file for the database can't be used: no certificate") as failed:
+        await log_in(Server("localhost", secure.port, "verify-full", tmp_path, ca_file))
+    assert "tls.caSecretRef" in failed.value.fields.hint
+    assert str(tmp_path) not in "".join(failed.value.fields)
 
 
 async def test_a_name_that_does_not_resolve(credentials: Path) -> None:
@@ -194,6 +202,57 @@ def test_the_programs_own_event_loop_binds_too(
     monkeypatch.setattr(login, "ScramClient", watched)
     uvloop.run(log_in(Server("localhost", secure.port, "verify-full", credentials, ca_file)))
     assert [binding is not None and len(binding) for binding in bindings] == [32]
+
+
+class Resumable:
+    """Takes connections as a server with TLS does, offers to resume each, and ends it after the handshake."""
+
+    def __init__(self, authority: trustme.CA, version: ssl.TLSVersion) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = self.context.maximum_version = version
+        authority.issue_cert("localhost").configure_cert(self.context)
+        self.resumed: list[bool] = []
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.start_tls(self.context)
+        # The startup packet: by then the client may keep what it was offered.
+        await reader.read(1)
+        self.resumed.append(writer.get_extra_info("ssl_object").session_reused)
+        writer.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_each_login_shakes_hands_anew(
+    authority: trustme.CA, credentials: Path, ca_file: Path, version: ssl.TLSVersion
+) -> None:
+    """So that each time the certificate is shown, and checked for the name and by the authorities of now."""
+    resumable = Resumable(authority, version)
+    listening = await asyncio.start_server(resumable.take, "localhost", 0)
+    server = Server("localhost", listening.sockets[0].getsockname()[1], "verify-full", credentials, ca_file)
+    for _ in range(3):
+        with pytest.raises(UpstreamError, match="can't be reached"):
+            await log_in(server)
+    assert resumable.resumed == [False, False, False]
+    # Not because it was not offered.
+    client = ssl.create_default_context(cafile=ca_file)
+    client.maximum_version = version
+    session = None
+    for _ in range(2):
+        session = await asyncio.to_thread(shake_hands, client, server.port, session)
+    assert resumable.resumed[3:] == [False, True]
+    listening.close()
+
+
+def shake_hands(client: ssl.SSLContext, port: int, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+    raw = socket.create_connection(("localhost", port))
+    raw.sendall(messages.ssl_request())
+    assert raw.recv(1) == b"S"
+    with client.wrap_socket(raw, server_hostname="localhost", session=session) as encrypted:
+        encrypted.sendall(b"\0")
+        encrypted.recv(1)
+        return encrypted.session
 
 
 async def test_a_login_that_takes_long_keeps_nobody_waiting(shop: EmbeddedPostgres) -> None:

@@ -20,8 +20,9 @@ from penstock_sidecar.shipping.spool import Spool, SpoolBroken
 
 async def test_the_next_start_ends_what_a_dead_process_left(open_spool: Opener) -> None:
     spool = open_spool("pod/boot1")
-    await spool.append([{"kind": "open"}, intent("1"), outcome("1"), intent("2"), intent("3")])
-    spool.acknowledge(4)  # The collector has intent 2 already; its outcome is still owed.
+    await spool.append([{"kind": "open"}, intent("0"), outcome("0"), intent("1")])
+    await spool.append([outcome("1"), intent("2"), intent("3")])
+    spool.acknowledge(5)  # The collector has intent 2 already; its outcome is still owed.
     spool.close()
 
     second = open_spool("pod/boot2")
@@ -35,7 +36,7 @@ async def test_the_next_start_ends_what_a_dead_process_left(open_spool: Opener) 
         ("close", None, None),
     ]
     assert verify(left, partial=True).intact
-    second.acknowledge(8, stream="pod/boot1")
+    second.acknowledge(9, stream="pod/boot1")
     await second.append([intent("1")])
     assert [state.name for state in second.streams()] == ["pod/boot2"]
 

@@ -33,8 +33,12 @@ MEGABYTE = 1_000_000
 
 
 def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
+    """In two events: they say different things of one field."""
     key = {"session": "s1", "statement": number + 1}
-    return [{"kind": "intent", **key, "sql": sql}, {"kind": "outcome", **key, "result": "ok"}]
+    return [
+        {"kind": "intent", **key, "sql": sql, "reason": "refused"},
+        {"kind": "outcome", **key, "result": "ok", "reason": "went beyond"},
+    ]
 
 
 def free_port() -> int:
