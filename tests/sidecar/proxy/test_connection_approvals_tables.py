@@ -41,7 +41,8 @@ HELD = [
     "CREATE TABLE reached.copied AS SELECT id FROM reached.above", "WITH x AS (SELECT 1 FROM reached.shown) SELECT 1",
     "UPDATE reached.ruled SET id = 1", "DROP SCHEMA reached CASCADE", "DROP TABLE reached.owners CASCADE",
     "SELECT most_common_vals FROM pg_stats_ext", "SELECT * FROM pg_stats WHERE tablename = 'ledger_26'",
-    "COPY pg_stats_ext_exprs TO STDOUT", "SELECT * FROM reached.stats", "SELECT reached.sampled()", "SELECT reached.fills()",
+    "COPY pg_stats_ext_exprs TO STDOUT", "SELECT * FROM reached.stats", "SELECT reached.sampled()",
+    "SELECT reached.fills()",
     "COPY reached.ledger_26 TO STDOUT", "EXPLAIN ANALYZE SELECT id FROM reached.above",
 ]  # fmt: skip
 FREE = [
