@@ -11,7 +11,7 @@ DROP INDEX statements_time;
 DROP INDEX statements_stream;
 DROP INDEX statements_request;
 DROP INDEX statements_unheard;
-DROP INDEX statements_open;
+DROP INDEX statements_running;
 -- Events are found by their places alone.
 DROP INDEX events_statement;
 
