@@ -52,7 +52,7 @@ def _of_each_form(
 ) -> list[int]:
     limit = values["limit"]
     where = " AND ".join(["r.form = :form", "r.time >= :floor", *conditions])
-    query = f"""SELECT r.time, r.id FROM statements r INDEXED BY statements_form WHERE {where}
+    query = f"""SELECT r.time, r.id FROM statements r INDEXED BY statements_of_form WHERE {where}
                 ORDER BY r.time DESC, r.id DESC LIMIT :limit"""  # noqa: S608 # literals
     best: list[tuple[int, int]] = []
     floor = _EARLIEST
