@@ -9,8 +9,8 @@ DROP TRIGGER statements_text_delete;
 -- As long as there are statements of them.
 CREATE TABLE forms (
     id INTEGER PRIMARY KEY,
-    -- Of all the rest, so that a form is there once.
-    digest BLOB NOT NULL UNIQUE,
+    -- By all the rest, so that a form is found again; what is alike in this alone is compared.
+    digest INTEGER NOT NULL,
     identity TEXT NOT NULL,
     database TEXT NOT NULL,
     decision TEXT NOT NULL,
@@ -24,6 +24,7 @@ CREATE TABLE forms (
     reason TEXT NOT NULL,
     sql TEXT NOT NULL
 );
+CREATE INDEX forms_digest ON forms (digest);
 CREATE VIRTUAL TABLE forms_text USING fts5 (
     sql, relations, identity, policy, rule, reason,
     content = 'forms', content_rowid = 'id', tokenize = 'unicode61'
