@@ -28,9 +28,9 @@ $(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
 $(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(VENV) requirements/dev.lock
 
-# Status 130 is Ctrl-C: somebody's wish, no error.
+# Status 130 is Ctrl-C: somebody's wish, no error. The lock tells .ci/environment that something runs from there.
 demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
-	@$(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS) || [ $$? -eq 130 ]
+	@exec 8<$(VENV)-demo/ready; flock --shared 8; $(VENV)-demo/bin/penstock --log-level warning demo $(DEMO_ARGS) || [ $$? -eq 130 ]
 
 test: lint unit ## everything that needs no cluster: formats, types, import contracts, tests
 

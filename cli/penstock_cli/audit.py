@@ -13,7 +13,7 @@ import click
 
 from penstock_cli import audit_verify, json_lines
 from penstock_cli.collector_options import connect, connection
-from penstock_cli.terminal_text import one_line
+from penstock_cli.terminal_text import json_line, one_line
 from penstock_core.audit.export import EndLine, ProblemLine, read
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,6 +143,18 @@ def export(url: str | None, token_file: Path | None, ca_file: Path | None, strea
         case ProblemLine(error):
             raise click.ClickException(f"the export ends early: {one_line(error)}")
     raise click.ClickException("the export has no end: the collector stopped, or the connection was cut")
+
+
+@command.command
+@connection
+@click.option(
+    "--output", "-o", type=click.File("w", lazy=True), default="-", help="A file.  [default: standard output]"
+)
+def heads(url: str | None, token_file: Path | None, ca_file: Path | None, output: IO[str]) -> None:
+    """Write where all streams end now, for `penstock audit verify --heads` to hold a later export to."""
+    with connect(url, token_file, ca_file) as client:
+        found = client.streams()
+    output.write(json_line(found) + "\n")
 
 
 @command.command

@@ -32,7 +32,7 @@ STATUS = {Verdict.INTACT: 0, Verdict.INCOMPLETE: 3, Verdict.FAULTY: 1}
 @click.option(
     "--heads",
     type=click.File("rb"),
-    help="Where the streams ended before: a saved answer of the collector's /v1/streams.",
+    help="Where the streams ended before, as `penstock audit heads` has saved it.",
 )
 @click.option(
     "--checkpoints",
@@ -104,11 +104,20 @@ def _heads(file: IO[bytes]) -> list[Head]:
         answer = json.load(file)
         # The collector's own stream is beside those of the gates.
         rows = [*answer["streams"], *([answer["readings"]] if "readings" in answer else [])]
-        return [head for row in rows if (head := _head(row["name"], row["seq"], row["hash"])) is not None]
+        found = [head for row in rows if (head := _head(row["name"], row["seq"], row["hash"])) is not None]
+        listed, total = len({row["name"] for row in answer["streams"]}), answer["total"]
+        if not essentials.is_count(total):
+            raise ValueError("no usable total")
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise click.UsageError(
             f"{file.name} is not an answer of /v1/streams ({type(error).__name__}: {one_line(error)})"
         ) from None
+    # The others would pass unverified.
+    if listed < total:
+        raise click.UsageError(
+            f"{file.name} has {listed} of {total} streams, one page of them; `penstock audit heads` saves them all"
+        )
+    return found
 
 
 def _head(name: object, seq: object, hash_: object) -> Head | None:

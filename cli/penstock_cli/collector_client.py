@@ -1,4 +1,4 @@
-"""The collector's API over HTTP, for commands: reading, and deciding requests; every failure is one line.
+"""The collector's API over HTTP, for commands: reading, deciding, acknowledging; every failure is one line.
 
 What doesn't belong: showing what comes back.
 """
@@ -63,42 +63,85 @@ class CollectorClient:
         """Logins that match, in the same way."""
         return self._paged("logins", query, limit)
 
-    def _paged(self, what: str, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
-        before: dict[str, str] = {}
-        while limit > 0:
-            params = {**query, **before, "limit": str(min(limit, _PAGE))}
-            with self._failures():
-                response = self._http.get(f"{self._url}/v1/{what}", params=params)
-                self._check(response)
-                page = response.json()
-                yield from page[what]
-            limit -= len(page[what])
-            if page["next"] is None:
-                return
-            before = {"before": str(page["next"])}
-
     def readings(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
         """Who read what, latest first, page by page."""
-        before: dict[str, str] = {}
-        while limit > 0:
-            params = {**query, **before, "limit": str(min(limit, _PAGE))}
-            with self._failures():
-                response = self._http.get(f"{self._url}/v1/readings", params=params)
-                self._check(response)
-                page = response.json()
-                yield from page["readings"]
-            limit -= len(page["readings"])
-            if page["next"] is None:
-                return
-            before = {"before": str(page["next"])}
+        return self._paged("readings", query, limit)
 
     def requests(self, standing: str) -> list[dict[str, Any]]:
-        """Requests for approval of these standings ("" is all), latest first."""
+        """Requests for approval of these standings ("" is all), latest first: all of them."""
+        return list(self._paged("requests", {"standing": standing}))
+
+    def streams(self) -> dict[str, Any]:
+        """The collector's answer about its streams, with all of them, by name."""
+        found: list[Any] = []
+        answer = self._page("streams", {"after": ""})
         with self._failures():
-            response = self._http.get(f"{self._url}/v1/requests", params={"standing": standing})
+            found += answer["streams"]
+            last = answer["next"]
+            while last is not None:
+                page = self._page("streams", {"after": last})
+                found += page["streams"]
+                # Or it would never end.
+                if page["next"] is not None and page["next"] <= last:
+                    raise ValueError("no next page")
+                last = page["next"]
+        return {**answer, "streams": found, "total": len(found), "next": None}
+
+    def alarm_cards(self) -> dict[str, Any]:
+        """The collector's answer about the alarms that stand: `cards`, one for each kind, and its `time`."""
+        return self._page("alarms", {"limit": "1"})
+
+    def alarms(self, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The alarms that stand, latest raised first: all of them."""
+        return self._paged("alarms", query)
+
+    def past_alarms(self, query: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """Those that are over, raised last first."""
+        return self._paged("alarms", query, limit, path="alarms/past")
+
+    def acknowledge(self, body: Mapping[str, object]) -> int:
+        """Somebody has looked at these alarms; how many it were."""
+        with self._failures():
+            return int(self._step("/v1/alarms/acknowledged", body)["acknowledged"])
+
+    def holds(self) -> list[dict[str, Any]]:
+        """All legal holds that ever were, latest first."""
+        return list(self._paged("holds", {}))
+
+    def hold(self, wish: Mapping[str, object]) -> dict[str, Any]:
+        """Set a legal hold; what it is."""
+        return self._step("/v1/holds", wish)
+
+    def lift(self, number: int) -> None:
+        """Release a legal hold."""
+        self._step(f"/v1/holds/{number}/release", {})
+
+    def _paged(
+        self, what: str, query: Mapping[str, str], limit: int | None = None, path: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """What is listed, latest first, page by page: `limit` of them, or all."""
+        before: int | None = None
+        while limit is None or limit > 0:
+            params = {**query, "limit": str(_PAGE if limit is None else min(limit, _PAGE))}
+            if before is not None:
+                params["before"] = str(before)
+            page = self._page(path or what, params)
+            with self._failures():
+                yield from page[what]
+                if limit is not None:
+                    limit -= len(page[what])
+                if page["next"] is None:
+                    return
+                if before is not None and page["next"] == before:
+                    raise ValueError("no next page")
+                before = int(page["next"])
+
+    def _page(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        with self._failures():
+            response = self._http.get(f"{self._url}/v1/{path}", params=params)
             self._check(response)
-            found: list[dict[str, Any]] = response.json()["requests"]
-            return found
+            page: dict[str, Any] = response.json()
+            return page
 
     def request(self, name: str) -> dict[str, Any]:
         """One request."""

@@ -5,6 +5,9 @@ What doesn't belong: results that are bad news (a refusal, a chain that does not
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import click
 
 
@@ -12,3 +15,12 @@ class Unusable(click.ClickException):
     """What a command needs can't be read or makes no sense."""
 
     exit_code = 2
+
+
+@contextlib.contextmanager
+def known_answer() -> Iterator[None]:
+    """While what a collector answered is read and shown: one of another version may answer something else."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError):
+        raise click.ClickException("the answer is not of a collector of this version") from None

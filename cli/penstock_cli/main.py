@@ -15,6 +15,7 @@ from penstock_cli import logs
 
 # Subcommand → (module of penstock_cli, one line of help). The line is repeated here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "alarms": ("alarms", "List and acknowledge the collector's alarms."),
     "audit": ("audit", "Follow, search and verify the audit trail."),
     "catalog": ("catalog", "Write a database's catalog to a file, for check."),
     "check": ("check.command", "Show how SQL would be handled, and why, without running it."),
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "control": ("control", "Run the control service: sidecar injection and the policy stream."),
     "demo": ("demo.command", "Run a gate, a collector and a small shop on this machine, and play a session."),
     "dump": ("dump.command", "Dump a database as masked for you, after a look whether it would restore."),
+    "holds": ("holds", "List, set and lift legal holds: what they cover is not dropped."),
     "login": ("login.command", "Log in to the issuer whose tokens your gates take."),
     "logout": ("logout", "Forget your login, here and at the issuer."),
     "mcp": ("mcp", "Serve a database behind a gate to an AI agent (Model Context Protocol)."),

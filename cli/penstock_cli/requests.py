@@ -13,6 +13,8 @@ from typing import Any
 import click
 
 from penstock_cli.collector_options import connect, connection
+from penstock_cli.failures import known_answer
+from penstock_cli.list_by_default import ListByDefault
 from penstock_cli.request_output import DUE, lasts_option, printed, standing_option
 
 _POLICY = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -31,15 +33,7 @@ def _policy(_context: click.Context, _parameter: click.Parameter, value: str) ->
     return value
 
 
-class _ListByDefault(click.Group):
-    """Without a subcommand, lists."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        listed = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
-        return super().parse_args(ctx, ["list", *args] if listed else args)
-
-
-@click.group(cls=_ListByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ListByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """List and decide requests for approval; ask for access for a time, end it, review it. By itself: list."""
 
@@ -167,7 +161,5 @@ def review(
 
 
 def _print(found: list[dict[str, Any]], as_json: bool, show_it: Callable[[Any], None]) -> None:
-    try:
+    with known_answer():
         printed(found, as_json, show_it)
-    except (LookupError, TypeError, AttributeError, ValueError):
-        raise click.ClickException("the answer is not of a collector of this version") from None

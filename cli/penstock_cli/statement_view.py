@@ -92,13 +92,19 @@ def _what(one: Mapping[str, Any]) -> Text:
     return text
 
 
+def _end(one: Mapping[str, Any]) -> str:
+    """What became of what was done, where the statement's own result does not tell."""
+    ends = {"rollback": ", rolled back", "prepared": ", prepared", "unknown": ", its transaction's end unknown"}
+    return ends.get(str(one.get("transaction_end")), "")
+
+
 def _result(one: Mapping[str, Any]) -> str:
     match one["result"]:
         case None:
             return "running"
         case "ok":
             rows = one["rows"]
-            return "done" if rows is None else f"{rows} row{'' if rows == 1 else 's'}"
+            return ("done" if rows is None else f"{rows} row{'' if rows == 1 else 's'}") + _end(one)
         case "error":
             return f"error {one['sqlstate']}"
         case "unexecuted":

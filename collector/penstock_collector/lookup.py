@@ -182,6 +182,8 @@ class Table(Generic[R]):
     # The text index, and which of the columns says where in it a row is.
     text: str
     key: str
+    # What is known of those that are shown beyond their rows.
+    completed: Callable[[sqlite3.Connection, tuple[R, ...]], tuple[R, ...]] = lambda _, found: found
 
     def page(
         self, connection: sqlite3.Connection, filters: LookedFor, before: int | None = None, limit: int = 100
@@ -210,7 +212,7 @@ class Table(Generic[R]):
                 WHERE {where} ORDER BY {order} LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
             values,
         ).fetchall()
-        found = tuple(self.record(row) for row in rows[:limit])
+        found = self.completed(connection, tuple(self.record(row) for row in rows[:limit]))
         return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection), by_arrival=arrival)
 
     def moment(self, connection: sqlite3.Connection, before: int) -> Any:
@@ -251,4 +253,5 @@ class Table(Generic[R]):
                 values,
             ).fetchone()[0]
             skipped = counted - limit
-        return NewRecords(tuple(self.record(row) for row in reversed(rows)), skipped, cursor(connection))
+        found = self.completed(connection, tuple(self.record(row) for row in reversed(rows)))
+        return NewRecords(found, skipped, cursor(connection))

@@ -109,7 +109,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
                 for chore in (_watch, _tell_of_alarms, _keep_within, _pack_quiet, _look_at_sign_ins)
             ]
             if keeper is not None:
-                chores.append(group.create_task(keeper.run()))
+                chores += [group.create_task(keeper.run()), group.create_task(keeper.watch())]
             if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
                 files = (settings.tls_cert_file, settings.tls_key_file)
                 chores.append(group.create_task(_renew_tls(tls, *files)))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from penstock_collector.form_search import Wanted, latest
 from penstock_collector.lookup import LookedFor, Page, Table, came_late, cursor, match_expression, place_path
-from penstock_collector.statement_links import Links, links
+from penstock_collector.statement_links import Links, ends_of, links
 from penstock_collector.store import record
 from penstock_collector.store.arrivals import RECEIVED
 from penstock_collector.store.forms import SESSION
@@ -112,6 +112,9 @@ class StatementRecord:
     unknown: str
     # When it arrived; Unix time.
     received: float | None
+    # How the transaction ended that it ran in: commit, rollback, prepared, unknown; "" where no event tells: it ended
+    # as the statement did, or goes on.
+    transaction_end: str = ""
 
     @property
     def late(self) -> bool:
@@ -145,6 +148,19 @@ def _statement(row: sqlite3.Row) -> StatementRecord:
     return StatementRecord(*values)
 
 
+def _with_ends(connection: sqlite3.Connection, found: tuple[StatementRecord, ...]) -> tuple[StatementRecord, ...]:
+    """The same, each with how its transaction ended: what was `ok` may be rolled back by now."""
+    ends: dict[str, dict[int, str]] = {}
+    for stream in {one.stream for one in found}:
+        row = connection.execute("SELECT id FROM streams WHERE name = ?", (stream,)).fetchone()
+        seqs = [one.outcome_seq for one in found if one.stream == stream and one.outcome_seq is not None]
+        ends[stream] = {} if row is None else ends_of(connection, int(row[0]), seqs)
+    return tuple(
+        one if one.outcome_seq is None else replace(one, transaction_end=ends[one.stream].get(one.outcome_seq, ""))
+        for one in found
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Statements(Table[StatementRecord]):
     """Statements, which are found by their forms: what all of one form have in common is looked at once."""
@@ -166,11 +182,11 @@ class _Statements(Table[StatementRecord]):
                 (json.dumps(found[:limit]),),
             )
         }
-        records = tuple(rows[id_] for id_ in found[:limit])
+        records = self.completed(connection, tuple(rows[id_] for id_ in found[:limit]))
         return Page(records, records[-1].id if len(found) > limit else None, cursor(connection))
 
 
-STATEMENTS = _Statements("statements_told", _COLUMNS, _statement, text="forms_text", key="r.form")
+STATEMENTS = _Statements("statements_told", _COLUMNS, _statement, text="forms_text", key="r.form", completed=_with_ends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,20 @@ class Transaction:
         )
 
 
+def ends_of(connection: sqlite3.Connection, stream: int, outcome_seqs: Iterable[int]) -> dict[int, str]:
+    """How the transactions ended of the statements with these outcomes; "" where no event tells (`Transaction`)."""
+    found: dict[int, str] = {}
+    known: dict[tuple[Any, Any], str] = {}
+    for seq, document in record.documents(connection, stream, outcome_seqs).items():
+        outcome = json.loads(document)
+        key = outcome.get("session"), outcome.get("transaction")
+        if key not in known:
+            transaction = _transaction(connection, stream, outcome)
+            known[key] = "" if transaction is None else transaction.result
+        found[seq] = known[key]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """What the page of a statement leads to."""

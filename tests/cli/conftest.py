@@ -36,6 +36,8 @@ class Desk:
             database=directory / "audit.db",
             stream_tokens_file=directory / "streams",
             viewer_tokens_file=directory / "viewers",
+            # Its events are of a day that is long over.
+            late_seconds=1e9,
         )
         ready = threading.Event()
 
@@ -55,7 +57,7 @@ class Desk:
             event, self.head = self.head.seal(body, f"2026-11-25T09:{self.head.seq:02}:00.000000Z")
             events.append(event)
         response = httpx2.post(
-            f"{self.running.url}/v1/streams/gw1/boot1/events",
+            f"{self.running.url}/v1/streams/{self.head.stream}/events",
             content=b"".join(canonical(event) + b"\n" for event in events),
             headers={"authorization": "Bearer w"},
             trust_env=False,
@@ -63,16 +65,24 @@ class Desk:
         assert response.json() == {"acknowledged": self.head.seq}
         return events
 
-    def statement(self, number: int, **fields: Any) -> list[Event]:
+    def statement(self, number: int, transaction: int | None = None, **fields: Any) -> list[Event]:
         key = {"session": "s1", "statement": number}
         intent = {
             "kind": "intent",
             **key,
             "identity": {"name": "sa:shop/web"},
+            "database": "shop",
             "decision": "allow",
             "verbs": ["select"],
+            "relations": [],
+            "masked": [],
+            "policies": [],
+            "policyGeneration": 7,
+            "protocol": "simple",
+            "sqlHmac": "0" * 64,
         }
         outcome = {"kind": "outcome", **key, "result": "ok", "rows": number}
+        outcome |= {} if transaction is None else {"transaction": transaction}
         return self.record({**intent, "sql": f"SELECT {number} FROM orders", **fields}, outcome)
 
     def run(self, *arguments: str, url: str | None = None, **options: Any) -> Result:

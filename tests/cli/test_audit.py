@@ -27,6 +27,23 @@ def test_search_shows_a_table(desk: Desk) -> None:
     assert second.split()[2:] == ["sa:shop/web", "allowed", "SELECT", "1", "FROM", "orders", "1", "row"]
 
 
+def test_search_tells_what_was_rolled_back(desk: Desk) -> None:
+    desk.record({"kind": "open"})
+    desk.statement(1)
+    ended = {"kind": "transaction", "session": "s1", "transaction": 4, "result": "rollback"}
+    intent, _ = desk.statement(2, transaction=4)
+    desk.record(ended)
+    lines = desk.run("search").output.splitlines()
+    assert [
+        line.rstrip().endswith(told) for line, told in zip(lines[1:], ["2 rows, rolled back", "1 row"], strict=True)
+    ] == [
+        True,
+        True,
+    ]
+    (one, _) = [json.loads(line) for line in desk.run("search", "--json").output.splitlines()]
+    assert (one["seq"], one["transaction_end"]) == (intent["seq"], "rollback")
+
+
 def test_search_filters_and_limits(desk: Desk) -> None:
     desk.record({"kind": "open"})
     for number in range(1, 13):

@@ -64,20 +64,51 @@ def test_verify_finds_what_was_altered(desk: Desk, tmp_path: Path) -> None:
 def test_verify_against_heads_that_were_kept(desk: Desk, tmp_path: Path) -> None:
     desk.record({"kind": "open"})
     desk.statement(1)
-    streams = httpx2.get(
-        f"{desk.running.url}/v1/streams", headers={"authorization": "Bearer reader"}, trust_env=False
-    ).text
-    (tmp_path / "heads.json").write_text(streams)
+    heads = tmp_path / "heads.json"
+    assert desk.run("heads", "-o", str(heads)).exit_code == 0
     path = tmp_path / "export.jsonl"
     path.write_text(desk.run("export").output)
-    assert desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path)).exit_code == 0
+    assert desk.run("verify", "--heads", str(heads), str(path)).exit_code == 0
     # Without what the collector says of it, the end can go, and nobody sees.
     path.write_text("".join(desk.run("export", *GATE).output.splitlines(keepends=True)[1:-2]))
     assert desk.run("verify", str(path)).exit_code == 0
-    cut = desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path))
+    cut = desk.run("verify", "--heads", str(heads), str(path))
     assert (cut.exit_code, "cut tail: ends at seq 2, yet 3 was reached" in cut.output) == (1, True)
-    (tmp_path / "heads.json").write_text("[]")
-    assert desk.run("verify", "--heads", str(tmp_path / "heads.json"), str(path)).exit_code == 2
+    for nonsense in ("[]", '{"streams": []}', '{"streams": [], "total": true}'):
+        heads.write_text(nonsense)
+        refused = desk.run("verify", "--heads", str(heads), str(path))
+        assert (refused.exit_code, "is not an answer of /v1/streams" in refused.output) == (2, True)
+
+
+def test_heads_are_those_of_all_streams_and_a_page_of_them_verifies_nothing(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock_collector.web.api.MOST_STREAMS", 2)
+    for boot in ("boot4", "boot2", "boot1", "boot5", "boot3"):
+        desk.head = Head(f"gw1/{boot}")
+        desk.record({"kind": "open"}, {"kind": "heartbeat"})
+    saved = json.loads(desk.run("heads").output)
+    assert [one["name"] for one in saved["streams"]] == [f"gw1/boot{number}" for number in range(1, 6)]
+    assert (saved["total"], saved["next"], saved["readings"]["name"][:10]) == (5, None, "collector:")
+    heads = tmp_path / "heads.json"
+    heads.write_text(json.dumps(saved))
+    lines = desk.run("export").output.splitlines(keepends=True)
+    whole = desk.run("verify", "-", "--heads", str(heads), input="".join(lines))
+    assert whole.exit_code == 0, whole.output
+    for number in range(1, 6):
+        # As somebody would leave it out who wants it gone.
+        less = "".join(line for line in lines if f"gw1/boot{number}" not in line and '"end"' not in line)
+        found = desk.run("verify", "-", "--heads", str(heads), input=less)
+        assert (found.exit_code, f"gw1/boot{number}" in found.output) == (1, True), found.output
+    for page in ("", "?after=", "?after=gw1/boot4"):
+        headers = {"authorization": "Bearer reader"}
+        heads.write_text(httpx2.get(f"{desk.running.url}/v1/streams{page}", headers=headers, trust_env=False).text)
+        refused = desk.run("verify", "-", "--heads", str(heads), input="".join(lines))
+        assert refused.exit_code == 2
+        assert "of 5 streams, one page of them; `penstock audit heads` saves them all" in refused.output
+    twice = {**saved, "streams": [saved["streams"][0]] * 5}
+    heads.write_text(json.dumps(twice))
+    assert desk.run("verify", "-", "--heads", str(heads), input="".join(lines)).exit_code == 2
 
 
 def test_verify_of_nothing_is_no_success(desk: Desk, tmp_path: Path) -> None:
@@ -103,8 +134,7 @@ def test_the_readings_are_exported_and_verified_with_the_rest(desk: Desk, tmp_pa
     own = [json.loads(line) for line in exported.splitlines() if '"stream":"collector:' in line and '"v":' in line]
     assert [one.get("action", one["kind"]) for one in own] == ["open", "searched", "exported"]
     heads = tmp_path / "heads.json"
-    headers = {"authorization": "Bearer reader"}
-    heads.write_text(httpx2.get(f"{desk.running.url}/v1/streams", headers=headers, trust_env=False).text)
+    assert desk.run("heads", "-o", str(heads)).exit_code == 0
     exported = desk.run("export").output
     verified = desk.run("verify", "-", "--heads", str(heads), input=exported)
     assert (verified.exit_code, verified.output.count("intact")) == (0, 3), verified.output
@@ -151,7 +181,7 @@ def test_two_equal_keys_are_no_event(desk: Desk, tmp_path: Path) -> None:
     desk.statement(1)
     path = tmp_path / "export.jsonl"
     path.write_bytes(
-        desk.run("export", *GATE).stdout_bytes.replace(b'{"decision"', b'{"sql":"DROP TABLE t","decision"')
+        desk.run("export", *GATE).stdout_bytes.replace(b'{"database"', b'{"sql":"DROP TABLE t","database"')
     )
     result = desk.run("verify", str(path))
     assert (result.exit_code, "not the canonical ones (RFC 8785)" in result.output) == (1, True)

@@ -81,6 +81,14 @@ def test_the_list_says_who_what_when_and_how_to_approve(desk: Approvers) -> None
     assert (one["name"], one["standing"]) == (name, "waiting")
 
 
+def test_the_list_turns_pages(desk: Approvers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock_cli.collector_client._PAGE", 2)
+    names = [desk.made(asking_about(f"DELETE FROM orders WHERE id = {number}")) for number in range(5)]
+    for standing in ("due", "waiting", "all"):
+        listed = desk.requests("list", "--json", "--standing", standing).output.splitlines()
+        assert [json.loads(line)["name"] for line in listed] == names[::-1]
+
+
 def test_approving_lets_it_run_once(desk: Approvers) -> None:
     name = desk.made()
     done = desk.requests("approve", name, "--comment", "after the backup")

@@ -90,6 +90,11 @@ class Sender:
             "decision": "allow",
             "verbs": ["select"],
             "relations": ["public.orders"],
+            "masked": [],
+            "policies": [],
+            "policyGeneration": 7,
+            "protocol": "simple",
+            "sqlHmac": "0" * 64,
             "sql": sql,
         }
         outcome = {"kind": "outcome", **key, "result": "ok", "rows": number, "bytes": 10, "durationUs": 1500}

@@ -37,6 +37,44 @@ async def test_how_the_transaction_ended(client: Any, sender: Any, end: dict[str
         assert f"<dt>Transaction</dt><dd>{words}</dd>" in text
 
 
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (None, ""),
+        ({"result": "commit"}, ""),
+        ({"result": "rollback", "sqlstate": "23503"}, ", rolled back"),
+        ({"result": "prepared"}, ", prepared"),
+        ({"result": "unknown"}, ", its transaction's end unknown"),
+    ],
+)
+async def test_lists_tell_what_became_of_what_was_done(
+    client: Any, sender: Any, end: dict[str, str] | None, words: str
+) -> None:
+    ended = [] if end is None else [{"kind": "transaction", "session": "s1", "transaction": 2, **end}]
+    # Another session's end, and that of the next transaction, are not its.
+    others = [
+        {"kind": "transaction", "session": "s2", "transaction": 2, "result": "rollback"},
+        *ended,
+        {"kind": "transaction", "session": "s1", "transaction": 3, "result": "rollback"},
+    ]
+    await client.send(sender.seal(OPEN, INTENT, {**OUTCOME, "transaction": 2}, *others))
+    for query in ("", "?verb=delete", "?decision=allow&q=orders"):
+        (one,) = (await client.get(f"/v1/events{query}")).json()["events"]
+        assert (one["result"], one["transaction_end"]) == ("ok", "" if end is None else end["result"])
+        page = (await client.get(f"/{query}")).text
+        assert [told for told in (", rolled back", ", prepared", "end unknown") if told in page] == [
+            told for told in (", rolled back", ", prepared", "end unknown") if told in words
+        ]
+
+
+async def test_what_failed_by_itself_is_told_as_that(client: Any, sender: Any) -> None:
+    failed = {**OUTCOME, "result": "error", "sqlstate": "23505", "transaction": 2}
+    end = {"kind": "transaction", "session": "s1", "transaction": 2, "result": "rollback"}
+    await client.send(sender.seal(OPEN, INTENT, failed, end))
+    page = (await client.get("/")).text
+    assert ("error 23505" in page, "rolled back" in page) == (True, False)
+
+
 async def test_without_a_transaction_there_is_nothing_to_say(client: Any, sender: Any) -> None:
     await client.send(sender.seal(OPEN) + sender.statement(1))
     assert "Transaction" not in (await client.get("/statements/gw1/boot1/2")).text

@@ -36,6 +36,7 @@ _WORDS: Mapping[str, str] = {
     Alarm.UNRECORDED: "statements ran unrecorded",
     Alarm.LOST: "events were lost for good",
     Alarm.DROPPED: "events were dropped before their days were over, for want of room",
+    Alarm.CHECKPOINT: "signed checkpoints of the audit trail can't be kept",
     Alarm.DISK: "there will soon be no room left for the audit trail",
     Alarm.GAP: "events are missing",
     Alarm.LATE: "events come long after their time",

@@ -6,7 +6,9 @@ What doesn't belong: what is in one (`store/checkpoints.py`), the places.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from penstock_collector.checkpoint_settings import CheckpointSettings
+from penstock_collector.checkpoints.alarm import CheckpointAlarm
 from penstock_collector.checkpoints.directory import DirectoryPlace
 from penstock_collector.checkpoints.git import GitPlace
 from penstock_collector.checkpoints.place import Place, PlaceError
@@ -29,6 +32,7 @@ from penstock_core.audit.event import OWN
 _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 60.0
+_LOOK_SECONDS = 30.0
 _MAKE = "openssl genpkey -algorithm ed25519 makes one"
 
 
@@ -47,6 +51,9 @@ class CheckpointKeeper:
         self._place = place
         self._seconds = seconds
         self._metrics = metrics
+        self._alarm = CheckpointAlarm()
+        # Since when one is being written.
+        self._began: float | None = None
 
     async def run(self) -> None:
         """Until cancelled; the first one at once."""
@@ -55,10 +62,32 @@ class CheckpointKeeper:
                 await self.step(time.time())
                 pause = self._seconds
             except (PlaceError, StoreError) as error:
-                _log.error("no checkpoint could be kept", why=str(error))
-                self._metrics.checkpoint_failures.inc()
+                await self._say(str(error), time.time())
                 pause = min(_RETRY_SECONDS, self._seconds)
             await asyncio.sleep(pause)
+
+    async def watch(self) -> None:
+        """Until cancelled: look whether one is written for too long."""
+        while True:
+            await asyncio.sleep(min(_LOOK_SECONDS, self._seconds))
+            await self.look(time.time())
+
+    async def look(self, now: float) -> None:
+        """Raise the alarm if one is overdue."""
+        if (began := self._began) is not None:
+            await self._raise(lambda connection: self._alarm.overdue(connection, began, now))
+
+    async def _say(self, why: str, now: float) -> None:
+        _log.error("no checkpoint could be kept", why=why)
+        self._metrics.checkpoint_failures.inc()
+        await self._raise(lambda connection: self._alarm.failed(connection, why, now))
+
+    async def _raise(self, step: Callable[[sqlite3.Connection], None]) -> None:
+        try:
+            await self._writer.run(step)
+        except StoreError as error:
+            # Nothing can be committed, which is told without the store.
+            _log.error("the alarm of checkpoints could not be raised", why=str(error))
 
     async def step(self, now: float) -> None:
         """Make the next one and have it kept, after one that waits for that. Raises PlaceError, StoreError."""
@@ -66,10 +95,18 @@ class CheckpointKeeper:
         while not fresh:
             made = await self._writer.run(lambda connection: checkpoints.seal(connection, self._key, now))
             name = f"{made.collector.removeprefix(OWN)}/{made.number:010}.json"
-            await asyncio.to_thread(self._place.put, name, made.line + b"\n")
-            await self._writer.run(partial(checkpoints.kept, number=made.number))
+            self._began = now
+            try:
+                await asyncio.to_thread(self._place.put, name, made.line + b"\n")
+            finally:
+                self._began = None
+            await self._writer.run(partial(self._note, number=made.number, now=now))
             self._metrics.checkpoint_time.set(now)
             fresh = made.fresh
+
+    def _note(self, connection: sqlite3.Connection, number: int, now: float) -> None:
+        checkpoints.kept(connection, number)
+        self._alarm.kept(connection, now)
 
 
 def keeper_of(

@@ -33,6 +33,8 @@ class Alarm(StrEnum):
     LOST = "lost"
     # Events were dropped before their days were over, for want of room.
     DROPPED = "dropped"
+    # Signed checkpoints can't be kept, or are overdue; clears when one is kept.
+    CHECKPOINT = "checkpoint"
     # The disk will soon be full, or retention drop what is not old enough; clears when there is room.
     DISK = "disk"
     # Events are missing in between; clears when they come.
@@ -46,7 +48,7 @@ class Alarm(StrEnum):
 
 
 # These can end by themselves; the others stand until a person has looked at them.
-PASSING = frozenset({Alarm.DISK, Alarm.GAP, Alarm.LATE, Alarm.CLOCK, Alarm.SILENT})
+PASSING = frozenset({Alarm.CHECKPOINT, Alarm.DISK, Alarm.GAP, Alarm.LATE, Alarm.CLOCK, Alarm.SILENT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,5 +121,14 @@ def listed(connection: sqlite3.Connection, limit: int) -> list[Hold]:
     return _read(rows)
 
 
+def page(connection: sqlite3.Connection, limit: int, before: int | None = None) -> list[Hold]:
+    """All that ever were, latest first; those before an id."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM holds WHERE :before IS NULL OR id < :before ORDER BY id DESC LIMIT :limit",  # noqa: S608 # of a literal
+        {"before": before, "limit": limit},
+    )
+    return _read(rows)
+
+
 def _read(rows: Iterable[sqlite3.Row]) -> list[Hold]:
     return [Hold(*row) for row in rows]

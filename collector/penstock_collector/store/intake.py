@@ -22,6 +22,7 @@ from penstock_collector.store import (
     projection,
     record,
     symptoms,
+    transaction_ends,
     unfinished,
 )
 from penstock_collector.store.alarms import Alarm
@@ -158,6 +159,7 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: 
     id_ = int(cursor.lastrowid or 0)
     record.note_place(connection, state.id, line)
     projection.project(connection, id_, state.id, line)
+    transaction_ends.project(connection, id_, state.id, line)
     logins.project(connection, id_, state.id, line)
     cluster_requests.project(connection, id_, line)
     unfinished.note(connection, id_, state.id, line)

@@ -35,6 +35,25 @@ def at(connection: sqlite3.Connection, stream: int, seq: int) -> list[Kept]:
     return sorted([*loose, *packed], key=lambda one: one.id)
 
 
+def documents(connection: sqlite3.Connection, stream: int, seqs: Iterable[int]) -> dict[int, str]:
+    """The lines at these places, the first of each after a fork."""
+    found: dict[int, str] = {}
+    block: list[Kept] = []
+    for seq in sorted(set(seqs)):
+        row = connection.execute(
+            "SELECT document FROM events WHERE stream = ? AND seq = ? ORDER BY id LIMIT 1", (stream, seq)
+        ).fetchone()
+        if row is not None:
+            found[seq] = str(row[0])
+            continue
+        if not block or block[-1].seq < seq:
+            block = blocks.holding(connection, stream, seq)
+        packed = next((one.document for one in block if one.seq == seq), None)
+        if packed is not None:
+            found[seq] = packed
+    return found
+
+
 def hashes(connection: sqlite3.Connection, stream: int, seqs: Iterable[int], settled: int) -> dict[int, set[str]]:
     """The hashes that are stored, by seq. Nothing behind `settled` is in a block."""
     found: dict[int, set[str]] = {}

@@ -33,7 +33,7 @@ from penstock_core.approvals.standing import (
 from penstock_core.approvals.together import Step as Taken
 from penstock_core.approvals.together import answers, together
 from penstock_core.approvals.together import told as told_of
-from penstock_core.audit.chain import canonical
+from penstock_core.audit.chain import MAX_SAFE_INTEGER, canonical
 from penstock_core.resources.access_request import AccessRequest, AccessRequestSpec, AccessRequestStatus, Requester
 
 # Requests of one book that wait, whoever they say they are for; core/approvals bounds those of one requester, and those
@@ -323,13 +323,16 @@ def update(connection: sqlite3.Connection, kept: Kept, status: AccessRequestStat
     return Kept(kept.id, changed, request, at, kept.made, expires, kept.trimmed)
 
 
-def listed(connection: sqlite3.Connection, standings: Sequence[Standing] = (), limit: int = 200) -> list[Kept]:
-    """Requests of these standings, latest first; of any, if none is given."""
+def listed(
+    connection: sqlite3.Connection, standings: Sequence[Standing] = (), limit: int = 200, before: int | None = None
+) -> list[Kept]:
+    """Requests of these standings, latest first; of any, if none is given. Those before an id."""
     wanted = [one.value for one in standings or tuple(Standing)]
     marks = ", ".join("?" * len(wanted))
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM requests WHERE standing IN ({marks}) ORDER BY id DESC LIMIT ?",  # noqa: S608 # marks alone
-        (*wanted, limit),
+        f"""SELECT {COLUMNS} FROM requests WHERE standing IN ({marks}) AND id < ?
+            ORDER BY id DESC LIMIT ?""",  # noqa: S608 # marks alone
+        (*wanted, _behind(before), limit),
     )
     return [kept_in(row) for row in rows]
 
@@ -357,10 +360,17 @@ def cursor(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT latest FROM request_changes").fetchone()[0])
 
 
-def due(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:
-    """Those that somebody has to decide, and emergencies that nobody has reviewed, latest first."""
-    rows = connection.execute(f"SELECT {COLUMNS} FROM requests WHERE {_DUE} ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608 # as above
+def due(connection: sqlite3.Connection, limit: int = 200, before: int | None = None) -> list[Kept]:
+    """Those that somebody has to decide, and emergencies that nobody has reviewed, latest first; those before an id."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM requests WHERE {_DUE} AND id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 # as above
+        (_behind(before), limit),
+    )
     return [kept_in(row) for row in rows]
+
+
+def _behind(before: int | None) -> int:
+    return MAX_SAFE_INTEGER if before is None else before
 
 
 def others(connection: sqlite3.Connection, limit: int = 200) -> list[Kept]:

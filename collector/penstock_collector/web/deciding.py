@@ -22,11 +22,13 @@ from penstock_collector.approvals.holder import Record, TooManyAttemptsError
 from penstock_collector.approvals.on_cluster import ClusterUnavailableError, OutcomeUnknownError
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
+from penstock_collector.lookup import BadFilter
 from penstock_collector.store import requests
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, UnknownRequestError
 from penstock_collector.web.bodies import NotTakenError, read_json, refuse
 from penstock_collector.web.guards import reading
+from penstock_collector.web.pages import whole_number
 from penstock_collector.web.security import from_own_page
 from penstock_core.approvals.access import overdue
 from penstock_core.approvals.four_eyes import Approver
@@ -56,21 +58,31 @@ class _Decided(BaseModel):
 
 
 async def list_requests(request: Request) -> Response:
-    """Requests, latest first; `?standing=waiting` for one standing (several: `waiting,approved`), `?standing=due` for
-    what somebody has to decide or to review.
+    """Requests, latest first: `{"requests": […], "next": <before of the next page, or null>}`.
+
+    `?standing=waiting` for one standing (several: `waiting,approved`), `?standing=due` for what somebody has to decide
+    or to review.
     """
     wanted = [part for part in request.query_params.get("standing", "").split(",") if part]
     due = wanted == ["due"]
     try:
+        before = whole_number(request, "before")
+        limit = min(whole_number(request, "limit") or MOST_LISTED, MOST_LISTED)
         standings = [] if due else [Standing(part) for part in wanted]
+    except BadFilter as error:
+        return refuse(400, str(error))
     except ValueError:
         return refuse(400, f"standing is one or some of {', '.join(Standing)}; or due")
 
     def read(connection: sqlite3.Connection) -> bytes:
         # Hundreds of long texts: put together in the reader's thread, and not where everybody waits.
-        found = requests.due(connection, MOST_LISTED) if due else requests.listed(connection, standings, MOST_LISTED)
-        documents = [document(kept, request.state.viewer) for kept in found]
-        return json.dumps({"requests": documents}, ensure_ascii=False).encode()
+        if due:
+            found = requests.due(connection, limit + 1, before)
+        else:
+            found = requests.listed(connection, standings, limit + 1, before)
+        documents = [document(kept, request.state.viewer) for kept in found[:limit]]
+        next_ = found[limit - 1].id if len(found) > limit else None
+        return json.dumps({"requests": documents, "next": next_}, ensure_ascii=False).encode()
 
     try:
         return Response(await collector_of(request).readers.run(read), media_type="application/json")

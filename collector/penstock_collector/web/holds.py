@@ -23,6 +23,7 @@ from penstock_collector.store.database import StoreError
 from penstock_collector.store.holds import Hold, NoHold
 from penstock_collector.web.bodies import NotTakenError, read_form, read_json, refuse
 from penstock_collector.web.guards import reading
+from penstock_collector.web.pages import whole_number
 from penstock_collector.web.rendering import problem
 from penstock_collector.web.security import from_own_page
 
@@ -44,12 +45,20 @@ class _Wanted(BaseModel):
 
 
 async def list_holds(request: Request) -> Response:
-    """`{"holds": […]}`: those that stand, and those that were released."""
+    """Those that stand, and those that were released, latest first.
+
+    `{"holds": […], "next": <before of the next page, or null>}`.
+    """
     try:
-        found = await collector_of(request).readers.run(lambda connection: holds.listed(connection, _MOST_LISTED))
+        before = whole_number(request, "before")
+        limit = min(whole_number(request, "limit") or _MOST_LISTED, _MOST_LISTED)
+        found = await collector_of(request).readers.run(lambda connection: holds.page(connection, limit + 1, before))
+    except BadFilter as error:
+        return refuse(400, str(error))
     except StoreError as error:
         return refuse(503, str(error))
-    return JSONResponse({"holds": [asdict(hold) for hold in found]})
+    next_ = found[limit - 1].id if len(found) > limit else None
+    return JSONResponse({"holds": [asdict(hold) for hold in found[:limit]], "next": next_})
 
 
 async def post_hold(request: Request) -> Response:

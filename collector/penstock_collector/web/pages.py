@@ -17,7 +17,7 @@ from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.lookup import BadFilter, LookedFor, Page, R, Table
 from penstock_collector.retention import place_of
-from penstock_collector.search import STATEMENTS, Filters, detail, streams
+from penstock_collector.search import STATEMENTS, Filters, detail, stream_count, streams
 from penstock_collector.store import access, alarms, holds
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, due_count
@@ -26,6 +26,7 @@ from penstock_core.approvals.access import overdue
 
 PAGE_ROWS = 100
 _MOST_PAST_ALARMS = 200
+_MOST_STREAMS_SHOWN = 500
 # Filters that the form has no fields for: they come by links, and show as chips.
 _CHIPS = ("verb", "relation", "stream", "session", "request", "since", "until")
 
@@ -122,9 +123,10 @@ async def stream_list(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     most_past = _MOST_PAST_ALARMS if viewer.may(Right.PAST_ALARMS) else 0
     try:
-        rows, cards, past, emergencies, counts, held, room = await collector.readers.run(
+        rows, total, cards, past, emergencies, counts, held, room = await collector.readers.run(
             lambda connection: (
-                streams(connection),
+                streams(connection, _MOST_STREAMS_SHOWN),
+                stream_count(connection),
                 alarms.cards(connection),
                 alarms.past(connection, most_past),
                 access.to_review(connection),
@@ -139,6 +141,7 @@ async def stream_list(request: Request) -> Response:
         request,
         "streams.html",
         streams=rows,
+        total=total,
         room=room,
         holds=held,
         cards=cards,

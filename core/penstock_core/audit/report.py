@@ -21,6 +21,8 @@ class Fault(StrEnum):
 
     # A line that is no event, or an event with a field that cannot be.
     MALFORMED = "malformed"
+    # An event with a kind, a field or a value that its version does not define, or without one that it always has.
+    NOT_AS_DEFINED = "not-as-defined"
     # Its content is not what its hash was made of.
     ALTERED = "altered"
     # Events in between are missing.

@@ -57,11 +57,12 @@ def _wrong(given: dict[str, Any], fields: Iterable[Field], path: str = "") -> It
         for one in value if field.many else (value,):
             if field.type == "object" and isinstance(one, dict):
                 yield from _wrong(one, field.fields, f"{path}{field.name}.")
-            elif not _is_of(field, one):
+            elif not is_of(field, one):
                 yield path + field.name
 
 
-def _is_of(field: Field, value: Any) -> bool:
+def is_of(field: Field, value: Any) -> bool:
+    """Whether the value is of the field's type; never so of an object."""
     match field.type:
         case "text":
             # Another than is defined may be a newer gate's.

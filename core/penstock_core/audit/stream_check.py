@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from penstock_core.audit import essentials
 from penstock_core.audit.chain import GENESIS, ChainError, Head, digest
+from penstock_core.audit.conformity import deviations
 from penstock_core.audit.event import Event
 from penstock_core.audit.export import BadLine, QuarantinedLine, StreamLine
 from penstock_core.audit.promises import StreamPromises
@@ -79,6 +80,8 @@ class StreamCheck:
                 return  # The same event twice: a resend, harmless.
             self._found(Fault.FORK, seq, f"two different events have seq {seq}")
         self._advance(seq, prev, hash_, sealed=True)
+        for said in deviations(event):
+            self._found(Fault.NOT_AS_DEFINED, seq, f"event {seq}: {said}")
         self._note_kind(event, seq)
 
     def _is_sealed(self, event: Event, seq: int) -> bool:

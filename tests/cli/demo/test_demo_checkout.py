@@ -61,6 +61,28 @@ def test_another_account_twice_at_once_with_the_oldest_python(others: Checkout) 
     assert left_nothing(others)
 
 
+def test_a_second_one_says_where_the_first_runs_and_never_takes_its_programs_away(others: Checkout) -> None:
+    assert others.run("make", ".venv-demo/ready")[0] == 0
+    first = others.start("make", "demo")
+    assert wait(lambda: any(others.temporary.glob("penstock-demo-*/mcp")))
+    (found,) = others.temporary.glob("penstock-demo-*/.penstock-demo")
+    where = f"a demo runs in {found.parent} (to end it: Ctrl-C there, or kill {found.read_text()})"
+    second = others.run(*ONCE)
+    assert (second[0], second[1].splitlines()[-1]) == (0, PLAYED), second[1]
+    assert f"Beside this one, {where}." in second[1].splitlines()
+    # As after a pull: the environment that the first runs from is out of date.
+    os.utime(others.directory / "pyproject.toml")
+    status, printed = others.run(*ONCE)
+    refused = "environment .venv-demo: out of date, and not replaced, since a demo runs from it: end that first"
+    assert (status, printed.splitlines()[:2]) == (2, [refused, where])
+    emails = "SELECT email FROM customers ORDER BY id LIMIT 1"
+    assert others.run("sh", str(found.parent / "psql"), "-Atc", emails) == (0, "a***@example.com\n")
+    os.kill(int(found.read_text()), signal.SIGTERM)
+    assert finished(first)[0] == 0
+    assert left_nothing(others)
+    os.utime(others.directory / ".venv-demo" / "ready")
+
+
 def test_ctrl_c_on_its_terminal_ends_it_clean(others: Checkout) -> None:
     status, shown = others.on_a_terminal("make", "demo", until="end    Ctrl-C")
     # As a shell reports that make ended by the signal that it too got.

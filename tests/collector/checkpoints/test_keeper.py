@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.checkpoints.keeper import CheckpointKeeper, SigningKeyError, keeper_of
 from penstock_collector.checkpoints.place import PlaceError
-from penstock_collector.store import checkpoints
+from penstock_collector.store import alarms, checkpoints
+from penstock_collector.store.alarms import Alarm
 from penstock_core.audit.checkpoint_series import gather
 from penstock_core.audit.verify import verify
 
@@ -90,6 +94,100 @@ async def test_one_that_could_not_be_kept_goes_first_and_unchanged(
     await keeper.step(1_764_000_900)
     assert place.gathered().found.kept == []
     assert list(place.gathered().promises.of("gw1/boot1").heads) == [1, 4]
+
+
+async def standing(client: Any) -> list[tuple[str, str, int]]:
+    found = (await client.get("/v1/alarms?kind=checkpoint")).json()["alarms"]
+    return [(one["stream"], one["detail"], one["count"]) for one in found]
+
+
+async def run_until(keeper: CheckpointKeeper, done: Callable[[], Awaitable[bool]]) -> None:
+    running = asyncio.create_task(keeper.run())
+    try:
+        for _ in range(1000):
+            if await done():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("it never came to that")
+    finally:
+        running.cancel()
+
+
+async def test_an_alarm_stands_from_the_first_that_fails_to_the_next_that_is_kept(
+    client: Any, keeper: CheckpointKeeper, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock_collector.checkpoints.keeper._RETRY_SECONDS", 0.01)
+    place.down = True
+
+    async def thrice() -> bool:
+        return any(count >= 3 for _, _, count in await standing(client))
+
+    await run_until(keeper, thrice)
+    ((stream, detail, _),) = await standing(client)
+    assert (stream, detail) == ("", "no checkpoint can be kept: the disk is full")
+    metrics = (await client.get("/metrics", token=None)).text
+    assert 'penstock_collector_alarms{kind="checkpoint"} 1.0' in metrics
+    assert "penstock_collector_checkpoint_failures_total 0.0" not in metrics
+    assert "no checkpoint can be kept: the disk is full" in (await client.get("/streams")).text
+    place.down = False
+
+    async def over() -> bool:
+        return not await standing(client)
+
+    await run_until(keeper, over)
+    (past,) = (await client.get("/v1/alarms/past")).json()["alarms"]
+    assert (past["kind"], past["cleared_by"]) == ("checkpoint", "")
+    assert 'penstock_collector_alarms{kind="checkpoint"} 0.0' in (await client.get("/metrics", token=None)).text
+
+
+async def test_who_has_looked_is_left_alone_until_it_fails_anew(
+    client: Any, keeper: CheckpointKeeper, place: Place
+) -> None:
+    async def fails(now: float) -> None:
+        place.down = True
+        await keeper._say("the disk is full", now)
+
+    def looked(connection: Any) -> int:
+        return alarms.acknowledge(connection, Alarm.CHECKPOINT, None, 9e9, "ada", "ordered a disk", 2_000)
+
+    await fails(1_000)
+    assert await client.running.collector.writer.run(looked) == 1
+    await fails(3_000)
+    assert await standing(client) == []
+    # The next day, if nobody did anything about it.
+    await fails(2_000 + 86_401)
+    assert len(await standing(client)) == 1
+    place.down = False
+    await keeper.step(90_000)
+    assert await standing(client) == []
+    await fails(90_060)
+    assert len(await standing(client)) == 1
+
+
+async def test_a_place_that_does_not_answer_is_overdue(client: Any, keeper: CheckpointKeeper, place: Place) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def put(name: str, content: bytes) -> None:
+        began.set()
+        assert go_on.wait(20)
+
+    place.put = put  # type: ignore[method-assign] # a volume whose server is gone
+    await keeper.look(1_764_000_000)
+    writing = asyncio.create_task(keeper.step(1_764_000_000))
+    try:
+        assert await asyncio.to_thread(began.wait, 20)
+        await keeper.look(1_764_000_299)
+        assert await standing(client) == []
+        await keeper.look(1_764_000_300)
+        await keeper.look(1_764_000_600)
+        ((_, detail, count),) = await standing(client)
+        assert (detail, count) == ("a checkpoint is overdue: its place does not answer for 10 minutes", 2)
+    finally:
+        go_on.set()
+    await writing
+    assert await standing(client) == []
+    await keeper.look(1_764_009_000)
+    assert await standing(client) == [], "between two, none is due"
 
 
 async def test_one_that_was_kept_and_not_noted_is_the_same_again(

@@ -1,4 +1,7 @@
-"""Checkpoints in a bucket: with a server that checks signatures, and with answers that it does not give."""
+"""Checkpoints in a bucket: with a server that keeps them, and with answers that it does not give.
+
+The server knows keys by their names; signatures of version 4 it does not check.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def place_of(url: str, tmp_path: Path, secret: str = KEY) -> S3Place:
-    (tmp_path / "access").write_text(KEY + "\n")
+def place_of(url: str, tmp_path: Path, secret: str = KEY, access: str = KEY) -> S3Place:
+    (tmp_path / "access").write_text(access + "\n")
     (tmp_path / "secret").write_text(secret + "\n")
     settings = CheckpointSettings(
         checkpoint_key_file=tmp_path / "key", checkpoint_s3_url=url,
@@ -53,6 +56,11 @@ def test_what_cannot_be_written(bucket: str, tmp_path: Path) -> None:
     (tmp_path / "secret").unlink()
     with pytest.raises(PlaceError, match="No such file or directory"):
         place.put("c2/1.json", b"one\n")
+
+
+def test_a_key_that_nobody_has_is_refused(bucket: str, tmp_path: Path) -> None:
+    with pytest.raises(PlaceError, match=r"cannot be written: 403 .*InvalidAccessKeyId"):
+        place_of(bucket, tmp_path, access="another").put("c3/1.json", b"one\n")
 
 
 class Scripted(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.core.audit.as_defined import as_defined
 
 from penstock_collector.search import STATEMENTS, Filters
 from penstock_collector.store import holds, readings, retention
@@ -34,7 +35,7 @@ class Trail:
         body, head = b"", self.heads.get(stream, Head(stream))
         for _ in range(count):
             intent = {"kind": "intent", "session": "s", "statement": head.seq + 1, "sql": f"SELECT t{head.seq}"}
-            event, head = head.seal(intent, "2026-11-25T09:00:00Z")
+            event, head = head.seal(as_defined(intent), "2026-11-25T09:00:00Z")
             body += canonical(event) + b"\n"
         self.heads[stream] = head
         assert take(self.connection, stream, read_batch(body, stream), oldest=1, now=now).acknowledged == head.seq

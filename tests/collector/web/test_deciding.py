@@ -32,6 +32,20 @@ async def test_the_list_and_one_of_it(client: Any) -> None:
     assert (await client.get("/v1/requests/r-2222-2222", BEA)).status_code == 404
 
 
+async def test_the_list_has_pages(client: Any) -> None:
+    names = [await client.asked(asking_about(f"DELETE FROM carts WHERE id = {number}")) for number in range(5)]
+    for standing in ("due", "waiting", ""):
+        seen, before = [], ""
+        while True:
+            page = (await client.get(f"/v1/requests?standing={standing}&limit=2{before}", BEA)).json()
+            seen.append([one["name"] for one in page["requests"]])
+            if page["next"] is None:
+                break
+            before = f"&before={page['next']}"
+        assert seen == [names[:2:-1], names[2:0:-1], names[:1]]
+    assert (await client.get("/v1/requests?before=last", BEA)).status_code == 400
+
+
 async def test_only_whom_the_rule_asks_sees_the_text(client: Any) -> None:
     name = await client.asked()
     for token, sees in [(BEA, True), (CEM, True), (DAN, True), (READER, False)]:

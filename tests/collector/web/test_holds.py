@@ -65,6 +65,21 @@ async def test_who_set_it_stands_in_the_readings_and_what_it_covers_stays(client
     ]
 
 
+async def test_the_list_has_pages(client: Any) -> None:
+    await client.send(Sender().seal(OPEN))
+    numbers = [(await post(client, "/v1/holds", database="shop", reason="case")).json()["id"] for _ in range(5)]
+    await post(client, f"/v1/holds/{numbers[4]}/release")
+    seen, before = [], ""
+    while True:
+        page = (await client.get(f"/v1/holds?limit=2{before}")).json()
+        seen.append([one["id"] for one in page["holds"]])
+        if page["next"] is None:
+            break
+        before = f"&before={page['next']}"
+    assert seen == [numbers[:2:-1], numbers[2:0:-1], numbers[:1]]
+    assert (await client.get("/v1/holds?before=x")).status_code == 400
+
+
 async def test_on_the_page(client: Any) -> None:
     headers = {"authorization": f"Bearer {READER}"}
     fields = {"since": "2026-11-25T09:00", "reason": "<b>case</b>", "stream": "", "database": "", "until": ""}
@@ -115,7 +130,7 @@ async def test_what_is_no_hold_is_refused(body: dict[str, str], complaint: str, 
     refused = await post(client, "/v1/holds", **body)
     assert refused.status_code == 400
     assert complaint in refused.json()["error"]
-    assert (await client.get("/v1/holds")).json() == {"holds": []}
+    assert (await client.get("/v1/holds")).json() == {"holds": [], "next": None}
 
 
 async def test_who_set_a_hold_is_on_record_as_long_as_it_stands(client: Any) -> None:

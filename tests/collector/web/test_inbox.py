@@ -19,6 +19,17 @@ async def post(client: Any, name: str, body: str, token: str = BEA, **headers: s
     return await client.http.post(f"/requests/{name}", content=body, headers=FORM | authorization | headers)
 
 
+async def test_more_than_a_page_shows_is_said(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        await client.asked(asking_about(f"DELETE FROM carts WHERE id = {number}"))
+    assert "lists all" not in (await client.get("/requests", BEA)).text
+    monkeypatch.setattr("penstock_collector.web.inbox._MOST_WAITING_SHOWN", 2)
+    assert (
+        "These are the latest 2 of 3. <code>penstock requests</code> lists all."
+        in (await client.get("/requests", BEA)).text
+    )
+
+
 async def test_the_inbox_has_what_waits_first(client: Any) -> None:
     first, second = await client.asked(), await client.asked(asking_about("DROP TABLE carts"))
     await client.decide(first, comment="after the backup")

@@ -304,3 +304,6 @@ async def test_more_streams_than_a_page_are_told_and_given_page_by_page(
         found += [one["name"] for one in page["streams"]]
         after = page["next"]
     assert found == names
+    assert "that were heard of last" not in (await client.get("/streams")).text
+    monkeypatch.setattr("penstock_collector.web.pages._MOST_STREAMS_SHOWN", 3)
+    assert "These are the 3 that were heard of last, of 7." in (await client.get("/streams")).text

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.core.audit.as_defined import as_defined
 
 from penstock_core.audit.chain import GENESIS, Head, canonical
 from penstock_core.audit.checkpoint import Checkpoint, StreamHead, line_hash
@@ -22,7 +23,7 @@ TIME = "2026-11-25T09:00:00Z"
 def stream(name: str = "gw/1", count: int = 9, kind: str = "heartbeat") -> list[Event]:
     events, head = [], Head(name)
     for number in range(count):
-        event, head = head.seal({"kind": kind if number else "open"}, TIME)
+        event, head = head.seal(as_defined({"kind": kind if number else "open"}), TIME)
         events.append(event)
     return events
 
@@ -123,7 +124,7 @@ def test_an_export_that_has_what_was_promised() -> None:
 
 def test_a_stream_written_anew_is_not_what_was_signed() -> None:
     # Whole and consistent: only what was signed meanwhile gives it away.
-    anew = stream(kind="close")[:1] + stream(count=12, kind="intent")[1:]
+    anew = stream(kind="close")[:1] + stream(count=12, kind="policy")[1:]
     assert verify(export(anew)).intact
     found = held(export(anew))
     assert [(fault, seq) for fault, seq, _ in found] == [(Fault.FORK, seq) for seq in (2, 4, 6, 9)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.core.audit.as_defined import as_defined
 
 from penstock_core.audit.chain import GENESIS, ChainError, Head, canonical, digest
 from penstock_core.audit.event import Event
@@ -23,13 +24,13 @@ def stream(name: str = "pod/boot", *bodies: Event) -> list[Event]:
     head, events = Head(name), []
     for body in bodies or (
         {"kind": "open"},
-        {"kind": "intent", "session": "1", "statement": "a"},
-        {"kind": "outcome", "session": "1", "statement": "a"},
-        {"kind": "intent", "session": "1", "statement": "b"},
-        {"kind": "outcome", "session": "1", "statement": "b"},
+        {"kind": "intent", "session": "1", "statement": 1},
+        {"kind": "outcome", "session": "1", "statement": 1},
+        {"kind": "intent", "session": "1", "statement": 2},
+        {"kind": "outcome", "session": "1", "statement": 2},
         {"kind": "close"},
     ):
-        event, head = head.seal(body, TIME)
+        event, head = head.seal(as_defined(body), TIME)
         events.append(event)
     return events
 
@@ -89,7 +90,7 @@ def test_a_removed_event_with_the_rest_renumbered_breaks_the_chain() -> None:
 def test_a_fork_shows_and_either_branch_may_go_on() -> None:
     events = stream()
     head = Head("pod/boot", 2, events[1]["hash"])
-    rival, _ = head.seal({"kind": "outcome", "session": "1", "statement": "a", "rows": 9}, TIME)
+    rival, _ = head.seal({"kind": "outcome", "session": "1", "statement": 1, "result": "ok", "rows": 9}, TIME)
     assert faults([*events[:3], rival, *events[3:]]) == [(Fault.FORK, 3)]
     assert faults([*events[:2], rival, *events[2:]]) == [(Fault.FORK, 3)]
 
@@ -132,9 +133,7 @@ def test_a_stream_removed_as_a_whole_shows_against_a_known_head() -> None:
 
 
 def test_an_intent_without_outcome_is_a_fault_once_the_stream_is_closed() -> None:
-    events = stream(
-        "pod/boot", {"kind": "open"}, {"kind": "intent", "session": "1", "statement": "a"}, {"kind": "close"}
-    )
+    events = stream("pod/boot", {"kind": "open"}, {"kind": "intent", "session": "1", "statement": 1}, {"kind": "close"})
     (finding,) = verify(events).findings
     assert (finding.fault, finding.message) == (
         Fault.INTENT_WITHOUT_OUTCOME, "1 intents without outcome (seq 2), and the stream is closed",
@@ -164,7 +163,7 @@ def test_an_impossible_seq(seq: object) -> None:
 
 
 def test_an_outcome_without_intent() -> None:
-    outcome = {"kind": "outcome", "session": "1", "statement": "a"}
+    outcome = {"kind": "outcome", "session": "1", "statement": 1}
     assert faults(stream("pod/boot", {"kind": "open"}, outcome)) == [(Fault.OUTCOME_WITHOUT_INTENT, 2)]
     # Twice the same end is one too many.
     twice = stream("pod/boot", {"kind": "open"}, {**outcome, "kind": "intent"}, outcome, outcome)
@@ -174,12 +173,48 @@ def test_an_outcome_without_intent() -> None:
     assert verify(twice[2:3], partial=True).intact
 
 
+def test_what_no_definition_has_is_named_with_its_place() -> None:
+    odd = stream(
+        "pod/boot",
+        {"kind": "open"},
+        {"kind": "novelty"},
+        {"kind": "heartbeat", "note": "x"},
+        {"kind": "transaction", "session": "1", "transaction": "3"},
+        {"kind": "close"},
+    )
+    del odd[3]["result"]
+    odd[3]["hash"] = digest(odd[3])
+    odd[4], _ = Head("pod/boot", 4, odd[3]["hash"]).seal({"kind": "close"}, TIME)
+    assert [str(one) for one in verify(odd).findings] == [
+        "pod/boot: not-as-defined: event 2: there is no kind 'novelty' in version 2",
+        "pod/boot: not-as-defined: event 3: it has 'note', which heartbeat does not have",
+        "pod/boot: not-as-defined: event 4: transaction is not what it should be (whole)",
+        "pod/boot: not-as-defined: event 4: it has no result, which each transaction has",
+    ]
+    assert verify(odd).verdict is Verdict.FAULTY
+
+
+def test_streams_of_version_1_stay_readable() -> None:
+    bodies = [
+        {"kind": "open"}, {"kind": "session", "session": "s", "event": "start", "odd": [1, {"a": None}]},
+        {"kind": "intent", "session": "s", "statement": "a"}, {"kind": "outcome", "session": "s", "statement": "a"},
+        {"kind": "novelty"}, {"kind": "close"},
+    ]  # fmt: skip
+    events, prev = [], GENESIS
+    for seq, body in enumerate(bodies, start=1):
+        event = {**body, "v": 1, "stream": "pod/boot", "seq": seq, "prev": prev, "time": TIME}
+        event["hash"] = prev = digest(event)
+        events.append(event)
+    assert verify(as_bytes(events)).intact
+
+
 def test_a_statement_told_by_one_event_is_whole() -> None:
     events = stream(
-        "pod/boot", {"kind": "open"}, {"kind": "statement", "session": "1", "statement": "a"}, {"kind": "close"}
+        "pod/boot", {"kind": "open"}, {"kind": "statement", "session": "1", "statement": 1}, {"kind": "close"}
     )
     assert verify(events).streams[0].notes == []
-    assert verify(events).intact
+    halves = {Fault.OUTCOME_WITHOUT_INTENT, Fault.INTENT_WITHOUT_OUTCOME}
+    assert halves.isdisjoint(fault for fault, _ in faults(events))
 
 
 def test_a_loss_is_declared_and_no_fault() -> None:
@@ -189,7 +224,7 @@ def test_a_loss_is_declared_and_no_fault() -> None:
     assert (finding.fault, finding.seq, report.verdict, report.faults) == (Fault.LOSS, 2, Verdict.INCOMPLETE, 0)
     assert finding.message == f"1234 statements ran unrecorded from {TIME} to {TIME}: the disk is full"
     # It accounts for ends without beginning, and does not hide what is a fault.
-    outcome = {"kind": "outcome", "session": "1", "statement": "a"}
+    outcome = {"kind": "outcome", "session": "1", "statement": 1}
     assert verify(stream("pod/boot", {"kind": "open"}, outcome, loss)).verdict is Verdict.INCOMPLETE
     altered = stream("pod/boot", {"kind": "open"}, loss, {"kind": "close"})
     altered[2]["reason"] = "x"

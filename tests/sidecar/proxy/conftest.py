@@ -16,6 +16,7 @@ from tests.sidecar.proxy.raw import Pair
 from tests.sidecar.proxy.recorded import told_by
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_core.audit.conformity import deviations
 from penstock_core.policy.effective import CostLimit, EffectivePolicy, Limit
 from penstock_core.sql.catalog.model import Catalog
 from penstock_core.sql.decision import Action, Decision, Denial
@@ -120,8 +121,13 @@ class Running:
         return await psycopg.AsyncConnection.connect(self.url, autocommit=True, **options)
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
-        """The durable audit events of this proxy's stream; those that tell what events of that kind do."""
-        return [event for event in self.proxy.spool.pending(0, 10_000) if not kind or event["kind"] in told_by(kind)]
+        """The durable audit events of this proxy's stream; those that tell what events of that kind do.
+
+        Whatever a test is about, all of them are as defined.
+        """
+        found = list(self.proxy.spool.pending(0, 10_000))
+        assert [said for event in found for said in deviations(event)] == []
+        return [event for event in found if not kind or event["kind"] in told_by(kind)]
 
     async def settled(self, count: int, kind: str = "outcome") -> list[dict[str, Any]]:
         """Wait until that many events of the kind are durable."""

@@ -6,17 +6,19 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.core.audit.as_defined import as_defined
+
 from penstock_core.audit.event import Event
 from penstock_sidecar.shipping.spool import Spool, SpoolFull
 
 MEGABYTE = 1_000_000
 
 
-def intent(statement: str, sql: str = "SELECT 1") -> Event:
-    return {"kind": "intent", "session": "s1", "statement": statement, "sql": sql}
+def intent(statement: int, sql: str = "SELECT 1") -> Event:
+    return as_defined({"kind": "intent", "session": "s1", "statement": statement, "sql": sql})
 
 
-def outcome(statement: str) -> Event:
+def outcome(statement: int) -> Event:
     return {"kind": "outcome", "session": "s1", "statement": statement, "result": "ok", "rows": 1}
 
 
@@ -37,15 +39,15 @@ class Opener:
         return spool
 
 
-async def fill(spool: Spool, sql_length: int) -> tuple[list[str], SpoolFull]:
+async def fill(spool: Spool, sql_length: int) -> tuple[list[int], SpoolFull]:
     """Begin statements until the spool is full: those it took, and the refusal."""
-    accepted: list[str] = []
+    accepted: list[int] = []
     for number in range(10_000):
         try:
-            await spool.append([intent(str(number), sql="x" * sql_length)])
+            await spool.append([intent(number, sql="x" * sql_length)])
         except SpoolFull as full:
             return accepted, full
-        accepted.append(str(number))
+        accepted.append(number)
     raise AssertionError("never full")
 
 
@@ -63,7 +65,7 @@ async def until_full(spool: Spool, disk: Path) -> int:
         room = os.statvfs(disk)
         (disk / f"ballast{number}").write_bytes(bytes(max(0, (room.f_bavail - 3) * room.f_frsize)))
         try:
-            await spool.append([intent(str(number), sql="x" * 3000)])
+            await spool.append([intent(number, sql="x" * 3000)])
         except SpoolFull:
             return number
     raise AssertionError("never full")

@@ -27,74 +27,74 @@ def told(*entries: list[Event]) -> list[list[tuple[str, Any]]]:
 
 
 def test_an_intent_and_its_outcome_are_one_event() -> None:
-    (entry,) = joined([Entry([intent("1", "SELECT 2"), outcome("1")], clock())])
-    assert entry.bodies == [
-        {"kind": "statement", "session": "s1", "statement": "1", "sql": "SELECT 2", "result": "ok", "rows": 1}
-    ]
+    (entry,) = joined([Entry([intent(1, "SELECT 2"), outcome(1)], clock())])
+    assert entry.bodies == [{**intent(1, "SELECT 2"), **outcome(1), "kind": "statement"}]
 
 
 def test_it_stands_where_the_intent_stood() -> None:
     login = {"kind": "login", "session": "s1"}
     end = {"kind": "session", "session": "s1"}
-    assert told([login, intent("1")], [intent("2")], [outcome("1"), end]) == [
-        [("login", None), ("statement", "1")], [("intent", "2")], [("session", None)],
+    assert told([login, intent(1)], [intent(2)], [outcome(1), end]) == [
+        [("login", None), ("statement", 1)], [("intent", 2)], [("session", None)],
     ]  # fmt: skip
 
 
 def test_who_waits_for_an_intent_waits_for_the_event_in_its_place() -> None:
-    found = joined([Entry([intent("1")], clock(), awaited=True), Entry([outcome("1")], clock(), awaited=False)])
+    found = joined([Entry([intent(1)], clock(), awaited=True), Entry([outcome(1)], clock(), awaited=False)])
     assert [(len(entry.bodies), entry.awaited) for entry in found] == [(1, True), (0, False)]
 
 
 def test_where_nothing_belongs_together_nothing_is_made_anew() -> None:
-    entries = [Entry([intent("1"), outcome("2")], clock()), Entry([outcome("3")], clock())]
+    entries = [Entry([intent(1), outcome(2)], clock()), Entry([outcome(3)], clock())]
     assert joined(entries) is entries
 
 
 def test_an_outcome_joins_no_statement_but_its_own() -> None:
-    other = {**outcome("1"), "session": "s2"}
-    assert told([intent("1"), other, outcome("2"), outcome("1"), outcome("1")]) == [
-        [("statement", "1"), ("outcome", "1"), ("outcome", "2"), ("outcome", "1")]
+    other = {**outcome(1), "session": "s2"}
+    assert told([intent(1), other, outcome(2), outcome(1), outcome(1)]) == [
+        [("statement", 1), ("outcome", 1), ("outcome", 2), ("outcome", 1)]
     ]
 
 
 def test_what_says_different_things_of_one_field_stays_two_events() -> None:
-    refused, beyond = {**intent("1"), "rule": "guardrails.a"}, {**outcome("1"), "rule": "guardrails.b"}
-    assert told([refused, beyond]) == [[("intent", "1"), ("outcome", "1")]]
+    refused, beyond = {**intent(1), "rule": "guardrails.a"}, {**outcome(1), "rule": "guardrails.b"}
+    assert told([refused, beyond]) == [[("intent", 1), ("outcome", 1)]]
 
 
 def test_the_end_of_a_transaction_keeps_its_place_between_its_statements_and_the_next() -> None:
-    pipeline = [intent("1"), intent("2"), intent("3"), outcome("1"), outcome("2"), END, outcome("3"), intent("4")]
-    assert told([*pipeline, outcome("4")]) == [
-        [("statement", "1"), ("statement", "2"), ("intent", "3"), ("transaction", None), ("outcome", "3"),
-         ("statement", "4")]
+    pipeline = [intent(1), intent(2), intent(3), outcome(1), outcome(2), END, outcome(3), intent(4)]
+    assert told([*pipeline, outcome(4)]) == [
+        [("statement", 1), ("statement", 2), ("intent", 3), ("transaction", None), ("outcome", 3),
+         ("statement", 4)]
     ]  # fmt: skip
-    assert told([intent("1"), {**END, "session": "s2"}, outcome("1")]) == [[("statement", "1"), ("transaction", None)]]
+    assert told([intent(1), {**END, "session": "s2"}, outcome(1)]) == [[("statement", 1), ("transaction", None)]]
 
 
 def bodies(number: int, **more: Any) -> tuple[Event, Event]:
     """As sessions make them: with forms."""
-    begun = Form({"kind": "intent", "session": "s1", "sql": "SELECT 1", **more}, ["statement"], ["sqlHmac"])
+    shared = {**intent(number), **more}
+    del shared["statement"], shared["sqlHmac"]
+    begun = Form(shared, ["statement"], ["sqlHmac"])
     came = Form({"kind": "outcome", "session": "s1", "result": "ok"}, ["statement", "rows"])
-    return begun.body(statement=number, sqlHmac="0f"), came.body(statement=number, rows=2)
+    return begun.body(statement=number, sqlHmac="0f" * 32), came.body(statement=number, rows=2)
 
 
 async def test_forms_make_the_same_of_it(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}, *bodies(7, masked=["t.a"])])
     _, event = spool.pending()
-    told = {"session": "s1", "statement": 7, "sql": "SELECT 1", "masked": ["t.a"], "sqlHmac": "0f"}
+    told = {"session": "s1", "statement": 7, "sql": "SELECT 1", "masked": ["t.a"], "sqlHmac": "0f" * 32}
     assert event.items() >= {"kind": "statement", **told, "result": "ok", "rows": 2}.items()
     assert verify(spool.pending()).intact
 
 
 async def test_the_room_of_an_intent_is_free_again_with_its_event(open_spool: Opener) -> None:
-    spool = open_spool(max_bytes=40_000)
+    spool = open_spool(max_bytes=80_000)
     await spool.append([{"kind": "open"}])
 
     async def until_full() -> None:
         for number in range(1000):
-            await spool.append([intent(str(number)), outcome(str(number))])
+            await spool.append([intent(number), outcome(number)])
 
     with pytest.raises(SpoolFull, match="no room for statement"):
         await until_full()
@@ -108,9 +108,9 @@ async def test_what_is_too_large_for_one_event_is_told_in_two_of_which_nothing_i
     open_spool: Opener, over: int
 ) -> None:
     spool = open_spool(max_bytes=2_000_000)
-    await spool.append([{"kind": "open"}, intent("0", ""), outcome("0")])
+    await spool.append([{"kind": "open"}, intent(0, ""), outcome(0)])
     length = MAX_BODY - len(spool.lines("pod/boot1", 1, 1, 1 << 20)[0][1])
-    await spool.append([intent("1", "x" * (length + over)), outcome("1")])
+    await spool.append([intent(1, "x" * (length + over)), outcome(1)])
     events = spool.pending(after_seq=2)
     assert kinds(events) == (["statement"] if over <= 0 else ["intent", "outcome"])
     assert events[0]["sql"] == "x" * (length + over)
@@ -120,7 +120,7 @@ async def test_what_is_too_large_for_one_event_is_told_in_two_of_which_nothing_i
 
 async def test_of_two_events_each_is_cut_where_it_is_too_large_itself(open_spool: Opener) -> None:
     spool = open_spool(max_bytes=2_000_000)
-    await spool.append([{"kind": "open"}, intent("1", "x" * 1_000_000), outcome("1")])
+    await spool.append([{"kind": "open"}, intent(1, "x" * 1_000_000), outcome(1)])
     _, begun, ended = spool.pending()
     assert (begun["kind"], begun["truncated"], ended["kind"], ended["result"]) == ("intent", ["sql"], "outcome", "ok")
 
@@ -128,12 +128,12 @@ async def test_of_two_events_each_is_cut_where_it_is_too_large_itself(open_spool
 async def test_an_outcome_that_can_not_be_written_takes_no_intent_along(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}])
-    results = spool.append_each([([intent("1"), intent("2")], True), ([{**outcome("1"), "rows": 0.5}], False)])
+    results = spool.append_each([([intent(1), intent(2)], True), ([{**outcome(1), "rows": 0.5}], False)])
     await results[0]
     with pytest.raises(EventRefused, match="float"):
         await results[1]
     assert [(event["kind"], event.get("statement")) for event in spool.pending()[1:]] == [
-        ("intent", "1"), ("intent", "2")
+        ("intent", 1), ("intent", 2)
     ]  # fmt: skip
 
 
@@ -151,14 +151,14 @@ async def test_statements_of_many_sessions_in_any_order_are_told_once_and_whole(
             for _ in range(chance.randrange(6)):
                 if running and chance.random() < 0.5:
                     session, number = running.pop(chance.randrange(len(running)))
-                    some.append({**outcome(""), "session": session, "statement": number})
+                    some.append({**outcome(0), "session": session, "statement": number})
                 elif chance.random() < 0.1:
                     some.append({**END, "session": f"s{chance.randrange(4)}"})
                 else:
                     one = (f"s{chance.randrange(4)}", len(sent))
                     sent.append(one)
                     running.append(one)
-                    some.append({**intent(""), "session": one[0], "statement": one[1]})
+                    some.append({**intent(0), "session": one[0], "statement": one[1]})
             groups.append((some, chance.random() < 0.5))
         await spool.append_each(groups)[-1]
     events = [json.loads(line) for _, line in spool.lines("pod/boot1", 0, 1_000_000, 1 << 40)]

@@ -36,7 +36,7 @@ async def test_a_full_disk_is_said_as_such_and_passes(small_disk: Path) -> None:
     _, full = await fill(spool, sql_length=3000)
     assert str(full) == "audit spool cannot grow: the disk is full"
     ballast.unlink()
-    await spool.append([intent("after")])
+    await spool.append([intent(10_000)])
     assert spool.refusal is None
     assert verify(spool.pending(limit=10_000)).intact
     spool.close()
@@ -62,8 +62,8 @@ async def test_segments_are_dropped_once_the_collector_has_them(open_spool: Open
     spool = open_spool("pod/boot1", max_bytes=80_000)
     await spool.append([{"kind": "open"}])
     for number in range(300):
-        await spool.append([intent(str(number), sql="x" * 1000)])
-        await spool.append([outcome(str(number))])
+        await spool.append([intent(number, sql="x" * 1000)])
+        await spool.append([outcome(number)])
         if number % 10 == 0:
             spool.acknowledge(spool.head.seq - 3)
     events = spool.pending(after_seq=590)
@@ -76,7 +76,7 @@ async def test_segments_are_dropped_once_the_collector_has_them(open_spool: Open
 async def test_what_is_waited_for_by_nobody_is_durable_soon(open_spool: Opener) -> None:
     spool = open_spool("pod/boot1")
     await spool.append([{"kind": "open"}])
-    (written,) = spool.append_each([([intent("1")], False)])
+    (written,) = spool.append_each([([intent(1)], False)])
     await written
     async with asyncio.timeout(5):
         while spool.head.seq < 2:  # noqa: ASYNC110 # the event would be what is tried here
@@ -114,5 +114,5 @@ async def test_a_file_that_is_removed_while_it_is_written_stops_everything(open_
     shutil.rmtree(path)
     for _ in range(2):
         with pytest.raises(SpoolBroken, match="was removed while it was in use"):
-            await spool.append([intent("1")])
+            await spool.append([intent(1)])
     assert isinstance(spool.refusal, SpoolBroken)

@@ -20,8 +20,8 @@ from penstock_sidecar.shipping.spool import Spool, SpoolBroken
 
 async def test_the_next_start_ends_what_a_dead_process_left(open_spool: Opener) -> None:
     spool = open_spool("pod/boot1")
-    await spool.append([{"kind": "open"}, intent("0"), outcome("0"), intent("1")])
-    await spool.append([outcome("1"), intent("2"), intent("3")])
+    await spool.append([{"kind": "open"}, intent(0), outcome(0), intent(1)])
+    await spool.append([outcome(1), intent(2), intent(3)])
     spool.acknowledge(5)  # The collector has intent 2 already; its outcome is still owed.
     spool.close()
 
@@ -30,14 +30,14 @@ async def test_the_next_start_ends_what_a_dead_process_left(open_spool: Opener) 
     assert [state.name for state in second.streams()] == ["pod/boot1", "pod/boot2"]
     left = second.pending(stream="pod/boot1")
     assert [(event["kind"], event.get("statement"), event.get("result")) for event in left] == [
-        ("intent", "3", None),
-        ("outcome", "2", "unknown"),
-        ("outcome", "3", "unknown"),
+        ("intent", 3, None),
+        ("outcome", 2, "unknown"),
+        ("outcome", 3, "unknown"),
         ("close", None, None),
     ]
     assert verify(left, partial=True).intact
     second.acknowledge(9, stream="pod/boot1")
-    await second.append([intent("1")])
+    await second.append([intent(1)])
     assert [state.name for state in second.streams()] == ["pod/boot2"]
 
 
@@ -76,7 +76,7 @@ def test_a_stream_name_is_used_once(open_spool: Opener) -> None:
 
 async def left_behind(open_spool: Opener) -> None:
     spool = open_spool("pod/boot1")
-    await spool.append([{"kind": "open"}, *(intent(str(i)) for i in range(50))])
+    await spool.append([{"kind": "open"}, *(intent(i) for i in range(50))])
     spool.close()
 
 
@@ -122,7 +122,7 @@ def test_what_is_damaged_is_kept_aside_and_told_of(
 
     async def begin() -> None:
         await spool.append([{"kind": "open"}])
-        await spool.append([intent("1")])
+        await spool.append([intent(1)])
 
     asyncio.run(begin())
     (kept,) = path.glob("damaged-*")
@@ -173,7 +173,7 @@ async def test_a_missing_segment_is_told_of(open_spool: Opener, path: Path) -> N
     spool = open_spool("pod/boot1", max_bytes=80_000)
     await spool.append([{"kind": "open"}])
     for number in range(30):
-        await spool.append([intent(str(number), sql="x" * 1000), outcome(str(number))])
+        await spool.append([intent(number, sql="x" * 1000), outcome(number)])
     spool.close()
     segments = files(path, "000001-*.log")
     assert len(segments) > 3, "there are several"
@@ -188,15 +188,15 @@ async def test_a_missing_segment_is_told_of(open_spool: Opener, path: Path) -> N
 
 async def test_the_end_of_a_statement_is_owed_though_its_beginning_was_dropped(open_spool: Opener, path: Path) -> None:
     spool = open_spool("pod/boot1", max_bytes=80_000)
-    await spool.append([{"kind": "open"}, intent("long")])
+    await spool.append([{"kind": "open"}, intent(100)])
     for number in range(30):
-        await spool.append([intent(str(number), sql="x" * 1000), outcome(str(number))])
+        await spool.append([intent(number, sql="x" * 1000), outcome(number)])
     spool.acknowledge(spool.head.seq)
-    await spool.append([intent("last"), outcome("last")])
+    await spool.append([intent(30), outcome(30)])
     spool.close()
     assert not (path / "000001-000000000001.log").exists()
     left = open_spool("pod/boot2").pending(stream="pod/boot1")
-    assert [(event["kind"], event.get("statement")) for event in left[-2:]] == [("outcome", "long"), ("close", None)]
+    assert [(event["kind"], event.get("statement")) for event in left[-2:]] == [("outcome", 100), ("close", None)]
 
 
 def test_a_directory_of_something_else_is_left_alone(path: Path) -> None:

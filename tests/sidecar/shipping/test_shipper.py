@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from tests.core.audit.as_defined import as_defined
 
 from penstock_collector.main import RunningCollector, serve
 from penstock_collector.settings import CollectorSettings
@@ -36,7 +37,7 @@ def statement(number: int, sql: str = "SELECT 1") -> list[Event]:
     """In two events: they say different things of one field."""
     key = {"session": "s1", "statement": number + 1}
     return [
-        {"kind": "intent", **key, "sql": sql, "reason": "refused"},
+        as_defined({"kind": "intent", **key, "sql": sql, "reason": "refused"}),
         {"kind": "outcome", **key, "result": "ok", "reason": "went beyond"},
     ]
 
@@ -189,7 +190,7 @@ async def test_a_collector_that_restarts_again_and_again(bench: Bench) -> None:
 async def test_a_collector_that_is_down_fills_the_spool_which_then_recovers(tmp_path: Path) -> None:
     from penstock_sidecar.shipping.spool import SpoolFull
 
-    bench = Bench(tmp_path, max_bytes=60_000)
+    bench = Bench(tmp_path, max_bytes=120_000)
     try:
         bench.ship()
         await bench.spool.append([{"kind": "open"}])

@@ -24,10 +24,10 @@ from penstock_sidecar.shipping.spool import EventRefused, Spool, SpoolBroken, Sp
 
 async def test_events_are_chained_in_the_order_of_their_appends(open_spool: Opener) -> None:
     spool = open_spool()
-    await asyncio.gather(spool.append([{"kind": "open"}]), *(spool.append([intent(str(i))]) for i in range(20)))
+    await asyncio.gather(spool.append([{"kind": "open"}]), *(spool.append([intent(i)]) for i in range(20)))
     events = spool.pending()
     assert [event["seq"] for event in events] == list(range(1, 22))
-    assert [event.get("statement") for event in events[1:]] == [str(i) for i in range(20)]
+    assert [event.get("statement") for event in events[1:]] == list(range(20))
     assert events[0]["time"] == "2026-11-25T09:00:00.000005Z"
     assert verify(events).intact
     assert spool.head == Head("pod/boot1", 21, events[-1]["hash"])
@@ -42,34 +42,34 @@ async def test_many_appends_share_a_commit(open_spool: Opener) -> None:
         commits += 1
 
     spool.on_commit(count)
-    await asyncio.gather(*(spool.append([{"kind": "open"} if i == 0 else intent(str(i))]) for i in range(500)))
+    await asyncio.gather(*(spool.append([{"kind": "open"} if i == 0 else intent(i)]) for i in range(500)))
     assert spool.depth == 500
     assert commits < 50
 
 
 async def test_what_the_collector_has_is_dropped(open_spool: Opener) -> None:
     spool = open_spool()
-    await spool.append([{"kind": "open"}, intent("1")])
-    await spool.append([outcome("1")])
+    await spool.append([{"kind": "open"}, intent(1)])
+    await spool.append([outcome(1)])
     full = spool.bytes
     spool.acknowledge(2)
-    await spool.append([intent("2")])
+    await spool.append([intent(2)])
     assert [event["seq"] for event in spool.pending()] == [3, 4]
-    assert spool.pending(after_seq=3)[0]["statement"] == "2"
+    assert spool.pending(after_seq=3)[0]["statement"] == 2
     assert (spool.depth, spool.bytes < full) == (2, True)
 
 
 async def test_a_stale_or_impossible_acknowledgement_drops_nothing_it_should_not(open_spool: Opener) -> None:
     spool = open_spool()
-    await spool.append([{"kind": "open"}, intent("1")])
+    await spool.append([{"kind": "open"}, intent(1)])
     spool.acknowledge(1)
     spool.acknowledge(0)
     spool.acknowledge(-5)
     spool.acknowledge(1, stream="someone/else")
-    await spool.append([intent("2")])
+    await spool.append([intent(2)])
     assert [event["seq"] for event in spool.pending()] == [2, 3]
     spool.acknowledge(10**9)
-    await spool.append([intent("3")])
+    await spool.append([intent(3)])
     # An acknowledgement beyond the end covers only what was there.
     assert [event["seq"] for event in spool.pending()] == [4]
 
@@ -102,18 +102,18 @@ async def test_room_comes_back_with_the_acknowledgement(open_spool: Opener) -> N
     async with asyncio.timeout(5):
         await freed.wait()
     assert spool.refusal is None, "at once, without an append that would have to be tried first"
-    await spool.append([intent("again")])
+    await spool.append([intent(10_000)])
 
 
 async def test_an_event_that_cannot_be_recorded_harms_no_other(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}])
-    bad = spool.append([intent("1"), {"kind": "intent", "duration": 0.5}])
-    good = spool.append([intent("2")])
+    bad = spool.append([intent(1), {"kind": "intent", "duration": 0.5}])
+    good = spool.append([intent(2)])
     with pytest.raises(EventRefused, match="float"):
         await bad
     await good
-    assert [event.get("statement") for event in spool.pending()] == [None, "2"]
+    assert [event.get("statement") for event in spool.pending()] == [None, 2]
     assert spool.refusal is None
 
 
@@ -121,12 +121,12 @@ async def test_nothing_follows_a_close(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}, {"kind": "close", "reason": "stopped"}])
     with pytest.raises(EventRefused, match="stream pod/boot1 is closed"):
-        await spool.append([intent("1")])
+        await spool.append([intent(1)])
 
 
 async def test_a_huge_statement_is_cut_not_refused(open_spool: Opener) -> None:
     spool = open_spool()
-    await spool.append([{"kind": "open"}, intent("1", sql="x" * 5_000_000)])
+    await spool.append([{"kind": "open"}, intent(1, sql="x" * 5_000_000)])
     assert spool.pending()[1]["truncated"] == ["sql"]
 
 
@@ -156,19 +156,20 @@ async def test_appending_after_close_fails(open_spool: Opener) -> None:
     spool = open_spool()
     spool.close()
     with pytest.raises(SpoolBroken, match="closed"):
-        await spool.append([intent("1")])
+        await spool.append([intent(1)])
 
 
 LOADED = """
 import asyncio, sys
 from pathlib import Path
+from tests.core.audit.as_defined import as_defined
 from penstock_sidecar.shipping.spool import Spool
 
 async def client(spool, number):
     for count in range(1_000_000):
-        statement = f"{number}.{count}"
+        statement = 8 * count + number
         key = {"session": "s", "statement": statement}
-        intent = {"kind": "intent", **key, "sql": "SELECT 1"}
+        intent = as_defined({"kind": "intent", **key, "sql": "SELECT 1"})
         outcome = {"kind": "outcome", **key, "result": "ok"}
         if count % 4 == 3:
             # It is over before its intent is written.
@@ -192,7 +193,7 @@ asyncio.run(main())
 
 def test_kill_9_loses_nothing_that_was_acknowledged(path: Path, tmp_path: Path) -> None:
     """Ten kills at different moments, one file: what the process saw as durable is there, and every chain is whole."""
-    promised: dict[str, set[str]] = {}
+    promised: dict[str, set[int]] = {}
     for kill in range(10):
         stream = f"pod/boot{kill}"
         process = subprocess.Popen([sys.executable, "-c", LOADED, str(path), stream], stdout=subprocess.PIPE)
@@ -205,7 +206,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(path: Path, tmp_path: Path) 
         seen += process.stdout.read().splitlines(keepends=True)
         process.stdout.close()
         process.wait()
-        promised[stream] = {line.decode().strip() for line in seen if line.endswith(b"\n")}
+        promised[stream] = {int(line) for line in seen if line.endswith(b"\n")}
 
     spool = Spool.open(path, "pod/last", 1_000_000_000, clock)
     try:

@@ -1,4 +1,4 @@
-// An S3-like server on loopback, which checks signatures: its directory as the argument, its port as the first line.
+// An S3-like server on loopback (it does not check signatures of version 4): its directory as the argument, its port as the first line.
 import S3rver from "s3rver";
 
 const server = new S3rver({
