@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from typing import NamedTuple
 
 # The row of a session by its name and its stream; none if it has no statements.
 SESSION = "(SELECT id FROM sessions WHERE name = ? AND stream = ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """All texts are "" where there is nothing to tell."""
 
     identity: str
@@ -34,21 +33,21 @@ class Form:
     @property
     def digest(self) -> int:
         """Eight bytes that hardly any other form has."""
-        told = "\x00".join(astuple(self)).encode()
+        told = "\x00".join(self).encode()
         return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), signed=True)
 
 
-_COLUMNS = ", ".join(one.name for one in fields(Form))
-_INSERT = f"INSERT INTO forms ({_COLUMNS}, digest) VALUES ({'?, ' * len(fields(Form))}?)"  # noqa: S608 # literals
+_COLUMNS = ", ".join(Form._fields)
+_INSERT = f"INSERT INTO forms ({_COLUMNS}, digest) VALUES ({'?, ' * len(Form._fields)}?)"  # noqa: S608 # literals
 
 
 def number(connection: sqlite3.Connection, form: Form) -> int:
     """The form's row; makes it if there is none."""
-    digest, told = form.digest, astuple(form)
+    digest = form.digest
     for id_, *columns in connection.execute(f"SELECT id, {_COLUMNS} FROM forms WHERE digest = ?", (digest,)):  # noqa: S608 # literals
-        if (*columns,) == told:
+        if (*columns,) == form:
             return int(id_)
-    return int(connection.execute(_INSERT, (*told, digest)).lastrowid or 0)
+    return int(connection.execute(_INSERT, (*form, digest)).lastrowid or 0)
 
 
 def of(connection: sqlite3.Connection, number_: int) -> Form:

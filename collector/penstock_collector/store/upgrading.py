@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import TypeAlias
 
 import structlog
@@ -107,7 +106,7 @@ def _move(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     if not _is_there(connection, former):
         return
     last = connection.execute(f"SELECT max(id) FROM {former}").fetchone()[0]  # noqa: S608 # a literal
-    columns = [one.name for one in fields(Form)]
+    columns = Form._fields
     while rows := connection.execute(
         f"""SELECT id, changed, stream, seq, session, statement, time, outcome_seq, result, rows, bytes, duration_us,
                    sqlstate, request, unknown, {", ".join(columns)} FROM {former} ORDER BY id LIMIT ?""",  # noqa: S608 # literals
