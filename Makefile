@@ -15,7 +15,7 @@ NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench e2e e2e-up e2e-down crds diagrams events messages \
+.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
 	lock clean
 
 help: ## list the targets
@@ -68,6 +68,9 @@ soak: kill ## what takes minutes and gigabytes: kills under load, memory with hu
 bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
 	@.ci/packages libatomic1 pgbouncer
 	$(RUN) python -m bench $(BENCH_ARGS)
+
+bench-audit: $(VENV)/ready ## what the collector's store takes, how fast it is, and how large (BENCH_ARGS=--statements 10000000)
+	$(RUN) python -m bench.audit $(BENCH_ARGS)
 
 format: $(VENV)/ready ## rewrite the code in the one format
 	$(RUN) ruff format .

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
+from penstock_collector.store.arrivals import RECEIVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ class LoginRecord:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.time, r.outcome, r.identity, r.claimed, r.address,
+_COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.time, r.outcome, r.identity, r.claimed, r.address,
     r.username, r.application, r.dbname, r.database, r.reason, r.sqlstate, r.policy, r.count, r.ended, r.end_reason,
-    r.statements, r.duration_us, (SELECT e.received FROM events e WHERE e.id = r.id)"""
+    r.statements, r.duration_us, {RECEIVED}"""
 
 
-LOGINS = Table("logins", _COLUMNS, lambda row: LoginRecord(*row))
+LOGINS = Table("logins", _COLUMNS, lambda row: LoginRecord(*row), text="logins_text", key="r.id")

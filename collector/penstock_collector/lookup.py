@@ -175,11 +175,13 @@ def cursor(connection: sqlite3.Connection) -> int:
 class Table(Generic[R]):
     """A table of the store that has a text index of its own, and how its rows are read."""
 
-    # The index is called so, with `_text` behind it.
     name: str
     # Of the table as `r` and its stream as `t`.
     columns: str
     record: Callable[[sqlite3.Row], R]
+    # The text index, and which of the columns says where in it a row is.
+    text: str
+    key: str
     # What is known of those that are shown beyond their rows.
     completed: Callable[[sqlite3.Connection, tuple[R, ...]], tuple[R, ...]] = lambda _, found: found
 
@@ -195,34 +197,34 @@ class Table(Generic[R]):
         source, key, arrival = f"{self.name} r", "r.id", False
         if values["match"]:
             # Driven by the text index, which yields matches by arrival.
-            source, key = f"{self.name}_text f CROSS JOIN {self.name} r ON r.id = f.rowid", "f.rowid"
-            conditions.append(f"{self.name}_text MATCH :match")
+            source, key = f"{self.text} f CROSS JOIN {self.name} r ON {self.key} = f.rowid", "f.rowid"
+            conditions.append(f"{self.text} MATCH :match")
             arrival = self._is_matched_by_many(connection, values)
         order = f"{key} DESC" if arrival else f"r.time DESC, {key} DESC"
         if before is not None and arrival:
             conditions.append(f"{key} < :before")
         elif before is not None:
-            values["moment"] = self._moment(connection, before)
+            values["moment"] = self.moment(connection, before)
             conditions.append(f"r.time <= :moment AND (r.time < :moment OR {key} < :before)")
         where = " AND ".join(conditions) or "1"
         rows = connection.execute(
-            f"""SELECT {self.columns} FROM {source} JOIN streams t ON t.id = r.stream
+            f"""SELECT {self.columns} FROM {source} CROSS JOIN streams t ON t.id = r.stream
                 WHERE {where} ORDER BY {order} LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
             values,
         ).fetchall()
         found = self.completed(connection, tuple(self.record(row) for row in rows[:limit]))
         return Page(found, found[-1].id if len(rows) > limit else None, cursor(connection), by_arrival=arrival)
 
-    def _moment(self, connection: sqlite3.Connection, before: int) -> str:
+    def moment(self, connection: sqlite3.Connection, before: int) -> Any:
         """The time of a row; of one that is gone by now, that of the one that came before it."""
         row = connection.execute(
             f"SELECT time FROM {self.name} WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608 # of a literal
             (before,),
         ).fetchone()
-        return str(row[0]) if row is not None else ""
+        return row[0] if row is not None else None
 
     def _is_matched_by_many(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> bool:
-        text = f"{self.name}_text"
+        text = self.text
         found = connection.execute(
             f"SELECT count(*) FROM (SELECT 1 FROM {text} WHERE {text} MATCH :match LIMIT :most)",  # noqa: S608 # of a literal
             {"match": values["match"], "most": MOST_IN_ORDER + 1},
@@ -235,12 +237,12 @@ class Table(Generic[R]):
         """Those that came or changed behind `after`; at most `limit`, the latest."""
         conditions, values = filters.conditions()
         if values["match"]:
-            text = f"{self.name}_text"
-            conditions.append(f"EXISTS (SELECT 1 FROM {text} WHERE {text} MATCH :match AND rowid = r.id)")  # noqa: S608 # of a literal
+            text = self.text
+            conditions.append(f"EXISTS (SELECT 1 FROM {text} WHERE {text} MATCH :match AND rowid = {self.key})")  # noqa: S608 # of a literal
         where = " AND ".join(["r.changed > :after", *conditions])
         values |= {"after": after, "limit": limit}
         rows = connection.execute(
-            f"""SELECT {self.columns} FROM {self.name} r JOIN streams t ON t.id = r.stream
+            f"""SELECT {self.columns} FROM {self.name} r CROSS JOIN streams t ON t.id = r.stream
                 WHERE {where} ORDER BY r.changed DESC LIMIT :limit""",  # noqa: S608 # conditions and columns are literals
             values,
         ).fetchall()

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from penstock_collector.lookup import LookedFor, Table, came_late, match_expression, place_path
-from penstock_collector.statement_links import Links, end_of, links
+from penstock_collector.form_search import Wanted, latest
+from penstock_collector.lookup import LookedFor, Page, Table, came_late, cursor, match_expression, place_path
+from penstock_collector.statement_links import Links, ends_of, links
+from penstock_collector.store import record
+from penstock_collector.store.arrivals import RECEIVED
+from penstock_collector.store.forms import SESSION
+from penstock_collector.store.moments import counted, told
 from penstock_collector.store.projection import split
 from penstock_core.audit.chain import MAX_SAFE_INTEGER
 from penstock_core.audit.event import BEGINS
@@ -42,23 +47,37 @@ class Filters(LookedFor):
     until: str = ""
 
     def conditions(self) -> tuple[list[str], dict[str, Any]]:
-        """SQL on `statements r`, except for `q`, which each query applies in its own way."""
-        wanted = {
-            "identity": "instr(lower(r.identity), lower(:identity)) > 0",
-            "decision": "r.decision = :decision",
-            "request": "r.request = :request",
-            "verb": "instr(r.verbs, char(10) || lower(:verb) || char(10)) > 0",
-            "relation": "instr(r.relations, :relation_key) > 0",
-            "stream": "r.stream = (SELECT id FROM streams WHERE name = :stream)",
-            "session": "r.session = :session",
-            "since": "r.time >= :since",
-            "until": "r.time < :until",
-        }
-        conditions = [sql for name, sql in wanted.items() if getattr(self, name)]
-        values: dict[str, Any] = {name: getattr(self, name) for name in wanted}
+        """SQL on `statements_told r`, except for `q`, which each query applies in its own way."""
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         values["relation_key"] = ("\n" if "." in self.relation else ".") + self.relation + "\n"
         values["match"] = match_expression(self.q)
-        return conditions, values
+        for name in ("since", "until"):
+            values[name] = counted(values[name]) if values[name] else None
+        return [sql for name, sql in (_OF_FORM | _OF_EACH).items() if getattr(self, name)], values
+
+    def wanted(self) -> Wanted:
+        """The same, by forms."""
+        _, values = self.conditions()
+        of_form = [sql for name, sql in _OF_FORM.items() if getattr(self, name)]
+        if values["match"]:
+            of_form.append("r.id IN (SELECT rowid FROM forms_text WHERE forms_text MATCH :match)")
+        of_each = [sql for name, sql in _OF_EACH.items() if getattr(self, name)]
+        return Wanted(of_form, of_each, values, is_narrow=bool(self.session or self.request))
+
+
+_OF_FORM = {
+    "identity": "instr(lower(r.identity), lower(:identity)) > 0",
+    "decision": "r.decision = :decision",
+    "verb": "instr(r.verbs, char(10) || lower(:verb) || char(10)) > 0",
+    "relation": "instr(r.relations, :relation_key) > 0",
+}
+_OF_EACH = {
+    "request": "r.request = :request",
+    "stream": "r.stream = (SELECT id FROM streams WHERE name = :stream)",
+    "session": "r.session_id IN (SELECT id FROM sessions WHERE name = :session)",
+    "since": "r.time >= :since",
+    "until": "r.time < :until",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +133,62 @@ class StatementRecord:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_COLUMNS = """r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
+_COLUMNS = f"""r.id, r.changed, t.name, r.seq, r.session, r.statement, r.time, r.identity, r.database, r.decision,
     r.observed, r.verbs, r.relations, r.masked, r.policy, r.rule, r.reason, r.sql, r.outcome_seq, r.result, r.rows,
     r.bytes, r.duration_us, r.sqlstate, r.request,
     CASE WHEN r.outcome_seq IS NULL THEN r.unknown ELSE '' END,
-    (SELECT e.received FROM events e WHERE e.id = r.id)"""
+    {RECEIVED}"""
 _LISTS = (11, 12, 13)
+
+
+_TIME = 6
 
 
 def _statement(row: sqlite3.Row) -> StatementRecord:
     values: list[Any] = [split(value) if index in _LISTS else value for index, value in enumerate(row)]
+    values[_TIME] = told(values[_TIME])
     return StatementRecord(*values)
 
 
 def _with_ends(connection: sqlite3.Connection, found: tuple[StatementRecord, ...]) -> tuple[StatementRecord, ...]:
     """The same, each with how its transaction ended: what was `ok` may be rolled back by now."""
-    names = {one.stream for one in found}
-    numbers = {
-        name: int(row[0])
-        for name in names
-        if (row := connection.execute("SELECT id FROM streams WHERE name = ?", (name,)).fetchone()) is not None
-    }
+    ends: dict[str, dict[int, str]] = {}
+    for stream in {one.stream for one in found}:
+        row = connection.execute("SELECT id FROM streams WHERE name = ?", (stream,)).fetchone()
+        seqs = [one.outcome_seq for one in found if one.stream == stream and one.outcome_seq is not None]
+        ends[stream] = {} if row is None else ends_of(connection, int(row[0]), seqs)
     return tuple(
-        one
-        if one.outcome_seq is None or one.stream not in numbers
-        else replace(one, transaction_end=end_of(connection, numbers[one.stream], one.outcome_seq))
+        one if one.outcome_seq is None else replace(one, transaction_end=ends[one.stream].get(one.outcome_seq, ""))
         for one in found
     )
 
 
-STATEMENTS = Table("statements", _COLUMNS, _statement, _with_ends)
+@dataclass(frozen=True, slots=True)
+class _Statements(Table[StatementRecord]):
+    """Statements, which are found by their forms: what all of one form have in common is looked at once."""
+
+    def page(
+        self, connection: sqlite3.Connection, filters: LookedFor, before: int | None = None, limit: int = 100
+    ) -> Page[StatementRecord]:
+        """Those that happened before `before`, latest first, always in the order of their time."""
+        wanted = filters.wanted() if isinstance(filters, Filters) else None
+        if wanted is None or not wanted.of_form:
+            return super(_Statements, self).page(connection, filters, before, limit)
+        place = None if before is None else (self.moment(connection, before), before)
+        found = latest(connection, wanted, place, limit + 1)
+        rows = {
+            row[0]: self.record(row)
+            for row in connection.execute(
+                f"""SELECT {self.columns} FROM {self.name} r CROSS JOIN streams t ON t.id = r.stream
+                    WHERE r.id IN (SELECT value FROM json_each(?))""",  # noqa: S608 # columns are literals
+                (json.dumps(found[:limit]),),
+            )
+        }
+        records = self.completed(connection, tuple(rows[id_] for id_ in found[:limit]))
+        return Page(records, records[-1].id if len(found) > limit else None, cursor(connection))
+
+
+STATEMENTS = _Statements("statements_told", _COLUMNS, _statement, text="forms_text", key="r.form", completed=_with_ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,46 +234,36 @@ def detail(connection: sqlite3.Connection, stream: str, seq: int) -> Detail | No
     number = int(row[0])
     if seq > MAX_SAFE_INTEGER:
         return None
-    events = connection.execute(
-        "SELECT id, document, broken, session, statement, kind FROM events WHERE stream = ? AND seq = ? ORDER BY id",
-        (number, seq),
-    ).fetchall()
+    events = record.at(connection, number, seq)
     reasons = connection.execute("SELECT reason FROM quarantine WHERE stream = ? AND seq = ?", (number, seq)).fetchall()
     if not events and not reasons:
         return None
-    first = events[0] if events else None
-    session, statement = (first["session"], first["statement"]) if first else ("", "")
-    related = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ? AND seq <> ?
-           AND statement <> '' ORDER BY seq LIMIT 20""",
-        (number, session, statement, seq),
-    ).fetchall()
-    begun = connection.execute(
-        """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = ''
-           AND kind IN ('login', 'session') AND session <> '' ORDER BY seq LIMIT 1""",
-        (number, session),
-    ).fetchone()
+    first = json.loads(events[0].document) if events else {}
+    session, statement = ("" if (value := first.get(name)) is None else str(value) for name in ("session", "statement"))
+    related = [one for one in record.of_statement(connection, number, session, statement, seq) if one.seq != seq]
+    begun = [one for kind in ("login", "session") for one in record.of_session(connection, number, session, kind)[:1]]
     return Detail(
         stream,
         seq,
-        tuple(event["document"] for event in events),
-        tuple(found["document"] for found in related),
-        any(event["broken"] for event in events),
-        begun["document"] if begun else None,
-        _one(connection, "r.stream = ? AND r.session = ? AND r.statement = ?", (number, session, statement)),
-        _one(connection, "r.stream = ? AND r.session = ? AND r.seq < ?", (number, session, seq), "DESC"),
-        _one(connection, "r.stream = ? AND r.session = ? AND r.seq > ?", (number, session, seq)),
+        tuple(event.document for event in events),
+        tuple(found.document for found in related),
+        any(event.broken for event in events),
+        min(begun, key=lambda one: one.seq).document if begun else None,
+        _one(connection, "r.statement = ? AND r.seq <= ?", (session, number, statement, seq), "DESC"),
+        _one(connection, "r.seq < ?", (session, number, seq), "DESC"),
+        _one(connection, "r.seq > ?", (session, number, seq)),
         tuple(reason[0] for reason in reasons),
-        links(connection, stream, number, (found["document"] for found in (*events, *related))),
+        links(connection, stream, number, (found.document for found in (*events, *related))),
     )
 
 
 def _one(
     connection: sqlite3.Connection, where: str, values: tuple[Any, ...], order: str = "ASC"
 ) -> StatementRecord | None:
+    """Of a session, whose name and stream `values` begin with."""
     row = connection.execute(
-        f"""SELECT {_COLUMNS} FROM statements r JOIN streams t ON t.id = r.stream
-            WHERE {where} ORDER BY r.seq {order} LIMIT 1""",  # noqa: S608 # both are literals of this file
+        f"""SELECT {_COLUMNS} FROM statements_told r CROSS JOIN streams t ON t.id = r.stream
+            WHERE r.session_id = {SESSION} AND {where} ORDER BY r.seq {order} LIMIT 1""",  # noqa: S608 # both are literals of this file
         values,
     ).fetchone()
     return _statement(row) if row is not None else None

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_collector.lookup import place_path
+from penstock_collector.store import forms, record
+from penstock_collector.store.forms import SESSION
 from penstock_core.audit.event import BEGINS, ENDS
 
 # Of what ran by a name: so many statements that may have made it are shown.
@@ -37,14 +39,18 @@ class Transaction:
         )
 
 
-def end_of(connection: sqlite3.Connection, stream: int, outcome_seq: int) -> str:
-    """How the transaction ended of the statement whose outcome is there; "" where no event tells (`Transaction`)."""
-    found = connection.execute(
-        "SELECT document FROM events WHERE stream = ? AND seq = ? ORDER BY id LIMIT 1", (stream, outcome_seq)
-    ).fetchone()
-    outcome = json.loads(found[0]) if found is not None else {}
-    transaction = _transaction(connection, stream, outcome)
-    return "" if transaction is None else transaction.result
+def ends_of(connection: sqlite3.Connection, stream: int, outcome_seqs: Iterable[int]) -> dict[int, str]:
+    """How the transactions ended of the statements with these outcomes; "" where no event tells (`Transaction`)."""
+    found: dict[int, str] = {}
+    known: dict[tuple[Any, Any], str] = {}
+    for seq, document in record.documents(connection, stream, outcome_seqs).items():
+        outcome = json.loads(document)
+        key = outcome.get("session"), outcome.get("transaction")
+        if key not in known:
+            transaction = _transaction(connection, stream, outcome)
+            known[key] = "" if transaction is None else transaction.result
+        found[seq] = known[key]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,8 @@ def _transaction(connection: sqlite3.Connection, stream: int, outcome: dict[str,
     if not isinstance(transaction, int):
         return None
     # They end one after the other, and none before its statements.
-    found = connection.execute(
-        """SELECT e.document FROM events o JOIN events e
-               ON e.stream = o.stream AND e.session = o.session AND e.statement = '' AND e.id > o.id
-           WHERE o.stream = ? AND o.seq = ? AND o.hash = ? AND e.kind = 'transaction' ORDER BY e.id LIMIT 1""",
-        (stream, outcome.get("seq"), outcome.get("hash")),
-    ).fetchone()
-    end = json.loads(found[0]) if found is not None else {}
+    found = record.of_session(connection, stream, str(outcome.get("session", "")), "transaction", after=outcome["seq"])
+    end = json.loads(found[0].document) if found else {}
     if end.get("transaction") != transaction:
         return Transaction(transaction)
     return Transaction(transaction, str(end.get("result", "")), str(end.get("sqlstate") or ""))
@@ -88,8 +89,8 @@ def _made_by(
     wanted = [one for one in named if isinstance(one, int)][:_MOST] if isinstance(named, list) else []
     found = (
         connection.execute(
-            "SELECT seq FROM statements WHERE stream = ? AND session = ? AND statement = ? LIMIT 1",
-            (number, str(intent.get("session", "")), str(one)),
+            f"SELECT seq FROM statements WHERE session_id = {SESSION} AND statement = ? LIMIT 1",  # noqa: S608 # a literal
+            (str(intent.get("session", "")), number, forms.key(str(one))),
         ).fetchone()
         for one in wanted
     )

@@ -109,14 +109,14 @@ def test_what_counts_as_late() -> None:
     assert not came_late("2026-11-25T09:00:00Z", None)
 
 
-async def test_what_very_many_match_is_in_the_order_of_arrival_and_says_so(
+async def test_logins_that_very_many_match_are_in_the_order_of_arrival_and_say_so(
     client: Any, new_sender: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "MOST_IN_ORDER", 5)
+    monkeypatch.setattr(lookup, "MOST_IN_ORDER", 1)
     await replayed(client, new_sender)
-    answer = (await client.get("/v1/events?q=select")).json()
-    assert ("".join(one["statement"] for one in answer["events"]), answer["order"]) == ("531642", "arrival")
-    assert "in the order in which they arrived" in (await client.get("/?q=select")).text
-    older = (await client.get(f"/v1/events?q=select&before={answer['events'][1]['id']}")).json()["events"]
-    assert "".join(one["statement"] for one in older) == "1642"
-    assert (await client.get("/v1/events?q=replayed")).json()["order"] == "time"
+    answer = (await client.get("/v1/logins?q=shop")).json()
+    assert ([one["session"] for one in answer["logins"]], answer["order"]) == (["s1", "s2"], "arrival")
+    assert "in the order in which they arrived" in (await client.get("/logins?q=shop")).text
+    (older,) = (await client.get(f"/v1/logins?q=shop&before={answer['logins'][0]['id']}")).json()["logins"]
+    assert older["session"] == "s2"
+    assert (await client.get("/v1/logins?q=nobody")).json()["order"] == "time"

@@ -10,14 +10,16 @@ import sqlite3
 from importlib.resources import files
 from pathlib import Path
 
+from penstock_collector.store import upgrading
+
 # Marks the file as a Penstock audit trail in its SQLite header ("PnAu"), and the version of its schema.
 _APPLICATION = 0x506E4175
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 15
 # What brings a file of the version to the next one; a new file goes through all of them.
 _STEPS = {
     0: "schema.sql", 1: "requests.sql", 2: "logins.sql", 3: "cluster_requests.sql", 4: "readings.sql", 5: "tickets.sql",
     6: "access.sql", 7: "alarms.sql", 8: "unfinished.sql", 9: "retention.sql", 10: "time_order.sql",
-    11: "senders.sql", 12: "checkpoints.sql",
+    11: "senders.sql", 12: "checkpoints.sql", 13: "blocks.sql", 14: "forms.sql",
 }  # fmt: skip
 
 
@@ -72,6 +74,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A second collector on the same file would lose the order of streams; SQLite alone would let it in.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
+    upgrading.upgrade(connection)
 
 
 def _step(connection: sqlite3.Connection, version: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, TypeAlias
 
+from penstock_collector.store import blocks
 from penstock_core.audit.event import OWN
 from penstock_core.audit.export import QuarantinedLine, StreamLine
 
@@ -27,7 +28,8 @@ def portion(connection: sqlite3.Connection, stream: str, after: Place, limit: in
     """
     name, seq, id_ = after
     values = {"stream": stream, "name": name, "seq": seq, "id": id_, "limit": limit, "quarantined": _QUARANTINED}
-    found = [*_streams(connection, values), *_events(connection, values), *_quarantined(connection, values)]
+    parts = (_streams, _events, _packed, _quarantined)
+    found = [line for part in parts for line in part(connection, values)]
     return sorted(found)[:limit]
 
 
@@ -49,6 +51,25 @@ def _events(connection: sqlite3.Connection, values: dict[str, Any]) -> list[tupl
         values,
     )
     return [((row[0], int(row[1]), int(row[2])), str(row[3]).encode()) for row in rows]
+
+
+def _packed(connection: sqlite3.Connection, values: dict[str, Any]) -> list[tuple[Place, bytes]]:
+    """Events that are in blocks: of as many blocks as give `limit` lines."""
+    rows = connection.execute(
+        """SELECT t.name, b.lines FROM streams t CROSS JOIN blocks b ON b.stream = t.id
+           WHERE (:stream = '' OR t.name = :stream)
+             AND t.name >= :name AND (t.name > :name OR b.last_seq >= :seq)
+           ORDER BY t.name, b.first_seq""",
+        values,
+    )
+    after = (values["name"], values["seq"], values["id"])
+    found: list[tuple[Place, bytes]] = []
+    for name, lines in rows:
+        placed = (((name, one.seq, one.id), one.document.encode()) for one in blocks.read(lines))
+        found += [line for line in placed if line[0] > after]
+        if len(found) >= values["limit"]:
+            break
+    return found
 
 
 def _quarantined(connection: sqlite3.Connection, values: dict[str, Any]) -> list[tuple[Place, bytes]]:

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 
 from penstock_collector.store import (
     alarms,
+    arrivals,
     cluster_requests,
     emergencies,
     logins,
+    packing,
     projection,
+    record,
     symptoms,
     transaction_ends,
     unfinished,
@@ -74,7 +77,8 @@ def take(
     taken = Taken()
     new: list[Sealed] = []
     seqs = _places(batch, state.contiguous)
-    present = _present(connection, state.id, seqs)
+    present = record.hashes(connection, state.id, seqs, state.contiguous)
+    arrivals.begin(connection, now)
     for seq, line in zip(seqs, batch, strict=True):
         if isinstance(line, Bad):
             _quarantine(connection, state, seq, line, taken, now)
@@ -98,6 +102,7 @@ def take(
     _note_gap(connection, state, now)
     _remember(connection, state, [line for line in batch if isinstance(line, Sealed)], now)
     taken.acknowledged = state.contiguous
+    packing.pack(connection, state.id, state.contiguous)
     return taken
 
 
@@ -136,18 +141,6 @@ def _places(batch: Sequence[Sealed | Bad], contiguous: int) -> list[int]:
     return places
 
 
-def _present(connection: sqlite3.Connection, stream: int, seqs: Sequence[int]) -> dict[int, set[str]]:
-    """The hashes that are stored already, by seq."""
-    present: dict[int, set[str]] = {}
-    if seqs:
-        # By place and not as a range: a batch may be spread over a wide one.
-        for seq in set(seqs):
-            found = connection.execute("SELECT hash FROM events WHERE stream = ? AND seq = ?", (stream, seq)).fetchall()
-            if found:
-                present[seq] = {row[0] for row in found}
-    return present
-
-
 def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: Taken, now: float) -> None:
     cursor = connection.execute(
         """INSERT INTO events (stream, seq, hash, kind, session, statement, received, document)
@@ -164,6 +157,7 @@ def _store(connection: sqlite3.Connection, state: _Stream, line: Sealed, taken: 
         ),
     )
     id_ = int(cursor.lastrowid or 0)
+    record.note_place(connection, state.id, line)
     projection.project(connection, id_, state.id, line)
     transaction_ends.project(connection, id_, state.id, line)
     logins.project(connection, id_, state.id, line)
@@ -240,8 +234,7 @@ def _is_bad(connection: sqlite3.Connection, state: _Stream) -> bool:
 
 
 def _has(connection: sqlite3.Connection, stream: int, seq: int, hash_: str) -> bool:
-    found = connection.execute("SELECT 1 FROM events WHERE stream = ? AND seq = ? AND hash = ?", (stream, seq, hash_))
-    return found.fetchone() is not None
+    return hash_ in record.hashes(connection, stream, [seq], seq).get(seq, ())
 
 
 def _next_known(connection: sqlite3.Connection, state: _Stream) -> int | None:

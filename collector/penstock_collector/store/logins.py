@@ -10,6 +10,7 @@ import json
 import sqlite3
 from typing import Any
 
+from penstock_collector.store import record
 from penstock_collector.store.lines import Sealed
 
 # Gates before the kind `login` told of them by the kind `session`.
@@ -24,12 +25,8 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     if outcome:
         _insert(connection, id_, stream, line, outcome)
         # Behind a gap, the end may have come before the beginning.
-        for (document,) in connection.execute(
-            """SELECT document FROM events WHERE stream = ? AND session = ? AND statement = '' AND kind = 'session'
-               AND session <> '' ORDER BY id""",
-            (stream, line.text("session")),
-        ).fetchall():
-            _end(connection, stream, json.loads(document), id_)
+        for event in record.of_session(connection, stream, line.text("session"), "session"):
+            _end(connection, stream, json.loads(event.document), id_)
     elif line.kind == "session":
         _end(connection, stream, line.event, id_)
     elif line.kind == "close":

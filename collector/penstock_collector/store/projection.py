@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
+from penstock_collector.store import forms, moments, record
+from penstock_collector.store.forms import SESSION, Form
 from penstock_collector.store.lines import Sealed
 
 
@@ -18,23 +21,21 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     if line.kind == "intent":
         _insert(connection, id_, stream, line)
         # Behind a gap, an outcome may have come before its intent.
-        early = connection.execute(
-            """SELECT id, document FROM events
-               WHERE stream = ? AND session = ? AND statement = ? AND kind = 'outcome' ORDER BY id LIMIT 1""",
-            (stream, line.text("session"), line.text("statement")),
-        ).fetchone()
-        if early is not None:
-            _complete(connection, id_, id_, json.loads(early[1]))
+        session, statement = line.text("session"), line.text("statement")
+        for early in record.of_session(connection, stream, session, "outcome", statement=statement):
+            _complete(connection, id_, id_, json.loads(early.document))
     elif line.kind == "statement":
         _insert(connection, id_, stream, line, line.event)
     elif line.kind == "outcome":
         intent = connection.execute(
-            """SELECT id FROM events WHERE stream = ? AND session = ? AND statement = ? AND kind = 'intent'
-               ORDER BY id DESC LIMIT 1""",
-            (stream, line.text("session"), line.text("statement")),
+            f"""SELECT id FROM statements WHERE stream = ? AND session_id = {SESSION} AND statement = ?
+                AND outcome_seq IS NULL ORDER BY id DESC LIMIT 1""",  # noqa: S608 # a literal
+            (stream, line.text("session"), stream, forms.key(line.text("statement"))),
         ).fetchone()
         if intent is not None:
             _complete(connection, int(intent[0]), id_, line.event)
+        else:
+            record.remember(connection, stream, line.text("session"), line.text("statement"), line.kind, line.seq)
 
 
 def _insert(
@@ -43,30 +44,32 @@ def _insert(
     event = line.event
     identity = event.get("identity")
     name = identity.get("name") if isinstance(identity, dict) else identity
+    form = Form(
+        identity="" if name is None else str(name),
+        database=line.text("database"),
+        decision=line.text("decision"),
+        observed=line.text("observed"),
+        verbs=joined(event.get("verbs")),
+        relations=joined(event.get("relations")),
+        masked=joined(event.get("masked")),
+        policy=line.text("policy"),
+        rule=line.text("rule"),
+        reason=line.text("reason"),
+        sql=line.text("sql"),
+    )
     connection.execute(
-        """INSERT INTO statements (id, changed, stream, seq, session, statement, time, identity, database, decision,
-               observed, verbs, relations, masked, policy, rule, reason, sql, request, outcome_seq, result, rows, bytes,
-               duration_us, sqlstate)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO statements (id, changed, stream, seq, session_id, statement, time, form, request, outcome_seq,
+               result, rows, bytes, duration_us, sqlstate)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             id_,
             id_,
             stream,
             line.seq,
-            line.text("session"),
-            line.text("statement"),
-            line.text("time"),
-            "" if name is None else str(name),
-            line.text("database"),
-            line.text("decision"),
-            line.text("observed"),
-            joined(event.get("verbs")),
-            joined(event.get("relations")),
-            joined(event.get("masked")),
-            line.text("policy"),
-            line.text("rule"),
-            line.text("reason"),
-            line.text("sql"),
+            forms.session(connection, stream, line.text("session")),
+            forms.key(line.text("statement")),
+            moments.counted(line.text("time")),
+            forms.number(connection, form),
             _request(event),
             *((None,) * 6 if outcome is None else _ended(outcome)),
         ),
@@ -99,18 +102,11 @@ def _complete(connection: sqlite3.Connection, statement: int, changed: int, outc
 
 def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str, Any]) -> None:
     """A limit that the statement went beyond while it ran, which its intent could not name."""
-    columns = "sql, relations, identity, policy, rule, reason"
-    connection.execute(
-        f"INSERT INTO statements_text (statements_text, rowid, {columns})"  # noqa: S608 - names of columns
-        f" SELECT 'delete', id, {columns} FROM statements WHERE id = ?",
-        (statement,),
-    )
-    told = [str(outcome.get(name) or "") for name in ("policy", "rule", "reason")]
-    connection.execute("UPDATE statements SET policy = ?, rule = ?, reason = ? WHERE id = ?", (*told, statement))
-    connection.execute(
-        f"INSERT INTO statements_text (rowid, {columns}) SELECT id, {columns} FROM statements WHERE id = ?",  # noqa: S608
-        (statement,),
-    )
+    former = connection.execute("SELECT form FROM statements WHERE id = ?", (statement,)).fetchone()[0]
+    policy, rule, reason = (str(outcome.get(name) or "") for name in ("policy", "rule", "reason"))
+    form = replace(forms.of(connection, former), policy=policy, rule=rule, reason=reason)
+    connection.execute("UPDATE statements SET form = ? WHERE id = ?", (forms.number(connection, form), statement))
+    forms.let_go(connection, [former], [])
 
 
 def _request(event: dict[str, Any]) -> str:

@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from penstock_collector.store import holds, readings
+import orjson
+
+from penstock_collector.store import arrivals, blocks, forms, holds, packing, readings
+from penstock_collector.store.blocks import Kept
 from penstock_collector.store.holds import Hold
 from penstock_collector.store.room import used_bytes
 
@@ -67,6 +70,7 @@ def drop(
         if clock() >= end:
             portion.after = after
             break
+    arrivals.drop_before_all(connection)
     if portion.ranges:
         readings.append(connection, [{"kind": "dropped", "why": why, "ranges": portion.ranges}], now)
     portion.used = used_bytes(connection)
@@ -112,7 +116,9 @@ def _drop_of(
 
 
 def _drop_some(connection: sqlite3.Connection, stream: _Stream, cutoff: float) -> int:
-    """The first rows of a stream, if they may go; how many went."""
+    """The first events of a stream, if they may go; how many went."""
+    if gone := _drop_block(connection, stream, cutoff):
+        return gone
     moment = "substr(json_extract(document, '$.time'), 1, 19)" if stream.held else "''"
     rows = connection.execute(
         f"""SELECT seq, hash, id, received, {moment} FROM events WHERE stream = ? AND seq > ?
@@ -128,15 +134,63 @@ def _drop_some(connection: sqlite3.Connection, stream: _Stream, cutoff: float) -
         going.append((seq, hash_, id_))
     if not going:
         return _drop_quarantined(connection, stream, cutoff, stream.trimmed)
-    for table in ("statements", "logins", "cluster_requests", "events"):
-        connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row[2],) for row in going])  # noqa: S608 # of literals
+    _forget(connection, [row[2] for row in going])
     # Of a fork, rows of one place may stay behind: then it is not past yet.
     stays = rows[len(going)][0] if len(rows) > len(going) else None
     past = [row for row in going if row[0] != stays]
     if past:
         stream.trimmed, stream.hash = past[-1][0], past[-1][1]
-        _drop_quarantined(connection, stream, cutoff, stream.trimmed)
+        _trimmed_to(connection, stream, cutoff)
     return len(going)
+
+
+def _drop_block(connection: sqlite3.Connection, stream: _Stream, cutoff: float) -> int:
+    """The block that a stream begins with, if all of it may go; how many events that were.
+
+    If a part of it may, its events become rows again, to go one by one.
+    """
+    row = connection.execute(
+        """SELECT id, first_seq, last_seq, earliest, latest, lines FROM blocks WHERE stream = ?
+           ORDER BY first_seq LIMIT 1""",
+        (stream.id,),
+    ).fetchone()
+    if row is None or row[3] >= cutoff:
+        return 0
+    id_, first, last, _, latest, lines = row
+    rows = connection.execute("SELECT min(seq) FROM events WHERE stream = ?", (stream.id,)).fetchone()[0]
+    if rows is not None and rows < first:
+        return 0
+    events = blocks.read(lines)
+    if latest < cutoff and not stream.held and (rows is None or rows > last):
+        _forget(connection, [one.id for one in events])
+        connection.execute("DELETE FROM blocks WHERE id = ?", (id_,))
+        stream.trimmed, stream.hash = last, events[-1].hash
+        _trimmed_to(connection, stream, cutoff)
+        return len(events)
+    one = events[0]
+    if one.received < cutoff and not any(hold.covers(_second(one), one.received) for hold in stream.held):
+        packing.loosen(connection, id_)
+    return 0
+
+
+def _second(event: Kept) -> str:
+    return str(orjson.loads(event.document).get("time", ""))[:19]
+
+
+def _forget(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    rows = (
+        connection.execute("SELECT form, session_id FROM statements WHERE id = ?", (id_,)).fetchone() for id_ in ids
+    )
+    of = {row for row in rows if row is not None}
+    for table in ("statements", "logins", "cluster_requests", "events"):
+        connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(id_,) for id_ in ids])  # noqa: S608 # of literals
+    forms.let_go(connection, {form for form, _ in of}, {session for _, session in of})
+
+
+def _trimmed_to(connection: sqlite3.Connection, stream: _Stream, cutoff: float) -> None:
+    """What goes with events: what was in quarantine between them, and where they were."""
+    _drop_quarantined(connection, stream, cutoff, stream.trimmed)
+    connection.execute("DELETE FROM session_events WHERE stream = ? AND seq <= ?", (stream.id, stream.trimmed))
 
 
 def _drop_quarantined(connection: sqlite3.Connection, stream: _Stream, cutoff: float, last: int) -> int:
@@ -178,8 +232,11 @@ def _declare(connection: sqlite3.Connection, stream: _Stream, first: int, now: f
 
 def oldest(connection: sqlite3.Connection) -> float | None:
     """When the first of what is stored arrived; None if nothing is."""
-    row = connection.execute("SELECT received FROM events ORDER BY id LIMIT 1").fetchone()
-    return None if row is None else float(row[0])
+    moment = connection.execute(
+        """SELECT min(moment) FROM (SELECT min(earliest) AS moment FROM blocks
+           UNION ALL SELECT * FROM (SELECT received FROM events ORDER BY id LIMIT 1))"""
+    ).fetchone()[0]
+    return None if moment is None else float(moment)
 
 
 def shrink(connection: sqlite3.Connection) -> bool:

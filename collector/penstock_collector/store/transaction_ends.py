@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from penstock_collector.store import record
+from penstock_collector.store.forms import SESSION
 from penstock_collector.store.lines import Sealed
 
 # Of a transaction with more, the others show when they are looked at again.
@@ -22,13 +24,14 @@ def project(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed)
     if type(number) is not int:
         return
     latest = connection.execute(
-        """SELECT s.id, e.document FROM statements s JOIN events e ON e.stream = s.stream AND e.seq = s.outcome_seq
-           WHERE s.stream = ? AND s.session = ? AND s.seq < ? ORDER BY s.seq DESC LIMIT ?""",
-        (stream, line.text("session"), line.seq, _MOST),
-    )
+        f"""SELECT id, outcome_seq FROM statements WHERE session_id = {SESSION} AND seq < ? AND outcome_seq IS NOT NULL
+            ORDER BY seq DESC LIMIT ?""",  # noqa: S608 # a literal
+        (line.text("session"), stream, line.seq, _MOST),
+    ).fetchall()
+    told = record.documents(connection, stream, (int(row[1]) for row in latest))
     undone = []
-    for statement, document in latest:
-        ran_in = json.loads(document).get("transaction")
+    for statement, seq in latest:
+        ran_in = json.loads(told.get(seq, "{}")).get("transaction")
         if ran_in == number:
             undone.append(statement)
         elif type(ran_in) is int and ran_in < number:

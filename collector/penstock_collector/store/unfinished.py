@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from penstock_collector.store.forms import SESSION
 from penstock_collector.store.lines import Sealed
 
 _GATE_ENDED = "its gate ended"
@@ -20,7 +21,8 @@ def note(connection: sqlite3.Connection, id_: int, stream: int, line: Sealed) ->
         _give_up(connection, stream, line.text("session"), _ended(line.text("reason")), id_)
     elif line.kind == "close":
         connection.execute(
-            "UPDATE statements SET result = 'unknown', unknown = ?, changed = ? WHERE stream = ? AND result IS NULL",
+            """UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
+               WHERE stream = ? AND outcome_seq IS NULL AND result IS NULL""",
             (_GATE_ENDED, id_, stream),
         )
     elif line.kind == "intent":
@@ -41,16 +43,18 @@ def _ended(reason: str) -> str:
 
 def _give_up(connection: sqlite3.Connection, stream: int, session: str, why: str, id_: int) -> None:
     connection.execute(
-        """UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
-           WHERE stream = ? AND session = ? AND result IS NULL""",
-        (why, id_, stream, session),
+        f"""UPDATE statements SET result = 'unknown', unknown = ?, changed = ?
+            WHERE stream = ? AND session_id = {SESSION} AND outcome_seq IS NULL AND result IS NULL""",  # noqa: S608 # a literal
+        (why, id_, stream, session, stream),
     )
 
 
 def unheard(connection: sqlite3.Connection, stream: int) -> None:
     """Nothing is heard of a stream, perhaps for ever."""
     connection.execute(
-        "UPDATE statements SET result = 'unknown', unknown = ? WHERE stream = ? AND result IS NULL", (_UNHEARD, stream)
+        """UPDATE statements SET result = 'unknown', unknown = ?
+           WHERE stream = ? AND outcome_seq IS NULL AND result IS NULL""",
+        (_UNHEARD, stream),
     )
 
 

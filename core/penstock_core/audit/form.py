@@ -31,15 +31,23 @@ class Form:
         self._stream: str | None = None
         self._texts = ("", "")
         # The last that was asked for, with what: it is often that of the next, too.
-        self._together: tuple[Form, Form] | None = None
+        self._together: tuple[Form, Form | None] | None = None
 
-    def together(self, other: Form, kind: str) -> Form:
-        """That of bodies which have all that those of both forms have, and are of another kind."""
+    def together(self, other: Form, shared: frozenset[str], kind: str) -> Form | None:
+        """That of bodies which have all that those of both forms have, and are of another kind; None where both forms
+        have more fields than the `shared` ones.
+        """
         if self._together is None or self._together[0] is not other:
-            constant = {**self._constant, **other._constant, "kind": kind}
-            numbers, digests = {*self._numbers, *other._numbers}, {*self._digests, *other._digests}
-            self._together = (other, Form(constant, numbers, digests))
+            self._together = (other, self._with(other, kind) if self._names & other._names <= shared else None)
         return self._together[1]
+
+    def _with(self, other: Form, kind: str) -> Form:
+        constant = {**self._constant, **other._constant, "kind": kind}
+        return Form(constant, {*self._numbers, *other._numbers}, {*self._digests, *other._digests})
+
+    @property
+    def _names(self) -> set[str]:
+        return {*self._constant, *self._numbers, *self._digests}
 
     def body(self, **varying: int | str) -> EventBody:
         """A body of this form. Give all fields that vary."""

@@ -68,6 +68,8 @@ class Holding:
     observed: tuple[ApprovalRule, ...] = ()
     # Settings of no module's and not the server's own that it changes: the server lists them nowhere.
     sets: frozenset[str] = frozenset()
+    # Whether it may change any others than search_path: what was prepared, declared or bound before means what it did.
+    changes_settings: bool = False
     # Whether the planner can be asked about it; and whether it is one of several statements.
     planned: bool = False
     several: bool = False

@@ -18,6 +18,7 @@ from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, CatalogChange, Pending
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.transactions import CONTROL
+from penstock_sidecar.session.withholding import still_holds
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.framing import BrokenStreamError, Spot
 
@@ -55,6 +56,7 @@ class CatalogChanges(CountedPipeline):
     def _run_on_the_way(self, decision: Decision) -> None:
         """It is about to be parsed or planned, which runs functions, too: a Sync commits what they do."""
         self._flow.unsynced = True
+        self._flow.changes_surroundings(decision)
         if self._flow.may_change(decision):
             self._flow.alter()
 
@@ -94,7 +96,9 @@ class CatalogChanges(CountedPipeline):
                 lambda: self._send_commit(spot, pending, replacement, decision),
                 lambda: self._send_failing(spot, pending, refusals.denied(refusals.CATALOG_IN_USE)),
                 alone=alters or len(verbs) != 1,
+                spot=spot,
                 pending=pending,
+                epoch=flow.epoch,
             )
         )
         return True
@@ -150,7 +154,7 @@ class CatalogChanges(CountedPipeline):
         flow = self._flow
         self._forward(spot.start)
         flow.to_server.append(messages.FLUSH)
-        self._change = CatalogChange(then, then, waits=True, spot=spot, pending=pending)
+        self._change = CatalogChange(then, then, waits=True, spot=spot, pending=pending, epoch=flow.epoch)
         flow.enter(State.CHANGING)
 
     def answered(self) -> None:
@@ -171,7 +175,7 @@ class CatalogChanges(CountedPipeline):
             # What was sent before it failed: the server would skip it.
             self._replace(spot, b"")
             flow.skip(pending, recorded=True)
-        else:
+        elif not self._is_outdated(change):
             change.send()
         if flow.state is State.RUNNING:
             self.resume()
@@ -193,10 +197,26 @@ class CatalogChanges(CountedPipeline):
             return
         self._change = None
         flow.enter(State.RUNNING)
-        if alone:
+        if self._is_outdated(change):
+            flow.door.give_up(flow)
+        elif alone:
             change.send()
         else:
             flow.door.give_up(flow)
             change.fail()
         if flow.state is State.RUNNING:
             self.resume()
+
+    def _is_outdated(self, change: CatalogChange) -> bool:
+        """Whether a statement that waits would be decided otherwise by now; then its message is dealt with anew. What
+        was sent, and waits to be committed alone, was decided about when it was sent.
+        """
+        flow, pending = self._flow, change.pending
+        if pending is None or pending.decision is None or change.epoch in (None, flow.epoch):
+            return False
+        if still_holds(flow, pending, pending.decision):
+            return False
+        if pending.running is not None:
+            flow.finish(pending.running, "unexecuted")
+        self._next -= 1
+        return True

@@ -104,6 +104,7 @@ class ClientSide(ContextPipeline):
             return
         replaced = flow.statements.get(name)
         made = PreparedStatement(name, text, oids, decision, flow.epoch, decision.text, types, replaced, flow.path.now)
+        made.surroundings = flow.surroundings.now
         made.sets_context, made.gives_ticket = self._sets, decision is SHOWN
         flow.statements[name] = made
         pending = Pending(AnswerKind.PARSE, redact=decision.redact_errors, text=text, types=types, decision=decision)
@@ -178,9 +179,13 @@ class ClientSide(ContextPipeline):
             self._refuse(spot, decision, statement.text, pending, messages.bind("", self._nobody))
             return
         statement.decision, statement.epoch, statement.path = decision, flow.epoch, flow.path.now
+        if self._is_of_before(statement, decision) and statement.on_server is not None:
+            # What literals and names mean was found out when it was parsed; it was decided about as if that were now.
+            statement.on_server = ""
+        statement.surroundings = flow.surroundings.now
         self._run_on_the_way(decision)
         # Planning it changes nothing of what its own names mean: the server has found these already.
-        portal.decision, portal.epoch = decision, flow.epoch
+        portal.decision, portal.epoch, portal.surroundings = decision, flow.epoch, flow.surroundings.now
         flow.portals[head.portal] = pending.opens = portal
         pending.redact, pending.types = decision.redact_errors, statement.types
         self._start_statement(spot, pending, decision, statement.text, head.parameters, given=portal.told)
@@ -193,7 +198,10 @@ class ClientSide(ContextPipeline):
             return None
         text = 'EXECUTE "{}"'.format(name.replace('"', '""'))
         decision = flow.decide(text)
-        return PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text, path=flow.path.now)
+        now = flow.surroundings.now
+        return PreparedStatement(
+            name, text, b"\x00\x00", decision, flow.epoch, decision.text, path=flow.path.now, surroundings=now
+        )
 
     def _decide_bound(self, spot: Spot, statement: PreparedStatement) -> Decision | None:
         """What becomes of a statement that is to be bound; None: that has to wait for a fresh catalog."""
@@ -202,7 +210,8 @@ class ClientSide(ContextPipeline):
         if admitted is not decision:
             return admitted
         # The server finds anew what names mean, under the path of now.
-        if (statement.epoch, statement.path) != (flow.epoch, flow.path.now) or decision.executes:
+        moved = (statement.epoch, statement.path) != (flow.epoch, flow.path.now)
+        if moved or decision.executes or self._is_of_before(statement, decision):
             decision = flow.decide(statement.text, statement.types)
             if self._defer(spot, decision, statement.text, statement.types):
                 return None
@@ -212,6 +221,10 @@ class ClientSide(ContextPipeline):
             if moved and not flow.rules.decider.alike(statement.decision, decision):
                 return refusals.OTHER_COLUMNS
         return decision
+
+    def _is_of_before(self, statement: PreparedStatement, decision: Decision) -> bool:
+        """Whether settings or temporary tables changed since it was parsed, where that may count."""
+        return decision.holding is not None and statement.surroundings != self._flow.surroundings.now
 
     def _declared_in_sql(self, name: str) -> Portal | None:
         """What DECLARE made is a portal, too: to execute it is decided about as its FETCH."""
@@ -223,6 +236,7 @@ class ClientSide(ContextPipeline):
         statement = PreparedStatement(name, text, b"\x00\x00", decision, flow.epoch, decision.text)
         tally = flow.sql_prepared.tally(name)
         flow.portals[name] = portal = Portal(statement, decision, flow.epoch, None, name, open=True, tally=tally)
+        portal.surroundings = flow.surroundings.now
         return portal
 
     def _decide_executed(self, spot: Spot, portal: Portal) -> Decision | None:
@@ -235,7 +249,7 @@ class ClientSide(ContextPipeline):
             decision = flow.decide(statement.text, statement.types)
             if self._defer(spot, decision, statement.text, statement.types):
                 return None
-            if decision.action is not Action.DENY and decision.text != portal.decision.text:
+            if decision.action is not Action.DENY and not _as_bound(decision, portal.decision):
                 return refusals.stale(decision)
         return flow.refused_by_name(decision) or decision
 
@@ -342,3 +356,9 @@ class ClientSide(ContextPipeline):
 
     def _password(self, spot: Spot) -> None:
         raise BrokenStreamError("a password where none was asked for")
+
+
+def _as_bound(now: Decision, then: Decision) -> bool:
+    """Whether a portal is what it was bound as, whose names were found then: the same text, of the same tables."""
+    does = (None if one.holding is None else one.holding.does for one in (now, then))
+    return now.text == then.text and (now.holding is None or then.holding is None or len(set(does)) == 1)

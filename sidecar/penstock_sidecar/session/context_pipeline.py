@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock_core.policy.holding import Holding
 from penstock_core.sql.decision import Action, Decision, Denial
 from penstock_sidecar.session import contexts, gate_statements, refusals
 from penstock_sidecar.session.commands import VerifyContext, Vouched
@@ -26,6 +27,8 @@ from penstock_sidecar.wire.messages import BindHead
 # No text that sets a context is longer, and a look at all others costs little.
 _LONGEST = 131_072
 _QUERY = ord("Q")
+# No approval is for what the gate says itself, which changes nothing that a statement could mean.
+_NOTHING_HELD = Holding()
 
 
 @dataclass(slots=True)
@@ -202,7 +205,7 @@ class ContextPipeline(TicketPipeline):
 
 def _accepted(sets: ContextStatement) -> Decision:
     """What is sent and recorded of a statement that sets a context."""
-    return Decision(Action.REWRITE, sets.text, verbs=("set",), audit_text=sets.recorded)
+    return Decision(Action.REWRITE, sets.text, verbs=("set",), audit_text=sets.recorded, holding=_NOTHING_HELD)
 
 
 def _refused(denial: Denial) -> Decision:

@@ -10,6 +10,7 @@ from penstock_sidecar.session import measuring, pricing, refusals
 from penstock_sidecar.session.counting import Counted
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending
+from penstock_sidecar.session.withholding import still_holds
 from penstock_sidecar.wire import messages
 
 
@@ -55,12 +56,16 @@ class CountedAnswers:
             return None
         running, decision = head.running, head.decision
         if counted.cost is not None and decision is not None:
+            if counted.epoch != flow.epoch and not still_holds(flow, counted.pending, decision):
+                # However long the planner took: it goes by the rules of now, as if it had come just now.
+                counted.due, counted.outdated = None, True
+                return b""
             denial = pricing.excess(counted.cost, counted.estimate, masked=decision.redact_errors)
             if denial is not None:
                 return self._fail(counted, head, denial)
-            counted.cost = None
             if counted.portal is not None:
-                counted.portal.priced = True
+                counted.portal.priced = counted.cost
+            counted.cost = None
             flow.to_server.append(begin(flow, counted, decision, self._nobody))
             return b""
         denial = counted.excess()

@@ -49,8 +49,9 @@ class CountedPipeline(ClientPipeline):
             parameters = pricing.Parameters(portal.statement.oids, portal.given or parameters.given)
             counted = Counted(decision.row_limit, None, pending, tally_of(flow, decision, portal), name, asked)
         counted.changes = change_limit(flow, decision)
+        counted.spot, counted.epoch = spot, flow.epoch
         flow.counted = counted
-        if decision.cost_limit is not None and not (portal is not None and portal.priced):
+        if decision.cost_limit is not None and not _is_priced(portal, decision):
             counted.cost, counted.portal = decision.cost_limit, portal
             asking, due = pricing.asking(self._nobody, decision, parameters)
             counted.await_answers(due)
@@ -65,7 +66,7 @@ class CountedPipeline(ClientPipeline):
     @staticmethod
     def _may_be_priced(portal: Portal, decision: Decision) -> bool:
         """Whether the planner can be asked: with the parameters, which EXPLAIN of an EXECUTE does not take."""
-        if decision.cost_limit is None or portal.priced:
+        if decision.cost_limit is None or _is_priced(portal, decision):
             return True
         return portal.given is not None and not (decision.executes and portal.parameters)
 
@@ -74,7 +75,9 @@ class CountedPipeline(ClientPipeline):
         flow = self._flow
         counted, flow.counted = flow.counted, None
         flow.enter(State.RUNNING)
-        if counted is not None and counted.query and not counted.skipped:
+        if counted is not None and counted.outdated and counted.spot is not None:
+            self._begin_anew(counted, counted.spot)
+        elif counted is not None and counted.query and not counted.skipped:
             if self._scanner.passing:
                 # Data of a COPY that failed: nothing may be put between.
                 self._ending = counted.pending
@@ -82,6 +85,20 @@ class CountedPipeline(ClientPipeline):
                 self._end_query(counted.pending)
         if flow.state is RUNNING:
             self.resume()
+
+    def _begin_anew(self, counted: Counted, spot: Spot) -> None:
+        """Nothing of it ran: its message is dealt with as if it had come just now."""
+        flow, pending = self._flow, counted.pending
+        if pending.running is not None:
+            flow.finish(pending.running, "unexecuted")
+        if flow.committing is pending:
+            flow.committing = None
+            flow.door.give_up(flow)
+        if counted.query:
+            # What stood for the Query was in a transaction of its own, where no other is open.
+            flow.queue.append(Pending(AnswerKind.SYNC, swallow=True))
+            flow.to_server.append(messages.SYNC)
+        self._start, self._next = spot.start, self._next - 1
 
     def copy_counted(self) -> None:
         """The server takes the data of the COPY that is counted. Raises as `receive`."""
@@ -93,6 +110,13 @@ def change_limit(flow: Flow, decision: Decision) -> Limit | None:
     """The limit for the rows that it changes, unless all that it does is to run by name what changes none."""
     by_name = decision.change_limit is not None and bool(decision.executes or decision.fetches)
     return None if by_name and not flow.sql_prepared.runs_writing(decision, flow) else decision.change_limit
+
+
+def _is_priced(portal: Portal | None, decision: Decision) -> bool:
+    """Whether what the portal costs is known to be within the limit of now."""
+    limit = decision.cost_limit
+    found = None if portal is None else portal.priced
+    return found is not None and limit is not None and found.value <= limit.value
 
 
 def tally_of(flow: Flow, decision: Decision, portal: Portal | None = None) -> Tally:

@@ -20,6 +20,7 @@ from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import measuring, pricing, refusals
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, Portal, Tally
 from penstock_sidecar.wire import messages
+from penstock_sidecar.wire.framing import Spot
 
 # Tags of what may go on after it has ended: a cursor can be moved back.
 _IN_PORTIONS = (b"SELECT", b"FETCH")
@@ -45,6 +46,11 @@ class Counted:
     query: tuple[Pending, ...] = ()
     # Something that the client sent before failed, so that the server skips it.
     skipped: bool = False
+    # The message that brought it, and the epoch of rules that it was decided in.
+    spot: Spot | None = None
+    epoch: int = 0
+    # While the planner was asked, something changed by which it is decided: the message is dealt with anew.
+    outdated: bool = False
     # How many of them the server was asked for, and has delivered by now.
     wanted: int = 0
     delivered: int = 0

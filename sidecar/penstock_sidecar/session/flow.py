@@ -25,6 +25,7 @@ from penstock_sidecar.session.outgoing import Outgoing
 from penstock_sidecar.session.search_path import SearchPath
 from penstock_sidecar.session.sql_prepared import SqlPrepared
 from penstock_sidecar.session.states import State
+from penstock_sidecar.session.surroundings import Surroundings
 from penstock_sidecar.session.temporary_tables import TemporaryTables
 from penstock_sidecar.session.transactions import CONTROL, Transactions, may_end
 from penstock_sidecar.wire.messages import ErrorFields
@@ -43,6 +44,7 @@ class Flow(Outgoing):
         self.evidence: Evidence | None = None
         self.epoch = 0
         self.path = SearchPath()
+        self.surroundings = Surroundings()
         self.temporary = TemporaryTables(self._renew)
         self.queue: deque[Pending] = deque()
         self.statements: MutableMapping[str, PreparedStatement] = ByKeptName()
@@ -169,12 +171,20 @@ class Flow(Outgoing):
         pending.mixed = decision.mixed_errors or self.sql_prepared.mixed(decision, self)
         pending.moves_path = self.path.sent(decision)
         self.former.sent(decision)
+        self.changes_surroundings(decision)
         self.contexts.sent(decision)
         if decision.prepares or decision.declares:
             number = pending.running.number if pending.running is not None else 0
-            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now, number)
+            now = self.surroundings.now
+            self.sql_prepared.made(decision, self.epoch, pending.types, self.path.now, number, now)
         if not CONTROL.isdisjoint(decision.verbs):
             self.unsure = True
+
+    def changes_surroundings(self, decision: Decision) -> None:
+        """A text is about to run, or to be planned, and may change what others mean."""
+        by_name = bool(decision.executes or decision.fetches)
+        runs_changing = by_name and decision.holding is not None and self.sql_prepared.runs_setting(decision, self)
+        self.surroundings.sent(decision, runs_changing=runs_changing)
 
     def pop(self) -> Pending:
         """The head's answer is complete."""
@@ -266,6 +276,7 @@ class Flow(Outgoing):
         self.left_for_commit, self.mixed_for_commit = False, ""
         self.temporary.transaction_ended(self.undone)
         self.contexts.transaction_ended()
+        self.surroundings.transaction_ended()
         for name, portal in list(self.portals.items()):
             if portal.open:
                 running = portal.take()
@@ -357,7 +368,8 @@ class Flow(Outgoing):
     def note_answers(self) -> None:
         """The server answered something: a change may have taken effect, and nothing may be on its way any more."""
         committing = self.committing
-        if committing is not None and not any(pending is committing for pending in self.queue):
+        asking = self.counted is not None and self.counted.pending is committing and self.counted.cost is not None
+        if committing is not None and not asking and not any(pending is committing for pending in self.queue):
             self.committing = None
             self.door.changed(self)
             self.commands.append(commands.CatalogStale())

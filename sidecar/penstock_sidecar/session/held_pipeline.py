@@ -44,6 +44,8 @@ class HeldPipeline(CatalogChanges):
     def __init__(self, flow: Flow, nobody: str, limit: int) -> None:
         super().__init__(flow, nobody, limit)
         self._held: HeldStatement | None = None
+        # What was approved last: if its message is dealt with anew before it is sent, that is not asked for twice.
+        self._released: HeldStatement | None = None
         # Who asks for approval.
         self.asker: Asker | None = None
         self._tickets = 0
@@ -69,7 +71,7 @@ class HeldPipeline(CatalogChanges):
         """What becomes of a statement that an approval may hold: the decision to carry out, or its refusal; None: it
         has to wait, or is answered by now.
         """
-        held, self._held = self._held, None
+        held, self._held, self._released = self._held or self._released, None, None
         made, flow = decision.holding, self._flow
         if made is None or decision.action is Action.DENY:
             return decision
@@ -80,23 +82,34 @@ class HeldPipeline(CatalogChanges):
         if held is None or not held.same(spot, text, decision, generation):
             held = HeldStatement(spot, text, decision, generation, flow.clock())
         ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
-        effects = _effects(decision, ran)
+        effects = holding.effects_of(decision, ran)
         facts = self._facts(held)
         found = holding.verdicts(made.rules, effects, facts)
         if found.first is None:
-            return _noted(decision, effects, facts)
+            return holding.noted(decision, effects, facts)
         if (denial := self._unholdable(spot, decision, found, ran, portal)) is not None:
-            return _refused(decision, denial, _notes(found, "unasked"))
-        approved = self._approved(decision, portal)
+            return _refused(decision, denial, found.notes("unasked"))
+        return self._get_approved(spot, held, decision, portal, found, effects, ran or ())
+
+    def _get_approved(
+        self, spot: Spot, held: HeldStatement, decision: Decision, portal: Portal | None, found: Verdicts,
+        effects: Effects, ran: Sequence[tuple[str, Decision]],
+    ) -> Decision | None:  # fmt: skip
+        """The same of one that is held, or may be."""
+        flow = self._flow
+        approved = None if held.granted else self._approved(decision, portal)
         # Nothing may have changed since. Of a name, that is not known before all that was sent is answered.
         if approved is not None and approved.sent == flow.sent and not (flow.queue and decision.fetches):
             return self._portion(spot, decision, approved, portal)
+        of_before = self._of_before(spot, decision, portal, found)
+        if approved is None and of_before is not None:
+            return of_before
         if flow.queue:
             # Alone, so that the state of the transaction is known, and what a name stands for.
             self._pause(spot, held, messages.FLUSH)
             return None
         parameters, questions = _parameters(portal), held.questions
-        if questions is None:
+        if questions is None or held.asks_again:
             self._ask_server(spot, held, decision, parameters)
             return None
         if questions.failed:
@@ -104,16 +117,28 @@ class HeldPipeline(CatalogChanges):
             return None
         if approved is not None and approved.settings == questions.settings:
             return self._portion(spot, decision, approved, portal)
+        if of_before is not None:
+            return of_before
         # What is fetched in portions is approved once for all of them.
         part = "runs all of" if decision.fetches else "runs"
-        sql = "\n".join([text, *dict.fromkeys(f"/* {part}: */ {one}" for one, _ in ran or ())])
-        rules = (*found.holding, *found.depending)
+        sql = "\n".join([held.text, *dict.fromkeys(f"/* {part}: */ {one}" for one, _ in ran)])
+        rules, generation = (*found.holding, *found.depending), self._generation(decision)
         asked = Held(rules, effects, decision, sql, questions, parameters, generation, flow.rules.hmac_key)
         answer = self._ask_holder(spot, held, asked)
-        if answer is not None and answer.action is not Action.DENY:
-            given = Approved(generation, made.rules, self._sender, questions.settings or {}, flow.sent)
+        if answer is not None and answer.action is not Action.DENY and decision.holding is not None:
+            settings = questions.settings or {}
+            given = Approved(generation, decision.holding.rules, self._sender, settings, flow.sent)
             self._portion(spot, decision, given, portal)
+            self._released = held
         return answer
+
+    def _of_before(self, spot: Spot, decision: Decision, portal: Portal | None, found: Verdicts) -> Decision | None:
+        """The refusal of what was made under other settings than an approval would be for."""
+        flow, rule = self._flow, found.first
+        executed = portal is not None and spot.kind != _BIND and portal.surroundings != flow.surroundings.now
+        if rule is None or not (executed or flow.sql_prepared.runs_of_before(decision, flow)):
+            return None
+        return _refused(decision, held_refusals.of_before(rule), found.notes("unasked"))
 
     def _generation(self, decision: Decision) -> int:
         """By which policies it is held."""
@@ -214,6 +239,7 @@ class HeldPipeline(CatalogChanges):
         )
         questions.for_query = spot.kind == _QUERY
         held.questions = flow.asked = questions
+        held.waited_since = False
         flow.queue.extend(due)
         self._pause(spot, held, sent)
 
@@ -247,8 +273,8 @@ class HeldPipeline(CatalogChanges):
     def _ask_holder(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         """Ask whether it may run; what came of it, or None while that is not known."""
         rule, decision = asked.rules[0], asked.decision
-        if held.answered is not None and not asked.asked_by(held.asking):
-            # What the conditions come to is another since: others hold it now.
+        if held.answered is not None and not asked.asked_by(held.asking, self._asking):
+            # Others hold it now, or it means something else than what was asked about.
             held.answered = None
         answered = held.answered
         if asked.too_many:
@@ -291,9 +317,11 @@ class HeldPipeline(CatalogChanges):
     def _tell_of_request(self, held: HeldStatement, asked: Held, answered: Answered) -> None:
         """Put on record which requests wait, once for each time that the statement is sent."""
         evidence = self._flow.evidence
-        if answered.standing == "waiting" and not held.waits and evidence is not None:
+        if answered.standing == "waiting" and evidence is not None:
             for told in asked.told(answered):
-                self._flow.record(evidence.request(told))
+                if (name := str(told["request"])) not in held.told:
+                    held.told.add(name)
+                    self._flow.record(evidence.request(told))
 
     def _send_asking(self, spot: Spot, held: HeldStatement, asked: Held) -> Decision | None:
         flow = self._flow
@@ -327,7 +355,7 @@ class HeldPipeline(CatalogChanges):
             held.waits, held.began = True, flow.clock()
         self.notice = held_refusals.notice(asked.parts(answered), left)
         self._tickets += 1
-        held.ticket, held.due, held.polled = self._tickets, True, True
+        held.ticket, held.due, held.polled, held.waited_since = self._tickets, True, True, True
         flow.commands.append(AwaitApproval(held.ticket, answered.request, min(left, NOTICE_SECONDS)))
         self._pause(spot, held)
 
@@ -372,21 +400,6 @@ class HeldPipeline(CatalogChanges):
         self._flow.finish(running, "denied")
 
 
-def _effects(decision: Decision, ran: list[tuple[str, Decision]] | None) -> Effects:
-    """What a text does, with what it runs by name."""
-    made = decision.holding
-    effects = Effects(known=False) if made is None else made.does
-    if ran is None:
-        return effects | Effects(known=False)
-    for _, one in ran:
-        known = one.holding is not None and one.action is not Action.DENY and not (one.executes or one.fetches)
-        if one.holding is None or not known:
-            effects |= Effects(known=False)
-        else:
-            effects |= one.holding.makes if one.prepares or one.declares else one.holding.does
-    return effects
-
-
 def _parameters(portal: Portal | None) -> Parameters | None:
     """The parameters that a statement runs with, if it has any."""
     if portal is None or portal.given is None or not portal.parameters:
@@ -396,20 +409,3 @@ def _parameters(portal: Portal | None) -> Parameters | None:
 
 def _refused(decision: Decision, denial: Denial, notes: tuple[AppliedApproval, ...]) -> Decision:
     return replace(decision, action=Action.DENY, text="", denial=denial, approvals=notes, same_but_text=None)
-
-
-def _notes(found: Verdicts, standing: str) -> tuple[AppliedApproval, ...]:
-    rules = (found.broken,) if found.broken is not None else (*found.holding, *found.depending)
-    return tuple(AppliedApproval(one.rule.policy, one.rule.path, standing) for one in rules)
-
-
-def _noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
-    """With what observing policies would have held."""
-    made = decision.holding
-    if made is None or not made.observed or decision.approvals:
-        return decision
-    found = holding.verdicts(made.observed, effects, facts)
-    notes = [AppliedApproval(one.rule.policy, one.rule.path, "would be held") for one in found.holding]
-    unsure = (*found.depending, *([found.broken] if found.broken is not None else []))
-    notes += [AppliedApproval(one.rule.policy, one.rule.path, "may be held") for one in unsure]
-    return replace(decision, approvals=tuple(notes), same_but_text=None) if notes else decision

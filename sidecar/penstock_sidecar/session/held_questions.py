@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session.in_flight import AnswerKind, Pending
+from penstock_sidecar.session.opening import PINNED
 from penstock_sidecar.session.pricing import EXPLAIN, Parameters
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import MalformedError
 
-# What the gate sets itself, and what clients set that no statement's meaning depends on.
-_LEFT_OUT = (
-    "application_name", "array_nulls", "client_encoding", "client_min_messages", "row_security", "search_path",
-    "standard_conforming_strings", "statement_timeout", "transform_null_equals",
-)  # fmt: skip
+# What clients set that no statement's meaning depends on, and what is asked for in any case.
+_LEFT_OUT = ("application_name", "client_min_messages", "search_path", "statement_timeout")
+# What the gate has set itself, as long as it is that.
+_AS_PINNED = tuple(f"{name}={value}" for name, value in PINNED.items())
+# Whoever sets them: the session, or whom and where the gate logs in.
+_SOURCES = ("client", "session", "user", "database", "database user", "global")
 # Of these, bare names mean another table in one session than in the next. No setting has a blank in its name.
 TEMPORARY = "temporary tables"
 # Which role statements run as is no setting that the view has.
@@ -38,8 +40,10 @@ def _list(names: Iterable[str]) -> str:
 # Every name is qualified: a search_path can put no other function or operator in the place of one.
 _TEXT = f"""SELECT pg_catalog.json_object_agg(s.name, s.setting)::pg_catalog.text FROM (
  SELECT p.name::pg_catalog.text, p.setting::pg_catalog.text FROM pg_catalog.pg_settings AS p
- WHERE p.source OPERATOR(pg_catalog.=) ANY (ARRAY['client', 'session']::pg_catalog.text[])
+ WHERE p.source OPERATOR(pg_catalog.=) ANY (ARRAY[{_list(_SOURCES)}]::pg_catalog.text[])
  AND p.name OPERATOR(pg_catalog.<>) ALL (ARRAY[{_list(_LEFT_OUT)}]::pg_catalog.text[])
+ AND pg_catalog.concat(p.name, '=', p.setting)
+ OPERATOR(pg_catalog.<>) ALL (ARRAY[{_list(_AS_PINNED)}]::pg_catalog.text[])
  UNION ALL SELECT n, pg_catalog.current_setting(n, true)
  FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.text[]) AS n
  UNION ALL SELECT '{TEMPORARY}', pg_catalog.string_agg(pg_catalog.quote_ident(c.relname), ', ' ORDER BY c.relname)

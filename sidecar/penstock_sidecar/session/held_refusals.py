@@ -82,6 +82,15 @@ def bound(rule: ApprovalRule) -> Denial:
     return held_denial(rule, reason, "execute the portal by the protocol's messages, or write the values into a cursor")
 
 
+def of_before(rule: ApprovalRule) -> Denial:
+    """What was made when the session had other settings, of which its approval would say nothing."""
+    reason = (
+        f"{_name(rule)} holds what runs here, which was prepared, declared or bound before settings or temporary tables"
+        " of the session changed"
+    )
+    return held_denial(rule, reason, "prepare, declare or bind it again, then run it")
+
+
 def fast_path(rule: ApprovalRule) -> Denial:
     """A fast-path call."""
     reason = f"{_name(rule)} holds this fast-path function call, which can't be approved"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from penstock_core.approvals.asking import MOST_RULES, Answered, Asking, OfRule
 from penstock_core.approvals.requester import requester
@@ -19,7 +21,7 @@ from penstock_core.identity import Identity
 from penstock_core.policy.effective import ApprovalRule
 from penstock_core.policy.holding import Effects, Facts, estimates, judged_for
 from penstock_core.resources.vocabulary import milliseconds
-from penstock_core.sql.decision import AppliedApproval, Decision
+from penstock_core.sql.decision import Action, AppliedApproval, Decision
 from penstock_sidecar.session.pricing import Parameters
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ class Verdicts:
         """One that holds it, or may."""
         return self.broken or next(iter((*self.holding, *self.depending)), None)
 
+    def notes(self, standing: str) -> tuple[AppliedApproval, ...]:
+        """What the trail has of those that hold it, or may, where nobody is asked."""
+        rules = (self.broken,) if self.broken is not None else (*self.holding, *self.depending)
+        return tuple(AppliedApproval(one.rule.policy, one.rule.path, standing) for one in rules)
+
 
 def verdicts(rules: Sequence[ApprovalRule], effects: Effects, parties: Sequence[Facts]) -> Verdicts:
     """What they come to by these facts, of each whose rights decide."""
@@ -76,6 +83,33 @@ def verdicts(rules: Sequence[ApprovalRule], effects: Effects, parties: Sequence[
         elif found.truth is Truth.ABSENT:
             depending.append(rule)
     return Verdicts(tuple(holding), tuple(depending))
+
+
+def effects_of(decision: Decision, ran: Sequence[tuple[str, Decision]] | None) -> Effects:
+    """What a text does, with what it runs by name (None: nobody knows what that is)."""
+    made = decision.holding
+    effects = Effects(known=False) if made is None else made.does
+    if ran is None:
+        return effects | Effects(known=False)
+    for _, one in ran:
+        known = one.holding is not None and one.action is not Action.DENY and not (one.executes or one.fetches)
+        if one.holding is None or not known:
+            effects |= Effects(known=False)
+        else:
+            effects |= one.holding.makes if one.prepares or one.declares else one.holding.does
+    return effects
+
+
+def noted(decision: Decision, effects: Effects, facts: Sequence[Facts]) -> Decision:
+    """With what observing policies would have held."""
+    made = decision.holding
+    if made is None or not made.observed or decision.approvals:
+        return decision
+    found = verdicts(made.observed, effects, facts)
+    notes = [AppliedApproval(one.rule.policy, one.rule.path, "would be held") for one in found.holding]
+    unsure = (*found.depending, *([found.broken] if found.broken is not None else []))
+    notes += [AppliedApproval(one.rule.policy, one.rule.path, "may be held") for one in unsure]
+    return replace(decision, approvals=tuple(notes), same_but_text=None) if notes else decision
 
 
 @dataclass(slots=True)
@@ -102,6 +136,21 @@ class HeldStatement:
     # The session waits for somebody to decide; the client does not want to any more.
     waits: bool = False
     cancelled: bool = False
+    # Since the server was asked the session has waited, for others meanwhile to change what it answered.
+    waited_since: bool = False
+    # The requests that are on record for it.
+    told: set[str] = field(default_factory=set)
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether an approval is there after a wait, which is not used before the server was asked anew."""
+        approved = self.answered is not None and self.answered.standing == "granted"
+        return self.waited_since and self.polled and approved and not self.due
+
+    @property
+    def granted(self) -> bool:
+        """Whether an approval was used for it."""
+        return self.answered is not None and self.answered.standing == "granted" and not self.polled
 
     def same(self, spot: Spot, text: str, decision: Decision, generation: int | None) -> bool:
         """Whether that is the statement, decided as it was."""
@@ -137,11 +186,17 @@ class Held:
         """Whether more rules hold it than a question can name."""
         return len(self.rules) > MOST_RULES
 
-    def asked_by(self, asking: Asking | None) -> bool:
-        """Whether that question was about these very rules: what they come to may change while it is answered."""
-        return asking is not None and {_place(one) for one in self.rules} == {
-            (one.policy, one.approval) for one in asking.all_held_by
-        }
+    def asked_by(self, asking: Asking | None, asker: Asker | None) -> bool:
+        """Whether that was the question, by all that an approval is bound to: which rules hold it, what it reaches and
+        for whom may change while it is answered, and as long as the statement is not sent.
+        """
+        if asking is None or asker is None:
+            return False
+        try:
+            now = self.asking(asker)
+        except ValidationError:
+            return False
+        return {one.digest for one in now.parts()} == {one.digest for one in asking.parts()}
 
     def parts(self, answered: Answered) -> list[tuple[ApprovalRule, OfRule]]:
         """How it stands with each rule that the answer is about."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from penstock_core.policy.effective import CostLimit
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.approved import Approved
 from penstock_sidecar.session.gate_statements import ContextStatement
@@ -147,6 +148,8 @@ class PreparedStatement:
     replaced: PreparedStatement | None = None
     # The search_path that it was decided by.
     path: tuple[str, ...] | None = None
+    # What the server parsed it in (`surroundings.py`).
+    surroundings: int = 0
     # It gives the transaction its context.
     sets_context: ContextStatement | None = None
     # It is answered with a ticket.
@@ -166,6 +169,8 @@ class Portal:
     running: StatementRun | None = None
     # The server has opened it.
     open: bool = False
+    # What the server bound it in.
+    surroundings: int = 0
     # The formats and values of its parameters, where what it costs, or who approves it, is asked; None where they are
     # too long, or were not asked for.
     given: bytes | None = None
@@ -173,8 +178,8 @@ class Portal:
     told: bytes | None = None
     # A Bind made it, with parameters.
     bound: bool = False
-    # What it costs was asked, and is within the limit.
-    priced: bool = False
+    # What it costs was asked, and is within this.
+    priced: CostLimit | None = None
     # The token that was bound, where its statement sets a context.
     token: str = field(default="", repr=False)
     # The ticket that it was to be answered with was handed out.
@@ -215,6 +220,8 @@ class CatalogChange:
     waits: bool = False
     spot: Spot | None = None
     pending: Pending | None = None
+    # The epoch of rules that it was decided in, where it is a statement that was not sent.
+    epoch: int | None = None
 
 
 def forget_what_copy_ignores(queue: deque[Pending]) -> bool:

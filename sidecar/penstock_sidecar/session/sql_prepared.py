@@ -16,6 +16,7 @@ from penstock_core.sql.decision import Action, Decision, Recorded
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
 from penstock_sidecar.session.kept_names import kept_name
 from penstock_sidecar.session.search_path import Path, SearchPath
+from penstock_sidecar.session.surroundings import Surroundings
 
 # Texts that were sent under one name, of which it is not known which the server took.
 _MOST_TEXTS = 8
@@ -34,6 +35,7 @@ class Deciding(Protocol):
     statements: MutableMapping[str, PreparedStatement]
     portals: MutableMapping[str, Portal]
     path: SearchPath
+    surroundings: Surroundings
 
     def decide(self, text: str, types: tuple[int, ...] = ()) -> Decision: ...
 
@@ -58,6 +60,8 @@ class _Made:
     follows_path: bool = True
     # The number of the statement that makes it; 0: it has none of its own.
     statement: int = 0
+    # What it was made in.
+    surroundings: int = 0
 
     @property
     def told(self) -> str:
@@ -106,16 +110,19 @@ class SqlPrepared:
         return self._tallies.setdefault(name, Tally())
 
     def made(
-        self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None, statement: int = 0
-    ) -> None:
-        """A text that makes some is being sent, under that search_path, its first statement with that number."""
+        self, decision: Decision, epoch: int, types: tuple[int, ...] = (), path: Path = None, statement: int = 0,
+        surroundings: int = 0,
+    ) -> None:  # fmt: skip
+        """A text that makes some is being sent, under that search_path and in these surroundings, its first statement
+        with that number.
+        """
         numbers = _numbers(decision, "prepare", statement)
         for name, number in zip(decision.prepares, numbers, strict=False):
-            made = _Made(decision.made_from, decision, epoch, types, path, statement=number)
+            made = _Made(decision.made_from, decision, epoch, types, path, True, number, surroundings)
             _note(self._statements.setdefault(name, []), made)
         numbers = _numbers(decision, "declare", statement)
         for (name, holds), number in zip(decision.declares, numbers, strict=False):
-            made = _Made(decision.made_from, decision, epoch, types, follows_path=False, statement=number)
+            made = _Made(decision.made_from, decision, epoch, types, None, False, number, surroundings)
             _note(self._cursors.setdefault(name, []), made)
             if holds:
                 self._holding.add(name)
@@ -157,6 +164,17 @@ class SqlPrepared:
         return any(
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
+
+    def runs_setting(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that may change settings, or that is not known."""
+        ran = self._run(decision, session)
+        held = [None if made is None else [one.decision.holding for one in made] for made in ran]
+        return any(made is None or any(one is None or one.changes_settings for one in made) for made in held)
+
+    def runs_of_before(self, decision: Decision, session: Deciding) -> bool:
+        """Whether the text runs something that was made when the session had other settings, or temporary tables."""
+        now = session.surroundings.now
+        return any(one.surroundings != now for made in self._run(decision, session) for one in made or ())
 
     def runs_writing(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that may do more than return rows, or that is not known."""
@@ -205,15 +223,17 @@ class SqlPrepared:
         return [one for one in decision.recorded if not _MAKING.isdisjoint(one.verbs)]
 
     def runs(self, decision: Decision, session: Deciding) -> list[tuple[str, Decision]] | None:
-        """The texts that it runs by their names, each with what would be decided about it now, and a cursor's with what
-        was decided when its names were found; None where nobody knows them.
+        """The texts that it runs by their names, each with what would be decided about it now, and with what was
+        decided when its names were found, where they may have stayed what they were; None where nobody knows them.
         """
+        now = session.surroundings.now
         found: list[tuple[str, Decision]] = []
         for made in self._run(decision, session):
             if made is None or not all(one.text for one in made):
                 return None
             found += [(one.told, session.decide(one.text, one.types)) for one in made]
-            found += [(one.told, one.decision) for one in made if not one.follows_path]
+            stays = (one for one in made if not one.follows_path or one.surroundings != now)
+            found += [(one.told, one.decision) for one in stays]
         return found
 
     def fetches_bound(self, decision: Decision, session: Deciding) -> bool:
@@ -278,6 +298,9 @@ def _found(
     if other is None:
         return None
     if isinstance(other, Portal):
-        statement = other.statement
-        return [_Made(statement.text, other.decision, other.epoch, statement.types, follows_path=False)]
-    return [_Made(other.text, other.decision, other.epoch, other.types, other.path)]
+        bound = _Made(other.statement.text, other.decision, other.epoch, other.statement.types, follows_path=False)
+        bound.surroundings = other.surroundings
+        return [bound]
+    parsed = _Made(other.text, other.decision, other.epoch, other.types, other.path)
+    parsed.surroundings = other.surroundings
+    return [parsed]

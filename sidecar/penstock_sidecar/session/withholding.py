@@ -31,10 +31,13 @@ def holds(flow: Flow, *, answering: bool) -> bool:
 
 
 def still_holds(flow: Flow, pending: Pending, then: Decision) -> bool:
-    """Whether what was decided about, and not sent, would be decided in the same way now."""
+    """Whether what was decided about, and not sent, would be decided in the same way now.
+
+    Of what an approval may hold, its own way tells (`held_pipeline.py`): who sends it, when and what it reaches count.
+    """
     if pending.text in (SET_TEXT, CALL_TEXT) or (then.verbs and CONTROL.issuperset(then.verbs)):
         return True
-    if not flow.rules.ready:
+    if not flow.rules.ready or (then.holding is not None and then.holding.rules):
         return False
     now = flow.decide(pending.text, pending.types)
     limits = (now.row_limit, now.change_limit, now.cost_limit) == (then.row_limit, then.change_limit, then.cost_limit)

@@ -38,14 +38,16 @@ def _pairs(entries: Sequence[Entry]) -> list[tuple[_Place, _Place, Event]]:
     begun: dict[object, dict[object, tuple[_Place, Event]]] = {}
     for number, entry in enumerate(entries):
         for place, body in enumerate(entry.bodies):
-            kind = body.get("kind")
+            kind, session = body.get("kind"), body.get("session")
             if kind == "intent":
-                begun.setdefault(body.get("session"), {})[body.get("statement")] = (number, place), body
+                begun.setdefault(session, {})[body.get("statement")] = (number, place), body
+            elif session not in begun:
+                continue
             elif kind == "outcome":
-                intent = begun.get(body.get("session"), {}).pop(body.get("statement"), None)
+                intent = begun[session].pop(body.get("statement"), None)
                 if intent is not None and (one := whole(intent[1], body)) is not None:
                     found.append((intent[0], (number, place), one))
             elif kind == "transaction":
                 # It is told behind all statements of its transaction, and before those of the next.
-                begun.pop(body.get("session"), None)
+                del begun[session]
     return found

@@ -15,6 +15,7 @@ Statement: TypeAlias = tuple[Any, Any]
 
 # What intent and outcome have both.
 _SHARED = frozenset({"kind", "session", "statement"})
+_KIND = {"kind": "statement"}
 
 
 class WholeStatement(dict[str, Any]):
@@ -33,12 +34,17 @@ def whole(intent: Event, outcome: Event) -> WholeStatement | None:
 
     They are of the same statement.
     """
-    if not intent.keys() & outcome.keys() <= _SHARED:
-        return None
-    body = WholeStatement({**intent, **outcome, "kind": "statement"})
-    body.intent, body.outcome, body.form = intent, outcome, None
+    form: Form | None = None
     if isinstance(intent, EventBody) and isinstance(outcome, EventBody):
-        body.form = intent.form.together(outcome.form, body["kind"])
+        form = intent.form.together(outcome.form, _SHARED, "statement")
+        if form is None:
+            return None
+    elif not intent.keys() & outcome.keys() <= _SHARED:
+        return None
+    body = WholeStatement(intent)
+    body.update(outcome)
+    body.update(_KIND)
+    body.form, body.intent, body.outcome = form, intent, outcome
     return body
 
 

@@ -91,7 +91,7 @@ def test_what_is_gone_is_found_no_more(trail: Trail) -> None:
     found = STATEMENTS.page(trail.connection, Filters(q="select"))
     assert [one.sql for one in found.records] == ["SELECT t3"]
     # The text index agrees with its table.
-    trail.connection.execute("INSERT INTO statements_text (statements_text, rank) VALUES ('integrity-check', 1)")
+    trail.connection.execute("INSERT INTO forms_text (forms_text, rank) VALUES ('integrity-check', 1)")
 
 
 def test_a_stream_goes_on_after_all_of_it_went(trail: Trail) -> None:

@@ -11,7 +11,7 @@ from tests.collector.conftest import BEA, READER, Sender, token_line
 
 from penstock_collector.retention import Retention
 from penstock_collector.settings import CollectorSettings
-from penstock_collector.store import alarms
+from penstock_collector.store import alarms, packing
 
 OPEN = {"kind": "open", "database": "shop", "version": "0.1.0"}
 
@@ -149,29 +149,34 @@ async def test_who_set_a_hold_is_on_record_as_long_as_it_stands(client: Any) -> 
 async def test_what_is_too_much_goes_the_oldest_first_and_is_told(client: Any) -> None:
     statements = Sender()
     await client.send(statements.seal(OPEN))
+    empty = (await client.get("/v1/streams")).json()["store"]["used"]
     for number in range(10):
         await client.send(
-            [one for each in range(60) for one in statements.statement(number * 60 + each, sql="x" * 200)]
+            [one for each in range(180) for one in statements.statement(number * 180 + each, sql="x" * 200)]
         )
 
     def spread(connection: Any) -> None:
         now = time.time()
+        for (block,) in connection.execute("SELECT id FROM blocks").fetchall():
+            packing.loosen(connection, block)
         connection.execute("UPDATE events SET received = ? - (SELECT max(id) FROM events) * 100 + id * 100", (now,))
         connection.execute("UPDATE streams SET first_received = 0")
+        assert packing.pack(connection, 1, 3601) == 14 * 256
 
     writer = client.running.collector.writer
     await writer.run(spread)
     used = (await client.get("/v1/streams")).json()["store"]["used"]
-    await keeper(client, retention_size=str(used // 2)).look()
+    most = (empty + used) // 2
+    await keeper(client, retention_size=str(most)).look()
     left = [event["seq"] for event in await client.exported()]
-    assert left == list(range(left[0], 1202))
-    assert 200 < len(left) < 1000
-    assert (await client.get("/v1/streams")).json()["store"]["used"] <= used // 2
+    assert left == list(range(left[0], 3602))
+    assert 400 < len(left) < 3200
+    assert (await client.get("/v1/streams")).json()["store"]["used"] <= most
     told = (await client.alarms())["dropped"]
     assert "days of the trail fit, and not the 7 that are to be kept" in told["detail"]
     # By size alone, as it was asked for, it is no alarm.
     await writer.run(lambda connection: alarms.acknowledge(connection, alarms.Alarm.DROPPED, None, 9e9, "ada", "", 1.0))
-    await keeper(client, retention_size=str(used // 4), retention_days=0).look()
+    await keeper(client, retention_size=str(empty + (used - empty) // 4), retention_days=0).look()
     assert "dropped" not in await client.alarms()
     assert len(await client.exported()) < len(left)
 

@@ -53,12 +53,21 @@ def test_two_forms_together_are_one() -> None:
     head = Head("pod/boot", 7)
     for result in ("ok", "error", "ok"):
         outcomes = Form({"kind": "outcome", "session": "s", "result": result}, ["statement", "rows"])
-        form = intents.together(outcomes, "statement")
-        assert form is intents.together(outcomes, "statement"), "it is made once"
+        form = intents.together(outcomes, frozenset({"kind", "session", "statement"}), "statement")
+        assert form is not None
+        again = intents.together(outcomes, frozenset({"kind", "session", "statement"}), "statement")
+        assert again is form, "it is made once"
         body = form.body(statement=3, rows=9, sqlHmac="0f")
         told = {"kind": "statement", "session": "s", "sql": "100 %", "sqlHmac": "0f", "statement": 3}
         assert body == {**told, "result": result, "rows": 9}
         assert form.seal(body, head, TIME) == sealed_plainly(dict(body), head)
+
+
+@pytest.mark.parametrize("shared", [frozenset({"kind"}), frozenset({"kind", "statement", "rows"}), frozenset()])
+def test_forms_with_more_in_common_are_not_one(shared: frozenset[str]) -> None:
+    intents = Form({"kind": "intent", "session": "s"}, ["statement"])
+    outcomes = Form({"kind": "outcome", "session": "s"}, ["statement", "rows"])
+    assert intents.together(outcomes, shared, "statement") is None
 
 
 @pytest.mark.parametrize("value", ["0g", '0"', "\n", "A", 7, None])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pglast.parser import ParseError, split
 
+from penstock_core.audit.event import BEGINS, ENDS
 from penstock_core.sql.syntax.normalize import normalize
 from penstock_sidecar.session.refusals import FAILING_TEXT
 
@@ -138,13 +139,13 @@ def told(events: Iterable[dict[str, Any]], applications: Collection[str] = ()) -
     ends: dict[tuple[str, int], dict[str, Any]] = {}
     names: dict[str, str] = {}
     for one in events:
-        match one["kind"]:
-            case "intent" if one["decision"] != "deny":
-                statements[one["session"]].append(one)
-            case "outcome":
-                ends[one["session"], one["statement"]] = one
-            case "login" if "session" in one:
-                names[one["session"]] = one["client"].get("application", "")
+        kind = one["kind"]
+        if kind in BEGINS and one["decision"] != "deny":
+            statements[one["session"]].append(one)
+        if kind in ENDS:
+            ends[one["session"], one["statement"]] = one
+        if kind == "login" and "session" in one:
+            names[one["session"]] = one["client"].get("application", "")
     found: Sessions[Told] = defaultdict(list)
     for key, session in statements.items():
         if names[key] in applications or not applications:

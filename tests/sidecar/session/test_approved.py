@@ -5,11 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.sidecar.session.conversation import BOUND, PARSED, READY_IN, ROW, SUSPENDED, Conversation, complete, settings
+from tests.sidecar.session.conversation import (
+    BOUND,
+    PARSED,
+    READY_IN,
+    ROW,
+    SUSPENDED,
+    Conversation,
+    allow,
+    complete,
+    settings,
+)
 from tests.sidecar.session.test_context_pipeline import SET, begun, conversation, good
 from tests.sidecar.session.test_held_pipeline import DELETES, GRANTED, TOLD, answer, decision, plan, question
 
 from penstock_core.policy.effective import ApprovalRule, Rule
+from penstock_core.policy.holding import Holding
 from penstock_sidecar.session.states import State
 from penstock_sidecar.wire.messages import FLUSH, bind, execute, parse, query
 
@@ -50,8 +61,9 @@ def test_by_other_rules_of_the_same_generation_it_is_asked_about_anew() -> None:
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_behind_another_statement_the_server_is_asked_whether_settings_are_the_same(changed: bool) -> None:
-    talk = begins(conversation({TEXT: decision()}))
-    talk.client(query("SELECT tell('x')")).server(complete("SELECT 1"), READY_IN)
+    tell = "SELECT tell('x')"
+    talk = begins(conversation({TEXT: decision(), tell: allow(tell, holding=Holding())}))
+    talk.client(query(tell)).server(complete("SELECT 1"), READY_IN)
     talk.client(execute("c", 1), FLUSH)
     told = answer(settings(**{"app.kept": "x"} if changed else {})) + answer(plan(5))
     talk.server(told)

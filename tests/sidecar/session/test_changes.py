@@ -16,13 +16,19 @@ from tests.sidecar.session.conversation import (
     allow,
     complete,
     copy_data,
+    deny,
     error,
+    settings,
 )
+from tests.sidecar.session.test_held_pipeline import DELETES, GRANTED, answer, asked, question
 
-from penstock_core.sql.decision import Decision
+from penstock_core.policy.holding import Effects, Holding
+from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.door import Door
+from penstock_sidecar.session.refusals import FAILING_QUERY
 from penstock_sidecar.session.states import State
+from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.messages import FLUSH, SYNC, bind, describe_portal, execute, message, parse, query
 
 
@@ -204,3 +210,86 @@ def test_what_changes_the_catalog_is_not_decided_again_because_its_own_bind_was_
     clerk.client(parse("", VIEW.text), bind("", ""), execute(""))
     clerk.server(PARSED, BOUND).reaches_server(execute(""))
     assert asked == [VIEW.text]
+
+
+def waits_at_the_door(text: str, **more: Any) -> tuple[Door, Conversation]:
+    """A statement that may commit a change by itself, while a clerk writes."""
+    door, owner, clerk = pair()
+    owner.book.entries = {text: replace(KNOWN[text], **more)}
+    clerk.client(query(INSERT.text))
+    owner.client(query(text)).reaches_server()
+    assert owner.session.state is State.CHANGING
+    return door, owner
+
+
+def opened(door: Door, owner: Conversation, *, alone: bool = True) -> Conversation:
+    door.force(owner.flow)
+    return owner.did(owner.session.door_closed(alone=alone))
+
+
+def test_what_is_refused_by_now_is_not_sent_when_the_door_is_closed_for_it() -> None:
+    for alone in (True, False):
+        door, owner = waits_at_the_door(BOTH.text)
+        owner.new_rules({BOTH.text: deny("no more")})
+        opened(door, owner, alone=alone).reaches_server(FAILING_QUERY)
+        owner.server(error("42703"), READY).client_reads_error("42501", "no more", then=READY)
+        assert door.open
+        assert outcomes(owner) == ["unexecuted", "denied"]
+
+
+def test_what_is_masked_by_now_waits_at_the_door_anew() -> None:
+    door, owner = waits_at_the_door(BOTH.text)
+    owner.new_rules({BOTH.text: replace(BOTH, action=Action.REWRITE, text="SELECT masked")})
+    opened(door, owner).reaches_server()
+    assert owner.session.state is State.CHANGING
+    opened(door, owner).reaches_server(query("SELECT masked"))
+    assert not door.open
+
+
+def test_what_is_held_by_now_is_asked_about_with_the_door_open() -> None:
+    door, owner = waits_at_the_door(BOTH.text)
+    holds = Holding(Effects(frozenset({"create"})), rules=(replace(DELETES, when="statement.verb == 'create'"),))
+    owner.new_rules({BOTH.text: replace(BOTH, holding=holds)})
+    opened(door, owner)
+    assert (owner.session.state, door.open) == (State.HELD, True)
+
+
+def test_what_was_approved_and_waits_at_the_door_is_asked_for_anew_by_newer_policies_alone() -> None:
+    holds = Holding(Effects(frozenset({"create"})), rules=(replace(DELETES, when="statement.verb == 'create'"),))
+    for generation, sent in ((None, True), (9, False)):
+        door, owner, clerk = pair()
+        owner.book.entries = {BOTH.text: replace(BOTH, holding=holds)}
+        clerk.client(query(INSERT.text))
+        owner.client(query(BOTH.text)).server(answer(settings()), READY)
+        owner.did(owner.session.answered(question(owner).ticket, GRANTED))
+        assert owner.session.state is State.CHANGING
+        owner.did(owner.session.rules_replaced(replace(owner.rules(), generation=generation)))
+        opened(door, owner).reaches_server(*([] if sent else [asked(ends=True, planned=False)]))
+        if sent:
+            opened(door, owner).reaches_server(query(BOTH.text))
+
+
+def test_what_is_decided_as_before_is_sent_when_the_door_is_closed_for_it() -> None:
+    door, owner = waits_at_the_door(BOTH.text)
+    owner.new_rules({BOTH.text: replace(BOTH, generation=9)})
+    opened(door, owner).reaches_server(query(BOTH.text))
+
+
+def test_what_waits_for_the_answers_before_it_goes_by_the_rules_of_then() -> None:
+    _, owner, _ = pair()
+    owner.client(query("SELECT 1"), query(BOTH.text)).reaches_server(query("SELECT 1"), FLUSH)
+    assert owner.session.state is State.CHANGING
+    owner.new_rules({BOTH.text: deny("no more")})
+    owner.server(complete("SELECT 1"), READY).reaches_server(FAILING_QUERY)
+    owner.server(error("42703"), READY).client_reads_error("42501", "no more", then=READY)
+
+
+def test_the_end_of_a_transaction_goes_on_whatever_the_rules_are_by_then() -> None:
+    door, owner, clerk = pair()
+    owner.client(query("BEGIN")).server(complete("BEGIN"), messages.ready(b"T"))
+    owner.client(query(VIEW.text)).server(complete("CREATE VIEW"), messages.ready(b"T"))
+    clerk.client(query(INSERT.text))
+    owner.client(query("COMMIT"))
+    assert owner.session.state is State.CHANGING
+    owner.new_rules({"COMMIT": deny("no more")})
+    opened(door, owner).reaches_server(query("COMMIT"))

@@ -261,7 +261,8 @@ def test_a_session_waits_for_each_of_them_in_turn() -> None:
     assert b"have a member of dba or leads approve r-1 and a member of dba approve r-2; cancel" in talk.to_client
     talk.now += 10_000_000
     # What is looked at by itself says nothing of the other.
-    talk.did(talk.session.answered(look.ticket, GRANTED)).reaches_server()
+    talk.did(talk.session.answered(look.ticket, GRANTED)).reaches_server(asked(ends=True))
+    talk.server(answer(settings()), answer(plan(11)), READY)
     talk.did(talk.session.answered(question(talk).ticket, of_rules("approved", "waiting")))
     (look,) = talk.rest
     assert isinstance(look, AwaitApproval)
@@ -354,8 +355,9 @@ def test_what_is_approved_while_it_waits_is_asked_for_once_more() -> None:
     talk.did(talk.session.answered(question(talk).ticket, WAITING))
     (look,) = talk.rest
     assert isinstance(look, AwaitApproval)
-    # That it is approved does not use it.
-    talk.did(talk.session.answered(look.ticket, GRANTED)).reaches_server()
+    # That it is approved does not use it; and what the server answered before the wait counts no more.
+    talk.did(talk.session.answered(look.ticket, GRANTED)).reaches_server(asked(ends=True))
+    talk.server(TOLD, READY).reaches_server().reaches_client()
     talk.did(talk.session.answered(question(talk).ticket, GRANTED)).reaches_server(query(TEXT))
 
 

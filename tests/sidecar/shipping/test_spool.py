@@ -15,6 +15,7 @@ import pytest
 from tests.sidecar.shipping.spools import Opener, clock, fill, intent, kinds, outcome
 
 from penstock_core.audit.chain import Head
+from penstock_core.audit.event import BEGINS, ENDS
 from penstock_core.audit.form import Form
 from penstock_core.audit.report import Verdict
 from penstock_core.audit.verify import verify
@@ -167,11 +168,19 @@ from penstock_sidecar.shipping.spool import Spool
 async def client(spool, number):
     for count in range(1_000_000):
         statement = 8 * count + number
-        await spool.append([as_defined({"kind": "intent", "session": "s", "statement": statement, "sql": "SELECT 1"})])
+        key = {"session": "s", "statement": statement}
+        intent = as_defined({"kind": "intent", **key, "sql": "SELECT 1"})
+        outcome = {"kind": "outcome", **key, "result": "ok"}
+        if count % 4 == 3:
+            # It is over before its intent is written.
+            begun, ended = spool.append_each([([intent], True), ([outcome], count % 8 == 7)])
+            await begun
+        else:
+            await spool.append([intent])
         sys.stdout.write(f"{statement}\\n")
         sys.stdout.flush()
-        if count % 3:
-            await spool.append([{"kind": "outcome", "session": "s", "statement": statement, "result": "ok"}])
+        if count % 4 in (1, 2):
+            await spool.append([outcome])
 
 async def main():
     spool = Spool.open(Path(sys.argv[1]), sys.argv[2], 1_000_000_000)
@@ -207,7 +216,11 @@ def test_kill_9_loses_nothing_that_was_acknowledged(path: Path, tmp_path: Path) 
             assert report.intact
             (one,) = report.streams
             assert (one.opened, one.closed, one.unfinished) == (True, True, {})
-            assert statements <= {event["statement"] for event in events if event["kind"] == "intent"}
+            begun = [event["statement"] for event in events if event["kind"] in BEGINS]
+            ended = [event["statement"] for event in events if event["kind"] in ENDS]
+            assert statements <= set(begun)
+            assert sorted(begun) == sorted(ended) == sorted(set(begun)), "each once"
+            assert len(begun) + len(ended) > len([event for event in events if event["kind"] in BEGINS | ENDS])
             assert any(event.get("result") == "unknown" for event in events)
         assert all(len(statements) > 30 for statements in promised.values())
     finally:

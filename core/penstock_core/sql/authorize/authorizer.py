@@ -65,6 +65,8 @@ class Findings:
     unknown_column: Refused | None = None
     # A setting is changed that identities with masks may not change.
     loosens: bool = False
+    # A function that is run may change settings of the session.
+    function_sets: bool = False
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
     # What the open transaction has by the text's end that it had not, and had and has no more.

@@ -37,6 +37,8 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     for schema, called in sorted(effects.calls):
         authorizer.deny_function((schema, called) if schema else (called,))
     unlimited = bool(effects.unknown) and not effects.native
+    sets = any(called == "set_config" for _, called in effects.calls)
+    found.function_sets |= sets or effects.keeps or effects.unbounded or effects.vouched or unlimited
     if effects.keeps:
         bound.outlasts = f"a setting of the session's, which function {name} changes,"
     found.writes |= effects.vouched or unlimited or any(called in WRITING_FUNCTIONS for _, called in effects.calls)
@@ -155,7 +157,8 @@ def rules_unseen(authorizer: Authorizer, relation: Relation) -> None:
         raise refused(f"the rules of {named} could do what no policy allows ({missing})", remedy)
     for rule in policies.guards:
         raise refused(f"the rules of {named} could bypass a guardrail", remedy, rule)
-    authorizer.found.writes = authorizer.found.unread_code = authorizer.found.changes_rows = True
+    found = authorizer.found
+    found.writes = found.unread_code = found.changes_rows = found.function_sets = True
     authorizer.bound.changes_search_path, authorizer.bound.resets_search_path = True, False
 
 

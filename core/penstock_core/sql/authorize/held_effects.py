@@ -39,6 +39,7 @@ def held_effects(
         does,
         everything if bound.prepares or bound.declares else Effects(),
         sets=frozenset(name for name in _changed(bound) if "." in name),
+        changes_settings=_changes_settings(bound, found),
         planned=len(statements) == 1 and is_planned(statements[0]),
         several=len(statements) > 1,
     )
@@ -70,6 +71,14 @@ def _reached(catalog: Catalog, named: Iterable[RelationName], *, follows: bool) 
 def _changed(bound: Bound) -> Iterator[str]:
     """The names of settings that a text changes, as far as they are written out."""
     return (one.written for one in bound.references if isinstance(one, SettingChange) and one.written is not None)
+
+
+def _changes_settings(bound: Bound, found: Findings) -> bool:
+    """Whether it may change settings: itself, or by the code that it runs. Names are followed along the search_path."""
+    named = {one.written for one in bound.references if isinstance(one, SettingChange)}
+    unnamed = bound.changes_search_path and "search_path" not in named
+    own = found.function_sets or found.unread_code or found.runs_unseen(bound.verbs)
+    return bool(named - {"search_path"}) or unnamed or own
 
 
 def _drops_more(statement: ast.Node) -> bool:

@@ -117,6 +117,21 @@ def test_settings_that_the_server_lists_nowhere_are_noted(text: str, names: set[
     assert held(text, governor(DROPS)).sets == names
 
 
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("SET datestyle = 'DMY'", True), ("SET LOCAL app.tenant = '5'", True), ("RESET ALL", True),
+        ("SELECT set_config('timezone', 'UTC', false)", True), ("DISCARD ALL", True), ("DO $$ BEGIN END $$", True),
+        ("PREPARE p AS SELECT set_config('timezone', 'UTC', false)", True),
+        ("SET search_path = app", False), ("SELECT set_config('search_path', 'app', true)", False),
+        ("SELECT 1", False), ("DELETE FROM orders", False), ("SHOW datestyle", False), ("COMMIT", False),
+        ("EXECUTE p", False), ("SET search_path = app; SET datestyle = 'DMY'", True),
+    ],
+)  # fmt: skip
+def test_what_changes_settings_is_told_but_for_the_search_path(text: str, changes: bool) -> None:
+    assert held(text).changes_settings is changes
+
+
 def test_without_approvals_nothing_is_found_out() -> None:
     assert governor().decide("DELETE FROM orders", ("public",)).holding is None
 
