@@ -26,6 +26,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from penstock_collector import quiet_streams
 from penstock_collector.approvals import webhook_settings
 from penstock_collector.approvals.access import AccessHolder
 from penstock_collector.approvals.alarm_notices import AlarmNotices
@@ -66,6 +67,7 @@ _GRACE_SECONDS = 5
 _TLS_CHECK_SECONDS = 10.0
 _RETENTION_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
+_QUIET_EVERY_SECONDS = 600.0
 
 
 class StartError(RuntimeError):
@@ -104,7 +106,7 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(chore(collector))
-                for chore in (_watch, _tell_of_alarms, _keep_within, _look_at_sign_ins)
+                for chore in (_watch, _tell_of_alarms, _keep_within, _pack_quiet, _look_at_sign_ins)
             ]
             if keeper is not None:
                 chores += [group.create_task(keeper.run()), group.create_task(keeper.watch())]
@@ -353,6 +355,16 @@ async def _keep_within(collector: Collector) -> None:
         except (StoreError, OSError) as error:
             _log.error(str(error))
         await asyncio.sleep(_RETENTION_SECONDS)
+
+
+async def _pack_quiet(collector: Collector) -> None:
+    """Pack what is left of streams that nothing is heard of."""
+    while True:
+        try:
+            await quiet_streams.pack(collector.writer)
+        except StoreError as error:
+            _log.error(str(error))
+        await asyncio.sleep(_QUIET_EVERY_SECONDS)
 
 
 async def _renew_tls(tls: ssl.SSLContext, cert: Path, key: Path) -> None:

@@ -59,8 +59,6 @@ class Filters(LookedFor):
         """The same, by forms."""
         _, values = self.conditions()
         of_form = [sql for name, sql in _OF_FORM.items() if getattr(self, name)]
-        if values["match"]:
-            of_form.append("r.id IN (SELECT rowid FROM forms_text WHERE forms_text MATCH :match)")
         of_each = [sql for name, sql in _OF_EACH.items() if getattr(self, name)]
         return Wanted(of_form, of_each, values, is_narrow=bool(self.session or self.request))
 
@@ -172,7 +170,7 @@ class _Statements(Table[StatementRecord]):
     ) -> Page[StatementRecord]:
         """Those that happened before `before`, latest first, always in the order of their time."""
         wanted = filters.wanted() if isinstance(filters, Filters) else None
-        if wanted is None or not wanted.of_form:
+        if wanted is None or not (wanted.of_form or wanted.values["match"]):
             return super(_Statements, self).page(connection, filters, before, limit)
         place = None if before is None else (self.moment(connection, before), before)
         found = latest(connection, wanted, place, limit + 1)

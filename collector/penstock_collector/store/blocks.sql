@@ -31,9 +31,6 @@ CREATE INDEX session_events_place ON session_events (stream, seq);
 -- When events arrived: from this events.id on, until the next row's.
 CREATE TABLE arrivals (id INTEGER PRIMARY KEY, received REAL NOT NULL);
 
-DROP INDEX statements_running;
-CREATE INDEX statements_open ON statements (stream, session, statement) WHERE outcome_seq IS NULL;
-
 -- What was stored before: up to which events.id it has been carried over, and how far that goes.
 CREATE TABLE carrying (done INTEGER NOT NULL, until INTEGER NOT NULL);
 INSERT INTO carrying SELECT 0, max(id) FROM events HAVING max(id) IS NOT NULL;

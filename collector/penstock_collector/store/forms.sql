@@ -3,23 +3,14 @@
 ALTER TABLE statements RENAME TO former_statements;
 DROP TRIGGER statements_text_insert;
 DROP TRIGGER statements_text_delete;
-DROP TABLE statements_text;
-DROP INDEX statements_changed;
-DROP INDEX statements_session;
-DROP INDEX statements_decision;
-DROP INDEX statements_time;
-DROP INDEX statements_stream;
-DROP INDEX statements_request;
-DROP INDEX statements_unheard;
-DROP INDEX statements_open;
--- Events are found by their places alone.
-DROP INDEX events_statement;
+-- What is large is not dropped here: SQLite may overwrite it, page by page, in this one transaction. `upgrading.py` takes it
+-- away bit by bit, and with the former statements their indexes, which have the names that are not used below.
 
 -- As long as there are statements of them.
 CREATE TABLE forms (
     id INTEGER PRIMARY KEY,
-    -- Of all the rest, so that a form is there once.
-    digest BLOB NOT NULL UNIQUE,
+    -- By all the rest, so that a form is found again; what is alike in this alone is compared.
+    digest INTEGER NOT NULL,
     identity TEXT NOT NULL,
     database TEXT NOT NULL,
     decision TEXT NOT NULL,
@@ -33,6 +24,7 @@ CREATE TABLE forms (
     reason TEXT NOT NULL,
     sql TEXT NOT NULL
 );
+CREATE INDEX forms_digest ON forms (digest);
 CREATE VIRTUAL TABLE forms_text USING fts5 (
     sql, relations, identity, policy, rule, reason,
     content = 'forms', content_rowid = 'id', tokenize = 'unicode61'
@@ -79,14 +71,14 @@ CREATE TABLE statements (
     -- Of one that never told how it ended, why.
     unknown TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX statements_changed ON statements (changed);
-CREATE INDEX statements_session ON statements (session_id, seq);
-CREATE INDEX statements_time ON statements (time);
-CREATE INDEX statements_stream ON statements (stream, time);
-CREATE INDEX statements_form ON statements (form, time);
-CREATE INDEX statements_request ON statements (request) WHERE request <> '';
+CREATE INDEX statements_news ON statements (changed);
+CREATE INDEX statements_of_session ON statements (session_id, seq);
+CREATE INDEX statements_by_time ON statements (time);
+CREATE INDEX statements_of_stream ON statements (stream, time);
+CREATE INDEX statements_of_form ON statements (form, time);
+CREATE INDEX statements_of_request ON statements (request) WHERE request <> '';
 CREATE INDEX statements_open ON statements (stream, session_id, statement) WHERE outcome_seq IS NULL;
-CREATE INDEX statements_unheard ON statements (stream) WHERE unknown = 'nothing is heard of its gate';
+CREATE INDEX statements_unheard_of ON statements (stream) WHERE unknown = 'nothing is heard of its gate';
 
 -- As they are shown. The order of the joins is that of the search: statements are found first.
 CREATE VIEW statements_told AS

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from typing import Any
 
 from penstock_collector.store import forms, moments, record
@@ -104,7 +103,7 @@ def _name_rule(connection: sqlite3.Connection, statement: int, outcome: dict[str
     """A limit that the statement went beyond while it ran, which its intent could not name."""
     former = connection.execute("SELECT form FROM statements WHERE id = ?", (statement,)).fetchone()[0]
     policy, rule, reason = (str(outcome.get(name) or "") for name in ("policy", "rule", "reason"))
-    form = replace(forms.of(connection, former), policy=policy, rule=rule, reason=reason)
+    form = forms.of(connection, former)._replace(policy=policy, rule=rule, reason=reason)
     connection.execute("UPDATE statements SET form = ? WHERE id = ?", (forms.number(connection, form), statement))
     forms.let_go(connection, [former], [])
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import TypeAlias
 
 import structlog
@@ -25,6 +24,8 @@ Tell: TypeAlias = Callable[[str, int, int], None]
 _AT_ONCE = 2_000
 _BLOCKS_AT_ONCE = 8
 _TELL_SECONDS = 5.0
+# The highest number that FTS5 gives a row of its data which is of all of it.
+_FTS_HEADS = 10
 
 
 def upgrade(connection: sqlite3.Connection, tell: Tell | None = None) -> None:
@@ -102,10 +103,10 @@ def _pack(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
 def _move(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     """Move statements to where those are that are alike."""
     former = "former_statements"
-    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (former,)).fetchone() is None:
+    if not _is_there(connection, former):
         return
     last = connection.execute(f"SELECT max(id) FROM {former}").fetchone()[0]  # noqa: S608 # a literal
-    columns = [one.name for one in fields(Form)]
+    columns = Form._fields
     while rows := connection.execute(
         f"""SELECT id, changed, stream, seq, session, statement, time, outcome_seq, result, rows, bytes, duration_us,
                    sqlstate, request, unknown, {", ".join(columns)} FROM {former} ORDER BY id LIMIT ?""",  # noqa: S608 # literals
@@ -125,9 +126,39 @@ def _move(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
             )
         connection.execute(f"DELETE FROM {former} WHERE id <= ?", (rows[-1][0],))  # noqa: S608 # a literal
         yield rows[-1][0], last
-    connection.execute(f"DROP TABLE {former}")
+    connection.execute(f"DROP TABLE {former}")  # It is empty by now.
     if last is not None:
         yield last, last
+
+
+def _drop_former_text(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Drop the text index of each statement, which that of their forms replaces."""
+    if not _is_there(connection, "statements_text"):
+        return
+    for table in ("statements_text_data", "statements_text_docsize"):
+        # Below are the two rows that say how the rest is to be read; without them, the table can't even be dropped.
+        rest = f"FROM {table} WHERE id > {_FTS_HEADS}"
+        total = connection.execute(f"SELECT count(*) {rest}").fetchone()[0]
+        left = total
+        while left:
+            connection.execute(
+                f"DELETE FROM {table} WHERE id IN (SELECT id {rest} ORDER BY id DESC LIMIT ?)",  # noqa: S608 # literals
+                (_AT_ONCE,),
+            )
+            left = max(0, left - _AT_ONCE)
+            yield total - left, total
+    connection.execute("DROP TABLE statements_text")
+
+
+def _drop_former_index(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Drop what nobody looks for any more: of events that are packed, it has nothing left."""
+    if _is_there(connection, "events_statement"):
+        connection.execute("DROP INDEX events_statement")
+    yield from ()
+
+
+def _is_there(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _moment(time_: str) -> int:
@@ -141,5 +172,7 @@ def _moment(time_: str) -> int:
 _PHASES = (
     (_carry, "noting when events arrived"),
     (_pack, "packing events"),
+    (_drop_former_text, "dropping the former text index"),
     (_move, "moving statements"),
+    (_drop_former_index, "dropping a former index"),
 )

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from penstock_collector.store import forms, moments
+from penstock_collector.store.database import open_for_writing
 from penstock_collector.store.forms import Form
 
-EMPTY = Form(*("" for _ in fields(Form)))
+EMPTY = Form(*("" for _ in Form._fields))
 
 
-def test_texts_that_stand_elsewhere_are_another_form() -> None:
-    names = [one.name for one in fields(Form)]
-    changed = [replace(EMPTY, **{name: text}) for name in names for text in ("x", "1:x", "\x00", "\x001:x")]
-    assert len({one.digest for one in (EMPTY, *changed)}) == 1 + len(changed)
-    assert replace(EMPTY, rule="x", reason="y").digest == replace(EMPTY, rule="x", reason="y").digest
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    made = open_for_writing(tmp_path / "audit.db")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_texts_that_stand_elsewhere_are_another_form(
+    alike: bool, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if alike:
+        monkeypatch.setattr(Form, "digest", 7)
+    names = Form._fields
+    made = [EMPTY, *(EMPTY._replace(**{name: text}) for name in names for text in ("x", "x ", "\x00", "\x00x"))]
+    numbers = [forms.number(connection, one) for one in made]
+    assert len(set(numbers)) == len(made)
+    assert [forms.number(connection, one) for one in made] == numbers
+    assert [forms.of(connection, one) for one in numbers] == made
 
 
 @pytest.mark.parametrize("text", ["0", "1", "42", "999999999999999"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.collector.conftest import Sender
@@ -135,8 +138,72 @@ def test_the_file_does_not_grow_by_it(tmp_path: Path) -> None:
 
     connection.close()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upgrading, "_AT_ONCE", 500)
+        patch.setattr(upgrading, "_AT_ONCE", 100)
         patch.setattr(packing, "BLOCK_EVENTS", 256)
         patch.setattr(upgrading, "upgrade", lambda connection: steps(connection, tell))
         database.open_for_writing(path).close()
     assert before < largest < before * 1.15
+
+
+def test_nothing_of_the_former_form_is_left(tmp_path: Path) -> None:
+    earlier(tmp_path / "audit.db", 30)
+    database.open_for_writing(tmp_path / "audit.db").close()
+    database.open_for_writing(tmp_path / "new.db").close()
+    schemas = []
+    for name in ("audit.db", "new.db"):
+        connection = database.connect(tmp_path / name)
+        schemas.append(connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall())
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        connection.execute("INSERT INTO forms_text (forms_text, rank) VALUES ('integrity-check', 1)")
+        connection.close()
+    assert schemas[0] == schemas[1]
+    assert not [row for row in schemas[0] if "former" in row[1] or row[1].startswith("statements_text")]
+
+
+def test_no_step_writes_more_than_a_share_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit.db"
+    earlier(path, 4000)
+    monkeypatch.setattr(upgrading, "_AT_ONCE", 200)
+    monkeypatch.setattr(packing, "BLOCK_EVENTS", 256)
+    log, largest = path.with_name("audit.db-wal"), 0
+    step = upgrading._step
+
+    def looked_at(*arguments: Any) -> Any:
+        nonlocal largest
+        place = step(*arguments)
+        largest = max(largest, log.stat().st_size if log.exists() else 0)
+        return place
+
+    monkeypatch.setattr(upgrading, "_step", looked_at)
+    database.open_for_writing(path).close()
+    assert 0 < largest < path.stat().st_size / 4
+
+
+def test_a_process_killed_at_random_leaves_a_store_that_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    lines = earlier(path, 1200)
+    code = (
+        "import sys; from pathlib import Path; from penstock_collector.store import database, packing, upgrading\n"
+        "upgrading._AT_ONCE, upgrading._BLOCKS_AT_ONCE, packing.BLOCK_EVENTS = 100, 1, 50\n"
+        "steps = upgrading.upgrade\n"
+        "upgrading.upgrade = lambda c: steps(c, lambda *told: print(*told, flush=True))\n"
+        f"database.open_for_writing(Path({str(path)!r})); print('done', flush=True)\n"
+    )
+    kills, said = 0, ""
+    while said != "done":
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for _ in range(11 + kills):
+            said = process.stdout.readline().strip()
+            assert said, "it ends by being killed, or when all is done"
+            if said == "done":
+                break
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        kills += said != "done"
+    assert kills > 3
+    connection = database.open_for_writing(path)
+    assert exported(connection) == lines
+    assert connection.execute("SELECT count(*) FROM statements").fetchone()[0] == 2400
+    connection.close()
