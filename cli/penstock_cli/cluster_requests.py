@@ -41,6 +41,8 @@ from penstock_core.resources.model import API_VERSION
 Json = dict[str, Any]
 _PAGE = "500"
 _SECONDS = 30
+# What is told of the request of another rule.
+_OF_ANOTHER_RULE = ("name", "policy", "approval", "approvers", "standing", "decidedBy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class ClusterRequests:
         except Unusable:
             return []
         beside = [(one.request.spec, _moment(one), one) for one in others if one.request.name != found.request.name]
-        return [one.document(who) for one in of_other_rules(found.request.spec, _moment(found), beside)]
+        there = (one.document(who) for one in of_other_rules(found.request.spec, _moment(found), beside))
+        return [{name: one[name] for name in _OF_ANOTHER_RULE} for one in there]
 
     def decide(self, name: str, decision: Decision, comment: str, lasts: str = "") -> Found:
         """Write the decision, of what the request is now. Raises Unusable with the reason if that is not possible."""
