@@ -30,7 +30,8 @@ from penstock_core.approvals.asking import Refuse
 from penstock_core.approvals.four_eyes import Approver, objection
 from penstock_core.approvals.kubernetes_request import GROUP, WHO_AM_I, WHOAMI
 from penstock_core.approvals.kubernetes_user import approver
-from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, standing, written
+from penstock_core.approvals.other_rules import of_other_rules
+from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, moment, standing, written
 from penstock_core.bodies import first_trouble
 from penstock_core.resources import DatabaseAccessPolicy, ResourceError, parse
 from penstock_core.resources.access_request import AccessRequestStatus
@@ -40,6 +41,8 @@ from penstock_core.resources.model import API_VERSION
 Json = dict[str, Any]
 _PAGE = "500"
 _SECONDS = 30
+# What is told of the request of another rule.
+_OF_ANOTHER_RULE = ("name", "policy", "approval", "approvers", "standing", "decidedBy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,18 @@ class ClusterRequests:
         for found in _read([said], now):
             return found
         raise Unusable(f"the request {name} is not of a version that this program knows; use the cluster's own")
+
+    def of_other_rules(self, found: Found, who: Approver) -> list[Json]:
+        """Those of other rules that hold the same statement; none where we may not list requests."""
+        if found.request.spec.statement is None:
+            return []
+        try:
+            others = self.all(everywhere=False)
+        except Unusable:
+            return []
+        beside = [(one.request.spec, _moment(one), one) for one in others if one.request.name != found.request.name]
+        there = (one.document(who) for one in of_other_rules(found.request.spec, _moment(found), beside))
+        return [{name: one[name] for name in _OF_ANOTHER_RULE} for one in there]
 
     def decide(self, name: str, decision: Decision, comment: str, lasts: str = "") -> Found:
         """Write the decision, of what the request is now. Raises Unusable with the reason if that is not possible."""
@@ -279,3 +294,8 @@ def _document(data: bytes) -> Json:
     except (ValueError, RecursionError):
         said = None
     return said if isinstance(said, dict) else {}
+
+
+def _moment(found: Found) -> float:
+    """When it was made, in seconds since 1970; 0 where the API server does not say."""
+    return moment(found.made).timestamp() if found.made else 0.0

@@ -78,7 +78,8 @@ def requests_command(all_namespaces: bool, standing: str, as_json: bool, **where
 def show(name: str, as_json: bool, **where: Any) -> None:
     """Show one request: the statement in full, what it would do, who asks, and what became of it."""
     cluster = _cluster(**where)
-    found = cluster.one(name).document(cluster.whoami())
+    one, who = cluster.one(name), cluster.whoami()
+    found = one.document(who) | {"otherRules": cluster.of_other_rules(one, who)}
     printed([found], as_json, lambda view: view.one(found))
 
 

@@ -5,7 +5,6 @@ So two equal models mean that nothing of meaning changed. What is valid is decid
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +63,7 @@ class InEffect:
     @property
     def digest(self) -> str:
         """Equal for equal contents."""
-        return hashlib.sha256(self.bundle(0, bytes(32)).to_json().encode()).hexdigest()
+        return self.bundle(0, bytes(32)).digest
 
     def bundle(self, generation: int, mask_key: bytes) -> Bundle:
         """For sidecars."""

@@ -1,6 +1,6 @@
-"""The requests of other rules that hold the same statement: each rule has one of its own, and all have to be approved.
+"""The requests of other rules that hold the same statement, as they are kept, and as JSON has them.
 
-Which requests are about one statement is `penstock_core.approvals.binding`'s.
+Which these are is `penstock_core.approvals.other_rules`'s.
 """
 
 from __future__ import annotations
@@ -8,17 +8,16 @@ from __future__ import annotations
 import sqlite3
 
 from penstock_collector.store.requests import COLUMNS, Kept, kept_in
-from penstock_core.approvals.binding import statement_digest
+from penstock_core.approvals.other_rules import of_other_rules
 
 # Somebody may have asked for the same statement often.
 _MOST_LOOKED_AT = 200
 
 
-def of_other_rules(connection: sqlite3.Connection, kept: Kept) -> list[Kept]:
-    """Of each other rule that holds it the request that was made nearest to this one, in the order of their making."""
+def others_of(connection: sqlite3.Connection, kept: Kept) -> list[Kept]:
+    """Of each other rule that holds it the request that was made nearest to this one."""
     spec = kept.request.spec
-    wanted = statement_digest(spec)
-    if not wanted or spec.statement is None or spec.held_by is None:
+    if spec.statement is None:
         return []
     columns = ", ".join(f"o.{name.strip()}" for name in COLUMNS.split(","))
     rows = connection.execute(
@@ -27,14 +26,8 @@ def of_other_rules(connection: sqlite3.Connection, kept: Kept) -> list[Kept]:
             ORDER BY abs(o.made - m.made), abs(o.id - m.id) LIMIT ?""",  # noqa: S608 # literals of this package
         (kept.id, spec.statement.sql, _MOST_LOOKED_AT),
     )
-    found: dict[tuple[str, str], Kept] = {}
-    for row in rows:
-        one = kept_in(row)
-        held = one.request.spec.held_by
-        mine = held is None or (held.policy, held.approval) == (spec.held_by.policy, spec.held_by.approval)
-        if held is not None and not mine and statement_digest(one.request.spec) == wanted:
-            found.setdefault((held.policy, held.approval), one)
-    return sorted(found.values(), key=lambda one: one.id)
+    found = [kept_in(row) for row in rows]
+    return of_other_rules(spec, kept.made, [(one.request.spec, one.made, one) for one in found])
 
 
 def document(kept: Kept) -> dict[str, object]:

@@ -95,7 +95,7 @@ async def show_request(request: Request) -> Response:
 
     def read(connection: sqlite3.Connection) -> tuple[Kept, list[Kept]] | None:
         kept = requests.find(connection, name)
-        return None if kept is None else (kept, other_rules.of_other_rules(connection, kept))
+        return None if kept is None else (kept, other_rules.others_of(connection, kept))
 
     try:
         found = await collector_of(request).readers.run(read)

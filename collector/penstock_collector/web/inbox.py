@@ -25,7 +25,7 @@ from penstock_collector.lookup import BadFilter
 from penstock_collector.store import cluster_requests, requests
 from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
-from penstock_collector.store.other_rules import of_other_rules
+from penstock_collector.store.other_rules import others_of
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.deciding import decide, end, review, status_of
@@ -115,7 +115,7 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
         kept, others, on_cluster, counts = await collector_of(request).readers.run(
             lambda connection: (
                 found := requests.find(connection, name),
-                [] if found is None else of_other_rules(connection, found),
+                [] if found is None else others_of(connection, found),
                 cluster_requests.place(connection, name),
                 bar(connection),
             )

@@ -192,6 +192,10 @@ DEFINITIONS: dict[Kind, Definition] = {
         (
             _DATABASE,
             _whole("policyGeneration", "the generation of these policies", always=True),
+            Field(
+                "policyDigest", "hash", "a hash of what they and the Database say, the same at every gate: where"
+                " control counts before the operator does, a number may come again for others",
+            ),
             _whole("formerGeneration", "that of those before; not of the first"),
             _object(
                 "policies", "all of them", _text("name", "the policy's name"), _text("mode", "what becomes of it"),
@@ -200,7 +204,8 @@ DEFINITIONS: dict[Kind, Definition] = {
             _texts("changes", "what changed, in words; modes first", always=True),
         ),
         {
-            "kind": "policy", "database": "shop", "policyGeneration": 8, "formerGeneration": 7,
+            "kind": "policy", "database": "shop", "policyGeneration": 8, "policyDigest": "0" * 64,
+            "formerGeneration": 7,
             "policies": [{"name": "support-agents", "mode": "observe"}],
             "changes": [
                 "policy support-agents: mode was enforce, is observe: nothing of it is carried out any more: no mask,"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
@@ -79,6 +80,15 @@ class Bundle(Model):
     def mask_key_bytes(self) -> bytes:
         """The key itself."""
         return base64.b64decode(self.mask_key)
+
+    @property
+    def digest(self) -> str:
+        """Equal where the database and its policies say the same: whatever number they have, whoever has access for a
+        time, and whatever the key. Numbers may come again for others; this does not.
+        """
+        key = base64.b64encode(bytes(MASK_KEY_BYTES)).decode()
+        said = self.model_copy(update={"generation": 0, "mask_key": key, "grants": ()})
+        return hashlib.sha256(said.to_json().encode()).hexdigest()
 
     @classmethod
     def of(

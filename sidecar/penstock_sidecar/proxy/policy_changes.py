@@ -30,6 +30,6 @@ def policy_event(before: Bundle | None, after: Bundle) -> Event | None:
         return None
     told: Event = {
         "kind": "policy", "database": after.database.name, "policyGeneration": after.generation,
-        "policies": modes(after), "changes": found,
+        "policyDigest": after.digest, "policies": modes(after), "changes": found,
     }  # fmt: skip
     return told if before is None else {**told, "formerGeneration": before.generation}

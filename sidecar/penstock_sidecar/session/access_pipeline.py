@@ -36,8 +36,8 @@ class AccessPipeline(HeldPipeline):
             return _denied(decision, wish)
         flow = self._flow
         generation = flow.rules.generation
-        if held is None or not held.same(spot, text, decision, generation):
-            held = HeldStatement(spot, text, decision, generation, flow.clock())
+        if held is None or not held.same(spot, text, decision, generation, flow.rules.policy):
+            held = HeldStatement(spot, text, decision, generation, flow.rules.policy, flow.clock())
         if flow.queue:
             # In its order: what was sent before it is answered first.
             self._pause(spot, held, messages.FLUSH)

@@ -79,8 +79,8 @@ class HeldPipeline(CatalogChanges):
         if not made.concerns:
             return decision
         generation = self._generation(decision)
-        if held is None or not held.same(spot, text, decision, generation):
-            held = HeldStatement(spot, text, decision, generation, flow.clock())
+        if held is None or not held.same(spot, text, decision, generation, flow.rules.policy):
+            held = HeldStatement(spot, text, decision, generation, flow.rules.policy, flow.clock())
         ran = flow.sql_prepared.runs(decision, flow) if decision.executes or decision.fetches else []
         effects = holding.effects_of(decision, ran)
         facts = self._facts(held)

@@ -125,6 +125,7 @@ class HeldStatement:
     text: str
     decision: Decision
     generation: int | None
+    policy: object
     # By the session's clock, in microseconds: since when it is held, or waits for somebody to decide.
     began: int
     # What the server was asked, and what it answered.
@@ -157,12 +158,12 @@ class HeldStatement:
         """Whether an approval was used for it."""
         return self.answered is not None and self.answered.standing == "granted" and not self.polled
 
-    def same(self, spot: Spot, text: str, decision: Decision, generation: int | None) -> bool:
-        """Whether that is the statement, decided as it was."""
+    def same(self, spot: Spot, text: str, decision: Decision, generation: int | None, policy: object) -> bool:
+        """Whether that is the statement, decided as it was: a number of policies may come again for others."""
         mine = self.decision
         return (
             self.spot is spot
-            and (self.text, self.generation) == (text, generation)
+            and (self.text, self.generation, self.policy) == (text, generation, policy)
             and (mine.text, mine.action, mine.holding) == (decision.text, decision.action, decision.holding)
         )
 

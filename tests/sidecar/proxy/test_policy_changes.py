@@ -27,6 +27,7 @@ async def test_the_switch_to_observe_is_on_record_before_the_statements_that_it_
     gate.write_resources(host="127.0.0.1", port=shop.port, more=MASKED + "  mode: observe\n")
     _, second = await policies(gate, 2)
     assert second["formerGeneration"] == first["policyGeneration"]
+    assert first["policyDigest"] != second["policyDigest"]
     assert second["changes"][0].startswith("policy web: mode was enforce, is observe: ")
     assert second["policies"] == [{"name": "web", "mode": "observe"}]
     await client.close()
@@ -38,3 +39,16 @@ async def test_the_switch_to_observe_is_on_record_before_the_statements_that_it_
     assert intents[-1]["policyGeneration"] == second["policyGeneration"]
     assert second["seq"] < intents[-1]["seq"]
     await other.close()
+
+
+async def test_what_comes_again_by_the_same_number_is_told_apart(start: Start, shop: EmbeddedPostgres) -> None:
+    """As where control has numbered policies before the operator did."""
+    gate = await start(shop, governed=True, more=MASKED)
+    provider = gate.proxy.rules_provider
+    before = provider.bundle
+    assert before is not None
+    provider.replace_bundle(before.model_copy(update={"policies": ()}))
+    provider.replace_bundle(before.model_copy(update={"generation": before.generation + 1}))
+    first, second, third = await policies(gate, 3)
+    assert first["policyGeneration"] == second["policyGeneration"] == second["formerGeneration"]
+    assert first["policyDigest"] == third["policyDigest"] == before.digest != second["policyDigest"]

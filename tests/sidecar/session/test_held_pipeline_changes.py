@@ -87,12 +87,14 @@ def test_what_was_approved_is_not_asked_for_twice_where_it_would_be_asked_as_bef
     assert notes == ["granted", "granted"]
 
 
-@pytest.mark.parametrize("policy", ["one", "masks of another column"])
-def test_of_a_newer_generation_it_is_asked_for_anew(policy: str) -> None:
+@pytest.mark.parametrize(
+    ("generation", "policy"), [(9, "one"), (9, "masks of another column"), (None, "by the same number")]
+)
+def test_of_other_policies_it_is_asked_for_anew(generation: int | None, policy: str) -> None:
     talk = recording(granted(held(on_failure="block")))
-    replaced(talk, 9, policy)
+    replaced(talk, generation, policy)
     durable(talk).reaches_server(asked(ends=True)).server(TOLD, READY)
-    assert question(talk).asking.held_by.policy_generation == 9
+    assert question(talk).asking.held_by.policy_generation == (generation or 0)
 
 
 def test_an_approval_is_for_one_message_alone() -> None:
