@@ -111,7 +111,7 @@ def test_the_readmes_commands_to_install_and_try_the_command_work(open_directory
     status, printed = copy.run("bash", "-exc", script, PIP_CONSTRAINT=home / "constraints.txt")
     assert status == 0, printed
     assert (home / ".local" / "bin" / "penstock").exists()
-    assert "19 scenes, each as it should be" in printed
+    assert "24 scenes, each as it should be" in printed
     assert printed.splitlines()[-1] == "intact"
 
 

@@ -110,6 +110,12 @@ def _rule(one: Request) -> str:
     return f"held by {visible(one['policy'])}/{visible(one['approval'])}, to be approved by {groups}"
 
 
+def _other_rule(one: Request) -> str:
+    """Another rule that holds the same statement, and how it stands with that."""
+    who = f"by {visible(one['decidedBy'])}" if one["decidedBy"] else f"for {_groups(one['approvers'])}"
+    return f"by {visible(one['policy'])}/{visible(one['approval'])}: {visible(one['name'])} {one['standing']} {who}"
+
+
 def _groups(names: Sequence[str]) -> str:
     return visible(", ".join(names))
 
@@ -162,6 +168,8 @@ def _particulars(one: Request) -> Iterator[tuple[str, str]]:
     yield "from", visible(one["workload"])
     yield "reason", visible(one["reason"])
     yield "rule", _rule(one)
+    for other in one.get("otherRules", ()):
+        yield "held, too", _other_rule(other)
     yield "settings", ", ".join(f"{visible(name)}={visible(value)}" for name, value in (one["settings"] or {}).items())
     yield "since", _time(one["madeAt"])
     yield "until", _time(one["expiresAt"])

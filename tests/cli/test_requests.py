@@ -120,6 +120,17 @@ def test_one_is_shown_in_full_to_those_it_asks(desk: Approvers) -> None:
     assert "it is shown to the approvers' groups" in foreign
 
 
+def test_other_rules_that_hold_it_are_shown_with_how_they_stand(desk: Approvers) -> None:
+    other = {"policy": "owners", "approval": "writes", "policyGeneration": 3, "approvers": ["dba"]}
+    told = desk.ask({**ASKING, "alsoHeldBy": [other]})
+    names = {one["approval"]: one["request"] for one in told["ofRules"]}
+    shown = desk.requests("show", names["deletes"], who="ada").output
+    assert f"held, too:   by owners/writes: {names['writes']} waiting for dba\n" in shown
+    desk.requests("approve", names["writes"])
+    shown = desk.requests("show", names["deletes"]).output
+    assert f"held, too:   by owners/writes: {names['writes']} approved by bea\n" in shown
+
+
 def test_after_the_retention_the_decision_is_shown(desk: Approvers) -> None:
     name = desk.made()
     desk.requests("deny", name, "--comment", "wrong table")

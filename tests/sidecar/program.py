@@ -30,7 +30,7 @@ spec:
   host: 127.0.0.1
   port: {port}
   dbname: yard
-  tls: {{mode: disable}}
+  tls: {{mode: {tls}}}
   credentialsSecretRef: {{name: yard-db}}
 ---
 apiVersion: penstock.dev/v1alpha1
@@ -68,6 +68,7 @@ class Program:
 
     @classmethod
     def start(cls, directory: Path, server: EmbeddedPostgres, **changes: Any) -> Program:
+        """`server_tls`: the mode of the Database; whatever else is a setting."""
         one = cls(directory)
         one._configure(server, changes)
         with one.log_file.open("wb") as log:
@@ -87,7 +88,8 @@ class Program:
         (directory / "credentials" / "username").write_text("yard")
         (directory / "credentials" / "password").write_text(PASSWORD)
         (directory / "mask.key").write_text(base64.b64encode(b"k" * 32).decode())
-        (directory / "resources.yaml").write_text(RESOURCES.format(port=server.port))
+        tls = changes.pop("server_tls", "disable")
+        (directory / "resources.yaml").write_text(RESOURCES.format(port=server.port, tls=tls))
         settings: dict[str, Any] = {
             "listen": "127.0.0.1:0", "health": "127.0.0.1:0", "database": "yard", "namespace": "shop", "name": "yard",
             "resources": ["resources.yaml"], "maskKeyFile": "mask.key", "credentialsDir": "credentials",

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.sidecar.program import Program, yard
@@ -183,6 +185,24 @@ def test_idle_sessions_keep_little_of_what_passed(gate: Program, tls: bool) -> N
     for client in clients:
         client.close()
     assert each < 160 * 1024
+
+
+@pytest.mark.behaviour(20)
+@ways
+def test_nor_do_they_where_the_server_speaks_tls(postgres15: EmbeddedPostgres, tmp_path: Path, tls: bool) -> None:
+    count = 30
+    with contextlib.ExitStack() as ends:
+        gate = Program.start(tmp_path, yard(postgres15), server_tls="require")
+        ends.callback(gate.clear_away)
+        drain(ends.enter_context(gate.connect(tls=tls)), query("SELECT repeat('x', 5000000)"))
+        before = gate.memory()
+        clients = [ends.enter_context(gate.connect(tls=tls)) for _ in range(count)]
+        for client in clients:
+            drain(client, query(f"SELECT repeat('x', {5 * MEGABYTE})"))
+            drain(client, parse("", "SELECT octet_length($1::text)"), *large_bind(5 * MEGABYTE), execute(""), SYNC)
+        each = (gate.memory() - before) / count
+    print(f"\nan idle session with TLS to the server: {each / 1024:.0f} KB", end="")  # noqa: T201 - as above
+    assert each < 256 * 1024
 
 
 def settled(condition: Callable[[], bool], words: str) -> None:

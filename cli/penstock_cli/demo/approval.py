@@ -22,12 +22,16 @@ _APPROVING = f"{APPROVER.subject} approves it on the page"
 _EVENT = "Its event in the trail"
 
 
-def play(telling: Telling) -> str:
-    """All of it; the name of the request that waits at the end."""
+def play(telling: Telling) -> None:
+    """From the DELETE that is held to its event in the trail."""
     request = request_in(telling.scene(HELD))
     _approve(telling, request)
     telling.scene(APPROVED)
     _tell_event(telling, request)
+
+
+def play_again(telling: Telling) -> str:
+    """The name of the request that waits at the end."""
     return request_in(telling.scene(AGAIN))
 
 

@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from penstock_cli.demo import approval
+from penstock_cli.demo import approval, trail_scenes
 from penstock_cli.demo.approval import Waiting
 from penstock_cli.demo.folder import FolderError, demo_folder, neighbours
 from penstock_cli.demo.scenes import AGENT, APPROVER, CARD, EMAIL, OFFICER, OPENING, REST
@@ -85,13 +85,16 @@ def _play(telling: Telling) -> str:
     """Every scene in turn; the request that waits at the end."""
     for scene in OPENING:
         telling.scene(scene)
-    request = approval.play(telling)
+    approval.play(telling)
     for scene in REST:
         telling.scene(scene)
+    trail_scenes.observe(telling)
+    trail_scenes.refuse_login(telling)
     for title, check in (("The trail of it all", _trail), ("The trail verified", _verified)):
         telling.heading(title)
         telling.checked(title, check(telling))
-    return request
+    trail_scenes.lose(telling)
+    return approval.play_again(telling)
 
 
 def _trail(telling: Telling) -> bool:

@@ -71,12 +71,26 @@ OPENING: tuple[Scene, ...] = (
     ),
 )
 
-# One statement three times. Between the first and the second, somebody approves it.
+# One statement three times. Between the first and the second, somebody approves it; the third is the demo's end.
 HELD = Scene("A DELETE by the agent", AGENT, _DELETE, _held, "It did not run. The agent has the request's name.")
 APPROVED = Scene("The same DELETE again", AGENT, _DELETE, _shows("DELETE 1"), "It ran.")
 AGAIN = Scene(
-    "And once more", AGENT, _DELETE, _held, "An approval is good for one run: this is a new request, and it waits."
+    "The agent's DELETE once more",
+    AGENT,
+    _DELETE,
+    _held,
+    "An approval is good for one run: this is a new request, and it waits.",
 )
+
+# The same query as at the beginning, while its policy observes, and when it is enforced again.
+OBSERVED = Scene(
+    "While the policy only observes",
+    AGENT,
+    _PAYMENTS,
+    _shows(EMAIL, CARD),
+    "Nothing is carried out: for policies that are being tried out. What would have been is on record.",
+)
+ENFORCED = Scene("Once it is enforced again", AGENT, _PAYMENTS, _shows_no_raw_value("a***@example.com"), "As before.")
 
 REST: tuple[Scene, ...] = (
     Scene(

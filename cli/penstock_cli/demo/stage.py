@@ -61,6 +61,7 @@ class Stage:
     gate_port: int
     collector_url: str
     issuer: DemoIssuer
+    gate: Gate
 
     def gate_url(self, actor: Actor) -> str:
         """A libpq URL without the password, which is the actor's token."""
@@ -93,13 +94,16 @@ class Stage:
         """To be run by sh, as an MCP client does: the shop for an AI agent, as the first actor."""
         return self.directory / "mcp"
 
-    def query(self, actor: Actor | None, sql: str) -> str:
-        """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly."""
+    def query(self, actor: Actor | None, sql: str, token: str = "") -> str:
+        """What psql prints, errors included, for SQL run by that actor through the gate; by None, directly.
+
+        With a token of the actor's that is good, or with `token`.
+        """
         url = self.direct_url if actor is None else self.gate_url(actor)
         shown, environment = _without_password(url)
         environment |= {"PGCONNECT_TIMEOUT": "10", "PSQLRC": os.devnull}
         if actor is not None:
-            environment["PGPASSWORD"] = self.issuer.token(actor)
+            environment["PGPASSWORD"] = token or self.issuer.token(actor)
         done = subprocess.run(
             [self.psql, "-X", "-P", "pager=off", "-d", shown, "-c", sql],
             env=environment, capture_output=True, text=True, timeout=60, check=False,
@@ -131,8 +135,9 @@ def stage(directory: Path, database_url: str | None, actors: tuple[Actor, ...], 
         collector_url = _collector(directory, approver, running)
         issuer = DemoIssuer()
         agents = [actor.subject for actor in actors if actor.acts_for is not None]
-        port = _gate(directory, direct_url, collector_url, issuer, agents, running)
-        stage = Stage(directory, psql, direct_url, port, collector_url, issuer)
+        _configure_gate(directory, direct_url, collector_url, issuer, agents)
+        gate = Gate(directory, running)
+        stage = Stage(directory, psql, direct_url, gate.start(), collector_url, issuer, gate)
         for actor in actors:
             _write_secret(stage.token_file(actor), issuer.token(actor))
         stage.psql_script.write_text(_psql_script(stage, actors))
@@ -270,11 +275,38 @@ def _token_files(directory: Path, list_: str, whose: Mapping[str, str]) -> None:
     (directory / list_).write_text("".join(lines))
 
 
-def _gate(
-    directory: Path, direct_url: str, collector_url: str, issuer: DemoIssuer, agents: list[str],
-    running: contextlib.ExitStack,
-) -> int:  # fmt: skip
-    """A running gate's port; those agents may act for people."""
+class Gate:
+    """The gate's process."""
+
+    def __init__(self, directory: Path, running: contextlib.ExitStack) -> None:
+        self._directory = directory
+        self._running = running
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> int:
+        """Its port, which stays the same. Raises StageError."""
+        log = self._directory / "gate.log"
+        if log.exists():
+            log.replace(log.with_name("gate-killed.log"))
+        self._process = _program("proxy", ["--config", str(self._directory)], {}, log, self._running)
+        port = int(_logged(self._process, log, "address").rpartition(":")[2])
+        file = self._directory / "proxy.yaml"
+        settings = yaml.safe_load(file.read_text()) | {"listen": f"127.0.0.1:{port}"}
+        file.write_text(yaml.safe_dump(settings, sort_keys=False))
+        return port
+
+    def kill(self) -> Path:
+        """End it at once, in the middle of what it does; the directory of its spool."""
+        assert self._process is not None  # noqa: S101
+        self._process.kill()
+        self._process.wait()
+        return self._directory / "spool"
+
+
+def _configure_gate(
+    directory: Path, direct_url: str, collector_url: str, issuer: DemoIssuer, agents: list[str]
+) -> None:
+    """Its settings and policies; those agents may act for people."""
     address = urlsplit(direct_url)
     shop = yaml.safe_load(_shop("resources/database.yaml"))
     shop["spec"].update(host=address.hostname, port=address.port or 5432)
@@ -301,9 +333,6 @@ def _gate(
         "collector": {"url": collector_url, "tokenFile": "stream.token"},
     }
     (directory / "proxy.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
-    log = directory / "gate.log"
-    process = _program("proxy", ["--config", str(directory)], {}, log, running)
-    return int(_logged(process, log, "address").rpartition(":")[2])
 
 
 def _program(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import ssl
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider
 from minio.error import MinioException
+from minio.signer import sign_v4_s3
+from minio.time import to_amz_date
 from urllib3.exceptions import HTTPError
 
 from penstock_collector.checkpoint_settings import CheckpointSettings
@@ -47,11 +49,13 @@ class S3Place:
         self._ca_file = settings.checkpoint_ca_file
         access, secret = settings.checkpoint_s3_access_key_file, settings.checkpoint_s3_secret_key_file
         # Of the pod's own role, or from the environment, where no files are given.
-        provider: Provider = ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
+        self._provider: Provider = ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
         if access is not None and secret is not None:
-            provider = _Files(access, secret)
+            self._provider = _Files(access, secret)
+        self._region = settings.checkpoint_s3_region
+        # Where the bucket is, by what the service is called.
         self._client = Minio(
-            parts.netloc, secure=parts.scheme == "https", region=settings.checkpoint_s3_region, credentials=provider
+            parts.netloc, secure=parts.scheme == "https", region=self._region, credentials=self._provider
         )
 
     def put(self, name: str, content: bytes) -> None:
@@ -76,7 +80,8 @@ class S3Place:
             # Asked for where objects are locked.
             "content-md5": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         }
-        answer = http.put(self._signed("PUT", key), content=content, headers=headers)
+        url, headers = self._signed("PUT", key, content, headers)
+        answer = http.put(url, content=content, headers=headers)
         if answer.status_code == 412:
             # It has come in between, or may be written and not read.
             if not self._is_there(http, where, key, content):
@@ -86,7 +91,8 @@ class S3Place:
 
     def _is_there(self, http: httpx2.Client, where: str, key: str, content: bytes) -> bool:
         """Whether the file is there with this content. One that may not be read may not be there."""
-        answer = http.get(self._signed("GET", key))
+        url, headers = self._signed("GET", key, b"", {})
+        answer = http.get(url, headers=headers)
         if answer.status_code in (403, 404):
             return False
         if answer.status_code != 200:
@@ -95,8 +101,21 @@ class S3Place:
             raise another(where)
         return True
 
-    def _signed(self, method: str, key: str) -> str:
-        return self._client.get_presigned_url(method, self._bucket, key, expires=_SIGNED_FOR)
+    def _signed(self, method: str, key: str, content: bytes, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """The URL, and the headers with a signature of all: of the content too, and good for no other request."""
+        url = urlsplit(self._client.get_presigned_url(method, self._bucket, key, expires=_SIGNED_FOR))._replace(
+            query=""
+        )
+        keys, now = self._provider.retrieve(), datetime.now(UTC)
+        digest = hashlib.sha256(content).hexdigest()
+        wanted = {**headers, "host": url.netloc, "x-amz-content-sha256": digest, "x-amz-date": to_amz_date(now)}
+        if keys.session_token:
+            wanted["x-amz-security-token"] = keys.session_token
+        signed = sign_v4_s3(
+            method=method, url=url, region=self._region, headers=dict(wanted), credentials=keys, content_sha256=digest,
+            date=now,
+        )  # fmt: skip
+        return url.geturl(), {**wanted, "authorization": str(signed["Authorization"])}
 
 
 def _said(answer: httpx2.Response) -> str:

@@ -180,6 +180,7 @@ def _shown(
         "request.html",
         status,
         kept=kept,
+        others=(),
         who=viewer,
         here=_here(request),
         command=command,

@@ -9,7 +9,6 @@ import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +22,7 @@ from penstock_collector.approvals.on_cluster import ClusterUnavailableError, Out
 from penstock_collector.auth.viewer import Viewer
 from penstock_collector.collector import collector_of
 from penstock_collector.lookup import BadFilter
-from penstock_collector.store import requests
+from penstock_collector.store import other_rules, requests
 from penstock_collector.store.database import StoreError
 from penstock_collector.store.requests import Kept, UnknownRequestError
 from penstock_collector.web.bodies import NotTakenError, read_json, refuse
@@ -93,13 +92,20 @@ async def list_requests(request: Request) -> Response:
 async def show_request(request: Request) -> Response:
     """One request."""
     name = request.path_params["name"]
+
+    def read(connection: sqlite3.Connection) -> tuple[Kept, list[Kept]] | None:
+        kept = requests.find(connection, name)
+        return None if kept is None else (kept, other_rules.of_other_rules(connection, kept))
+
     try:
-        kept = await collector_of(request).readers.run(partial(requests.find, name=name))
+        found = await collector_of(request).readers.run(read)
     except StoreError as error:
         return refuse(503, str(error))
-    if kept is None:
+    if found is None:
         return refuse(404, f"there is no request {wording.visible(name)}")
-    return JSONResponse(document(kept, request.state.viewer))
+    kept, others = found
+    told = document(kept, request.state.viewer)
+    return JSONResponse(told | {"otherRules": [other_rules.document(one) for one in others]})
 
 
 async def decide_request(request: Request) -> Response:

@@ -25,6 +25,7 @@ from penstock_collector.lookup import BadFilter
 from penstock_collector.store import cluster_requests, requests
 from penstock_collector.store.cluster_requests import ClusterRequest
 from penstock_collector.store.database import StoreError
+from penstock_collector.store.other_rules import of_other_rules
 from penstock_collector.store.requests import Kept
 from penstock_collector.web.bodies import read_form
 from penstock_collector.web.deciding import decide, end, review, status_of
@@ -111,9 +112,10 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
     name = request.path_params["name"]
     viewer: Viewer = request.state.viewer
     try:
-        kept, on_cluster, counts = await collector_of(request).readers.run(
+        kept, others, on_cluster, counts = await collector_of(request).readers.run(
             lambda connection: (
-                requests.find(connection, name),
+                found := requests.find(connection, name),
+                [] if found is None else of_other_rules(connection, found),
                 cluster_requests.place(connection, name),
                 bar(connection),
             )
@@ -130,6 +132,7 @@ async def _page(request: Request, deciding: str = "", said: str = "", status: in
         "request.html",
         status,
         kept=kept,
+        others=others,
         who=viewer,
         here=f"/requests/{kept.name}",
         command="",

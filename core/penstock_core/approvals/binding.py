@@ -8,7 +8,14 @@ from __future__ import annotations
 import hashlib
 
 from penstock_core.audit.chain import canonical
-from penstock_core.resources.access_request import Effect, HeldBy, HeldStatement, Requester, RequestingWorkload
+from penstock_core.resources.access_request import (
+    AccessRequestSpec,
+    Effect,
+    HeldBy,
+    HeldStatement,
+    Requester,
+    RequestingWorkload,
+)
 
 
 def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: Requester, effect: Effect) -> str:
@@ -19,9 +26,24 @@ def digest(database: str, held_by: HeldBy, statement: HeldStatement, requester: 
     count; the policies' generation does, and where it is known what they say, so that a grant ends with the policy that
     it was given under.
     """
+    rule = held_by.model_dump(mode="json", exclude={"approvers"}, exclude_none=True)
+    return _digest(database, rule, statement, requester, effect)
+
+
+def statement_digest(spec: AccessRequestSpec) -> str:
+    """The same whichever rule holds it, of what a request asks for; empty where that is no statement."""
+    if spec.held_by is None or spec.statement is None:
+        return ""
+    rule = spec.held_by.model_dump(mode="json", exclude={"approvers", "policy", "approval"}, exclude_none=True)
+    return _digest(spec.database_ref.name, rule, spec.statement, spec.requester, spec.effect)
+
+
+def _digest(
+    database: str, rule: dict[str, object], statement: HeldStatement, requester: Requester, effect: Effect
+) -> str:  # fmt: skip
     bound = {
         "database": database,
-        "heldBy": held_by.model_dump(mode="json", exclude={"approvers"}, exclude_none=True),
+        "heldBy": rule,
         "statement": {
             "sql": statement.sql,
             "parametersDigest": statement.parameters_digest,

@@ -70,6 +70,8 @@ class Holding:
     sets: frozenset[str] = frozenset()
     # Whether it may change any others than search_path: what was prepared, declared or bound before means what it did.
     changes_settings: bool = False
+    # Whether it runs code that may set what nobody knows the name of.
+    sets_unknown: bool = False
     # Whether the planner can be asked about it; and whether it is one of several statements.
     planned: bool = False
     several: bool = False

@@ -79,15 +79,14 @@ class RequestsHolder:
     async def ask(self, pod: Pod, asking: Asking) -> Answered:
         """May this statement run now? Raises NotItsOwnError, UnavailableError."""
         self._must_be_ready()
-        try:
-            asking = trusted(asking, pod, self._policies)
-        except RefusedError as problem:
-            return _refused(str(problem))
+        _, refused = self._trusted(asking, pod)
+        if refused is not None:
+            return refused
         requester = requester_of(pod.namespace, asking.requester)
         lock = self._locks.setdefault(requester, asyncio.Lock())
         async with lock:
             try:
-                answered = await self._answered(requester, asking)
+                answered = await self._answered(requester, asking, pod)
             except ApiError as problem:
                 _log.warning("a request could not be answered", problem=str(problem))
                 raise UnavailableError(f"requests for approval can't be kept now: {problem}") from problem
@@ -136,8 +135,20 @@ class RequestsHolder:
         if self._guard.trouble:
             raise UnavailableError(self._guard.trouble)
 
-    async def _answered(self, requester: Owner, asking: Asking) -> Answered:
+    def _trusted(self, asking: Asking, pod: Pod) -> tuple[Asking, Answered | None]:
+        """The question by the policies of this moment; or what it is refused with. Raises NotItsOwnError."""
+        try:
+            return trusted(asking, pod, self._policies), None
+        except RefusedError as problem:
+            return asking, _refused(str(problem))
+
+    async def _answered(self, requester: Owner, asked: Asking, pod: Pod) -> Answered:
         for _ in range(_TRIES):
+            # Others were at work on it, or the API server: the policies may be others by now, and who keeps to them.
+            self._must_be_ready()
+            asking, refused = self._trusted(asked, pod)
+            if refused is not None:
+                return refused
             now = self._now()
             known = self.kept.of(requester)
             steps = answers(asking, [one.request for one in known], now)
@@ -190,14 +201,14 @@ class RequestsHolder:
         """Grant, once the API server has taken it that the approval is used; None if somebody was faster."""
         for _ in range(_TRIES):
             kept = self.kept.get(request.namespace, request.name)
-            if kept is None or kept.request.spec != request.spec:
+            if kept is None or kept.request.spec != request.spec or not self._is_current(request):
                 return None
             try:
                 status = used(kept.request, self._now())
             except NotPossibleError:
                 return None
             body = {
-                "metadata": {"resourceVersion": str(kept.revision)},
+                "metadata": {"resourceVersion": str(kept.revision), "uid": kept.uid},
                 "status": {"consumedAt": status.consumed_at},
             }
             try:
@@ -208,8 +219,17 @@ class RequestsHolder:
                 await self._refresh(*kept.key)
                 continue
             _log.info("approval used", request=request.name, namespace=request.namespace, by=_approver(request))
-            return Answered.of(request, "granted")
+            # If the policies changed while the API server wrote it, it is used up and grants nothing.
+            return Answered.of(request, "granted") if self._is_current(request) else None
         return None
+
+    def _is_current(self, request: AccessRequest) -> bool:
+        """Whether the request is bound to what the policies say at this moment, and nobody but approvers decides it."""
+        held, database = request.spec.held_by, request.spec.database_ref.name
+        topic = self._policies.topic(request.namespace, database)
+        if held is None or topic is None or self._guard.trouble:
+            return False
+        return (held.policy_generation, held.policy_digest) == (topic.bundle.generation, topic.digest)
 
     async def _make(self, asking: Asking, known: list[Kept], now: datetime) -> Answered | None:
         """None if another request has the name: it is known then."""
@@ -248,7 +268,10 @@ class RequestsHolder:
     async def _refresh(self, namespace: str, name: str) -> None:
         """Ask the API server, where the watch is not as far as others are."""
         try:
-            self.kept.put(await self._api.get(path_of(namespace, name)))
+            found = await self._api.get(path_of(namespace, name))
+            # What the API server says itself counts, whatever number it has: after a restore these go back.
+            self.kept.forget((namespace, name))
+            self.kept.put(found)
         except ApiError as problem:
             if problem.status != HTTPStatus.NOT_FOUND:
                 raise

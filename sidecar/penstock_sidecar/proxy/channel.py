@@ -1,7 +1,8 @@
-"""TLS with one client, between its connection and the session's: a transport above, a protocol below.
+"""TLS with one client, or with a server, between its connection and the session's: a transport above, a protocol below.
 
 Bytes go through at once in both directions and nothing is kept, so that whoever reads slowly is felt on the other side
-as without TLS. Which certificate is shown is `certificate.py`'s; when TLS begins is the session's.
+as without TLS, and a session that rests takes no room for what it once read. Which certificate is shown is
+`certificate.py`'s, what a server's is checked by `tls.py`'s; when TLS begins is the session's, or `upstream.py`'s.
 """
 
 from __future__ import annotations
@@ -19,30 +20,36 @@ _RECORD = 16384
 # What clients complain of in alerts, in OpenSSL's words, begins with this.
 _ALERT = "alert "
 
-# Told the protocol that ALPN came to; or, if the handshake failed, why.
-Done = Callable[[str | None, str], None]
+# Told the protocol that ALPN came to; and why, if the handshake failed.
+Done = Callable[[str | None, ssl.SSLError | None], None]
 
 
 class Channel(asyncio.Transport, asyncio.Protocol):
-    """Writes what the session writes, encrypted; reports what the client sends, decrypted."""
+    """Writes what the session writes, encrypted; reports what the other side sends, decrypted."""
 
     def __init__(
-        self, transport: asyncio.Transport, context: ssl.SSLContext, inner: asyncio.Protocol, done: Done
-    ) -> None:
+        self, transport: asyncio.Transport, context: ssl.SSLContext, inner: asyncio.Protocol, done: Done,
+        server: str | None = None,
+    ) -> None:  # fmt: skip
+        """`server`: the name of the one on the other side, whose certificate it has to be for; None: a client."""
         super().__init__()
         self._transport = transport
-        self._inner = inner
+        self._inner: asyncio.BaseProtocol = inner
         self._done: Done | None = done
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server is None, server_hostname=server
+        )  # fmt: skip
 
-    def begin(self, first: bytes) -> None:
-        """Take over; `first` is what the client sent of the handshake so far."""
+    def begin(self, first: bytes = b"") -> None:
+        """Take over; `first` is what a client sent of the handshake so far. With a server, the first word is ours."""
         self._transport.set_protocol(self)
         if first:
             self.data_received(first)
+        elif not self._tls.server_side:
+            self._shake_hands()
 
-    # What the client's connection reports.
+    # What the connection reports.
 
     def data_received(self, data: bytes) -> None:
         parts: list[bytes] = []
@@ -55,7 +62,7 @@ class Channel(asyncio.Transport, asyncio.Protocol):
                 ended = self._decrypt(parts) or ended
         # Answers of TLS itself.
         self._flush()
-        if parts:
+        if parts and isinstance(self._inner, asyncio.Protocol):
             self._inner.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
         if ended:
             self._transport.close()
@@ -79,14 +86,14 @@ class Channel(asyncio.Transport, asyncio.Protocol):
             self._flush()
             return False
         except ssl.SSLError as error:
-            # With the alert that tells the client why.
+            # With the alert that tells the other side why.
             self._flush()
             self._done = None
-            done(None, f"the TLS handshake failed: {_words(error)}")
+            done(None, error)
             return False
         self._flush()
         self._done = None
-        done(self._tls.selected_alpn_protocol(), "")
+        done(self._tls.selected_alpn_protocol(), None)
         return not self.is_closing()
 
     def _decrypt(self, parts: list[bytes]) -> bool:
@@ -105,6 +112,12 @@ class Channel(asyncio.Transport, asyncio.Protocol):
             self._transport.write(self._outgoing.read())
 
     # What the session's connection asks for.
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._inner = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._inner
 
     def write(self, data: Any) -> None:
         if self._transport.is_closing():
@@ -139,6 +152,9 @@ class Channel(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         self._transport.resume_reading()
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._transport.set_write_buffer_limits(high, low)
+
     def get_write_buffer_size(self) -> int:
         return self._transport.get_write_buffer_size()
 
@@ -146,7 +162,8 @@ class Channel(asyncio.Transport, asyncio.Protocol):
         return self._tls if name == "ssl_object" else self._transport.get_extra_info(name, default)
 
 
-def _words(error: ssl.SSLError) -> str:
-    """What went wrong, and on which side."""
+def client_trouble(error: ssl.SSLError) -> str:
+    """Why a handshake with a client failed, and on which side."""
     reason = words(error)
-    return f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason
+    ended = f"the client ended it: {reason.partition(_ALERT)[2]}" if _ALERT in reason else reason
+    return f"the TLS handshake failed: {ended}"

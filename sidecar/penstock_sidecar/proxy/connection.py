@@ -7,6 +7,7 @@ flat whatever either side does. What messages mean is `penstock_sidecar.session`
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,7 @@ from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_sidecar.proxy import approval_requests, catalog_commands, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
-from penstock_sidecar.proxy.channel import Channel
+from penstock_sidecar.proxy.channel import Channel, client_trouble
 from penstock_sidecar.proxy.credentials import Credentials
 from penstock_sidecar.proxy.server_end import CLOSING_SECONDS, HIGH_WATER, ServerEnd
 from penstock_sidecar.proxy.upstream import Upstream, UpstreamError
@@ -324,9 +325,11 @@ class Connection(asyncio.Protocol):
         self._transport = channel
         channel.begin(first)
 
-    def _shaken(self, protocol: str | None, trouble: str) -> None:
-        session = self.session
-        self.perform(session.handshake_failed(trouble) if trouble else session.encrypted(protocol, self._binding))
+    def _shaken(self, protocol: str | None, error: ssl.SSLError | None) -> None:
+        if error is not None:
+            self.perform(self.session.handshake_failed(client_trouble(error)))
+        else:
+            self.perform(self.session.encrypted(protocol, self._binding))
 
     # What takes a while.
 

@@ -61,11 +61,13 @@ def _known(mode: TlsMode, ca_file: Path | None, origin: _Origin) -> ssl.SSLConte
 
 def _new(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext:
     if mode == "require":
-        unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        return unchecked
-    made = ssl.create_default_context(cafile=ca_file)
-    made.check_hostname = mode == "verify-full"
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    else:
+        made = ssl.create_default_context(cafile=ca_file)
+        made.check_hostname = mode == "verify-full"
+    # What was checked is who it is until the end.
+    made.options |= ssl.OP_NO_RENEGOTIATION
     return made
 
 

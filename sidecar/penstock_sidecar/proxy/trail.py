@@ -22,8 +22,6 @@ _GATHER_SECONDS = 0.01
 _MOST_GATHERED = 500
 # Sessions whose beginning or end is told late; more are not kept in memory.
 _MOST_POSTPONED = 10_000
-# Statements whose intents were lost, so that their outcomes are left out too; beyond, outcomes without intents appear.
-_MOST_LOST = 100_000
 # These tell how a session began and ended, and by which policies statements were decided.
 _TOLD_LATE = frozenset({"login", "session", "policy"})
 
@@ -42,7 +40,6 @@ class AuditTrail:
     def __init__(self, spool: Spool, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._spool = spool
         self._now = now
-        self._lost: set[tuple[object, object]] = set()
         self._loss_count = 0
         self._loss_began = ""
         self._loss_cause = ""
@@ -128,8 +125,6 @@ class AuditTrail:
                 future.add_done_callback(one.told)
 
     def _counted(self, bodies: list[Event]) -> list[Event]:
-        if self._lost:
-            bodies = [body for body in bodies if not self._is_orphan(body)]
         for body in bodies:
             if body["kind"] == "intent":
                 self.decisions[body["database"], body["decision"]] += 1
@@ -147,17 +142,12 @@ class AuditTrail:
         if done.cancelled() or done.exception() is None:
             return
         intents = [body for body in bodies if body["kind"] == "intent"]
-        refused = {_statement(body) for body in intents}
         if not isinstance(done.exception(), SpoolBroken):
-            # They went with something that was refused; for themselves there is room.
+            # They went with something that was refused; where their intents are on record, there is room for them.
             outcomes = [body for body in bodies if body["kind"] == "outcome"]
-            outcomes = [body for body in outcomes if _statement(body) not in refused]
             if outcomes and len(outcomes) < len(bodies):
                 self._spool.append(outcomes)
             self._postpone([body for body in bodies if body["kind"] in _TOLD_LATE])
-        if len(self._lost) < _MOST_LOST:
-            # Of others the outcome is still to come.
-            self._lost |= refused - {_statement(body) for body in bodies if body["kind"] == "outcome"}
         if not block and intents:
             self._count_loss(len(intents), str(done.exception()))
 
@@ -185,13 +175,6 @@ class AuditTrail:
     def _has_room(self) -> bool:
         """Whether refused logins may take some of the spool: what statements need comes first."""
         return not self.refusal and self._spool.bytes < self._spool.max_bytes // 2
-
-    def _is_orphan(self, body: Event) -> bool:
-        key = (body.get("session"), body.get("statement"))
-        if body["kind"] == "outcome" and key in self._lost:
-            self._lost.discard(key)
-            return True
-        return False
 
     def _count_loss(self, count: int, cause: str) -> None:
         self.lost_statements += count
@@ -227,10 +210,6 @@ class AuditTrail:
                     self._timer = done.get_loop().call_later(_LOSS_SECONDS, self.catch_up)
 
         self._spool.append([body]).add_done_callback(settled)
-
-
-def _statement(body: Event) -> tuple[object, object]:
-    return body["session"], body["statement"]
 
 
 def _stamp(moment: datetime) -> str:

@@ -17,6 +17,7 @@ from typing import cast
 
 from penstock_core.resources.database import TlsMode
 from penstock_sidecar.proxy import tls
+from penstock_sidecar.proxy.channel import Channel
 from penstock_sidecar.session.refusals import fatal
 from penstock_sidecar.wire import messages
 from penstock_sidecar.wire.login import UNSAFE, Credentials, Greeting, Login, LoginError
@@ -158,6 +159,28 @@ class _Byte(asyncio.Protocol):
             self.answer.set_exception(exc or EOFError("it closed the connection"))
 
 
+class _Shaking(asyncio.Protocol):
+    """Waits for the end of a handshake."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport: Channel | None = None
+
+    def shaken(self, _: str | None, error: ssl.SSLError | None) -> None:
+        if self.transport is not None:
+            self.transport.pause_reading()
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or EOFError("it closed the connection during the TLS handshake"))
+
+
 class _LoggingIn(asyncio.Protocol):
     """Carries a login's messages."""
 
@@ -205,10 +228,9 @@ async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
     try:
         context = await tls.context(server.tls, server.ca_file)
     except OSError as error:
-        reason = tls.words(error) if isinstance(error, ssl.SSLError) else _reason(error)
         raise UpstreamError(
             fatal(
-                "08001", f"the CA file for the database can't be used: {reason}",
+                "08001", f"the CA file for the database can't be used: {_reason(error)}",
                 "the Secret of the Database's tls.caSecretRef, or upstreamCaFile, has to hold certificates in PEM",
             )
         ) from None  # fmt: skip
@@ -235,10 +257,13 @@ async def _open(server: Server) -> tuple[asyncio.Transport, bool]:
 
 
 async def _encrypt(transport: asyncio.Transport, context: ssl.SSLContext, server: Server) -> asyncio.Transport:
-    loop = asyncio.get_running_loop()
-    ended = _End()
+    waiting = _Shaking()
+    channel = Channel(transport, context, waiting, waiting.shaken, server=server.host)
+    waiting.transport = channel
+    channel.begin()
+    transport.resume_reading()
     try:
-        encrypted = await loop.start_tls(transport, ended, context, server_hostname=server.host)
+        await waiting.done
     except ssl.SSLCertVerificationError as error:
         raise UpstreamError(
             fatal("08001", f"the certificate of the database at {server.place} is not accepted: {error.verify_message}")
@@ -247,10 +272,7 @@ async def _encrypt(transport: asyncio.Transport, context: ssl.SSLContext, server
         raise UpstreamError(
             fatal("08001", f"TLS with the database at {server.place} failed: {_reason(error)}")
         ) from None
-    if encrypted is None:
-        raise EOFError("it closed the connection during the TLS handshake")
-    encrypted.pause_reading()
-    return encrypted
+    return channel
 
 
 async def _log_in(
@@ -263,6 +285,9 @@ async def _log_in(
     login = Login(credentials, parameters, secrets.token_urlsafe(18), trusted=trusted, binding=binding)
     protocol = _LoggingIn(transport, login)
     transport.set_protocol(protocol)
+    if transport.is_closing():
+        # Whoever was told is gone by now.
+        raise EOFError("it closed the connection")
     transport.write(login.start())
     transport.resume_reading()
     return await protocol.done
@@ -289,6 +314,8 @@ def _reason(error: BaseException) -> str:
         return "its name does not resolve"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
+    if isinstance(error, ssl.SSLError):
+        return tls.words(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

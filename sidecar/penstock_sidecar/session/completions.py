@@ -65,6 +65,8 @@ def _given_up(flow: Flow, tag: bytes, running: StatementRun | None) -> None:
         flow.temporary.dropped()
     if tag == b"DISCARD ALL":
         flow.sql_prepared.closed("*")
+        if len(flow.queue) == 1:
+            flow.surroundings.discarded()
     elif not tag.startswith(b"DEALLOCATE"):
         return
     elif names is None or not names.deallocates:

@@ -182,9 +182,8 @@ class Flow(Outgoing):
 
     def changes_surroundings(self, decision: Decision) -> None:
         """A text is about to run, or to be planned, and may change what others mean."""
-        by_name = bool(decision.executes or decision.fetches)
-        runs_changing = by_name and decision.holding is not None and self.sql_prepared.runs_setting(decision, self)
-        self.surroundings.sent(decision, runs_changing=runs_changing)
+        by_name = decision.holding is not None and (decision.executes or decision.fetches)
+        self.surroundings.sent(decision, self.sql_prepared.holdings(decision, self) if by_name else ())
 
     def pop(self) -> Pending:
         """The head's answer is complete."""

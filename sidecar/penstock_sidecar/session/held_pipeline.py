@@ -238,6 +238,8 @@ class HeldPipeline(CatalogChanges):
             self._nobody, decision, parameters or Parameters(), plan=plan, ends=ends, more=self.unlisted_settings
         )
         questions.for_query = spot.kind == _QUERY
+        if self.asker is not None:
+            questions.besides = flow.surroundings.told(self.asker.hashed_nonce)
         held.questions = flow.asked = questions
         held.waited_since = False
         flow.queue.extend(due)

@@ -69,6 +69,8 @@ class Questions:
     # The server did not answer but with an error, which the client has read.
     failed: bool = False
     sqlstate: str = ""
+    # What counts as a setting and is not the server's to tell.
+    besides: Mapping[str, str] = field(default_factory=dict)
     # It is asked about a Query, which that error ends.
     for_query: bool = False
     _owned: set[int] = field(default_factory=set)
@@ -89,7 +91,7 @@ class Questions:
     def note(self, pending: Pending, row: bytes, *, complete: bool) -> None:
         """A row that answers. Raises MalformedError."""
         if any(pending is one for one in self.settings_due):
-            self.settings = _settings(row) if complete else None
+            self.settings = {**_settings(row), **self.besides} if complete else None
         else:
             self.rows, self.cost = _estimates(row, complete=complete)
 

@@ -43,6 +43,11 @@ class Asker:
     nonce: str
 
     @property
+    def hashed_nonce(self) -> str:
+        """What others may see of the nonce: it ties a request to the session, and opens nothing."""
+        return hashlib.sha256(f"approvals {self.nonce}".encode()).hexdigest()
+
+    @property
     def may_wait(self) -> bool:
         """Whether a session of this identity may wait: an agent has others to do something meanwhile."""
         principal = self.identity.principal
@@ -237,7 +242,7 @@ class Held:
                     "estimatedRows": rows, "estimatedCost": cost,
                 },
                 "expiresAfter": min((one.expires_after for one in self.rules), key=milliseconds),
-                "nonce": hashlib.sha256(f"approvals {asker.nonce}".encode()).hexdigest(),
+                "nonce": asker.hashed_nonce,
             }
         )  # fmt: skip
 

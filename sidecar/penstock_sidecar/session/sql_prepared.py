@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Protocol
 
+from penstock_core.policy.holding import Holding
 from penstock_core.sql.decision import Action, Decision, Recorded
 from penstock_sidecar.session.in_flight import Portal, PreparedStatement, Tally
 from penstock_sidecar.session.kept_names import kept_name
@@ -165,11 +166,10 @@ class SqlPrepared:
             made is None or any(one.decision.changes_catalog for one in made) for made in self._run(decision, session)
         )
 
-    def runs_setting(self, decision: Decision, session: Deciding) -> bool:
-        """Whether the text runs something that may change settings, or that is not known."""
+    def holdings(self, decision: Decision, session: Deciding) -> list[Holding | None]:
+        """What tells who holds each text that it runs by a name; None: that is not known."""
         ran = self._run(decision, session)
-        held = [None if made is None else [one.decision.holding for one in made] for made in ran]
-        return any(made is None or any(one is None or one.changes_settings for one in made) for made in held)
+        return [one for made in ran for one in ([None] if made is None else [each.decision.holding for each in made])]
 
     def runs_of_before(self, decision: Decision, session: Deciding) -> bool:
         """Whether the text runs something that was made when the session had other settings, or temporary tables."""

@@ -93,8 +93,8 @@ class SpoolLog:
         """
         whole = joined(entries)
         draft, results = self._drafted(whole)
-        if whole is not entries and any(isinstance(result, EventRefused) for result in results):
-            # What can't be written of an outcome must not keep its intent from being recorded.
+        if whole is not entries and any(results):
+            # What is refused of one entry must not be on record in another, nor take its intent along.
             draft, results = self._drafted(entries)
         if draft.lines:
             awaited = any(entry.awaited for entry, result in zip(entries, results, strict=True) if result is None)
@@ -113,13 +113,16 @@ class SpoolLog:
         """Seal one entry onto the draft, or leave the draft as it is and tell why."""
         if draft.closed:
             return EventRefused(f"audit stream {draft.head.stream} is closed")
+        begun, ended = begun_and_ended(entry.bodies)
+        if strays := ended - begun - draft.outstanding:
+            # Their intents were refused, perhaps a moment ago: there would be room, and nothing to tell the end of.
+            entry = entry.without_ends_of(strays)
         try:
             head, lines = seal(draft.head, entry)
         except ChainError as error:
             return EventRefused(f"audit event cannot be recorded: {error}")
         size = sum(map(len, lines)) + len(lines)
         kinds = entry.kinds
-        begun, ended = begun_and_ended(entry.bodies)
         outstanding = (draft.outstanding | begun) - ended
         limit = self._max_bytes if kinds <= ENDINGS else self._limit_for_new(len(outstanding))
         if draft.used + size > limit:

@@ -5,8 +5,8 @@ What doesn't belong: files (`segments.py`, `log.py`) and threads (`spool.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from penstock_core.audit.chain import Head, written
@@ -36,6 +36,12 @@ class Entry:
     def only_ends(self) -> bool:
         """Whether it only tells how something ended that was accepted before."""
         return self.kinds <= ENDINGS
+
+    def without_ends_of(self, statements: Set[Statement]) -> Entry:
+        """The same without the outcomes of these."""
+        bodies = self.bodies
+        kept = [body for body in bodies if body.get("kind") != "outcome" or statement_of(body) not in statements]
+        return self if len(kept) == len(bodies) else replace(self, bodies=kept)
 
 
 def seal(head: Head, entry: Entry) -> tuple[Head, list[bytes]]:

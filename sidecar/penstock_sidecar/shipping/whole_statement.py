@@ -16,6 +16,8 @@ Statement: TypeAlias = tuple[Any, Any]
 # What intent and outcome have both.
 _SHARED = frozenset({"kind", "session", "statement"})
 _KIND = {"kind": "statement"}
+# Of longer texts no form is made, since it would be kept beside that of the intent.
+_LONGEST = 16 * 1024
 
 
 class WholeStatement(dict[str, Any]):
@@ -35,7 +37,7 @@ def whole(intent: Event, outcome: Event) -> WholeStatement | None:
     They are of the same statement.
     """
     form: Form | None = None
-    if isinstance(intent, EventBody) and isinstance(outcome, EventBody):
+    if isinstance(intent, EventBody) and isinstance(outcome, EventBody) and not _is_long(intent):
         form = intent.form.together(outcome.form, _SHARED, "statement")
         if form is None:
             return None
@@ -46,6 +48,10 @@ def whole(intent: Event, outcome: Event) -> WholeStatement | None:
     body.update(_KIND)
     body.form, body.intent, body.outcome = form, intent, outcome
     return body
+
+
+def _is_long(intent: Event) -> bool:
+    return len(intent.get("sql") or "") + len(intent.get("rewritten") or "") > _LONGEST
 
 
 def statement_of(body: Event) -> Statement:

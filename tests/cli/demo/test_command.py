@@ -18,7 +18,7 @@ from tests.cli.demo.processes import Demo, demo, running_in, wait
 
 from penstock_cli.demo.page import Page
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_cli.demo.scenes import AGAIN, APPROVED, HELD, OPENING, REST
+from penstock_cli.demo.scenes import AGAIN, APPROVED, ENFORCED, HELD, OBSERVED, OPENING, REST
 
 EMAILS = ("-Atc", "SELECT email FROM customers ORDER BY id LIMIT 1")
 
@@ -69,7 +69,7 @@ def test_what_one_needs_next_comes_last_and_fits_80_columns(temporary: Path) -> 
     usual = one.text.replace(str(one.folder.parent), "/tmp")
     assert [line for line in usual.splitlines() if len(line) > 80] == []
     whole = " ".join(one.text.split())
-    scenes = (*OPENING, HELD, APPROVED, AGAIN, *REST)
+    scenes = (*OPENING, HELD, APPROVED, *REST, OBSERVED, ENFORCED, AGAIN)
     assert [scene.sql for scene in scenes if " ".join(scene.sql.split()) not in whole] == []
     assert "…" not in whole
 
@@ -87,6 +87,22 @@ def test_a_held_delete_is_told_with_its_approval_and_its_event(temporary: Path) 
         f"request    {first}, by support, approvals[deletes]",
         "outcome    ok, 1 row",
     ]
+
+
+def test_the_trail_tells_of_a_switched_policy_a_refused_login_and_a_gap(temporary: Path) -> None:
+    with demo(temporary, "--once") as one:
+        assert one.process.wait(60) == 0, one.text
+    whole = " ".join(line.strip("│ ") for line in one.text.splitlines())
+    for told in (
+        "policy support: mode was enforce, is observe: nothing of it is carried out any more",
+        "policy support: mode was observe, is enforce: it is carried out",
+        "allow, would be rewrite: SELECT c.name, c.email, p.card_number, p.amount",
+        "the token has expired (28P01) claims to be support-bot for pat (https://login.demo.example)",
+        "penstock audit verify gap.jsonl: status 3",
+        "loss: events were lost: spool damaged",
+        "INCOMPLETE: nothing is wrong with what is there, and some is missing that is declared",
+    ):
+        assert told in whole, told
 
 
 async def test_the_line_for_agents_starts_a_server_that_acts_for_pat(temporary: Path) -> None:

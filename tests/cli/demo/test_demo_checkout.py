@@ -18,7 +18,7 @@ import pytest
 from tests.cli.demo.checkouts import Checkout, checkout, finished, pythons
 from tests.cli.demo.processes import need_root, running_in, wait
 
-PLAYED = "19 scenes, each as it should be"
+PLAYED = "24 scenes, each as it should be"
 ONCE = ("make", "demo", "DEMO_ARGS=--once")
 pytestmark = pytest.mark.timeout(600)
 

@@ -1,17 +1,15 @@
-"""Checkpoints in a bucket: with a server that keeps them, and with answers that it does not give.
-
-The server knows keys by their names; signatures of version 4 it does not check.
-"""
+"""Checkpoints in a bucket: with servers that keep them, one of which checks signatures, and with answers of neither."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx2
 import pytest
-from tests.collector.checkpoints.s3_process import KEY, s3_server
+from tests.collector.checkpoints.s3_process import KEY, Keys, s3_server, s3_with_keys
 
 from penstock_collector.checkpoint_settings import CheckpointSettings
 from penstock_collector.checkpoints.place import PlaceError
@@ -58,9 +56,49 @@ def test_what_cannot_be_written(bucket: str, tmp_path: Path) -> None:
         place.put("c2/1.json", b"one\n")
 
 
-def test_a_key_that_nobody_has_is_refused(bucket: str, tmp_path: Path) -> None:
-    with pytest.raises(PlaceError, match=r"cannot be written: 403 .*InvalidAccessKeyId"):
-        place_of(bucket, tmp_path, access="another").put("c3/1.json", b"one\n")
+@pytest.fixture(scope="module")
+def keys() -> Iterator[Keys]:
+    with s3_with_keys() as found:
+        yield found
+
+
+def test_who_signs_by_the_right_key_is_let_in(keys: Keys, tmp_path: Path) -> None:
+    place = place_of(keys.url + "/deep/er", tmp_path, keys.secret, keys.access)
+    place.put("c1/0000000001.json", b"one\n")
+    place.put("c1/0000000001.json", b"one\n")
+    with pytest.raises(PlaceError, match="is there already and is another checkpoint"):
+        place.put("c1/0000000001.json", b"two\n")
+    # A secret that is replaced is read anew.
+    (tmp_path / "secret").write_text("another\n")
+    with pytest.raises(PlaceError, match=r"cannot be written: 403 .*SignatureDoesNotMatch"):
+        place.put("c1/0000000002.json", b"two\n")
+    (tmp_path / "secret").write_text(keys.secret + "\n")
+    place.put("c1/0000000002.json", b"other\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda keys: (keys.access, keys.secret + "x"), "SignatureDoesNotMatch"),
+        (lambda keys: (keys.access, keys.secret.swapcase()), "SignatureDoesNotMatch"),
+        (lambda keys: ("AKIA" + "X" * 16, keys.secret), "InvalidAccessKeyId"),
+    ],
+)
+def test_who_has_another_key_is_refused_and_nothing_is_written(
+    spoil: Callable[[Keys], tuple[str, str]], complaint: str, keys: Keys, tmp_path: Path
+) -> None:
+    access, secret = spoil(keys)
+    with pytest.raises(PlaceError, match=rf"cannot be written: 403 .*{complaint}"):
+        place_of(keys.url, tmp_path, secret, access).put("c3/1.json", b"one\n")
+    place = place_of(keys.url, tmp_path, keys.secret, keys.access)
+    url, headers = place._signed("GET", "c3/1.json", b"", {})
+    assert httpx2.get(url, headers=headers, trust_env=False).status_code == 404
+
+
+def test_a_key_that_may_not_write_there_is_refused(keys: Keys, tmp_path: Path) -> None:
+    elsewhere = keys.url.replace("/trail", "/other")
+    with pytest.raises(PlaceError, match=r"cannot be written: 40[34]"):
+        place_of(elsewhere, tmp_path, keys.secret, keys.access).put("c4/1.json", b"one\n")
 
 
 class Scripted(BaseHTTPRequestHandler):

@@ -269,3 +269,54 @@ async def test_a_viewer_whose_groups_are_taken_sees_no_more(start: Any, settings
     assert SECRET in (await client.get(f"/requests/{name}", BEA)).text
     settings.viewer_tokens_file.write_text(token_line(BEA, "bea"))
     assert SECRET not in (await client.get(f"/requests/{name}", BEA)).text
+
+
+OWNERS = {"policy": "owners", "approval": "writes", "policyGeneration": 3, "approvers": ["dba"]}
+TWO_RULES: dict[str, Any] = {**ASKING, "alsoHeldBy": [OWNERS]}
+
+
+async def test_the_requests_of_other_rules_for_the_same_statement_are_shown_with_how_they_stand(client: Any) -> None:
+    told = (await client.ask(TWO_RULES)).json()
+    names = {one["approval"]: one["request"] for one in told["ofRules"]}
+    # None of these is about it: another statement, generation, parameters, somebody else's.
+    await client.asked(asking_about("DELETE FROM carts", heldBy=OWNERS))
+    await client.asked({**ASKING, "heldBy": {**OWNERS, "policyGeneration": 4}})
+    await client.asked({**ASKING, "heldBy": OWNERS, "statement": {**ASKING["statement"], "parametersDigest": "a" * 64}})
+    await client.ask({**ASKING, "heldBy": OWNERS}, owner="gw2")
+    page = (await client.get(f"/requests/{names['deletes']}", BEA)).text
+    assert page.count("Held by another rule, too") == 1
+    row = page[page.index("Held by another rule, too") :].split("</div>")[0]
+    assert f'owners, writes: <a href="/requests/{names["writes"]}">' in row
+    assert ("waiting" in row, "for dba" in row) == (True, True)
+    await client.decide(names["writes"])
+    page = (await client.get(f"/requests/{names['deletes']}", READER)).text
+    row = page[page.index("Held by another rule, too") :].split("</div>")[0]
+    assert ("approved" in row, "<b>bea</b>" in row) == (True, True)
+    assert SECRET not in page
+    shown = (await client.get(f"/v1/requests/{names['writes']}", BEA)).json()
+    assert shown["otherRules"] == [
+        {
+            "name": names["deletes"], "policy": "support", "approval": "deletes", "approvers": ["dba", "owners"],
+            "standing": "waiting", "decidedBy": None,
+        }
+    ]  # fmt: skip
+
+
+async def test_of_a_statement_that_was_asked_for_again_those_of_the_same_time_are_shown(client: Any) -> None:
+    rounds = []
+    for _ in range(2):
+        names = {one["approval"]: one["request"] for one in (await client.ask(TWO_RULES)).json()["ofRules"]}
+        rounds.append(names)
+        for name in names.values():
+            await client.decide(name)
+        assert (await client.ask(TWO_RULES)).json()["standing"] == "granted"
+    assert rounds[0] != rounds[1]
+    for names in rounds:
+        (other,) = (await client.get(f"/v1/requests/{names['deletes']}", BEA)).json()["otherRules"]
+        assert (other["name"], other["standing"]) == (names["writes"], "used")
+
+
+async def test_what_one_rule_holds_has_no_others(client: Any) -> None:
+    name = await client.asked()
+    assert "Held by another rule" not in (await client.get(f"/requests/{name}", BEA)).text
+    assert (await client.get(f"/v1/requests/{name}", BEA)).json()["otherRules"] == []

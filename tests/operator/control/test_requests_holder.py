@@ -179,6 +179,86 @@ async def test_an_approval_is_worth_nothing_by_other_policies_that_come_by_the_s
     assert await waiting(holder, heldBy=ASKING["heldBy"] | {"policyGeneration": 2}) not in approved
 
 
+@pytest.mark.parametrize("then", ["before", "after"])
+async def test_policies_that_change_while_an_approval_is_used_grant_nothing(
+    holder: RequestsHolder, server: RequestServer, policies: Policies, shop: Any, monkeypatch: pytest.MonkeyPatch,
+    then: str,
+) -> None:  # fmt: skip
+    """While whoever asks waits for others, or for the API server: a gate may hear of it later than control."""
+    server.decide(await waiting(holder))
+    written = server._answer
+
+    def answer(method: str, name: str, body: dict[str, Any]) -> Any:
+        if then == "after" and method == "PATCH":
+            shop.policy["spec"]["allow"] = ["select", "delete", "update"]
+            change(policies, POLICIES, WEB, shop.policy, 160)
+        return written(method, name, body)
+
+    monkeypatch.setattr(server, "_answer", answer)
+    if then == "before":
+        first = asyncio.create_task(holder.ask(POD, asking(statement={"sql": "DELETE FROM other"})))
+        second = asyncio.create_task(holder.ask(POD, asking()))
+        await asyncio.sleep(0)
+        shop.policy["spec"]["allow"] = ["select", "delete", "update"]
+        change(policies, POLICIES, WEB, shop.policy, 160)
+        await first
+        answered = await second
+    else:
+        answered = await holder.ask(POD, asking())
+    assert (answered.standing, "the policies are of generation 2" in answered.comment) == ("refused", True)
+    # Whatever became of the approval, by these policies it is worth nothing.
+    again = await holder.ask(POD, asking(heldBy=ASKING["heldBy"] | {"policyGeneration": 2}))
+    assert again.standing == "waiting"
+
+
+async def test_an_approval_is_not_used_once_nobody_keeps_to_who_decides(
+    holder: RequestsHolder, server: RequestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.decide(await waiting(holder))
+    written = server._answer
+
+    def answer(method: str, name: str, body: dict[str, Any]) -> Any:
+        holder._guard.take(POLICY, None)
+        return written(method, name, body)
+
+    monkeypatch.setattr(server, "_answer", answer)
+    with pytest.raises(UnavailableError, match="is not there"):
+        await holder.ask(POD, asking())
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_name_that_comes_again_takes_over_no_approval(
+    server: RequestServer, policies: Policies, clock: Clock, kept: bool
+) -> None:
+    """Deleted and made anew by somebody, or put back by a restore: the approval was another object's."""
+    first = server.holder(policies, clock)
+    name = await waiting(first)
+    server.decide(name)
+    lagging = server.holder(policies, clock, watching=False)
+    made = server.objects[name]
+    server.delete(name)
+    server.revision = int(made["metadata"]["resourceVersion"]) - 1 if kept else server.revision
+    anew = {**made, "metadata": {**made["metadata"], "uid": "uid-of-another"}}
+    server._write(name, {key: value for key, value in anew.items() if key != "status"})
+    assert (await lagging.ask(POD, asking())).standing == "waiting"
+    assert "consumedAt" not in (server.objects[name].get("status") or {})
+
+
+async def test_a_request_that_says_something_else_by_now_grants_nothing(
+    server: RequestServer, policies: Policies, clock: Clock
+) -> None:
+    """As whoever may write etcd, or the definition of the resource, could have it."""
+    first = server.holder(policies, clock)
+    name = await waiting(first)
+    server.decide(name)
+    lagging = server.holder(policies, clock, watching=False)
+    document = server.objects[name]
+    altered = {**document["spec"], "statement": {"sql": "DELETE FROM customers"}}
+    server._write(name, {**document, "spec": altered})
+    assert (await lagging.ask(POD, asking())).standing == "waiting"
+    assert "consumedAt" not in server.objects[name]["status"]
+
+
 @pytest.mark.parametrize("watching", [True, False])
 async def test_of_replicas_that_are_asked_at_once_one_grants(
     server: RequestServer, policies: Policies, clock: Clock, watching: bool

@@ -32,7 +32,11 @@ async def begin(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Begin]:
         "CREATE TABLE dated (day date); INSERT INTO dated SELECT '2026-01-01'::date + i FROM generate_series(0, 90) i;"
         "CREATE TABLE secrets (id int); INSERT INTO secrets VALUES (7);"
         "CREATE OR REPLACE FUNCTION american() RETURNS text LANGUAGE sql AS"
-        " $$ SELECT pg_catalog.set_config('datestyle', 'MDY', false) $$",
+        " $$ SELECT pg_catalog.set_config('datestyle', 'MDY', false) $$;"
+        "CREATE OR REPLACE FUNCTION known() RETURNS text LANGUAGE sql AS"
+        " $$ SELECT pg_catalog.set_config('app.tenant', '7', false) $$;"
+        "CREATE OR REPLACE FUNCTION unread(t text) RETURNS void LANGUAGE plpgsql AS"
+        " $$ BEGIN EXECUTE 'SET app.tenant = ' || t; END $$",
         "shop",
     )
     async with places(start, shop) as begin:
@@ -188,3 +192,41 @@ async def test_settings_of_the_database_and_of_the_login_count(begin: Begin) -> 
         finally:
             place.server.psql(f"ALTER {change} RESET ALL", "shop")
         assert named in {one.name for one in place.holder.asked[-1].statement.settings}
+
+
+TENANTS = "DELETE FROM dated WHERE current_setting('app.tenant', true) = '7'"
+UNREAD = "  allowFunctions: [public.unread]\n"
+
+
+def settings_of(place: Place, question: int) -> dict[str, str]:
+    return {one.name: one.value for one in place.holder.asked[question].statement.settings}
+
+
+async def test_a_setting_that_a_function_is_known_to_set_counts(begin: Begin) -> None:
+    place: Place = await begin()
+    client = await place.client()
+    await approved(place, client, TENANTS)
+    assert errors(await client.ask("SELECT known()")) == []
+    assert errors(await client.ask(TENANTS)) == ["42501"]
+    assert [settings_of(place, one).get("app.tenant") for one in (0, 1)] == [None, "7"]
+    assert left(place) == 91
+
+
+async def test_what_code_may_have_set_that_nobody_read_is_this_sessions_alone(begin: Begin) -> None:
+    way, place = "SELECT unread('7')", await begin(more=UNREAD)
+    one, other = await place.client(), await place.client()
+    await approved(place, one, TENANTS)
+    assert errors(await other.ask(way)) == []
+    assert errors(await other.ask(TENANTS)) == ["42501"]
+    assert settings_of(place, 1)["settings by code of the database's own"].startswith("not known: those of session ")
+    assert left(place) == 91
+    # What is approved of it is good there, and for as long as no more of such code has run.
+    await place.holder.decide()
+    assert errors(await other.ask(way)) == []
+    assert errors(await other.ask(TENANTS)) == ["42501"]
+    await place.holder.decide()
+    assert (errors(await other.ask(TENANTS)), left(place)) == ([], 0)
+    # All is set back.
+    await other.ask("DISCARD ALL")
+    assert errors(await other.ask(TENANTS)) == []
+    assert errors(await one.ask(TENANTS)) == ["42501"]

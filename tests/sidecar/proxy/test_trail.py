@@ -10,6 +10,9 @@ import pytest
 from tests.sidecar.proxy.activity import runs
 
 from penstock_core.audit.event import Event
+from penstock_core.audit.schema import complaint, missing
+from penstock_core.audit.verify import verify
+from penstock_sidecar.proxy import trail
 from penstock_sidecar.shipping.spool import SpoolFull
 
 Start = Any
@@ -213,3 +216,42 @@ async def test_the_outcome_of_a_server_that_dies_is_unknown(start: Start, shop: 
         await sleeping
     outcomes = await gate.settled(2)
     assert outcomes[-1]["result"] == "unknown"
+
+
+async def test_continue_what_is_over_at_once_is_one_event_and_what_runs_longer_has_an_intent(
+    start: Start, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough for a machine that has much else to do.
+    monkeypatch.setattr(trail, "_GATHER_SECONDS", 1.0)
+    gate = await start(shop, on_failure="continue")
+    async with await gate.psycopg() as client:
+        for number in range(5):
+            await client.execute("SELECT %s::int", (number,))
+        sleeping = asyncio.create_task(client.execute("SELECT pg_sleep(3)"))
+        (running,) = [one for one in await gate.settled(6, "intent") if one["kind"] == "intent"]
+        assert "pg_sleep" in running["sql"]
+        assert not sleeping.done(), "it is on record before it is over"
+        await sleeping
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await client.execute("SELECT forbidden")
+        outcomes = await gate.settled(7, "outcome")
+    assert [(one["kind"], one["statement"], one["result"]) for one in outcomes] == [
+        *(("statement", number, "ok") for number in (1, 2, 3, 4, 5)), ("outcome", 6, "ok"), ("statement", 7, "denied"),
+    ]  # fmt: skip
+    assert [one["transaction"] for one in outcomes] == [1, 2, 3, 4, 5, 6, 7]
+    events = gate.events()
+    assert [found for event in events if (found := complaint(event) or missing(event))] == []
+    assert verify(events).intact
+
+
+async def test_block_no_read_is_shown_before_its_intent_and_no_write_sent(start: Start, shop: Any) -> None:
+    gate = await start(shop)
+    async with await gate.psycopg() as client:
+        await client.execute("SELECT 1")
+        # As the client reads its rows, the intent is on the disk.
+        assert [one["statement"] for one in gate.events("intent")] == [1]
+        await client.execute("INSERT INTO things VALUES (3, 'on record')")
+        assert [one["statement"] for one in gate.events("intent")] == [1, 2]
+        await client.execute("DELETE FROM things WHERE id = 3")
+    await gate.settled(1, "session")
+    assert {one["kind"] for one in gate.events("outcome")} == {"outcome"}, "each intent was written first"

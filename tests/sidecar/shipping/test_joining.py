@@ -96,7 +96,7 @@ async def test_the_room_of_an_intent_is_free_again_with_its_event(open_spool: Op
         for number in range(1000):
             await spool.append([intent(number), outcome(number)])
 
-    with pytest.raises(SpoolFull, match="no room for statement"):
+    with pytest.raises(SpoolFull, match="no room for intent/outcome"):
         await until_full()
     # Room is kept for outcomes of intents, of which there are none.
     assert kinds(spool.pending(limit=2000)).count("statement") > 80
@@ -132,8 +132,38 @@ async def test_an_outcome_that_can_not_be_written_takes_no_intent_along(open_spo
     await results[0]
     with pytest.raises(EventRefused, match="float"):
         await results[1]
+    assert spool.refusal is None
     assert [(event["kind"], event.get("statement")) for event in spool.pending()[1:]] == [
         ("intent", 1), ("intent", 2)
+    ]  # fmt: skip
+
+
+async def test_what_is_refused_is_not_on_record_as_a_part_of_something_else(open_spool: Opener) -> None:
+    spool = open_spool(max_bytes=60_000)
+    await spool.append([{"kind": "open"}, intent("0")])
+    large = intent("2", "x" * 50_000)
+    first, second, third = spool.append_each([([intent("1")], True), ([outcome("1"), large], True), ([END], True)])
+    await first
+    with pytest.raises(SpoolFull, match="no room for intent/outcome"):
+        await second
+    await third
+    assert kinds(spool.pending()) == ["open", "intent", "intent", "transaction"]
+    # Whoever brought it brings it again.
+    await spool.append([outcome("1"), outcome("0")])
+    assert verify(spool.pending()).streams[0].unfinished == {}
+
+
+async def test_an_intent_that_is_refused_has_no_outcome_in_what_comes_with_it(open_spool: Opener) -> None:
+    spool = open_spool(max_bytes=60_000)
+    await spool.append([{"kind": "open"}, intent("0")])
+    refused, taken = spool.append_each([([intent("1", "x" * 60_000)], True), ([outcome("1"), outcome("0")], True)])
+    with pytest.raises(SpoolFull):
+        await refused
+    await taken
+    # Nor later.
+    await spool.append([outcome("1")])
+    assert [(event["kind"], event.get("statement")) for event in spool.pending()[1:]] == [
+        ("intent", "0"), ("outcome", "0")
     ]  # fmt: skip
 
 

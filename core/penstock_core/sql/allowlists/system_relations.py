@@ -99,6 +99,13 @@ VISIBLE_ROWS: dict[str, str] = {
     " WHERE c.oid = relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')))",
 }
 
+# What shows values of rows whose tables it does not name: statistics, large objects. Of views and functions, the same
+# words tell that they use it.
+VALUES_SHOWN: frozenset[str] = frozenset(
+    f"pg_catalog.{name}"
+    for name in (*_STATISTICS, "pg_statistic", "pg_statistic_ext_data", "pg_stats_ext_exprs", "pg_largeobject")
+) | {"function lo_get", "function loread"}
+
 INFORMATION_SCHEMA: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words("""

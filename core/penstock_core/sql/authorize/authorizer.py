@@ -67,6 +67,11 @@ class Findings:
     loosens: bool = False
     # A function that is run may change settings of the session.
     function_sets: bool = False
+    # Those of them that are known by name and listed nowhere; and whether there may be others.
+    function_settings: set[str] = field(default_factory=set)
+    sets_unknown: bool = False
+    # What the functions use that masked identities may not, in words.
+    hazards: set[str] = field(default_factory=set)
     # A function that tells how often it was called, or for what last.
     side_effect: str = ""
     # What the open transaction has by the text's end that it had not, and had and has no more.

@@ -31,7 +31,7 @@ Writable = Callable[[Relation, Write], None]
 def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: Writable | None = None) -> None:
     """A function, under the name that people know it by, is run with what the statement gives it. Raises Refused.
 
-    `writable` refuses a relation that may not be written to in that way where columns are masked.
+    `writable` refuses a relation that may not be written to in that way, and looks after what runs by itself then.
     """
     found, bound, governed = authorizer.found, authorizer.bound, authorizer.governed
     for schema, called in sorted(effects.calls):
@@ -39,6 +39,9 @@ def run(authorizer: Authorizer, name: str, effects: FunctionEffects, writable: W
     unlimited = bool(effects.unknown) and not effects.native
     sets = any(called == "set_config" for _, called in effects.calls)
     found.function_sets |= sets or effects.keeps or effects.unbounded or effects.vouched or unlimited
+    found.function_settings |= effects.sets
+    found.sets_unknown |= effects.unbounded or unlimited
+    found.hazards.update(effects.hazards)
     if effects.keeps:
         bound.outlasts = f"a setting of the session's, which function {name} changes,"
     found.writes |= effects.vouched or unlimited or any(called in WRITING_FUNCTIONS for _, called in effects.calls)
@@ -93,11 +96,25 @@ def _written(authorizer: Authorizer, name: str, writes: Iterable[Write], writabl
         authorizer.found.written.add(relation.key)
         _guarded(governed, name, write, relation)
         if not governed.masked:
+            _sets_off(authorizer, name, relation, write, writable)
             continue
         if writable is None or governed.governs(relation):
             where = f"{relation.schema}.{relation.name}"
             raise user_function(name, f"it writes to {where}, which has masked columns")
         writable(relation, write)
+
+
+def _sets_off(
+    authorizer: Authorizer, name: str, relation: Relation, write: Write, writable: Writable | None
+) -> None:  # fmt: skip
+    """Where nothing is masked: what its write has run by itself needs what it needs when the statement writes."""
+    if writable is not None:
+        writable(relation, write)
+    elif relation.has_triggers or relation.has_rules:
+        # Run by a view or a type; what is behind that is not followed.
+        why = f"it writes to {relation.schema}.{relation.name}, which runs triggers or rules"
+        _unlimited(authorizer.governed.policies, name, why)
+        authorizer.found.unread_code = True
 
 
 def _guarded(governed: Governed, name: str, write: Write, relation: Relation) -> None:

@@ -11,11 +11,12 @@ from pglast import ast, enums
 
 from penstock_core.policy.effective import PolicySet
 from penstock_core.policy.holding import Effects, Holding, holding
-from penstock_core.sql.authorize.authorizer import Findings
+from penstock_core.sql.allowlists.system_relations import VALUES_SHOWN
+from penstock_core.sql.authorize.authorizer import Findings, possible
 from penstock_core.sql.authorize.plan_costs import is_planned
 from penstock_core.sql.authorize.row_changes import outlives
 from penstock_core.sql.bind.bound import Bound
-from penstock_core.sql.bind.references import SettingChange
+from penstock_core.sql.bind.references import FunctionCall, RelationCopied, RelationRead, SettingChange
 from penstock_core.sql.catalog.model import Catalog, RelationName
 
 # Verbs by which rows of other tables may follow.
@@ -29,8 +30,9 @@ def held_effects(
     if not policies.approvals:
         return None
     verbs = frozenset(verb for part in bound.parts for verb in bound.recorded_verbs(part))
-    # What goes with what is dropped may be any.
-    named = catalog.relations if any(map(_drops_more, statements)) else bound.relations
+    # What goes with what is dropped may be any; and whose values are shown.
+    unnamed = any(map(_drops_more, statements)) or _shows_values(bound, found, catalog)
+    named = catalog.relations if unnamed else bound.relations
     tables = _reached(catalog, named, follows=not verbs.isdisjoint(_FOLLOWED))
     everything = Effects(verbs, frozenset(".".join(name) for name in tables), not found.unread_code)
     kept = bool(statements) and all(_runs_nothing(statement) for statement in statements)
@@ -38,8 +40,9 @@ def held_effects(
     made = Holding(
         does,
         everything if bound.prepares or bound.declares else Effects(),
-        sets=frozenset(name for name in _changed(bound) if "." in name),
+        sets=frozenset(name for name in _changed(bound) if "." in name) | found.function_settings,
         changes_settings=_changes_settings(bound, found),
+        sets_unknown=found.unread_code or found.sets_unknown,
         planned=len(statements) == 1 and is_planned(statements[0]),
         several=len(statements) > 1,
     )
@@ -79,6 +82,18 @@ def _changes_settings(bound: Bound, found: Findings) -> bool:
     unnamed = bound.changes_search_path and "search_path" not in named
     own = found.function_sets or found.unread_code or found.runs_unseen(bound.verbs)
     return bool(named - {"search_path"}) or unnamed or own
+
+
+def _shows_values(bound: Bound, found: Findings, catalog: Catalog) -> bool:
+    """Whether it reads what shows values of tables that it does not name: itself, by views or by functions."""
+    relations = (catalog.relations.get(key) for key in _reached(catalog, bound.relations, follows=False))
+    used = found.hazards.union(*(relation.hazards for relation in relations if relation is not None))
+    for one in bound.references:
+        if isinstance(one, FunctionCall):
+            used.add(f"function {one.names[-1]}")
+        elif isinstance(one, RelationRead | RelationCopied):
+            used.update(f"{of.schema}.{of.name}" for of in possible(one.resolved) if of.system)
+    return not used.isdisjoint(VALUES_SHOWN)
 
 
 def _drops_more(statement: ast.Node) -> bool:

@@ -17,6 +17,7 @@ from penstock_core.sql.authorize.function_calls import row_unseen, rules_unseen,
 from penstock_core.sql.authorize.own_code import fired, functions_of, set_by_triggers
 from penstock_core.sql.authorize.relations import qualify, temporary, unknown_relation
 from penstock_core.sql.bind.references import Effect, TargetWritten
+from penstock_core.sql.bind.writes import COPY
 from penstock_core.sql.catalog.function_bodies import Write
 from penstock_core.sql.catalog.function_effects import FunctionEffects
 from penstock_core.sql.catalog.model import Cascade, Constraint, Relation, RelationName
@@ -90,6 +91,11 @@ def carried(effect: Effect, cascade: Cascade) -> Effect | None:
     return None
 
 
+def _runs_rules(reached: Relation, effects: set[Effect]) -> bool:
+    """Whether the rules of what is written to (CREATE RULE) run: COPY puts rows into tables past all of them."""
+    return reached.has_rules and (reached.kind == "v" or any(one.verb != COPY.verb for one in effects))
+
+
 @dataclass(slots=True)
 class _Target:
     """Refuses targets by what a statement would do to them."""
@@ -139,12 +145,12 @@ class _Target:
             self.storable(reached, named)
             # What a view passes on to its tables may be anything.
             actions = frozenset[str]().union(*(one.actions for one in effects if one != _UNKNOWN))
-            self.runs_code(reached, named, frozenset() if _UNKNOWN in effects else actions)
+            self.runs_code(reached, named, frozenset() if _UNKNOWN in effects else actions, effects)
 
-    def runs_code(self, reached: Relation, named: str, actions: frozenset[str]) -> None:
+    def runs_code(self, reached: Relation, named: str, actions: frozenset[str], effects: set[Effect]) -> None:
         """Refuses a target that runs code of the database's own which could show masked columns, or is not known."""
         masked, functions = self._masked(reached), self.governed.functions
-        why = "rules" if reached.has_rules else ""
+        why = "rules" if _runs_rules(reached, effects) else ""
         if reached.has_triggers:
             why = why or fired(reached, masked, actions, self.governed)
         if why:
@@ -153,9 +159,9 @@ class _Target:
                 f" ({why})",
                 "write to other tables, or have a policy list the function in allowFunctions",
             )
-        for key, effects in functions_of(reached, actions, functions):
+        for key, function in functions_of(reached, actions, functions):
             name = f"{'.'.join(key)} (run by writing to {named})"
-            run(self.authorizer, name, effects, self.written_by_function)
+            run(self.authorizer, name, function, self.written_by_function)
         assigned = set_by_triggers(reached, actions, functions)
         if assigned and masked:
             self.assigned(reached, assigned, reached)
@@ -166,6 +172,9 @@ class _Target:
             return
         self.followed.add((relation.key, write.actions))
         effect = Effect("write", write.actions, write.sets)
+        if not self.governed.masked:
+            self.runs_unseen(relation, effect)
+            return
         self.ends_here(relation)
         self.answered(relation, effect, relation)
         self.writable(relation, effect)
@@ -176,11 +185,12 @@ class _Target:
             actions = frozenset[str]().union(*(one.actions for one in effects))
             reached = self.governed.catalog.relations[key]
             row_unseen(self.authorizer, reached)
-            if reached.has_rules:
+            if _runs_rules(reached, effects):
                 rules_unseen(self.authorizer, reached)
             known = frozenset[str]() if _UNKNOWN in effects else actions
             for name, function in functions_of(reached, known, self.governed.functions):
-                run(self.authorizer, f"{'.'.join(name)} (run by writing to {'.'.join(key)})", function)
+                called = f"{'.'.join(name)} (run by writing to {'.'.join(key)})"
+                run(self.authorizer, called, function, self.written_by_function)
 
     def governed_target(self, reached: Relation, named: str, effect: Effect, *, unknown: bool) -> None:
         """What holds masked columns must be a table; `unknown`: what happens there, since a view passes it on."""

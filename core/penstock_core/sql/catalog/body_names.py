@@ -80,6 +80,7 @@ class BodyNames:
             hazards=tuple(sorted(self.hazards)),
             reads=reads,
             keeps=body.keeps,
+            sets=frozenset(name.lower() for name in body.settings if "." in name),
             sequences=frozenset(self._sequences(body)),
             writes=writes,
             verbs=frozenset(self.verbs),

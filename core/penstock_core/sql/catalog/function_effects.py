@@ -26,6 +26,8 @@ class FunctionEffects:
     sequences: frozenset[RelationName] = frozenset()
     # It may change a setting for longer than its transaction.
     keeps: bool = False
+    # Settings of no module's and not the server's own that it changes.
+    sets: frozenset[str] = frozenset()
     # With the relations' names resolved.
     writes: tuple[Write, ...] = ()
     # Verbs of `allow` that the same statements would need.
@@ -54,6 +56,7 @@ class FunctionEffects:
             reads=self.reads | other.reads,
             sequences=self.sequences | other.sequences,
             keeps=self.keeps or other.keeps,
+            sets=self.sets | other.sets,
             writes=(*self.writes, *other.writes),
             verbs=self.verbs | other.verbs,
             calls=self.calls | other.calls,

@@ -106,8 +106,11 @@ class Functions:
     def _of(self, key: RelationName) -> tuple[FunctionEffects, frozenset[RelationName]]:
         routines = self.catalog.routines.get(key, ())
         if key in self.attested:
-            unbounded = bool(Functions(self.catalog).verdict(*key).unknown)
-            return FunctionEffects(calls=frozenset({key}), vouched=True, unbounded=unbounded), frozenset()
+            read = Functions(self.catalog).verdict(*key)
+            vouched = FunctionEffects(
+                calls=frozenset({key}), vouched=True, unbounded=bool(read.unknown), sets=read.sets
+            )
+            return vouched, frozenset()
         if not routines:
             return FunctionEffects(unknown=f"function {'.'.join(key)} is not known"), frozenset()
         effects, callees = NOTHING, frozenset[RelationName]()

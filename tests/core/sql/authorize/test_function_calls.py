@@ -42,6 +42,8 @@ ROUTINES = (
     sql("slow", "SELECT pg_sleep(1)"),
     sql("lock", "SELECT 1 FROM public.orders FOR UPDATE"),
     sql("number", "SELECT nextval('s')"),
+    sql("watch", "INSERT INTO public.watched VALUES ('1')"),
+    sql("rule", "INSERT INTO public.ruled VALUES ('1')"),
     plpgsql("dynamic", "BEGIN EXECUTE 'DROP TABLE orders'; END", volatility="i"),
     Routine("app", "native", "f", "c", volatility="i"),
     Routine("app", "restless", "f", "c"),
@@ -65,6 +67,7 @@ TRIGGERED = table(
 RELATIONS = (
     table("public", "orders", "id", "note"),
     TRIGGERED,
+    table("public", "ruled", "id", has_rules=True),
     table("public", "checked", "id", write_calls=("app.wipe",)),
     table("public", "filled", "id", default_calls=("app.wipe",)),
     replace(table("public", "seen", "id"), kind="v", calls=("app.wipe",)),
@@ -134,6 +137,19 @@ def test_what_a_write_sets_off_needs_them_too(text: str) -> None:
     assert "needs the verb delete" in reason(decide(text, inserting))
     assert decide(text, WRITING).denial is None
     assert "runs DELETE on public.orders without a WHERE" in reason(decide(text, GUARDED))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SELECT app.watch()", "needs the verb delete"),
+        ("SELECT app.rule()", "the rules of public.ruled could do what no policy allows"),
+    ],
+)
+def test_what_the_write_of_a_function_sets_off_needs_them_too(text: str, words: str) -> None:
+    inserting = replace(READING, allow=frozenset({"select", "insert"}))
+    assert words in reason(decide(text, inserting))
+    assert decide(text, EVERYTHING).denial is None
 
 
 def test_a_trigger_that_does_not_fire_needs_nothing() -> None:

@@ -132,6 +132,26 @@ def test_what_changes_settings_is_told_but_for_the_search_path(text: str, change
     assert held(text).changes_settings is changes
 
 
+SHOWN = Catalog(
+    relations={ORDERS.key: ORDERS},
+    system_columns={("pg_catalog", name): ("tablename", "most_common_vals") for name in ("pg_stats_ext", "pg_stats")},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "shows"),
+    [
+        ("SELECT most_common_vals FROM pg_stats_ext", True), ("SELECT 1 FROM pg_catalog.pg_stats", True),
+        ("COPY pg_stats_ext TO STDOUT", True), ("SELECT lo_get(16400)", True),
+        ("SELECT relname FROM pg_class", False), ("SELECT 1", False),
+    ],
+)  # fmt: skip
+def test_what_shows_values_of_tables_that_it_does_not_name_is_of_any(text: str, shows: bool) -> None:
+    policies = PolicySet(("web",), VERBS, approvals=(ANY,))
+    by = Governor(EffectivePolicy("shop", policies, None), SHOWN, b"k" * 32)
+    assert ("public.orders" in held(text, by).does.tables) is shows
+
+
 def test_without_approvals_nothing_is_found_out() -> None:
     assert governor().decide("DELETE FROM orders", ("public",)).holding is None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.sql.test_governor import KEY, MASKING, reason, table, text_column
 
-from penstock_core.policy.effective import VERBS, EffectivePolicy, PolicySet, Rule
+from penstock_core.policy.effective import VERBS, EffectivePolicy, Mask, MaskRule, PolicySet, Rule
 from penstock_core.sql.catalog.model import Cascade, Catalog, Condition, Constraint, Relation
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.governor import Governor
@@ -372,7 +372,7 @@ def test_a_decision_that_looked_at_a_constant_is_for_that_constant() -> None:
 RULED = replace(table("public", "ruled", "id"), has_rules=True)
 
 
-@pytest.mark.parametrize("text", ["UPDATE ruled SET id = 1", "INSERT INTO ruled VALUES (1)", "COPY ruled FROM STDIN"])
+@pytest.mark.parametrize("text", ["UPDATE ruled SET id = 1", "INSERT INTO ruled VALUES (1)"])
 def test_where_nothing_is_masked_rules_may_do_what_the_identity_may(text: str) -> None:
     some = PolicySet(("web",), frozenset({"select", "insert", "update"}))
     denial = decide(text, RULED, enforced=some).denial
@@ -384,3 +384,27 @@ def test_where_nothing_is_masked_rules_may_do_what_the_identity_may(text: str) -
     assert denial is not None
     assert (denial.policy, "could bypass a guardrail" in denial.reason) == ("web", True)
     assert decide("SELECT id FROM ruled", RULED, enforced=some).denial is None
+
+
+COPIED = PolicySet(("web",), frozenset({"insert"}))
+MASKED_BESIDE = MaskRule(("public.letters.body",), Mask("redact", Rule("web", "masks[0]")))
+
+
+@pytest.mark.parametrize("masks", [(), (MASKED_BESIDE,)], ids=["nothing masked", "another masked"])
+def test_copy_puts_rows_past_the_rules_of_a_table_but_not_of_a_view(masks: tuple[MaskRule, ...]) -> None:
+    some = replace(COPIED, masks=masks)
+    assert decide("COPY ruled FROM STDIN", RULED, PEOPLE, enforced=some).denial is None
+    denial = decide("INSERT INTO ruled VALUES (1)", RULED, PEOPLE, enforced=some).denial
+    assert denial is not None
+    assert "rules" in denial.reason
+    view = replace(RULED, kind="v", definition="SELECT 1 AS id")
+    denial = decide("COPY ruled FROM STDIN", view, PEOPLE, enforced=some).denial
+    assert denial is not None
+
+
+def test_rules_of_what_a_view_passes_on_to_are_what_they_are() -> None:
+    """What happens behind a view is not known to be a COPY."""
+    view = replace(table("public", "shown", "id"), kind="v", sources=frozenset({RULED.key}))
+    denial = decide("COPY shown FROM STDIN", view, RULED, enforced=COPIED).denial
+    assert denial is not None
+    assert "the rules of public.ruled" in denial.reason

@@ -19,6 +19,7 @@ ALL = FunctionEffects(
     calls=frozenset({("public", "f")}),
     sequences=frozenset({("public", "s")}),
     keeps=True,
+    sets=frozenset({"app.tenant"}),
     row_fields=frozenset({"a"}),
     row_assigned=frozenset({"b"}),
     row_whole=True,
