@@ -95,24 +95,36 @@ async def test_it_may_all_come_byte_by_byte(
     monkeypatch.setattr(upstream.tls, "_new", lambda mode, ca_file: made)
     monkeypatch.setattr(upstream.tls, "_made", {})
 
+    relaying: set[asyncio.Task[None] | None] = set()
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            for place in range(len(data)):
+                target.write(data[place : place + 1])
+                await asyncio.sleep(0)
+        target.close()
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relaying.add(asyncio.current_task())
         other_reader, other_writer = await asyncio.open_connection("127.0.0.1", shop15.port)
-
-        async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            while data := await source.read(1 << 16):
-                for place in range(len(data)):
-                    target.write(data[place : place + 1])
-                    await asyncio.sleep(0)
-            target.close()
-            await target.wait_closed()
-
-        with contextlib.suppress(ConnectionError):
+        try:
             await asyncio.gather(carry(reader, other_writer), carry(other_reader, writer))
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            for one in (writer, other_writer):
+                one.close()
+                with contextlib.suppress(OSError):
+                    await one.wait_closed()
 
-    async with await asyncio.start_server(relay, "127.0.0.1", 0) as relaying:
-        gate = await start(shop15, tls="require", port=relaying.sockets[0].getsockname()[1])
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
+        gate = await start(shop15, tls="require", port=listening.sockets[0].getsockname()[1])
         async with await gate.psycopg() as client:
             assert await (await client.execute("SELECT repeat('z', 5000)")).fetchone() == ("z" * 5000,)
+        tasks = [one for one in relaying if one is not None]
+        for one in tasks:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def refused(serve: Serve) -> str:
