@@ -153,10 +153,12 @@ def _with_ends(connection: sqlite3.Connection, found: tuple[StatementRecord, ...
     ends: dict[str, dict[int, str]] = {}
     for stream in {one.stream for one in found}:
         row = connection.execute("SELECT id FROM streams WHERE name = ?", (stream,)).fetchone()
-        seqs = [one.outcome_seq for one in found if one.stream == stream and one.outcome_seq is not None]
-        ends[stream] = {} if row is None else ends_of(connection, int(row[0]), seqs)
+        places = [
+            (one.session, one.outcome_seq) for one in found if one.stream == stream and one.outcome_seq is not None
+        ]
+        ends[stream] = {} if row is None else ends_of(connection, int(row[0]), places)
     return tuple(
-        one if one.outcome_seq is None else replace(one, transaction_end=ends[one.stream].get(one.outcome_seq, ""))
+        replace(one, transaction_end=end) if (end := ends[one.stream].get(one.outcome_seq or 0, "")) else one
         for one in found
     )
 

@@ -39,9 +39,16 @@ class Transaction:
         )
 
 
-def ends_of(connection: sqlite3.Connection, stream: int, outcome_seqs: Iterable[int]) -> dict[int, str]:
-    """How the transactions ended of the statements with these outcomes; "" where no event tells (`Transaction`)."""
+def ends_of(connection: sqlite3.Connection, stream: int, outcomes: Iterable[tuple[str, int]]) -> dict[int, str]:
+    """How the transactions ended of the statements with outcomes of these sessions, at these seqs.
+
+    Those that no event tells of are not in it (`Transaction`).
+    """
     found: dict[int, str] = {}
+    # Reading an outcome may mean to open its block, so only those that an event may tell of are read.
+    outcome_seqs = [
+        seq for session, seq in outcomes if record.has_later(connection, stream, session, "transaction", seq)
+    ]
     known: dict[tuple[Any, Any], str] = {}
     for seq, document in record.documents(connection, stream, outcome_seqs).items():
         outcome = json.loads(document)

@@ -24,6 +24,8 @@ from pathlib import Path
 
 _PREFIX = "penstock-demo-"
 _MARK = ".penstock-demo"
+# In the mark of a folder that somebody named, wherever it is.
+_KEPT = "kept"
 
 
 class FolderError(RuntimeError):
@@ -76,6 +78,8 @@ def neighbours(own: Path) -> list[Neighbour]:
             continue
         with contextlib.suppress(FileNotFoundError), (folder / _MARK).open("r+") as mark:
             if _lock(mark.fileno()):
+                if _KEPT in mark.read():
+                    continue
                 # Another demo that comes past while this one removes it shall not name a process that is gone.
                 mark.truncate(0)
                 _remove(folder)
@@ -88,7 +92,7 @@ def _fresh() -> tuple[Path, int]:
     """A new folder and its locked mark."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).absolute()
-        mark = _claim(folder)
+        mark = _claim(folder, "")
         # Another demo that comes past can lock the mark in the moment before we do; it removes the folder.
         if mark is not None:
             return folder, mark
@@ -100,7 +104,7 @@ def _named(folder: Path) -> tuple[Path, int]:
     earlier = any(folder.iterdir())
     if earlier and not _is_a_demos(folder):
         raise FolderError(f"{folder} is not empty, and not from an earlier demo; name another with --dir")
-    mark = _claim(folder)
+    mark = _claim(folder, _KEPT)
     if mark is None:
         raise FolderError(f"{_neighbour(folder)}; or name another folder with --dir")
     if earlier:
@@ -108,14 +112,14 @@ def _named(folder: Path) -> tuple[Path, int]:
     return folder, mark
 
 
-def _claim(folder: Path) -> int | None:
-    """Its mark, made and locked, with our pid in it; None if another demo has it."""
+def _claim(folder: Path, kept: str) -> int | None:
+    """Its mark, made and locked, with our pid and whether it is kept in it; None if another demo has it."""
     mark = os.open(folder / _MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     if not _lock(mark) or os.fstat(mark).st_nlink == 0:
         os.close(mark)
         return None
     os.truncate(mark, 0)
-    os.write(mark, str(os.getpid()).encode())
+    os.write(mark, f"{os.getpid()} {kept}".strip().encode())
     return mark
 
 
@@ -138,7 +142,7 @@ def _is_a_demos(folder: Path) -> bool:
 
 
 def _neighbour(folder: Path) -> Neighbour:
-    written = (folder / _MARK).read_text()
+    written = (folder / _MARK).read_text().partition(" ")[0]
     return Neighbour(folder, int(written) if written.isdigit() else None)
 
 

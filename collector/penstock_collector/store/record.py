@@ -101,6 +101,16 @@ def of_session(
     return _those(connection, stream, [int(row[0]) for row in places], session, statement, {kind})
 
 
+def has_later(connection: sqlite3.Connection, stream: int, session: str, kind: str, seq: int) -> bool:
+    """Whether a session has an event of a kind behind a seq, by its place alone."""
+    later = connection.execute(
+        """SELECT 1 FROM session_events WHERE stream = ? AND session = ? AND statement = '' AND kind = ? AND seq > ?
+           LIMIT 1""",
+        (stream, session, kind, seq),
+    )
+    return later.fetchone() is not None
+
+
 def of_statement(connection: sqlite3.Connection, stream: int, session: str, statement: str, seq: int) -> list[Kept]:
     """All events of the statement that has one at a place, in the order of their places."""
     if not statement:

@@ -105,6 +105,21 @@ def test_a_named_folder_is_made_kept_and_emptied_by_the_next_demo_there(tmp_path
     assert outside.exists()
 
 
+def test_a_named_folder_is_kept_whatever_its_name_and_place(temporary: Path) -> None:
+    named = temporary / "penstock-demo-mine"
+    with demo_folder(named):
+        (named / "gate.log").touch()
+        with demo_folder(None) as own:
+            assert [str(other) for other in neighbours(own)] == [
+                f"a demo runs in {named} (to end it: Ctrl-C there, or kill {os.getpid()})"
+            ]
+    with demo_folder(None) as own:
+        assert neighbours(own) == []
+    assert (named / "gate.log").exists()
+    with demo_folder(named):
+        assert not (named / "gate.log").exists()
+
+
 def test_a_named_folder_that_is_not_a_demos_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("long")
     with (

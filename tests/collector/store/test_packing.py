@@ -150,6 +150,18 @@ def test_an_outcome_completes_an_intent_that_is_packed(store: Store) -> None:
     assert (found.statement, found.result, found.rows) == ("100", "ok", 7)
 
 
+def test_a_list_of_statements_opens_no_block(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.say(30)
+
+    def opened(_block: bytes) -> list[blocks.Kept]:
+        raise AssertionError("a hundred of them would be a hundred blocks")
+
+    monkeypatch.setattr(blocks, "read", opened)
+    for filters in (Filters(), Filters(q="select"), Filters(session="s1")):
+        assert len(STATEMENTS.page(store.connection, filters).records) == 30
+    assert len(STATEMENTS.changes(store.connection, Filters(), 0).records) == 30
+
+
 def test_an_outcome_before_its_intent_waits_for_it(store: Store) -> None:
     events = [event for number in range(10) for event in store.sender.statement(number)]
     store.take(events[1:], oldest=2)

@@ -16,6 +16,7 @@ from penstock_core.audit.verify import verify
 from penstock_sidecar.shipping.joining import joined
 from penstock_sidecar.shipping.sealing import Entry
 from penstock_sidecar.shipping.spool import EventRefused, SpoolFull
+from penstock_sidecar.shipping.whole_statement import whole
 
 END = {"kind": "transaction", "session": "s1", "transaction": 1, "result": "commit"}
 
@@ -85,6 +86,22 @@ async def test_forms_make_the_same_of_it(open_spool: Opener) -> None:
     _, event = spool.pending()
     told = {"session": "s1", "statement": 7, "sql": "SELECT 1", "masked": ["t.a"], "sqlHmac": "0f" * 32}
     assert event.items() >= {"kind": "statement", **told, "result": "ok", "rows": 2}.items()
+    assert verify(spool.pending()).intact
+
+
+@pytest.mark.parametrize("length", [10, 16 * 1024, 16 * 1024 + 1, 100_000])
+@pytest.mark.parametrize("plain", [False, True], ids=["form", "as of an emergency"])
+async def test_it_is_the_same_however_long_and_by_whatever_it_was_made(
+    open_spool: Opener, length: int, plain: bool
+) -> None:
+    spool = open_spool(max_bytes=2_000_000)
+    begun, came = bodies(1, rewritten="x" * length)
+    one = whole(begun, came)
+    assert one is not None
+    assert (one.form is not None) == (length + len("SELECT 1") <= 16 * 1024), "of a long one nothing is kept"
+    await spool.append([{"kind": "open"}, dict(begun) if plain else begun, came])
+    _, event = spool.pending()
+    assert event.items() >= {**begun, **came, "kind": "statement"}.items()
     assert verify(spool.pending()).intact
 
 
