@@ -179,7 +179,7 @@ def _first_difference(answers: Sequence[list[Step]]) -> tuple[str, str] | None:
 
 
 def view(answer: Sequence[Message], *, unordered: bool = False) -> list[Message]:
-    """What is compared of an answer: all but process numbers; rows sorted where their order is nobody's promise."""
+    """What is compared of an answer: all but numbers of processes and tables; rows sorted where their order is nobody's promise."""
     shown = [_anonymous(one) for one in answer]
     if not unordered:
         return shown
@@ -191,8 +191,23 @@ def _anonymous(one: Message) -> Message:
     kind, body = one
     if kind == b"K":
         return kind, b""
+    if kind == b"T":
+        return kind, _with_ranks(body)
     # A notification begins with the process number of whoever sent it.
     return (kind, body[4:]) if kind == b"A" else one
+
+
+def _with_ranks(description: bytes) -> bytes:
+    """A RowDescription that tells its tables apart, not by their numbers: servers count on as tables are made."""
+    told, at = bytearray(description), 2
+    ranks: dict[bytes, int] = {bytes(4): 0}
+    for _ in range(int.from_bytes(description[:2], "big")):
+        table = description.index(0, at) + 1
+        number = description[table : table + 4]
+        told[table : table + 4] = ranks.setdefault(number, len(ranks)).to_bytes(4, "big")
+        # The table, the column's number in it, its type with length and modifier, its format.
+        at = table + 4 + 2 + 4 + 2 + 4 + 2
+    return bytes(told)
 
 
 def _how(left: Sequence[Message], right: Sequence[Message]) -> str:

@@ -191,3 +191,24 @@ def test_a_psql_script_is_split_without_psqls_own(tmp_path: Path) -> None:
     path = tmp_path / "script.sql"
     path.write_text("\\set x 1\nSELECT 1;\nCOPY t FROM stdin;\n1\t;\n\\.\nSELECT 'a;b'\\gset\n-- end\n")
     assert list(_split(path)) == ["SELECT 1", "COPY t FROM stdin", "SELECT 'a;b'"]
+
+
+def described(*columns: tuple[str, int, int]) -> Message:
+    """A RowDescription of int4 columns: their names, tables and numbers there."""
+    body = b"".join(
+        name.encode()
+        + b"\0"
+        + table.to_bytes(4, "big")
+        + number.to_bytes(2, "big")
+        + bytes.fromhex("000000170004ffffffff0000")
+        for name, table, number in columns
+    )
+    return b"T", len(columns).to_bytes(2, "big") + body
+
+
+def test_tables_that_servers_number_otherwise_are_told_apart_and_no_more() -> None:
+    one = [described(("id", 17000, 1), ("sum", 0, 0), ("other", 17003, 2))]
+    assert verdict([one, [described(("id", 17501, 1), ("sum", 0, 0), ("other", 17512, 2))]]).outcome == "equal"
+    assert verdict([one, [described(("id", 17501, 1), ("sum", 0, 0), ("other", 17501, 2))]]).outcome == "leaked"
+    assert verdict([one, [described(("id", 17000, 1), ("sum", 17000, 0), ("other", 17003, 2))]]).outcome == "leaked"
+    assert verdict([one, [described(("id", 17000, 2), ("sum", 0, 0), ("other", 17003, 2))]]).outcome == "leaked"
