@@ -31,6 +31,19 @@ def error(message: str, sqlstate: str = "22012") -> Message:
     return b"E", messages.error_response(ErrorFields("ERROR", sqlstate, message))[5:]
 
 
+def described(*columns: tuple[str, int, int]) -> Message:
+    """A RowDescription of int4 columns: their names, tables and numbers there."""
+    body = b"".join(
+        name.encode()
+        + b"\0"
+        + table.to_bytes(4, "big")
+        + number.to_bytes(2, "big")
+        + bytes.fromhex("000000170004ffffffff0000")
+        for name, table, number in columns
+    )
+    return b"T", len(columns).to_bytes(2, "big") + body
+
+
 def verdict(
     *rounds: list[list[Message]], unordered: bool = False, reorders: Callable[[bool], bool] = lambda longer: False
 ) -> Verdict:
@@ -85,7 +98,7 @@ def test_twins_that_answer_alike_are_equal_and_a_refusal_is_named() -> None:
         ([error("penstock: no", "42501")], [row("1")]),
         ([(b"C", b"UPDATE 1\0")], [(b"C", b"UPDATE 2\0")]),
         ([(b"N", error("x")[1])], [(b"N", error("y")[1])]),
-        ([(b"T", b"\0\1a")], [(b"T", b"\0\1b")]),
+        ([described(("a", 0, 0))], [described(("b", 0, 0))]),
         ([(b"!", b"the connection was closed")], [row("1")]),
     ],
 )
@@ -191,19 +204,6 @@ def test_a_psql_script_is_split_without_psqls_own(tmp_path: Path) -> None:
     path = tmp_path / "script.sql"
     path.write_text("\\set x 1\nSELECT 1;\nCOPY t FROM stdin;\n1\t;\n\\.\nSELECT 'a;b'\\gset\n-- end\n")
     assert list(_split(path)) == ["SELECT 1", "COPY t FROM stdin", "SELECT 'a;b'"]
-
-
-def described(*columns: tuple[str, int, int]) -> Message:
-    """A RowDescription of int4 columns: their names, tables and numbers there."""
-    body = b"".join(
-        name.encode()
-        + b"\0"
-        + table.to_bytes(4, "big")
-        + number.to_bytes(2, "big")
-        + bytes.fromhex("000000170004ffffffff0000")
-        for name, table, number in columns
-    )
-    return b"T", len(columns).to_bytes(2, "big") + body
 
 
 def test_tables_that_servers_number_otherwise_are_told_apart_and_no_more() -> None:
