@@ -179,7 +179,7 @@ def _first_difference(answers: Sequence[list[Step]]) -> tuple[str, str] | None:
 
 
 def view(answer: Sequence[Message], *, unordered: bool = False) -> list[Message]:
-    """What is compared of an answer: all but the numbers of processes and tables; rows sorted where they have no order."""
+    """What is compared of an answer: all but numbers of processes and tables; rows sorted where they have no order."""
     shown = [_anonymous(one) for one in answer]
     if not unordered:
         return shown
