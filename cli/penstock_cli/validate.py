@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolicy, Problem, ResourceError, check, load
+from penstock_core.resources import (
+    AccessRequest,
+    Database,
+    DatabaseAccessPolicy,
+    Problem,
+    ResourceError,
+    check,
+    doubts,
+    load,
+)
 
 
 @click.command(name="validate")
@@ -19,7 +28,8 @@ from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolic
 def command(files: tuple[Path, ...], namespace: str) -> None:
     """Check Database and DatabaseAccessPolicy FILES (`-`: standard input), alone and together.
 
-    Prints a line for each problem, with file, line and field. Status 0: none; 1: some; 2: a file can't be read.
+    Prints a line for each problem, with file, line and field. Status 0: none; 1: some; 2: a file can't be read. A
+    condition that fails for some identity is a warning.
     """
     resources: list[Database | DatabaseAccessPolicy | AccessRequest] = []
     problems: list[Problem] = []
@@ -31,6 +41,9 @@ def command(files: tuple[Path, ...], namespace: str) -> None:
     problems += check(resources)
     for problem in problems:
         click.echo(str(problem), err=True)
+    for policy in resources:
+        for doubt in doubts(policy) if isinstance(policy, DatabaseAccessPolicy) else ():
+            click.echo(f"warning: {doubt}", err=True)
     if problems:
         sys.exit(1)
     click.echo(f"{len(resources)} resources in {len(files)} files: no problem found")

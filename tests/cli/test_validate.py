@@ -74,6 +74,17 @@ def test_a_condition_that_is_none_is_named_with_file_line_and_place(policy_file:
     )
 
 
+def test_a_condition_that_fails_for_some_is_a_warning(policy_file: Path) -> None:
+    masks = """  masks: [{columns: ["*.*.email"], with: {redact: {}}, unless: "identity.groups[3] == 'dpo'"}]\n"""
+    policy_file.write_text(f"{DATABASE}---{POLICY}{masks}")
+    result = validate(str(policy_file))
+    assert (result.exit_code, result.stdout) == (0, "2 resources in 1 files: no problem found\n")
+    assert result.stderr == (
+        "warning: DatabaseAccessPolicy shop/web: spec.masks[0].unless: can't be evaluated where lists are empty and "
+        "numbers are 0 (Index error: index=3 size=0), and the mask applies then; test for that first\n"
+    )
+
+
 def test_files_are_checked_together() -> None:
     result = validate("-", given=POLICY)
     assert result.exit_code == 1

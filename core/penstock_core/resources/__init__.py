@@ -10,6 +10,7 @@ from penstock_core.resources.access_request import AccessRequest
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.checks import check
 from penstock_core.resources.database import Database
+from penstock_core.resources.doubts import doubts
 from penstock_core.resources.loading import load, parse
 from penstock_core.resources.problems import Problem, ResourceError
 
@@ -21,6 +22,7 @@ __all__ = [
     "Problem",
     "ResourceError",
     "check",
+    "doubts",
     "load",
     "parse",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, parse
+from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, doubts, parse
 from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
 from penstock_operator.inject.admit import BadReview
@@ -26,6 +26,7 @@ def validate(review: object, policies: Policies) -> Json:
     """The AdmissionReview to answer with. Raises BadReview.
 
     What is wrong with the resource itself is refused. What doesn't fit others yet is a warning: they may come next.
+    So is a condition that fails for some.
     """
     request = review.get("request") if isinstance(review, Mapping) else None
     if not isinstance(request, Mapping) or not isinstance(request.get("uid"), str):
@@ -66,4 +67,5 @@ def _is_stored_already(document: Mapping[str, object], before: object) -> bool:
 
 def _misfits(policy: DatabaseAccessPolicy, policies: Policies) -> list[str]:
     databases: list[Database] = policies.known_databases(policy.namespace)
-    return [f"penstock: {problem}"[:_WARNING_LENGTH] for problem in check([*databases, policy])]
+    found = [*check([*databases, policy]), *doubts(policy)]
+    return [f"penstock: {problem}"[:_WARNING_LENGTH] for problem in found]

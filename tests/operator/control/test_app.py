@@ -174,6 +174,58 @@ async def test_a_resource_is_validated(running: Running, shop: Any) -> None:
     assert "spec.masks[0].unless: column 14: user.groups is not known" in no_condition["status"]["message"]
 
 
+CONDITIONS: dict[str, tuple[str, str]] = {
+    "no CEL": ("identity.name = 'ada'", "column 15: can't be read as CEL from there on"),
+    "a name that there is not": ("'dba' in user.groups", "column 14: user.groups is not known"),
+    "a loop in a loop": (
+        "identity.groups.exists(a, identity.groups.exists(b, a == b))",
+        "column 23: exists, all and their like can't be nested; use in",
+    ),
+    "a pattern for each": (
+        "identity.groups.exists(g, g.matches('a*'))",
+        "column 36: matches can't be used within exists, all and their like; use startsWith, endsWith or contains",
+    ),
+    "a pattern that counts": ("identity.name.matches('(a{9999})')", "counted repetitions"),
+    "a time that is none": ("now > timestamp('soon')", "that is no timestamp"),
+    "too deep": ("(" * 50 + "now == now" + ")" * 50, "is nested too deeply; split it, or use in with a list"),
+    "without end": ("identity.name == '" + "a" * 2048 + "'", "must have at most 2048 characters"),
+}
+FAILS = "can't be evaluated where lists are empty and numbers are 0 (Index error: index=3 size=0), and "
+
+
+@pytest.mark.parametrize(
+    ("field", "outcome"),
+    [("masks[0].unless", "the mask applies then"), ("approvals[0].when", "the statement is refused then")],
+)
+async def test_kubectl_apply_is_told_of_conditions_that_are_none_and_of_those_that_fail(
+    running: Running, shop: Any, field: str, outcome: str
+) -> None:
+    """In one line each: the first are refused, the others are warned of."""
+
+    async def reviewed(text: str) -> dict[str, Any]:
+        mask = {"columns": ["*.*.email"], "with": {"redact": {}}, "unless": text}
+        rule = {"name": "a", "when": text, "approvers": {"groups": ["dba"]}}
+        policy = {**shop.policy, "spec": {**shop.policy["spec"], "masks": [mask], "approvals": []}}
+        if field.endswith("when"):
+            policy["spec"] |= {"masks": [], "approvals": [rule]}
+        review = {"request": {"uid": "1", "namespace": "shop", "object": policy}}
+        response: dict[str, Any] = (await running.client.post("/validate", json=review)).json()["response"]
+        return response
+
+    for name, (text, words) in CONDITIONS.items():
+        refused = await reviewed(text)
+        message = refused["status"]["message"]
+        assert (refused["allowed"], refused["status"]["code"], "\n" in message) == (False, 422, False), name
+        assert f"spec.{field}: " in message, name
+        assert words in message, name
+    taken = await reviewed("identity.groups[3] == 'dba'")
+    assert taken["allowed"]
+    (warning,) = taken["warnings"]
+    assert warning == f"penstock: DatabaseAccessPolicy shop/web: spec.{field}: {FAILS}{outcome}; test for that first"
+    asks_first = await reviewed("size(identity.groups) > 3 && identity.groups[3] == 'dba'")
+    assert asks_first == {"uid": "1", "allowed": True}
+
+
 async def test_what_is_stored_already_may_be_labelled_though_it_is_not_valid_any_more(
     running: Running, shop: Any
 ) -> None:
