@@ -192,16 +192,6 @@ async def test_a_savepoint_within_it_changes_nothing(running: Any) -> None:
         raise psycopg.Rollback
 
 
-async def test_roles_beside_it_change_nothing(running: Any) -> None:
-    async with await running.psycopg() as session:
-        await session.execute("BEGIN")
-        await session.execute(set_local())
-        for text in ("SET ROLE NONE", "SET SESSION AUTHORIZATION DEFAULT", "RESET ALL"):
-            await session.execute(text)
-            assert await seen(session) == STAFF
-        assert (await refused(session, "SET ROLE postgres")).sqlstate == "42501"
-
-
 async def test_it_expires_in_the_middle(start: Start, contextual: Any, policies: Policies, tmp_path: Path) -> None:
     running = await gate(start, contextual, policies, tmp_path, identity={"clockSkewSeconds": 0})
     async with await running.psycopg() as session:
@@ -244,6 +234,13 @@ async def test_one_that_may_be_used_once_is_of_no_use_to_another_connection(
         assert "used before" in str(await refused(other, text))
         await other.execute("ROLLBACK")
         assert await seen(other) == ALONE
+        # Nor to whom the pool gives this connection next.
+        await one.execute("COMMIT")
+        await one.execute("BEGIN")
+        error = await refused(one, text)
+        assert error.diag.message_primary == "penstock: the context is refused: the token was used before (claim jti)"
+        await one.execute("ROLLBACK")
+        assert await seen(one) == ALONE
 
 
 async def test_a_policy_may_require_one(running: Any, policies: Policies) -> None:
