@@ -14,6 +14,7 @@ from tests.core.approvals.test_binding import ASKING, asking, within
 from penstock_collector.store import request_retention, requests
 from penstock_collector.store.database import SCHEMA_VERSION, open_for_writing
 from penstock_collector.store.requests import Asked, UnknownRequestError
+from penstock_collector.store.waiting_parties import WaitingParties
 from penstock_core.approvals import room
 from penstock_core.approvals.asking import Asking
 from penstock_core.approvals.four_eyes import Approver
@@ -205,6 +206,27 @@ def test_ten_thousand_questions_fill_no_more_than_a_book(store: sqlite3.Connecti
     assert requests.waiting_count(store) == 1_000
     assert ask(store, what).answered.comment == "1000 requests of this gate wait already; have some decided first"
     assert ask(store, what, book="gate gw2").step == "made"
+    store.execute("ROLLBACK")
+
+
+def test_ten_thousand_of_one_agent_leave_the_others_their_place(store: sqlite3.Connection) -> None:
+    """For five hundred people, so that neither any of them nor the gate has too many."""
+    issuer = {"issuer": "https://id.example"}
+
+    def of(number: int, agent: str = "bot") -> Asking:
+        person = {"kind": "person", "subject": f"person-{number % 500}", **issuer}
+        requester = {"principal": {"kind": "agent", "subject": agent, **issuer}, "actsFor": [person]}
+        return asking(requester=requester, statement={"sql": f"DELETE FROM t WHERE id = {number}"})
+
+    store.execute("BEGIN")
+    known = WaitingParties()
+    results = [requests.ask(store, "gate gw1", "shop", of(number), "", NOON, known) for number in range(10_000)]
+    assert [one.step for one in results].count("made") == requests.waiting_count(store) == room.MOST_OF_AN_AGENT
+    assert {one.answered.comment for one in results if one.step == "refused"} == {
+        "200 requests that agent bot has a part in wait already; have some decided first"
+    }
+    person = asking(requester={"principal": {"kind": "person", "subject": "person-1", **issuer}})
+    assert [ask(store, one).step for one in (person, of(1, "other-bot"))] == ["made", "made"]
     store.execute("ROLLBACK")
 
 

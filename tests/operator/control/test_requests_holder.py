@@ -463,6 +463,30 @@ async def test_one_person_of_a_gateway_leaves_the_others_their_place(
     assert await waiting(holder, requester=by("eve"))
 
 
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_thousands_of_one_agent_leave_the_others_their_place(
+    holder: RequestsHolder, server: RequestServer, count: int
+) -> None:
+    """For five hundred people, so that neither any of them nor the service account has too many."""
+    workload, issuer = ASKING["requester"]["workload"], {"issuer": "https://id.example"}
+
+    def person(number: int) -> dict[str, Any]:
+        return {"kind": "person", "subject": f"person-{number % 500}", **issuer}
+
+    def by(agent: str, number: int) -> Any:
+        chain = {"principal": {"kind": "agent", "subject": agent, **issuer}, "actsFor": [person(number)]}
+        statement = {"sql": f"DELETE FROM orders WHERE id = {number}"}
+        return asking(requester={"workload": workload, **chain}, statement=statement)
+
+    answers = [await holder.ask(POD, by("bot", number)) for number in range(count)]
+    assert [one.standing for one in answers].count("waiting") == len(server.objects) == room.MOST_OF_AN_AGENT
+    assert {one.comment for one in answers if one.standing == "refused"} == {
+        "200 requests that agent bot has a part in wait already; have some decided first"
+    }
+    assert await waiting(holder, requester={"workload": workload, "principal": person(1)})
+    assert (await holder.ask(POD, by("other-bot", 1))).standing == "waiting"
+
+
 async def test_a_service_account_has_place_for_both_or_for_none(
     holder: RequestsHolder, server: RequestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
