@@ -225,6 +225,20 @@ async def test_what_could_not_run_is_not_asked_about(begin: Begin) -> None:
     assert place.holder.asked == []
 
 
+async def test_where_a_condition_fails_nothing_runs_and_nobody_is_asked(begin: Begin) -> None:
+    rule = "{name: fourth, when: \"statement.tables[3] == 'public.held'\", approvers: {groups: [dba]}}"
+    place: Place = await begin(more=f"    - {rule}\n")
+    client = await place.client()
+    for sent in EITHER:
+        got = await client.talk([(sent("UPDATE held SET note = 'x'"), b"Z")])
+        fields = told(got)
+        assert (fields.sqlstate, states(got)) == ("42501", "I")
+        assert fields.message.startswith("penstock: whether approvals[fourth] of policy web holds")
+        assert "Index error: index=3 size=1" in fields.message + fields.detail
+    assert place.server.psql("SELECT count(*) FROM held WHERE note = 'x'", "shop").strip() == "0"
+    assert place.holder.asked == []
+
+
 BROKEN: dict[str, tuple[Any, str]] = {
     "down": (lambda holder: holder.stop(), "cannot be reached"),
     "nonsense": (lambda holder: setattr(holder, "wrong", (200, b'{"standing": "yes"}')), "does not answer as a holder"),

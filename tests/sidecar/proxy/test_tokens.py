@@ -103,11 +103,11 @@ async def test_the_audience_tells_agents_from_people(verify: Callable[..., Any])
     assert proof.identity.principal.kind == "agent"
 
 
-def shared_secret(algorithm: str, secret: bytes) -> str:
+def shared_secret(algorithm: str, secret: bytes, claims: bytes = b"") -> str:
     """A token signed with a secret, as the library itself would not."""
     head = json.dumps({"alg": algorithm, "kid": "RS256"}).encode()
-    body = json.dumps({"iss": ISSUER, "aud": "penstock", "sub": "ada", "exp": time.time() + 60}).encode()
-    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (head, body))
+    good = json.dumps({"iss": ISSUER, "aud": "penstock", "sub": "ada", "exp": time.time() + 60}).encode()
+    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (head, claims or good))
     signature = hmac.digest(secret, signed, "sha256") if secret else b""
     return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
