@@ -39,7 +39,8 @@ class Verifier:
                 raise TokenError(f"the token is longer than {MOST_BYTES} bytes")
             proof = await self._tokens.verify(token)
         except TokenError as error:
-            _log.info("a token is not accepted", why=str(error).replace("this gate", "this server"))
+            why = str(error).replace("this gate", "this server").replace("the password", "what was sent")
+            _log.info("a token is not accepted", why=why)
             return None
         claims = jwt.decode(token, options={"verify_signature": False})
         return AccessToken(
