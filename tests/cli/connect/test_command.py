@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import psycopg
 import pytest
 import trustme
 from tests.cli.connect.conftest import Desk
+from tests.conformance import clients
 from tests.oidc_provider.provider import OidcProvider
 from tests.sidecar.proxy.conftest import Running
+from tests.sidecar.proxy.test_tokens_drivers import installed
 
 from penstock_cli.login import kept
 
@@ -84,6 +88,44 @@ async def test_a_dsn_for_java(desk: Desk, gate: Running) -> None:
         **options, sslmode="verify-full", user=told["user"], password=told["password"]
     ) as session:
         await session.execute("SELECT 1")
+
+
+JAVA = """
+import java.sql.*;
+
+public class Opened {
+    public static void main(String[] arguments) throws Exception {
+        for (int number = 0; number < 2; number++) {
+            try (Connection one = DriverManager.getConnection(System.getenv("DSN"));
+                    ResultSet rows = one.createStatement().executeQuery("SELECT 7")) {
+                rows.next();
+                System.out.println(rows.getInt(1));
+            } catch (SQLException error) {
+                System.out.println(error.getMessage());
+            }
+        }
+    }
+}
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+async def test_javas_driver_opens_one_session_by_its_dsn(desk: Desk, gate: Running, tmp_path: Path) -> None:
+    """As DBeaver and other programs in Java do, which have this driver."""
+    await desk.log_in()
+    home = await asyncio.to_thread(clients.program, clients.HERE / "java", installed("pgjdbc"))
+    (tmp_path / "Opened.java").write_text(JAVA)
+    said = await desk.connect("shop", "--gate", at(gate), "--ca-file", str(desk.root), "--dsn", "--format", "jdbc")
+    process = await asyncio.create_subprocess_exec(
+        "java", "-cp", "jars/*", str(tmp_path / "Opened.java"), cwd=home, env={**os.environ, "DSN": said.out},
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    printed, _ = await process.communicate()
+    first, second, *_ = printed.decode().splitlines()
+    assert (first, "the ticket was used before: one is good for one session" in second) == ("7", True), printed
+    accepted = [event for event in await desk.stand.events(sessions=2) if event.get("outcome") == "accepted"]
+    assert [event["identity"].get("login") for event in accepted] == [None, "ticket"]
 
 
 async def test_a_certificate_that_the_system_trusts(desk: Desk, gate: Running) -> None:
