@@ -88,6 +88,10 @@ def verified(token: str, key: SigningKey, issuer: str, client_id: str, nonce: st
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if several else client_id) != client_id:
         raise SignInError("The provider's token was given to another client (claim azp).")
+    if "act" in claims:
+        raise SignInError(
+            "The provider's token says that somebody acts for its subject (claim act). Sign in as yourself."
+        )
     said = claims.get("nonce")
     if nonce is not None and not (isinstance(said, str) and hmac.compare_digest(said.encode(), nonce.encode())):
         raise SignInError("The provider's token belongs to another sign-in. Sign in again.")

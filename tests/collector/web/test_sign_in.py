@@ -324,6 +324,8 @@ async def test_a_token_that_is_not_the_providers(person: Person, oidc: OidcProvi
         ({"nbf": HOUR}, "The provider's token is not valid yet."),
         ({"exp": None}, "The provider's token lacks the claim exp."),
         ({"sub": None}, "The provider's token lacks the claim sub."),
+        ({"act": {"sub": "support-bot"}}, "The provider's token says that somebody acts for its subject (claim act)."),
+        ({"act": {}}, "The provider's token says that somebody acts for its subject (claim act)."),
         ({"nonce": "another"}, "The provider's token belongs to another sign-in."),
         ({"nonce": None}, "The provider's token belongs to another sign-in."),
         ({"nonce": ["x"]}, "The provider's token belongs to another sign-in."),
