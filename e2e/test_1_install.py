@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from cryptography import x509
@@ -46,6 +47,24 @@ def test_kubectl_explain_is_documentation(release: Kubectl) -> None:
 def test_an_approval_without_approvers_is_refused_by_name(shop: Kubectl) -> None:
     with pytest.raises(CommandError, match="approvers"):
         shop.apply(manifests.policy("later", approvals=[{"name": "a", "when": "true"}]))
+
+
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        ("'dba' in user.groups", r"spec\.approvals\[0\]\.when: column 14: user\.groups is not known"),
+        ("identity.name = 'ada'", r"spec\.approvals\[0\]\.when: column 15: can't be read as CEL"),
+        ("identity.groups.exists(a, identity.groups.exists(b, a == b))", "exists, all and their like can't be nested"),
+        ("identity.groups[3] == 'dba'", r"(?i)warning: penstock: .*can't be evaluated where lists are empty"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused_and_one_that_fails_is_warned_of(
+    shop: Kubectl, when: str, words: str
+) -> None:
+    approvals = [{"name": "a", "when": when, "approvers": {"groups": ["dba"]}}]
+    document = json.dumps(manifests.policy("later", approvals=approvals))
+    with pytest.raises(CommandError, match=words):
+        shop("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=document)
 
 
 def test_a_typo_is_refused_by_name(shop: Kubectl) -> None:
