@@ -285,6 +285,25 @@ async def test_in_a_pod_a_token_is_asked_for_by_the_user_name(start: Start, shop
     assert names == ["sa:shop/web", "person:ada"]
 
 
+async def test_whose_token_was_stolen_is_on_record_with_the_pod_that_used_it(
+    start: Start, shop: Any, tmp_path: Path
+) -> None:
+    """It is good until it expires, and no gate can know whose hands it is in; one that is bound to a key is refused."""
+    stolen, bound = token(), token(cnf={"jkt": "x"})
+    used = []
+    for account, pod in (("web", "web-1"), ("batch", "batch-1")):
+        workload = {"namespace": "shop", "serviceAccount": account, "pod": pod, "podUid": f"u-{pod}"}
+        gate = await start(shop, identity={**issuers(tmp_path), "required": False, "workload": workload})
+        async with await gate.psycopg(user="token", password=stolen) as client:
+            await client.execute("SELECT 1")
+        (intent,) = await gate.settled(1, "intent")
+        who = intent["identity"]
+        used.append((who["name"], who["workload"]["serviceAccount"], who["workload"]["pod"]))
+        with pytest.raises(psycopg.OperationalError, match=r"the token is bound to a key .* \(claim cnf\)"):
+            await gate.psycopg(user="token", password=bound)
+    assert used == [("person:ada", "web", "web-1"), ("person:ada", "batch", "batch-1")]
+
+
 async def test_a_fault_of_the_gate_lets_nobody_in(
     start: Start, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
