@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,19 +95,20 @@ async def test_what_an_agent_does_is_approved_on_the_page(
     delete = "DELETE FROM ledger WHERE entry = 'struck off on the page'"
     superuser(place.kubectl, "INSERT INTO ledger (entry) VALUES ('struck off on the page')", "shop")
     acting = place.gateway.issuer.token("dan", "clerks", act={"sub": AGENT, "groups": ["bots"]})
-    bea = Person(page)
     async with agent(place, GATE, acting, tmp_path / "server.log") as one:
         name = (await one.execute(delete))["request"]["name"]
-        assert bea.send("/login", token=tokens["bea"]).status_code == 303
-        shown = bea.http.get(f"/requests/{name}", follow_redirects=True).text
-        assert f"agent:{AGENT} for person:dan" in shown
-        assert "struck off on the page" in shown
-        answer = bea.decide(name)
-        assert answer.status_code == 303, said(answer)
+        bea = Person(page)
+        with closing(bea.http) as http:
+            assert bea.send("/login", token=tokens["bea"]).status_code == 303
+            eventually(lambda: http.get("/requests").text, lambda text: f"/{name}" in text, what="the list")
+            shown = http.get(f"/requests/{name}", follow_redirects=True).text
+            assert f"agent:{AGENT} for person:dan" in shown
+            assert "struck off on the page" in shown
+            answer = bea.decide(name)
+            assert answer.status_code == 303, said(answer)
         done = await one.execute(delete)
         assert (done["status"], done["rows_affected"]) == ("done", 1), done
         assert (await one.execute(delete))["status"] == "held"
-    bea.http.close()
     found = eventually(
         lambda: [one for one in place.intents(name) if one["outcome"]],
         lambda known: len(known) == 2,
