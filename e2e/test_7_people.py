@@ -102,7 +102,8 @@ async def test_what_an_agent_does_is_approved_on_the_page(
             assert bea.send("/login", token=tokens["bea"]).status_code == 303
             eventually(lambda: http.get("/requests").text, lambda text: f"/{name}" in text, what="the list")
             shown = http.get(f"/requests/{name}", follow_redirects=True).text
-            assert f"agent:{AGENT} for person:dan" in shown
+            assert AGENT in shown
+            assert "dan" in shown
             assert "struck off on the page" in shown
             answer = bea.decide(name)
             assert answer.status_code == 303, said(answer)

@@ -68,6 +68,8 @@ class Told:
     sqlstate: str
     # It was too long for an event.
     cut: bool = False
+    # Where its end is in the trail. What ran later may have been told before it, in one event.
+    ended: int = 0
 
 
 def sessions(directory: Path) -> frozenset[str]:
@@ -134,7 +136,7 @@ def _plain(text: str) -> str:
 
 
 def told(events: Iterable[dict[str, Any]], applications: Collection[str] = ()) -> Sessions[Told]:
-    """In the order in which they ended; without what was refused."""
+    """In the order in which they came; without what was refused."""
     statements: dict[str, list[dict[str, Any]]] = defaultdict(list)
     ends: dict[tuple[str, int], dict[str, Any]] = {}
     names: dict[str, str] = {}
@@ -149,16 +151,15 @@ def told(events: Iterable[dict[str, Any]], applications: Collection[str] = ()) -
     found: Sessions[Told] = defaultdict(list)
     for key, session in statements.items():
         if names[key] in applications or not applications:
-            both = [(one, ends.get((key, one["statement"]), {})) for one in session]
-            both.sort(key=lambda each: each[1].get("seq", len(ends) << 8))
-            found[names[key]].append([_told(*each) for each in both])
+            session.sort(key=lambda one: int(one["statement"]))
+            found[names[key]].append([_told(one, ends.get((key, one["statement"]), {})) for one in session])
     return found
 
 
 def _told(one: dict[str, Any], end: dict[str, Any]) -> Told:
     text = _plain(one.get("rewritten") or one.get("sql") or "")
     cut = not {"sql", "rewritten"}.isdisjoint(one.get("truncated", ()))
-    return Told(text, tuple(one["verbs"]), end.get("result", ""), end.get("sqlstate", ""), cut)
+    return Told(text, tuple(one["verbs"]), end.get("result", ""), end.get("sqlstate", ""), cut, end.get("seq", 0))
 
 
 def complaints(log: Sessions[Ran], trail: Sessions[Told]) -> list[str]:
@@ -167,7 +168,8 @@ def complaints(log: Sessions[Ran], trail: Sessions[Told]) -> list[str]:
     for name in sorted({*log, *trail}):
         left = list(trail.get(name, ()))
         differing: list[list[Ran]] = []
-        for session in sorted(log.get(name, ()), key=len, reverse=True):
+        # First those that ran something for certain.
+        for session in sorted(log.get(name, ()), key=lambda one: (bool(complaint(one, ())), len(one)), reverse=True):
             same = next((told for told in left if not complaint(session, told)), None)
             if same is not None:
                 left.remove(same)
@@ -194,6 +196,12 @@ class _Compared(NamedTuple):
 
 
 def _compared(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
+    """In the order in which they came; or in which they ended, as a portal may run when others have."""
+    came = _in_order(session, trail)
+    return came if not came.words else max(came, _in_order(session, sorted(trail, key=lambda one: one.ended)))
+
+
+def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
     # The server never saw those that were skipped, runs nothing at a Bind, and does not log what is no statement.
     left = [one for one in trail if one.result not in ("skipped", "unexecuted") and (one.text or one.verbs)]
     agree = 0
@@ -215,6 +223,7 @@ def _compared(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
         if words := _differ(one, count, mine, last=last):
             return _Compared(False, agree, f"behind {agree}, {words}")
         agree += count
+    left = [one for one in left if one.result != "unknown"]
     return _Compared(not left, agree, f"the server did not run {left[0]}" if left else "")
 
 
