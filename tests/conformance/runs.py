@@ -96,6 +96,13 @@ def compare(plan: Plan, exemptions: Sequence[Exemption], progress: Progress) -> 
                     again, _ = _run(plan, place, retry, doubtful, progress, "once more")
         events = stage.recorded(work / "gates")
         recorded, untrue = _beside_the_log(running, prepared, work / "gates")
+    if untrue:
+        # Who cancels or leaves in the very moment of an end may be told of otherwise; not each time.
+        with _fresh(plan, "recorded") as (running, work):
+            prepared = server_log.sessions(running.directory)
+            with stage.through(running, suite.dbnames, work / "gates") as place:
+                _run(plan, place, work, only, progress, "through the gate, for the trail")
+            recorded, untrue = _beside_the_log(running, prepared, work / "gates")
     result = Comparison(
         suite.name, plan.postgres, direct, through, seconds_direct, seconds_through, events, recorded, untrue,
         stale=[] if plan.part or only or plan.postgres != suite.postgres
