@@ -12,15 +12,16 @@ from pglast.parser import ParseError, Token
 from penstock_core.policy.effective import SqlTextMode
 from penstock_core.sql.syntax.shapes import taken_apart
 from penstock_core.sql.syntax.tokens import words_of
-from penstock_core.sql.syntax.typed_values import places, statements, value
+from penstock_core.sql.syntax.typed_values import WITH_WORDS, places, statements, value
 
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 # What the parser quotes of a text that it does not understand.
 _QUOTED = re.compile(r'"(.*)"', re.DOTALL)
 _LEFT_OUT = "…"
-# Where words may be values, and where a string is written in two parts.
-_WITH_WORDS = ("alter", "copy", "create")
-_WITH_WORD = re.compile(r"\b(?:alter|copy|create)\b", re.IGNORECASE)
+# Where words may be values, but for SET, which matters at the beginning alone: UPDATE has it, too.
+_WITH_WORDS = tuple(sorted(word.lower() for word in WITH_WORDS - {"SET"}))
+_WITH_WORD = re.compile(rf"\b(?:{'|'.join(_WITH_WORDS)})\b", re.IGNORECASE)
+# Where a string is written in two parts.
 _CONTINUED = re.compile(r"'\s*'")
 # Of what is left between plain literals: numbers that are not as plain.
 _NUMBER = re.compile(r"[0-9](?<![\w$][0-9])")
@@ -45,7 +46,7 @@ def audit_texts(text: str, mode: SqlTextMode, count: int) -> tuple[str, ...]:
     if mode == "normalized" and count == 1 and ";" not in text:
         return (normalize(text),)
     tokens = words_of(text)
-    found = [tokens] if count == 1 and ";" not in text else list(statements(tokens))
+    found = list(statements(tokens))
     if len(found) != count:
         return (audit_text(text, mode),) * count
     if mode == "full":

@@ -16,7 +16,8 @@ from penstock_core.sql.syntax.tokens import LITERALS
 _COMMENTS = frozenset({"C_COMMENT", "SQL_COMMENT"})
 # What may set settings: SET itself, and definitions of roles, databases and functions.
 _SETTING = frozenset({"SET", "ALTER", "CREATE"})
-_WITH_WORDS = _SETTING | {"COPY"}
+# Statements in which bare words may be values.
+WITH_WORDS = _SETTING | {"COPY"}
 # Settings whose values are names of schemas and roles, which the trail has elsewhere, too.
 _NAMING = frozenset({"search_path", "role", "session_authorization"})
 # Words in place of a value that are none.
@@ -31,7 +32,7 @@ _PLAIN_OPTIONS = frozenset({
 def places(text: str, tokens: Sequence[Token]) -> frozenset[int]:
     """Where in the text the words begin that are values."""
     found = {token.start for token in tokens if token.name in LITERALS}
-    if _WITH_WORDS.isdisjoint({token.name for token in tokens}):
+    if WITH_WORDS.isdisjoint({token.name for token in tokens}):
         return frozenset(found)
     for statement in statements(tokens):
         match statement[0].name:
