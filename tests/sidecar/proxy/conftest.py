@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.sidecar.proxy.contexts import Policies, gate, prepare
 from tests.sidecar.proxy.raw import Pair
 from tests.sidecar.proxy.recorded import told_by
 
@@ -248,6 +249,19 @@ async def pair(start: Start, shop: EmbeddedPostgres) -> AsyncIterator[Pair]:
     both = Pair(await start(shop), shop)
     yield both
     both.end()
+
+
+@pytest.fixture(scope="module")
+def contextual(shop: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The server with what people are shown by contexts."""
+    prepare(shop)
+    return shop
+
+
+@pytest.fixture
+async def running(start: Start, contextual: EmbeddedPostgres, tmp_path: Path) -> Any:
+    """A gate that accepts contexts, by the policies of `contexts.py`."""
+    return await gate(start, contextual, Policies(contextual.port), tmp_path)
 
 
 __all__ = ["Running", "Script", "Start", "deny"]

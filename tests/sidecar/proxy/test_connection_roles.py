@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.contexts import ALONE, STAFF, TEXT, Policies, gate, prepare, set_local
+from tests.sidecar.proxy.contexts import ALONE, STAFF, TEXT, prepare, set_local
 
 Start = Any
 
@@ -20,11 +19,6 @@ def contextual(shop: Any) -> Iterator[Any]:
     shop.psql("CREATE ROLE insiders; GRANT insiders TO penstock")
     yield shop
     shop.psql("DROP ROLE insiders")
-
-
-@pytest.fixture
-async def running(start: Start, contextual: Any, tmp_path: Path) -> Any:
-    return await gate(start, contextual, Policies(contextual.port), tmp_path)
 
 
 async def seen(session: Any) -> Any:

@@ -18,7 +18,6 @@ from tests.sidecar.proxy.contexts import (
     apply,
     context,
     gate,
-    prepare,
     set_local,
 )
 from tests.sidecar.proxy.raw import Raw, run
@@ -27,12 +26,6 @@ from penstock_sidecar.proxy import vouching
 from penstock_sidecar.wire import messages
 
 Start = Any
-
-
-@pytest.fixture(scope="module")
-def contextual(shop: Any) -> Any:
-    prepare(shop)
-    return shop
 
 
 @pytest.fixture

@@ -14,22 +14,11 @@ import asyncpg
 import psycopg
 import pytest
 from tests.conformance import clients
-from tests.sidecar.proxy.contexts import ALONE, OFFICER, STAFF, TEXT, Policies, context, gate, prepare, set_local
+from tests.sidecar.proxy.contexts import ALONE, OFFICER, STAFF, TEXT, context, set_local
 from tests.sidecar.proxy.test_tokens_drivers import installed
 
 Start = Any
 CALL = "SELECT set_config('penstock.context', %s, true)"
-
-
-@pytest.fixture(scope="module")
-def contextual(shop: Any) -> Any:
-    prepare(shop)
-    return shop
-
-
-@pytest.fixture
-async def running(start: Start, contextual: Any, tmp_path: Path) -> Any:
-    return await gate(start, contextual, Policies(contextual.port), tmp_path)
 
 
 def people() -> Iterator[tuple[str, tuple[str, str]]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.contexts import Policies, context, gate, prepare
+from tests.sidecar.proxy.contexts import Policies, context, gate
 
 Start = Any
 Rows = list[tuple[Any, ...]]
@@ -43,12 +43,6 @@ def policies(port: int) -> Policies:
         ]
     }
     return found
-
-
-@pytest.fixture(scope="module")
-def contextual(shop: Any) -> Any:
-    prepare(shop)
-    return shop
 
 
 async def alone(running: Any, person: str) -> dict[str, Rows]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.conformance import clients
-from tests.sidecar.proxy.contexts import ALONE, OFFICER, STAFF, TEXT, Policies, context, gate, prepare
+from tests.sidecar.proxy.contexts import ALONE, OFFICER, STAFF, TEXT, context
 
 Start = Any
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,17 +82,6 @@ def recipe(title: str) -> str:
     page = (ROOT / "docs" / "contexts.md").read_text()
     (code,) = re.findall(rf"^## {title}$.*?```python\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     return str(code)
-
-
-@pytest.fixture(scope="module")
-def contextual(shop: Any) -> Any:
-    prepare(shop)
-    return shop
-
-
-@pytest.fixture
-async def running(start: Start, contextual: Any, tmp_path: Path) -> Any:
-    return await gate(start, contextual, Policies(contextual.port), tmp_path)
 
 
 async def printed(running: Any, environment: str, directory: Path) -> list[str]:

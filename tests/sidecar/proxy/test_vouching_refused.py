@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import base64
 import time
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.sidecar.proxy.contexts import ALONE, TEXT, Policies, context, gate, prepare, set_local
+from tests.sidecar.proxy.contexts import ALONE, TEXT, context, set_local
 from tests.sidecar.proxy.test_tokens import public_pem, shared_secret, unsigned
 
 Start = Any
-
-
-@pytest.fixture(scope="module")
-def contextual(shop: Any) -> Any:
-    prepare(shop)
-    return shop
-
-
-@pytest.fixture
-async def running(start: Start, contextual: Any, tmp_path: Path) -> Any:
-    return await gate(start, contextual, Policies(contextual.port), tmp_path)
 
 
 async def seen(session: Any) -> Any:
