@@ -104,3 +104,8 @@ async def apply(running: Any, policies: Policies) -> None:
     policies.write(running.directory / "shop.yaml")
     running.proxy.source.poll()
     await running.proxy.rules_provider.refresh_catalog()
+
+
+async def seen(session: Any) -> Any:
+    """What a session is shown by `TEXT`."""
+    return await (await session.execute(TEXT)).fetchone()

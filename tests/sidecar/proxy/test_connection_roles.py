@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.sidecar.proxy.contexts import ALONE, STAFF, TEXT, prepare, set_local
+from tests.sidecar.proxy.contexts import ALONE, STAFF, prepare, seen, set_local
 
 Start = Any
 
@@ -19,10 +19,6 @@ def contextual(shop: Any) -> Iterator[Any]:
     shop.psql("CREATE ROLE insiders; GRANT insiders TO penstock")
     yield shop
     shop.psql("DROP ROLE insiders")
-
-
-async def seen(session: Any) -> Any:
-    return await (await session.execute(TEXT)).fetchone()
 
 
 async def refused(session: Any, text: str, *parameters: Any) -> Any:

@@ -18,6 +18,7 @@ from tests.sidecar.proxy.contexts import (
     apply,
     context,
     gate,
+    seen,
     set_local,
 )
 from tests.sidecar.proxy.raw import Raw, run
@@ -36,10 +37,6 @@ def policies(contextual: Any) -> Policies:
 @pytest.fixture
 async def running(start: Start, contextual: Any, policies: Policies, tmp_path: Path) -> Any:
     return await gate(start, contextual, policies, tmp_path)
-
-
-async def seen(session: Any) -> Any:
-    return await (await session.execute(TEXT)).fetchone()
 
 
 async def test_each_transaction_shows_what_its_person_may_see(running: Any) -> None:

@@ -9,14 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.sidecar.proxy.contexts import ALONE, TEXT, context, set_local
+from tests.sidecar.proxy.contexts import ALONE, TEXT, context, seen, set_local
 from tests.sidecar.proxy.test_tokens import public_pem, shared_secret, unsigned
 
 Start = Any
-
-
-async def seen(session: Any) -> Any:
-    return await (await session.execute(TEXT)).fetchone()
 
 
 async def refused(session: Any, text: str) -> Any:
