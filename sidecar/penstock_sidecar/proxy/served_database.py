@@ -62,6 +62,13 @@ class ServedDatabase:
         """As a session knows it that is with it."""
         return SessionDatabase(self.name, self.dbname, self.rules_provider.door)
 
+    @property
+    def reachable(self) -> int:
+        """Whether the database answered when its catalog was last asked for: 1 or 0; -1 before that."""
+        if self.rules_provider.catalog_trouble:
+            return 0
+        return -1 if self.rules_provider.catalog is None else 1
+
     def candidate(self, identity: Identity) -> Candidate:
         """As a client finds it, or does not."""
         bundle = self.rules_provider.bundle
