@@ -157,5 +157,9 @@ def _policies(bundle: Bundle, who: Identity) -> Iterator[Json]:
                 for target in (*(mask.tags or ()), *(mask.columns or ()))
             ],
             "rowFilters": [f"{one.table}: {one.where}" for one in spec.row_filters or ()],
-            "guardrails": [f"{name}: {value}" for name, value in sorted(guardrails.items())],
+            "guardrails": [f"{name}: {_plain(value)}" for name, value in sorted(guardrails.items())],
         }
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -10,9 +10,7 @@ from typing import Any
 
 import click
 import yaml
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 from penstock_cli.terminal_text import json_line, printable
 
@@ -41,13 +39,12 @@ def documents(rows: Iterable[Mapping[str, Any]], output: str) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Columns) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in columns:
-        table.add_column(heading, no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(printable(_cell(row.get(key)))) for key in columns.values()))
-    console.print(table, crop=False, width=max(console.width, console.measure(table).maximum))
+    """In columns as wide as they need to be, as kubectl has them: nothing is cut off."""
+    lines = [list(columns), *([printable(_cell(row.get(key))) for key in columns.values()] for row in rows)]
+    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (f"{cell}{' ' * (width - cell_len(cell))}" for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
 
 
 def _cell(value: object) -> str:

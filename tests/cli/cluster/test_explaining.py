@@ -57,7 +57,7 @@ def test_without_a_catalog_it_is_told_which_policies_there_are(desk: Desk) -> No
         {
             "policy": "support-desk", "mode": "enforce", "allow": ["select"],
             "masks": ["pii.email by email", "pci.pan by redact"], "rowFilters": [],
-            "guardrails": ["requireWhere: ['delete']"],
+            "guardrails": ["requireWhere: delete"],
         }
     ]  # fmt: skip
     assert "no policy of Database shop/shop is for person:eve" in desk.run("explain", "person:eve").stdout
