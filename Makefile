@@ -16,7 +16,7 @@ KILLS ?= 50
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format unit conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
-	lock clean
+	monitoring lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,7 +41,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15
+	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
 	$(RUN) pytest $(PYTEST_ARGS)
 
@@ -94,6 +94,10 @@ events: $(VENV)/ready ## write docs/events.md and docs/event.schema.json from th
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
+
+monitoring: $(VENV)/ready ## write docs/metrics.md, docs/alerts.md and docs/values.md from the code and the chart
+	$(RUN) python docs/metrics.py --write
+	$(RUN) python docs/values.py --write
 
 messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write

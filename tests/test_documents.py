@@ -46,6 +46,14 @@ def test_the_page_of_events_is_as_their_definition_is() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("maker", ["metrics.py", "values.py"])
+def test_the_pages_for_operators_are_as_the_code_and_the_chart_are(maker: str) -> None:
+    done = subprocess.run(
+        [sys.executable, f"docs/{maker}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_page_of_policies_is_as_the_models_are() -> None:
     done = subprocess.run(
         [sys.executable, "docs/policies.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

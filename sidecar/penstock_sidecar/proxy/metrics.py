@@ -81,6 +81,9 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        yield GaugeMetricFamily(
+            "penstock_spool_max_bytes", "Bytes that the spool holds at most.", self._spool.max_bytes
+        )
         yield from self._of_databases()
 
     def _of_databases(self) -> Iterator[Metric]:
