@@ -26,6 +26,7 @@ from penstock_operator.control.policies import Policies
 from penstock_operator.metrics import OperatorMetrics
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.metrics import ProxyCollector, ProxyMetrics
+from penstock_sidecar.shipping.shipper_process import ShipperProcess
 from penstock_sidecar.shipping.spool import Spool
 
 DOCS = Path(__file__).resolve().parent
@@ -90,7 +91,8 @@ async def _gate() -> list[Described]:
     )
     gateway = SimpleNamespace(metrics=ProxyMetrics(), trail=trail, databases={"shop": database}, connections=())
     spool = SimpleNamespace(depth=0, bytes=0, max_bytes=0)
-    families = ProxyCollector(cast(Gateway, gateway), cast(Spool, spool)).collect()
+    shipper = SimpleNamespace(lag=0.0, pid=0, starts=0, trouble="", refusals_total=0)
+    families = ProxyCollector(cast(Gateway, gateway), cast(Spool, spool), cast(ShipperProcess, shipper)).collect()
     return [
         Described(
             _queried(one.name, one.type),

@@ -75,6 +75,9 @@ CASES: dict[str, list[Case]] = {
     "PenstockStreamsSilent": [alarm(kind, 16) for kind in ("silent", "gap", "late", "clock")],
     "PenstockSpoolFilling": [spool(steady("20"), "20x8 0x170", 11)],
     "PenstockSpoolAlmostFull": [spool(steady("60"), steady("40"), 2)],
+    "PenstockEventsNotShipped": [told("penstock_spool_lag_seconds", "0+60x180", steady("20"), 12)],
+    "PenstockShipperEnds": [told("penstock_shipper_starts_total", "1+1x180", steady("1"), 20)],
+    "PenstockEventsRefused": [told("penstock_shipper_refusals_total", "0x10 1x10", steady("1"), 12)],
     "PenstockCollectorAbsent": [absent("penstock_collector_writable", 6)],
     "PenstockCollectorNotWritable": [told("penstock_collector_writable", steady("0"), "0x1 1x170", 3)],
     "PenstockCollectorDiskFilling": [
