@@ -140,7 +140,7 @@ def test_pods_get_what_is_added_and_keep_what_is_theirs(rendered: Render) -> Non
         assert extras["extraVolumes"][0] in spec["volumes"]
         assert extras["extraVolumeMounts"][0] in program["volumeMounts"]
         environment = {one["name"]: one.get("value") for one in program["env"]}
-        assert environment["HTTPS_PROXY"] == "proxy"
+        assert environment["HTTPS_PROXY"] == "http://proxy"
         assert environment["PENSTOCK_LOG_FORMAT"] == "json", "the last one counts"
     for (kind, name), document in objects.items():
         assert document["metadata"]["labels"]["owner"] == "platform", (kind, name)
