@@ -90,14 +90,14 @@ crds: $(VENV)/ready ## write crds/, the chart's copy and docs/policies.md from t
 	$(RUN) python docs/policies.py --write
 
 events: $(VENV)/ready ## write docs/events.md and docs/event.schema.json from the definition of audit events
-	$(RUN) python docs/events.py --write
+	$(RUN) python -m docs.events --write
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
 
 monitoring: $(VENV)/ready ## write docs/metrics.md, docs/alerts.md and docs/values.md from the code and the chart
-	$(RUN) python docs/metrics.py --write
-	$(RUN) python docs/values.py --write
+	$(RUN) python -m docs.metrics --write
+	$(RUN) python -m docs.values --write
 
 messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write

@@ -1,11 +1,10 @@
 """Writes docs/metrics.md and docs/alerts.md: what the programs count, from their code, and the alerts over it.
 
-python docs/metrics.py --write      python docs/metrics.py --check
+python -m docs.metrics --write      python -m docs.metrics --check
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import yaml
+from docs.pages import main
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -164,21 +164,5 @@ def pages() -> Iterable[tuple[Path, str]]:
     )
 
 
-def main() -> int:
-    """Write both files, or tell whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", action="store_true")
-    choice.add_argument("--check", action="store_true")
-    write = parser.parse_args().write
-    for path, text in pages():
-        if write:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            print(f"docs/{path.name} is not as the code is: run make monitoring", file=sys.stderr)  # noqa: T201
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, pages(), "monitoring"))

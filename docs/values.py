@@ -1,16 +1,17 @@
 """Writes docs/values.md: every value of the chart, from values.yaml and its comments.
 
-python docs/values.py --write      python docs/values.py --check
+python -m docs.values --write      python -m docs.values --check
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from docs.pages import main
 
 DOCS = Path(__file__).resolve().parent
 VALUES = DOCS.parent / "charts" / "penstock" / "values.yaml"
@@ -66,20 +67,5 @@ def page() -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
-def main() -> int:
-    """Write the page, or tell whether it is as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", action="store_true")
-    choice.add_argument("--check", action="store_true")
-    written = DOCS / "values.md"
-    if parser.parse_args().write:
-        written.write_text(page())
-    elif not written.exists() or written.read_text() != page():
-        print("docs/values.md is not as values.yaml is: run make monitoring", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, [(DOCS / "values.md", page())], "monitoring"))
