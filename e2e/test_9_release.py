@@ -71,6 +71,13 @@ def test_a_rollback_takes_back_what_the_chart_made(release: Kubectl) -> None:
     assert policies(release) == ""
 
 
+def test_an_upgrade_that_fails_leaves_nothing(release: Kubectl) -> None:
+    with pytest.raises(CommandError, match="UPGRADE FAILED"):
+        upgrade(release, "--atomic", "--set", "networkPolicy.enabled=true", "--set", "control.priorityClassName=none-such",
+                "--timeout", "45s")  # fmt: skip
+    assert policies(release) == ""
+
+
 def test_uninstalling_leaves_what_the_notes_say(release: Kubectl) -> None:
     upgrade(release, "--set", "networkPolicy.enabled=true")
     release.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait")
