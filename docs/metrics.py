@@ -77,22 +77,24 @@ def control() -> ControlMetrics:
     return metrics
 
 
+class _Nothing(float):
+    """A part of a gate in which nothing has happened: whatever is asked of it is nothing, too."""
+
+    def __getattr__(self, name: str) -> _Nothing:
+        return _Nothing()
+
+    def __getitem__(self, key: object) -> _Nothing:
+        return _Nothing()
+
+    def __len__(self) -> int:
+        return 0
+
+
 async def _gate() -> list[Described]:
-    """Of one database, of which nothing is known yet."""
-    rules = SimpleNamespace(bundle=None, catalog=None)
-    database = SimpleNamespace(
-        connections=(), upstream_errors=0, rules_provider=rules, source=SimpleNamespace(age=0.0)
-    )  # fmt: skip
-    trail = SimpleNamespace(
-        decisions=dict.fromkeys((("shop", one) for one in ("allow", "rewrite", "deny")), 0),
-        accepted_logins=0,
-        refused_logins=SimpleNamespace(total=0),
-        lost_statements=0,
-    )
-    gateway = SimpleNamespace(metrics=ProxyMetrics(), trail=trail, databases={"shop": database}, connections=())
-    spool = SimpleNamespace(depth=0, bytes=0, max_bytes=0)
-    shipper = SimpleNamespace(lag=0.0, pid=0, starts=0, trouble="", refusals_total=0)
-    families = ProxyCollector(cast(Gateway, gateway), cast(Spool, spool), cast(ShipperProcess, shipper)).collect()
+    """Of one database."""
+    gateway = _Nothing()
+    gateway.metrics, gateway.databases = ProxyMetrics(), {"shop": _Nothing()}
+    collector = ProxyCollector(cast(Gateway, gateway), cast(Spool, _Nothing()), cast(ShipperProcess, _Nothing()))
     return [
         Described(
             _queried(one.name, one.type),
@@ -100,7 +102,7 @@ async def _gate() -> list[Described]:
             tuple(sorted({label for sample in one.samples for label in sample.labels} - {"le"})),
             one.documentation,
         )
-        for one in families
+        for one in collector.collect()
     ]
 
 

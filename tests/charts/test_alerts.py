@@ -88,7 +88,12 @@ CASES: dict[str, list[Case]] = {
     "PenstockNoticesFail": [Case({FAILED: "0x10 1x10"}, {DELIVERED: "0x10 9x10", FAILED: steady("1")}, 12)],
     "PenstockPolicyMissing": [told("penstock_policy_generation", steady("-1"), "-1x3 7x170", 6)],
     "PenstockPolicyOld": [told("penstock_policy_age_seconds", "0+60x180", steady("20"), 12)],
-    "PenstockDatabaseUnreachable": [told("penstock_upstream_errors_total", "0+1x180", "0x3 1x170", 8)],
+    "PenstockDatabaseUnreachable": [
+        told("penstock_database_reachable", steady("0"), steady("1"), 6),
+        # Nobody has asked yet.
+        told("penstock_database_reachable", steady("0"), steady("-1"), 6),
+    ],
+    "PenstockDatabaseErrors": [told("penstock_upstream_errors_total", "0+1x180", "0x3 1x170", 8)],
     "PenstockLoginsRefused": [Case({REFUSED: "0+120x180"}, {REFUSED: "0+6x180", ACCEPTED: "0+900x180"}, 8)],
     "PenstockGateSlow": [Case(latency(fast=90), latency(fast=100), 20)],
     "PenstockControlAbsent": [absent("penstock_control_streams", 6)],
