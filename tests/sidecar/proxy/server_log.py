@@ -54,8 +54,6 @@ class Ran:
     cut: bool = False
     # It was cancelled when it had ended.
     late: bool = False
-    # Else it got no further than Parse or Bind. What fails at Parse, with no Bind behind it, is not on record.
-    began: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def _note(session: list[Ran], line: dict[str, Any]) -> None:
             session[-1].late = True
             return
         if not session or (texts and session[-1].texts != texts) or session[-1].tag:
-            session.append(Ran(texts, began=False))
+            session.append(Ran(texts))
         session[-1].sqlstate, session[-1].cut = line["state_code"], severity == "FATAL"
 
 
@@ -215,8 +213,6 @@ def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
         while left and left[0].sqlstate == _OTHER_COLUMNS and left[0].text != one.texts[0]:
             left = left[1:]
         mine = left[:count]
-        if not one.began and [(each.text, each.sqlstate) for each in mine] != [(*one.texts, one.sqlstate)]:
-            continue
         left = left[count:]
         # Who leaves at once is not told how what was under way ended, nor is the gate.
         last = all(each.result == "unknown" for each in left)

@@ -17,7 +17,7 @@ from tests.sidecar.proxy.conftest import MASKED, Running, Start, _with_shop
 from tests.sidecar.proxy.raw import Pair, bind, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.wire.messages import SYNC, execute, parse, query
+from penstock_sidecar.wire.messages import SYNC, describe_statement, execute, parse, query
 
 SCHEMA = """
 CREATE SCHEMA told AUTHORIZATION penstock;
@@ -210,9 +210,39 @@ async def _portions(gate: Running, name: str) -> None:
     pair.end()
 
 
+async def _probed(gate: Running, name: str) -> None:
+    """What drivers only prepare, of which some fails: at Parse, at Describe, alone or in a pipeline."""
+    pair = Pair(gate, gate)  # type: ignore[arg-type]  # the server itself is not asked
+    raw = await pair.gated(application_name=name)
+    for wrong in ("SELECT nothing FROM told.people", "SELECT 'x' + 1 FROM told.people", "SELECT email::int4[] + 1"):
+        await raw.talk([(parse("p", wrong) + describe_statement("p") + SYNC, b"Z"), (parse("", wrong) + SYNC, b"Z")])
+        await raw.talk([(parse("", wrong) + bind() + execute("") + parse("", "SELECT 7") + SYNC, b"Z")])
+        await raw.talk([(run("SELECT 1") + run(wrong), b"Z"), (b"", b"Z")])
+    await raw.talk([(parse("s", "SELECT id FROM told.pets") + describe_statement("s") + SYNC, b"Z")])
+    behind = parse("w", "SELECT nothing FROM told.pets") + bind("", "s") + execute("") + SYNC
+    await raw.talk([(behind, b"Z"), (bind("", "s") + execute("") + SYNC, b"Z")])
+    await raw.talk([(query("BEGIN"), b"Z"), (parse("w", "SELECT nothing FROM told.pets") + SYNC, b"Z")])
+    await raw.talk([(parse("w", "SELECT id FROM told.pets") + SYNC, b"Z"), (query("ROLLBACK"), b"Z")])
+    await raw.talk([(query("CREATE TEMP TABLE brief (a int)"), b"Z"), (parse("b", "SELECT a FROM brief") + SYNC, b"Z")])
+    await raw.talk([(query("DROP TABLE brief"), b"Z"), (describe_statement("b") + SYNC, b"Z")])
+    pair.end()
+
+
 @pytest.mark.parametrize(
     "work",
-    [_simple, _prepared, _transactions, _cursors, _copies, _pipelined, _refused, _definitions, _asyncpg, _portions],
+    [
+        _simple,
+        _prepared,
+        _transactions,
+        _cursors,
+        _copies,
+        _pipelined,
+        _refused,
+        _definitions,
+        _asyncpg,
+        _portions,
+        _probed,
+    ],
     ids=lambda work: work.__name__.strip("_"),
 )
 async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: Callable[..., Awaitable[None]]) -> None:
