@@ -113,7 +113,8 @@ def _note(session: list[Ran], line: dict[str, Any]) -> None:
             # The request came when it had ended, before the server said so.
             session[-1].late = True
             return
-        if not session or (texts and session[-1].texts != texts) or session[-1].tag:
+        over = session and (session[-1].tag or (session[-1].sqlstate and severity == "ERROR"))
+        if not session or (texts and session[-1].texts != texts) or over:
             session.append(Ran(texts))
         session[-1].sqlstate, session[-1].cut = line["state_code"], severity == "FATAL"
 
@@ -205,6 +206,8 @@ def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
     agree = 0
     for one in session:
         if not one.texts:
+            # Where a Describe fails, the log does not say of what.
+            left = left[bool(one.sqlstate and left and left[0].sqlstate == one.sqlstate) :]
             continue
         count = len(one.texts)
         if one.sqlstate:
