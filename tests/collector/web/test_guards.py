@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,11 +15,18 @@ from penstock_collector.web import api
 
 class Endless:
     def __init__(self) -> None:
-        self.begun = 0
+        self.begun, self.both_began = 0, asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def page(self, connection: sqlite3.Connection, *_: Any) -> Any:
-        self.begun += 1
+        """In a reader's thread."""
+        self._loop.call_soon_threadsafe(self._one_more)
         return endless(connection)
+
+    def _one_more(self) -> None:
+        self.begun += 1
+        if self.begun == 2:
+            self.both_began.set()
 
 
 async def test_a_search_ends_when_its_viewer_has_gone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +40,8 @@ async def test_a_search_ends_when_its_viewer_has_gone(client: Any, monkeypatch: 
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer read-ada\r\n\r\n")
         writers.append(writer)
-    await until(lambda: table.begun == 2)
+    async with asyncio.timeout(60):
+        await table.both_began.wait()
     for writer in writers:
         writer.close()
     # These were all that she may have at once; the next would have to wait for their end.
@@ -46,12 +53,6 @@ async def test_a_search_ends_when_its_viewer_has_gone(client: Any, monkeypatch: 
         counts.append(actions.count("searched"))
         await asyncio.sleep(0.05)
     assert counts[-1] == 2
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_search_that_is_waited_for_is_answered_as_before(client: Any) -> None:

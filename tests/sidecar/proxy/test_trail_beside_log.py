@@ -12,9 +12,10 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+from tests.core.sql.twins import corpus, corpus_stored, world
 from tests.sidecar.proxy import server_log
 from tests.sidecar.proxy.conftest import MASKED, Running, Start, _with_shop
-from tests.sidecar.proxy.raw import Pair, bind, run
+from tests.sidecar.proxy.raw import Pair, bind, run, states
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire.messages import SYNC, describe_statement, execute, parse, query
@@ -25,6 +26,13 @@ SET ROLE penstock;
 CREATE TABLE told.people (id int PRIMARY KEY, email text, n int DEFAULT 0);
 CREATE TABLE told.pets (id int, owner int REFERENCES told.people DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO told.people SELECT i, 'x' || i || '@example.com' FROM generate_series(1, 100) i;
+"""
+
+TWINS_MASKS = """  masks:
+    - {columns: ["*.*.email"], with: {email: {}}}
+    - {columns: ["*.*.ssn"], with: {partial: {keepLast: 4}}}
+    - {columns: ["public.u.salary", "public.u.dom", "public.staff.pay", "public.boss.pay"], with: {redact: {}}}
+    - {columns: ["public.secret.body", "public.wide.body", "public.wide.late"], with: {"null": {}}}
 """
 
 
@@ -44,7 +52,7 @@ async def gate(start: Start, server: EmbeddedPostgres, request: pytest.FixtureRe
 
 async def compared(gate: Running, server: EmbeddedPostgres, *names: str) -> int:
     """How many statements these applications' sessions ran, once both tell the same of each."""
-    for _ in range(100):
+    for _ in range(8):
         log = server_log.ran(server.directory, names)
         trail = server_log.told(gate.proxy.spool.pending(0, 100_000), names)
         if not (found := server_log.complaints(log, trail)):
@@ -249,6 +257,28 @@ async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: 
     name = f"{work.__name__} {id(gate)}"
     await work(gate, name)
     await compared(gate, server, name)
+
+
+@pytest.mark.timeout(600)
+async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres) -> None:
+    """Statements of all kinds, in both protocols: many are refused, and many fail, some of them at Parse."""
+    server.psql("DROP TABLE things;" + world.SCHEMA + world.fill("left"), dbname="shop")
+    for schema in ("public", "attic"):
+        server.psql(f"GRANT ALL ON SCHEMA {schema} TO penstock", dbname="shop")
+        server.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO penstock", dbname="shop")
+    gate = await start(server, governed=True, allow="select, insert, update, delete", more=TWINS_MASKS)
+    texts = [text for asked in (corpus, corpus_stored) for text in (*asked.PASS.values(), *asked.DENY.values())]
+    names = []
+    for protocol in (query, run):
+        names.append(f"twins {protocol.__name__}")
+        pair = Pair(gate, server)
+        raw = await pair.gated(application_name=names[-1])
+        for text in texts:
+            got = await raw.talk([(protocol(text), b"Z")])
+            if states(got) != "I":
+                await raw.ask("ROLLBACK")
+        pair.end()
+    assert await compared(gate, server, *names) > len(texts)
 
 
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
