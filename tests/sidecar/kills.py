@@ -63,6 +63,19 @@ def collector(ledger: Ledger, kills: int) -> None:
         ledger.collector.start()
 
 
+def shipper(ledger: Ledger, kills: int) -> None:
+    """The process that ships for the gate, which starts it again."""
+    ledger.gate.start()
+    ledger.gate.wait_until_it_listens()
+    for turn in range(kills):
+        pids: list[int] = []
+        while len(pids) <= turn:
+            time.sleep(0.05)
+            pids = [line["pid"] for line in ledger.gate.lines() if line["event"] == "audit shipper started"]
+        time.sleep(ledger.rng.uniform(0.0, 1.5))
+        os.kill(pids[turn], signal.SIGKILL)
+
+
 def gate_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     """The gate, when it can't record anything; it comes back while that is still so, or when there is room."""
     assert ledger.disk is not None
@@ -112,6 +125,7 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
 SERIES = (
     Series("gate", KILLS, gate, "gate"),
     Series("collector", KILLS, collector, "collector"),
+    Series("shipper", KILLS, shipper, "shipper"),
     Series("gate on a full disk", KILLS_ON_A_FULL_DISK, gate_on_a_full_disk, "gate", "spool"),
     Series("collector on a full disk", KILLS_ON_A_FULL_DISK, collector_on_a_full_disk, "collector", "store"),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.sidecar.load import Load
@@ -28,6 +30,8 @@ from tests.sidecar.spooled import waiting
 from penstock_cli.demo.postgres import EmbeddedPostgres
 
 PASSWORD = "made-up for the ledger"
+# How long each client waits between two things that it does: programs that start need some of the machine, too.
+PAUSE = 0.002
 STREAM_TOKEN, VIEWER_TOKEN = "made-up-stream-token", "made-up-viewer-token"
 RESOURCES = """
 apiVersion: penstock.dev/v1alpha1
@@ -95,6 +99,10 @@ class Program:
                     return True
             time.sleep(0.02)
         return False
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
 
     def end(self, number: signal.Signals) -> int:
         assert self.process is not None
@@ -189,9 +197,9 @@ def opened(directory: Path, server: EmbeddedPostgres, first: int, small: str = "
     """A ledger of which nothing runs yet; clients count from `first`. `small`: whose disk is, "spool" or "store"."""
     prepared(server)
     gate, collector = Program(directory, "proxy", "--config", str(directory)), Program(directory, "collector")
-    # What is not stored may take no more room than there is on a small disk.
-    url, pause = f"host=127.0.0.1 port={gate.port} user=app dbname=ledger sslmode=disable", 0.03 if small else 0.0
-    load = Load(url, first, pause)
+    # All that they do has to have room on a small disk.
+    pause = 0.03 if small else PAUSE
+    load = Load(f"host=127.0.0.1 port={gate.port} user=app dbname=ledger sslmode=disable", first, pause)
     with contextlib.ExitStack() as running:
         disk = None
         if small:

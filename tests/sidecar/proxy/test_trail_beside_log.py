@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from tests.core.sql.twins import corpus, corpus_stored, world
 from tests.sidecar.proxy import server_log
 from tests.sidecar.proxy.conftest import MASKED, Running, Start, _with_shop
 from tests.sidecar.proxy.raw import Pair, bind, run, states
+from tests.sidecar.spooled import pending
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire.messages import SYNC, describe_statement, execute, parse, query
@@ -52,9 +54,9 @@ async def gate(start: Start, server: EmbeddedPostgres, request: pytest.FixtureRe
 
 async def compared(gate: Running, server: EmbeddedPostgres, *names: str) -> int:
     """How many statements these applications' sessions ran, once both tell the same of each."""
-    for _ in range(8):
+    for _ in range(100):
         log = server_log.ran(server.directory, names)
-        trail = server_log.told(gate.proxy.spool.pending(0, 100_000), names)
+        trail = server_log.told(pending(gate.proxy.spool, 0, 100_000), names)
         if not (found := server_log.complaints(log, trail)):
             break
         # What ended just now is written down in a moment.
@@ -268,6 +270,7 @@ async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres) -> N
         server.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO penstock", dbname="shop")
     gate = await start(server, governed=True, allow="select, insert, update, delete", more=TWINS_MASKS)
     texts = [text for asked in (corpus, corpus_stored) for text in (*asked.PASS.values(), *asked.DENY.values())]
+    texts = texts[:: int(os.environ.get("PENSTOCK_EACH", "4"))]
     names = []
     for protocol in (query, run):
         names.append(f"twins {protocol.__name__}")

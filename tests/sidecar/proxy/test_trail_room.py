@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.sidecar.ledger import Disk
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.event import BEGINS, Event
 from penstock_core.audit.verify import verify
@@ -56,7 +57,7 @@ async def test_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: i
     events: list[Event] = []
 
     def ship() -> None:
-        events.extend(spool.pending(after_seq=events[-1]["seq"] if events else 0, limit=10_000))
+        events.extend(pending(spool, after_seq=events[-1]["seq"] if events else 0, limit=10_000))
         spool.acknowledge(events[-1]["seq"])
 
     for turn in range(400):
@@ -109,7 +110,7 @@ async def test_outcomes_that_find_a_full_disk_are_told_when_there_is_room(
     await asyncio.sleep(0.2)
     trail.close()
     await spool.append([{"kind": "close"}])
-    kinds = [event["kind"] for event in spool.pending(limit=1000)]
+    kinds = [event["kind"] for event in pending(spool, limit=1000)]
     spool.close()
     disk.remove()
     assert kinds == ["open", *["intent"] * 40, *["outcome"] * 40, "transaction", "session", "close"]
