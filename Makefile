@@ -58,7 +58,7 @@ noninterference: $(VENV)/ready ## try to tell apart databases that differ in mas
 	@.ci/packages libatomic1 postgresql-15 sqlsmith
 	$(RUN) python -m tests.noninterference --minutes $(MINUTES) $(NONINTERFERENCE_ARGS)
 
-kill: $(VENV)/ready ## kill -9 gate and collector fifty times each under load, ten times on a full disk, and compare tables, trail and chains (KILLS=50)
+kill: $(VENV)/ready ## kill -9 gate, collector and shipper fifty times each under load, ten times on a full disk, and compare tables, trail and chains (KILLS=50)
 	@.ci/packages e2fsprogs libatomic1
 	PENSTOCK_KILLS=$(KILLS) PENSTOCK_KILLS_ON_A_FULL_DISK=$(KILLS_ON_A_FULL_DISK) \
 		$(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)

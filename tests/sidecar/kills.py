@@ -32,7 +32,7 @@ class Series:
     @property
     def seconds(self) -> int:
         """More than it takes."""
-        return 120 + (15 if not self.small else 45) * self.kills
+        return 120 + 60 * self.kills
 
 
 def gate(ledger: Ledger, kills: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -262,7 +261,8 @@ async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: 
 
 
 @pytest.mark.timeout(600)
-async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres) -> None:
+@pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.soak)])
+async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres, each: int) -> None:
     """Statements of all kinds, in both protocols: many are refused, and many fail, some of them at Parse."""
     server.psql("DROP TABLE things;" + world.SCHEMA + world.fill("left"), dbname="shop")
     for schema in ("public", "attic"):
@@ -270,10 +270,10 @@ async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres) -> N
         server.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO penstock", dbname="shop")
     gate = await start(server, governed=True, allow="select, insert, update, delete", more=TWINS_MASKS)
     texts = [text for asked in (corpus, corpus_stored) for text in (*asked.PASS.values(), *asked.DENY.values())]
-    texts = texts[:: int(os.environ.get("PENSTOCK_EACH", "4"))]
+    texts = texts[::each]
     names = []
     for protocol in (query, run):
-        names.append(f"twins {protocol.__name__}")
+        names.append(f"twins {each} {protocol.__name__}")
         pair = Pair(gate, server)
         raw = await pair.gated(application_name=names[-1])
         for text in texts:
