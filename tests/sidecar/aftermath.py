@@ -98,7 +98,7 @@ def key(event: dict[str, Any]) -> Key:
 def look(ledger: Ledger) -> Aftermath:
     """All has ended but for the collector."""
     server, directory, first = ledger.server, ledger.directory, ledger.load.first
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while server.psql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'ledger'").strip() != "0":
         assert time.monotonic() < end, "sessions of gates that were killed are still there"
         time.sleep(0.1)
@@ -125,7 +125,7 @@ def look(ledger: Ledger) -> Aftermath:
 def _fetched(ledger: Ledger, path: str) -> bytes:
     url = f"http://127.0.0.1:{ledger.collector.port}{path}"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {VIEWER_TOKEN}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return bytes(answer.read())
 
 

@@ -91,7 +91,7 @@ def gate_on_a_full_disk(ledger: Ledger, kills: int) -> None:
             if turn % 2:
                 gate.start()
                 # It serves, or says why it can't and ends.
-                gate.listens(5)
+                gate.listens(20)
                 time.sleep(rng.uniform(0.0, 0.5))
                 gate.clear_away()
     # It may be full and free again with nobody being killed.
@@ -116,7 +116,7 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
             collector.end(signal.SIGKILL)
             if turn % 2:
                 collector.start()
-                collector.listens(5)
+                collector.listens(20)
                 time.sleep(rng.uniform(0.0, 0.5))
                 collector.clear_away()
         collector.start()
@@ -146,7 +146,7 @@ def _complaints(ledger: Ledger) -> int:
 
 
 def _until_more(count: Callable[[], int], what: str) -> None:
-    before, end = count(), time.monotonic() + 30
+    before, end = count(), time.monotonic() + 120
     while count() <= before:
         assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.02)

@@ -88,7 +88,7 @@ class Program:
         return self.process is not None and self.process.poll() is None
 
     def wait_until_it_listens(self) -> None:
-        assert self.listens(60), f"it does not listen; its log ends with: {self.log.read_text()[-1000:]}"
+        assert self.listens(180), f"it does not listen; its log ends with: {self.log.read_text()[-1000:]}"
 
     def listens(self, seconds: float) -> bool:
         """Whether it listens within that time, and has not ended before."""
@@ -107,7 +107,7 @@ class Program:
     def end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(180)
 
     def clear_away(self) -> None:
         if self.runs:

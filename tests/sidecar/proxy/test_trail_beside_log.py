@@ -281,7 +281,7 @@ async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres, each
             if states(got) != "I":
                 await raw.ask("ROLLBACK")
         pair.end()
-    assert await compared(gate, server, *names) > len(texts)
+    assert await compared(gate, server, *names) > len(texts) // 2, "the others are refused"
 
 
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
