@@ -13,6 +13,7 @@ APPLICATIONS_ARGS ?=
 MINUTES ?= 10
 NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
+KILLS_ON_A_FULL_DISK ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format unit conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
@@ -57,9 +58,10 @@ noninterference: $(VENV)/ready ## try to tell apart databases that differ in mas
 	@.ci/packages libatomic1 postgresql-15 sqlsmith
 	$(RUN) python -m tests.noninterference --minutes $(MINUTES) $(NONINTERFERENCE_ARGS)
 
-kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
-	@.ci/packages libatomic1
-	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
+kill: $(VENV)/ready ## kill -9 gate, collector and shipper fifty times each under load, ten times on a full disk, and compare tables, trail and chains (KILLS=50)
+	@.ci/packages e2fsprogs libatomic1
+	PENSTOCK_KILLS=$(KILLS) PENSTOCK_KILLS_ON_A_FULL_DISK=$(KILLS_ON_A_FULL_DISK) \
+		$(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
 soak: kill ## what takes minutes and gigabytes: kills under load, memory with huge messages, ten thousand bad connections, long fuzzing
 	@.ci/packages default-jdk-headless libatomic1 maven nodejs npm postgresql-15
