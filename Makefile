@@ -4,6 +4,13 @@ SHELL := /bin/bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
+# Where some modules are compiled, as in the image. It has no scripts but ours: the others are found behind it.
+COMPILED := $(VENV)-compiled
+RUN_COMPILED := PENSTOCK_COMPILED=1 PATH="$(abspath $(COMPILED))/bin:$(abspath $(VENV))/bin:$$PATH"
+SOURCES := $(shell find agents cli collector core entrance operator sidecar -type f -not -path '*/__pycache__/*')
+# The tests of what is compiled, which run once more on it.
+COMPILED_TESTS := tests/core/test_compilation.py tests/core/audit tests/core/sql/bind tests/core/sql/syntax tests/core/sql/test_governor.py \
+	tests/sidecar/session tests/sidecar/shipping tests/sidecar/wire
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 E2E_ARGS ?=
@@ -16,7 +23,7 @@ KILLS ?= 50
 KILLS_ON_A_FULL_DISK ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
+.PHONY: help demo test lint format unit compiled conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
 	monitoring lock clean
 
 help: ## list the targets
@@ -28,6 +35,9 @@ $(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
 
 $(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(VENV) requirements/dev.lock
+
+$(COMPILED)/ready: $(VENV)/ready hatch_build.py .ci/compiled $(SOURCES)
+	@.ci/compiled $(VENV) $(COMPILED)
 
 # Status 130 is Ctrl-C: somebody's wish, no error. The lock tells .ci/environment that something runs from there.
 demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
@@ -45,6 +55,10 @@ unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
 	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
 	$(RUN) pytest $(PYTEST_ARGS)
+
+compiled: $(COMPILED)/ready ## compile the modules that the image has compiled, and run their tests on them
+	@.ci/packages libatomic1
+	$(RUN_COMPILED) python -m pytest -m "not soak and not interpreted" $(COMPILED_TESTS) $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev
@@ -67,9 +81,9 @@ soak: kill ## what takes minutes and gigabytes: kills under load, memory with hu
 	@.ci/packages default-jdk-headless libatomic1 maven nodejs npm postgresql-15
 	$(RUN) pytest -m soak -s $(PYTEST_ARGS)
 
-bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
+bench: $(COMPILED)/ready ## what the gate, compiled, costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
 	@.ci/packages libatomic1 pgbouncer
-	$(RUN) python -m bench $(BENCH_ARGS)
+	$(RUN_COMPILED) python -m bench $(BENCH_ARGS)
 
 bench-audit: $(VENV)/ready ## what the collector's store takes, how fast it is, and how large (BENCH_ARGS=--statements 10000000)
 	$(RUN) python -m bench.audit $(BENCH_ARGS)
@@ -109,4 +123,4 @@ lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock
 
 clean: ## remove environments and caches of this checkout
-	rm -rf $(VENV) $(VENV)-demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-demo $(COMPILED) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -26,8 +26,9 @@ from e2e.shop import manifests
 SYSTEM = "penstock-system"
 IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
 SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
-PRODUCT = ("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.lock", "core", "entrance", "operator",
-           "sidecar", "collector", "agents", "cli", "crds", ".dockerignore")  # fmt: skip
+PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirements/runtime.lock",
+           "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
+           "crds", ".dockerignore")  # fmt: skip
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
 
 

@@ -36,6 +36,9 @@ _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 class Flow(Outgoing):
     """The shared state of one session that runs."""
 
+    # For the compiler: what ended gives them up.
+    __deletable__ = ("rules",)
+
     def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
         super().__init__(State.CONNECTING)
         self.rules = rules
