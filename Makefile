@@ -20,10 +20,11 @@ APPLICATIONS_ARGS ?=
 MINUTES ?= 10
 NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
+KILLS_ON_A_FULL_DISK ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format unit compiled conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events \
-	messages lock clean
+	messages monitoring lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,7 +52,7 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15
+	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
 	$(RUN) pytest $(PYTEST_ARGS)
 
@@ -71,9 +72,10 @@ noninterference: $(VENV)/ready ## try to tell apart databases that differ in mas
 	@.ci/packages libatomic1 postgresql-15 sqlsmith
 	$(RUN) python -m tests.noninterference --minutes $(MINUTES) $(NONINTERFERENCE_ARGS)
 
-kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
-	@.ci/packages libatomic1
-	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
+kill: $(VENV)/ready ## kill -9 gate, collector and shipper fifty times each under load, ten times on a full disk, and compare tables, trail and chains (KILLS=50)
+	@.ci/packages e2fsprogs libatomic1
+	PENSTOCK_KILLS=$(KILLS) PENSTOCK_KILLS_ON_A_FULL_DISK=$(KILLS_ON_A_FULL_DISK) \
+		$(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
 soak: kill ## what takes minutes and gigabytes: kills under load, memory with huge messages, ten thousand bad connections, long fuzzing
 	@.ci/packages default-jdk-headless libatomic1 maven nodejs npm postgresql-15
@@ -104,10 +106,14 @@ crds: $(VENV)/ready ## write crds/, the chart's copy and docs/policies.md from t
 	$(RUN) python docs/policies.py --write
 
 events: $(VENV)/ready ## write docs/events.md and docs/event.schema.json from the definition of audit events
-	$(RUN) python docs/events.py --write
+	$(RUN) python -m docs.events --write
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
+
+monitoring: $(VENV)/ready ## write docs/metrics.md, docs/alerts.md and docs/values.md from the code and the chart
+	$(RUN) python -m docs.metrics --write
+	$(RUN) python -m docs.values --write
 
 messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write
