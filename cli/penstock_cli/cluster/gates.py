@@ -6,7 +6,7 @@ nobody could tell is unknown. What doesn't belong: making such figures (`penstoc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 _COLUMNS = {
     "NAMESPACE": "namespace", "POD": "pod", "DATABASE": "database", "GATE": "gate", "POLICY": "policy",
     "AGE": "policyAge", "REACHABLE": "reachable", "SESSIONS": "sessions", "SPOOL": "spool",
+    "TROUBLE": "trouble",
 }  # fmt: skip
 # A gate that does not answer is not waited for.
 _SECONDS = 3.0
@@ -112,6 +113,7 @@ def _row(pod: Json, databases: Mapping[tuple[str, str], Json], figures: Mapping[
         "latestGeneration": known,
         "latestDigest": (database.get("status") or {}).get("policyDigest"),
         "suspended": suspended,
+        "trouble": list(_trouble(database)),
         "policyAge": _seconds(figures.get("penstock_policy_age_seconds")),
         "reachable": None if reached < 0 else bool(reached),
         "sessions": _whole(figures.get("penstock_sessions_open")),
@@ -148,6 +150,13 @@ def _policy(running: int | None, known: int | None, suspended: str | None) -> st
     if suspended is None:
         return words
     return f"suspended: {suspended}" + (f" ({words})" if words else "")
+
+
+def _trouble(database: Json) -> Iterator[str]:
+    """What of the Database is not so, or not known, as its conditions say, whatever types of them there are."""
+    for one in (database.get("status") or {}).get("conditions") or ():
+        if one.get("status") != "True":
+            yield f"{one.get('type')} {one.get('status')}: {one.get('reason')}"
 
 
 def _health_port(pod: Json) -> int:

@@ -22,7 +22,8 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
     assert found["support-agent-1"] == {
         "namespace": "shop", "pod": "support-agent-1", "database": "shop", "gate": "ready", "version": "0.1.0",
         "policy": "7, current", "policyGeneration": 7, "latestGeneration": 7, "latestDigest": DIGEST,
-        "suspended": None, "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
+        "suspended": None, "trouble": [],
+        "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
     }  # fmt: skip
     # Its metrics are not there.
     other = found["support-agent-2"]
@@ -32,7 +33,7 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
 def test_people_read_a_table_and_programs_the_same_in_yaml(desk: Desk) -> None:
     heading, first, second = desk.run("status").stdout.splitlines()
     assert heading.split() == [
-        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL"
+        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL", "TROUBLE",
     ]  # fmt: skip
     assert first.split() == ["shop", "support-agent-1", "shop", "ready", "7,", "current", "4s", "yes", "2", "0"]
     assert second.split()[-5:] == ["unknown"] * 5
@@ -53,6 +54,20 @@ def test_a_suspended_database_shows_at_each_of_its_pods(desk: Desk) -> None:
     found = told(desk)
     assert found["support-agent-1"]["policy"] == "suspended: INC-77 (7, current)"
     assert found["support-agent-2"]["policy"] == "suspended: INC-77"
+
+
+def test_whatever_is_not_so_of_the_database_shows(desk: Desk) -> None:
+    (database,) = desk.api.listed("databases")
+    database["status"]["conditions"] = [
+        {"type": "Accepted", "status": "True", "reason": "Accepted"},
+        {"type": "Connected", "status": "False", "reason": "PasswordRefused"},
+        {"type": "Enforced", "status": "Unknown", "reason": "NoReport"},
+    ]
+    assert told(desk)["support-agent-1"]["trouble"] == [
+        "Connected False: PasswordRefused",
+        "Enforced Unknown: NoReport",
+    ]
+    assert "Connected False: PasswordRefused, Enforced Unknown: NoReport" in desk.run("status").stdout
 
 
 def test_a_gate_that_does_not_run_says_why(desk: Desk) -> None:
