@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from tests.cli.cluster.conftest import DIGEST, Desk, metrics, metrics_of, pod
 
-from penstock_cli.cluster.gates import figures
+from penstock_cli.cluster.gates import figures, samples
 
 
 def told(desk: Desk, *options: str) -> dict[str, dict[str, Any]]:
@@ -102,6 +102,24 @@ def test_all_namespaces(desk: Desk) -> None:
     assert told(desk, "-A")["payroll"]["namespace"] == "people"
 
 
+def test_a_gateway_has_a_row_for_each_of_its_databases(desk: Desk) -> None:
+    gateway = pod("penstock-gateway-people-1")
+    gateway["metadata"] |= {"labels": {"penstock.dev/gateway": "people"}, "annotations": {}}
+    gateway["spec"] = {"containers": [{"name": "penstock-proxy", "ports": [{"name": "health", "containerPort": 9187}]}]}
+    gateway["status"]["containerStatuses"] = gateway["status"].pop("initContainerStatuses")
+    desk.api.put("pods", gateway, group="/api/v1")
+    (alone,) = [one for one in json.loads(desk.run("status", "-o", "json").stdout) if "gateway" in one["pod"]]
+    assert (alone["database"], alone["gate"], alone["policy"]) == (None, "ready", None)
+    desk.api.texts[metrics_of("penstock-gateway-people-1")] = metrics(7) + (
+        'penstock_policy_generation{database="till"} 3\npenstock_database_sessions{database="till"} 5\n'
+    )
+    rows = [one for one in json.loads(desk.run("status", "-o", "json").stdout) if "gateway" in one["pod"]]
+    assert [(one["database"], one["policy"], one["sessions"]) for one in rows] == [
+        ("shop", "7, current", 2),
+        ("till", "3", 5),
+    ]
+
+
 def test_figures_of_other_databases_and_of_somebody_else_are_none() -> None:
-    assert figures('penstock_policy_generation{database="till"} 3\n', "shop") == {}
-    assert figures("<html>what?</html>", "shop") == {}
+    assert figures(samples('penstock_policy_generation{database="till"} 3\n'), "shop") == {}
+    assert samples("<html>what?</html>") == []
