@@ -24,6 +24,7 @@ from penstock_sidecar.proxy.certificate import Certificate, CertificateError, Se
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.emergencies import Emergencies
+from penstock_sidecar.proxy.gate_reports import GateReports
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
@@ -33,7 +34,7 @@ from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.served_databases import hear_of_access, served_databases
+from penstock_sidecar.served_databases import hear_of_access, reports, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.shipper import Shipper
@@ -123,6 +124,7 @@ class Proxy:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
+        self._report()
         self._ship()
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
@@ -137,6 +139,12 @@ class Proxy:
             self.spool, collector.url, _at(self._settings, collector.token_file), _at(self._settings, collector.ca_file)
         )
         self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
+
+    def _report(self) -> None:
+        """To whoever streams the policies."""
+        found = [reports(self._settings, database) for database in self.databases]
+        self.reports = [one for one in found if one is not None]
+        self._tasks += [asyncio.create_task(one.run(), name="reports") for one in self.reports]
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""
@@ -168,8 +176,8 @@ class Proxy:
         for database in getattr(self, "databases", ()):
             await database.rules_provider.stop()
         asking = [getattr(self, name, None) for name in ("approval_requests", "tickets")]
-        for client in (*asking, *getattr(self, "access_news", ())):
-            if isinstance(client, ApprovalRequests | Tickets | AccessNews):
+        for client in (*asking, *getattr(self, "access_news", ()), *getattr(self, "reports", ())):
+            if isinstance(client, ApprovalRequests | Tickets | AccessNews | GateReports):
                 await client.close()
         await asyncio.to_thread(self.spool.close)
 

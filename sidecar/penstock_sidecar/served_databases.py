@@ -13,6 +13,7 @@ from penstock_core.resources import Bundle
 from penstock_sidecar.database_settings import DatabaseSettings
 from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.deciders import MakeDecider
+from penstock_sidecar.proxy.gate_reports import GateReports, ReportTarget
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.served_database import ServedDatabase
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
@@ -55,6 +56,20 @@ def hear_of_access(settings: ProxySettings, database: ServedDatabase) -> AccessN
     )  # fmt: skip
     access.age = lambda: news.age
     return news
+
+
+def reports(settings: ProxySettings, database: ServedDatabase) -> GateReports | None:
+    """What tells control of that database; None where there is no control."""
+    control = settings.control
+    if control is None:
+        return None
+    one = next(one for one in settings.served if one.name == database.name)
+    directory = settings.at(one.credentials_dir)
+    watched = [directory / "username", directory / "password"]
+    if one.upstream_ca_file is not None:
+        watched.append(settings.at(one.upstream_ca_file))
+    ca_file = None if control.ca_file is None else settings.at(control.ca_file)
+    return GateReports(database, ReportTarget(control.url, settings.at(control.token_file), ca_file), watched)
 
 
 def _server(settings: ProxySettings, one: DatabaseSettings, bundle: Bundle) -> Server:

@@ -51,7 +51,10 @@ async def run(settings: ControlSettings) -> None:
         metrics.follow_emergencies(grants)
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
-        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, settings.review_tokens)
+        reader = (settings.namespace, settings.operator_account)
+        control = Control(
+            policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, settings.review_tokens, reader
+        )
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:

@@ -80,7 +80,7 @@ class RulesProvider:
         self._standings = Standings(self.conditions, self.access)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
-        self.catalog_trouble = ""
+        self.catalog_trouble = self.catalog_sqlstate = ""
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
         # Called with the policies of before and of now.
@@ -373,18 +373,18 @@ class RulesProvider:
             return
         began = self._read_began = asyncio.get_running_loop().time()
         changes = self.door.changes
-        trouble, changed = "", False
+        trouble, code, changed = "", "", False
         try:
             changed = await reader.read()
         except UpstreamError as error:
-            trouble = str(error).removeprefix("penstock: ")
+            trouble, code = str(error).removeprefix("penstock: "), error.fields.sqlstate
         except Exception as error:
             # A fault of ours; sessions that wait for the catalog must not wait forever.
             _log.exception("reading the catalog failed", database=self._name)
             trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble, database=self._name)
-        self.catalog_trouble = trouble
+        self.catalog_trouble, self.catalog_sqlstate = trouble, code
         if not trouble and reader is self._reader and reader.catalog is not None:
             await self._make_for_doubting(reader.catalog)
         if changed and reader is self._reader and reader.catalog is not None:

@@ -45,6 +45,8 @@ class BundleSource:
         self.trouble = ""
         # Whether the Database is known not to be there.
         self.absent = False
+        # How often whoever sends policies was reached anew.
+        self.connected = 0
 
     @property
     def age(self) -> float:
@@ -228,6 +230,7 @@ class ControlSource(BundleSource):
                     raise _Withdrawn(f"answers 404{_hint(404)}", absent=said.get("absent") is True)
                 if response.status_code != 200:
                     raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
+                self.connected += 1
                 async for line in _lines(response.aiter_bytes()):
                     self._take(line)
 
