@@ -6,6 +6,7 @@ belong: finding it out (`penstock_sidecar.proxy.gate_reports`), and what follows
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -46,6 +47,10 @@ class Named(_Part):
         """All of them, in order."""
         found = sorted(set(words))
         return cls(count=len(found), first=tuple(one_line(one) for one in found[:MOST_NAMED]))
+
+    def cut(self, most: int) -> Named:
+        """The same with so many named at most."""
+        return self if len(self.first) <= most else self.model_copy(update={"first": self.first[:most]})
 
 
 NOTHING = Named()
@@ -96,6 +101,22 @@ class GateReport(_Part):
     def document(self) -> dict[str, Any]:
         """As it is sent: what says nothing is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def sendable(self) -> bytes:
+        """As bytes that a receiver reads: where words would take too much room, fewer are named."""
+        for most in (MOST_NAMED, 3, 1, 0):
+            body = json.dumps(self._naming(most).document(), ensure_ascii=False, separators=(",", ":")).encode()
+            if len(body) <= MOST_BODY_BYTES:
+                break
+        return body
+
+    def _naming(self, most: int) -> GateReport:
+        misfits = tuple(
+            one.model_copy(update={"missing": one.missing.cut(most), "unfit": one.unfit.cut(most)})
+            for one in self.misfits
+        )
+        lists = {"unclassified": self.unclassified.cut(most), "sensitive": self.sensitive.cut(most)}
+        return self.model_copy(update={**lists, "misfits": misfits})
 
     def same(self, other: GateReport | None) -> bool:
         """Whether it says the same, whenever that was."""

@@ -67,12 +67,10 @@ async def run(settings: ControlSettings) -> None:
             (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
             (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
             (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+            # Admission does not depend on what follows: without it, what asks for approval is told so.
+            (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
+            *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
         ]
-        # Admission does not depend on these: without them, what asks for approval is told so.
-        followers.append((f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""))
-        if version >= _ADMISSION_POLICIES:
-            named = f"metadata.name={GUARD}"
-            followers += [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), named) for kind in (POLICY, BINDING)]
         stop = asyncio.Event()
         endpoints = [
             Endpoint(secured(control, asker), settings.host, settings.port, certificate.context),
@@ -88,6 +86,12 @@ async def run(settings: ControlSettings) -> None:
                 _end(settings, control, lingering, stop),
             ],
         )
+
+
+def _guarding(guard: RequestsGuard, *, supported: bool) -> list[tuple[str, Follower, str]]:
+    """What tells whether the admission policy of requests is in force."""
+    kinds = (POLICY, BINDING) if supported else ()
+    return [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), f"metadata.name={GUARD}") for kind in kinds]
 
 
 async def _end(settings: ControlSettings, control: Control, lingering: asyncio.Event, stop: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ can't be sent is nobody's trouble but the status's: no statement waits for it, a
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -137,8 +136,7 @@ class GateReports:
 
     async def _send(self, report: GateReport) -> None:
         over = self._database.source.connected
-        body = json.dumps(report.document()).encode()
-        status, _ = await self._service.exchange("POST", self._url, body, ANSWER_SECONDS)
+        status, _ = await self._service.exchange("POST", self._url, report.sendable(), ANSWER_SECONDS)
         if status == 404:
             # One that is gone, or a control of an older version: in either case nobody wants to know.
             status = 204
