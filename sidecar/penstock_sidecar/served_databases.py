@@ -14,10 +14,11 @@ from penstock_sidecar.database_settings import DatabaseSettings
 from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.gate_reports import GateReports, ReportTarget
+from penstock_sidecar.proxy.kept_policy import KeptPolicy
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.served_database import ServedDatabase
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
-from penstock_sidecar.proxy.upstream import Server
+from penstock_sidecar.proxy.upstream import Server, read_credentials
 from penstock_sidecar.settings import ProxySettings, SettingsError
 
 
@@ -89,10 +90,20 @@ def _source(settings: ProxySettings, one: DatabaseSettings, provider: RulesProvi
         return ControlSource(
             control.url, settings.at(control.token_file),
             None if control.ca_file is None else settings.at(control.ca_file), one.name, settings.namespace,
-            provider.replace_bundle, max_age=control.max_age_seconds,
+            provider.replace_bundle, max_age=control.max_age_seconds, kept=_kept_policy(settings, one),
         )  # fmt: skip
     wanted = BundleKey(one.name, settings.namespace, _mask_key(settings, one))
     return FileSource(settings.resources or (), settings.directory, wanted, provider.replace_bundle, tells=tells)
+
+
+def _kept_policy(settings: ProxySettings, one: DatabaseSettings) -> KeptPolicy:
+    """Beside the spool: the one place that the gate may write to."""
+    path = settings.at(settings.spool.path).with_name(f"policy-{one.name}.sealed")
+
+    def secret() -> bytes:
+        return read_credentials(settings.at(one.credentials_dir)).password.encode()
+
+    return KeptPolicy(path, settings.stream_owner, f"{settings.namespace}/{one.name}", secret)
 
 
 def _mask_key(settings: ProxySettings, one: DatabaseSettings) -> bytes:

@@ -81,6 +81,7 @@ class RulesProvider:
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
         self.catalog_trouble = self.catalog_sqlstate = ""
+        self.nothing_yet: Callable[[], str] = lambda: "no policy has been loaded yet"
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
         # Called with the policies of before and of now.
@@ -163,7 +164,7 @@ class RulesProvider:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         while True:
             if self.bundle is None:
-                raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+                raise UpstreamError(fatal("57P03", self.nothing_yet(), "try again in a moment"))
             if self.catalog is None and self._reading is not None:
                 # The first one will do: there is no older one that it could have missed a change of.
                 await asyncio.shield(self._reading)
@@ -372,8 +373,7 @@ class RulesProvider:
         if reader is None:
             return
         began = self._read_began = asyncio.get_running_loop().time()
-        changes = self.door.changes
-        trouble, code, changed = "", "", False
+        changes, trouble, code, changed = self.door.changes, "", "", False
         try:
             changed = await reader.read()
         except UpstreamError as error:
