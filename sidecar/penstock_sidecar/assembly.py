@@ -110,7 +110,7 @@ class Proxy:
                 except (ResourceError, OSError) as error:
                     raise StartError(str(error)) from None
         if len(self.databases) == 1 and (bundle := self.rules_provider.bundle) is not None:
-            opening["policyGeneration"] = bundle.generation
+            opening |= {"policyGeneration": bundle.generation, "policyDigest": bundle.digest}
         self.spool.append([opening])
         registry = CollectorRegistry()
         registry.register(ProxyCollector(self.gateway, self.spool))

@@ -183,9 +183,9 @@ DEFINITIONS: dict[Kind, Definition] = {
         "The stream's first event: a gate, or the collector, has started.",
         (
             _text("database", "the names of the Databases, with commas between"), _text("version", "the program's"),
-            _GENERATION,
+            _GENERATION, Field("policyDigest", "hash", "a hash of what they and the Database say"),
         ),
-        {"kind": "open", "database": "shop", "version": "0.1.0", "policyGeneration": 7},
+        {"kind": "open", "database": "shop", "version": "0.1.0", "policyGeneration": 7, "policyDigest": "0" * 64},
     ),
     "policy": Definition(
         "The gate took over policies that change something; the first ones, too.",
