@@ -85,6 +85,8 @@ class GateReport(_Part):
     """Patterns of the classification that no column answers to."""
     sensitive: Named = Named()
     """Columns that look sensitive, and that no classification and no mask is for."""
+    lost: _Count = 0
+    """Of a gate that ends: how many audit events go with it that the collector has not taken."""
     misfits: Annotated[tuple[PolicyFindings, ...], Field(max_length=MOST_NAMED), Strict(False)] = ()
     """Of each policy that does not fit the database, what."""
 

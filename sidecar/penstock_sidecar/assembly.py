@@ -43,6 +43,9 @@ from penstock_sidecar.shipping.spool import Spool, SpoolError
 
 _log = structlog.get_logger(__name__)
 
+# Of the time that the end may take: for what comes after shipping.
+_LAST_SECONDS = 4.0
+
 
 class StartError(RuntimeError):
     """The proxy can't start; each line of the text names one thing and says what is wrong with it."""
@@ -151,14 +154,30 @@ class Proxy:
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
-        settings = self._settings
-        await self.gateway.drain(settings.grace_seconds)
+        grace, end = self._settings.grace_seconds, self._settings.end_seconds
+        began = asyncio.get_running_loop().time()
+        await self.gateway.drain(grace if end is None else min(grace, end / 2))
         self.trail.close()
         closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
         await asyncio.wait([closing], timeout=10)
-        if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
-            _log.warning("audit events are left in the spool for the next start", events=self.spool.depth)
+        took = asyncio.get_running_loop().time() - began
+        seconds = grace if end is None else max(0.0, end - _LAST_SECONDS - took)
+        if self.shipper is not None and not await self.shipper.flush(seconds):
+            await self._leave(self.spool.depth)
         await self._abandon()
+
+    async def _leave(self, events: int) -> None:
+        """The collector has not taken them."""
+        if self._settings.spool.lasts:
+            _log.warning("audit events are left in the spool for the next start", events=events)
+            return
+        _log.error(
+            f"{events} audit events are lost with this pod, unless its gate starts again in it: the collector did not "
+            "take them in time",
+            events=events,
+        )
+        for one in self.reports[:1]:
+            await one.say_lost(events)
 
     async def _abandon(self) -> None:
         for task in self._tasks:

@@ -25,6 +25,7 @@ from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
 from penstock_operator.control.reporting import Reporting
@@ -51,8 +52,11 @@ class Control:
         metrics: ControlMetrics,
         review_tokens: Sequence[str] = (),
         reader: tuple[str, str] = ("", ""),
+        lost: LostEvents | None = None,
     ) -> None:
-        """`reader`: namespace and service account of who may read what gates reported."""
+        """`reader`: namespace and service account of who may read what gates reported; `lost`: who is told of events
+        that went with their pod.
+        """
         self.policies = policies
         self.holder = holder
         self.tokens = tokens
@@ -60,7 +64,7 @@ class Control:
         self.metrics = metrics
         self.intake = ReviewIntake(review_tokens)
         self.reports = GateReports()
-        self.reporting = Reporting(self.reports, policies, tokens, reader)
+        self.reporting = Reporting(self.reports, policies, tokens, reader, lost)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = asyncio.Event()
 

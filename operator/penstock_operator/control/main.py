@@ -19,6 +19,7 @@ from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
 from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GUARD, POLICY, RequestsGuard
@@ -53,7 +54,14 @@ async def run(settings: ControlSettings) -> None:
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         reader = (settings.namespace, settings.operator_account)
         control = Control(
-            policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, settings.review_tokens, reader
+            policies,
+            Tokens(api, CONTROL_AUDIENCE),
+            holder,
+            shape,
+            metrics,
+            settings.review_tokens,
+            reader,
+            LostEvents(api, metrics.lost),
         )
         lingering = asyncio.Event()
 

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from penstock_core.gate_report import MOST_BODY_BYTES, GateReport
 from penstock_operator.control.callers import CallerError, TooLargeError, body_of, caller_of, problem
 from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.tokens import Tokens
 
@@ -23,8 +24,18 @@ _NUMBER = re.compile("[0-9]{1,18}")
 class Reporting:
     """Both calls."""
 
-    def __init__(self, reports: GateReports, policies: Policies, tokens: Tokens, reader: tuple[str, str]) -> None:
-        """`reader`: namespace and service account of who may read what all gates said."""
+    def __init__(
+        self,
+        reports: GateReports,
+        policies: Policies,
+        tokens: Tokens,
+        reader: tuple[str, str],
+        lost: LostEvents | None = None,
+    ) -> None:
+        """`reader`: namespace and service account of who may read what all gates said; `lost`: who is told of events
+        that went with their pod.
+        """
+        self._lost = lost
         self._reports = reports
         self._policies = policies
         self._tokens = tokens
@@ -48,6 +59,8 @@ class Reporting:
         if database not in self._policies.databases(pod.namespace):
             return problem(404, f"there is no Database {database} in {pod.namespace}")
         self._reports.received(pod, database, report, len(body))
+        if report.lost and self._lost is not None:
+            await self._lost.tell(pod, database, self._policies.uid(pod.namespace, database), report.lost)
         return Response(status_code=204)
 
     async def get(self, request: Request) -> Response:

@@ -86,6 +86,13 @@ class GateReports:
                 pause = backoff.next()
             await asyncio.sleep(pause)
 
+    async def say_lost(self, events: int) -> None:
+        """The last word of a gate that ends: so many audit events go with it. Raises nothing."""
+        try:
+            await self._send((await self.report()).model_copy(update={"lost": events}))
+        except ServiceError as trouble:
+            _log.error("nobody could be told of the events that are lost", problem=str(trouble))
+
     async def close(self) -> None:
         """Nothing is sent any more."""
         await self._service.close()

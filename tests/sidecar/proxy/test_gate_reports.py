@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.operator.control.test_app import Running, served
-from tests.operator.doubles import SECRET
+from structlog.testing import capture_logs
+from tests.operator.control.test_app import AUTHORITY, Running, served
+from tests.operator.doubles import GOOD_TOKEN, SECRET
 from tests.sidecar.proxy.harbour import Harbour
 from tests.sidecar.proxy.test_served_database_control import SHAPE, Port
 
@@ -127,3 +128,28 @@ async def test_it_tells_again_whom_it_reaches_anew(quay: Quay) -> None:
     control.stopping.clear()
     again = await quay.hears(lambda one: one.reached is True, 20)
     assert again.number > first.number
+
+
+async def test_how_many_events_go_with_a_gate_that_ends_in_time(quay: Quay) -> None:
+    """The collector is away, and the spool's volume goes with the pod."""
+    harbour = quay.harbour
+    (harbour.directory / "token").write_text(GOOD_TOKEN)
+    (harbour.directory / "ca.crt").write_bytes(AUTHORITY.certificate_pem)
+    await harbour.start(
+        resources=None,
+        control={"url": f"https://localhost:{quay.running.port}", "tokenFile": "token", "caFile": "ca.crt"},
+        collector={"url": "http://127.0.0.1:1"},
+        spool={"path": "spool", "lasts": False},
+        endSeconds=8,
+    )
+    await quay.hears(lambda one: one.reached is True, 20)
+    began = time.monotonic()
+    with capture_logs() as logged:
+        await harbour.proxy.stop()
+    assert 3 < time.monotonic() - began < 9
+    events = harbour.proxy.spool.depth
+    report = quay.heard()
+    assert report is not None
+    assert report.lost == events > 0
+    (said,) = [line["event"] for line in logged if line["log_level"] == "error"]
+    assert said.startswith(f"{events} audit events are lost with this pod")
