@@ -85,6 +85,8 @@ class GateReport(_Part):
     """Patterns of the classification that no column answers to."""
     sensitive: Named = Named()
     """Columns that look sensitive, and that no classification and no mask is for."""
+    around: Named = Named()
+    """Sessions with the database from the gate's own address that are not the gate's, by role and application."""
     lost: _Count = 0
     """Of a gate that ends: how many audit events go with it that the collector has not taken."""
     misfits: Annotated[tuple[PolicyFindings, ...], Field(max_length=MOST_NAMED), Strict(False)] = ()
@@ -118,6 +120,7 @@ class GateReport(_Part):
             for one in self.misfits
         )
         lists = {"unclassified": self.unclassified.cut(most), "sensitive": self.sensitive.cut(most)}
+        lists["around"] = self.around.cut(most)
         return self.model_copy(update={**lists, "misfits": misfits})
 
     def same(self, other: GateReport | None) -> bool:

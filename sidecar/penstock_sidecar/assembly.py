@@ -29,6 +29,7 @@ from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.sessions_around import SessionsAround
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tickets import Tickets
@@ -139,9 +140,19 @@ class Proxy:
 
     def _report(self) -> None:
         """To whoever streams the policies."""
-        found = [reports(self._settings, database) for database in self.databases]
-        self.reports = [one for one in found if one is not None]
-        self._tasks += [asyncio.create_task(one.run(), name="reports") for one in self.reports]
+        self.reports: list[GateReports] = []
+        for database in self.databases:
+            around = SessionsAround(database, self.trail, self._processes)
+            found = reports(self._settings, database, around)
+            if found is not None:
+                self.reports.append(found)
+                self._tasks.append(asyncio.create_task(found.run(), name="reports"))
+                self._tasks.append(asyncio.create_task(around.run(), name="sessions around"))
+
+    def _processes(self) -> frozenset[int]:
+        """The servers' processes that serve sessions of this gate."""
+        sessions = [one.upstream for database in self.databases for one in database.connections]
+        return frozenset(one.greeting.pid for one in sessions if one is not None)
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""

@@ -17,6 +17,7 @@ from penstock_sidecar.proxy.gate_reports import GateReports, ReportTarget
 from penstock_sidecar.proxy.kept_policy import KeptPolicy
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.served_database import ServedDatabase
+from penstock_sidecar.proxy.sessions_around import SessionsAround
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
 from penstock_sidecar.proxy.upstream import Server, read_credentials
 from penstock_sidecar.settings import ProxySettings, SettingsError
@@ -59,7 +60,7 @@ def hear_of_access(settings: ProxySettings, database: ServedDatabase) -> AccessN
     return news
 
 
-def reports(settings: ProxySettings, database: ServedDatabase) -> GateReports | None:
+def reports(settings: ProxySettings, database: ServedDatabase, around: SessionsAround) -> GateReports | None:
     """What tells control of that database; None where there is no control."""
     control = settings.control
     if control is None:
@@ -70,7 +71,9 @@ def reports(settings: ProxySettings, database: ServedDatabase) -> GateReports | 
     if one.upstream_ca_file is not None:
         watched.append(settings.at(one.upstream_ca_file))
     ca_file = None if control.ca_file is None else settings.at(control.ca_file)
-    return GateReports(database, ReportTarget(control.url, settings.at(control.token_file), ca_file), watched)
+    return GateReports(
+        database, ReportTarget(control.url, settings.at(control.token_file), ca_file), watched, lambda: around.seen
+    )
 
 
 def _server(settings: ProxySettings, one: DatabaseSettings, bundle: Bundle) -> Server:

@@ -273,6 +273,14 @@ DEFINITIONS: dict[Kind, Definition] = {
             "policy": "incident", "until": "2026-11-28T11:00:00Z",
         },
     ),
+    "around": Definition(
+        "Other sessions with the database than before go around the gate: from its own address, and not its own.",
+        (
+            _DATABASE, _whole("count", "how many there are now; 0: no more", always=True),
+            _texts("logins", "the first of them: role and application_name, which it may choose", always=True),
+        ),
+        {"kind": "around", "database": "shop", "count": 1, "logins": ["app (migrate.py)"]},
+    ),
     "intent": Definition(
         "A statement is about to run, or was refused. Of a text with several statements, each has an intent; a text"
         " that was refused has one.",

@@ -108,6 +108,8 @@ class GovernedPods(Model):
     """Those that control does not reach, so that they learn of no change."""
     outdated: PodsNamed = PodsNamed()
     """Those with other Secrets than the Database names, until they are restarted."""
+    around: PodsNamed = PodsNamed()
+    """Those with sessions that go around their gate."""
 
 
 class DatabaseStatus(Status):

@@ -53,16 +53,8 @@ async def run(settings: ControlSettings) -> None:
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
         reader = (settings.namespace, settings.operator_account)
-        control = Control(
-            policies,
-            Tokens(api, CONTROL_AUDIENCE),
-            holder,
-            shape,
-            metrics,
-            settings.review_tokens,
-            reader,
-            LostEvents(api, metrics.lost),
-        )
+        tokens, lost = Tokens(api, CONTROL_AUDIENCE), LostEvents(api, metrics.lost)
+        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:
@@ -70,11 +62,8 @@ async def run(settings: ControlSettings) -> None:
                 return ["the end: this process was asked to stop"]
             return policies.lacking + ([] if certificate.not_after else ["a certificate"])
 
-        followers: list[tuple[str, Follower, str]] = [
-            (f"{GROUP_PATH}/{DATABASES}", policies.follower(DATABASES), ""),
-            (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
-            (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
-            (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+        followers = [
+            *_followed(settings, policies, certificate),
             # Admission does not depend on what follows: without it, what asks for approval is told so.
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
@@ -94,6 +83,18 @@ async def run(settings: ControlSettings) -> None:
                 _end(settings, control, lingering, stop),
             ],
         )
+
+
+def _followed(
+    settings: ControlSettings, policies: Policies, certificate: ServedCertificate
+) -> list[tuple[str, Follower, str]]:
+    """What admission and streams depend on."""
+    return [
+        (f"{GROUP_PATH}/{DATABASES}", policies.follower(DATABASES), ""),
+        (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
+        (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
+        (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+    ]
 
 
 def _guarding(guard: RequestsGuard, *, supported: bool) -> list[tuple[str, Follower, str]]:

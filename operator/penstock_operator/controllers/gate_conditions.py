@@ -79,6 +79,11 @@ class Seen:
         ]
 
     @property
+    def around(self) -> list[str]:
+        """Pods from whose address somebody has sessions with the database that are not the gate's."""
+        return [name for name, report in self.reports if report.around.count]
+
+    @property
     def outdated(self) -> list[str]:
         """Pods with other Secrets than the Database names."""
         return [pod.name for pod in self.pods if pod.former_secrets(self.database)]
@@ -142,6 +147,11 @@ def enforced(seen: Seen, policies: Iterable[str], observing: Sequence[str]) -> C
     if stale := seen.stale:
         words = f"{counted(len(stale), 'pod')} still by other policies than are in effect"
         problems.append(("Stale", f"{words}: {listed(stale)}"))
+    if around := seen.around:
+        logins = _worst(report.around for report in reports)
+        by = f" ({_told(logins, ', ')})" if logins is not None else ""
+        words = f"{counted(len(around), 'pod')} with sessions that go around the gate: {listed(around)}{by}"
+        problems.append(("SessionsAround", words))
     problems += [("FormerSecret", words) for words in _former_secrets(seen)]
     misfits = [one for report in reports for one in report.misfits if one.policy in names]
     if unfit := _worst(one.unfit for one in misfits):

@@ -184,9 +184,10 @@ def _seen(name: str, holdings: Holdings, read: _Read, digest: str) -> Seen | Non
 def _named_pods(name: str, holdings: Holdings, seen: Seen | None) -> Json:
     """By what is the matter with them."""
     pods = [pod.name for pod in holdings.pods if pod.database == name] if seen is None else [p.name for p in seen.pods]
-    found: dict[str, Sequence[str]] = {"governed": pods, "stale": (), "unreachable": (), "outdated": ()}
+    found: dict[str, Sequence[str]] = {"governed": pods, "stale": (), "unreachable": (), "outdated": (), "around": ()}
     if seen is not None:
         found |= {"stale": seen.stale, "unreachable": seen.unreachable, "outdated": seen.outdated}
+        found["around"] = seen.around
     return {kind: {"count": len(names), "names": sorted(names)[:_MOST_NAMES]} for kind, names in found.items()}
 
 

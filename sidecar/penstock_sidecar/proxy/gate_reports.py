@@ -17,7 +17,7 @@ from urllib.parse import quote
 import structlog
 
 from penstock_core.backoff import Backoff
-from penstock_core.gate_report import AGAIN_SECONDS, GateReport, one_line
+from penstock_core.gate_report import AGAIN_SECONDS, NOTHING, GateReport, Named, one_line
 from penstock_sidecar.proxy.database_fit import Fit, fit
 from penstock_sidecar.proxy.http_service import ANSWER_SECONDS, HttpService, ServiceError
 from penstock_sidecar.proxy.served_database import ServedDatabase
@@ -49,8 +49,17 @@ class ReportTarget:
 class GateReports:
     """Reports of one Database."""
 
-    def __init__(self, database: ServedDatabase, target: ReportTarget, watched: Sequence[Path] = ()) -> None:
-        """`watched`: files with credentials and the CA, which are replaced while the gate runs."""
+    def __init__(
+        self,
+        database: ServedDatabase,
+        target: ReportTarget,
+        watched: Sequence[Path] = (),
+        around: Callable[[], Named] = lambda: NOTHING,
+    ) -> None:
+        """`watched`: files with credentials and the CA, which are replaced while the gate runs; `around`: sessions with
+        the database that are not the gate's.
+        """
+        self._around = around
         self._database = database
         self._service = HttpService("receiver of reports", target.url, target.token_file, target.ca_file)
         self._url = f"{self._service.host}/v1/gates/{quote(database.name, safe='')}"
@@ -129,6 +138,7 @@ class GateReports:
             unclassified=fitting.unclassified,
             sensitive=fitting.sensitive,
             misfits=fitting.misfits,
+            around=self._around(),
         )
 
     def _is_due(self, report: GateReport) -> bool:

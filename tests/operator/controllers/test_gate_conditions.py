@@ -162,3 +162,12 @@ def test_what_is_wrong_comes_before_what_nobody_knows() -> None:
     assert told(summary([fine, unknown, wrong], fine)) == ("False", "Stale", "old")
     assert told(summary([fine, unknown], fine)) == ("Unknown", "NoGate", "nobody")
     assert told(summary([fine], fine)) == ("True", "Accepted", "fine")
+
+
+def test_sessions_that_go_around_a_gate_are_told_by_pod_and_login(database: Database) -> None:
+    found = seen(database, gate("good"), gate("bad", around=Named(count=2, first=("app (psql)",))))
+    assert told(enforced(found, ["web"], [])) == (
+        "False",
+        "SessionsAround",
+        "1 pod with sessions that go around the gate: bad (app (psql) and 1 more)",
+    )

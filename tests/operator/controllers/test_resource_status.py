@@ -63,6 +63,7 @@ def test_counts_stand_in_the_status(shop: Any) -> None:
             "stale": nobody,
             "unreachable": {"count": 1, "names": ["a"]},
             "outdated": nobody,
+            "around": nobody,
         },
     }
     assert policy.counts == (("pods", 1),)
