@@ -96,6 +96,7 @@ DEFINITIONS = (
             PrinterColumn("Pods", ".status.pods.governed.count", "integer"),
             PrinterColumn("Host", ".spec.host"),
             PrinterColumn("Database", ".spec.dbname"),
+            PrinterColumn("Suspended", ".spec.suspended.reason"),
             PrinterColumn("TLS", ".spec.tls.mode", priority=1),
             PrinterColumn("Policies", ".status.policies", "integer", priority=1),
         ),

@@ -145,7 +145,7 @@ def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Re
     digest = digest_of(raw, holdings.policies)
     seen = _seen(name, holdings, read, digest)
     counts: tuple[tuple[str, object], ...] = (("policies", len(mine)), ("pods", _named_pods(name, holdings, seen)))
-    accepted = _accepted_database(mine, read, error)
+    accepted = _accepted_database(name, mine, read, error)
     observing = [one for one in mine if one in read.policies and read.policies[one].spec.mode == "observe"]
     stages = [accepted]
     if seen is not None and accepted.status == "True" and mine:
@@ -160,12 +160,14 @@ def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Re
     return ResourceStatus(DATABASES, name, (summary(stages, fine), *stages), counts, digest)
 
 
-def _accepted_database(mine: Sequence[str], read: _Read, error: ResourceError | None) -> Condition:
+def _accepted_database(name: str, mine: Sequence[str], read: _Read, error: ResourceError | None) -> Condition:
     if error is not None:
         return _refused("Invalid", _words(error.problems))
     broken = [policy for policy in mine if (POLICIES, policy) in read.broken]
     if broken:
         return _refused("PolicyInvalid", _nobody(broken))
+    if (suspended := read.databases[name].spec.suspended) is not None:
+        return _refused("Suspended", f"nobody has access until it is resumed: {suspended.words}")
     if not mine:
         return _accepted("NoPolicy", "nobody has access: no DatabaseAccessPolicy is for this Database")
     return _accepted("Accepted", f"governed by {listed(mine)}")
@@ -227,7 +229,7 @@ def _accepted_policy(name: str, raw: Json, holdings: Holdings, read: _Read) -> C
     if others:
         return _refused("Withheld", _nobody(others))
     if policy.spec.mode == "revoke":
-        return _accepted("Revoking", "ends all sessions of its subjects and lets none begin")
+        return _accepted("Revoking", _revoking(policy))
     if policy.spec.mode == "observe":
         return _accepted("Observing", "records what it would do and changes nothing")
     return _accepted("Accepted", "it is valid, and fits its Database's resource")
@@ -252,6 +254,11 @@ def digest_of(database: Json, policies: Sequence[Json]) -> str:
         return in_effect(database, policies).digest
     except ResourceError:
         return ""
+
+
+def _revoking(policy: DatabaseAccessPolicy) -> str:
+    why = policy.spec.revoked
+    return "ends all sessions of its subjects and lets none begin" + (f": {why.words}" if why else "")
 
 
 def _governs(policy: DatabaseAccessPolicy, pod: GovernedPod) -> bool:
