@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 _ADDITIVE = frozenset(
     {
         "penstock_sessions_open", "penstock_tasks", "penstock_spool_events", "penstock_spool_bytes",
-        "penstock_database_sessions",
+        "penstock_spool_max_bytes", "penstock_database_sessions",
     }
 )  # fmt: skip
 _Key = tuple[str, tuple[tuple[str, str], ...]]

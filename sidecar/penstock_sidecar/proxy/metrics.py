@@ -83,6 +83,9 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        yield GaugeMetricFamily(
+            "penstock_spool_max_bytes", "Bytes that the spool holds at most.", self._spool.max_bytes
+        )
         if self._shipper is not None:
             yield from _of_shipper(self._shipper)
         yield from self._of_databases()
@@ -100,14 +103,18 @@ class ProxyCollector(Collector):
             GaugeMetricFamily, "penstock_policy_age_seconds", "Since the policy was last known to be current."
         )
         catalogs = _labelled(GaugeMetricFamily, "penstock_catalog_generation", "How often the catalog changed.")
+        reached = _labelled(
+            GaugeMetricFamily, "penstock_database_reachable", "Whether it was there when last asked; -1: not yet asked."
+        )
         for name, one in self._gateway.databases.items():
+            reached.add_metric([name], one.reachable)
             bundle, catalog = one.rules_provider.bundle, one.rules_provider.catalog
             told.add_metric([name], len(one.connections))
             errors.add_metric([name], one.upstream_errors)
             generations.add_metric([name], -1 if bundle is None else bundle.generation)
             ages.add_metric([name], one.source.age)
             catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
-        yield from (told, errors, generations, ages, catalogs)
+        yield from (told, errors, generations, ages, catalogs, reached)
 
 
 def _of_shipper(shipper: ShipperProcess) -> Iterator[Metric]:
