@@ -149,6 +149,8 @@ class ProxySettings(BaseSettings):
     spool: SpoolLimits
     collector: CollectorConnection | None = None
     approvals: ApprovalsConnection | None = None
+    # How many processes serve clients: on several cores, for gates with many sessions at once.
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
     # All that the end may take together, such as a pod's terminationGracePeriodSeconds; absent: graceSeconds for each.
@@ -182,6 +184,8 @@ class ProxySettings(BaseSettings):
         self._check_databases()
         if not self.stream_owner:
             raise ValueError("name is needed outside a pod: it is what the audit trail calls this proxy")
+        if self.spool.max_bytes // self.processes < 1 << 20:
+            raise ValueError(f"spool.maxBytes must be 1048576 or more for each of {self.processes} processes")
         if "/" in self.stream_owner:
             raise ValueError("name must not hold a slash")
         if not self.listen.loopback:

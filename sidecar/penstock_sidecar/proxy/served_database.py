@@ -118,8 +118,7 @@ class ServedDatabase:
             # One that goes on may itself change the catalog.
             key = connection.session.door_key
             if key is not None and key in door.in_doubt and (door.open or not fresh):
-                door.in_doubt.discard(key)
-                connection.doubt_ended(fresh=fresh)
+                connection.doubt_ended(fresh=door.out_of_doubt(key) and fresh)
 
     def _doubting(self) -> list[tuple[Identity, str]]:
         doubtful = self.rules_provider.door.in_doubt
