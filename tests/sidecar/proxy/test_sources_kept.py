@@ -82,7 +82,7 @@ async def test_it_goes_on_by_what_it_kept_and_says_so(quay: Quay) -> None:
     said = await quay.says(200, "going on by the policy that was kept from before")
     assert "localhost:1" in said
     assert await quay.harbour.email("front") == "f***@example.com"
-    (told,) = [one for one in quay.harbour.proxy.spool.pending(0, 100) if one["kind"] == "policy"]
+    (told,) = await quay.harbour.settled("policy", 1)
     assert told["policyDigest"] == digest
 
 
