@@ -114,6 +114,7 @@ def _shape(settings: ControlSettings, *, native_sidecars: bool) -> Shape:
         log_level=sidecar.log_level,
         issuers=sidecar.issuers_json,
         login=sidecar.login,
+        host_paths=frozenset(sidecar.allowed_host_paths),
         native_sidecars=native_sidecars,
     )
 
