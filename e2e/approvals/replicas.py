@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from e2e.approvals.api_server import ApiServer, free_port
+from e2e.approvals.api_server import MASTERS, ApiServer, free_port
 from penstock_operator.certificates.authority import build_authority, build_leaf
 from penstock_operator.control.main import run
 from penstock_operator.settings import ControlSettings
@@ -48,9 +48,12 @@ def token(server: ApiServer, namespace: str, account: str, audience: str | None 
     if pod is not None:
         metadata = pod["metadata"]
         spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-    with server.client("admin") as admin:
+    with server.client("admin") as node:
+        # As a node's kubelet: nobody else is given what sidecars show control.
+        groups = [("Impersonate-Group", group) for group in ("system:nodes", MASTERS)]
+        node.headers = httpx2.Headers([*node.headers.multi_items(), ("Impersonate-User", "system:node:one"), *groups])
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        answer = admin.post(path, json={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
+        answer = node.post(path, json={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["status"]["token"])
 
