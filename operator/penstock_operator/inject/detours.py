@@ -27,7 +27,9 @@ _WAY = "use 127.0.0.1, or the annotation penstock.dev/url-variable"
 
 def warnings(pod: Json, databases: Sequence[Database]) -> list[str]:
     """One for each place in a pod that was led to its sidecar otherwise."""
-    hosts = [(name, database.name) for database in databases for name in sorted(_names(database))]
+    hosts = [
+        (name, database.name) for database in databases for name in sorted(_names(database), key=len, reverse=True)
+    ]
     found = []
     for _, _, container in applications(pod, CONTAINER):
         title = f"container {container.get('name')}"
