@@ -23,12 +23,12 @@ from penstock_operator.settings import ControlSettings
 
 Json = dict[str, Any]
 SYSTEM = "penstock-system"
-_AUTHORITY = build_authority(datetime.now(UTC), timedelta(days=1))
+AUTHORITY = build_authority(datetime.now(UTC), timedelta(days=1))
 
 
 def secrets() -> list[Json]:
     """What control reads of its own namespace."""
-    leaf = build_leaf(_AUTHORITY, ["localhost"], datetime.now(UTC), timedelta(days=1))
+    leaf = build_leaf(AUTHORITY, ["localhost"], datetime.now(UTC), timedelta(days=1))
     return [
         _secret("penstock-control-tls", {"tls.crt": leaf.certificate_pem, "tls.key": leaf.key_pem}),
         _secret("penstock-mask-key", {"key": b"k" * 32}),
@@ -68,7 +68,7 @@ class Replica:
             host="127.0.0.1", port=self.port, health_port=self._health_port, linger=0, drain=1,
         )  # fmt: skip
         self.server = server
-        self._trust = ssl.create_default_context(cadata=_AUTHORITY.certificate_pem.decode())
+        self._trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
 
     def client(self, bearer: str) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
