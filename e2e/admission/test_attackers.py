@@ -238,9 +238,9 @@ def test_who_asks_for_tokens_gets_none_of_a_sidecars(shop: Guarded) -> None:
     request: Json = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": ["other"]}}
     with attacker.client as client:
         assert client.post(where, json=request).status_code == 201
-        for audiences in (["penstock-control"], ["other", "penstock-control"]):
+        for audiences in (["penstock-control"], ["other", "penstock-control"], ["penstock-collector"]):
             request["spec"]["audiences"] = audiences
-            assert "only nodes ask for tokens of the audience penstock-control" in told(
+            assert "only nodes ask for tokens of the audiences penstock-control and" in told(
                 client.post(where, json=request)
             )
 

@@ -14,6 +14,7 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
+from penstock_operator.control import limit_ranges
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
@@ -39,7 +40,8 @@ _log = structlog.get_logger(__name__)
 async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
-        policies, certificate = Policies(), ServedCertificate()
+        policies, certificate, ranges = Policies(), ServedCertificate(), limit_ranges.LimitRanges()
+        policies.limit_ranges = ranges.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -65,7 +67,9 @@ async def run(settings: ControlSettings) -> None:
             (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
             (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
         ]
-        # Admission does not depend on these: without them, what asks for approval is told so.
+        # Admission does not depend on these: without them, the API server says what a container may not have.
+        followers.append((limit_ranges.PATH, ranges, ""))
+        # Nor on these: without them, what asks for approval is told so.
         followers.append((f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""))
         if version >= _ADMISSION_POLICIES:
             named = f"metadata.name={GUARD}"

@@ -32,6 +32,9 @@ class Lookup(Protocol):
     def bundle(self, namespace: str, database: str) -> Bundle | None:
         """A Database with the policies for it, or None where there is none."""
 
+    def limit_ranges(self, namespace: str) -> Sequence[Json]:
+        """What the namespace lets single containers have."""
+
 
 def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
     """The AdmissionReview to answer with, for a pod that is made. Raises BadReview."""
@@ -83,7 +86,7 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     _refuse_taken(pod, wanted, shape, upstream)
     isolation.refuse_misleading(pod, _hosts(bundle.database, shape))
     isolation.refuse_reaching(pod, _credentials(namespace, lookup), shape.host_paths)
-    resources = compute.fitted(sidecar.resources_of(shape, wanted), pod)
+    resources = compute.fitted(sidecar.resources_of(shape, wanted), pod, lookup.limit_ranges(namespace))
     account = pod["spec"].get("serviceAccountName") or "default"
     warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(namespace, account))
     warnings += placement.warnings(pod) + compute.warnings(resources, pod)

@@ -6,7 +6,7 @@ The API server's own refusals name neither the sidecar nor what to change. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -36,11 +36,12 @@ def amount(quantity: object) -> Decimal | None:
         return None
 
 
-def fitted(wanted: Resources, pod: Json) -> Resources:
-    """The sidecar's resources as they fit the pod: limits go no higher than those of the pod as a whole.
+def fitted(wanted: Resources, pod: Json, ranges: Sequence[Json] = ()) -> Resources:
+    """The sidecar's resources as they fit the pod, and the namespace's limits for containers.
 
-    Raises Refusal where nothing fits.
+    Limits go no higher than those of the pod as a whole. Raises Refusal where nothing fits.
     """
+    wanted = _ranged(wanted, ranges)
     limits = dict(wanted.limits)
     whole = pod["spec"].get("resources") or {}
     for kind in _KINDS:
@@ -51,6 +52,24 @@ def fitted(wanted: Resources, pod: Json) -> Resources:
     _refuse_too_little(found, whole)
     _refuse_crowded(found, pod)
     return found
+
+
+def _ranged(wanted: Resources, ranges: Sequence[Json]) -> Resources:
+    requests, limits = dict(wanted.requests), dict(wanted.limits)
+    for one in ranges:
+        for kind in _KINDS:
+            most, least = (one.get("max") or {}).get(kind), (one.get("min") or {}).get(kind)
+            if most is not None and _is_more(requests.get(kind), most):
+                raise Refusal(
+                    f"a LimitRange of the namespace lets a container have {most} of {kind}, and the sidecar requests "
+                    f"{requests[kind]}; raise that, or set the annotation {ANNOTATION}"
+                )
+            if most is not None and _is_more(limits.get(kind), most):
+                limits[kind] = str(most)
+            if least is not None and _is_more(least, requests.get(kind)):
+                requests[kind] = str(least)
+                limits[kind] = str(least) if _is_more(least, limits.get(kind)) else limits[kind]
+    return Resources(requests, limits)
 
 
 def warnings(found: Resources, pod: Json) -> list[str]:
@@ -81,7 +100,8 @@ def _refuse_too_little(found: Resources, whole: Mapping[str, Any]) -> None:
     if memory is not None and _is_more(LEAST_MEMORY, memory):
         raise Refusal(
             f"with {memory} of memory the sidecar would be ended before it serves anybody; give it {LEAST_MEMORY} at "
-            f"least, by the annotation {ANNOTATION} (or the pod more, where it is limited as a whole)"
+            f"least, by the annotation {ANNOTATION} (or raise what keeps it to less: the pod's own spec.resources, or a "
+            "LimitRange)"
         )
 
 

@@ -75,6 +75,20 @@ def test_init_containers_that_end_take_nothing_from_the_others(desk: Desk) -> No
     assert "more; raise that" in desk.refusal(pod(initContainers=[big | {"restartPolicy": "Always"}], resources=whole))
 
 
+def test_what_the_namespace_allows_a_container_is_kept(desk: Desk) -> None:
+    desk.shop.ranges = [{"type": "Container", "max": {"memory": "200Mi", "cpu": "2"}, "min": {"cpu": "50m"}}]
+    assert given(desk, pod()) == {
+        "requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "1", "memory": "200Mi"},
+    }  # fmt: skip
+    desk.shop.ranges = [{"type": "Container", "max": {"memory": "64Mi"}}]
+    assert desk.refusal(pod()) == (
+        "penstock: a LimitRange of the namespace lets a container have 64Mi of memory, and the sidecar requests 96Mi; "
+        "raise that, or set the annotation penstock.dev/resources"
+    )
+    desk.shop.ranges = [{"type": "Container", "min": {"cpu": "2"}}]
+    assert given(desk, pod())["limits"]["cpu"] == "2"
+
+
 def test_a_pod_that_is_guaranteed_no_more_is_told_so(desk: Desk) -> None:
     both = {"cpu": "1", "memory": "1Gi"}
     exact = [{"name": "web", "resources": {"limits": both, "requests": both}}]
