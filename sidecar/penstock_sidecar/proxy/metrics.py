@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
+    from penstock_sidecar.shipping.shipper_process import ShipperProcess
     from penstock_sidecar.shipping.spool import Spool
 
 # Seconds; a cached decision takes some ten microseconds, a first-seen statement some hundred.
@@ -51,9 +52,10 @@ class ProxyMetrics:
 class ProxyCollector(Collector):
     """All that one proxy has to tell, gathered when asked."""
 
-    def __init__(self, gateway: Gateway, spool: Spool) -> None:
+    def __init__(self, gateway: Gateway, spool: Spool, shipper: ShipperProcess | None) -> None:
         self._gateway = gateway
         self._spool = spool
+        self._shipper = shipper
 
     def collect(self) -> Iterable[Metric]:
         return self._families()
@@ -81,6 +83,8 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        if self._shipper is not None:
+            yield from _of_shipper(self._shipper)
         yield from self._of_databases()
 
     def _of_databases(self) -> Iterator[Metric]:
@@ -104,6 +108,21 @@ class ProxyCollector(Collector):
             ages.add_metric([name], one.source.age)
             catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
         yield from (told, errors, generations, ages, catalogs)
+
+
+def _of_shipper(shipper: ShipperProcess) -> Iterator[Metric]:
+    """The process that brings the spool's events to the collector."""
+    yield GaugeMetricFamily(
+        "penstock_spool_lag_seconds", "Since when audit events wait and none of them has arrived.", shipper.lag
+    )
+    yield GaugeMetricFamily("penstock_shipper_pid", "The audit shipper's process; 0: there is none now.", shipper.pid)
+    yield CounterMetricFamily("penstock_shipper_starts", "Times an audit shipper was started.", shipper.starts)
+    yield GaugeMetricFamily(
+        "penstock_shipper_troubled", "1 while audit events do not reach the collector.", int(bool(shipper.trouble))
+    )
+    yield CounterMetricFamily(
+        "penstock_shipper_refusals", "Times the collector refused an event or a stream.", shipper.refusals_total
+    )
 
 
 _Family = TypeVar("_Family", GaugeMetricFamily, CounterMetricFamily)

@@ -15,6 +15,7 @@ import pytest
 from tests.sidecar.proxy import server_log
 from tests.sidecar.proxy.conftest import MASKED, Running, Start, _with_shop
 from tests.sidecar.proxy.raw import Pair, bind, run
+from tests.sidecar.spooled import pending
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.wire.messages import SYNC, execute, parse, query
@@ -46,7 +47,7 @@ async def compared(gate: Running, server: EmbeddedPostgres, *names: str) -> int:
     """How many statements these applications' sessions ran, once both tell the same of each."""
     for _ in range(100):
         log = server_log.ran(server.directory, names)
-        trail = server_log.told(gate.proxy.spool.pending(0, 100_000), names)
+        trail = server_log.told(pending(gate.proxy.spool, 0, 100_000), names)
         if not (found := server_log.complaints(log, trail)):
             break
         # What ended just now is written down in a moment.

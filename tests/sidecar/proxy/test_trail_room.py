@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.event import BEGINS, Event
 from penstock_core.audit.verify import verify
@@ -55,7 +56,7 @@ async def test_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: i
     events: list[Event] = []
 
     def ship() -> None:
-        events.extend(spool.pending(after_seq=events[-1]["seq"] if events else 0, limit=10_000))
+        events.extend(pending(spool, after_seq=events[-1]["seq"] if events else 0, limit=10_000))
         spool.acknowledge(events[-1]["seq"])
 
     for turn in range(400):
