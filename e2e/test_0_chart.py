@@ -263,6 +263,7 @@ def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
     assert "caBundle" not in inject["clientConfig"]
     assert inject["failurePolicy"] == "Fail"
     assert inject["matchConditions"][0]["expression"].count("name.startsWith('penstock.dev/')") == 2
+    assert "name != 'penstock.dev/gateway'" in inject["matchConditions"][0]["expression"], "gateways don't depend on it"
     assert inject["namespaceSelector"]["matchExpressions"][0]["values"] == [
         "kube-system",
         "penstock-system",

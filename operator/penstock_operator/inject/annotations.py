@@ -16,6 +16,8 @@ INJECT = PREFIX + "inject"
 # Stamped on the pod by the injection, never asked for.
 INJECTED_VERSION = PREFIX + "injected-version"
 POLICY_GENERATION = PREFIX + "policy-generation"
+# Labels of pods of ours: those with a sidecar, and a gateway's.
+_LABELS = (PREFIX + "injected", PREFIX + "gateway")
 _STAMPS = (INJECTED_VERSION, POLICY_GENERATION)
 # A label, so that pods with a sidecar can be listed by it.
 INJECTED_LABEL = PREFIX + "injected"
@@ -83,7 +85,7 @@ def refuse_slips(annotations: Mapping[str, str], labels: Mapping[str, str]) -> N
     """A pod that could be meant to have a sidecar must not start without one unnoticed. Raises Refusal."""
     if INJECT in annotations:
         return
-    label = next((name for name in sorted(labels) if name.startswith(PREFIX) and name != INJECTED_LABEL), None)
+    label = next((name for name in sorted(labels) if name.startswith(PREFIX) and name not in _LABELS), None)
     if label:
         raise Refusal(f"{label} is a label here; make it an annotation of the pod (of its template){_hint(label)}")
     # What a copy of a pod with a sidecar bears asks for nothing.

@@ -100,8 +100,8 @@ def _refuse_too_little(found: Resources, whole: Mapping[str, Any]) -> None:
     if memory is not None and _is_more(LEAST_MEMORY, memory):
         raise Refusal(
             f"with {memory} of memory the sidecar would be ended before it serves anybody; give it {LEAST_MEMORY} at "
-            f"least, by the annotation {ANNOTATION} (or raise what keeps it to less: the pod's own spec.resources, or a "
-            "LimitRange)"
+            f"least, by the annotation {ANNOTATION} (or raise the pod's own spec.resources, or the "
+            "LimitRange, that keeps it to less)"
         )
 
 

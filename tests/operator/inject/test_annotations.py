@@ -99,3 +99,4 @@ def test_what_could_be_meant_as_asking_is_refused(
 def test_who_says_no_or_only_bears_our_stamps_passes() -> None:
     refuse_slips({"penstock.dev/inject": "false", "penstock.dev/database": "shop"}, {"penstock.dev/inject": "true"})
     refuse_slips({"penstock.dev/injected-version": "1"}, {})
+    refuse_slips({}, {"penstock.dev/gateway": "people"})
