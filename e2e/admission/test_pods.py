@@ -102,6 +102,17 @@ def test_all_else_of_the_pod_may_be_written(admin: httpx2.Client, web: str, part
     assert told(patch(admin, web + part, body)) == ""
 
 
+def test_nor_is_a_gateways_changed(admin: httpx2.Client) -> None:
+    gateway = pod("gateway", containers=[{"name": "penstock-proxy", "image": "penstock:1"}])
+    gateway["metadata"]["labels"] = {"penstock.dev/gateway": "people"}
+    assert told(admin.post(PODS, json=gateway)) == ""
+    evil = {"spec": {"containers": [{"name": "penstock-proxy", "image": "evil:1"}]}}
+    assert STAYS in told(patch(admin, f"{PODS}/gateway", evil, "strategic-merge-patch+json"))
+    # Taken out of its Service, to look into it.
+    assert told(patch(admin, f"{PODS}/gateway", {"metadata": {"labels": {"penstock.dev/gateway": "aside"}}})) == ""
+    assert admin.delete(f"{PODS}/gateway?gracePeriodSeconds=0").status_code == 200
+
+
 def test_the_applications_image_is_the_applications(admin: httpx2.Client, web: str) -> None:
     new = {"spec": {"containers": [{"name": "app", "image": "app:2"}]}}
     assert told(patch(admin, web, new, "strategic-merge-patch+json")) == ""
