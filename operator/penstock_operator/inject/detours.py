@@ -63,6 +63,9 @@ def _of(container: Json, hosts: Sequence[tuple[str, str]], databases: Sequence[D
 def _names(database: Database) -> set[str]:
     """All by which a pod of the namespace reaches the host."""
     host = database.spec.host.rstrip(".").lower()
+    # A server that is in the pod itself is as near as its gate: the address tells nothing.
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return set()
     parts = host.split(".")
     names = {host}
     if len(parts) >= 3 and parts[2] == "svc":

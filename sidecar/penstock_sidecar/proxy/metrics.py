@@ -100,14 +100,18 @@ class ProxyCollector(Collector):
             GaugeMetricFamily, "penstock_policy_age_seconds", "Since the policy was last known to be current."
         )
         catalogs = _labelled(GaugeMetricFamily, "penstock_catalog_generation", "How often the catalog changed.")
+        reached = _labelled(
+            GaugeMetricFamily, "penstock_database_reachable", "Whether it was there when last asked; -1: not yet asked."
+        )
         for name, one in self._gateway.databases.items():
+            reached.add_metric([name], one.reachable)
             bundle, catalog = one.rules_provider.bundle, one.rules_provider.catalog
             told.add_metric([name], len(one.connections))
             errors.add_metric([name], one.upstream_errors)
             generations.add_metric([name], -1 if bundle is None else bundle.generation)
             ages.add_metric([name], one.source.age)
             catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
-        yield from (told, errors, generations, ages, catalogs)
+        yield from (told, errors, generations, ages, catalogs, reached)
 
 
 def _of_shipper(shipper: ShipperProcess) -> Iterator[Metric]:

@@ -40,7 +40,7 @@ def given(desk: Desk, subject: Json) -> Json:
 
 def test_a_limit_of_the_whole_pod_is_one_of_the_sidecars(desk: Desk) -> None:
     found = given(desk, resources(limits={"cpu": "500m", "memory": "200Mi"}))
-    assert found == {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "200Mi"}}
+    assert found == {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "200Mi"}}
     assert given(desk, resources(limits={"cpu": "4", "memory": "2Gi"}))["limits"] == {"cpu": "1", "memory": "256Mi"}
 
 
@@ -49,13 +49,13 @@ def test_a_limit_of_the_whole_pod_is_one_of_the_sidecars(desk: Desk) -> None:
     [
         (
             resources(limits={"memory": "64Mi"}),
-            "the pod's own spec.resources limit its memory to 64Mi, and the sidecar alone requests 96Mi; raise "
+            "the pod's own spec.resources limit its memory to 64Mi, and the sidecar alone requests 128Mi; raise "
             "that, or set the annotation penstock.dev/resources",
         ),
         (
-            resources(requests={"memory": "128Mi"}, limits={"memory": "1Gi"}),
-            "the pod's own spec.resources request 128Mi of memory as a whole, and its containers with the sidecar "
-            "(96Mi) more; raise that by as much",
+            resources(requests={"memory": "160Mi"}, limits={"memory": "1Gi"}),
+            "the pod's own spec.resources request 160Mi of memory as a whole, and its containers with the sidecar "
+            "(128Mi) more; raise that by as much",
         ),
         (annotated(pod(), resources="memory=16Mi"), "with 16Mi of memory the sidecar would be ended before it serves"),
         (annotated(pod(), resources="requests.memory=1Gi"), "would request 1Gi of memory and be limited to 256Mi"),
@@ -71,18 +71,18 @@ def test_what_the_api_server_or_the_node_would_refuse_is_refused_by_what_to_chan
 def test_init_containers_that_end_take_nothing_from_the_others(desk: Desk) -> None:
     big: Json = {"name": "migrate", "resources": {"requests": {"memory": "1Gi"}}}
     whole = {"requests": {"memory": "1Gi"}, "limits": {"memory": "2Gi"}}
-    assert given(desk, pod(initContainers=[big], resources=whole))["requests"]["memory"] == "96Mi"
+    assert given(desk, pod(initContainers=[big], resources=whole))["requests"]["memory"] == "128Mi"
     assert "more; raise that" in desk.refusal(pod(initContainers=[big | {"restartPolicy": "Always"}], resources=whole))
 
 
 def test_what_the_namespace_allows_a_container_is_kept(desk: Desk) -> None:
     desk.shop.ranges = [{"type": "Container", "max": {"memory": "200Mi", "cpu": "2"}, "min": {"cpu": "50m"}}]
     assert given(desk, pod()) == {
-        "requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"cpu": "1", "memory": "200Mi"},
+        "requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "200Mi"},
     }  # fmt: skip
     desk.shop.ranges = [{"type": "Container", "max": {"memory": "64Mi"}}]
     assert desk.refusal(pod()) == (
-        "penstock: a LimitRange of the namespace lets a container have 64Mi of memory, and the sidecar requests 96Mi; "
+        "penstock: a LimitRange of the namespace lets a container have 64Mi of memory, and the sidecar requests 128Mi; "
         "raise that, or set the annotation penstock.dev/resources"
     )
     desk.shop.ranges = [{"type": "Container", "min": {"cpu": "2"}}]

@@ -92,3 +92,8 @@ def test_where_there_is_envfrom_what_leads_elsewhere_is_set_empty(desk: Desk) ->
             del entry["value"]
     assert desk.admitted(after)["spec"] == after["spec"]
     assert "warnings" not in desk.answer(after)
+
+
+def test_a_server_in_the_pod_itself_has_no_address_that_tells(desk: Desk) -> None:
+    desk.shop.database["spec"] |= {"host": "127.0.0.1", "tls": {"mode": "require"}}
+    assert told(desk, **literal("postgresql://127.0.0.1/shop")) == []
