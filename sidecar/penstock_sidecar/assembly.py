@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from prometheus_client.registry import CollectorRegistry
 
+from penstock_core.compilation import in_words
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
 from penstock_sidecar.health import HealthServer
@@ -129,7 +130,7 @@ class Proxy:
             self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
-            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
+            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
         )  # fmt: skip
 
     def _hear_of_access(self) -> None:

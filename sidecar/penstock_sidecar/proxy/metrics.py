@@ -83,6 +83,9 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        yield GaugeMetricFamily(
+            "penstock_spool_max_bytes", "Bytes that the spool holds at most.", self._spool.max_bytes
+        )
         if self._shipper is not None:
             yield from _of_shipper(self._shipper)
         yield from self._of_databases()

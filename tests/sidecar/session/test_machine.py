@@ -175,7 +175,9 @@ def test_block_a_write_that_waited_is_skipped_if_what_came_before_it_failed() ->
     talk.did(talk.session.durable(talk.tickets[-1])).reaches_server(sync(), query("SELECT 2"))
     talk.server(READY, complete("SELECT 1"), READY)
     talk.did(talk.session.durable(talk.tickets[-1])).reaches_client(READY, complete("SELECT 1"), READY)
-    assert talk.kinds() == ["intent allow", "outcome skipped", "intent allow", "outcome ok"]
+    assert talk.kinds() == [
+        "intent allow", "intent allow", "outcome error", "outcome skipped", "intent allow", "outcome ok",
+    ], "what failed has been recorded, too"  # fmt: skip
 
 
 def test_continue_waits_for_nothing() -> None:
