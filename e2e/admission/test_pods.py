@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,8 +93,6 @@ def test_what_a_pod_says_of_its_gate_stays(admin: httpx2.Client, web: str, part:
     ("part", "body"),
     [
         ("", {"metadata": {"labels": {"app": "else"}, "annotations": {"team": "shop"}}}),
-        ("", {"metadata": {"finalizers": ["shop.example/hold"]}}),
-        ("", {"metadata": {"finalizers": []}}),
         ("", {"spec": {"activeDeadlineSeconds": 600}}),
         ("/status", {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
     ],
@@ -172,9 +171,9 @@ def test_a_pod_that_is_there_without_its_gate_can_be_written_and_deleted(
     assert admin.delete(binding).status_code == 200
     asks = pod("left", annotations={"penstock.dev/inject": "true"})
     asks["metadata"]["finalizers"] = ["shop.example/hold"]
-    for _ in range(100):
-        if (answer := admin.post(PODS, json=asks)).status_code == 201:
-            break
+    end = time.monotonic() + 60
+    while (answer := admin.post(PODS, json=asks)).status_code != 201 and time.monotonic() < end:
+        time.sleep(0.2)
     assert answer.status_code == 201, answer.text
     del kept["metadata"]["resourceVersion"], kept["metadata"]["uid"], kept["metadata"]["managedFields"]
     applied(server, kept)
@@ -184,9 +183,3 @@ def test_a_pod_that_is_there_without_its_gate_can_be_written_and_deleted(
     assert admin.delete(f"{PODS}/left?gracePeriodSeconds=0").status_code == 200
     assert told(patch(admin, f"{PODS}/left", {"metadata": {"finalizers": []}})) == ""
     assert admin.get(f"{PODS}/left").status_code == 404
-
-
-def test_the_policies_are_such_that_the_api_server_can_check_them(admin: httpx2.Client) -> None:
-    for name in ("penstock-pods", "penstock-tokens", "penstock-credentials"):
-        found = admin.get(f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}").json()
-        assert "expressionWarnings" not in found.get("status", {}).get("typeChecking", {}), name
