@@ -9,8 +9,8 @@ from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceErro
 from penstock_core.resources.loading import AnyResource
 from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
+from penstock_operator.control.suspended_by import refuse_pretence
 from penstock_operator.inject import admission_review
-from penstock_operator.inject.admission_review import Reviewed
 from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.bounds import refuse_crowds
 from penstock_operator.inject.patch import Json
@@ -35,7 +35,7 @@ def validate(review: object, policies: Policies) -> Json:
         return admission_review.allowed(request.uid)
     try:
         refuse_crowds(document.get("spec"))
-        _refuse_pretence(document, request)
+        refuse_pretence(request.user, document, request.before)
         resource = parse(essence(document), namespace=request.namespace or "default")
     except Refusal as refusal:
         return admission_review.refused(request.uid, f"spec: {refusal}", *_INVALID)
@@ -55,20 +55,6 @@ def _is_stored_already(document: Json, before: Json | None) -> bool:
         return False
     old, new = essence(before), essence(document)
     return old | {"metadata": {}} == new | {"metadata": {}}
-
-
-def _refuse_pretence(document: Json, request: Reviewed) -> None:
-    """A suspension says by whom it is, and that is nobody but who writes it. Raises Refusal."""
-    for field in ("suspended", "revoked"):
-        said = _part(document, field)
-        by = said.get("by") if isinstance(said, dict) else None
-        if by is not None and by != request.user and said != _part(request.before, field):
-            raise Refusal(f"{field}.by: must be {request.user}, whose request this is; or leave it out")
-
-
-def _part(resource: Json | None, field: str) -> object:
-    spec = resource.get("spec") if resource is not None else None
-    return spec.get(field) if isinstance(spec, dict) else None
 
 
 def _misfits(resource: AnyResource, policies: Policies) -> list[str]:

@@ -32,8 +32,8 @@ class Reviewed:
     object: Json
     before: Json | None
     deleted: bool
-    # Whose request it is.
-    user: str
+    # Whose request it is, as the API server says it.
+    user: Any
 
     @property
     def metadata(self) -> Json:
@@ -61,15 +61,14 @@ def read(review: object) -> Reviewed:
     given, before = request.get("oldObject" if deleted else "object"), request.get("oldObject")
     if not isinstance(given, dict):
         raise BadReview("not an AdmissionReview of an object")
-    namespace, user = request.get("namespace"), request.get("userInfo")
-    name = user.get("username") if isinstance(user, dict) else None
+    namespace = request.get("namespace")
     return Reviewed(
         request["uid"],
         namespace if isinstance(namespace, str) else "",
         given,
         before if isinstance(before, dict) else None,
         deleted,
-        name if isinstance(name, str) else "",
+        request.get("userInfo"),
     )
 
 

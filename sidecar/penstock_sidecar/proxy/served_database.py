@@ -13,7 +13,7 @@ import structlog
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.reach import concerns
-from penstock_core.policy.revocation import Revocation, suspension
+from penstock_core.policy.revocation import Revocation
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -90,9 +90,9 @@ class ServedDatabase:
         if provider.bundle is None:
             return False, f"no policy has been loaded yet{f': {trouble}' if trouble else ''}"
         words = [f"policy generation {provider.bundle.generation}"]
-        if (suspended := suspension(provider.bundle)) is not None:
+        if (suspended := provider.bundle.database.spec.suspended) is not None:
             # Ready all the same: clients get to know by a clear error, and nothing is mended by a restart.
-            words.append(suspended.reason)
+            words.append(f"suspended: {suspended.words}")
         if trouble:
             words.append(f"policy is {self.source.age:.0f} s old: {trouble}")
         if provider.catalog is None or provider.catalog_trouble:
