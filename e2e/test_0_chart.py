@@ -18,6 +18,7 @@ from penstock_collector.settings import CollectorSettings
 from penstock_operator.certificates import reconciler
 from penstock_operator.control.requests_guard import GUARD
 from penstock_operator.inject.sidecar import CA_CONFIG_MAP, CONTAINER, VOLUMES
+from penstock_operator.inject.workloads import LIKE_OURS
 from penstock_operator.settings import ControlSettings, OperatorSettings
 from penstock_sidecar.settings import read
 
@@ -261,14 +262,18 @@ def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
     (inject,) = objects["MutatingWebhookConfiguration", "penstock"]["webhooks"]
     assert "caBundle" not in inject["clientConfig"]
     assert inject["failurePolicy"] == "Fail"
-    assert "'penstock.dev/inject' in object.metadata.labels" in inject["matchConditions"][0]["expression"]
+    assert inject["matchConditions"][0]["expression"].count("name.startsWith('penstock.dev/')") == 2
+    assert "name != 'penstock.dev/gateway'" in inject["matchConditions"][0]["expression"], "gateways don't depend on it"
     assert inject["namespaceSelector"]["matchExpressions"][0]["values"] == [
         "kube-system",
         "penstock-system",
         "monitoring",
     ]
     assert [rule["operations"] for rule in inject["rules"]] == [["CREATE"]]
-    validate, debug, enter = objects["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
+    validate, leave, advise, debug, enter = objects["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
+    for words in (leave, advise):
+        assert (words["failurePolicy"], words["timeoutSeconds"]) == ("Ignore", 1), "what only warns holds nothing up"
+    assert LIKE_OURS in advise["matchConditions"][1]["expression"]
     assert "caBundle" not in validate["clientConfig"]
     assert validate["rules"][0]["apiGroups"] == ["penstock.dev"]
     assert not any("/" in resource for resource in validate["rules"][0]["resources"]), "never the status"
@@ -278,7 +283,23 @@ def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
             "pods without a sidecar never depend on us"
         )
     off = rendered("--set", "webhook.guardSidecars=false")["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
-    assert off == [validate]
+    assert off == [validate, leave, advise]
+
+
+def test_guards_of_pods_stay_when_the_release_goes(rendered: Render) -> None:
+    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    for kept, options in ((True, ()), (False, ("--set", "webhook.keepGuards=false"))):
+        objects = rendered("--kube-version", "1.30.0", *options)
+        for kind in kinds:
+            reconciled = objects[kind, "penstock-pods"]["metadata"].get("annotations", {})
+            assert reconciled == ({"helm.sh/resource-policy": "keep"} if kept else {})
+            assert "annotations" not in objects[kind, "penstock-tokens"]["metadata"]
+            assert (kind, "penstock-credentials") not in objects, (
+                "pods without a gate are their authors' until asked for"
+            )
+    off = rendered("--kube-version", "1.30.0", "--set", "webhook.guardSidecars=false")
+    texts = [one["expression"] for one in off["ValidatingAdmissionPolicy", "penstock-pods"]["spec"]["validations"]]
+    assert len(texts) == 3, "a pod that asks still gets a gate or is refused"
 
 
 def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:

@@ -58,7 +58,8 @@ def test_the_monitors_find_each_pods_port(rendered: Render) -> None:
             assert programs["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items(), name
             assert port in {one["name"] for one in template["spec"]["containers"][0]["ports"]}, name
     wanted = read({f"{PREFIX}database": "shop"})
-    sidecar = container(Shape("image", "version", "url", "url"), wanted, DatabaseSecrets("shop", "shop-db"))
+    shape = Shape("image", "version", "url", "url")
+    sidecar = container(shape, wanted, DatabaseSecrets("shop", "shop-db"), shape.resources)
     assert sidecars["podMetricsEndpoints"][0]["port"] == sidecar["ports"][0]["name"]
 
 

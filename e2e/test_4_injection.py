@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from e2e.conftest import SHOP_IMAGE, SYSTEM
+from e2e.conftest import SHOP_IMAGE, SYSTEM, Workload
 from e2e.kubectl import CommandError, Kubectl, eventually
 from e2e.shop import manifests
 
@@ -74,3 +76,57 @@ def test_while_control_is_down_only_annotated_pods_wait(shop: Kubectl) -> None:
     )
     shop.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/annotated-afterwards")
     shop("-n", manifests.NAMESPACE, "delete", "pod", "plain-while-down", "annotated-afterwards", "--grace-period=1")
+
+
+def test_nobody_swaps_the_gate_of_a_running_pod(web: Workload) -> None:
+    name = web.pod()["metadata"]["name"]
+    with pytest.raises(CommandError, match="stays as Penstock made it"):
+        web.kubectl("-n", manifests.NAMESPACE, "set", "image", f"pod/{name}", f"penstock-proxy={SHOP_IMAGE}")
+    with pytest.raises(CommandError, match="on a pod with a gate stays"):
+        web.kubectl("-n", manifests.NAMESPACE, "label", "pod", name, "penstock.dev/injected-")
+    web.kubectl("-n", manifests.NAMESPACE, "label", "pod", name, "team=shop")
+    web.kubectl("-n", manifests.NAMESPACE, "annotate", "pod", name, "team=shop")
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", SYSTEM])
+def test_a_pod_that_asks_where_nobody_looks_is_refused(shop: Kubectl, namespace: str) -> None:
+    pod = manifests.pod(SHOP_IMAGE, "asks", manifests.INJECT)
+    pod["metadata"]["namespace"] = namespace
+    del pod["spec"]["serviceAccountName"]
+    with pytest.raises(CommandError, match=f"does not look at the namespace {namespace}"):
+        shop.apply(pod)
+
+
+def test_what_is_in_configmaps_opens_nothing(web: Workload) -> None:
+    """Who may get them, and no Secrets, has nothing of a sidecar's by that."""
+    for namespace in (manifests.NAMESPACE, SYSTEM):
+        text = web.kubectl("-n", namespace, "get", "configmaps", "-o", "yaml")
+        for held in ("gate-password", "PRIVATE KEY", "eyJhbGciOi"):
+            assert held not in text, namespace
+
+
+def test_a_mesh_that_comes_last_keeps_nobody_waiting(web: Workload) -> None:
+    """The application's first init container waits for the database, and runs before the mesh's."""
+    pod = manifests.pod(SHOP_IMAGE, "meshed", manifests.INJECT)
+    (app,) = pod["spec"]["containers"]
+    wait = {**app, "name": "wait-for-db", "args": ["-c", "import psycopg; psycopg.connect()"]}
+    mesh = {**app, "name": "istio-init", "args": ["-c", "pass"]}
+    pod["spec"]["initContainers"] = [wait, mesh]
+    web.kubectl.apply(pod)
+    web.kubectl.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", "pod/meshed")
+    made = web.kubectl.get("-n", manifests.NAMESPACE, "pod", "meshed")
+    assert [one["name"] for one in made["spec"]["initContainers"]] == ["penstock-proxy", "wait-for-db", "istio-init"]
+    web.kubectl("-n", manifests.NAMESPACE, "delete", "pod", "meshed", "--grace-period=1")
+
+
+def test_an_unfit_pod_is_told_so_before_it_fails(shop: Kubectl) -> None:
+    small = manifests.pod(SHOP_IMAGE, "small", {**manifests.INJECT, "penstock.dev/resources": "memory=16Mi"})
+    with pytest.raises(CommandError, match="with 16Mi of memory the sidecar would be ended before it serves anybody"):
+        shop.apply(small)
+
+
+def test_authors_of_workloads_are_warned_by_kubectl(shop: Kubectl) -> None:
+    beside = manifests.deployment(SHOP_IMAGE, "beside", WITHOUT)
+    beside["metadata"]["annotations"] = manifests.INJECT
+    with pytest.raises(CommandError, match="on a Deployment has no effect"):
+        shop("apply", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=json.dumps(beside))

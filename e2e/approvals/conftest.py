@@ -40,7 +40,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     try:
         running = ApiServer(tmp_path_factory.mktemp("api-server"), USERS)
         running.start()
-        _install(running)
+        install(running)
+        applied = apply(running, *_anybody_may_do_anything_with_requests())
+        assert applied.returncode == 0, applied.stderr
+        _wait_for_the_policy(running)
         yield running
     except ClusterError as error:
         pytest.fail(str(error), pytrace=False)
@@ -49,20 +52,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
             running.stop()
 
 
-def _install(server: ApiServer) -> None:
+def install(server: ApiServer, *options: str) -> list[Json]:
+    """Those kinds of the chart's objects, rendered with options of Helm's; and all that was rendered."""
     version = server.run("kubectl", "version", "-o", "json").stdout
     rendered = server.run(
         "helm", "template", "penstock", str(ROOT / "charts" / "penstock"), "--namespace", "penstock-system",
-        "--kube-version", json.loads(version)["serverVersion"]["gitVersion"],
+        "--kube-version", json.loads(version)["serverVersion"]["gitVersion"], *options,
     )  # fmt: skip
     assert rendered.returncode == 0, rendered.stderr
-    chart = [one for one in yaml.safe_load_all(rendered.stdout) if one and one["kind"] in _KINDS]
+    chart = [one for one in yaml.safe_load_all(rendered.stdout) if one]
     spaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("shop", "penstock-system")
     ]
-    applied = apply(server, *spaces, *chart, *_anybody_may_do_anything_with_requests())
+    applied = apply(server, *spaces, *(one for one in chart if one["kind"] in _KINDS))
     assert applied.returncode == 0, applied.stderr
-    _wait_for_the_policy(server)
+    return chart
 
 
 def apply(server: ApiServer, *documents: Json) -> Any:

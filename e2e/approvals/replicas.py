@@ -16,19 +16,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from e2e.approvals.api_server import ApiServer, free_port
+from e2e.approvals.api_server import MASTERS, ApiServer, free_port
 from penstock_operator.certificates.authority import build_authority, build_leaf
 from penstock_operator.control.main import run
 from penstock_operator.settings import ControlSettings
 
 Json = dict[str, Any]
 SYSTEM = "penstock-system"
-_AUTHORITY = build_authority(datetime.now(UTC), timedelta(days=1))
+AUTHORITY = build_authority(datetime.now(UTC), timedelta(days=1))
 
 
 def secrets() -> list[Json]:
     """What control reads of its own namespace."""
-    leaf = build_leaf(_AUTHORITY, ["localhost"], datetime.now(UTC), timedelta(days=1))
+    leaf = build_leaf(AUTHORITY, ["localhost"], datetime.now(UTC), timedelta(days=1))
     return [
         _secret("penstock-control-tls", {"tls.crt": leaf.certificate_pem, "tls.key": leaf.key_pem}),
         _secret("penstock-mask-key", {"key": b"k" * 32}),
@@ -48,9 +48,12 @@ def token(server: ApiServer, namespace: str, account: str, audience: str | None 
     if pod is not None:
         metadata = pod["metadata"]
         spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-    with server.client("admin") as admin:
+    with server.client("admin") as node:
+        # As a node's kubelet: nobody else is given what sidecars show control.
+        groups = [("Impersonate-Group", group) for group in ("system:nodes", MASTERS)]
+        node.headers = httpx2.Headers([*node.headers.multi_items(), ("Impersonate-User", "system:node:one"), *groups])
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        answer = admin.post(path, json={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
+        answer = node.post(path, json={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["status"]["token"])
 
@@ -65,7 +68,7 @@ class Replica:
             host="127.0.0.1", port=self.port, health_port=self._health_port, linger=0, drain=1,
         )  # fmt: skip
         self.server = server
-        self._trust = ssl.create_default_context(cadata=_AUTHORITY.certificate_pem.decode())
+        self._trust = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
 
     def client(self, bearer: str) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(

@@ -54,6 +54,8 @@ class SidecarSettings(BaseModel):
     # Whose tokens clients in a pod may present, and how.
     issuers: Annotated[tuple[TokenIssuer, ...], AfterValidator(_without_files)] = ()
     login: Literal["password", "oauthbearer"] = "password"
+    # Places of a node, each by itself, that an annotated pod may mount.
+    allowed_host_paths: tuple[Annotated[str, Field(pattern="^/[^/]")], ...] = ()
 
     @property
     def issuers_json(self) -> str:

@@ -44,6 +44,11 @@ class Shop:
 
         # Further Databases of the namespace, and the Secrets with their credentials.
         self.others: dict[str, str] = {}
+        # Its limits for single containers.
+        self.ranges: list[Json] = []
+
+    def limit_ranges(self, namespace: str) -> Sequence[Json]:
+        return self.ranges if namespace == "shop" else []
 
     def databases(self, namespace: str) -> Sequence[str]:
         return ["shop", *self.others] if namespace == "shop" else []

@@ -111,7 +111,8 @@ def _pod(one: Json) -> Json | None:
 
 def _judged(one: Json, pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> Json:
     """What admission answers, by its own code."""
-    from penstock_operator.inject.admit import BadReview, admit  # noqa: PLC0415 # as in `inject`
+    from penstock_operator.inject.admission_review import BadReview  # noqa: PLC0415 # as in `inject`
+    from penstock_operator.inject.admit import admit  # noqa: PLC0415 # as in `inject`
 
     space = (one.get("metadata") or {}).get("namespace") or namespace
     review = {"request": {"uid": "inject", "namespace": space, "operation": "CREATE", "object": pod}}

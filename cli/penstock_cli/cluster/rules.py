@@ -49,6 +49,10 @@ class ClusterRules:
             click.echo(f"warning: nobody has access: {found.problem}", err=True)
         return found.bundle(generation_of(raw, found.digest), NO_KEY)
 
+    def limit_ranges(self, namespace: str) -> Sequence[Json]:
+        """None: who reads Databases need not be allowed to read these, and admission has the last word."""
+        return ()
+
     def one(self, namespace: str, wanted: str) -> Bundle:
         """The only Database of the namespace, or the one that is wanted. Raises Unusable."""
         names = self.databases(namespace)
@@ -90,6 +94,10 @@ class FileRules:
         if self.databases(namespace).count(database) != 1:
             return None
         return bundle_of(self._found, f"{namespace}/{database}")
+
+    def limit_ranges(self, namespace: str) -> Sequence[Json]:
+        """Files hold none."""
+        return ()
 
 
 def rules_for(paths: Sequence[Path], namespace: str | None, wanted: str, api: Open) -> Bundle:

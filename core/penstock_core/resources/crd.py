@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,17 +57,27 @@ class Definition:
     plural: str
     short_names: tuple[str, ...]
     columns: tuple[PrinterColumn, ...] = field(default=())
+    # Whether people write it by hand, so that what is wrong with a text is said by the webhook, in words.
+    worded: bool = True
 
     def document(self, unsupported: Iterable[Unsupported]) -> dict[str, Any]:
         """The CRD as an object for the API server."""
         kind = self.model.__name__
+        schema = _schema(self.model, [row for row in unsupported if row.kind == kind])
+        # A field that is not known is kept until the webhook has refused it by name. Dropped, as is usual, it would
+        # have no effect in silence: a policy with `mask` in place of `masks` would show everything.
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+        for part in ("spec", "status") if self.model is AccessRequest else ("spec",):
+            _keep_unknown(schema["properties"][part])
+        if self.worded:
+            _leave_patterns(schema["properties"]["spec"])
         version = {
             "name": API_VERSION.rpartition("/")[2],
             "served": True,
             "storage": True,
             "subresources": {"status": {}},
             "additionalPrinterColumns": [column.document() for column in (*self.columns, _AGE)],
-            "schema": {"openAPIV3Schema": _schema(self.model, [row for row in unsupported if row.kind == kind])},
+            "schema": {"openAPIV3Schema": schema},
         }
         names = {
             "kind": kind,
@@ -127,6 +137,7 @@ DEFINITIONS = (
             PrinterColumn("Expires", ".spec.expiresAt"),
             PrinterColumn("Used", ".status.consumedAt", "date", priority=1),
         ),
+        worded=False,
     ),
 )
 
@@ -156,6 +167,29 @@ def _schema(model: type[Resource], unsupported: list[Unsupported]) -> Schema:
         (holder if steps else field).setdefault("x-kubernetes-validations", []).extend(rules)
     complete: Schema = _without_empty_defaults(schema)
     return complete
+
+
+def _keep_unknown(node: Schema) -> None:
+    for part in _parts(node):
+        if "properties" in part:
+            part["x-kubernetes-preserve-unknown-fields"] = True
+
+
+def _leave_patterns(node: Schema) -> None:
+    """The API server says of a text that does not match what it should match, as a regular expression."""
+    for part in _parts(node):
+        part.pop("pattern", None)
+
+
+def _parts(node: Schema) -> Iterator[Schema]:
+    """A schema and all within it."""
+    yield node
+    within = [
+        *node.get("properties", {}).values(),
+        *(node[key] for key in ("items", "additionalProperties") if key in node),
+    ]
+    for part in within:
+        yield from _parts(part)
 
 
 def _refusal(row: Unsupported) -> tuple[tuple[str | int, ...], list[dict[str, str]]]:

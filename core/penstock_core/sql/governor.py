@@ -197,7 +197,7 @@ class Governor:
         if self._enforced is None and self._observed is None:
             denial = Denial(
                 f"no DatabaseAccessPolicy gives access to database {self.policy.database}",
-                "ask for a policy whose subjects include this identity",
+                "ask for a policy whose subjects include this identity; if there was one, is the Database still there?",
             )
             return self._complete(Decision(Action.DENY, "", denial=denial, writes=True), text)
         would_be = self._judged(self._observed, question) if self._observed is not None else None

@@ -32,8 +32,10 @@ from penstock_operator.control.reporting import Reporting
 from penstock_operator.control.requests_holder import RequestsHolder
 from penstock_operator.control.review_intake import BusyError, ReviewIntake
 from penstock_operator.control.tokens import Tokens
-from penstock_operator.inject.admit import BadReview, admit, admit_intrusion
+from penstock_operator.inject.admission_review import BadReview
+from penstock_operator.inject.admit import admit, admit_intrusion
 from penstock_operator.inject.sidecar import Shape
+from penstock_operator.inject.workloads import advise
 
 HEARTBEAT_SECONDS = 15.0
 SHORTEST_STREAM_SECONDS = 60.0
@@ -80,9 +82,17 @@ class Control:
         """An AdmissionReview of what somebody does to a running pod."""
 
         def answer(review: object) -> Json:
-            return admit_intrusion(review, self.policies)
+            return admit_intrusion(review, self.policies, self.shape)
 
         return await self._reviewed(request, "guard", answer)
+
+    async def advise(self, request: Request) -> Response:
+        """An AdmissionReview of a workload, or a namespace."""
+
+        def answer(review: object) -> Json:
+            return advise(review, self.policies, self.shape)
+
+        return await self._reviewed(request, "advise", answer)
 
     async def validate(self, request: Request) -> Response:
         """An AdmissionReview of one of our resources."""
@@ -180,6 +190,7 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/mutate", control.mutate, methods=["POST"]),
             Route("/guard", control.guard, methods=["POST"]),
+            Route("/advise", control.advise, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
             Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
             Route("/v1/gates/{database}", control.reporting.post, methods=["POST"]),

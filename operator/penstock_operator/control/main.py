@@ -14,6 +14,7 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
+from penstock_operator.control import limit_ranges
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
@@ -40,7 +41,8 @@ _log = structlog.get_logger(__name__)
 async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
-        policies, certificate = Policies(), ServedCertificate()
+        policies, certificate, ranges = Policies(), ServedCertificate(), limit_ranges.LimitRanges()
+        policies.limit_ranges = ranges.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -64,7 +66,9 @@ async def run(settings: ControlSettings) -> None:
 
         followers = [
             *_followed(settings, policies, certificate),
-            # Admission does not depend on what follows: without it, what asks for approval is told so.
+            # Admission does not depend on what follows. Without limit ranges, the API server says what a container may
+            # not have; without requests, what asks for approval is told so.
+            (limit_ranges.PATH, ranges, ""),
             (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
             *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
         ]
@@ -130,6 +134,7 @@ def _shape(settings: ControlSettings, *, native_sidecars: bool) -> Shape:
         log_level=sidecar.log_level,
         issuers=sidecar.issuers_json,
         login=sidecar.login,
+        host_paths=frozenset(sidecar.allowed_host_paths),
         native_sidecars=native_sidecars,
     )
 

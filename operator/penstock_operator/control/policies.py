@@ -50,6 +50,8 @@ class Policies:
         self._master_key: bytes | None = None
         # Databases that can't be handed out, and why: for messages and metrics.
         self.unusable: dict[Key, str] = {}
+        # What a namespace lets single containers have: told from elsewhere, for those who make pods.
+        self.limit_ranges: Callable[[str], Sequence[Json]] = lambda namespace: ()
         # What access lasts of a bundle's Database.
         self.grants: Callable[[Bundle], tuple[Grant, ...]] = lambda bundle: ()
 

@@ -5,20 +5,18 @@ What doesn't belong: the checks (`penstock_core.resources`), and pods (`penstock
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, doubts, parse
+from penstock_core.resources.loading import AnyResource
 from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
 from penstock_operator.control.suspended_by import refuse_pretence
-from penstock_operator.inject.admit import BadReview
+from penstock_operator.inject import admission_review
 from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.bounds import refuse_crowds
 from penstock_operator.inject.patch import Json
 from penstock_operator.objects import essence
 
-# The API server cuts longer warnings off.
-_WARNING_LENGTH = 240
+_INVALID = (422, "Invalid")
 # Told of one resource at a time; whoever wrote more of them is not helped by all at once.
 _MOST_PROBLEMS = 20
 
@@ -29,45 +27,53 @@ def validate(review: object, policies: Policies) -> Json:
     What is wrong with the resource itself is refused. What doesn't fit others yet is a warning: they may come next.
     So is a condition that fails for some.
     """
-    request = review.get("request") if isinstance(review, Mapping) else None
-    if not isinstance(request, Mapping) or not isinstance(request.get("uid"), str):
-        raise BadReview("not an AdmissionReview: it has no request with a uid")
-    document = request.get("object")
-    if not isinstance(document, Mapping) or not isinstance(document.get("metadata"), Mapping):
-        raise BadReview("not an AdmissionReview of a resource")
-    response: Json = {"uid": request["uid"], "allowed": True}
-    if _is_stored_already(document, request.get("oldObject")):
-        return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+    request = admission_review.read(review)
+    document = request.object | {"metadata": request.metadata}
+    if request.deleted:
+        return admission_review.allowed(request.uid, _missed(document))
+    if _is_stored_already(document, request.before):
+        return admission_review.allowed(request.uid)
     try:
         refuse_crowds(document.get("spec"))
-        refuse_pretence(request.get("userInfo"), document, request.get("oldObject"))
+        refuse_pretence(request.user, document, request.before)
+        resource = parse(essence(document), namespace=request.namespace or "default")
     except Refusal as refusal:
-        response["allowed"] = False
-        response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: spec: {refusal}"}
-        return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
-    try:
-        resource = parse(essence(document), namespace=str(request.get("namespace") or "default"))
+        return admission_review.refused(request.uid, f"spec: {refusal}", *_INVALID)
     except ResourceError as error:
         more = len(error.problems) - _MOST_PROBLEMS
         message = "; ".join(str(problem) for problem in error.problems[:_MOST_PROBLEMS])
         # Of very many, the last says that there are others.
         least = "at least " if len(error.problems) > MOST_FINDINGS else ""
         message += f"; and {least}{more} more" if more > 0 else ""
-        response["allowed"] = False
-        response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: {message}"}
-    else:
-        warnings = _misfits(resource, policies) if isinstance(resource, DatabaseAccessPolicy) else []
-        if warnings:
-            response["warnings"] = warnings
-    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+        return admission_review.refused(request.uid, message, *_INVALID)
+    return admission_review.allowed(request.uid, _misfits(resource, policies))
 
 
-def _is_stored_already(document: Mapping[str, object], before: object) -> bool:
+def _is_stored_already(document: Json, before: Json | None) -> bool:
     """Whether only metadata changes. What an earlier version took must stay open to labels, and to being deleted."""
-    return isinstance(before, Mapping) and before.get("spec") == document.get("spec")
+    if before is None:
+        return False
+    old, new = essence(before), essence(document)
+    return old | {"metadata": {}} == new | {"metadata": {}}
 
 
-def _misfits(policy: DatabaseAccessPolicy, policies: Policies) -> list[str]:
-    databases: list[Database] = policies.known_databases(policy.namespace)
-    found = [*check([*databases, policy]), *doubts(policy)]
-    return [f"penstock: {problem}"[:_WARNING_LENGTH] for problem in found]
+def _misfits(resource: AnyResource, policies: Policies) -> list[str]:
+    if isinstance(resource, Database) and resource.spec.tls.mode == "disable":
+        return [
+            f"{resource.title}: spec.tls.mode: disable sends what is asked and answered as plain text, and where the "
+            "server wants it in clear the password, too; whoever is on the way reads it"
+        ]
+    if not isinstance(resource, DatabaseAccessPolicy):
+        return []
+    databases: list[Database] = policies.known_databases(resource.namespace)
+    return [str(problem) for problem in (*check([*databases, resource]), *doubts(resource))]
+
+
+def _missed(document: Json) -> list[str]:
+    if document.get("kind") != "Database":
+        return []
+    name = document["metadata"].get("name")
+    return [
+        f"the gates of the Database {name} let nobody in from now on, and pods that are annotated with it are refused; "
+        "to give it back, apply it again: its policies stay"
+    ]

@@ -8,31 +8,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from penstock_core.identity import Identity, Workload
 from penstock_core.policy.subjects import is_for
 from penstock_core.resources import Bundle, Database
+from penstock_operator.inject import admission_review, compute, detours, environment, isolation, placement, sidecar
 from penstock_operator.inject import annotations as wishes
-from penstock_operator.inject import environment, isolation, sidecar
 from penstock_operator.inject.annotations import InjectionRequest, Refusal
 from penstock_operator.inject.bounds import refuse_crowded_pod
 from penstock_operator.inject.patch import Json, Patch
 from penstock_operator.inject.same_container import is_same_container, is_same_volume
 from penstock_operator.inject.sidecar import DatabaseSecrets, Shape
-
-# Their containers set the pod's network up, so the sidecar comes after them; all others may need the database.
-MESH_CONTAINERS = frozenset({"istio-init", "istio-validation", "istio-proxy", "linkerd-init", "linkerd-proxy"})
-# The API server cuts longer warnings off.
-_WARNING_LENGTH = 240
-# It drops what is beyond some thousand characters of them.
-_MOST_WARNINGS = 20
-
-
-class BadReview(Exception):
-    """What was sent is not an AdmissionReview of a pod."""
 
 
 class Lookup(Protocol):
@@ -44,117 +33,77 @@ class Lookup(Protocol):
     def bundle(self, namespace: str, database: str) -> Bundle | None:
         """A Database with the policies for it, or None where there is none."""
 
+    def limit_ranges(self, namespace: str) -> Sequence[Json]:
+        """What the namespace lets single containers have."""
+
 
 # Of a pod that says nothing.
 _DEFAULT_END_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What of an AdmissionReview counts here. A pod at CREATE often has no namespace of its own yet."""
-
-    uid: str
-    namespace: str
-    pod: Json
-
-
 def admit(review: object, lookup: Lookup, shape: Shape) -> Json:
     """The AdmissionReview to answer with, for a pod that is made. Raises BadReview."""
-    request = read_review(review)
-    response: Json = {"uid": request.uid, "allowed": True}
+    request = admission_review.read(review)
+    pod = request.pod()
     try:
-        operations, warnings = inject(request, lookup, shape)
+        operations, warnings = inject(pod, request.namespace, lookup, shape)
     except Refusal as refusal:
-        return _answer(_refused(response, refusal))
+        return admission_review.refused(request.uid, str(refusal))
+    patch: Json = {}
     if operations:
-        response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
-    if warnings:
-        response["warnings"] = [f"penstock: {text}"[:_WARNING_LENGTH] for text in _some(warnings)]
-    return _answer(response)
+        patch = {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(operations).encode()).decode()}
+    return admission_review.allowed(request.uid, warnings, **patch)
 
 
-def _some(warnings: list[str]) -> list[str]:
-    more = len(warnings) - _MOST_WARNINGS
-    return warnings if more <= 0 else [*warnings[:_MOST_WARNINGS], f"and {more} more"]
-
-
-def admit_intrusion(review: object, lookup: Lookup) -> Json:
+def admit_intrusion(review: object, lookup: Lookup, shape: Shape) -> Json:
     """The same for what is done to a running pod that has a sidecar: `kubectl debug`, `exec`, `attach`.
 
     The webhook's conditions select only what concerns the sidecar. Raises BadReview.
     """
-    uid, namespace, given = _opened(review)
-    response: Json = {"uid": uid, "allowed": True}
+    request = admission_review.read(review)
     try:
-        if given.get("kind") != "Pod":
+        if request.object.get("kind") != "Pod":
             raise Refusal(f"{sidecar.CONTAINER} holds the database's credentials; nobody may enter it")
-        request = read_review(review)
-        refuse_crowded_pod(request.pod)
-        isolation.refuse_debugging(request.pod, _credentials(namespace, lookup))
+        pod = request.pod()
+        refuse_crowded_pod(pod)
+        isolation.refuse_debugging(pod, _credentials(request.namespace, lookup), shape.host_paths)
     except Refusal as refusal:
-        _refused(response, refusal)
-    return _answer(response)
+        return admission_review.refused(request.uid, str(refusal))
+    return admission_review.allowed(request.uid)
 
 
-def _answer(response: Json) -> Json:
-    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[list[Json], list[str]]:
+    """The patch and the warnings; no operations where nothing is to be done. Raises Refusal.
 
-
-def _refused(response: Json, refusal: Refusal) -> Json:
-    response["allowed"] = False
-    response["status"] = {"code": 403, "reason": "Forbidden", "message": f"penstock: {refusal}"}
-    return response
-
-
-def _opened(review: object) -> tuple[str, str, Json]:
-    """Uid, namespace and object of the request inside. Raises BadReview."""
-    request = review.get("request") if isinstance(review, dict) else None
-    if not isinstance(request, dict) or not isinstance(request.get("uid"), str):
-        raise BadReview("not an AdmissionReview: it has no request with a uid")
-    namespace, given = request.get("namespace"), request.get("object")
-    if not isinstance(namespace, str) or not namespace or not isinstance(given, dict):
-        raise BadReview("not an AdmissionReview of an object in a namespace")
-    return request["uid"], namespace, given
-
-
-def read_review(review: object) -> Request:
-    """The request about a pod. Raises BadReview."""
-    uid, namespace, pod = _opened(review)
-    if pod.get("kind") != "Pod":
-        raise BadReview("not an AdmissionReview of a Pod")
-    if not isinstance(pod.get("spec"), dict) or not isinstance(pod.get("metadata"), dict):
-        raise BadReview("the Pod has no spec or no metadata")
-    return Request(uid, namespace, pod)
-
-
-def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], list[str]]:
-    """The patch and the warnings; no operations where nothing is to be done. Raises Refusal."""
-    pod = request.pod
+    A pod at CREATE often has no namespace of its own yet.
+    """
     annotations = pod["metadata"].get("annotations") or {}
     wishes.refuse_slips(annotations, pod["metadata"].get("labels") or {})
     if not wishes.wants_sidecar(annotations):
         return [], []
     refuse_crowded_pod(pod)
     wanted = replace(wishes.read(annotations), end_seconds=_end_seconds(pod))
-    bundle = _bundle(request.namespace, wanted, lookup)
+    bundle = _bundle(namespace, wanted, lookup)
     upstream = _upstream(bundle.database)
     if not shape.native_sidecars:
         raise Refusal("this cluster is older than Kubernetes 1.29 and has no native sidecars")
     isolation.refuse_sharing(pod)
     _refuse_taken(pod, wanted, shape, upstream)
     isolation.refuse_misleading(pod, _hosts(bundle.database, shape))
-    isolation.refuse_reaching(pod, _credentials(request.namespace, lookup))
+    isolation.refuse_reaching(pod, _credentials(namespace, lookup), shape.host_paths)
+    resources = compute.fitted(sidecar.resources_of(shape, wanted), pod, lookup.limit_ranges(namespace))
     account = pod["spec"].get("serviceAccountName") or "default"
-    warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(request.namespace, account))
+    warnings = wishes.unknown(annotations) + _uncovered(bundle, Workload(namespace, account))
+    warnings += placement.warnings(pod) + compute.warnings(resources, pod)
     patch = Patch(pod)
-    kept = _add_sidecar(patch, wanted, shape, upstream)
+    kept = _add_sidecar(patch, sidecar.container(shape, wanted, upstream, resources), sidecar.volumes(shape, upstream))
     if not kept and _injected(pod):
         warnings.append(f"container {sidecar.CONTAINER} was not the one that Penstock makes; it was replaced")
     variables = environment.variables(
         port=wanted.port, user=account, dbname=bundle.database.spec.dbname, url_variable=wanted.url_variable
     )
     warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
+    warnings += detours.warnings(patch.document, _databases(namespace, lookup))
     _stamp(patch, pod["metadata"].get("annotations") or {} if kept else {}, shape, bundle.generation)
     return patch.operations, warnings
 
@@ -194,9 +143,12 @@ def _hosts(database: Database, shape: Shape) -> set[str]:
 
 def _credentials(namespace: str, lookup: Lookup) -> dict[str, str]:
     """The Secrets with credentials of the namespace's Databases, and whose they are."""
+    return {one.spec.credentials_secret_ref.name: one.name for one in _databases(namespace, lookup)}
+
+
+def _databases(namespace: str, lookup: Lookup) -> list[Database]:
     bundles = [lookup.bundle(namespace, name) for name in lookup.databases(namespace)]
-    databases = [bundle.database for bundle in bundles if bundle is not None]
-    return {database.spec.credentials_secret_ref.name: database.name for database in databases}
+    return [bundle.database for bundle in bundles if bundle is not None]
 
 
 def _injected(pod: Json) -> bool:
@@ -246,14 +198,14 @@ def _uncovered(bundle: Bundle, workload: Workload) -> list[str]:
     ]
 
 
-def _add_sidecar(patch: Patch, wanted: InjectionRequest, shape: Shape, upstream: DatabaseSecrets) -> bool:
+def _add_sidecar(patch: Patch, container: Json, volumes: Sequence[Json]) -> bool:
     """Give the pod the sidecar and its volumes; whether it had this very sidecar. What only looks like it is taken out.
 
     A container under our name with another image, other arguments or other mounts would hold the credentials in our
     place.
     """
     spec = patch.document["spec"]
-    for made in sidecar.volumes(shape, upstream):
+    for made in volumes:
         there = [volume.get("name") for volume in spec.get("volumes") or []]
         if made["name"] in there:
             place = there.index(made["name"])
@@ -261,16 +213,13 @@ def _add_sidecar(patch: Patch, wanted: InjectionRequest, shape: Shape, upstream:
                 continue
             patch.remove(place, "spec", "volumes")
         patch.insert(made, len(spec.get("volumes") or []), "spec", "volumes")
-    container = sidecar.container(shape, wanted, upstream)
     for place, there in enumerate(spec.get("initContainers") or []):
         if sidecar.is_ours(there):
             if is_same_container(there, container):
                 return True
             patch.remove(place, "spec", "initContainers")
             break
-    names = [one.get("name") for one in spec.get("initContainers") or []]
-    place = max((index + 1 for index, name in enumerate(names) if name in MESH_CONTAINERS), default=0)
-    patch.insert(container, place, "spec", "initContainers")
+    patch.insert(container, placement.place(spec.get("initContainers") or []), "spec", "initContainers")
     return False
 
 

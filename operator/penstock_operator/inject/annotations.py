@@ -16,6 +16,9 @@ INJECT = PREFIX + "inject"
 # Stamped on the pod by the injection, never asked for.
 INJECTED_VERSION = PREFIX + "injected-version"
 POLICY_GENERATION = PREFIX + "policy-generation"
+# Labels of pods of ours: those with a sidecar, and a gateway's.
+_LABELS = (PREFIX + "injected", PREFIX + "gateway")
+_STAMPS = (INJECTED_VERSION, POLICY_GENERATION)
 # A label, so that pods with a sidecar can be listed by it.
 INJECTED_LABEL = PREFIX + "injected"
 
@@ -84,18 +87,35 @@ def refuse_slips(annotations: Mapping[str, str], labels: Mapping[str, str]) -> N
     """A pod that could be meant to have a sidecar must not start without one unnoticed. Raises Refusal."""
     if INJECT in annotations:
         return
-    if INJECT in labels:
-        raise Refusal(f"{INJECT} is a label here; make it an annotation of the pod (of its template)")
-    asked = next((PREFIX + name for name in WISHES if PREFIX + name in annotations), None)
-    if asked:
+    label = next((name for name in sorted(labels) if name.startswith(PREFIX) and name not in _LABELS), None)
+    if label:
+        raise Refusal(f"{label} is a label here; make it an annotation of the pod (of its template){_hint(label)}")
+    # What a copy of a pod with a sidecar bears asks for nothing.
+    given = [name for name in sorted(annotations) if name.startswith(PREFIX) and name not in _STAMPS]
+    known = [name for name in given if name.removeprefix(PREFIX) in WISHES]
+    if known or given:
+        asked = (known or given)[0]
         raise Refusal(
-            f'the pod has the annotation {asked} and not {INJECT}; set it to "true", or "false" to go without'
+            f'the pod has the annotation {asked} and not {INJECT}; set that to "true", or "false" to go without'
+            f"{_hint(asked)}"
         )
+    if INJECTED_LABEL in labels:
+        raise Refusal(
+            f"the label {INJECTED_LABEL} says that a pod has a sidecar, and this one asks for none; remove it"
+        )
+
+
+def _hint(name: str) -> str:
+    """What a name that nothing reads may have been meant to be."""
+    if name.removeprefix(PREFIX) in ("inject", *WISHES):
+        return ""
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), ["inject", *WISHES], 1)
+    return f" (did you mean {PREFIX}{near[0]}?)" if near else ""
 
 
 def unknown(annotations: Mapping[str, str]) -> list[str]:
     """A warning for each annotation with our prefix that nothing reads."""
-    known = [INJECT, *(PREFIX + name for name in WISHES), INJECTED_VERSION, POLICY_GENERATION]
+    known = [INJECT, *(PREFIX + name for name in WISHES), *_STAMPS]
     warnings = []
     for name in sorted(annotations):
         if name.startswith(PREFIX) and name not in known:
@@ -142,7 +162,7 @@ def _resources(text: str) -> Resources:
 
 
 WISHES: dict[str, Wish] = {
-    "database": Wish("database", _name, "the name of a Database in the pod's namespace"),
+    "database": Wish("database", _name, "the name of one Database in the pod's namespace: a gate is of one"),
     "port": Wish("port", _port, "a port from 1024 to 65535 for the application to connect to on 127.0.0.1"),
     "health-port": Wish("health_port", _port, "a port from 1024 to 65535 for the sidecar's probes and metrics"),
     "url-variable": Wish("url_variable", _variable, "the name of an environment variable that gets the database's URL"),

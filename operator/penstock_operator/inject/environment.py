@@ -18,6 +18,11 @@ FORBIDDEN = (
     "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION", "PGCHANNELBINDING", "PGREQUIREAUTH",
 )  # fmt: skip
 
+# Of these, what leads elsewhere or holds a credential, and what libpq takes for absent when it is empty: so set where
+# the container has variables by envFrom, which nobody sees here. An empty PGSERVICE would be looked for; without a
+# file, one from there leads nowhere.
+EMPTIED = ("PGHOSTADDR", "PGSERVICEFILE", "PGPASSWORD", "PGPASSFILE")
+
 CONTAINER_LISTS = ("initContainers", "containers")
 
 
@@ -49,16 +54,21 @@ def lead_to_sidecar(patch: Patch, wanted: dict[str, str], sidecar: str) -> list[
         path = ("spec", kind, index, "env")
         env: list[Json] = container.get("env") or []
         named = f"container {container.get('name')}"
+        emptied = EMPTIED if container.get("envFrom") else ()
         for place in reversed(range(len(env))):
-            if env[place].get("name") in FORBIDDEN:
+            if env[place].get("name") in FORBIDDEN and not (env[place]["name"] in emptied and _is_empty(env[place])):
                 warnings.append(f"{named}: {env[place]['name']} was removed; the sidecar holds the credentials")
                 patch.remove(place, *path)
-        for place, (name, value) in enumerate(wanted.items()):
+        for place, (name, value) in enumerate({**wanted, **dict.fromkeys(emptied, "")}.items()):
             warnings += [f"{named}: {name} was replaced" for _ in _drop_others(patch, path, name, value)]
-            env = container.get("env") or []
-            if not any(entry.get("name") == name for entry in env):
+            if not any(entry.get("name") == name for entry in container.get("env") or []):
                 patch.insert({"name": name, "value": value}, place, *path)
     return warnings
+
+
+def _is_empty(entry: Json) -> bool:
+    """The API server leaves an empty value out."""
+    return not entry.get("value") and "valueFrom" not in entry
 
 
 def _drop_others(patch: Patch, path: tuple[str | int, ...], name: str, value: str) -> list[int]:
@@ -70,7 +80,7 @@ def _drop_others(patch: Patch, path: tuple[str | int, ...], name: str, value: st
     wrong = [
         place
         for place, entry in enumerate(env)
-        if entry.get("name") == name and entry != {"name": name, "value": value}
+        if entry.get("name") == name and not (entry.get("value", "") == value and "valueFrom" not in entry)
     ]
     for place in reversed(wrong):
         patch.remove(place, *path)

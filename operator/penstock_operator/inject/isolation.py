@@ -7,25 +7,12 @@ doesn't belong: names and ports that clash (`admit.py`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import PurePosixPath
-from posixpath import normpath
 
 from penstock_operator.inject import sidecar
 from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.environment import applications
 from penstock_operator.inject.patch import Json
 
-# Of a node: what the kubelet mounts into pods, all processes, and the sockets by which any container can be made.
-_NODE_PLACES = tuple(
-    map(
-        PurePosixPath,
-        (
-            "/var/lib/kubelet", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/var/run/containerd",
-            "/var/run/crio", "/var/run/docker.sock", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker",
-            "/run/k3s", "/var/run/k3s", "/var/lib/rancher", "/var/snap",
-        ),
-    )
-)  # fmt: skip
 _AUDIENCES = (sidecar.CONTROL_AUDIENCE, sidecar.COLLECTOR_AUDIENCE)
 
 
@@ -57,20 +44,21 @@ def refuse_misleading(pod: Json, hosts: Collection[str]) -> None:
                 )
 
 
-def refuse_reaching(pod: Json, credentials: Mapping[str, str]) -> None:
+def refuse_reaching(pod: Json, credentials: Mapping[str, str], host_paths: Collection[str]) -> None:
     """What only a sidecar may hold must be in no other container. Raises Refusal.
 
-    `credentials` are the Secrets of all Databases of the namespace, by name, and whose they are.
+    `credentials` are the Secrets of all Databases of the namespace, by name, and whose they are; `host_paths` the
+    places of a node that the installation lets be mounted.
     """
     _refuse_tokens(pod)
-    volumes = _Volumes(pod)
+    volumes = _Volumes(pod, host_paths)
     for _, _, container in applications(pod, sidecar.CONTAINER):
         _refuse_container(container, volumes, credentials)
 
 
-def refuse_debugging(pod: Json, credentials: Mapping[str, str]) -> None:
+def refuse_debugging(pod: Json, credentials: Mapping[str, str], host_paths: Collection[str]) -> None:
     """The same for the containers that `kubectl debug` adds to a running pod. Raises Refusal."""
-    volumes = _Volumes(pod)
+    volumes = _Volumes(pod, host_paths)
     for container in pod["spec"].get("ephemeralContainers") or []:
         if container.get("targetContainerName") == sidecar.CONTAINER:
             raise Refusal(
@@ -83,7 +71,8 @@ def refuse_debugging(pod: Json, credentials: Mapping[str, str]) -> None:
 class _Volumes:
     """A pod's volumes by name, each looked into once, however often it is mounted."""
 
-    def __init__(self, pod: Json) -> None:
+    def __init__(self, pod: Json, host_paths: Collection[str]) -> None:
+        self.host_paths = host_paths
         self._by_name = {str(volume.get("name")): volume for volume in pod["spec"].get("volumes") or []}
         self._secrets: dict[str, set[str]] = {}
 
@@ -104,6 +93,13 @@ def _refuse_container(container: Json, volumes: _Volumes, credentials: Mapping[s
     for mount in container.get("volumeMounts") or []:
         if mount.get("name") in sidecar.VOLUMES:
             raise Refusal(f"container {name} mounts {mount['name']}, which is the sidecar's alone; remove it")
+    for entry in container.get("env") or []:
+        file = (entry.get("valueFrom") or {}).get("fileKeyRef") or {}
+        if file.get("volumeName") in sidecar.VOLUMES:
+            raise Refusal(
+                f"container {name} reads {file['volumeName']} by its environment variable {entry.get('name')}, which "
+                "is the sidecar's alone; remove it"
+            )
     for secret, where in _secrets(container, volumes):
         if secret in credentials:
             raise Refusal(
@@ -119,14 +115,13 @@ def _refuse_node(name: object, container: Json, volumes: _Volumes) -> None:
         raise Refusal(f"container {name} is privileged and could read the sidecar's credentials on its node; remove it")
     for mount in container.get("volumeMounts") or []:
         path = (volumes.of(mount).get("hostPath") or {}).get("path")
-        if path and _holds_credentials(PurePosixPath(normpath("/" + path.lstrip("/")))):
+        # By a list of what may be, since where a kubelet keeps what it mounts is for each node to say; and each place
+        # by itself, since a pod that can write to one can make links there.
+        if path is not None and (str(path).rstrip("/") or "/") not in volumes.host_paths:
             raise Refusal(
-                f"container {name} mounts {path} of its node, where the sidecar's credentials could be read; remove it"
+                f"container {name} mounts {path} of its node, on whose disk the sidecar's credentials are; remove it, "
+                "or have it listed in the chart's sidecar.allowedHostPaths"
             )
-
-
-def _holds_credentials(path: PurePosixPath) -> bool:
-    return any(path.is_relative_to(place) or place.is_relative_to(path) for place in _NODE_PLACES)
 
 
 def _refuse_tokens(pod: Json) -> None:
@@ -156,7 +151,18 @@ def _secrets(container: Json, volumes: _Volumes) -> Iterator[tuple[str, str]]:
 
 
 def _secrets_of_volume(volume: Json) -> set[str]:
-    projected = (volume.get("projected") or {}).get("sources") or []
-    names = [(volume.get("secret") or {}).get("secretName")]
-    names += [(source.get("secret") or {}).get("name") for source in projected]
-    return {name for name in names if name}
+    """Whatever the volume's driver is: projected, or one that is given the Secret to log in somewhere with."""
+    found: set[str] = set()
+    waiting: list[object] = [volume]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            for key, value in one.items():
+                if key == "secretName" and isinstance(value, str):
+                    found.add(value)
+                elif (key == "secret" or key.lower().endswith("secretref")) and isinstance(value, dict):
+                    found |= {value[name] for name in ("name", "secretName") if isinstance(value.get(name), str)}
+                waiting.append(value)
+    return found

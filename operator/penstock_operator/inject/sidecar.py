@@ -54,6 +54,8 @@ class Shape:
     # Whose tokens clients in the pod may present, as JSON, and how; empty: none.
     issuers: str = ""
     login: str = "password"
+    # Places of a node that annotated pods may mount.
+    host_paths: frozenset[str] = frozenset()
     # Whether the cluster keeps `restartPolicy` of init containers (Kubernetes 1.29); an older one would drop it.
     native_sidecars: bool = True
 
@@ -68,9 +70,8 @@ class DatabaseSecrets:
     ca_key: str = "ca.crt"
 
 
-def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets) -> Json:
+def container(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecrets, resources: Resources) -> Json:
     """The container, for initContainers."""
-    resources = _resources(shape, wanted)
     probe = {"port": wanted.health_port, "scheme": "HTTP"}
     return {
         "name": CONTAINER,
@@ -181,7 +182,8 @@ def _token(path: str, audience: str) -> Json:
     return {"serviceAccountToken": {"path": path, "audience": audience, "expirationSeconds": 3600}}
 
 
-def _resources(shape: Shape, wanted: InjectionRequest) -> Resources:
+def resources_of(shape: Shape, wanted: InjectionRequest) -> Resources:
+    """What the pod asks for, before what the installation gives all."""
     if wanted.resources is None:
         return shape.resources
     return Resources(

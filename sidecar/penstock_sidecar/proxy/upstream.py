@@ -82,7 +82,7 @@ async def connect(server: Server, parameters: dict[str, str]) -> Upstream:
     except TimeoutError:
         raise _unreachable(server, f"no answer within {CONNECT_SECONDS:.0f} s") from None
     except LoginError as error:
-        raise UpstreamError(_refusal(error.fields)) from None
+        raise UpstreamError(_refusal(error.fields, server.tls)) from None
     except (OSError, EOFError) as error:
         raise _unreachable(server, _reason(error)) from None
     return Upstream(transport, greeting, server)
@@ -293,8 +293,17 @@ async def _log_in(
     return await protocol.done
 
 
-def _refusal(fields: ErrorFields) -> ErrorFields:
+def _refusal(fields: ErrorFields, mode: TlsMode) -> ErrorFields:
     """The server's refusal as the client may read it."""
+    # Under one SQLSTATE with a role that is not there; the name of the file is the same in every language.
+    if fields.sqlstate == "28000" and "pg_hba.conf" in fields.message:
+        plain = " without TLS" if mode == "disable" else ""
+        way = "set tls.mode of the Database (verify-full), or " if plain else ""
+        return fatal(
+            "08004",
+            f"the database's pg_hba.conf does not let Penstock's login in from here{plain} ({fields.sqlstate})",
+            f"{way}add a line for it there; whether the password is right was not asked",
+        )  # fmt: skip
     if fields.sqlstate.startswith("28"):
         return fatal(
             "08004", f"the database refused Penstock's own credentials ({fields.sqlstate})",

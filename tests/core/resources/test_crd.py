@@ -26,7 +26,7 @@ FILES = ("accessrequests.yaml", "databaseaccesspolicies.yaml", "databases.yaml")
 TAKEN = {
     "default", "description", "enum", "format", "items", "maxItems", "maxLength", "maximum",
     "minItems", "minLength", "minimum", "pattern", "properties", "required", "type", "x-kubernetes-list-map-keys",
-    "x-kubernetes-list-type", "x-kubernetes-validations",
+    "x-kubernetes-list-type", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations",
 }  # fmt: skip
 
 
@@ -136,6 +136,22 @@ def test_rules_across_fields_reach_the_api_server() -> None:
     assert any(path == f"{masks}.with" and "has(self.__null__)" in rule for path, rule in rules)
     one_each = "self.approvals.all(one, self.approvals.exists_one(other, other.name == one.name))"
     assert rules[".spec", f"!has(self.approvals) || {one_each}"].startswith("each approval needs a name of its own")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_unknown_field_at_whatever_depth_reaches_the_webhook(name: str) -> None:
+    """By default the API server drops it, and what its author meant has no effect."""
+    kept = {path for path, node in nodes(schema(name)) if node.get("x-kubernetes-preserve-unknown-fields")}
+    holders = {path for path, node in nodes(schema(name)) if "properties" in node}
+    asked = name == "accessrequests.yaml"
+    assert kept == {path for path in holders if asked or not path.startswith(".status")}
+    assert {"", ".spec"} <= kept
+
+
+@pytest.mark.parametrize("name", ["databaseaccesspolicies.yaml", "databases.yaml"])
+def test_what_a_text_must_look_like_is_said_in_words_by_the_webhook(name: str) -> None:
+    """The API server, which is asked first, would say it as a regular expression."""
+    assert not [path for path, node in nodes(schema(name)) if path.startswith(".spec") and "pattern" in node]
 
 
 def test_a_request_cannot_be_changed() -> None:

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.operator.inject.desk import Desk, Json, annotated, pod, review
 
-from penstock_operator.inject.admit import BadReview, admit
+from penstock_operator.inject.admission_review import BadReview
+from penstock_operator.inject.admit import admit
 from penstock_operator.inject.sidecar import Shape
 
 

@@ -39,8 +39,9 @@ def test_defaults_stand_for_what_is_not_said() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("database", "Shop!", "takes the name of a Database"),
-        ("database", "", "takes the name of a Database"),
+        ("database", "Shop!", "takes the name of one Database"),
+        ("database", "shop,billing", "a gate is of one"),
+        ("database", "", "takes the name of one Database"),
         ("port", "80", "from 1024 to 65535"),
         ("port", "65536", "from 1024 to 65535"),
         ("port", "٥٤٣٢", "from 1024 to 65535"),
@@ -76,7 +77,16 @@ def test_an_unknown_annotation_is_a_warning_with_a_guess() -> None:
     ("annotations", "labels", "words"),
     [
         ({}, {"penstock.dev/inject": "true"}, "is a label here; make it an annotation"),
+        ({}, {"penstock.dev/injct": "true"}, "penstock.dev/injct is a label here; .*did you mean penstock.dev/inject?"),
         ({"penstock.dev/database": "shop"}, {}, "has the annotation penstock.dev/database and not penstock.dev/inject"),
+        (
+            {"penstock.dev/injct": "true"},
+            {},
+            "has the annotation penstock.dev/injct and not .*mean penstock.dev/inject?",
+        ),
+        ({"penstock.dev/zzz": "true"}, {}, "has the annotation penstock.dev/zzz and not .*without$"),
+        ({"penstock.dev/injct": "true", "penstock.dev/port": "1"}, {}, "has the annotation penstock.dev/port and not"),
+        ({}, {"penstock.dev/injected": "true"}, "the label penstock.dev/injected says that a pod has a sidecar, and"),
     ],
 )
 def test_what_could_be_meant_as_asking_is_refused(
@@ -88,4 +98,5 @@ def test_what_could_be_meant_as_asking_is_refused(
 
 def test_who_says_no_or_only_bears_our_stamps_passes() -> None:
     refuse_slips({"penstock.dev/inject": "false", "penstock.dev/database": "shop"}, {"penstock.dev/inject": "true"})
-    refuse_slips({"penstock.dev/injected-version": "1"}, {"penstock.dev/injected": "true"})
+    refuse_slips({"penstock.dev/injected-version": "1"}, {})
+    refuse_slips({}, {"penstock.dev/gateway": "people"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,18 +67,50 @@ def test_the_credentials_of_another_database_of_the_namespace_are_not_for_the_ap
     )
 
 
+# Where a kubelet keeps what it mounts, each node says (--root-dir): nothing is known to be harmless.
 @pytest.mark.parametrize(
-    "path", ["/", "/var/lib", "/var/lib/kubelet/pods", "/proc", "/var/../proc/1", "//run/containerd/containerd.sock"]
+    "path", ["/", "/var/lib/kubelet/pods", "/var/lib/k0s/kubelet", "/mnt/node", "/data/logs", "//data", ""]
 )
-def test_what_of_the_node_holds_the_credentials_is_not_for_the_application(desk: Desk, path: str) -> None:
-    app = {"name": "app", "volumeMounts": [{"name": "node", "mountPath": "/node"}]}
-    message = desk.refusal(pod(containers=[app], volumes=[{"name": "node", "hostPath": {"path": path}}]))
-    assert message.startswith(f"penstock: container app mounts {path} of its node")
+@pytest.mark.parametrize("allowed", [frozenset(), frozenset({"/data", "/var/log"})])
+def test_nothing_of_the_node_is_for_the_application(desk: Desk, path: str, allowed: frozenset[str]) -> None:
+    desk.shape = replace(desk.shape, host_paths=allowed)
+    app = {"name": "app", "volumeMounts": [{"name": "node", "mountPath": "/node", "subPath": "x"}]}
+    subject = pod(initContainers=[app], volumes=[{"name": "node", "hostPath": {"path": path}}])
+    message = desk.refusal(subject)
+    assert message == (
+        f"penstock: container app mounts {path} of its node, on whose disk the sidecar's credentials are; remove "
+        "it, or have it listed in the chart's sidecar.allowedHostPaths"
+    )
 
 
-def test_other_places_of_the_node_may_be_mounted(desk: Desk) -> None:
+@pytest.mark.parametrize("path", ["/var/log", "/var/log/"])
+def test_but_what_the_installation_lists(desk: Desk, path: str) -> None:
+    desk.shape = replace(desk.shape, host_paths=frozenset({"/var/log"}))
     app = {"name": "app", "volumeMounts": [{"name": "node", "mountPath": "/node"}]}
-    assert desk.admitted(pod(containers=[app], volumes=[{"name": "node", "hostPath": {"path": "/var/log"}}]))
+    assert desk.admitted(pod(containers=[app], volumes=[{"name": "node", "hostPath": {"path": path}}]))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"csi": {"driver": "x", "nodePublishSecretRef": {"name": "shop-db"}}},
+        {"flexVolume": {"driver": "x", "secretRef": {"name": "shop-db"}}},
+        {"cephfs": {"monitors": ["evil"], "secretRef": {"name": "shop-db"}}},
+        {"azureFile": {"secretName": "shop-db", "shareName": "x"}},
+        {"newer": {"parts": [{"authSecretRef": {"name": "shop-db"}}]}},
+    ],
+)
+def test_no_driver_of_a_volume_is_given_the_credentials(desk: Desk, source: Json) -> None:
+    app = {"name": "app", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    assert "container app takes the Secret shop-db by its volume v" in desk.refusal(
+        pod(containers=[app], volumes=[{"name": "v", **source}])
+    )
+
+
+def test_no_variable_is_read_from_a_file_of_the_sidecars(desk: Desk) -> None:
+    key = {"volumeName": "penstock-spool", "path": "spool", "key": "x"}
+    app = {"name": "app", "env": [{"name": "A", "valueFrom": {"fileKeyRef": key}}]}
+    assert "container app reads penstock-spool by its environment variable A" in desk.refusal(pod(containers=[app]))
 
 
 def test_a_privileged_application_could_read_all_of_its_node(desk: Desk) -> None:
@@ -99,7 +132,7 @@ def test_a_debugger_of_a_running_pod_gets_no_further_than_the_application(
 ) -> None:
     running = desk.admitted(pod())
     running["spec"]["ephemeralContainers"] = [{"name": "debugger-1", **debugger}]
-    response = admit_intrusion(review(running), desk.shop)["response"]
+    response = admit_intrusion(review(running), desk.shop, desk.shape)["response"]
     assert not response["allowed"]
     assert words in response["status"]["message"]
 
@@ -107,13 +140,13 @@ def test_a_debugger_of_a_running_pod_gets_no_further_than_the_application(
 def test_a_debugger_that_keeps_away_from_the_sidecar_is_let_in(desk: Desk) -> None:
     running = desk.admitted(pod())
     running["spec"]["ephemeralContainers"] = [{"name": "debugger-1", "targetContainerName": "web"}]
-    assert admit_intrusion(review(running), desk.shop)["response"] == {"uid": "u-1", "allowed": True}
+    assert admit_intrusion(review(running), desk.shop, desk.shape)["response"] == {"uid": "u-1", "allowed": True}
 
 
 def test_nobody_enters_the_sidecar(desk: Desk) -> None:
     """The webhook sends what is for that container alone."""
     options = {"kind": "PodExecOptions", "container": "penstock-proxy", "command": ["sh"]}
-    assert admit_intrusion(review(options), desk.shop)["response"]["status"]["message"] == (
+    assert admit_intrusion(review(options), desk.shop, desk.shape)["response"]["status"]["message"] == (
         "penstock: penstock-proxy holds the database's credentials; nobody may enter it"
     )
 

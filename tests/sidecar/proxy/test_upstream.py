@@ -26,6 +26,7 @@ local   all all     trust
 host    all by_md5   127.0.0.1/32 md5
 host    all by_clear 127.0.0.1/32 password
 host    all nobody_  127.0.0.1/32 reject
+hostnossl all by_tls 127.0.0.1/32 reject
 host    all all      127.0.0.1/32 scram-sha-256
 """
 PASSWORD = "päss wörd"
@@ -153,7 +154,7 @@ async def test_no_password_in_clear_to_nobody_knows_whom(
     [
         ("by_scram", "wrong", "postgres", r"refused Penstock's own credentials \(28P01\)"),
         ("by_md5", "wrong", "postgres", r"refused Penstock's own credentials \(28P01\)"),
-        ("nobody_", PASSWORD, "postgres", r"refused Penstock's own credentials \(28000\)"),
+        ("nobody_", PASSWORD, "postgres", r"pg_hba.conf does not let Penstock's login in from here \(28000\)$"),
         ("by_scram", PASSWORD, "nowhere", 'refused the connection: database "nowhere" does not exist'),
     ],
 )
@@ -168,6 +169,18 @@ async def test_refusals_show_no_credential(
     said = "".join(failed.value.fields)
     assert user not in said
     assert password not in said
+
+
+async def test_a_server_that_wants_tls_is_not_one_that_wants_another_password(
+    secure: EmbeddedPostgres, credentials: Path
+) -> None:
+    (credentials / "username").write_text("by_tls")
+    with pytest.raises(UpstreamError) as failed:
+        await log_in(Server("localhost", secure.port, "disable", credentials))
+    fields = failed.value.fields
+    words = "pg_hba.conf does not let Penstock's login in from here without TLS (28000)"
+    assert fields.message == f"penstock: the database's {words}"
+    assert fields.hint.startswith("set tls.mode of the Database (verify-full), or add a line for it there;")
 
 
 async def test_credentials_and_authority_that_are_not_there(secure: EmbeddedPostgres, tmp_path: Path) -> None:
