@@ -25,16 +25,18 @@ from penstock_sidecar.proxy.certificate import Certificate, CertificateError, Se
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.emergencies import Emergencies
+from penstock_sidecar.proxy.gate_reports import GateReports
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.sessions_around import SessionsAround
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.served_databases import hear_of_access, served_databases
+from penstock_sidecar.served_databases import hear_of_access, reports, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.dialogue import Task
@@ -42,6 +44,9 @@ from penstock_sidecar.shipping.shipper_process import ShipperProcess
 from penstock_sidecar.shipping.spool import Spool, SpoolError
 
 _log = structlog.get_logger(__name__)
+
+# Of the time that the end may take: for what comes after shipping.
+_LAST_SECONDS = 4.0
 
 
 class StartError(RuntimeError):
@@ -112,7 +117,7 @@ class Proxy:
                 except (ResourceError, OSError) as error:
                     raise StartError(str(error)) from None
         if len(self.databases) == 1 and (bundle := self.rules_provider.bundle) is not None:
-            opening["policyGeneration"] = bundle.generation
+            opening |= {"policyGeneration": bundle.generation, "policyDigest": bundle.digest}
         self.spool.append([opening])
         registry = CollectorRegistry()
         registry.register(ProxyCollector(self.gateway, self.spool, self.shipper))
@@ -126,12 +131,29 @@ class Proxy:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
+        self._report()
         if self.shipper is not None:
             self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
             health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
         )  # fmt: skip
+
+    def _report(self) -> None:
+        """To whoever streams the policies."""
+        self.reports: list[GateReports] = []
+        for database in self.databases:
+            around = SessionsAround(database, self.trail, self._processes)
+            found = reports(self._settings, database, around)
+            if found is not None:
+                self.reports.append(found)
+                self._tasks.append(asyncio.create_task(found.run(), name="reports"))
+                self._tasks.append(asyncio.create_task(around.run(), name="sessions around"))
+
+    def _processes(self) -> frozenset[int]:
+        """The servers' processes that serve sessions of this gate."""
+        sessions = [one.upstream for database in self.databases for one in database.connections]
+        return frozenset(one.greeting.pid for one in sessions if one is not None)
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""
@@ -144,14 +166,30 @@ class Proxy:
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
-        settings = self._settings
-        await self.gateway.drain(settings.grace_seconds)
+        grace, end = self._settings.grace_seconds, self._settings.end_seconds
+        began = asyncio.get_running_loop().time()
+        await self.gateway.drain(grace if end is None else min(grace, end / 2))
         self.trail.close()
         closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
         await asyncio.wait([closing], timeout=10)
-        if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
-            _log.warning("audit events are left in the spool for the next start", events=self.spool.depth)
+        took = asyncio.get_running_loop().time() - began
+        seconds = grace if end is None else max(0.0, end - _LAST_SECONDS - took)
+        if self.shipper is not None and not await self.shipper.flush(seconds):
+            await self._leave(self.spool.depth)
         await self._abandon()
+
+    async def _leave(self, events: int) -> None:
+        """The collector has not taken them."""
+        if self._settings.spool.lasts:
+            _log.warning("audit events are left in the spool for the next start", events=events)
+            return
+        _log.error(
+            f"{events} audit events are lost with this pod, unless its gate starts again in it: the collector did not "
+            "take them in time",
+            events=events,
+        )
+        for one in self.reports[:1]:
+            await one.say_lost(events)
 
     async def _abandon(self) -> None:
         for task in self._tasks:
@@ -163,8 +201,8 @@ class Proxy:
         for database in getattr(self, "databases", ()):
             await database.rules_provider.stop()
         asking = [getattr(self, name, None) for name in ("approval_requests", "tickets")]
-        for client in (*asking, *getattr(self, "access_news", ())):
-            if isinstance(client, ApprovalRequests | Tickets | AccessNews):
+        for client in (*asking, *getattr(self, "access_news", ()), *getattr(self, "reports", ())):
+            if isinstance(client, ApprovalRequests | Tickets | AccessNews | GateReports):
                 await client.close()
         await asyncio.to_thread(self.spool.close)
 

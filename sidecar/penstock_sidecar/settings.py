@@ -92,6 +92,8 @@ class SpoolLimits(_Model):
 
     path: Path
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
+    # Whether it is still there when the gate starts again somewhere else; a pod's own volumes go with the pod.
+    lasts: bool = True
 
 
 class ClientTls(_Model):
@@ -149,6 +151,8 @@ class ProxySettings(BaseSettings):
     approvals: ApprovalsConnection | None = None
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
+    # All that the end may take together, such as a pod's terminationGracePeriodSeconds; absent: graceSeconds for each.
+    end_seconds: Annotated[float, Field(ge=0)] | None = None
     # What relative paths are relative to: where the file is, and not to be set in it.
     _directory: Path = PrivateAttr(default=Path())
 

@@ -80,7 +80,8 @@ class RulesProvider:
         self._standings = Standings(self.conditions, self.access)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
-        self.catalog_trouble = ""
+        self.catalog_trouble = self.catalog_sqlstate = ""
+        self.nothing_yet: Callable[[], str] = lambda: "no policy has been loaded yet"
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
         # Called with the policies of before and of now.
@@ -163,7 +164,7 @@ class RulesProvider:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         while True:
             if self.bundle is None:
-                raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+                raise UpstreamError(fatal("57P03", self.nothing_yet(), "try again in a moment"))
             if self.catalog is None and self._reading is not None:
                 # The first one will do: there is no older one that it could have missed a change of.
                 await asyncio.shield(self._reading)
@@ -372,19 +373,18 @@ class RulesProvider:
         if reader is None:
             return
         began = self._read_began = asyncio.get_running_loop().time()
-        changes = self.door.changes
-        trouble, changed = "", False
+        changes, trouble, code, changed = self.door.changes, "", "", False
         try:
             changed = await reader.read()
         except UpstreamError as error:
-            trouble = str(error).removeprefix("penstock: ")
+            trouble, code = str(error).removeprefix("penstock: "), error.fields.sqlstate
         except Exception as error:
             # A fault of ours; sessions that wait for the catalog must not wait forever.
             _log.exception("reading the catalog failed", database=self._name)
             trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble, database=self._name)
-        self.catalog_trouble = trouble
+        self.catalog_trouble, self.catalog_sqlstate = trouble, code
         if not trouble and reader is self._reader and reader.catalog is not None:
             await self._make_for_doubting(reader.catalog)
         if changed and reader is self._reader and reader.catalog is not None:

@@ -41,6 +41,7 @@ class ServedDatabase:
         self.emergencies: Emergencies | None = None
         # How often the server could not be reached or went away.
         self.upstream_errors = 0
+        rules_provider.nothing_yet = lambda: source.nothing_yet
         rules_provider.on_change = self._rules_changed
         rules_provider.conditions.on_time = self._time_passed
         rules_provider.on_move = lambda: self.leave("the database moved to another server; connect again")
@@ -81,7 +82,7 @@ class ServedDatabase:
         """A session with the server. Raises UpstreamError."""
         server, bundle = self.rules_provider.server, self.rules_provider.bundle
         if server is None or bundle is None:
-            raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+            raise UpstreamError(fatal("57P03", self.source.nothing_yet, "try again in a moment"))
         return await upstream.connect(server, {**parameters, "database": bundle.database.spec.dbname})
 
     def ready(self) -> tuple[bool, str]:
