@@ -15,7 +15,8 @@ def waiting(directory: Path) -> list[Event]:
     found = []
     for segment in sorted(directory.glob("??????-*.log")):
         noted = directory / f"{segment.name[:6]}.acknowledged"
-        acknowledged = int(noted.read_text()) if noted.exists() else 0
+        # Empty where it was to be written first when the disk was full.
+        acknowledged = int(noted.read_text() or 0) if noted.exists() else 0
         lines = segment.read_bytes().split(b"\n")[1:-1]
         found += [event for event in map(json.loads, lines) if event["seq"] > acknowledged]
     return found
