@@ -259,16 +259,16 @@ class ClientPipeline(ABC):
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = flow.begin(decision, text, protocol, parameters, given)
         if blocks:
-            flow.report = True
             # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
             if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
+                flow.report = True
                 self._forward(spot.start)
                 self.awaiting_durability = AwaitingDurability(
                     flow.ticket, spot, pending, replacement, decision, flow.epoch
                 )  # fmt: skip
                 flow.enter(State.RECORDING)
                 return
-            flow.awaited = flow.ticket
+            flow.await_record()
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:

@@ -41,6 +41,12 @@ class Record(NamedTuple):
     report: bool
 
 
+class AwaitMoment(NamedTuple):
+    """Report `moment_over` after a moment: what goes into that batch may wait so long for what comes of it."""
+
+    ticket: int
+
+
 class StartTls(NamedTuple):
     """Begin the TLS handshake with the client, whose first bytes these are; answer with `encrypted` or
     `handshake_failed`.
@@ -185,6 +191,7 @@ Command = (
     ToClient
     | ToServer
     | Record
+    | AwaitMoment
     | StartTls
     | Verify
     | Challenge
