@@ -64,13 +64,17 @@ class Outgoing(Progress):
         """With the batch that goes out next."""
         self.bodies.append(body)
 
-    def await_record(self) -> None:
-        """What is answered from now on is seen when all that was recorded is durable: at the end of what is on its way,
-        or after a moment.
+    def await_record(self, *, at_once: bool) -> None:
+        """What is answered from now on is seen when all that was recorded is durable, which is seen to at once; or at
+        the end of what is on its way, or after a moment.
         """
         if self.awaited != self._ticket:
             self._set_aside()
-            self.awaited = self._postponed = self._ticket
+            self.awaited = self._ticket
+        if at_once:
+            self.report = True
+        elif self._postponed != self._ticket:
+            self._postponed = self._ticket
             self.commands.append(commands.AwaitMoment(self._ticket))
 
     def moment_over(self, ticket: int) -> None:
