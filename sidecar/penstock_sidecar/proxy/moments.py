@@ -1,7 +1,8 @@
 """How long a statement that is on its way may go unrecorded, where its answer waits for its record: a moment.
 
-What has ended by then is one event in the trail. All sessions share one timer: one for each statement would cost as
-much as what it is for. What the end of a moment means is `penstock_sidecar.session`'s.
+What has ended by then is one event in the trail. All sessions share one timer, and each has one moment at a time: one
+for each statement would cost as much as what it is for. So a statement that comes amid one has its own behind it. What
+the end of a moment means is `penstock_sidecar.session`'s.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeAlias
 
 # What looks something up is over in less, also at a gate that is busy; of what takes longer, the sync of its intent is
 # over long before its answer is, and whoever looks at the trail sees it run as soon as anybody could.
-MOMENT_SECONDS = 0.01
+MOMENT_SECONDS = 0.005
 
 # By the ticket of its batch.
 Over: TypeAlias = Callable[[int], None]

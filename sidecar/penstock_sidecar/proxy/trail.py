@@ -120,9 +120,7 @@ class AuditTrail:
         gathered, self._gathered = self._gathered, []
         futures = self._spool.append_each([(one.bodies, one.told is not None) for one in gathered])
         for one, future in zip(gathered, futures, strict=True):
-            self._watch(future, one.bodies, block=one.told is not None)
-            if one.told is not None:
-                future.add_done_callback(one.told)
+            self._watch(future, one)
 
     def _counted(self, bodies: list[Event]) -> list[Event]:
         for body in bodies:
@@ -130,17 +128,21 @@ class AuditTrail:
                 self.decisions[body["database"], body["decision"]] += 1
         return bodies
 
-    def _watch(self, future: asyncio.Future[None], bodies: list[Event], *, block: bool) -> None:
-        future.add_done_callback(lambda done: self._settled(done, bodies, block))
+    def _watch(self, future: asyncio.Future[None], one: _Gathered) -> None:
+        future.add_done_callback(lambda done: self._settled(done, one))
 
     def close(self) -> None:
         """Record all that is left, as well as it goes."""
         self.refused_logins.tell(last=True)
         self.catch_up()
 
-    def _settled(self, done: asyncio.Future[None], bodies: Sequence[Event], block: bool) -> None:
-        if done.cancelled() or done.exception() is None:
-            return
+    def _settled(self, done: asyncio.Future[None], one: _Gathered) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            self._failed(done, one.bodies, block=one.told is not None)
+        if one.told is not None:
+            one.told(done)
+
+    def _failed(self, done: asyncio.Future[None], bodies: Sequence[Event], *, block: bool) -> None:
         intents = [body for body in bodies if body["kind"] == "intent"]
         if not isinstance(done.exception(), SpoolBroken):
             # They went with something that was refused; where their intents are on record, there is room for them.
@@ -189,7 +191,7 @@ class AuditTrail:
         """Record what could not be recorded before, and how many statements ran unrecorded."""
         postponed, self._postponed = [body for bodies in self._postponed.values() for body in bodies], {}
         if postponed:
-            self._watch(self._spool.append(postponed), postponed, block=False)
+            self._watch(self._spool.append(postponed), _Gathered(postponed))
         self.flush()
         if self._timer is not None:
             self._timer.cancel()

@@ -42,7 +42,7 @@ class Record(NamedTuple):
 
 
 class AwaitMoment(NamedTuple):
-    """Report `moment_over` after a moment: what goes into that batch may wait so long for what comes of it."""
+    """Report `moment_over` with that ticket after a moment: so long a batch may wait for what comes of it."""
 
     ticket: int
 

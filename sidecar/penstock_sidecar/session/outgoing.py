@@ -37,6 +37,8 @@ class Outgoing(Progress):
         self.durable = self.awaited = 0
         # The ticket whose batch may wait for outcomes, and whether it has waited long enough.
         self._postponed, self._due = 0, False
+        # A moment has begun and is not over: one at a time, since most batches need none.
+        self._moment = False
         # What may be seen, but has not been handed over.
         self._seen: list[bytes] = []
         # Of what may not: after which ticket it may, and how much there is.
@@ -66,20 +68,31 @@ class Outgoing(Progress):
 
     def await_record(self, *, at_once: bool) -> None:
         """What is answered from now on is seen when all that was recorded is durable, which is seen to at once; or at
-        the end of what is on its way, or after a moment.
+        the end of what is on its way, or after one moment or two.
         """
         if self.awaited != self._ticket:
             self._set_aside()
             self.awaited = self._ticket
         if at_once:
             self.report = True
-        elif self._postponed != self._ticket:
-            self._postponed = self._ticket
-            self.commands.append(commands.AwaitMoment(self._ticket))
+            return
+        self._postponed = self._ticket
+        if not self._moment:
+            self._begin_moment()
 
     def moment_over(self, ticket: int) -> None:
-        """That batch has waited for outcomes long enough."""
-        self._due = self._postponed == ticket == self._ticket
+        """That batch has waited for outcomes long enough, if it is not gone; then a later one has a moment."""
+        self._moment = False
+        if self._postponed != self._ticket:
+            return
+        if ticket == self._ticket:
+            self._due = True
+        else:
+            self._begin_moment()
+
+    def _begin_moment(self) -> None:
+        self._moment = True
+        self.commands.append(commands.AwaitMoment(self._ticket))
 
     def recorded(self, ticket: int) -> None:
         """That batch and all before it are durable."""

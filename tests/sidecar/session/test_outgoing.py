@@ -77,7 +77,9 @@ def test_a_moment_that_is_over_late_says_nothing_of_another_read() -> None:
     talk.client(query("SELECT 2"))
     talk.did(talk.session.moment_over(first))
     assert talk.kinds() == BOTH
+    # It has a moment of its own, which began when the other was over.
     assert moment(talk).kinds() == [*BOTH, "intent allow"]
+    assert len(talk.moments) == 2
     # Nor when nothing is recorded, and at the end.
     assert talk.did(talk.session.moment_over(first)).rest == []
     talk.did(talk.session.client_closed())
