@@ -3,12 +3,19 @@
 ARG BASE_IMAGE=python:3.13-slim-bookworm
 
 FROM $BASE_IMAGE AS build
+# Empty: nothing is compiled, and no compiler needed (on a base that is no Debian, it would have to be there).
+ARG PENSTOCK_COMPILED=1
 WORKDIR /src
-COPY requirements/runtime.lock requirements/runtime.lock
+# The compiler stays in this stage.
+RUN if [ -n "$PENSTOCK_COMPILED" ]; then \
+      apt-get update -qq \
+      && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-dev; \
+    fi
+COPY requirements/runtime.lock requirements/compiled.lock requirements/
 RUN python3 -m venv /opt/penstock \
  && /opt/penstock/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
-      -r requirements/runtime.lock
-COPY pyproject.toml README.md LICENSE ./
+      -r requirements/runtime.lock ${PENSTOCK_COMPILED:+-r requirements/compiled.lock}
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY core core
 COPY entrance entrance
 COPY operator operator
@@ -19,7 +26,8 @@ COPY cli cli
 # What builds and installs is taken out again.
 RUN /opt/penstock/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
  && /opt/penstock/bin/pip uninstall --yes --quiet --disable-pip-version-check \
-      hatchling editables tomlkit trove-classifiers pathspec pluggy setuptools pip
+      hatchling editables tomlkit trove-classifiers pathspec pluggy mypy mypy-extensions librt ast-serialize \
+      setuptools pip
 
 FROM $BASE_IMAGE
 COPY --from=build /opt/penstock /opt/penstock

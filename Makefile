@@ -4,6 +4,13 @@ SHELL := /bin/bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
+# Where some modules are compiled, as in the image. It has no scripts but ours: the others are found behind it.
+COMPILED := $(VENV)-compiled
+RUN_COMPILED := PENSTOCK_COMPILED=1 PATH="$(abspath $(COMPILED))/bin:$(abspath $(VENV))/bin:$$PATH"
+SOURCES := $(shell find agents cli collector core entrance operator sidecar -type f -not -path '*/__pycache__/*')
+# The tests of what is compiled, which run once more on it.
+COMPILED_TESTS := tests/core/test_compilation.py tests/core/audit tests/core/sql/bind tests/core/sql/syntax tests/core/sql/test_governor.py \
+	tests/sidecar/session tests/sidecar/shipping tests/sidecar/wire
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 E2E_ARGS ?=
@@ -13,10 +20,11 @@ APPLICATIONS_ARGS ?=
 MINUTES ?= 10
 NONINTERFERENCE_ARGS ?=
 KILLS ?= 50
+KILLS_ON_A_FULL_DISK ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
-	lock clean
+.PHONY: help demo test lint format unit compiled conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
+	monitoring lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +35,9 @@ $(VENV)-demo/ready: requirements/demo.lock pyproject.toml .ci/environment
 
 $(VENV)/ready: requirements/dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(VENV) requirements/dev.lock
+
+$(COMPILED)/ready: $(VENV)/ready hatch_build.py .ci/compiled $(SOURCES)
+	@.ci/compiled $(VENV) $(COMPILED)
 
 # Status 130 is Ctrl-C: somebody's wish, no error. The lock tells .ci/environment that something runs from there.
 demo: $(VENV)-demo/ready ## run the demo and leave it running (DEMO_ARGS=--once: play it, check it, end)
@@ -41,9 +52,13 @@ lint: $(VENV)/ready ## formats, types, import contracts
 	$(RUN) lint-imports --no-logo
 
 unit: $(VENV)/ready ## the tests, on real PostgreSQL servers and a real browser
-	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15
+	@.ci/packages chromium libatomic1 pgbouncer pipx postgresql-15 prometheus
 	@command -v npm >/dev/null || .ci/packages nodejs npm
 	$(RUN) pytest $(PYTEST_ARGS)
+
+compiled: $(COMPILED)/ready ## compile the modules that the image has compiled, and run their tests on them
+	@.ci/packages libatomic1
+	$(RUN_COMPILED) python -m pytest -m "not soak and not interpreted" $(COMPILED_TESTS) $(PYTEST_ARGS)
 
 conformance: $(VENV)/ready ## clients' own test suites, direct and through the gate (CONFORMANCE_ARGS=--slice: what fits CI)
 	@.ci/packages gcc libatomic1 libpq-dev postgresql-15 python3-dev
@@ -57,17 +72,18 @@ noninterference: $(VENV)/ready ## try to tell apart databases that differ in mas
 	@.ci/packages libatomic1 postgresql-15 sqlsmith
 	$(RUN) python -m tests.noninterference --minutes $(MINUTES) $(NONINTERFERENCE_ARGS)
 
-kill: $(VENV)/ready ## kill -9 the gate fifty times under load, and compare tables, trail and chains (KILLS=50)
-	@.ci/packages libatomic1
-	PENSTOCK_KILLS=$(KILLS) $(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
+kill: $(VENV)/ready ## kill -9 gate, collector and shipper fifty times each under load, ten times on a full disk, and compare tables, trail and chains (KILLS=50)
+	@.ci/packages e2fsprogs libatomic1
+	PENSTOCK_KILLS=$(KILLS) PENSTOCK_KILLS_ON_A_FULL_DISK=$(KILLS_ON_A_FULL_DISK) \
+		$(RUN) pytest -s tests/sidecar/test_main_killed.py $(PYTEST_ARGS)
 
 soak: kill ## what takes minutes and gigabytes: kills under load, memory with huge messages, ten thousand bad connections, long fuzzing
 	@.ci/packages default-jdk-headless libatomic1 maven nodejs npm postgresql-15
 	$(RUN) pytest -m soak -s $(PYTEST_ARGS)
 
-bench: $(VENV)/ready ## what the gate costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
+bench: $(COMPILED)/ready ## what the gate, compiled, costs beside no gate and beside pgbouncer (BENCH_ARGS=--quick: a short run)
 	@.ci/packages libatomic1 pgbouncer
-	$(RUN) python -m bench $(BENCH_ARGS)
+	$(RUN_COMPILED) python -m bench $(BENCH_ARGS)
 
 bench-audit: $(VENV)/ready ## what the collector's store takes, how fast it is, and how large (BENCH_ARGS=--statements 10000000)
 	$(RUN) python -m bench.audit $(BENCH_ARGS)
@@ -90,10 +106,14 @@ crds: $(VENV)/ready ## write crds/, the chart's copy and docs/policies.md from t
 	$(RUN) python docs/policies.py --write
 
 events: $(VENV)/ready ## write docs/events.md and docs/event.schema.json from the definition of audit events
-	$(RUN) python docs/events.py --write
+	$(RUN) python -m docs.events --write
 
 diagrams: $(VENV)/ready ## write the diagrams of ARCHITECTURE.md and docs/imports.md from the code
 	$(RUN) python docs/diagrams.py --write ARCHITECTURE.md docs/imports.md
+
+monitoring: $(VENV)/ready ## write docs/metrics.md, docs/alerts.md and docs/values.md from the code and the chart
+	$(RUN) python -m docs.metrics --write
+	$(RUN) python -m docs.values --write
 
 messages: $(VENV)/ready ## write docs/messages.md and the list in docs/applications.md from the code
 	$(RUN) python docs/messages.py --write
@@ -103,4 +123,4 @@ lock: $(VENV)/ready ## resolve pyproject.toml anew into requirements/
 	.ci/lock
 
 clean: ## remove environments and caches of this checkout
-	rm -rf $(VENV) $(VENV)-demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-demo $(COMPILED) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

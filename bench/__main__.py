@@ -23,6 +23,7 @@ from bench.processes import BenchError
 from bench.scenarios import CLIENTS, MODES, NAMES, Cell, Extent, Lane
 from bench.stage import Stage, stage
 from penstock_cli.demo.postgres import PostgresError
+from penstock_core.compilation import in_words
 
 _OUT = Path(__file__).with_name("out") / "latest.json"
 
@@ -84,7 +85,7 @@ def command(
                 many = identities[0] if identities else people.PEOPLE
                 figures = list(people.measure(Path(directory), many, 20 if quick else people.LOGINS))
             else:
-                _say("starting PostgreSQL, pgbouncer and three gates")
+                _say(f"starting PostgreSQL, pgbouncer and three gates, which are {in_words()}")
                 with stage(Path(directory), amount.scale) as running:
                     figures = list(_measure(running, extent, amount))
     except (BenchError, PostgresError, OSError, subprocess.TimeoutExpired) as error:

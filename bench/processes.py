@@ -5,6 +5,7 @@ What they are is `stage.py`'s.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -65,11 +66,19 @@ class Program:
                 self.process.wait()
 
     def cpu_seconds(self) -> float:
-        """What all its threads took so far, in user and system mode."""
+        """What all its threads, and those of processes that it started, took so far, in user and system mode."""
         self.check()
-        # The name in parentheses may hold spaces.
-        words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / _TICKS
+        total = _cpu_seconds(self.pid)
+        for pid in self._started():
+            # One that decides about a large text may be gone by now.
+            with contextlib.suppress(OSError):
+                total += _cpu_seconds(pid)
+        return total
+
+    def _started(self) -> list[int]:
+        """Its processes: a gate has one that ships its trail."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
     def settled_cpu_seconds(self) -> float:
         """The same once it rests: what it does after the last answer (shipping, say) counts too."""
@@ -84,9 +93,19 @@ class Program:
         return before
 
     def rss_kb(self) -> int:
-        """Its resident memory."""
+        """Its resident memory, with what processes that it started have beyond files that both have mapped."""
         self.check()
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-        raise BenchError(f"{self.name}: the kernel does not tell its memory")
+        return _memory_kb(self.pid, "VmRSS:") + sum(_memory_kb(pid, "RssAnon:") for pid in self._started())
+
+
+def _cpu_seconds(pid: int) -> float:
+    # The name in parentheses may hold spaces.
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICKS
+
+
+def _memory_kb(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    raise BenchError(f"process {pid}: the kernel does not tell its memory")

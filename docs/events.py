@@ -1,15 +1,16 @@
 """Writes docs/events.md and docs/event.schema.json: the audit events, from their one definition.
 
-python docs/events.py --write      python docs/events.py --check
+python -m docs.events --write      python -m docs.events --check
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from docs.pages import main
 
 from penstock_core.audit.event import VERSION
 from penstock_core.audit.fields import CUT, DEFINITIONS, ENVELOPE, Field
@@ -36,21 +37,10 @@ _TYPES = {
 }  # fmt: skip
 
 
-def main() -> int:
-    """Write both files, or tell whether they are as they should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", action="store_true")
-    choice.add_argument("--check", action="store_true")
-    write = parser.parse_args().write
+def pages() -> Iterable[tuple[Path, str]]:
+    """Both files, as they should be."""
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    for path, text in ((DOCS / "events.md", "\n".join(_page()) + "\n"), (DOCS / "event.schema.json", schema)):
-        if write:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            print(f"docs/{path.name} is not as the code is: run make events", file=sys.stderr)  # noqa: T201
-            return 1
-    return 0
+    return (DOCS / "events.md", "\n".join(_page()) + "\n"), (DOCS / "event.schema.json", schema)
 
 
 def _page() -> Iterator[str]:
@@ -82,4 +72,4 @@ def _rows(fields: Iterable[Field], path: str = "") -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, pages(), "events"))

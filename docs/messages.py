@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "messages.md"
 SOURCES = (
     *sorted((ROOT / "core" / "penstock_core" / "sql").rglob("*.py")),
+    ROOT / "core" / "penstock_core" / "policy" / "revocation.py",
     *sorted((ROOT / "sidecar" / "penstock_sidecar" / "session").rglob("*.py")),
     *sorted((ROOT / "sidecar" / "penstock_sidecar" / "proxy").rglob("*.py")),
 )
@@ -33,11 +34,12 @@ WORDING: dict[str, tuple[int, int | None, str]] = {
     "gate_denial": (0, 1, ""),
     "fatal": (1, 2, ""),
     "held_denial": (1, 2, "42501"),
+    "Revocation": (0, 1, ""),
     "TokenError": (0, 1, "28P01"),
     "TicketError": (0, 1, "28P01"),
 }
 # Where the SQLSTATE is, if it is not given by name.
-SQLSTATES = {"unknown": 1, "gate_denial": 2, "fatal": 0, "TicketError": 2}
+SQLSTATES = {"unknown": 1, "gate_denial": 2, "fatal": 0, "Revocation": 2, "TicketError": 2}
 HEAD = """# Messages
 
 Every message with which the gate refuses a statement or a session, generated from the code by `make messages`.

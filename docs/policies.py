@@ -52,6 +52,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "spec.credentialsSecretRef.name": "shop-db",
         "spec.classification[].columns": '["*.*.email", \'public."Users".mail\']',
         "spec.classification[].tag": "pii.email",
+        "spec.suspended.reason": "INC-77, a password leaked",
+        "spec.suspended.by": "ada@example.com",
+        "spec.suspended.since": '"2030-01-31T12:00:00Z"',
     },
     "DatabaseAccessPolicy": {
         "metadata.name": "support-agents",
@@ -66,6 +69,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "spec.subjects[].identity.subject": "ada@example.com",
         "spec.subjects[].identity.issuer": '"https://login.example"',
         "spec.mode": "observe",
+        "spec.revoked.reason": "left the company",
+        "spec.revoked.by": "ada@example.com",
+        "spec.revoked.since": '"2030-01-31T12:00:00Z"',
         "spec.allow": "[select, insert, update, delete]",
         "spec.allowFunctions": "[app.slugify]",
         "spec.allowChannels": "[jobs]",
@@ -224,6 +230,8 @@ def _whole(every: dict[str, Place], place: Place, held: tuple[str, Any]) -> dict
     """The resource around a field."""
     while True:
         value = around(place, held)
+        # Beside which alone it is valid.
+        value |= {"mode": "revoke"} if held[0] == "revoked" else {}
         if not place.path:
             return {"apiVersion": "penstock.dev/v1alpha1", "kind": place.kind} | value
         above, _, alias = place.path.rpartition(".")

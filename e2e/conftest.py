@@ -26,8 +26,9 @@ from e2e.shop import manifests
 SYSTEM = "penstock-system"
 IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
 SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
-PRODUCT = ("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.lock", "core", "entrance", "operator",
-           "sidecar", "collector", "agents", "cli", "crds", ".dockerignore")  # fmt: skip
+PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirements/runtime.lock",
+           "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
+           "crds", ".dockerignore")  # fmt: skip
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
 
 
@@ -69,7 +70,7 @@ def release(kubectl: Kubectl) -> Iterator[Kubectl]:
     yield kubectl
     if not os.environ.get("PENSTOCK_E2E_KEEP"):
         kubectl("delete", "namespace", manifests.NAMESPACE, "--ignore-not-found", "--wait=true", timeout=180)
-        kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait")
+        kubectl.helm("uninstall", "penstock", "--namespace", SYSTEM, "--wait", "--ignore-not-found")
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def gateway(shop: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     address = str(shop.get("-n", SPACE, "service", NAME)["spec"]["clusterIP"])
     yield Gateway(shop, address, ca_file, issuer)
     # A namespace looks again what is left after half of the time that its pods may take, which is long for a gateway's.
-    shop("-n", SPACE, "delete", f"deploy/{NAME}", "--cascade=foreground", "--wait=true")
+    shop("-n", SPACE, "delete", f"deploy/{NAME}", "--ignore-not-found", "--cascade=foreground", "--wait=true")
 
 
 def _secret(name: str, **data: bytes) -> manifests.Object:

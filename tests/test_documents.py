@@ -41,7 +41,15 @@ def test_the_page_of_messages_is_as_the_code_is() -> None:
 
 def test_the_page_of_events_is_as_their_definition_is() -> None:
     done = subprocess.run(
-        [sys.executable, "docs/events.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "docs.events", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("maker", ["metrics", "values"])
+def test_the_pages_for_operators_are_as_the_code_and_the_chart_are(maker: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"docs.{maker}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 

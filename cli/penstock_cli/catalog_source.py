@@ -25,6 +25,15 @@ _EXAMPLE = "postgresql://USER@HOST/DATABASE"
 _DEFAULT_PORT = 5432
 
 
+def given(file: Path | None, url: str | None, password_file: Path | None) -> Catalog:
+    """The catalog from the one place that was given."""
+    if file is not None and url is None:
+        return from_file(file)
+    if url is not None and file is None:
+        return from_server(url, password_file)[0]
+    raise Unusable("give the database's catalog: either --catalog FILE or --url URL")
+
+
 def from_file(path: Path) -> Catalog:
     """The catalog in a file that `penstock catalog` wrote."""
     try:

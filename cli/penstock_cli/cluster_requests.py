@@ -10,17 +10,13 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import urllib3
-import yaml
-from kubernetes import client, config
-from kubernetes.config import ConfigException
 from pydantic import ValidationError
 
+from penstock_cli.cluster.api import ClusterApi
 from penstock_cli.failures import Unusable
 from penstock_collector.approvals import wording
 from penstock_collector.approvals.comment import checked
@@ -28,7 +24,7 @@ from penstock_core.approvals import kubernetes_request
 from penstock_core.approvals.access import AskingAccess, access_spec, answer_access, overdue, reviewed
 from penstock_core.approvals.asking import Refuse
 from penstock_core.approvals.four_eyes import Approver, objection
-from penstock_core.approvals.kubernetes_request import GROUP, WHO_AM_I, WHOAMI
+from penstock_core.approvals.kubernetes_request import GROUP
 from penstock_core.approvals.kubernetes_user import approver
 from penstock_core.approvals.other_rules import of_other_rules
 from penstock_core.approvals.standing import Decision, NotPossibleError, Standing, decided, moment, standing, written
@@ -39,19 +35,8 @@ from penstock_core.resources.grant import Offer
 from penstock_core.resources.model import API_VERSION
 
 Json = dict[str, Any]
-_PAGE = "500"
-_SECONDS = 30
 # What is told of the request of another rule.
 _OF_ANOTHER_RULE = ("name", "policy", "approval", "approvers", "standing", "decidedBy")
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """The cluster: which kubeconfig and context of it, and the namespace; None: as kubectl takes them."""
-
-    kubeconfig: Path | None = None
-    context: str | None = None
-    namespace: str | None = None
 
 
 class Found(kubernetes_request.Found):
@@ -99,41 +84,24 @@ class Wish:
 class ClusterRequests:
     """The API server, as one person."""
 
-    def __init__(self, where: Where) -> None:
-        """Raises Unusable if there is no kubeconfig, or nothing in it that can be used."""
-        file = None if where.kubeconfig is None else str(where.kubeconfig)
-        try:
-            loaded = client.Configuration()
-            config.load_kube_config(file, where.context, client_configuration=loaded)  # type: ignore[no-untyped-call]
-            contexts, current = config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
-            raise Unusable(f"no kubeconfig that can be used: {' '.join(str(error).split())[:300]}") from None
-        chosen = next((one for one in contexts if one["name"] == where.context), current)
-        self.namespace = where.namespace or chosen["context"].get("namespace") or "default"
-        loaded.retries = False
-        self._api = client.ApiClient(loaded)
+    def __init__(self, api: ClusterApi) -> None:
+        self._api = api
+        self.namespace = api.namespace
 
     def whoami(self) -> Approver:
         """Who we are to the API server."""
-        said, _ = self._call("POST", WHOAMI, WHO_AM_I)
         # What comes before names of people is the API server's to know; it is asked at last.
-        return approver(kubernetes_request.user(said), ())
+        return approver(self._api.user(), ())
 
     def all(self, *, everywhere: bool) -> list[Found]:
         """Those of the namespace, or of all; latest first."""
         path = f"{GROUP}/accessrequests" if everywhere else self._path()
-        found, more = [], ""
-        while True:
-            query = f"limit={_PAGE}" + (f"&continue={quote(more, safe='')}" if more else "")
-            said, now = self._call("GET", f"{path}?{query}")
-            found += list(_read(said.get("items") or (), now))
-            more = (said.get("metadata") or {}).get("continue") or ""
-            if not more:
-                return sorted(found, key=lambda one: (one.made, one.request.name), reverse=True)
+        objects, now = self._api.all(path)
+        return sorted(_read(objects, now), key=lambda one: (one.made, one.request.name), reverse=True)
 
     def one(self, name: str) -> Found:
         """Raises Unusable if it is not there."""
-        said, now = self._call("GET", self._path(name))
+        said, now = self._api.call("GET", self._path(name))
         for found in _read([said], now):
             return found
         raise Unusable(f"the request {name} is not of a version that this program knows; use the cluster's own")
@@ -163,9 +131,9 @@ class ClusterRequests:
     def end(self, name: str) -> Found:
         """Write that access ends now. Who may only end their own can't read requests, so that it is not read before."""
         who = self.whoami()
-        _, now = self._call("GET", "/version")
+        _, now = self._api.call("GET", "/version")
         body = {"status": {"endedAt": written(now), "endedBy": who.name}}
-        said, now = self._call("PATCH", f"{self._path(name)}/status", body)
+        said, now = self._api.call("PATCH", f"{self._path(name)}/status", body)
         return self._only(name, said, now)
 
     def review(self, name: str, comment: str) -> Found:
@@ -197,12 +165,12 @@ class ClusterRequests:
             },
             "spec": spec,
         }
-        said, now = self._call("POST", self._path(), body)
+        said, now = self._api.call("POST", self._path(), body)
         return self._only(policy.name, said, now)
 
     def _policy(self, name: str) -> tuple[DatabaseAccessPolicy, datetime]:
         path = f"{GROUP}/namespaces/{quote(self.namespace, safe='')}/databaseaccesspolicies/{quote(name, safe='')}"
-        said, now = self._call("GET", path)
+        said, now = self._api.call("GET", path)
         try:
             found = parse({name: value for name, value in said.items() if name != "status"})
         except ResourceError as error:
@@ -214,7 +182,7 @@ class ClusterRequests:
     def _write(self, found: Found, status: Json) -> Found:
         """Bound to the version that was read."""
         body = kubernetes_request.patch(found, status)
-        said, now = self._call("PATCH", f"{self._path(found.request.name)}/status", body)
+        said, now = self._api.call("PATCH", f"{self._path(found.request.name)}/status", body)
         return next(_read([said], now), found)
 
     def _only(self, name: str, said: Json, now: datetime) -> Found:
@@ -225,27 +193,6 @@ class ClusterRequests:
     def _path(self, name: str = "") -> str:
         path = f"{GROUP}/namespaces/{quote(self.namespace, safe='')}/accessrequests"
         return f"{path}/{quote(name, safe='')}" if name else path
-
-    def _call(self, method: str, path: str, body: Json | None = None) -> tuple[Json, datetime]:
-        """The answer, and the server's time. Raises Unusable."""
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Accept": "application/json", "Content-Type": kind}
-        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        try:
-            answer = self._api.rest_client.pool_manager.request(
-                method,
-                self._api.configuration.host + path,
-                body=None if body is None else json.dumps(body),
-                headers=headers,
-                timeout=urllib3.Timeout(_SECONDS),
-                retries=False,
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unusable(f"the API server can't be reached: {' '.join(str(error).split())[:300]}") from None
-        said = _document(answer.data)
-        if answer.status >= 400:
-            raise Unusable(kubernetes_request.refusal(answer.status, said))
-        return said, kubernetes_request.server_time(answer.headers.get("Date"), datetime.now(UTC))
 
 
 def _asking(wish: Wish, policy: DatabaseAccessPolicy, who: Approver) -> AskingAccess:
@@ -286,14 +233,6 @@ def _read(items: Any, now: datetime) -> Iterator[Found]:
     for item in items:
         if (one := kubernetes_request.read(item, now)) is not None:
             yield Found(one.request, one.made, one.now)
-
-
-def _document(data: bytes) -> Json:
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
-        said = None
-    return said if isinstance(said, dict) else {}
 
 
 def _moment(found: Found) -> float:

@@ -1,19 +1,21 @@
-"""`kubectl penstock …`: requests for approval by one's own Kubernetes credentials, and all that `penstock` has.
+"""`kubectl penstock …`: what people do on a cluster by their own Kubernetes credentials, and all that `penstock` has.
 
-kubectl finds the executable `kubectl-penstock` on the PATH. What doesn't belong: the Kubernetes API
-(`cluster_requests.py`), requests that the collector keeps (`requests.py`).
+kubectl finds the executable `kubectl-penstock` on the PATH. Here are the commands about requests for approval; others
+are in `cluster/`. What doesn't belong: the Kubernetes API (`cluster/api.py`, `cluster_requests.py`), requests that the
+collector keeps (`requests.py`).
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from penstock_cli import main as whole
+from penstock_cli.cluster.options import cluster_api, where_options
 from penstock_cli.request_output import DUE, lasts_option, printed, standing_option
 from penstock_core.approvals.standing import Decision
 
@@ -42,18 +44,8 @@ def _policy(_context: click.Context, _parameter: click.Parameter, value: str) ->
 
 
 def _where(command: F) -> F:
-    """The options that say which cluster and namespace, as kubectl has them."""
-    options = [
-        click.option("--namespace", "-n", help="The namespace.  [default: the context's]"),
-        click.option("--context", help="A context of the kubeconfig.  [default: the current one]"),
-        click.option(
-            "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="A kubeconfig.  [default: kubectl's]"
-        ),
-        click.option("--json", "as_json", is_flag=True, help="JSON."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    """Which cluster and namespace, and whether a program reads the answer."""
+    return where_options(click.option("--json", "as_json", is_flag=True, help="JSON.")(command))
 
 
 _named = click.argument("name", callback=_name)
@@ -152,9 +144,9 @@ def review(name: str, comment: str, as_json: bool, **where: Any) -> None:
 
 
 def _cluster(**where: Any) -> ClusterRequests:
-    from penstock_cli.cluster_requests import ClusterRequests, Where  # noqa: PLC0415 # a large library
+    from penstock_cli.cluster_requests import ClusterRequests  # noqa: PLC0415 # a large library
 
-    return ClusterRequests(Where(**where))
+    return ClusterRequests(cluster_api(**where))
 
 
 _OWN: dict[str, click.Command] = {
@@ -163,18 +155,35 @@ _OWN: dict[str, click.Command] = {
 }  # fmt: skip
 
 
+# Those that `cluster/` has: the module and its object, and one line of help, so that `--help` imports none of them.
+_CLUSTER: dict[str, tuple[str, str]] = {
+    "check": ("fitting:check", "Show how policies fit a database's live catalog, and what they leave open."),
+    "explain": ("explaining:explain", "Show what becomes of a statement, and by which rules, without running it."),
+    "inject": ("injection:inject", "Show the patch that pods would get, and what admission would say, offline."),
+    "logs": ("gate_logs:logs", "Print the log of a pod's gate."),
+    "resume": ("suspension:resume", "Let sessions begin again where suspend let none."),
+    "status": ("gates:status", "Show each pod's gate: its policies, its database, what waits for the collector."),
+    "suspend": ("suspension:suspend", "End all sessions of a Database or an identity, and let none begin."),
+}
+
+
 class Plugin(whole.Commands):
     """The commands of `penstock`, with requests as the cluster has them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_OWN})
+        return sorted({*super().list_commands(ctx), *_OWN, *_CLUSTER})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _CLUSTER:
+            module, _, name = _CLUSTER[cmd_name][0].partition(":")
+            found: click.Command = getattr(importlib.import_module(f"penstock_cli.cluster.{module}"), name)
+            return found
         return _OWN.get(cmd_name) or super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = {name: text for name, (_, text) in whole.COMMANDS.items()}
         rows |= {name: command.get_short_help_str(100) for name, command in _OWN.items()}
+        rows |= {name: text for name, (_, text) in _CLUSTER.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows.items()))
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import click
 
 from penstock_cli import logs
+from penstock_core.compilation import in_words
 
 # Subcommand → (module of penstock_cli, one line of help). The line is repeated here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -55,7 +56,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("penstock"), prog_name="penstock")
+@click.version_option(f"{version('penstock')} ({in_words()})", prog_name="penstock")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

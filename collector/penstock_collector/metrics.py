@@ -21,7 +21,7 @@ class CollectorMetrics:
     """The collector's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self.events = Counter("penstock_collector_events", "Events stored, by kind.", ["kind"], registry=registry)
         self.duplicates = Counter("penstock_collector_duplicates", "Events sent again.", registry=registry)
         self.quarantined = Counter("penstock_collector_quarantined", "Lines that are no event.", registry=registry)
@@ -83,7 +83,7 @@ class CollectorMetrics:
             self.alarms.labels(kind.value).set(count)
 
     def text(self) -> bytes:
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
 
 class RoomMetrics:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
 
 from penstock_operator.certificates.reconciler import Reconciler
 from penstock_operator.cluster.access import Access, find
@@ -21,6 +20,7 @@ from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers import handlers
 from penstock_operator.controllers.namespaces import Namespaces
 from penstock_operator.health import health
+from penstock_operator.metrics import OperatorMetrics
 from penstock_operator.serving import Endpoint, alongside, serve
 from penstock_operator.settings import OperatorSettings
 
@@ -41,18 +41,7 @@ class Operator:
         instance = os.environ.get("HOSTNAME") or socket.gethostname()
         self.namespaces = Namespaces(api, version("penstock"), lambda: self.reconciler.bundle, instance)
         self.watch = handlers.Watch(handlers.registry(access, self._touch))
-        self.registry = CollectorRegistry()
-        self._not_after = Gauge(
-            "penstock_operator_cert_not_after_seconds",
-            "When a certificate ends, in seconds since 1970.",
-            ["certificate"],
-            registry=self.registry,
-        )
-        self._kept = Gauge(
-            "penstock_operator_last_kept_seconds",
-            "When certificates and webhooks were last found or made right, in seconds since 1970.",
-            registry=self.registry,
-        )
+        self.metrics = OperatorMetrics()
 
     def lacking(self) -> list[str]:
         """What must be there before we are ready."""
@@ -65,11 +54,10 @@ class Operator:
             before = self.reconciler.bundle
             try:
                 await self.reconciler.reconcile()
-                self._kept.set_to_current_time()
+                self.metrics.kept()
             except ApiError as problem:
                 _log.warning("certificates could not be looked after", problem=str(problem))
-            for name, seconds in self.reconciler.not_after.items():
-                self._not_after.labels(name).set(seconds)
+            self.metrics.certificates(self.reconciler.not_after)
             if self.reconciler.bundle != before:
                 self.namespaces.touch(*self.namespaces.known)
             await asyncio.sleep(_KEEP_SECONDS)
@@ -100,7 +88,7 @@ async def run(settings: OperatorSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Api(access) as api:
         operator = Operator(api, access, settings)
-        endpoint = Endpoint(health(operator.lacking, operator.registry), settings.host, settings.health_port)
+        endpoint = Endpoint(health(operator.lacking, operator.metrics.registry), settings.host, settings.health_port)
         tasks = [
             operator.reconcile(),
             operator.look(),

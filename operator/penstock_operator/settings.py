@@ -26,7 +26,7 @@ class ComputeResources(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    requests: Quantities = {"cpu": "20m", "memory": "96Mi"}
+    requests: Quantities = {"cpu": "20m", "memory": "128Mi"}
     limits: Quantities = {"cpu": "1", "memory": "256Mi"}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from prometheus_client.registry import CollectorRegistry
 
+from penstock_core.compilation import in_words
 from penstock_core.identity import Identity, Workload
 from penstock_core.resources import ResourceError
 from penstock_sidecar.health import HealthServer
@@ -36,7 +37,8 @@ from penstock_sidecar.proxy.trail import AuditTrail
 from penstock_sidecar.served_databases import hear_of_access, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
-from penstock_sidecar.shipping.shipper import Shipper
+from penstock_sidecar.shipping.dialogue import Task
+from penstock_sidecar.shipping.shipper_process import ShipperProcess
 from penstock_sidecar.shipping.spool import Spool, SpoolError
 
 _log = structlog.get_logger(__name__)
@@ -86,6 +88,7 @@ class Proxy:
     async def _start(self) -> None:
         settings = self._settings
         self.trail = AuditTrail(self.spool)
+        self.shipper = _shipper(settings, self.spool)
         try:
             self.databases = served_databases(settings, self._make_decider)
         except SettingsError as error:
@@ -112,7 +115,7 @@ class Proxy:
             opening["policyGeneration"] = bundle.generation
         self.spool.append([opening])
         registry = CollectorRegistry()
-        registry.register(ProxyCollector(self.gateway, self.spool))
+        registry.register(ProxyCollector(self.gateway, self.spool, self.shipper))
         self.health = HealthServer(self._ready, registry)
         try:
             self.health_port = await self.health.listen(settings.health.host, settings.health.port)
@@ -123,20 +126,12 @@ class Proxy:
             database.rules_provider.start()
             self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
         self._hear_of_access()
-        self._ship()
+        if self.shipper is not None:
+            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
         _log.info(
             "listening", address=f"{settings.listen.host}:{self.port}", database=names,
-            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream,
+            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
         )  # fmt: skip
-
-    def _ship(self) -> None:
-        self.shipper: Shipper | None = None
-        if (collector := self._settings.collector) is None:
-            return
-        self.shipper = Shipper(
-            self.spool, collector.url, _at(self._settings, collector.token_file), _at(self._settings, collector.ca_file)
-        )
-        self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""
@@ -178,9 +173,11 @@ class Proxy:
         told = [(one, *one.ready()) for one in self.databases]
         awaited = [one for one, ready, _ in told if not ready and not one.source.trouble]
         ready = any(ready for _, ready, _ in told) and not awaited
-        if len(told) == 1:
-            return ready, told[0][2]
-        return ready, " | ".join(f"{one.name}: {words}" for one, _, words in told)
+        words = told[0][2] if len(told) == 1 else " | ".join(f"{one.name}: {words}" for one, _, words in told)
+        # Without the collector it serves all the same, until the spool is full: then the policies say what happens.
+        if self.shipper is not None and self.shipper.trouble is not None:
+            words += f" | audit: {self.shipper.trouble}"
+        return ready, words
 
 
 def _at(settings: ProxySettings, path: Path | None) -> Path | None:
@@ -233,6 +230,15 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
         holder.url, settings.stream_owner, _at(settings, holder.token_file), _at(settings, holder.ca_file),
         namespace=settings.namespace,
     )  # fmt: skip
+
+
+def _shipper(settings: ProxySettings, spool: Spool) -> ShipperProcess | None:
+    """Without a collector, nothing is shipped."""
+    collector = settings.collector
+    if collector is None:
+        return None
+    files = [_at(settings, collector.token_file), _at(settings, collector.ca_file)]
+    return ShipperProcess(spool, Task(settings.at(settings.spool.path), collector.url, *files))
 
 
 def _tickets(settings: ProxySettings) -> Tickets | None:

@@ -22,8 +22,8 @@ FIRST = 900_000_001
 NUMBER = re.compile(r"\b9\d{8}\b")
 # …but this one, which is prepared once a session: its number is a parameter, and those are never kept.
 REPEATED = "INSERT INTO repeats (number) VALUES ($1)"
-# What a client may be told when its gate dies: nothing, or that it is not there yet.
-LOST = {None, "57P01", "57P02", "57P03", "08000", "08001", "08003", "08006"}
+# What a client may be told when its gate dies: nothing, or that it is not there yet. And when nothing can be recorded.
+LOST = {None, "57P01", "57P02", "57P03", "08000", "08001", "08003", "08006", "53100"}
 
 
 @dataclass
@@ -31,7 +31,11 @@ class Load:
     """Clients that write and read until they are told to stop, and what they know of their statements."""
 
     url: str
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST))
+    # Where their numbers begin.
+    first: int = FIRST
+    # How long each waits before it goes on.
+    pause: float = 0.0
+    numbers: Iterator[int] = field(init=False)
     stopped: threading.Event = field(default_factory=threading.Event)
     # Numbers of statements whose results were received.
     written: set[int] = field(default_factory=set)
@@ -39,10 +43,13 @@ class Load:
     # How often the statement without a number was sent, and how often a client lost its gate while it waited.
     repeats_tried: int = 0
     interrupted: int = 0
+    # How often it was told that nothing can be recorded.
+    refused: int = 0
     surprises: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.numbers = itertools.count(self.first)
         self._threads = [threading.Thread(target=self._client, args=(place,)) for place in range(CLIENTS)]
 
     def start(self) -> None:
@@ -61,6 +68,7 @@ class Load:
                 with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as client:
                     while not self.stopped.is_set():
                         self._ask(client, rng.choice(WAYS))
+                        time.sleep(self.pause)
             except psycopg.Error as error:
                 if not isinstance(error, psycopg.OperationalError) or error.sqlstate not in LOST:
                     self.surprises.append(f"{type(error).__name__} {error.sqlstate}: {error}")
@@ -71,6 +79,11 @@ class Load:
         numbers = list(itertools.islice(self.numbers, 3))
         try:
             way(self, client, numbers)
+        except psycopg.errors.DiskFull:
+            with self.lock:
+                self.refused += 1
+            if client.closed:
+                raise
         except psycopg.OperationalError:
             with self.lock:
                 self.interrupted += 1

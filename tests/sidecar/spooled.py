@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 from penstock_core.audit.event import Event
+from penstock_sidecar.shipping.spool import Spool
+from penstock_sidecar.shipping.spool_view import SpoolView
 
 
 def waiting(directory: Path) -> list[Event]:
@@ -16,4 +18,17 @@ def waiting(directory: Path) -> list[Event]:
         acknowledged = int(noted.read_text()) if noted.exists() else 0
         lines = segment.read_bytes().split(b"\n")[1:-1]
         found += [event for event in map(json.loads, lines) if event["seq"] > acknowledged]
+    return found
+
+
+def pending(spool: Spool, after_seq: int = 0, limit: int = 500, stream: str | None = None) -> list[Event]:
+    """Up to `limit` durable events of a stream (the current one) behind `after_seq`, read as a shipper does."""
+    view, found = SpoolView(), list[Event]()
+    view.update(spool.view())
+    name = stream or spool.head.stream
+    for one in view.streams:
+        while one.name == name and (batch := view.batch(one, after_seq, limit - len(found), 1 << 40)) is not None:
+            found += map(json.loads, batch.data.splitlines())
+            after_seq = batch.last
+    view.close()
     return found

@@ -6,7 +6,7 @@ What doesn't belong: judging (`judging.py`), printing (`view.py`), where the cat
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -15,17 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from penstock_cli.failures import Unusable
+from penstock_cli.policy_files import RESOURCE_FILES, bundle_of, resources, text_of
 from penstock_core.conditions import Circumstances
-from penstock_core.resources import AccessRequest, Database, DatabaseAccessPolicy, ResourceError, load
-from penstock_core.resources.bundle import MASK_KEY_BYTES, Bundle
 
 if TYPE_CHECKING:
     from penstock_cli.check.statements import SourceStatement
     from penstock_core.identity import Identity
     from penstock_core.sql.catalog.model import Catalog
-
-_RESOURCE_FILES = (".yaml", ".yml")
-AnyResource = Database | DatabaseAccessPolicy | AccessRequest
 
 
 @click.command(name="check")
@@ -80,14 +76,15 @@ def command(
            2: a file or server cannot be read, or an option is wrong
     """
     # Here, so that `--help` loads neither the parser nor TLS.
+    from penstock_cli.catalog_source import given  # noqa: PLC0415
     from penstock_cli.check.access import with_access  # noqa: PLC0415
     from penstock_cli.check.judging import Judge  # noqa: PLC0415
     from penstock_cli.check.view import JsonLines, View  # noqa: PLC0415
 
     who = _who(names, person)
     sessions = _sessions(files)
-    bundle = with_access(_bundle(_resources(policies, namespace), database), who, access, _time(at))
-    snapshot = _catalog(catalog, url, password_file)
+    bundle = with_access(bundle_of(resources(policies, namespace), database), who, access, _time(at))
+    snapshot = given(catalog, url, password_file)
     path = _search_path(search_path, snapshot)
     judge = Judge(bundle, who, snapshot, Circumstances(_time(at), client_address))
     for warning in judge.warnings():
@@ -125,71 +122,9 @@ def _sessions(files: Sequence[Path]) -> list[list[SourceStatement]]:
 def _statements(file: Path) -> Iterable[SourceStatement]:
     from penstock_cli.check.statements import statements  # noqa: PLC0415 # as in the command
 
-    if file.suffix in _RESOURCE_FILES:
+    if file.suffix in RESOURCE_FILES:
         raise Unusable(f"{file}: is a file of resources, not of SQL; put --policies before its name")
-    return statements(_read(file), str(file))
-
-
-def _resources(paths: Sequence[Path], namespace: str) -> list[AnyResource]:
-    """All that the files hold; every problem in them is told of before it ends."""
-    resources: list[AnyResource] = []
-    problems: list[str] = []
-    for file in _files(paths):
-        try:
-            resources += load(_read(file), str(file), namespace)
-        except ResourceError as error:
-            problems += str(error).splitlines()
-    if problems:
-        raise Unusable("\n".join(problems))
-    return resources
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(one for one in path.iterdir() if one.suffix in _RESOURCE_FILES)
-        if not found:
-            raise Unusable(f"{path}: no *.yaml or *.yml there")
-        yield from found
-
-
-def _read(file: Path) -> str:
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unusable(f"{file}: is not UTF-8 text") from None
-    except OSError as error:
-        raise Unusable(f"{file}: {error.strerror}") from None
-
-
-def _bundle(resources: Sequence[AnyResource], wanted: str) -> Bundle:
-    """The one Database, or the one that is wanted, with its policies."""
-    names = [(one.namespace, one.name) for one in resources if isinstance(one, Database)]
-    listed = ", ".join(f"{namespace}/{name}" for namespace, name in sorted(names)) or "none"
-    space, _, name = wanted.rpartition("/")
-    chosen = [one for one in names if not wanted or (one[1] == name and space in ("", one[0]))]
-    if len(chosen) != 1:
-        which = f"one Database {wanted}" if wanted else "one Database, or --database to say which"
-        raise Unusable(f"--policies: there must be {which}; there are: {listed}")
-    # What the key is makes no difference to what is decided; only the hashes would be others.
-    key = bytes(MASK_KEY_BYTES)
-    try:
-        return Bundle.of(resources, namespace=chosen[0][0], database=chosen[0][1], generation=0, mask_key=key)
-    except ResourceError as error:
-        raise Unusable(str(error)) from None
-
-
-def _catalog(file: Path | None, url: str | None, password_file: Path | None) -> Catalog:
-    from penstock_cli.catalog_source import from_file, from_server  # noqa: PLC0415 # as in the command
-
-    if file is not None and url is None:
-        return from_file(file)
-    if url is not None and file is None:
-        return from_server(url, password_file)[0]
-    raise Unusable("give the database's catalog: either --catalog FILE or --url URL")
+    return statements(text_of(file), str(file))
 
 
 def _time(written: str | None) -> datetime:

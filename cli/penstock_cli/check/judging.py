@@ -100,7 +100,7 @@ class Judge:
     def warnings(self) -> Iterator[str]:
         """In words, what the author of the policies should know."""
         if self._revoked is not None:
-            yield f"the policy {self._revoked} revokes {self._name}: its sessions end, and none begins"
+            yield f"{self._name} has no session: {self._revoked.message}"
         elif self._policy.enforced is None and self._policy.observed is None:
             subjects = [
                 _named(one, policy.namespace)

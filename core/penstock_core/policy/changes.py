@@ -39,15 +39,34 @@ def _changes(before: Bundle | None, after: Bundle) -> Iterator[str]:
     for name in sorted(then.keys() - now.keys()):
         yield f"policy {name}: removed"
     for name in sorted(now.keys() - then.keys()):
-        mode = now[name].spec.mode
-        yield f"policy {name}: added" + ("" if mode == "enforce" else f", in mode {mode}: {_MODES[mode]}")
+        mode, why = now[name].spec.mode, now[name].spec.revoked
+        told = "" if mode == "enforce" else f", in mode {mode}: {_MODES[mode]}"
+        yield f"policy {name}: added{told}" + (f": {_cut(why.words)}" if why else "")
     for name in sorted(now.keys() & then.keys()):
         yield from _differences(f"policy {name}", then[name].spec.model_dump(), now[name].spec.model_dump())
     if before is None:
+        if (said := after.database.spec.suspended) is not None:
+            yield f"database: suspended, no session begins: {_cut(said.words)}"
         return
-    yield from _differences("database", before.database.spec.model_dump(), after.database.spec.model_dump())
+    yield from _suspensions(before, after)
+    yield from _differences("database", _told_apart(before), _told_apart(after))
     if before.mask_key != after.mask_key:
         yield "the key of hash masks is another: the same values show as others than before"
+
+
+def _suspensions(before: Bundle, after: Bundle) -> Iterator[str]:
+    then, now = before.database.spec.suspended, after.database.spec.suspended
+    if then == now:
+        return
+    if now is None:
+        yield "database: resumed, sessions may begin again"
+    else:
+        yield f"database: suspended, all sessions end and none begins: {_cut(now.words)}"
+
+
+def _told_apart(bundle: Bundle) -> dict[str, Any]:
+    """What is in the Database, but what has words of its own."""
+    return {name: value for name, value in bundle.database.spec.model_dump().items() if name != "suspended"}
 
 
 def _differences(owner: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -80,7 +99,10 @@ def _is_list(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(_bare(value), ensure_ascii=False, default=str)
+    return _cut("nothing" if value is None else json.dumps(_bare(value), ensure_ascii=False, default=str))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

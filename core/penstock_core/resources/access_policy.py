@@ -15,6 +15,7 @@ from penstock_core.conditions import WHEN, condition
 from penstock_core.resources.database import Database
 from penstock_core.resources.masks import MaskSpec
 from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
+from penstock_core.resources.suspension import Suspension
 from penstock_core.resources.vocabulary import (
     Channel,
     Claim,
@@ -46,6 +47,7 @@ _MOST_GLASS = "maxDuration must be between 1s and 1h"
 _LONGEST_REVIEW = 720 * 3_600_000
 _REVIEW = "reviewWithin must be between 1s and 720h"
 _ENFORCED = "onRequest and breakGlass are for policies of mode enforce: only what is enforced can be given for a time"
+_REVOKED = "revoked says why a policy of mode revoke is there: only such a policy has it"
 _ONE_NAME = "each approval needs a name of its own: what is approved is approved under it"
 
 
@@ -290,6 +292,7 @@ class DatabaseAccessPolicySpec(Model):
         ValidationRule(
             "!(has(self.onRequest) || has(self.breakGlass)) || !has(self.mode) || self.mode == 'enforce'", _ENFORCED
         ),
+        ValidationRule("!has(self.revoked) || (has(self.mode) && self.mode == 'revoke')", _REVOKED),
     )
 
     database_ref: NameReference
@@ -299,7 +302,9 @@ class DatabaseAccessPolicySpec(Model):
     mode: Literal["enforce", "observe", "revoke"] = "enforce"
     """Enforce, or observe: record what would have happened and change nothing. revoke is the kill switch: sessions of
     the subjects, and of agents that act for them or had work from them, are ended at once wherever they are, and none
-    begins, whatever other policies say; then only databaseRef and subjects count."""
+    begins, whatever other policies say; then only databaseRef, subjects and revoked count."""
+    revoked: Suspension | None = None
+    """Why the subjects are revoked, where mode is revoke: they read it, and the trail has it."""
     on_request: OnRequest | None = None
     """With it, the policy is in effect only for those of its subjects who have asked for access and were given it, and
     until that ends. For all others it is as if it were not there: it neither gives nor takes. docs/approvals.md."""
@@ -343,6 +348,8 @@ class DatabaseAccessPolicySpec(Model):
             raise ValueError(_ONE_NAME)
         if self.by_request and self.mode != "enforce":
             raise ValueError(_ENFORCED)
+        if self.revoked is not None and self.mode != "revoke":
+            raise ValueError(_REVOKED)
         return self
 
     @property

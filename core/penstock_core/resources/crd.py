@@ -90,6 +90,7 @@ DEFINITIONS = (
             *_STATE,
             PrinterColumn("Host", ".spec.host"),
             PrinterColumn("Database", ".spec.dbname"),
+            PrinterColumn("Suspended", ".spec.suspended.reason"),
             PrinterColumn("TLS", ".spec.tls.mode", priority=1),
             PrinterColumn("Policies", ".status.policies", "integer", priority=1),
         ),

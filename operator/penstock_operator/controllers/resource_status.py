@@ -128,6 +128,8 @@ def _of_database(raw: Json, holdings: Holdings, read: _Read, version: str) -> Re
     broken = [policy for policy in mine if (POLICIES, policy) in read.broken]
     if broken:
         return status_of(False, "PolicyInvalid", _nobody(broken))
+    if (suspended := read.databases[name].spec.suspended) is not None:
+        return status_of(False, "Suspended", f"nobody has access until it is resumed: {suspended.words}")
     if not mine:
         return status_of(True, "NoPolicy", "nobody has access: no DatabaseAccessPolicy is for this Database")
     pods = [pod for pod in holdings.pods if _annotations(pod).get(PREFIX + "database") == name]
@@ -164,10 +166,15 @@ def _of_policy(raw: Json, holdings: Holdings, read: _Read) -> ResourceStatus:
     if policy.spec.row_order == "unspecified":
         governs += "; rowOrder is unspecified: the order of rows may show how masked values compare with one another"
     if policy.spec.mode == "revoke":
-        return status_of(True, "Revoking", "ends all sessions of its subjects and lets none begin")
+        return status_of(True, "Revoking", _revoking(policy))
     if policy.spec.mode == "observe":
         return status_of(True, "Observing", f"records what it would do and changes nothing; {governs}")
     return status_of(True, "Accepted", governs)
+
+
+def _revoking(policy: DatabaseAccessPolicy) -> str:
+    why = policy.spec.revoked
+    return "ends all sessions of its subjects and lets none begin" + (f": {why.words}" if why else "")
 
 
 def _governs(policy: DatabaseAccessPolicy, pod: Json) -> bool:

@@ -146,6 +146,6 @@ WISHES: dict[str, Wish] = {
     "url-variable": Wish("url_variable", _variable, "the name of an environment variable that gets the database's URL"),
     "resources": Wish(
         "resources", _resources,
-        'cpu and memory for the sidecar, e.g. "cpu=50m,memory=96Mi" (both request and limit) or "limits.cpu=1"',
+        'cpu and memory for the sidecar, e.g. "cpu=50m,memory=128Mi" (both request and limit) or "limits.cpu=1"',
     ),
 }  # fmt: skip

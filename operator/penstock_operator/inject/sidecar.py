@@ -45,7 +45,7 @@ class Shape:
     # None leaves it to the pod or the platform (OpenShift assigns a range); the image names a user of its own.
     run_as_user: int | None = 65532
     resources: Resources = field(
-        default_factory=lambda: Resources({"cpu": "20m", "memory": "96Mi"}, {"cpu": "1", "memory": "256Mi"})
+        default_factory=lambda: Resources({"cpu": "20m", "memory": "128Mi"}, {"cpu": "1", "memory": "256Mi"})
     )
     # Seconds that a policy counts while control can't be reached; None: for as long as it takes.
     policy_max_age: int | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
+from penstock_core.policy.revocation import Revocation
 from penstock_sidecar.proxy import approval_requests, catalog_commands, peers, upstream
 from penstock_sidecar.proxy.certificate import CertificateError
 from penstock_sidecar.proxy.channel import Channel, client_trouble
@@ -154,10 +155,10 @@ class Connection(asyncio.Protocol):
             own = self.rules_provider.conditions.access(session.own_identity, self.client_address)
             self.perform(session.rules_replaced(rules, own))
 
-    def revoke(self, policy: str) -> None:
-        """That policy revokes the client's identity: nothing more of it runs."""
+    def revoke(self, why: Revocation) -> None:
+        """The client's identity may have no session any more: nothing more of it runs."""
         self.interrupt()
-        self.perform(self.session.revoked(policy))
+        self.perform(self.session.revoked(why))
 
     def cut(self) -> None:
         """Without a word, and with whatever runs at the server."""
@@ -353,8 +354,8 @@ class Connection(asyncio.Protocol):
 
     async def _connect(self, database: ServedDatabase, parameters: dict[str, str]) -> None:
         provider = database.rules_provider
-        if (policy := provider.revoked(self.session.identity)) is not None:
-            self.revoke(policy)
+        if (why := provider.revoked(self.session.identity)) is not None:
+            self.revoke(why)
             return
         try:
             rules = await provider.rules(self.session.identity, self.client_address)

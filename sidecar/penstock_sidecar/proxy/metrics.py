@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from penstock_sidecar.proxy.gateway import Gateway
+    from penstock_sidecar.shipping.shipper_process import ShipperProcess
     from penstock_sidecar.shipping.spool import Spool
 
 # Seconds; a cached decision takes some ten microseconds, a first-seen statement some hundred.
@@ -51,9 +52,10 @@ class ProxyMetrics:
 class ProxyCollector(Collector):
     """All that one proxy has to tell, gathered when asked."""
 
-    def __init__(self, gateway: Gateway, spool: Spool) -> None:
+    def __init__(self, gateway: Gateway, spool: Spool, shipper: ShipperProcess | None) -> None:
         self._gateway = gateway
         self._spool = spool
+        self._shipper = shipper
 
     def collect(self) -> Iterable[Metric]:
         return self._families()
@@ -81,6 +83,11 @@ class ProxyCollector(Collector):
         )
         yield GaugeMetricFamily("penstock_spool_events", "Audit events that wait for the collector.", self._spool.depth)
         yield GaugeMetricFamily("penstock_spool_bytes", "Bytes of audit events that wait.", self._spool.bytes)
+        yield GaugeMetricFamily(
+            "penstock_spool_max_bytes", "Bytes that the spool holds at most.", self._spool.max_bytes
+        )
+        if self._shipper is not None:
+            yield from _of_shipper(self._shipper)
         yield from self._of_databases()
 
     def _of_databases(self) -> Iterator[Metric]:
@@ -96,14 +103,33 @@ class ProxyCollector(Collector):
             GaugeMetricFamily, "penstock_policy_age_seconds", "Since the policy was last known to be current."
         )
         catalogs = _labelled(GaugeMetricFamily, "penstock_catalog_generation", "How often the catalog changed.")
+        reached = _labelled(
+            GaugeMetricFamily, "penstock_database_reachable", "Whether it was there when last asked; -1: not yet asked."
+        )
         for name, one in self._gateway.databases.items():
+            reached.add_metric([name], one.reachable)
             bundle, catalog = one.rules_provider.bundle, one.rules_provider.catalog
             told.add_metric([name], len(one.connections))
             errors.add_metric([name], one.upstream_errors)
             generations.add_metric([name], -1 if bundle is None else bundle.generation)
             ages.add_metric([name], one.source.age)
             catalogs.add_metric([name], 0 if catalog is None else catalog.generation)
-        yield from (told, errors, generations, ages, catalogs)
+        yield from (told, errors, generations, ages, catalogs, reached)
+
+
+def _of_shipper(shipper: ShipperProcess) -> Iterator[Metric]:
+    """The process that brings the spool's events to the collector."""
+    yield GaugeMetricFamily(
+        "penstock_spool_lag_seconds", "Since when audit events wait and none of them has arrived.", shipper.lag
+    )
+    yield GaugeMetricFamily("penstock_shipper_pid", "The audit shipper's process; 0: there is none now.", shipper.pid)
+    yield CounterMetricFamily("penstock_shipper_starts", "Times an audit shipper was started.", shipper.starts)
+    yield GaugeMetricFamily(
+        "penstock_shipper_troubled", "1 while audit events do not reach the collector.", int(bool(shipper.trouble))
+    )
+    yield CounterMetricFamily(
+        "penstock_shipper_refusals", "Times the collector refused an event or a stream.", shipper.refusals_total
+    )
 
 
 _Family = TypeVar("_Family", GaugeMetricFamily, CounterMetricFamily)

@@ -15,7 +15,7 @@ import structlog
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import party_values
 from penstock_core.policy.effective import EffectivePolicy
-from penstock_core.policy.revocation import revocation
+from penstock_core.policy.revocation import Revocation, revocation
 from penstock_core.resources import Bundle
 from penstock_core.resources.grant import Grant
 from penstock_core.sql.catalog.model import Catalog
@@ -155,8 +155,8 @@ class RulesProvider:
             policies=[policy.name for policy in bundle.policies],
         )  # fmt: skip
 
-    def revoked(self, identity: Identity) -> str | None:
-        """The policy that revokes the identity, if one does."""
+    def revoked(self, identity: Identity) -> Revocation | None:
+        """Why the identity may have no session, if that is so."""
         return None if self.bundle is None else revocation(self.bundle, identity)
 
     async def rules(self, identity: Identity, client_address: str) -> SessionRules:

@@ -13,6 +13,7 @@ import structlog
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.reach import concerns
+from penstock_core.policy.revocation import Revocation, suspension
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -61,6 +62,13 @@ class ServedDatabase:
         """As a session knows it that is with it."""
         return SessionDatabase(self.name, self.dbname, self.rules_provider.door)
 
+    @property
+    def reachable(self) -> int:
+        """Whether the database answered when its catalog was last asked for: 1 or 0; -1 before that."""
+        if self.rules_provider.catalog_trouble:
+            return 0
+        return -1 if self.rules_provider.catalog is None else 1
+
     def candidate(self, identity: Identity) -> Candidate:
         """As a client finds it, or does not."""
         bundle = self.rules_provider.bundle
@@ -82,6 +90,9 @@ class ServedDatabase:
         if provider.bundle is None:
             return False, f"no policy has been loaded yet{f': {trouble}' if trouble else ''}"
         words = [f"policy generation {provider.bundle.generation}"]
+        if (suspended := suspension(provider.bundle)) is not None:
+            # Ready all the same: clients get to know by a clear error, and nothing is mended by a restart.
+            words.append(suspended.reason)
         if trouble:
             words.append(f"policy is {self.source.age:.0f} s old: {trouble}")
         if provider.catalog is None or provider.catalog_trouble:
@@ -140,9 +151,9 @@ class ServedDatabase:
                 _log.exception("conditions could not be evaluated anew; the session ends")
                 connection.leave("the policy's conditions could not be evaluated; connect again", at_once=True)
 
-    def _revoke(self, connection: Connection, policy: str) -> None:
+    def _revoke(self, connection: Connection, why: Revocation) -> None:
         try:
-            connection.revoke(policy)
+            connection.revoke(why)
         except Exception:
             # Whatever is wrong with one session, it has to end, and so have the others.
             _log.exception("a session that was revoked could not be ended in words")
@@ -153,7 +164,7 @@ class ServedDatabase:
             self.emergencies.heard(self.rules_provider.bundle)
         for connection in tuple(self.connections):
             # First of all: whatever else there is to do takes its time.
-            if (policy := self.rules_provider.revoked(connection.session.identity)) is not None:
-                self._revoke(connection, policy)
+            if (why := self.rules_provider.revoked(connection.session.identity)) is not None:
+                self._revoke(connection, why)
         for connection in tuple(self.connections):
             connection.rules_changed()

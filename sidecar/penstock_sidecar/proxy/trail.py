@@ -20,10 +20,12 @@ _LOSS_SECONDS = 1.0
 # How long, and how many, bodies are gathered that nobody waits for.
 _GATHER_SECONDS = 0.01
 _MOST_GATHERED = 500
-# Sessions whose beginning or end is told late; more are not kept in memory.
+# Sessions of which something is told late; more are not kept in memory.
 _MOST_POSTPONED = 10_000
 # These tell how a session began and ended, and by which policies statements were decided.
 _TOLD_LATE = frozenset({"login", "session", "policy"})
+# These tell how statements that are on record ended, and their transactions.
+_ENDS = frozenset({"outcome", "transaction"})
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class AuditTrail:
     def _gather(self, bodies: list[Event]) -> None:
         if self._postponed:
             bodies = self._with_logins(bodies)
-            # In their order: an end after its beginning.
+            # In their order: an end after its beginning, a transaction's after those of its statements.
             self._postpone([body for body in bodies if self._comes_late(body)])
             bodies = [body for body in bodies if not self._comes_late(body)]
         bodies = self._counted(bodies)
@@ -145,16 +147,19 @@ class AuditTrail:
     def _failed(self, done: asyncio.Future[None], bodies: Sequence[Event], *, block: bool) -> None:
         intents = [body for body in bodies if body["kind"] == "intent"]
         if not isinstance(done.exception(), SpoolBroken):
-            # They went with something that was refused; where their intents are on record, there is room for them.
-            outcomes = [body for body in bodies if body["kind"] == "outcome"]
-            if outcomes and len(outcomes) < len(bodies):
-                self._spool.append(outcomes)
+            ends = [body for body in bodies if body["kind"] == "outcome" or (not intents and body["kind"] in _ENDS)]
+            if ends and len(ends) < len(bodies):
+                # They went with something that was refused; where their intents are on record, there is room for them.
+                self._watch(self._spool.append(ends), _Gathered(ends))
+            else:
+                # Unless the disk itself is full.
+                self._postpone(ends)
             self._postpone([body for body in bodies if body["kind"] in _TOLD_LATE])
         if not block and intents:
             self._count_loss(len(intents), str(done.exception()))
 
     def _postpone(self, bodies: list[Event]) -> None:
-        """That a session began or ended is told late rather than never."""
+        """That a session began or ended, or a statement, is told late rather than never."""
         for body in bodies:
             if len(self._postponed) < _MOST_POSTPONED or body.get("session") in self._postponed:
                 self._postponed.setdefault(body.get("session"), []).append(body)
@@ -172,7 +177,7 @@ class AuditTrail:
         return [*late, *bodies]
 
     def _comes_late(self, body: Event) -> bool:
-        return body["kind"] == "session" and body["session"] in self._postponed
+        return body["kind"] in ("session", "transaction") and body["session"] in self._postponed
 
     def _has_room(self) -> bool:
         """Whether refused logins may take some of the spool: what statements need comes first."""
@@ -190,8 +195,13 @@ class AuditTrail:
     def catch_up(self) -> None:
         """Record what could not be recorded before, and how many statements ran unrecorded."""
         postponed, self._postponed = [body for bodies in self._postponed.values() for body in bodies], {}
-        if postponed:
-            self._watch(self._spool.append(postponed), _Gathered(postponed))
+        # For ends, room is kept free, in which nothing else goes with them.
+        for late in (
+            [body for body in postponed if body["kind"] in _ENDS],
+            [body for body in postponed if body["kind"] not in _ENDS],
+        ):
+            if late:
+                self._watch(self._spool.append(late), _Gathered(late))
         self.flush()
         if self._timer is not None:
             self._timer.cancel()

@@ -55,8 +55,8 @@ class Vouching:
         proof = await gateway.contexts.verify(token, connection.session.own_identity)
         while True:
             # From here to the session's answer nothing else happens: a revocation that comes later finds it changed.
-            if (policy := connection.rules_provider.revoked(proof.identity)) is not None:
-                raise TokenError(f"access is revoked (policy {policy})", "ask who administers the policy")
+            if (why := connection.rules_provider.revoked(proof.identity)) is not None:
+                raise TokenError(why.message, why.remedy)
             if (left := seconds_left(proof)) <= 0:
                 raise TokenError("the token has expired", "get a new one")
             rules = connection.rules_for(proof.identity)

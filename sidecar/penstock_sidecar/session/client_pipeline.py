@@ -266,6 +266,7 @@ class ClientPipeline(ABC):
                 self.awaiting_durability = AwaitingDurability(
                     flow.ticket, spot, pending, replacement, decision, flow.epoch
                 )  # fmt: skip
+                flow.recording = pending
                 flow.enter(State.RECORDING)
                 return
             flow.await_record(at_once=decision.writes)
@@ -386,7 +387,7 @@ class ClientPipeline(ABC):
         held = self.awaiting_durability
         if held is None:
             return
-        self.awaiting_durability = None
+        self.awaiting_durability = self._flow.recording = None
         self._flow.enter(State.RUNNING)
         if self._flow.skipping:
             # What was sent before it failed meanwhile: the server would skip it.

@@ -302,7 +302,7 @@ class ClientSide(ContextPipeline):
             self._run_on_the_way(statement.decision)
             self._start_statement(spot, pending, statement.decision, statement.text)
             return
-        flow.queue.append(_DESCRIBE)
+        flow.queue.append(_DESCRIBE if statement is None else Pending(AnswerKind.DESCRIBE, makes=statement))
 
     def _close(self, spot: Spot) -> None:
         kind, name = messages.read_target(self._chunk[spot.start + 5 : spot.end])

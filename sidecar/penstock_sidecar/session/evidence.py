@@ -15,6 +15,7 @@ from typing import Any, Literal
 from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
 from penstock_core.identity import Identity
+from penstock_core.policy.revocation import Revocation
 from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session.in_flight import StatementRun
@@ -29,7 +30,6 @@ _MOST_FORMS = 256
 # How long a text may be to be kept for the next.
 _LONGEST_KEPT = 2048
 
-REVOKED = "the identity is revoked"
 ACCESS_ENDED = "access for a time has ended"
 # By its last message, or without.
 BYE, LEFT = "the client ended the session", "the client closed the connection"
@@ -87,9 +87,9 @@ class Evidence:
         self._common = {**self._common, "identity": documented(identity, by_ticket=self._by_ticket)}
         self._intents.clear()
 
-    def revoked_by(self, policy: str) -> None:
-        """The session ends because that policy revokes its identity."""
-        self._why = {"reason": REVOKED, "policy": policy}
+    def revoked_by(self, why: Revocation) -> None:
+        """The session ends because its identity may have none any more."""
+        self._why = why.recorded
 
     def access_ended(self, policy: str) -> None:
         """The session ends because access by that policy does."""

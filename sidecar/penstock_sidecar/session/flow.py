@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from penstock_core.sql.decision import Action, Decision
 from penstock_core.sql.shared_decisions import Question
-from penstock_sidecar.session import access_wish, commands, refusals
+from penstock_sidecar.session import access_wish, commands, in_flight, refusals
 from penstock_sidecar.session.commands import SessionRules, Trail
 from penstock_sidecar.session.contexts import Contexts
 from penstock_sidecar.session.counting import Counted
@@ -35,6 +35,9 @@ _NOT_RUN: frozenset[Result] = frozenset({"unexecuted", "skipped"})
 class Flow(Outgoing):
     """The shared state of one session that runs."""
 
+    # For the compiler: what ended gives them up.
+    __deletable__ = ("rules",)
+
     def __init__(self, rules: SessionRules, trail: Trail, clock: Callable[[], int], door: Door) -> None:
         super().__init__(State.CONNECTING)
         self.rules = rules
@@ -50,6 +53,8 @@ class Flow(Outgoing):
         self.sql_prepared = SqlPrepared()
         # The server skips what comes, until a Sync, after an error in the extended protocol.
         self.skipping = False
+        # What is sent once its intent is durable.
+        self.recording: Pending | None = None
         # What the server is asked about a statement that is held, until it has answered.
         self.asked: Questions | None = None
         # The statement whose rows are counted, while the client's messages wait for its end.
@@ -205,13 +210,12 @@ class Flow(Outgoing):
             self.asked.fail(sqlstate)
         if self.counted is not None and not self.counting:
             self.counted.skipped = not self.counted.owns(failed[0])
-        for place, pending in enumerate(failed):
-            if place and pending.kind is failed[0].kind:
-                break
-            # A Bind that fails fails the Execute that was to follow it.
-            if pending.running is not None:
-                pending.running.sqlstate = sqlstate
-                break
+        waiting = [] if self.recording is None else [self.recording]
+        if (running := in_flight.run_by([*failed, *waiting])) is not None:
+            running.sqlstate = sqlstate
+        elif (asked := failed[0].makes) is not None:
+            self._never_bound(asked, sqlstate, size)
+            size = 0
         self.undone = True
         for pending in failed:
             if pending.moves_path:
@@ -221,6 +225,12 @@ class Flow(Outgoing):
         for pending in reversed(failed):
             if pending.undo is not None:
                 pending.undo(pending is not failed[0])
+
+    def _never_bound(self, statement: PreparedStatement, sqlstate: str, size: int) -> None:
+        """The server was asked about a statement that nothing else tells of, and it failed."""
+        failed = self.begin(statement.decision, statement.text, "extended", None)
+        failed.sqlstate = sqlstate
+        self.finish(failed, "error", size)
 
     def _end(self, pending: Pending, size: int = 0) -> None:
         """Nothing came of a message: the outcomes of what it was for. Without an error of its own it never ran."""

@@ -6,7 +6,7 @@ Who adds entries is `client_side.py`, who takes them off `server_side.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -118,7 +118,7 @@ class Pending:
     text: str = ""
     types: tuple[int, ...] = ()
     decision: Decision | None = None
-    # The statement that a Parse makes; the portal that a Bind opens.
+    # The statement that a Parse makes, or a Describe asks about; the portal that a Bind opens.
     makes: PreparedStatement | None = None
     opens: Portal | None = None
     # A statement that was bound and never executed: its portal is gone once this is answered, or skipped.
@@ -239,6 +239,20 @@ def forget_what_copy_ignores(queue: deque[Pending]) -> bool:
     queue.clear()
     queue.extend(kept)
     return not ended
+
+
+def run_by(failed: Sequence[Pending]) -> StatementRun | None:
+    """Of the messages that are done by the failure of the first: the statement that this one was for, if it is on
+    record. A Parse that fails, or a Bind, fails the Execute that was to follow it.
+    """
+    first = failed[0]
+    for place, pending in enumerate(failed):
+        if place and pending.kind is first.kind:
+            break
+        if pending.running is not None:
+            other = place and first.makes and (pending.opens is None or pending.opens.statement is not first.makes)
+            return None if other else pending.running
+    return None
 
 
 def lasts(decision: Decision) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeVarTuple
 
 from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity
+from penstock_core.policy.revocation import Revocation
 from penstock_core.resources.grant import Grant
 from penstock_core.sql.decision import Denial
 from penstock_sidecar.session import refusals
@@ -247,9 +248,9 @@ class Session:
         """The identity's token expired: the session ends, at once or when nothing is in flight."""
         return self._step(Event.EXPIRED, self._leave, refusals.fatal("57P01", "the session's token expired"), at_once)
 
-    def revoked(self, policy: str) -> list[Command]:
-        """That policy revokes the client's identity: the session ends now, or does not begin; either is recorded."""
-        return self._step(Event.REVOKED, self._revoke, policy)
+    def revoked(self, why: Revocation) -> list[Command]:
+        """The client may have no session any more: this one ends now, or does not begin; either is recorded."""
+        return self._step(Event.REVOKED, self._revoke, why)
 
     def drain(self, reason: str, *, at_once: bool) -> list[Command]:
         """The session has to end, at once or when nothing is in flight; `reason` is for the client."""
@@ -295,13 +296,13 @@ class Session:
     def _end(self, error: ErrorFields | None, problem: str = "") -> None:
         (self._running or self._beginning).end(error, problem)
 
-    def _revoke(self, policy: str) -> None:
-        error = refusals.fatal("28000", f"access is revoked (policy {policy})", "ask who administers the policy")
+    def _revoke(self, why: Revocation) -> None:
+        error = refusals.fatal(why.sqlstate, why.message, why.remedy)
         if self._running is None:
-            self._beginning.end(error, error.message, policy)
+            self._beginning.end(error, error.message, why.policy)
             return
         if self._running.flow.evidence is not None:
-            self._running.flow.evidence.revoked_by(policy)
+            self._running.flow.evidence.revoked_by(why)
         self._running.end(error, error.message)
 
     def _leave(self, error: ErrorFields, at_once: bool) -> None:

@@ -16,6 +16,7 @@ from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolErr
 from penstock_sidecar.shipping.joining import joined
 from penstock_sidecar.shipping.sealing import ENDINGS, Entry, begun_and_ended, seal
 from penstock_sidecar.shipping.segments import Header, Segment, sync_directory, translated, write_all
+from penstock_sidecar.shipping.spool_view import StreamView
 from penstock_sidecar.shipping.stored_stream import StoredStream, StreamState
 from penstock_sidecar.shipping.whole_statement import Statement
 
@@ -82,9 +83,9 @@ class SpoolLog:
         """All streams that have something to ship or still grow, oldest first."""
         return (*(one.state for one in self._older), self._current.state)
 
-    def segments(self, stream: str) -> tuple[Segment, ...]:
-        """The files of a stream as they stand; of any thread."""
-        return next((one.segments for one in (*self._older, self._current) if one.head.stream == stream), ())
+    def views(self) -> tuple[StreamView, ...]:
+        """All streams and their files as they stand; of any thread."""
+        return tuple(one.view for one in (*self._older, self._current))
 
     def commit(self, entries: Sequence[Entry]) -> list[SpoolError | None]:
         """Write entries, and make them durable if anybody waits for one of them.

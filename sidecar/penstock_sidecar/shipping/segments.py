@@ -2,6 +2,7 @@
 
     format                      what this is, and its version
     lock                        held by the one process that writes
+    lock-shipper                held by the one process that ships
     000001-000000000001.log     stream 1 from seq 1: a header line, then a canonical line for each event
     000001.acknowledged         up to which seq the collector has stream 1
     damaged-…                   what could not be trusted at a start, kept for somebody to look at
@@ -119,6 +120,19 @@ class Acknowledged:
         self._path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of one stream that follow each other, as their segment has them: a line each."""
+
+    first: int
+    last: int
+    data: bytes
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+
 @dataclass(slots=True)
 class Reader:
     """Reads one stream's events in their order; it knows where it stands, so that going on costs no search."""
@@ -128,52 +142,50 @@ class Reader:
     _next: int = 0
     _offset: int = 0
 
-    def lines(self, segments: Sequence[Segment], after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+    def batch(self, segments: Sequence[Segment], after: int, limit: int, max_bytes: int) -> Batch | None:
         """Up to `limit` events behind seq `after`, and no more than `max_bytes` unless the first is larger.
 
         Of one segment at most. Raises OSError.
         """
-        if self._next != after + 1 or self._segment is None:
-            self._seek(segments, after + 1)
-        elif self._segment.last <= after:
-            following = next((one for one in segments if one.first == after + 1), None)
-            if following is None or following is self._segment:
-                return []
-            self._seek(segments, after + 1)
-        segment = self._segment
+        segment = next((one for one in reversed(segments) if one.first <= after + 1), None)
         if segment is None or segment.last <= after or limit < 1:
-            return []
-        found = self._read(segment, limit, max_bytes)
-        self._next += len(found)
-        return list(enumerate(found, start=after + 1))
+            return None
+        if self._next != after + 1 or self._segment is None or self._segment.path != segment.path:
+            self._seek(segment, after + 1)
+        self._segment = segment
+        data = self._read(limit, max_bytes)
+        return Batch(after + 1, self._next - 1, data)
 
-    def _seek(self, segments: Sequence[Segment], seq: int) -> None:
+    def _seek(self, segment: Segment, seq: int) -> None:
         self.close()
-        segment = next((one for one in reversed(segments) if one.first <= seq), None)
-        if segment is None or segment.size == 0:
-            return
         self._descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-        self._segment, self._next, self._offset = segment, segment.first, 0
-        self._read(segment, 1, 1)  # the header
-        while self._next < min(seq, segment.last + 1):
-            self._next += len(self._read(segment, min(seq, segment.last + 1) - self._next, 1 << 20))
+        # The header is no event.
+        self._segment, self._next, self._offset = segment, segment.first - 1, 0
+        self._read(1, 1)
+        while self._next < seq:
+            self._read(seq - self._next, 1 << 20)
 
-    def _read(self, segment: Segment, limit: int, max_bytes: int) -> list[bytes]:
+    def _read(self, limit: int, max_bytes: int) -> bytes:
         """At least one line, of those that are durable."""
-        size = min(max_bytes, segment.size - self._offset)
-        data = os.pread(self._descriptor, size, self._offset)
+        segment = self._segment
+        if segment is None:
+            return b""
+        data = os.pread(self._descriptor, min(max_bytes, segment.size - self._offset), self._offset)
         while b"\n" not in data:
             at = self._offset + len(data)
             more = os.pread(self._descriptor, min(1 << 16, segment.size - at), at)
             if not more:
                 raise OSError(errno.EIO, f"{segment.path.name} ends before its last event")
             data += more
-        lines = data[: data.rfind(b"\n")].split(b"\n")
-        if len(data) > max_bytes:
-            lines = lines[:1]
-        lines = lines[:limit]
-        self._offset += sum(map(len, lines)) + len(lines)
-        return lines
+        ends = data.find(b"\n") if len(data) > max_bytes else data.rfind(b"\n")
+        data = data[: ends + 1]
+        count = data.count(b"\n")
+        if count > limit:
+            data = b"\n".join(data.split(b"\n", limit)[:limit]) + b"\n"
+            count = limit
+        self._next += count
+        self._offset += len(data)
+        return data
 
     def close(self) -> None:
         if self._descriptor >= 0:

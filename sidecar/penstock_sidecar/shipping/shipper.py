@@ -1,7 +1,8 @@
 """The shipper: brings the spool's events to the collector, in order, as often as it takes.
 
-A collector that is down, slow or refuses is a state that is logged once, never a traceback, and never an event lost:
-what is not acknowledged stays in the spool. What doesn't belong: making events durable (`spool.py`).
+It runs in a process of its own (`__main__.py`), and tells its gate how it goes. Whatever the collector does is a state
+that is told of once, never an event lost: what is not acknowledged stays in the spool. What doesn't belong: making
+events durable (`spool.py`), and having this process run (`shipper_process.py`).
 """
 
 from __future__ import annotations
@@ -9,24 +10,21 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
-import structlog
 
 from penstock_core.backoff import Backoff
 from penstock_sidecar.shipping import access
-from penstock_sidecar.shipping.spool import Spool, SpoolError, StreamState
-
-_log = structlog.get_logger(__name__)
+from penstock_sidecar.shipping.dialogue import Refusal, Report, Shipped, Task, Trouble
+from penstock_sidecar.shipping.errors import SpoolError
+from penstock_sidecar.shipping.segments import Batch
+from penstock_sidecar.shipping.spool_view import SpoolView, StreamView
 
 BATCH_EVENTS = 1000
 BATCH_BYTES = 1_000_000
-# Waiting a moment after an event lets its outcome travel with it, and what others bring; whoever watches the page does
-# not mind so small a delay, and each batch takes the gate as long as twenty statements.
-LINGER_SECONDS = 0.25
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 # How soon something is tried again that the collector refused or could not use, while other events go on.
@@ -73,76 +71,42 @@ class _Lane:
 class Shipper:
     """Ships all streams of one spool to one collector."""
 
-    def __init__(
-        self,
-        spool: Spool,
-        url: str,
-        token_file: Path | None = None,
-        ca_file: Path | None = None,
-        *,
-        linger: float = LINGER_SECONDS,
-    ) -> None:
-        self._spool = spool
-        self._url = url.rstrip("/")
-        self._token_file = token_file
-        self._ca_file = ca_file
-        self._linger = linger
+    def __init__(self, task: Task, view: SpoolView, tell: Callable[[Report], None]) -> None:
+        self._view = view
+        self._tell = tell
+        self._url = task.url.rstrip("/")
+        self._token_file = task.token_file
+        self._ca_file = task.ca_file
         self._client: httpx2.AsyncClient | None = None
         self._lanes: dict[str, _Lane] = {}
         self._backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._all_shipped = asyncio.Event()
-        self._trouble: str | None = None
-        self._reached = False
+        # What was told last; nothing was yet.
+        self._trouble: str | None = ""
 
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong, in one line; None while events arrive. For health and metrics."""
-        return self._trouble or next((lane.refusal for lane in self._lanes.values() if lane.refusal), None)
+    def look(self, *, hurry: bool) -> None:
+        """There is news of the spool. `hurry`: its gate is about to end, so that long pauses are none."""
+        if hurry and not self._hurry.is_set():
+            self._hurry.set()
+            for lane in self._lanes.values():
+                lane.resume_at = 0.0
+        self._wake.set()
 
     async def run(self) -> None:
         """Ship until cancelled. Raises nothing that a collector could cause."""
-        self._spool.on_commit(self._on_commit)
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    progress = await self._round()
-                    self._backoff.reset()
-                except _Unavailable as trouble:
-                    await self._give_up_for_now(trouble)
-                    continue
-                if not progress:
-                    await self._wait_for_events()
-        finally:
-            await self._drop_client()
-
-    async def flush(self, seconds: float) -> bool:
-        """Ship all there is without lingering or long pauses while `run` runs; whether all was acknowledged in time."""
-        self._hurry.set()
-        self._wake.set()
-        for lane in self._lanes.values():
-            lane.resume_at = 0.0
-        self._all_shipped.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                if self._spool.depth:
-                    await self._all_shipped.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._hurry.clear()
-        return True
-
-    def _on_commit(self) -> None:
-        self._wake.set()
-        if not self._spool.depth:
-            self._all_shipped.set()
+        while True:
+            self._wake.clear()
+            try:
+                progress = await self._round()
+                self._backoff.reset()
+            except _Unavailable as trouble:
+                await self._give_up_for_now(trouble)
+                continue
+            if not progress:
+                await self._wait_for_events()
 
     async def _wait_for_events(self) -> None:
-        if not self._hurry.is_set():
-            await asyncio.sleep(self._linger)
         now = time.monotonic()
         moments = [
             moment for lane in self._lanes.values() for moment in (lane.resume_at, lane.recheck_at) if moment > now
@@ -168,51 +132,48 @@ class Shipper:
     async def _round(self) -> bool:
         """One batch of each stream that has one, oldest stream first. Whether it is worth going on at once."""
         progress = False
-        states = self._spool.streams()
-        self._lanes = {state.name: self._lanes.get(state.name, _Lane(state.acknowledged)) for state in states}
-        for state in states:
-            lane, now = self._lanes[state.name], time.monotonic()
+        streams = self._view.streams
+        self._lanes = {one.name: self._lanes.get(one.name, _Lane(one.acknowledged)) for one in streams}
+        for stream in streams:
+            lane, now = self._lanes[stream.name], time.monotonic()
             if lane.recheck_at and now >= lane.recheck_at:
-                lane.cursor, lane.recheck_at = state.acknowledged, 0.0
-            if state.head.seq > lane.cursor and now >= lane.resume_at:
-                progress |= await self._ship(state, lane)
+                lane.cursor, lane.recheck_at = stream.acknowledged, 0.0
+            if stream.last > lane.cursor and now >= lane.resume_at:
+                progress |= await self._ship(stream, lane)
         return progress
 
-    async def _ship(self, state: StreamState, lane: _Lane) -> bool:
+    async def _ship(self, stream: StreamView, lane: _Lane) -> bool:
         try:
-            batch = await asyncio.to_thread(self._spool.lines, state.name, lane.cursor, lane.most_events, BATCH_BYTES)
+            batch = self._view.batch(stream, lane.cursor, lane.most_events, BATCH_BYTES)
         except SpoolError as error:
             raise _Unavailable(str(error)) from None
-        if not batch:
+        if batch is None:
             return False
-        first, last = batch[0][0], batch[-1][0]
-        lane.sent = max(lane.sent, last)
+        lane.sent = max(lane.sent, batch.last)
         try:
-            acknowledged = await self._post(state, b"".join(line + b"\n" for _, line in batch))
+            acknowledged = await self._post(stream, batch.data)
         except _PostRefused as refusal:
-            return self._step_around(state, lane, batch, refusal)
+            return self._step_around(stream, lane, batch, refusal)
         # Whatever is claimed over there: what was never sent is not forgotten here.
         acknowledged = min(acknowledged, lane.sent)
         self._say(None)
         lane.most_events = min(BATCH_EVENTS, lane.most_events * 2)
         lane.refused = 0
         lane.backoff.reset()
-        if not lane.recheck_at:
+        if lane.refusal and not lane.recheck_at:
             lane.refusal = None
-        if acknowledged >= first:
-            lane.cursor = min(acknowledged, last)
+            self._tell(Refusal(stream.name, batch.first, None))
+        if acknowledged >= batch.first:
+            lane.cursor = min(acknowledged, batch.last)
         else:
             # Taken, but something before it is missing over there: go on, and come back to it later.
-            lane.cursor = last
+            lane.cursor = batch.last
             lane.recheck_at = lane.recheck_at or time.monotonic() + _RECHECK_SECONDS
-        if acknowledged > state.acknowledged:
-            self._spool.acknowledge(acknowledged, state.name)
-        # What came meanwhile is waited for a moment, so that a busy gate posts large batches and not many.
-        return lane.cursor < state.head.seq
+        if acknowledged > stream.acknowledged:
+            self._tell(Shipped(stream.name, acknowledged))
+        return lane.cursor < stream.last
 
-    def _step_around(
-        self, state: StreamState, lane: _Lane, batch: list[tuple[int, bytes]], refusal: _PostRefused
-    ) -> bool:
+    def _step_around(self, stream: StreamView, lane: _Lane, batch: Batch, refusal: _PostRefused) -> bool:
         """Keep one refused event, or a stream that is refused as a whole, from holding up the others.
 
         Whether it is worth going on at once.
@@ -220,27 +181,27 @@ class Shipper:
         now = time.monotonic()
         if refusal.status == 403:
             lane.resume_at = now + lane.backoff.next()
-        elif len(batch) > 1:
-            lane.most_events = len(batch) // 2
+        elif batch.count > 1:
+            lane.most_events = batch.count // 2
             return True
         else:
-            lane.cursor = batch[-1][0]
+            lane.cursor = batch.last
             lane.recheck_at = lane.recheck_at or now + _RECHECK_SECONDS
             lane.refused += 1
             if lane.refused > 1:
                 # Where one after the other is refused, it is not the events that are wrong.
                 lane.resume_at = now + lane.backoff.next()
         if lane.refusal != str(refusal):
-            _log.warning(str(refusal), stream=state.name, seq=batch[0][0], waiting=self._spool.depth)
-        lane.refusal = str(refusal)
+            lane.refusal = str(refusal)
+            self._tell(Refusal(stream.name, batch.first, lane.refusal))
         return lane.resume_at <= now
 
-    async def _post(self, state: StreamState, body: bytes) -> int:
+    async def _post(self, stream: StreamView, body: bytes) -> int:
         """Send lines; the highest seq up to which the collector has everything. Raises _Unavailable, _Refused."""
-        owner, _, boot = state.name.partition("/")
+        owner, _, boot = stream.name.partition("/")
         url = f"{self._url}/v1/streams/{quote(owner, safe='')}/{quote(boot, safe='')}/events"
         try:
-            headers = {"content-type": "application/x-ndjson", OLDEST_HEADER: str(state.acknowledged + 1)}
+            headers = {"content-type": "application/x-ndjson", OLDEST_HEADER: str(stream.acknowledged + 1)}
             headers |= self._authorization()
             if self._client is None:
                 self._client = access.client(self._url, self._ca_file, timeout=_TIMEOUT)
@@ -286,13 +247,10 @@ class Shipper:
             await client.aclose()
 
     def _say(self, trouble: str | None) -> None:
-        """Log when trouble begins, becomes another one or ends: once each."""
-        if trouble is None and (self._trouble is not None or not self._reached):
-            _log.info("audit events reach the collector", collector=self._url)
-        elif trouble is not None and trouble != self._trouble:
-            _log.warning(trouble, waiting=self._spool.depth)
-        self._reached = self._reached or trouble is None
-        self._trouble = trouble
+        """Tell when trouble begins, becomes another one or ends: once each."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._tell(Trouble(trouble))
 
 
 def _one_line(error: Exception) -> str:

@@ -3,13 +3,12 @@
 `append` costs the event loop next to nothing: one thread seals, writes and syncs all that is waiting at once (group
 commit), and wakes the loop once a group. What nobody waits for is written at once, so that it outlives the process,
 and synced within SYNC_SECONDS. What doesn't belong: the files (`log.py`), bringing events to the collector
-(`shipper.py`).
+(`shipper.py`, in another process).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import queue
 import threading
@@ -28,7 +27,7 @@ from penstock_sidecar.shipping.errors import EventRefused, SpoolBroken, SpoolErr
 from penstock_sidecar.shipping.log import SpoolLog
 from penstock_sidecar.shipping.opening import OpenedSpool, open_spool
 from penstock_sidecar.shipping.sealing import Entry
-from penstock_sidecar.shipping.segments import Reader, translated
+from penstock_sidecar.shipping.spool_view import StreamView
 from penstock_sidecar.shipping.stored_stream import StreamState
 
 __all__ = [
@@ -91,8 +90,6 @@ class Spool:
 
     def __init__(self, opened: OpenedSpool, max_bytes: int, clock: Clock, heartbeat: float) -> None:
         self._log: SpoolLog = opened.log
-        self._readers: dict[str, Reader] = {}
-        self._reading = threading.Lock()
         self._lock = opened.lock
         self._losses: list[Event] = opened.losses
         self._clock = clock
@@ -172,31 +169,9 @@ class Spool:
         """The collector has the stream (the current one by default) up to `seq`: drop those events soon."""
         self._jobs.put(_Acknowledge(stream or self.head.stream, seq))
 
-    def pending(self, after_seq: int = 0, limit: int = 500, stream: str | None = None) -> list[Event]:
-        """Up to `limit` events of the stream (the current one by default) behind `after_seq`. May block on the disk."""
-        found: list[Event] = []
-        while batch := self.lines(stream or self.head.stream, after_seq, limit - len(found), 1 << 40):
-            found += [json.loads(line) for _, line in batch]
-            after_seq = batch[-1][0]
-        return found
-
-    def lines(self, stream: str, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        """Like `pending`, as seq and canonical line, up to `max_bytes` together, and fewer where a segment ends.
-
-        May block; any thread.
-        """
-        after = max(after, next((state.acknowledged for state in self._streams if state.name == stream), 0))
-        try:
-            with self._reading:
-                segments = self._log.segments(stream)
-                if self._closed or not segments:
-                    self._readers.pop(stream, Reader()).close()
-                    return []
-                return self._readers.setdefault(stream, Reader()).lines(segments, after, limit, max_bytes)
-        except FileNotFoundError:
-            return []  # It was acknowledged meanwhile.
-        except OSError as error:
-            raise translated(error) from None
+    def view(self) -> tuple[StreamView, ...]:
+        """What there is to ship, oldest stream first, and in which files."""
+        return self._log.views()
 
     def streams(self) -> tuple[StreamState, ...]:
         """All streams with something to ship, oldest first, and the current one."""
@@ -233,9 +208,6 @@ class Spool:
         self._closed = True
         self._jobs.put(_Stop())
         self._thread.join()
-        with self._reading:
-            for reader in self._readers.values():
-                reader.close()
         self._log.close()
         os.close(self._lock)
 

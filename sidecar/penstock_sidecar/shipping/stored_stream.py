@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock_core.audit.chain import Head
 from penstock_sidecar.shipping.segments import Acknowledged, Segment
+from penstock_sidecar.shipping.spool_view import StreamView
 
 # How many places are known of which the bytes before them are; with more, every other one is forgotten.
 _MOST_MARKS = 4096
@@ -36,7 +37,7 @@ class StreamState:
 
 @dataclass(slots=True)
 class StoredStream:
-    """A stream's files. All but `state` and `segments` belong to the thread that writes."""
+    """A stream's files. All but `state`, `view` and `segments` belong to the thread that writes."""
 
     directory: Path
     id: int
@@ -55,6 +56,14 @@ class StoredStream:
     @property
     def state(self) -> StreamState:
         return StreamState(self.id, self.durable, self.acknowledged, self.closed)
+
+    @property
+    def view(self) -> StreamView:
+        """The same with its files, for another process; of any thread."""
+        acknowledged = self.acknowledged
+        # Grown before it is told of: what lies before the last event is there when that is read first.
+        parts = tuple(Segment(one.path, one.stream, one.first, last=one.last, size=one.size) for one in self.segments)
+        return StreamView(self.head.stream, acknowledged, parts)
 
     @property
     def waiting(self) -> int:

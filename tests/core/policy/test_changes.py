@@ -8,6 +8,7 @@ import pytest
 from tests.core.policy.test_combine import bundle, policy
 
 from penstock_core.policy.changes import MOST, changes, modes
+from penstock_core.resources import Bundle
 
 WEB = policy("web", allow=["select"], masks=[{"columns": ["*.*.email"], "with": {"hash": {}}}])
 
@@ -77,3 +78,16 @@ def test_long_lists_and_values_are_cut() -> None:
     long = policy("web", allowFunctions=[f"app.f{number}" for number in range(200)])
     (change,) = changes(bundle(policy("web")), bundle(long))
     assert len(change) < 300
+
+
+def test_a_suspension_and_its_end_are_told_with_the_reason() -> None:
+    given = bundle(WEB).model_dump(mode="json", exclude_none=True)
+    given["database"]["spec"]["suspended"] = {"reason": "INC-77", "by": "ada"}
+    suspended = Bundle.model_validate(given)
+    assert changes(bundle(WEB), suspended) == ["database: suspended, all sessions end and none begins: INC-77 (by ada)"]
+    assert changes(suspended, bundle(WEB)) == ["database: resumed, sessions may begin again"]
+    assert changes(None, suspended) == ["policy web: added", "database: suspended, no session begins: INC-77 (by ada)"]
+    stop = policy("stop", mode="revoke", revoked={"reason": "left"})
+    assert changes(bundle(), bundle(stop)) == [
+        "policy stop: added, in mode revoke: its subjects' sessions end, and none begins: left"
+    ]

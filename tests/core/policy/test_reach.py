@@ -10,6 +10,7 @@ from tests.core.policy.test_combine import ADA, AGENTS, BOT, NOBODY, PEOPLE, SA_
 from penstock_core.identity import Identity
 from penstock_core.policy.combine import effective
 from penstock_core.policy.reach import concerns
+from penstock_core.resources import Bundle
 
 BOT_FOR_ADA = Identity(BOT.workload, BOT.principal, (ADA.principal,))  # type: ignore[arg-type]  # she is one
 
@@ -41,3 +42,11 @@ def test_who_is_revoked_is_told_so_and_who_is_not_gains_nothing_by_it() -> None:
     assert concerns(bundle(stop), ADA)
     assert not concerns(bundle(stop), BOT)
     assert concerns(bundle(policy("p", AGENTS), stop), BOT_FOR_ADA)
+
+
+def test_a_suspension_tells_strangers_nothing_of_the_database() -> None:
+    given = bundle(policy("p", PEOPLE)).model_dump(mode="json", exclude_none=True)
+    given["database"]["spec"]["suspended"] = {"reason": "a leak"}
+    suspended = Bundle.model_validate(given)
+    assert concerns(suspended, ADA)
+    assert not concerns(suspended, WEB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import json
 import socket
 import ssl
@@ -360,3 +361,29 @@ async def test_a_database_that_is_not_there_is_told_from_one_that_is_not_valid(r
         assert (answer.status_code, answer.json()["error"]) == (404, "there is no usable Database shop in shop")
         answers.append(answer.json()["absent"])
     assert answers == [False, True]
+
+
+@pytest.mark.parametrize("field", ["suspended", "revoked"])
+async def test_nobody_suspends_anything_in_the_name_of_another(running: Running, shop: Any, field: str) -> None:
+    of = shop.database if field == "suspended" else shop.policy
+    plain = copy.deepcopy(of)
+    of["spec"] |= {field: {"reason": "INC-77", "by": "ada"}} | ({"mode": "revoke"} if field == "revoked" else {})
+
+    async def reviewed(user: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = {"uid": "1", "namespace": "shop", "object": of, "userInfo": {"username": user}, "oldObject": before}
+        answer = await running.client.post("/validate", json={"request": request})
+        response: dict[str, Any] = answer.json()["response"]
+        return response
+
+    assert (await reviewed("ada", plain))["allowed"]
+    refused = await reviewed("bea", plain)
+    assert refused["status"]["message"] == (
+        f"penstock: spec: {field}.by: must be bea, whose request this is; or leave it out"
+    )
+    assert not (await reviewed("bea"))["allowed"]
+    # Who changes something else leaves the word that is there.
+    before = copy.deepcopy(of)
+    of["spec"]["databaseRef" if field == "revoked" else "dbname"] = {"name": "shop"} if field == "revoked" else "shop2"
+    assert (await reviewed("bea", before))["allowed"]
+    of["spec"][field]["reason"] = "another"
+    assert not (await reviewed("bea", before))["allowed"]

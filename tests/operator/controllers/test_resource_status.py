@@ -148,3 +148,14 @@ def test_what_is_in_effect_is_numbered(shop: Any) -> None:
     broken = status(second)
     assert broken["policyGeneration"] == 2, "nothing is in effect that could have a number"
     assert status(broken) == broken
+
+
+def test_a_suspended_database_says_why_and_so_does_a_policy_that_revokes(shop: Any) -> None:
+    shop.database["spec"]["suspended"] = {"reason": "INC-77", "by": "ada"}
+    shop.policy["spec"] |= {"mode": "revoke", "revoked": {"reason": "left"}}
+    assert judged([shop.database], [shop.policy]) == {
+        "databases/shop": (False, "Suspended", "nobody has access until it is resumed: INC-77 (by ada)"),
+        "databaseaccesspolicies/web": (
+            True, "Revoking", "ends all sessions of its subjects and lets none begin: left",
+        ),
+    }  # fmt: skip

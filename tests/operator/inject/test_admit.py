@@ -109,7 +109,7 @@ def test_annotations_shape_ports_url_and_resources(desk: Desk) -> None:
     assert env(web)["DATABASE_URL"] == "postgresql://web@127.0.0.1:6432/shop?sslmode=disable"
     assert env(first)["PENSTOCK_LISTEN"] == "127.0.0.1:6432"
     assert first["startupProbe"]["httpGet"]["port"] == first["ports"][0]["containerPort"] == 9999
-    assert first["resources"]["requests"] == {"cpu": "70m", "memory": "96Mi"}
+    assert first["resources"]["requests"] == {"cpu": "70m", "memory": "128Mi"}
     assert first["resources"]["limits"] == {"cpu": "70m", "memory": "256Mi"}
 
 

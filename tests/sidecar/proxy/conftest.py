@@ -15,6 +15,7 @@ import pytest
 from tests.sidecar.proxy.contexts import Policies, gate, prepare
 from tests.sidecar.proxy.raw import Pair
 from tests.sidecar.proxy.recorded import told_by
+from tests.sidecar.spooled import pending
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_core.audit.conformity import deviations
@@ -126,7 +127,7 @@ class Running:
 
         Whatever a test is about, all of them are as defined.
         """
-        found = list(self.proxy.spool.pending(0, 10_000))
+        found = list(pending(self.proxy.spool, 0, 10_000))
         assert [said for event in found for said in deviations(event)] == []
         return [event for event in found if not kind or event["kind"] in told_by(kind)]
 

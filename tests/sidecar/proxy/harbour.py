@@ -12,6 +12,7 @@ import psycopg
 import yaml
 from tests.sidecar.proxy.recorded import told_by
 from tests.sidecar.proxy.test_tokens import issuers, token
+from tests.sidecar.spooled import pending
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
 from penstock_sidecar.assembly import Proxy
@@ -126,7 +127,7 @@ class Harbour:
     async def settled(self, kind: str, count: int) -> list[dict[str, Any]]:
         """Wait until that many events of the kind are durable."""
         for _ in range(300):
-            found = [one for one in self.proxy.spool.pending(0, 10_000) if one["kind"] in told_by(kind)]
+            found = [one for one in pending(self.proxy.spool, 0, 10_000) if one["kind"] in told_by(kind)]
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.02)

@@ -32,6 +32,7 @@ _VERBS = {
 }
 
 
+_ORDERED = "WITH penstock_rows AS ("
 _FASTPATH = re.compile(r'\Afastpath function call: "(.*)" \(OID [0-9]+\)\Z')
 _CANCELED = "57014"
 # By it the gate refuses to run a prepared statement whose columns are others now: the server hears nothing of it.
@@ -54,8 +55,6 @@ class Ran:
     cut: bool = False
     # It was cancelled when it had ended.
     late: bool = False
-    # Else it got no further than Parse or Bind. What fails at Parse, with no Bind behind it, is not on record.
-    began: bool = True
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,9 @@ def _note(session: list[Ran], line: dict[str, Any]) -> None:
             # The request came when it had ended, before the server said so.
             session[-1].late = True
             return
-        if not session or (texts and session[-1].texts != texts) or session[-1].tag:
-            session.append(Ran(texts, began=False))
+        over = session and (session[-1].tag or (session[-1].sqlstate and severity == "ERROR"))
+        if not session or (texts and session[-1].texts != texts) or over:
+            session.append(Ran(texts))
         session[-1].sqlstate, session[-1].cut = line["state_code"], severity == "FATAL"
 
 
@@ -207,6 +207,8 @@ def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
     agree = 0
     for one in session:
         if not one.texts:
+            # Where a Describe fails, the log does not say of what.
+            left = left[bool(one.sqlstate and left and left[0].sqlstate == one.sqlstate) :]
             continue
         count = len(one.texts)
         if one.sqlstate:
@@ -215,8 +217,6 @@ def _in_order(session: Sequence[Ran], trail: Sequence[Told]) -> _Compared:
         while left and left[0].sqlstate == _OTHER_COLUMNS and left[0].text != one.texts[0]:
             left = left[1:]
         mine = left[:count]
-        if not one.began and [(each.text, each.sqlstate) for each in mine] != [(*one.texts, one.sqlstate)]:
-            continue
         left = left[count:]
         # Who leaves at once is not told how what was under way ended, nor is the gate.
         last = all(each.result == "unknown" for each in left)
@@ -241,6 +241,8 @@ def _differ(one: Ran, count: int, mine: Sequence[Told], *, last: bool) -> str:
     unlike = ended != due and not (one.late and ended == [("error", _CANCELED)])
     if unlike and not (last and ended[-1:] == [("unknown", "")]):
         return f"{one.texts} ended with {due}, the trail says {ended}"
-    if (verb := _VERBS.get(one.tag)) is not None and mine and mine[-1].verbs[:1] != (verb,):
+    # Rows that a change returns may be put in order by a SELECT around it.
+    ordered = mine and mine[-1].text.startswith(_ORDERED) and one.tag == "SELECT"
+    if (verb := _VERBS.get(one.tag)) is not None and mine and mine[-1].verbs[:1] != (verb,) and not ordered:
         return f"{one.texts[-1]} is {verb}, the trail says {mine[-1].verbs}"
     return ""

@@ -24,7 +24,7 @@ async def begun(start: Start, shop: Any, tmp_path: Path) -> Any:
     return await start(shop, identity={**settings, "required": False, "workload": WORKLOAD})
 
 
-def revoke(gate: Any, *subjects: dict[str, Any]) -> None:
+def revoke(gate: Any, *subjects: dict[str, Any], **more: Any) -> None:
     """Write the policy into a file of its own beside the others, as one would in an emergency."""
     path = gate.directory / "shop.yaml"
     documents = [one for one in yaml.safe_load_all(path.read_text()) if one["metadata"]["name"] != "stop"]
@@ -33,7 +33,7 @@ def revoke(gate: Any, *subjects: dict[str, Any]) -> None:
             {
                 "apiVersion": "penstock.dev/v1alpha1", "kind": "DatabaseAccessPolicy",
                 "metadata": {"name": "stop", "namespace": "shop"},
-                "spec": {"databaseRef": {"name": "shop"}, "mode": "revoke", "subjects": list(subjects)},
+                "spec": {"databaseRef": {"name": "shop"}, "mode": "revoke", "subjects": list(subjects), **more},
             }
         )  # fmt: skip
     path.write_text(yaml.safe_dump_all(documents))
@@ -155,3 +155,70 @@ async def test_who_is_not_revoked_any_more_may_come_again(start: Start, shop: An
     gate.proxy.source.poll()
     async with await ada(gate) as session:
         await session.execute("SELECT 1")
+
+
+def suspend(gate: Any, **said: str) -> None:
+    """Write it into the Database's file, or take it out."""
+    path = gate.directory / "shop.yaml"
+    documents = list(yaml.safe_load_all(path.read_text()))
+    for one in documents:
+        if one["kind"] == "Database":
+            one["spec"].pop("suspended", None)
+            one["spec"] |= {"suspended": said} if said else {}
+    path.write_text(yaml.safe_dump_all(documents))
+
+
+async def test_a_suspended_database_has_no_session_within_two_seconds_and_none_begins_until_it_is_resumed(
+    start: Start, shop: Any, tmp_path: Path
+) -> None:
+    gate = await begun(start, shop, tmp_path)
+    idle, busy, within, pod = await ada(gate), await ada(gate), await ada(gate, sub="bob"), await gate.psycopg()
+    await within.execute("BEGIN")
+    await within.execute("INSERT INTO things VALUES (4711, 'x')")
+    running = asyncio.create_task(busy.execute("SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    suspend(gate, reason="a password leaked", by="bea")
+    began = time.monotonic()
+    await left(gate, 0)
+    assert time.monotonic() - began < 2
+    words = r"the database shop is suspended: a password leaked \(by bea\)"
+    for session in (idle, within, pod):
+        with pytest.raises(psycopg.errors.AdminShutdown, match=words) as told:
+            await session.execute("SELECT 1")
+        assert told.value.diag.message_hint == "it takes sessions again once it is resumed; ask bea"
+    with pytest.raises(psycopg.OperationalError):
+        await running
+    for come in (ada, lambda gate: gate.psycopg()):
+        with pytest.raises(psycopg.OperationalError, match=words):
+            await come(gate)
+    logins = await gate.settled(6, "login")
+    assert {(one["sqlstate"], one["reason"]) for one in logins if one["outcome"] == "refused"} == {
+        ("57P01", "the database shop is suspended: a password leaked (by bea)")
+    }
+    ends = await gate.settled(4, "session")
+    assert {(one["reason"], one["sqlstate"], "policy" in one) for one in ends} == {
+        ("the database is suspended: a password leaked (by bea)", "57P01", False)
+    }
+    assert "the database is suspended: a password leaked (by bea)" in gate.proxy._ready()[1]
+    suspend(gate)
+    gate.proxy.source.poll()
+    async with await ada(gate) as session:
+        assert await (await session.execute("SELECT FROM things WHERE id = 4711")).fetchone() is None
+    for session in (idle, busy, within, pod):
+        await session.close()
+
+
+async def test_who_is_revoked_reads_the_reason(start: Start, shop: Any, tmp_path: Path) -> None:
+    gate = await begun(start, shop, tmp_path)
+    session = await ada(gate)
+    revoke(gate, ADA, revoked={"reason": "left the company", "by": "bea"})
+    gate.proxy.source.poll()
+    await left(gate, 0)
+    words = r"access is revoked \(policy stop\): left the company \(by bea\)"
+    with pytest.raises(psycopg.OperationalError, match=words):
+        await session.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match=words):
+        await ada(gate)
+    (end,) = await gate.settled(1, "session")
+    assert (end["reason"], end["policy"]) == ("the identity is revoked: left the company (by bea)", "stop")
+    await session.close()

@@ -171,6 +171,8 @@ async def test_a_database_that_is_down_disturbs_no_other(made: Harbour) -> None:
     assert 'penstock_upstream_errors_total{database="front"} 0.0' in metrics
     assert 'penstock_catalog_generation{database="back"} 0.0' in metrics
     assert 'penstock_catalog_generation{database="front"} 1.0' in metrics
+    assert 'penstock_database_reachable{database="back"} 0.0' in metrics
+    assert 'penstock_database_reachable{database="front"} 1.0' in metrics
     assert 'penstock_statements_total{database="front",decision="rewrite"} 1.0' in metrics
     assert 'penstock_statements_total{database="till",decision="rewrite"} 0.0' in metrics
 

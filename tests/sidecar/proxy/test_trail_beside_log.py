@@ -12,12 +12,14 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+from tests.core.sql.twins import corpus, corpus_stored, world
 from tests.sidecar.proxy import server_log
 from tests.sidecar.proxy.conftest import MASKED, Running, Start, _with_shop
-from tests.sidecar.proxy.raw import Pair, bind, run
+from tests.sidecar.proxy.raw import Pair, bind, run, states
+from tests.sidecar.spooled import pending
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
-from penstock_sidecar.wire.messages import SYNC, execute, parse, query
+from penstock_sidecar.wire.messages import SYNC, describe_statement, execute, parse, query
 
 SCHEMA = """
 CREATE SCHEMA told AUTHORIZATION penstock;
@@ -25,6 +27,13 @@ SET ROLE penstock;
 CREATE TABLE told.people (id int PRIMARY KEY, email text, n int DEFAULT 0);
 CREATE TABLE told.pets (id int, owner int REFERENCES told.people DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO told.people SELECT i, 'x' || i || '@example.com' FROM generate_series(1, 100) i;
+"""
+
+TWINS_MASKS = """  masks:
+    - {columns: ["*.*.email"], with: {email: {}}}
+    - {columns: ["*.*.ssn"], with: {partial: {keepLast: 4}}}
+    - {columns: ["public.u.salary", "public.u.dom", "public.staff.pay", "public.boss.pay"], with: {redact: {}}}
+    - {columns: ["public.secret.body", "public.wide.body", "public.wide.late"], with: {"null": {}}}
 """
 
 
@@ -46,7 +55,7 @@ async def compared(gate: Running, server: EmbeddedPostgres, *names: str) -> int:
     """How many statements these applications' sessions ran, once both tell the same of each."""
     for _ in range(100):
         log = server_log.ran(server.directory, names)
-        trail = server_log.told(gate.proxy.spool.pending(0, 100_000), names)
+        trail = server_log.told(pending(gate.proxy.spool, 0, 100_000), names)
         if not (found := server_log.complaints(log, trail)):
             break
         # What ended just now is written down in a moment.
@@ -210,15 +219,69 @@ async def _portions(gate: Running, name: str) -> None:
     pair.end()
 
 
+async def _probed(gate: Running, name: str) -> None:
+    """What drivers only prepare, of which some fails: at Parse, at Describe, alone or in a pipeline."""
+    pair = Pair(gate, gate)  # type: ignore[arg-type]  # the server itself is not asked
+    raw = await pair.gated(application_name=name)
+    for wrong in ("SELECT nothing FROM told.people", "SELECT 'x' + 1 FROM told.people", "SELECT email::int4[] + 1"):
+        await raw.talk([(parse("p", wrong) + describe_statement("p") + SYNC, b"Z"), (parse("", wrong) + SYNC, b"Z")])
+        await raw.talk([(parse("", wrong) + bind() + execute("") + parse("", "SELECT 7") + SYNC, b"Z")])
+        await raw.talk([(run("SELECT 1") + run(wrong), b"Z"), (b"", b"Z")])
+    await raw.talk([(parse("s", "SELECT id FROM told.pets") + describe_statement("s") + SYNC, b"Z")])
+    behind = parse("w", "SELECT nothing FROM told.pets") + bind("", "s") + execute("") + SYNC
+    await raw.talk([(behind, b"Z"), (bind("", "s") + execute("") + SYNC, b"Z")])
+    await raw.talk([(query("BEGIN"), b"Z"), (parse("w", "SELECT nothing FROM told.pets") + SYNC, b"Z")])
+    await raw.talk([(parse("w", "SELECT id FROM told.pets") + SYNC, b"Z"), (query("ROLLBACK"), b"Z")])
+    await raw.talk([(query("CREATE TEMP TABLE brief (a int)"), b"Z"), (parse("b", "SELECT a FROM brief") + SYNC, b"Z")])
+    await raw.talk([(query("DROP TABLE brief"), b"Z"), (describe_statement("b") + SYNC, b"Z")])
+    pair.end()
+
+
 @pytest.mark.parametrize(
     "work",
-    [_simple, _prepared, _transactions, _cursors, _copies, _pipelined, _refused, _definitions, _asyncpg, _portions],
+    [
+        _simple,
+        _prepared,
+        _transactions,
+        _cursors,
+        _copies,
+        _pipelined,
+        _refused,
+        _definitions,
+        _asyncpg,
+        _portions,
+        _probed,
+    ],
     ids=lambda work: work.__name__.strip("_"),
 )
 async def test_what_drivers_send(gate: Running, server: EmbeddedPostgres, work: Callable[..., Awaitable[None]]) -> None:
     name = f"{work.__name__} {id(gate)}"
     await work(gate, name)
     await compared(gate, server, name)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.soak)])
+async def test_what_twins_are_asked(start: Start, server: EmbeddedPostgres, each: int) -> None:
+    """Statements of all kinds, in both protocols: many are refused, and many fail, some of them at Parse."""
+    server.psql("DROP TABLE things;" + world.SCHEMA + world.fill("left"), dbname="shop")
+    for schema in ("public", "attic"):
+        server.psql(f"GRANT ALL ON SCHEMA {schema} TO penstock", dbname="shop")
+        server.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO penstock", dbname="shop")
+    gate = await start(server, governed=True, allow="select, insert, update, delete", more=TWINS_MASKS)
+    texts = [text for asked in (corpus, corpus_stored) for text in (*asked.PASS.values(), *asked.DENY.values())]
+    texts = texts[::each]
+    names = []
+    for protocol in (query, run):
+        names.append(f"twins {each} {protocol.__name__}")
+        pair = Pair(gate, server)
+        raw = await pair.gated(application_name=names[-1])
+        for text in texts:
+            got = await raw.talk([(protocol(text), b"Z")])
+            if states(got) != "I":
+                await raw.ask("ROLLBACK")
+        pair.end()
+    assert await compared(gate, server, *names) > len(texts) // 2, "the others are refused"
 
 
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sidecar.ledger import Disk
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.event import BEGINS, Event
 from penstock_core.audit.verify import verify
@@ -55,7 +57,7 @@ async def test_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: i
     events: list[Event] = []
 
     def ship() -> None:
-        events.extend(spool.pending(after_seq=events[-1]["seq"] if events else 0, limit=10_000))
+        events.extend(pending(spool, after_seq=events[-1]["seq"] if events else 0, limit=10_000))
         spool.acknowledge(events[-1]["seq"])
 
     for turn in range(400):
@@ -82,3 +84,33 @@ async def test_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: i
     told = [event for event in events if event["kind"] in ("intent", "outcome", "statement")]
     pairs = verify(events).streams[0]
     assert (pairs.unfinished, pairs.notes) == ({}, []), told[-5:]
+
+
+async def test_outcomes_that_find_a_full_disk_are_told_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spool keeps room for them within its own limit; the disk may be full before that."""
+    monkeypatch.setattr(trails, "_LOSS_SECONDS", 0.02)
+    monkeypatch.setattr(trails, "_GATHER_SECONDS", 0.002)
+    disk = Disk(tmp_path, 8)
+    spool = Spool.open(disk.place / "spool", "pod/boot", 10 << 20)
+    trail = AuditTrail(spool)
+    await spool.append([{"kind": "open"}])
+    keys = [{"session": "s", "statement": number} for number in range(1, 41)]
+    trail.append([{"kind": "intent", **key, "database": "shop", "decision": "allow"} for key in keys])
+    await asyncio.sleep(0.05)
+    with disk.full():
+        for key in keys:
+            trail.append([{"kind": "outcome", **key, "result": "ok"}])
+            await asyncio.sleep(0.01)
+        assert trail.refusal == "audit spool cannot grow: the disk is full"
+        trail.append([{"kind": "transaction", "session": "s", "result": "commit"}])
+        trail.append([{"kind": "session", "session": "s", "event": "end"}])
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
+    trail.close()
+    await spool.append([{"kind": "close"}])
+    kinds = [event["kind"] for event in pending(spool, limit=1000)]
+    spool.close()
+    disk.remove()
+    assert kinds == ["open", *["intent"] * 40, *["outcome"] * 40, "transaction", "session", "close"]

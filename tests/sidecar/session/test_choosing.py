@@ -8,6 +8,7 @@ import pytest
 from tests.sidecar.session.conversation import Conversation, greeting
 
 from penstock_core.identity import Identity, Principal
+from penstock_core.policy.revocation import by_policy
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.choosing import Candidate, SessionDatabase, choose, told
 from penstock_sidecar.session.commands import ProxyConfig
@@ -161,6 +162,6 @@ def test_a_session_without_a_database_does_not_begin() -> None:
 
 def test_whoever_is_revoked_before_the_session_began_is_on_record_with_the_database() -> None:
     talk = asked_for("shop", {"shop": Door()})
-    talk.did(talk.session.revoked("stop"))
+    talk.did(talk.session.revoked(by_policy("stop")))
     (refused,) = talk.events
     assert (refused["outcome"], refused["database"], refused["policy"]) == ("refused", "shop", "stop")

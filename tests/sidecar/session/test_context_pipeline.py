@@ -31,6 +31,7 @@ from tests.sidecar.session.conversation import (
 from tests.sidecar.session.test_held_pipeline import HOLDS_DELETES, TEXT, TOLD, question
 
 from penstock_core.identity import Principal
+from penstock_core.policy.revocation import by_policy
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import ProxyConfig, SessionRules, VerifyContext, Vouched
@@ -514,7 +515,7 @@ def test_a_client_that_goes_while_it_waits_leaves_nothing() -> None:
 
 def test_who_is_revoked_within_it_loses_the_session() -> None:
     talk = within(conversation()).did([])
-    talk.did(talk.session.revoked("stop-ada")).client_reads_error("28000", "revoked")
+    talk.did(talk.session.revoked(by_policy("stop-ada"))).client_reads_error("28000", "revoked")
     end = talk.events[-1]
     assert (end["event"], end["policy"], end["identity"]["name"]) == ("end", "stop-ada", "sa:shop/web for person:ada")
 

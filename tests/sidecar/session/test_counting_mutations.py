@@ -18,6 +18,8 @@ from penstock_sidecar.session.evidence import Evidence
 from penstock_sidecar.session.in_flight import Tally
 from penstock_sidecar.wire import framing
 
+pytestmark = pytest.mark.interpreted
+
 Patch = pytest.MonkeyPatch
 Mutation = Callable[[Patch], None]
 

@@ -32,6 +32,7 @@ from penstock_core.approvals.asking import Answered
 from penstock_core.identity import Identity, Principal
 from penstock_core.policy.effective import ApprovalRule, Rule
 from penstock_core.policy.holding import Effects, Holding
+from penstock_core.policy.revocation import by_policy
 from penstock_core.sql.decision import Decision
 from penstock_sidecar.session import commands, held_questions
 from penstock_sidecar.session.commands import AskApproval, AwaitApproval, SessionRules
@@ -389,7 +390,7 @@ def test_a_session_that_ends_sends_nothing(ends: str) -> None:
     talk.did(
         {
             "expired": lambda: talk.session.expired(at_once=False),
-            "revoked": lambda: talk.session.revoked("leavers"),
+            "revoked": lambda: talk.session.revoked(by_policy("leavers")),
             "drain": lambda: talk.session.drain("stopping", at_once=False),
             "client": talk.session.client_closed,
         }[ends]()

@@ -24,6 +24,7 @@ from tests.sidecar.session.conversation import (
 )
 
 from penstock_core.identity import Identity, Principal
+from penstock_core.policy.revocation import by_policy
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import ProxyConfig
 from penstock_sidecar.session.states import Event, IllegalEventError, State
@@ -162,7 +163,9 @@ def test_block_a_write_that_waited_is_skipped_if_what_came_before_it_failed() ->
     talk.did(talk.session.durable(talk.tickets[-1])).reaches_server(sync(), query("SELECT 2"))
     talk.server(READY, complete("SELECT 1"), READY)
     talk.did(talk.session.durable(talk.tickets[-1])).reaches_client(READY, complete("SELECT 1"), READY)
-    assert talk.kinds() == ["intent allow", "outcome skipped", "intent allow", "outcome ok"]
+    assert talk.kinds() == [
+        "intent allow", "intent allow", "outcome error", "outcome skipped", "intent allow", "outcome ok",
+    ], "what failed has been recorded, too"  # fmt: skip
 
 
 def test_continue_waits_for_nothing() -> None:
@@ -257,17 +260,17 @@ def test_draining_at_once_and_expiry() -> None:
 def test_a_revoked_identity_has_no_more_session_and_the_end_tells_why() -> None:
     talk = Conversation()
     talk.client(query("SELECT 1"))
-    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked (policy stop)")
+    talk.did(talk.session.revoked(by_policy("stop"))).client_reads_error("28000", "access is revoked (policy stop)")
     assert talk.session.state is State.CLOSED
     end = talk.events[-1]
     assert (end["event"], end["reason"], end["policy"]) == ("end", "the identity is revoked", "stop")
-    assert talk.did(talk.session.revoked("stop")).rest == []
+    assert talk.did(talk.session.revoked(by_policy("stop"))).rest == []
 
 
 def test_a_revoked_identity_gets_no_session_and_that_is_recorded() -> None:
     talk = Conversation(open_=False)
     talk.client(STARTUP)
-    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked (policy stop)")
+    talk.did(talk.session.revoked(by_policy("stop"))).client_reads_error("28000", "access is revoked (policy stop)")
     (refused,) = talk.events
     assert (refused["kind"], refused["outcome"], refused["policy"]) == ("login", "refused", "stop")
     assert (refused["reason"], refused["sqlstate"]) == ("access is revoked (policy stop)", "28000")
@@ -276,7 +279,7 @@ def test_a_revoked_identity_gets_no_session_and_that_is_recorded() -> None:
 
 def test_a_revocation_before_the_client_has_said_anything() -> None:
     talk = Conversation(open_=False)
-    talk.did(talk.session.revoked("stop")).client_reads_error("28000", "access is revoked")
+    talk.did(talk.session.revoked(by_policy("stop"))).client_reads_error("28000", "access is revoked")
     assert talk.events == []
 
 

@@ -19,6 +19,7 @@ from penstock_core.audit.event import Event
 from penstock_core.identity import Principal
 from penstock_core.policy.effective import ApprovalRule, Limit, Rule
 from penstock_core.policy.holding import Effects, Holding
+from penstock_core.policy.revocation import by_policy
 from penstock_core.sql.decision import Decision, Denial
 from penstock_sidecar.session import commands, refusals
 from penstock_sidecar.session.commands import IssuedTicket, ProxyConfig, Vouched
@@ -222,7 +223,7 @@ class Play:
             moves += [
                 lambda: session.expired(at_once=self.dice.random() < 0.5),
                 lambda: session.drain("stopping", at_once=self.dice.random() < 0.5),
-                lambda: session.revoked("stop"),
+                lambda: session.revoked(by_policy("stop")),
             ]
             if session.takes_rules:
                 moves += [session.server_closed, self._new_rules]

@@ -21,6 +21,7 @@ from tests.sidecar.session.conversation import (
     sync,
 )
 
+from penstock_core.policy.revocation import by_policy
 from penstock_sidecar.session import commands
 from penstock_sidecar.session.commands import IssuedTicket, IssueTicket
 from penstock_sidecar.session.refusals import FAILING_QUERY, fatal
@@ -306,7 +307,7 @@ def test_a_client_that_goes_meanwhile_leaves_no_doubt_in_the_trail(made: bool) -
 
 def test_a_revoked_session_is_told_nothing() -> None:
     talk = asked()
-    talk.did(talk.session.revoked("stop"))
+    talk.did(talk.session.revoked(by_policy("stop")))
     assert talk.session.state is State.CLOSED
     assert any(isinstance(one, commands.Close) for one in talk.rest)
     assert talk.did(talk.session.ticket_made(MADE)).to_client == b""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
+from tests.sidecar.shipping.shipped import Bench
 from tests.sidecar.shipping.spools import Opener
 
 
@@ -20,3 +23,17 @@ def open_spool(path: Path) -> Iterator[Opener]:
     yield opener
     for spool in opener.opened:
         spool.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+def said() -> Any:
+    """What the shipper logs."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Any
 
 import pytest
 from tests.sidecar.shipping.spools import Opener, clock, intent, kinds, outcome
+from tests.sidecar.spooled import pending
 
+from penstock_core.audit.chain import canonical
 from penstock_core.audit.event import Event
 from penstock_core.audit.form import Form
 from penstock_core.audit.size import MAX_BODY
@@ -83,10 +84,10 @@ def bodies(number: int, **more: Any) -> tuple[Event, Event]:
 async def test_forms_make_the_same_of_it(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}, *bodies(7, masked=["t.a"])])
-    _, event = spool.pending()
+    _, event = pending(spool)
     told = {"session": "s1", "statement": 7, "sql": "SELECT 1", "masked": ["t.a"], "sqlHmac": "0f" * 32}
     assert event.items() >= {"kind": "statement", **told, "result": "ok", "rows": 2}.items()
-    assert verify(spool.pending()).intact
+    assert verify(pending(spool)).intact
 
 
 @pytest.mark.parametrize("length", [10, 16 * 1024, 16 * 1024 + 1, 100_000])
@@ -100,9 +101,9 @@ async def test_it_is_the_same_however_long_and_by_whatever_it_was_made(
     assert one is not None
     assert (one.form is not None) == (length + len("SELECT 1") <= 16 * 1024), "of a long one nothing is kept"
     await spool.append([{"kind": "open"}, dict(begun) if plain else begun, came])
-    _, event = spool.pending()
+    _, event = pending(spool)
     assert event.items() >= {**begun, **came, "kind": "statement"}.items()
-    assert verify(spool.pending()).intact
+    assert verify(pending(spool)).intact
 
 
 async def test_the_room_of_an_intent_is_free_again_with_its_event(open_spool: Opener) -> None:
@@ -116,8 +117,8 @@ async def test_the_room_of_an_intent_is_free_again_with_its_event(open_spool: Op
     with pytest.raises(SpoolFull, match="no room for intent/outcome"):
         await until_full()
     # Room is kept for outcomes of intents, of which there are none.
-    assert kinds(spool.pending(limit=2000)).count("statement") > 80
-    assert verify(spool.pending(limit=2000)).streams[0].unfinished == {}
+    assert kinds(pending(spool, limit=2000)).count("statement") > 80
+    assert verify(pending(spool, limit=2000)).streams[0].unfinished == {}
 
 
 @pytest.mark.parametrize("over", [-1, 0, 1, 60])
@@ -126,19 +127,19 @@ async def test_what_is_too_large_for_one_event_is_told_in_two_of_which_nothing_i
 ) -> None:
     spool = open_spool(max_bytes=2_000_000)
     await spool.append([{"kind": "open"}, intent(0, ""), outcome(0)])
-    length = MAX_BODY - len(spool.lines("pod/boot1", 1, 1, 1 << 20)[0][1])
+    length = MAX_BODY - len(canonical(pending(spool, 1, 1)[0]))
     await spool.append([intent(1, "x" * (length + over)), outcome(1)])
-    events = spool.pending(after_seq=2)
+    events = pending(spool, after_seq=2)
     assert kinds(events) == (["statement"] if over <= 0 else ["intent", "outcome"])
     assert events[0]["sql"] == "x" * (length + over)
     assert not any("truncated" in event for event in events)
-    assert verify(spool.pending()).intact
+    assert verify(pending(spool)).intact
 
 
 async def test_of_two_events_each_is_cut_where_it_is_too_large_itself(open_spool: Opener) -> None:
     spool = open_spool(max_bytes=2_000_000)
     await spool.append([{"kind": "open"}, intent(1, "x" * 1_000_000), outcome(1)])
-    _, begun, ended = spool.pending()
+    _, begun, ended = pending(spool)
     assert (begun["kind"], begun["truncated"], ended["kind"], ended["result"]) == ("intent", ["sql"], "outcome", "ok")
 
 
@@ -150,7 +151,7 @@ async def test_an_outcome_that_can_not_be_written_takes_no_intent_along(open_spo
     with pytest.raises(EventRefused, match="float"):
         await results[1]
     assert spool.refusal is None
-    assert [(event["kind"], event.get("statement")) for event in spool.pending()[1:]] == [
+    assert [(event["kind"], event.get("statement")) for event in pending(spool)[1:]] == [
         ("intent", 1), ("intent", 2)
     ]  # fmt: skip
 
@@ -164,10 +165,10 @@ async def test_what_is_refused_is_not_on_record_as_a_part_of_something_else(open
     with pytest.raises(SpoolFull, match="no room for intent/outcome"):
         await second
     await third
-    assert kinds(spool.pending()) == ["open", "intent", "intent", "transaction"]
+    assert kinds(pending(spool)) == ["open", "intent", "intent", "transaction"]
     # Whoever brought it brings it again.
     await spool.append([outcome("1"), outcome("0")])
-    assert verify(spool.pending()).streams[0].unfinished == {}
+    assert verify(pending(spool)).streams[0].unfinished == {}
 
 
 async def test_an_intent_that_is_refused_has_no_outcome_in_what_comes_with_it(open_spool: Opener) -> None:
@@ -179,7 +180,7 @@ async def test_an_intent_that_is_refused_has_no_outcome_in_what_comes_with_it(op
     await taken
     # Nor later.
     await spool.append([outcome("1")])
-    assert [(event["kind"], event.get("statement")) for event in spool.pending()[1:]] == [
+    assert [(event["kind"], event.get("statement")) for event in pending(spool)[1:]] == [
         ("intent", "0"), ("outcome", "0")
     ]  # fmt: skip
 
@@ -208,7 +209,7 @@ async def test_statements_of_many_sessions_in_any_order_are_told_once_and_whole(
                     some.append({**intent(0), "session": one[0], "statement": one[1]})
             groups.append((some, chance.random() < 0.5))
         await spool.append_each(groups)[-1]
-    events = [json.loads(line) for _, line in spool.lines("pod/boot1", 0, 1_000_000, 1 << 40)]
+    events = pending(spool, limit=1_000_000)
     begun = [(event["session"], event["statement"]) for event in events if event["kind"] in ("intent", "statement")]
     ended = [(event["session"], event["statement"]) for event in events if event["kind"] in ("outcome", "statement")]
     assert begun == sent, "in the order in which they began"

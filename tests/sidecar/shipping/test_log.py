@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.sidecar.shipping.spools import MEGABYTE, Opener, clock, files, fill, intent, kinds, outcome, until_full
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.verify import verify
 from penstock_sidecar.shipping.spool import Spool, SpoolBroken
@@ -38,7 +39,7 @@ async def test_a_full_disk_is_said_as_such_and_passes(small_disk: Path) -> None:
     ballast.unlink()
     await spool.append([intent(10_000)])
     assert spool.refusal is None
-    assert verify(spool.pending(limit=10_000)).intact
+    assert verify(pending(spool, limit=10_000)).intact
     spool.close()
 
 
@@ -51,7 +52,7 @@ async def test_a_disk_too_full_for_the_next_segment_loses_nothing_of_the_last(sm
     for ballast in files(small_disk, "ballast*"):
         ballast.unlink()
     second = Spool.open(small_disk / "spool", "pod/boot2", 200_000, clock)
-    left = second.pending(stream="pod/boot1", limit=1000)
+    left = pending(second, stream="pod/boot1", limit=1000)
     report = verify(left)
     assert report.intact
     assert kinds(left).count("intent") == accepted
@@ -66,7 +67,7 @@ async def test_segments_are_dropped_once_the_collector_has_them(open_spool: Open
         await spool.append([outcome(number)])
         if number % 10 == 0:
             spool.acknowledge(spool.head.seq - 3)
-    events = spool.pending(after_seq=590)
+    events = pending(spool, after_seq=590)
     assert [event["seq"] for event in events] == list(range(591, 602))
     on_disk = sum(file.stat().st_size for file in files(path, "*.log"))
     assert on_disk < 80_000
@@ -81,7 +82,7 @@ async def test_what_is_waited_for_by_nobody_is_durable_soon(open_spool: Opener) 
     async with asyncio.timeout(5):
         while spool.head.seq < 2:  # noqa: ASYNC110 # the event would be what is tried here
             await asyncio.sleep(0.02)
-    assert kinds(spool.pending()) == ["open", "intent"]
+    assert kinds(pending(spool)) == ["open", "intent"]
 
 
 def test_what_was_written_outlives_the_process_though_nobody_waited(path: Path) -> None:
@@ -104,7 +105,7 @@ def test_what_was_written_outlives_the_process_though_nobody_waited(path: Path) 
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
     spool = Spool.open(path, "pod/boot2", MEGABYTE, clock)
-    assert kinds(spool.pending(stream="pod/boot1")) == ["open", "intent", "outcome", "close"]
+    assert kinds(pending(spool, stream="pod/boot1")) == ["open", "intent", "outcome", "close"]
     spool.close()
 
 

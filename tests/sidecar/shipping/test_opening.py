@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.sidecar.shipping.spools import MEGABYTE, Opener, clock, files, intent, kinds, outcome
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.report import Verdict
 from penstock_core.audit.verify import verify
@@ -28,7 +29,7 @@ async def test_the_next_start_ends_what_a_dead_process_left(open_spool: Opener) 
     second = open_spool("pod/boot2")
     await second.append([{"kind": "open"}])
     assert [state.name for state in second.streams()] == ["pod/boot1", "pod/boot2"]
-    left = second.pending(stream="pod/boot1")
+    left = pending(second, stream="pod/boot1")
     assert [(event["kind"], event.get("statement"), event.get("result")) for event in left] == [
         ("intent", 3, None),
         ("outcome", 2, "unknown"),
@@ -53,7 +54,7 @@ async def test_a_closed_stream_is_still_shipped_by_the_next_start(open_spool: Op
     spool = open_spool("pod/boot1")
     await spool.append([{"kind": "open"}, {"kind": "close"}])
     spool.close()
-    assert kinds(open_spool("pod/boot2").pending(stream="pod/boot1")) == ["open", "close"]
+    assert kinds(pending(open_spool("pod/boot2"), stream="pod/boot1")) == ["open", "close"]
 
 
 def test_one_process_at_a_time(open_spool: Opener, path: Path) -> None:
@@ -127,17 +128,17 @@ def test_what_is_damaged_is_kept_aside_and_told_of(
     asyncio.run(begin())
     (kept,) = path.glob("damaged-*")
     assert kept.read_bytes() == before
-    events = spool.pending()
+    events = pending(spool)
     assert kinds(events) == ["open", "loss", "intent"]
     assert kept.name in events[1]["cause"]
     assert verify(events).verdict is Verdict.INCOMPLETE
-    rest = spool.pending(stream="pod/boot1")
+    rest = pending(spool, stream="pod/boot1")
     assert abs(len(rest) - whole) <= 1, "what comes before the damage is shipped"
     assert "close" not in kinds(rest), "nothing is put where other events may have been shipped from"
     spool.close()
     third = open_spool("pod/boot3")
-    assert third.pending(stream="pod/boot1") == rest
-    assert kinds(third.pending(stream="pod/boot2"))[-1] == "close"
+    assert pending(third, stream="pod/boot1") == rest
+    assert kinds(pending(third, stream="pod/boot2"))[-1] == "close"
 
 
 def test_a_line_that_was_not_written_whole_is_cut_off(open_spool: Opener, path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_line_that_was_not_written_whole_is_cut_off(open_spool: Opener, path: 
     for tail in (b'{"kind":"intent","sess', bytes(4096), whole.splitlines()[3][:-1]):
         _segment(path).write_bytes(whole + tail)
         spool = open_spool("pod/boot2")
-        left = spool.pending(stream="pod/boot1")
+        left = pending(spool, stream="pod/boot1")
         assert (len(left), kinds(left)[-1]) == (51 + 50 + 1, "close")
         assert verify(left).intact
         assert not list(path.glob("damaged-*"))
@@ -160,7 +161,7 @@ def test_a_segment_that_was_not_begun_whole_is_as_if_it_had_not_been(open_spool:
     for begun in (b"", b'{"spool":2,"str'):
         (path / "000001-000000000052.log").write_bytes(begun)
         spool = open_spool("pod/boot2")
-        assert kinds(spool.pending(stream="pod/boot1"))[-1] == "close"
+        assert kinds(pending(spool, stream="pod/boot1"))[-1] == "close"
         assert not list(path.glob("damaged-*"))
         spool.close()
         shutil.copy(_segment(path), path / "kept")
@@ -180,7 +181,7 @@ async def test_a_missing_segment_is_told_of(open_spool: Opener, path: Path) -> N
     segments[1].unlink()
     second = open_spool("pod/boot2")
     await second.append([{"kind": "open"}])
-    told = second.pending()[1]
+    told = pending(second)[1]
     assert told["kind"] == "loss"
     assert f"{segments[2].name} does not follow what is before it" in told["cause"]
     assert len(files(path, "damaged-*")) == len(segments) - 2
@@ -195,7 +196,7 @@ async def test_the_end_of_a_statement_is_owed_though_its_beginning_was_dropped(o
     await spool.append([intent(30), outcome(30)])
     spool.close()
     assert not (path / "000001-000000000001.log").exists()
-    left = open_spool("pod/boot2").pending(stream="pod/boot1")
+    left = pending(open_spool("pod/boot2"), stream="pod/boot1")
     assert [(event["kind"], event.get("statement")) for event in left[-2:]] == [("outcome", 100), ("close", None)]
 
 

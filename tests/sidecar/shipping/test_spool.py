@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.sidecar.shipping.spools import Opener, clock, fill, intent, kinds, outcome
+from tests.sidecar.spooled import pending
 
 from penstock_core.audit.chain import Head
 from penstock_core.audit.event import BEGINS, ENDS
@@ -25,7 +25,7 @@ from penstock_sidecar.shipping.spool import EventRefused, Spool, SpoolBroken, Sp
 async def test_events_are_chained_in_the_order_of_their_appends(open_spool: Opener) -> None:
     spool = open_spool()
     await asyncio.gather(spool.append([{"kind": "open"}]), *(spool.append([intent(i)]) for i in range(20)))
-    events = spool.pending()
+    events = pending(spool)
     assert [event["seq"] for event in events] == list(range(1, 22))
     assert [event.get("statement") for event in events[1:]] == list(range(20))
     assert events[0]["time"] == "2026-11-25T09:00:00.000005Z"
@@ -54,8 +54,8 @@ async def test_what_the_collector_has_is_dropped(open_spool: Opener) -> None:
     full = spool.bytes
     spool.acknowledge(2)
     await spool.append([intent(2)])
-    assert [event["seq"] for event in spool.pending()] == [3, 4]
-    assert spool.pending(after_seq=3)[0]["statement"] == 2
+    assert [event["seq"] for event in pending(spool)] == [3, 4]
+    assert pending(spool, after_seq=3)[0]["statement"] == 2
     assert (spool.depth, spool.bytes < full) == (2, True)
 
 
@@ -67,11 +67,11 @@ async def test_a_stale_or_impossible_acknowledgement_drops_nothing_it_should_not
     spool.acknowledge(-5)
     spool.acknowledge(1, stream="someone/else")
     await spool.append([intent(2)])
-    assert [event["seq"] for event in spool.pending()] == [2, 3]
+    assert [event["seq"] for event in pending(spool)] == [2, 3]
     spool.acknowledge(10**9)
     await spool.append([intent(3)])
     # An acknowledgement beyond the end covers only what was there.
-    assert [event["seq"] for event in spool.pending()] == [4]
+    assert [event["seq"] for event in pending(spool)] == [4]
 
 
 async def test_a_full_spool_refuses_statements_and_still_takes_their_outcomes(open_spool: Opener) -> None:
@@ -86,7 +86,7 @@ async def test_a_full_spool_refuses_statements_and_still_takes_their_outcomes(op
         await spool.append([outcome(statement)])
     assert isinstance(spool.refusal, SpoolFull)
     await spool.append([{"kind": "loss", "count": 1, "cause": "spool full"}, {"kind": "close", "reason": "stopped"}])
-    report = verify(spool.pending(limit=100_000))
+    report = verify(pending(spool, limit=100_000))
     assert report.verdict is Verdict.INCOMPLETE, "for what was lost, and is told"
     assert report.streams[0].notes == []
 
@@ -113,7 +113,7 @@ async def test_an_event_that_cannot_be_recorded_harms_no_other(open_spool: Opene
     with pytest.raises(EventRefused, match="float"):
         await bad
     await good
-    assert [event.get("statement") for event in spool.pending()] == [None, 2]
+    assert [event.get("statement") for event in pending(spool)] == [None, 2]
     assert spool.refusal is None
 
 
@@ -127,14 +127,14 @@ async def test_nothing_follows_a_close(open_spool: Opener) -> None:
 async def test_a_huge_statement_is_cut_not_refused(open_spool: Opener) -> None:
     spool = open_spool()
     await spool.append([{"kind": "open"}, intent(1, sql="x" * 5_000_000)])
-    assert spool.pending()[1]["truncated"] == ["sql"]
+    assert pending(spool)[1]["truncated"] == ["sql"]
 
 
 async def test_so_is_one_that_shares_its_form_with_others(open_spool: Opener) -> None:
     spool = open_spool()
     form = Form({"kind": "intent", "session": "s1", "sql": "x" * 5_000_000}, ("statement",))
     await spool.append([{"kind": "open"}, form.body(statement=1), form.body(statement=2)])
-    assert [(event["statement"], event["truncated"]) for event in spool.pending()[1:]] == [(1, ["sql"]), (2, ["sql"])]
+    assert [(event["statement"], event["truncated"]) for event in pending(spool)[1:]] == [(1, ["sql"]), (2, ["sql"])]
 
 
 async def test_an_idle_stream_beats(open_spool: Opener) -> None:
@@ -143,13 +143,13 @@ async def test_an_idle_stream_beats(open_spool: Opener) -> None:
     assert spool.depth == 0, "a stream without its open event does not beat"
     await spool.append([{"kind": "open"}])
     await asyncio.sleep(0.3)
-    beats = kinds(spool.pending())
+    beats = kinds(pending(spool))
     assert beats[0] == "open"
     assert 2 <= len(beats[1:]) <= 7
     assert set(beats[1:]) == {"heartbeat"}
     await spool.append([{"kind": "close"}])
     await asyncio.sleep(0.15)
-    assert kinds(spool.pending())[-1] == "close"
+    assert kinds(pending(spool))[-1] == "close"
 
 
 async def test_appending_after_close_fails(open_spool: Opener) -> None:
@@ -211,7 +211,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(path: Path, tmp_path: Path) 
     spool = Spool.open(path, "pod/last", 1_000_000_000, clock)
     try:
         for stream, statements in promised.items():
-            events = [json.loads(line) for _, line in spool.lines(stream, 0, 1_000_000, 1 << 40)]
+            events = pending(spool, limit=1_000_000, stream=stream)
             report = verify(events)
             assert report.intact
             (one,) = report.streams

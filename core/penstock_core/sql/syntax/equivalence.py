@@ -158,7 +158,7 @@ class _Fields:
         self.of_any_class = tuple(c_type in _OF_ANY_CLASS for c_type in kept.values())
         # The names of the values that enumerations have unless told otherwise.
         self.firsts = tuple(map(_first, kept.values()))
-        self.meaningless = frozenset(map(_in_json, slots)) - self.places.keys() | _UNKNOWN.get(kind, frozenset())
+        self.meaningless = frozenset(map(_in_json, slots)).difference(self.places) | _UNKNOWN.get(kind, frozenset())
         self._fetch = attrgetter(*kept) if kept else None
 
     def values(self, tree: ast.Node) -> tuple[Any, ...]:

@@ -208,7 +208,7 @@ def unread(node: ast.A_Const) -> Any:
 
 def install() -> None:
     """Let reading the value of a constant be noticed; more than once is the same as once."""
-    ast.A_Const.val = property(_read, _write)  # type: ignore[assignment]  # a property in a slot's place
+    type.__setattr__(ast.A_Const, "val", property(_read, _write))
 
 
 def _read(node: ast.A_Const) -> Any:

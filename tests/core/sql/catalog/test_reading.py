@@ -294,7 +294,11 @@ def test_a_crash_has_all_read(own_server: EmbeddedPostgres) -> None:
     with psycopg.connect(own_server.url(), autocommit=True) as connection:
         now = known(read(connection))
         assert not read(connection, now).whole
-        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        with psycopg.connect(own_server.url(), autocommit=True) as other:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+            # Only when the server has noticed does it end the others.
+            with pytest.raises(psycopg.OperationalError):
+                other.execute("SELECT pg_sleep(100)")
     own_server._wait()
     with psycopg.connect(own_server.url(), autocommit=True) as connection:
         reading = read(connection, now)

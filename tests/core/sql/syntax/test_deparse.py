@@ -87,6 +87,7 @@ def round_trip(text: str) -> bool:
     return len(again) == len(statements) and all(map(same, statements, again))
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("wrong", ["SELECT b FROM t", "SELECT a FROM t; SELECT 1", "SELECT a", "SELECT a FROM s.t"])
 def test_a_text_that_would_mean_something_else_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     statements = parse("SELECT a FROM t")
@@ -127,6 +128,7 @@ def test_a_known_subquery_is_put_where_it_stands_and_nowhere_else() -> None:
     assert same(statements[0], again)
 
 
+@pytest.mark.interpreted
 def test_a_known_subquery_that_is_printed_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     statements, known = standing_in("SELECT a FROM x, y")
     monkeypatch.setattr(Printer, "source", lambda self, node: "y" if isinstance(node, ast.RangeVar) else "x AS t")

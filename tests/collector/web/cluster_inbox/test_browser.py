@@ -8,20 +8,8 @@ import pytest
 from playwright.async_api import Browser, expect
 from tests.collector.store.test_cluster_requests import OPEN, WAITS
 from tests.collector.web.api_server import NAME, FakeApi
+from tests.collector.web.cluster_inbox.conftest import BEAS, COMMAND, EVES, PAGE, SQL
 from tests.collector.web.conftest import Window
-from tests.collector.web.test_cluster_inbox import (
-    BEAS,
-    COMMAND,
-    EVES,
-    PAGE,
-    SQL,
-    api,
-    by_token,
-    client,
-    cluster,
-)
-
-__all__ = ["api", "by_token", "client", "cluster"]
 
 
 async def test_the_keyboard_leads_from_the_list_to_the_decision(

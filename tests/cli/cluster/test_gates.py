@@ -1,0 +1,92 @@
+"""What is told of each pod's gate, and that what nobody knows is called unknown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from tests.cli.cluster.conftest import DIGEST, Desk, metrics, metrics_of, pod
+
+from penstock_cli.cluster.gates import figures
+
+
+def told(desk: Desk, *options: str) -> dict[str, dict[str, Any]]:
+    result = desk.run("status", "-o", "json", *options)
+    assert result.exit_code == 0
+    return {one["pod"]: one for one in json.loads(result.stdout)}
+
+
+def test_each_gate_has_a_row(desk: Desk) -> None:
+    found = told(desk)
+    assert found["support-agent-1"] == {
+        "namespace": "shop", "pod": "support-agent-1", "database": "shop", "gate": "ready", "version": "0.1.0",
+        "policy": "7, current", "policyGeneration": 7, "latestGeneration": 7, "latestDigest": DIGEST,
+        "suspended": None, "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
+    }  # fmt: skip
+    # Its metrics are not there.
+    other = found["support-agent-2"]
+    assert (other["gate"], other["policy"], other["reachable"], other["spool"]) == ("not ready", None, None, None)
+
+
+def test_people_read_a_table_and_programs_the_same_in_yaml(desk: Desk) -> None:
+    heading, first, second = desk.run("status").stdout.splitlines()
+    assert heading.split() == [
+        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL"
+    ]  # fmt: skip
+    assert first.split() == ["shop", "support-agent-1", "shop", "ready", "7,", "current", "4s", "yes", "2", "0"]
+    assert second.split()[-5:] == ["unknown"] * 5
+    assert yaml.safe_load(desk.run("status", "-o", "yaml").stdout) == list(told(desk).values())
+
+
+def test_an_old_policy_a_database_that_is_away_and_a_full_spool_show(desk: Desk) -> None:
+    desk.api.texts[metrics_of("support-agent-1")] = metrics(6, reachable=0, spool=512)
+    one = told(desk)["support-agent-1"]
+    assert (one["policy"], one["reachable"], one["spool"]) == ("6, not 7", False, 512)
+    desk.api.texts[metrics_of("support-agent-1")] = metrics(-1, reachable=-1)
+    one = told(desk)["support-agent-1"]
+    assert (one["policy"], one["reachable"]) == ("none yet", None)
+
+
+def test_a_suspended_database_shows_at_each_of_its_pods(desk: Desk) -> None:
+    desk.run("suspend", "database", "shop", "--reason", "INC-77")
+    found = told(desk)
+    assert found["support-agent-1"]["policy"] == "suspended: INC-77 (7, current)"
+    assert found["support-agent-2"]["policy"] == "suspended: INC-77"
+
+
+def test_a_gate_that_does_not_run_says_why(desk: Desk) -> None:
+    waiting = pod("w", state={"waiting": {"reason": "CreateContainerConfigError"}})
+    ended = pod("e", state={"terminated": {"reason": "OOMKilled"}})
+    new = pod("n")
+    new["status"] = {"phase": "Pending"}
+    bare = pod("b")
+    bare["status"]["initContainerStatuses"][0]["name"] = "other"
+    desk.api.put("pods", waiting, ended, new, bare, pod("r", restartCount=3), group="/api/v1")
+    found = {name: one["gate"] for name, one in told(desk).items()}
+    assert (found["w"], found["e"]) == ("waiting: CreateContainerConfigError", "terminated: OOMKilled")
+    assert (found["n"], found["b"], found["r"]) == ("not started", "missing", "ready, 3 restarts")
+
+
+def test_who_may_read_pods_alone_still_sees_them(desk: Desk) -> None:
+    desk.api.forbidden = (metrics_of("support-agent-1"), "/apis/penstock.dev")
+    one = told(desk)["support-agent-1"]
+    assert (one["gate"], one["policy"], one["latestGeneration"]) == ("ready", None, None)
+
+
+def test_pods_without_a_gate_are_not_there(desk: Desk) -> None:
+    desk.api.objects.clear()
+    assert desk.run("status").stdout == "no pod has a gate\n"
+
+
+def test_all_namespaces(desk: Desk) -> None:
+    other = pod("payroll")
+    other["metadata"]["namespace"] = "people"
+    desk.api.put("pods", other, group="/api/v1")
+    assert "payroll" not in told(desk)
+    assert told(desk, "-A")["payroll"]["namespace"] == "people"
+
+
+def test_figures_of_other_databases_and_of_somebody_else_are_none() -> None:
+    assert figures('penstock_policy_generation{database="till"} 3\n', "shop") == {}
+    assert figures("<html>what?</html>", "shop") == {}
