@@ -9,8 +9,8 @@ COMPILED := $(VENV)-compiled
 RUN_COMPILED := PENSTOCK_COMPILED=1 PATH="$(abspath $(COMPILED))/bin:$(abspath $(VENV))/bin:$$PATH"
 SOURCES := $(shell find agents cli collector core entrance operator sidecar -type f -not -path '*/__pycache__/*')
 # The tests of what is compiled, which run once more on it.
-COMPILED_TESTS := tests/core/test_compilation.py tests/core/audit tests/core/sql/bind tests/core/sql/syntax tests/core/sql/test_governor.py \
-	tests/sidecar/session tests/sidecar/shipping tests/sidecar/wire
+COMPILED_TESTS := tests/core/test_compilation.py tests/core/audit tests/core/sql/syntax tests/core/sql/test_governor.py \
+	tests/sidecar/proxy/test_deliberation.py tests/sidecar/session tests/sidecar/shipping tests/sidecar/wire tests/sidecar/test_main.py
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 E2E_ARGS ?=
@@ -23,8 +23,8 @@ KILLS ?= 50
 KILLS_ON_A_FULL_DISK ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit compiled conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events messages \
-	monitoring lock clean
+.PHONY: help demo test lint format unit compiled conformance applications noninterference kill soak bench bench-audit e2e e2e-up e2e-down crds diagrams events \
+	messages monitoring lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -62,12 +62,12 @@ def bill_of_materials(image: str, digest: str) -> dict[str, Any]:
 
 
 def provenance(image: str, digest: str) -> dict[str, Any]:
-    """An in-toto statement: this image, of this commit, this lock and this Dockerfile."""
+    """An in-toto statement: this image, of this commit, these locks and this Dockerfile."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.strip()
     used = [{"uri": "git+penstock", "digest": {"gitCommit": commit}}]
-    for file in (LOCK, ROOT / "Dockerfile"):
+    for file in (LOCK, ROOT / "requirements" / "compiled.lock", ROOT / "Dockerfile"):
         used.append(
             {"uri": str(file.relative_to(ROOT)), "digest": {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}}
         )

@@ -122,7 +122,7 @@ def shop(release: Kubectl) -> Kubectl:
     release.rollout(manifests.NAMESPACE, "deploy/shop-db")
     release.apply(manifests.database(), manifests.policy())
     for resource in ("database/shop", "databaseaccesspolicy/web"):
-        release.wait("-n", manifests.NAMESPACE, "--for=condition=Ready", resource, seconds=60)
+        release.wait("-n", manifests.NAMESPACE, "--for=condition=Accepted", resource, seconds=60)
     return release
 
 

@@ -45,7 +45,8 @@ def place(gateway: Gateway, viewer: dict[str, str], tmp_path_factory: pytest.Tem
         kubectl("-n", SPACE, "create", "rolebinding", name, f"--clusterrole={role}", f"--group={group}")
     bea, ada = (kubeconfig(kubectl, directory, *who) for who in (("bea", "dba"), ("ada", "keepers")))
     made = [f"databaseaccesspolicy/{one['metadata']['name']}" for one in POLICIES]
-    kubectl.wait("-n", SPACE, "--for=condition=Ready", *made, *pods.NAMES, seconds=60)
+    kubectl.wait("-n", SPACE, "--for=condition=Accepted", *made, seconds=60)
+    kubectl.wait("-n", SPACE, "--for=condition=Ready", *pods.NAMES, seconds=60)
     yield Place(gateway, bea, ada, viewer)
     kubectl("-n", SPACE, "delete", "--wait=false", *made, *pods.NAMES, *(f"rolebinding/{name}" for name in bindings))
 

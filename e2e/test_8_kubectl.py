@@ -99,7 +99,7 @@ def test_policies_and_statements_are_judged_by_the_live_catalog(web: Workload, a
         finally:
             web.kubectl.apply(manifests.policy())
     assert any(one["finding"] == "names nothing" and "emial" in one["what"] for one in told)
-    assert any(one["finding"] == "not masked" and "customers.email" in one["what"] for one in told)
+    assert any(one["finding"] == "not masked" and "payments.card_number" in one["what"] for one in told)
 
 
 def ended(web: Workload, who: Path, *switch: str) -> tuple[dict[str, Any], float]:
@@ -122,7 +122,6 @@ def test_a_suspended_database_has_no_session_until_it_is_resumed(
         last, seconds = ended(web, admin, "database", "shop")
         assert (last["sqlstate"], seconds < SECONDS) == ("57P01", True), (last, seconds)
         assert words in last["error"]
-        assert "it takes sessions again once it is resumed" in last["error"]
         assert words in web.run("psycopg-simple", SELECT)["error"]
         shown = eventually(
             lambda: web.kubectl.get("-n", manifests.NAMESPACE, "database", "shop")["status"]["conditions"],

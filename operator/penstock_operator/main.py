@@ -18,6 +18,7 @@ from penstock_operator.certificates.reconciler import Reconciler
 from penstock_operator.cluster.access import Access, find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.controllers import handlers
+from penstock_operator.controllers.gate_news import ControlPlace, GateNews
 from penstock_operator.controllers.namespaces import Namespaces
 from penstock_operator.health import health
 from penstock_operator.metrics import OperatorMetrics
@@ -39,7 +40,11 @@ class Operator:
         self._loop = asyncio.get_running_loop()
         self.reconciler = Reconciler(api, settings, lambda: datetime.now(UTC))
         instance = os.environ.get("HOSTNAME") or socket.gethostname()
-        self.namespaces = Namespaces(api, version("penstock"), lambda: self.reconciler.bundle, instance)
+        place = ControlPlace(
+            settings.namespace, settings.control_service, settings.control_port, settings.control_token_file
+        )
+        self.news = GateNews(api, place, lambda: self.reconciler.bundle, self._news_of)
+        self.namespaces = Namespaces(api, version("penstock"), lambda: self.reconciler.bundle, instance, self.news)
         self.watch = handlers.Watch(handlers.registry(access, self._touch))
         self.metrics = OperatorMetrics()
 
@@ -74,6 +79,11 @@ class Operator:
             if missed:
                 raise handlers.WatchingEnded(f"the watch never told of resources in {', '.join(missed)}")
 
+    def _news_of(self, namespace: str) -> None:
+        # Whatever pods say: a namespace without resources of ours is looked at by nobody.
+        if namespace in self.namespaces.known:
+            self.namespaces.touch(namespace)
+
     def _touch(self, namespace: str) -> None:
         """From kopf's thread."""
         self._loop.call_soon_threadsafe(self.namespaces.touch, namespace)
@@ -93,6 +103,7 @@ async def run(settings: OperatorSettings) -> None:
             operator.reconcile(),
             operator.look(),
             operator.namespaces.run(),
+            operator.news.run(),
             asyncio.to_thread(operator.watch.run),
         ]
         try:

@@ -6,6 +6,7 @@ What doesn't belong: anything about policies; that is in the resources.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -88,6 +89,8 @@ class ControlSettings(BaseSettings):
     port: PortNumber = 8443
     health_port: PortNumber = 9188
     tls_secret: Name = "penstock-control-tls"  # noqa: S105 - the name of a Secret
+    # The service account that may read what all gates report.
+    operator_account: Name = "penstock-operator"
     mask_key_secret: Name = "penstock-mask-key"  # noqa: S105 - the name of a Secret
     # SHA-256 of the tokens that API servers show with their reviews; then nobody else's are listened to.
     review_tokens: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = ()
@@ -119,6 +122,9 @@ class OperatorSettings(BaseSettings):
 
     namespace: Name
     control_service: Name = "penstock-control"
+    # Where its pods answer, and the token that it shows them; without one, nothing is known of what gates report.
+    control_port: PortNumber = 8443
+    control_token_file: Path | None = None
     collector_service: Name = "penstock-collector"
     gateways: tuple[GatewayCertificate, ...] = ()
     # The webhook configurations that the chart made, whose caBundle is ours.

@@ -25,23 +25,31 @@ from penstock_sidecar.proxy.certificate import Certificate, CertificateError, Se
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deciders import MakeDecider
 from penstock_sidecar.proxy.emergencies import Emergencies
+from penstock_sidecar.proxy.gate_reports import GateReports
 from penstock_sidecar.proxy.gateway import Gateway
 from penstock_sidecar.proxy.issuers import configured
 from penstock_sidecar.proxy.metrics import ProxyCollector
 from penstock_sidecar.proxy.rules_provider import RulesProvider
+from penstock_sidecar.proxy.sessions_around import SessionsAround
+from penstock_sidecar.proxy.shared_door import SharedDoors
+from penstock_sidecar.proxy.siblings import share_cancelling
 from penstock_sidecar.proxy.signing_keys import DISCOVERY
 from penstock_sidecar.proxy.sources import BundleSource, FileSource
 from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
 from penstock_sidecar.proxy.trail import AuditTrail
-from penstock_sidecar.served_databases import hear_of_access, served_databases
+from penstock_sidecar.served_databases import hear_of_access, reports, served_databases
 from penstock_sidecar.session.commands import ProxyConfig, TokenSource
 from penstock_sidecar.settings import ProxySettings, SettingsError
 from penstock_sidecar.shipping.dialogue import Task
 from penstock_sidecar.shipping.shipper_process import ShipperProcess
 from penstock_sidecar.shipping.spool import Spool, SpoolError
+from penstock_sidecar.worker import Attached, Place, spool_of
 
 _log = structlog.get_logger(__name__)
+
+# Of the time that the end may take: for what comes after shipping.
+_LAST_SECONDS = 4.0
 
 
 class StartError(RuntimeError):
@@ -51,7 +59,12 @@ class StartError(RuntimeError):
 class Proxy:
     """All parts of one running proxy."""
 
-    def __init__(self, settings: ProxySettings, make_decider: MakeDecider) -> None:
+    def __init__(self, settings: ProxySettings, make_decider: MakeDecider, place: Place | None = None) -> None:
+        """`place`: which worker it is, of a gate that has several."""
+        self._attached = None if place is None else Attached(place)
+        number, count = (1, 1) if place is None else (place.number, place.count)
+        self._spool = spool_of(settings.at(settings.spool.path), number)
+        self._spool_bytes = settings.spool.max_bytes // count
         self._settings = settings
         self._make_decider = make_decider
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,9 +86,9 @@ class Proxy:
         settings = self._settings
         try:
             self.spool = Spool.open(
-                settings.at(settings.spool.path),
+                self._spool,
                 f"{settings.stream_owner}/{secrets.token_hex(8)}",
-                settings.spool.max_bytes,
+                self._spool_bytes,
             )
         except SpoolError as error:
             raise StartError(str(error)) from None
@@ -88,18 +101,18 @@ class Proxy:
     async def _start(self) -> None:
         settings = self._settings
         self.trail = AuditTrail(self.spool)
-        self.shipper = _shipper(settings, self.spool)
+        self.shipper = _shipper(settings, self._spool, self.spool)
         try:
             self.databases = served_databases(settings, self._make_decider)
         except SettingsError as error:
             raise StartError(str(error)) from None
         for database in self.databases:
             database.emergencies = Emergencies(self.trail.append)
-        certificate = _certificate(settings)
+        shown = certificate(settings)
         self.approval_requests = _approval_requests(settings)
         self.tickets = _tickets(settings)
         self.gateway = Gateway(
-            _config(settings), self.databases, self.trail, _verifier(settings), certificate,
+            _config(settings), self.databases, self.trail, _verifier(settings), shown,
             self.approval_requests, self.tickets, _contexts(settings),
         )  # fmt: skip
         names = ", ".join(one.name for one in self.databases)
@@ -112,26 +125,63 @@ class Proxy:
                 except (ResourceError, OSError) as error:
                     raise StartError(str(error)) from None
         if len(self.databases) == 1 and (bundle := self.rules_provider.bundle) is not None:
-            opening["policyGeneration"] = bundle.generation
+            opening |= {"policyGeneration": bundle.generation, "policyDigest": bundle.digest}
         self.spool.append([opening])
+        await self._listen()
+        for database in self.databases:
+            database.rules_provider.start()
+            self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
+        self._hear_of_access()
+        self._report()
+        if self.shipper is not None:
+            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
+        if self._attached is not None:
+            _log.info("worker listening", number=self._attached.place.number, stream=self.spool.head.stream)
+            return
+        _log.info(
+            "listening", address=f"{settings.listen.host}:{self.port}", database=names,
+            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
+        )  # fmt: skip
+
+    def _report(self) -> None:
+        """To whoever streams the policies."""
+        self.reports: list[GateReports] = []
+        for database in self.databases:
+            around = SessionsAround(database, self.trail, self._processes)
+            found = reports(self._settings, database, around)
+            if found is not None:
+                self.reports.append(found)
+                self._tasks.append(asyncio.create_task(found.run(), name="reports"))
+                # Its siblings' sessions, which it can't tell from others', come from the same address.
+                if self._attached is None:
+                    self._tasks.append(asyncio.create_task(around.run(), name="sessions around"))
+
+    def _processes(self) -> frozenset[int]:
+        """The servers' processes that serve sessions of this gate."""
+        sessions = [one.upstream for database in self.databases for one in database.connections]
+        return frozenset(one.greeting.pid for one in sessions if one is not None)
+
+    async def _listen(self) -> None:
+        """Raises StartError."""
+        settings, metrics = self._settings, ProxyCollector(self.gateway, self.spool, self.shipper)
+        if self._attached is not None:
+            self._join_siblings(self._attached)
+            await self._attached.begin()
+            self.port = await self.gateway.share(self._attached.place.sockets())
+            self._attached.tell_status(self._ready, metrics.collect)
+            return
         registry = CollectorRegistry()
-        registry.register(ProxyCollector(self.gateway, self.spool, self.shipper))
+        registry.register(metrics)
         self.health = HealthServer(self._ready, registry)
         try:
             self.health_port = await self.health.listen(settings.health.host, settings.health.port)
             self.port = await self.gateway.listen(settings.listen.host, settings.listen.port)
         except OSError as error:
             raise StartError(f"can't listen: {error.strerror or error}") from None
-        for database in self.databases:
-            database.rules_provider.start()
-            self._tasks.append(asyncio.create_task(database.source.run(), name="policies"))
-        self._hear_of_access()
-        if self.shipper is not None:
-            self._tasks.append(asyncio.create_task(self.shipper.run(), name="shipper"))
-        _log.info(
-            "listening", address=f"{settings.listen.host}:{self.port}", database=names,
-            health=f"{settings.health.host}:{self.health_port}", stream=self.spool.head.stream, build=in_words(),
-        )  # fmt: skip
+
+    def _join_siblings(self, attached: Attached) -> None:
+        SharedDoors(attached.siblings, {one.name: one.rules_provider for one in self.databases})
+        share_cancelling(attached.siblings, self.gateway)
 
     def _hear_of_access(self) -> None:
         """From whoever streams the policies, or else from the collector."""
@@ -144,27 +194,45 @@ class Proxy:
 
     async def stop(self) -> None:
         """Drain, ship what is recorded, and end."""
-        settings = self._settings
-        await self.gateway.drain(settings.grace_seconds)
+        grace, end = self._settings.grace_seconds, self._settings.end_seconds
+        began = asyncio.get_running_loop().time()
+        await self.gateway.drain(grace if end is None else min(grace, end / 2))
         self.trail.close()
         closing = self.spool.append([{"kind": "close", "reason": "shutdown"}])
         await asyncio.wait([closing], timeout=10)
-        if self.shipper is not None and not await self.shipper.flush(settings.grace_seconds):
-            _log.warning("audit events are left in the spool for the next start", events=self.spool.depth)
+        took = asyncio.get_running_loop().time() - began
+        seconds = grace if end is None else max(0.0, end - _LAST_SECONDS - took)
+        if self.shipper is not None and not await self.shipper.flush(seconds):
+            await self._leave(self.spool.depth)
         await self._abandon()
+
+    async def _leave(self, events: int) -> None:
+        """The collector has not taken them."""
+        if self._settings.spool.lasts:
+            _log.warning("audit events are left in the spool for the next start", events=events)
+            return
+        _log.error(
+            f"{events} audit events are lost with this pod, unless its gate starts again in it: the collector did not "
+            "take them in time",
+            events=events,
+        )
+        for one in self.reports[:1]:
+            await one.say_lost(events)
 
     async def _abandon(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._attached is not None:
+            await self._attached.close()
         health = getattr(self, "health", None)
         if isinstance(health, HealthServer):
             await health.close()
         for database in getattr(self, "databases", ()):
             await database.rules_provider.stop()
         asking = [getattr(self, name, None) for name in ("approval_requests", "tickets")]
-        for client in (*asking, *getattr(self, "access_news", ())):
-            if isinstance(client, ApprovalRequests | Tickets | AccessNews):
+        for client in (*asking, *getattr(self, "access_news", ()), *getattr(self, "reports", ())):
+            if isinstance(client, ApprovalRequests | Tickets | AccessNews | GateReports):
                 await client.close()
         await asyncio.to_thread(self.spool.close)
 
@@ -202,7 +270,7 @@ def _config(settings: ProxySettings) -> ProxyConfig:
     )
 
 
-def _certificate(settings: ProxySettings) -> Certificate | None:
+def certificate(settings: ProxySettings) -> Certificate | None:
     """What clients are shown, found to be good. Raises StartError."""
     tls = settings.tls
     if tls is None:
@@ -232,13 +300,13 @@ def _approval_requests(settings: ProxySettings) -> ApprovalRequests | None:
     )  # fmt: skip
 
 
-def _shipper(settings: ProxySettings, spool: Spool) -> ShipperProcess | None:
+def _shipper(settings: ProxySettings, path: Path, spool: Spool) -> ShipperProcess | None:
     """Without a collector, nothing is shipped."""
     collector = settings.collector
     if collector is None:
         return None
     files = [_at(settings, collector.token_file), _at(settings, collector.ca_file)]
-    return ShipperProcess(spool, Task(settings.at(settings.spool.path), collector.url, *files))
+    return ShipperProcess(spool, Task(path, collector.url, *files))
 
 
 def _tickets(settings: ProxySettings) -> Tickets | None:

@@ -20,6 +20,8 @@ from penstock_core.sql.shared_decisions import Room
 from penstock_sidecar.assembly import Proxy, StartError
 from penstock_sidecar.session.commands import Decider
 from penstock_sidecar.settings import ProxySettings
+from penstock_sidecar.supervisor import Supervisor
+from penstock_sidecar.worker import Place
 
 __all__ = ["StartError", "run"]
 
@@ -35,15 +37,33 @@ _TURN_SECONDS = 0.001
 
 def run(settings: ProxySettings) -> None:
     """Run the proxy until SIGTERM or SIGINT. Raises StartError."""
-    uvloop.run(_run(settings))
+    place = Place.given()
+    uvloop.run(_run(settings, place) if place is not None or settings.processes == 1 else _supervise(settings))
 
 
-async def _run(settings: ProxySettings) -> None:
-    proxy = Proxy(settings, govern)
+def _signalled() -> asyncio.Event:
+    """What is set when the program is asked to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _supervise(settings: ProxySettings) -> None:
+    supervisor, stop = Supervisor(settings), _signalled()
+    starting = asyncio.create_task(supervisor.start())
+    await asyncio.wait({starting, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        await stop.wait()
+    else:
+        starting.cancel()
+    await supervisor.stop()
+
+
+async def _run(settings: ProxySettings, place: Place | None) -> None:
+    proxy, stop = Proxy(settings, govern, place), _signalled()
     await proxy.start()
     # What is there now stays: the collector of garbage need not look at it again and again, and at the rest less often.
     gc.freeze()

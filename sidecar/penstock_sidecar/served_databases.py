@@ -13,10 +13,13 @@ from penstock_core.resources import Bundle
 from penstock_sidecar.database_settings import DatabaseSettings
 from penstock_sidecar.proxy.access_news import AccessNews
 from penstock_sidecar.proxy.deciders import MakeDecider
+from penstock_sidecar.proxy.gate_reports import GateReports, ReportTarget
+from penstock_sidecar.proxy.kept_policy import KeptPolicy
 from penstock_sidecar.proxy.rules_provider import RulesProvider
 from penstock_sidecar.proxy.served_database import ServedDatabase
+from penstock_sidecar.proxy.sessions_around import SessionsAround
 from penstock_sidecar.proxy.sources import BundleKey, BundleSource, ControlSource, FileSource
-from penstock_sidecar.proxy.upstream import Server
+from penstock_sidecar.proxy.upstream import Server, read_credentials
 from penstock_sidecar.settings import ProxySettings, SettingsError
 
 
@@ -57,6 +60,22 @@ def hear_of_access(settings: ProxySettings, database: ServedDatabase) -> AccessN
     return news
 
 
+def reports(settings: ProxySettings, database: ServedDatabase, around: SessionsAround) -> GateReports | None:
+    """What tells control of that database; None where there is no control."""
+    control = settings.control
+    if control is None:
+        return None
+    one = next(one for one in settings.served if one.name == database.name)
+    directory = settings.at(one.credentials_dir)
+    watched = [directory / "username", directory / "password"]
+    if one.upstream_ca_file is not None:
+        watched.append(settings.at(one.upstream_ca_file))
+    ca_file = None if control.ca_file is None else settings.at(control.ca_file)
+    return GateReports(
+        database, ReportTarget(control.url, settings.at(control.token_file), ca_file), watched, lambda: around.seen
+    )
+
+
 def _server(settings: ProxySettings, one: DatabaseSettings, bundle: Bundle) -> Server:
     spec = bundle.database.spec
     ours, theirs = one.credentials_secret, spec.credentials_secret_ref.name
@@ -74,10 +93,20 @@ def _source(settings: ProxySettings, one: DatabaseSettings, provider: RulesProvi
         return ControlSource(
             control.url, settings.at(control.token_file),
             None if control.ca_file is None else settings.at(control.ca_file), one.name, settings.namespace,
-            provider.replace_bundle, max_age=control.max_age_seconds,
+            provider.replace_bundle, max_age=control.max_age_seconds, kept=_kept_policy(settings, one),
         )  # fmt: skip
     wanted = BundleKey(one.name, settings.namespace, _mask_key(settings, one))
     return FileSource(settings.resources or (), settings.directory, wanted, provider.replace_bundle, tells=tells)
+
+
+def _kept_policy(settings: ProxySettings, one: DatabaseSettings) -> KeptPolicy:
+    """Beside the spool: the one place that the gate may write to."""
+    path = settings.at(settings.spool.path).with_name(f"policy-{one.name}.sealed")
+
+    def secret() -> bytes:
+        return read_credentials(settings.at(one.credentials_dir)).password.encode()
+
+    return KeptPolicy(path, settings.stream_owner, f"{settings.namespace}/{one.name}", secret)
 
 
 def _mask_key(settings: ProxySettings, one: DatabaseSettings) -> bytes:

@@ -92,6 +92,8 @@ class SpoolLimits(_Model):
 
     path: Path
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 256 << 20
+    # Whether it is still there when the gate starts again somewhere else; a pod's own volumes go with the pod.
+    lasts: bool = True
 
 
 class ClientTls(_Model):
@@ -147,8 +149,12 @@ class ProxySettings(BaseSettings):
     spool: SpoolLimits
     collector: CollectorConnection | None = None
     approvals: ApprovalsConnection | None = None
+    # How many processes serve clients: on several cores, for gates with many sessions at once.
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
     # How long sessions may take to become idle at shutdown, and the audit trail to be shipped after it.
     grace_seconds: Annotated[float, Field(ge=0)] = 20.0
+    # All that the end may take together, such as a pod's terminationGracePeriodSeconds; absent: graceSeconds for each.
+    end_seconds: Annotated[float, Field(ge=0)] | None = None
     # What relative paths are relative to: where the file is, and not to be set in it.
     _directory: Path = PrivateAttr(default=Path())
 
@@ -178,6 +184,8 @@ class ProxySettings(BaseSettings):
         self._check_databases()
         if not self.stream_owner:
             raise ValueError("name is needed outside a pod: it is what the audit trail calls this proxy")
+        if self.spool.max_bytes // self.processes < 1 << 20:
+            raise ValueError(f"spool.maxBytes must be 1048576 or more for each of {self.processes} processes")
         if "/" in self.stream_owner:
             raise ValueError("name must not hold a slash")
         if not self.listen.loopback:

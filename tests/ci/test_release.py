@@ -39,7 +39,7 @@ def test_the_statement_names_the_image_the_commit_and_the_lock(papers: Path) -> 
     commit, *files = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert commit["digest"] == {"gitCommit": head.stdout.strip()}
-    assert [one["uri"] for one in files] == ["requirements/runtime.lock", "Dockerfile"]
+    assert [one["uri"] for one in files] == ["requirements/runtime.lock", "requirements/compiled.lock", "Dockerfile"]
     for one in files:
         assert one["digest"]["sha256"] == hashlib.sha256((ROOT / one["uri"]).read_bytes()).hexdigest()
 

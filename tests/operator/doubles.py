@@ -121,7 +121,7 @@ class Cluster:
             return httpx2.Response(200, json=self.objects[path])
         # Objects have three more segments than their kind's path has in one namespace, one more than the whole list.
         items = [found for place, found in sorted(self.objects.items()) if _listed(path, place)]
-        if items or path.rpartition("/")[2] in ("databases", "databaseaccesspolicies", "pods"):
+        if items or path.rpartition("/")[2] in ("databases", "databaseaccesspolicies", "pods", "events"):
             return httpx2.Response(200, json={"items": items, "metadata": {"resourceVersion": "1"}})
         return httpx2.Response(404, json={"message": f"{path} not found"})
 

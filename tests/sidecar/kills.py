@@ -72,6 +72,7 @@ def shipper(ledger: Ledger, kills: int) -> None:
         while len(pids) <= turn:
             time.sleep(0.05)
             pids = [line["pid"] for line in ledger.gate.lines() if line["event"] == "audit shipper started"]
+        _work(ledger)
         time.sleep(ledger.rng.uniform(0.0, 1.5))
         os.kill(pids[turn], signal.SIGKILL)
 
@@ -83,7 +84,7 @@ def gate_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     for turn in range(kills):
         gate.start()
         gate.wait_until_it_listens()
-        time.sleep(rng.uniform(0.3, 1.0))
+        _work(ledger)
         with ledger.disk.full():
             _until_more(lambda: load.refused, "a statement is refused")
             time.sleep(rng.uniform(0.0, 0.5))
@@ -110,7 +111,7 @@ def collector_on_a_full_disk(ledger: Ledger, kills: int) -> None:
     ledger.gate.wait_until_it_listens()
     for turn in range(kills):
         collector.wait_until_it_listens()
-        time.sleep(rng.uniform(0.3, 1.0))
+        _work(ledger)
         with ledger.disk.full():
             _until_more(lambda: _complaints(ledger), "events are refused")
             collector.end(signal.SIGKILL)
@@ -137,7 +138,8 @@ def _wait_or_not(ledger: Ledger, program: Program, turn: int) -> None:
         time.sleep(ledger.rng.uniform(0.2, 1.2))
     else:
         program.wait_until_it_listens()
-        time.sleep(ledger.rng.uniform(0.3, 2.0))
+        _work(ledger)
+        time.sleep(ledger.rng.uniform(0.0, 1.5))
 
 
 def _complaints(ledger: Ledger) -> int:
@@ -145,8 +147,13 @@ def _complaints(ledger: Ledger) -> int:
     return ledger.gate.log.read_text().count("the disk is full")
 
 
-def _until_more(count: Callable[[], int], what: str) -> None:
-    before, end = count(), time.monotonic() + 120
-    while count() <= before:
+def _work(ledger: Ledger) -> None:
+    """However busy the machine is, clients get something done before the next kill."""
+    _until_more(lambda: len(ledger.load.written), "clients have written", ledger.rng.randrange(30, 90))
+
+
+def _until_more(count: Callable[[], int], what: str, more: int = 1) -> None:
+    end, wanted = time.monotonic() + 120, count() + more
+    while count() < wanted:
         assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.02)

@@ -58,8 +58,8 @@ def test_clients_worked_and_were_interrupted(aftermath: Aftermath, series: Serie
     load, kills = aftermath.load, series.kills
     assert load.surprises == []
     assert len(load.written) > 20 * kills
-    assert len(load.read) > 10 * kills
-    assert (load.interrupted > kills) == (series.killed == "gate")
+    assert len(load.read) > 5 * kills
+    assert (load.interrupted > kills // 2) == (series.killed == "gate")
     assert (load.refused >= kills) == (series.small == "spool")
 
 

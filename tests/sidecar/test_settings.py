@@ -135,6 +135,11 @@ def test_a_file_with_the_environment_above_it(tmp_path: Path, monkeypatch: pytes
         ({"name": None}, "name is needed"),
         ({"name": "a/b"}, "slash"),
         ({"spool": {"path": "s", "maxBytes": 5}}, "spool.maxBytes: "),
+        (
+            {"spool": {"path": "s", "maxBytes": 3 << 20}, "processes": 4},
+            "spool.maxBytes must be 1048576 or more for each",
+        ),
+        ({"processes": 0}, "processes: input should be greater than or equal to 1"),
         ({"surprise": 1}, "surprise: extra inputs are not permitted"),
     ],
 )

@@ -116,7 +116,7 @@ class ClusterApi:
                 self._api.configuration.host + path,
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                timeout=urllib3.Timeout(_SECONDS, read=seconds) if seconds is None else urllib3.Timeout(seconds),
+                timeout=urllib3.Timeout(connect=_SECONDS, read=None) if seconds is None else urllib3.Timeout(seconds),
                 retries=False,
                 preload_content=preload,
             )

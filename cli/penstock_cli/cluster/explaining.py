@@ -14,15 +14,7 @@ from urllib.parse import quote
 
 import click
 
-from penstock_cli.cluster.options import (
-    catalog_options,
-    cluster_api,
-    database_option,
-    output_option,
-    pods_there,
-    policies_option,
-    where_options,
-)
+from penstock_cli.cluster.options import Sources, cluster_api, output_option, pods_there, source_options, where_options
 from penstock_cli.failures import Unusable
 from penstock_cli.policy_files import text_of
 
@@ -43,21 +35,9 @@ _COLUMNS = {
 @click.argument("who", metavar="IDENTITY|POD", shell_complete=pods_there)
 @click.argument("sql", default="")
 @where_options
-@policies_option
-@database_option
-@catalog_options
+@source_options
 @output_option
-def explain(
-    who: str,
-    sql: str,
-    policies: tuple[Path, ...],
-    database: str,
-    catalog: Path | None,
-    url: str | None,
-    password_file: Path | None,
-    output: str,
-    **where: Any,
-) -> None:
+def explain(who: str, sql: str, sources: Sources, output: str, **where: Any) -> None:
     """Show by which rules SQL of IDENTITY, or of a POD that is there, would be handled, without running it: the
     decision, the masked columns, what would be sent. `-`: from standard input.
 
@@ -76,9 +56,10 @@ def explain(
         return cluster_api(**where)
 
     identity, of_pod = _whose(who, api)
-    bundle = rules_for(policies, where["namespace"], database or of_pod, api)
-    if sql and (catalog is not None or url is not None):
-        sys.exit(1 if _decided(bundle, identity, sql, given(catalog, url, password_file), output) else 0)
+    bundle = rules_for(sources.policies, where["namespace"], sources.database or of_pod, api)
+    if sql and (sources.catalog is not None or sources.url is not None):
+        catalog = given(sources.catalog, sources.url, sources.password_file)
+        sys.exit(1 if _decided(bundle, identity, sql, catalog, output) else 0)
     if sql:
         click.echo("nothing is decided without the database's catalog: --catalog FILE or --url URL", err=True)
     _rules(bundle, identity, output)

@@ -9,19 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock_cli.cluster.options import (
-    catalog_options,
-    cluster_api,
-    database_option,
-    output_option,
-    policies_option,
-    where_options,
-)
+from penstock_cli.cluster.options import Sources, cluster_api, output_option, source_options, where_options
 
 if TYPE_CHECKING:
     from penstock_cli.cluster.api import ClusterApi
@@ -43,19 +35,9 @@ _TABLES = ("r", "p", "f")
 
 @click.command
 @where_options
-@policies_option
-@database_option
-@catalog_options
+@source_options
 @output_option
-def check(
-    policies: tuple[Path, ...],
-    database: str,
-    catalog: Path | None,
-    url: str | None,
-    password_file: Path | None,
-    output: str,
-    **where: Any,
-) -> None:
+def check(sources: Sources, output: str, **where: Any) -> None:
     """Show how a Database's policies fit its catalog: what they name that is not there, masks that don't fit a column,
     and columns that look sensitive and that nothing is for.
 
@@ -73,8 +55,8 @@ def check(
     def api() -> ClusterApi:
         return cluster_api(**where)
 
-    bundle = rules_for(policies, where["namespace"], database, api)
-    rows = list(findings(bundle, given(catalog, url, password_file)))
+    bundle = rules_for(sources.policies, where["namespace"], sources.database, api)
+    rows = list(findings(bundle, given(sources.catalog, sources.url, sources.password_file)))
     shown(rows, output, _COLUMNS, f"{bundle.database.title} and its policies fit the catalog, and nothing looks open")
     sys.exit(1 if rows else 0)
 

@@ -1,4 +1,4 @@
-"""`kubectl penstock status`: each pod with a gate, by which policies it decides, and what waits in it.
+"""`kubectl penstock status`: each pod with a gate, gateways too: by which policies it decides, and what waits in it.
 
 What the API server knows of a pod, and what the gate's metrics tell where one may ask for them (`pods/proxy`); what
 nobody could tell is unknown. What doesn't belong: making such figures (`penstock_sidecar.proxy.metrics`).
@@ -6,9 +6,9 @@ nobody could tell is unknown. What doesn't belong: making such figures (`penstoc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import click
@@ -23,10 +23,21 @@ Json = dict[str, Any]
 _COLUMNS = {
     "NAMESPACE": "namespace", "POD": "pod", "DATABASE": "database", "GATE": "gate", "POLICY": "policy",
     "AGE": "policyAge", "REACHABLE": "reachable", "SESSIONS": "sessions", "SPOOL": "spool",
+    "TROUBLE": "trouble",
 }  # fmt: skip
+# The label of the chart's gateways.
+_GATEWAY = "penstock.dev/gateway"
 # A gate that does not answer is not waited for.
 _SECONDS = 3.0
 _AT_ONCE = 8
+
+
+class Sample(NamedTuple):
+    """One figure of a gate; `database`: whose it is, None where it is the whole gate's."""
+
+    name: str
+    database: str | None
+    value: float
 
 
 @click.command
@@ -47,12 +58,14 @@ def status(all_namespaces: bool, output: str, **where: Any) -> None:
 
 
 def rows(api: ClusterApi, *, everywhere: bool) -> list[Json]:
-    """A row for each pod, by namespace and name."""
+    """A row for each pod, by namespace and name; of a gateway, one for each of its databases."""
     from penstock_operator.inject.annotations import INJECTED_LABEL  # noqa: PLC0415 # as above
     from penstock_operator.objects import DATABASES, GROUP_PATH  # noqa: PLC0415 # as above
 
     within = "" if everywhere else f"/namespaces/{quote(api.namespace, safe='')}"
-    pods, _ = api.all(f"/api/v1{within}/pods?labelSelector={quote(f'{INJECTED_LABEL}=true', safe='')}")
+    pods: list[Json] = []
+    for selector in (f"{INJECTED_LABEL}=true", _GATEWAY):
+        pods += api.all(f"/api/v1{within}/pods?labelSelector={quote(selector, safe='')}")[0]
     try:
         found, _ = api.all(f"{GROUP_PATH}{within}/{DATABASES}")
     except Unusable:
@@ -60,43 +73,55 @@ def rows(api: ClusterApi, *, everywhere: bool) -> list[Json]:
     databases = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in found}
     pods.sort(key=lambda pod: (pod["metadata"]["namespace"], pod["metadata"]["name"]))
     with ThreadPoolExecutor(_AT_ONCE) as at_once:
-        figures = list(at_once.map(lambda pod: _figures(api, pod), pods))
-    return [_row(pod, databases, of_pod) for pod, of_pod in zip(pods, figures, strict=True)]
+        told = list(at_once.map(lambda pod: samples(_metrics(api, pod)), pods))
+    return [
+        _row(pod, name, databases.get((pod["metadata"]["namespace"], name)) or {}, figures(of_pod, name))
+        for pod, of_pod in zip(pods, told, strict=True)
+        for name in _databases(pod, of_pod)
+    ]
 
 
-def _figures(api: ClusterApi, pod: Json) -> Mapping[str, float]:
-    """What the gate says of itself: each metric by its name; none where it can't be asked."""
+def _metrics(api: ClusterApi, pod: Json) -> str:
+    """What the gate says of itself; nothing where it can't be asked."""
     if (pod.get("status") or {}).get("phase") != "Running":
-        return {}
+        return ""
     namespace, name = (quote(pod["metadata"][key], safe="") for key in ("namespace", "name"))
-    path = f"/api/v1/namespaces/{namespace}/pods/{name}:{_health_port(pod)}/proxy/metrics"
     try:
-        text = api.text(path, _SECONDS)
+        return api.text(f"/api/v1/namespaces/{namespace}/pods/{name}:{_health_port(pod)}/proxy/metrics", _SECONDS)
     except Unusable:
-        return {}
-    return figures(text, _annotations(pod).get("penstock.dev/database", ""))
+        return ""
 
 
-def figures(text: str, database: str) -> dict[str, float]:
-    """Samples of metrics that are about the gate, or about that Database."""
+def samples(text: str) -> list[Sample]:
+    """Those that are about the gate as a whole, or about one of its databases."""
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 # as in `status`
 
-    found: dict[str, float] = {}
     try:
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.labels.keys() <= {"database"} and sample.labels.get("database", database) == database:
-                    found[sample.name] = sample.value
+        return [
+            Sample(one.name, one.labels.get("database"), one.value)
+            for family in text_string_to_metric_families(text)
+            for one in family.samples
+            if one.labels.keys() <= {"database"}
+        ]
     except ValueError:
         # Somebody else answers at that port.
-        return {}
-    return found
+        return []
 
 
-def _row(pod: Json, databases: Mapping[tuple[str, str], Json], figures: Mapping[str, float]) -> Json:
+def figures(told: Iterable[Sample], database: str) -> dict[str, float]:
+    """What is about the gate or that database, each by its name."""
+    return {one.name: one.value for one in told if one.database in (None, database)}
+
+
+def _databases(pod: Json, told: Iterable[Sample]) -> list[str]:
+    """Which a pod's gate is for: its annotation says so; of a gateway, it itself."""
+    if (name := _annotations(pod).get("penstock.dev/database")) is not None:
+        return [name]
+    return sorted({one.database for one in told if one.database is not None}) or [""]
+
+
+def _row(pod: Json, name: str, database: Json, figures: Mapping[str, float]) -> Json:
     metadata, annotations = pod["metadata"], _annotations(pod)
-    name = annotations.get("penstock.dev/database", "")
-    database = databases.get((metadata["namespace"], name)) or {}
     known = (database.get("status") or {}).get("policyGeneration")
     running = _whole(figures.get("penstock_policy_generation"))
     suspended = ((database.get("spec") or {}).get("suspended") or {}).get("reason")
@@ -104,7 +129,7 @@ def _row(pod: Json, databases: Mapping[tuple[str, str], Json], figures: Mapping[
     return {
         "namespace": metadata["namespace"],
         "pod": metadata["name"],
-        "database": name,
+        "database": name or None,
         "gate": _gate(pod),
         "version": annotations.get("penstock.dev/injected-version"),
         "policy": _policy(running, known, suspended),
@@ -112,9 +137,10 @@ def _row(pod: Json, databases: Mapping[tuple[str, str], Json], figures: Mapping[
         "latestGeneration": known,
         "latestDigest": (database.get("status") or {}).get("policyDigest"),
         "suspended": suspended,
+        "trouble": list(_trouble(database)),
         "policyAge": _seconds(figures.get("penstock_policy_age_seconds")),
         "reachable": None if reached < 0 else bool(reached),
-        "sessions": _whole(figures.get("penstock_sessions_open")),
+        "sessions": _whole(figures.get("penstock_database_sessions")),
         "spool": _whole(figures.get("penstock_spool_events")),
         "lostStatements": _whole(figures.get("penstock_audit_lost_statements_total")),
     }
@@ -125,9 +151,10 @@ def _gate(pod: Json) -> str:
     from penstock_operator.inject.sidecar import CONTAINER  # noqa: PLC0415 # as in `status`
 
     told = pod.get("status") or {}
-    one = next((one for one in told.get("initContainerStatuses") or () if one.get("name") == CONTAINER), None)
+    states = [*(told.get("initContainerStatuses") or ()), *(told.get("containerStatuses") or ())]
+    one = next((one for one in states if one.get("name") == CONTAINER), None)
     if one is None:
-        return "missing" if told.get("initContainerStatuses") else "not started"
+        return "missing" if states else "not started"
     for state in ("waiting", "terminated"):
         if (why := (one.get("state") or {}).get(state)) is not None:
             return f"{state}: {why.get('reason') or 'no reason given'}"
@@ -150,12 +177,21 @@ def _policy(running: int | None, known: int | None, suspended: str | None) -> st
     return f"suspended: {suspended}" + (f" ({words})" if words else "")
 
 
+def _trouble(database: Json) -> Iterator[str]:
+    """What of the Database is not so, or not known, as its conditions say, whatever types of them there are."""
+    for one in (database.get("status") or {}).get("conditions") or ():
+        if one.get("status") != "True":
+            yield f"{one.get('type')} {one.get('status')}: {one.get('reason')}"
+
+
 def _health_port(pod: Json) -> int:
     from penstock_operator.inject.sidecar import CONTAINER  # noqa: PLC0415 # as in `status`
 
-    containers: Iterable[Json] = (pod.get("spec") or {}).get("initContainers") or ()
+    spec = pod.get("spec") or {}
+    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
     ports = (port for one in containers if one.get("name") == CONTAINER for port in one.get("ports") or ())
-    return next((port["containerPort"] for port in ports if port.get("name") == "penstock-health"), 9187)
+    # As injection names it, and as the chart's gateways do.
+    return next((port["containerPort"] for port in ports if port.get("name") in ("penstock-health", "health")), 9187)
 
 
 def _annotations(pod: Json) -> Json:

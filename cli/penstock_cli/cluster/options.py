@@ -5,7 +5,9 @@ What doesn't belong: what is done with them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -34,19 +36,43 @@ def where_options(command: F) -> F:
     return command
 
 
-output_option = click.option(
-    "--output", "-o", type=click.Choice(("table", "json", "yaml")), default="table", show_default=True,
-    help="For people, or for programs.",
-)  # fmt: skip
 policies_option = click.option(
     "--policies", multiple=True, type=click.Path(path_type=Path),
     help="Resources from files, or directories of them, in place of the cluster's; may be given again.",
 )  # fmt: skip
+output_option = click.option(
+    "--output", "-o", type=click.Choice(("table", "json", "yaml")), default="table", show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
 
 
-def catalog_options(command: F) -> F:
-    """Where the database's catalog is to be had."""
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where what decides about a Database is to be had: its policies, and its catalog."""
+
+    policies: tuple[Path, ...]
+    database: str
+    catalog: Path | None
+    url: str | None
+    password_file: Path | None
+
+
+def source_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say so; the command takes them as `sources`."""
+
+    @functools.wraps(command)
+    def told(
+        policies: tuple[Path, ...], database: str, catalog: Path | None, url: str | None, password_file: Path | None,
+        **more: Any,
+    ) -> None:  # fmt: skip
+        command(sources=Sources(policies, database, catalog, url, password_file), **more)
+
     options = [
+        policies_option,
+        click.option(
+            "--database", metavar="NAME", default="", shell_complete=databases_there,
+            help="Which Database, if there are several.",
+        ),
         click.option("--catalog", type=click.Path(path_type=Path), help="A file that `penstock catalog` wrote."),
         click.option(
             "--url", metavar="URL",
@@ -55,8 +81,8 @@ def catalog_options(command: F) -> F:
         click.option("--password-file", type=click.Path(path_type=Path), help="For --url.  [default: PGPASSWORD]"),
     ]  # fmt: skip
     for option in reversed(options):
-        command = option(command)
-    return command
+        told = option(told)
+    return told
 
 
 def databases_there(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -85,9 +111,3 @@ def cluster_api(**where: Any) -> ClusterApi:
     from penstock_cli.cluster.api import ClusterApi, Where  # noqa: PLC0415 # a large library
 
     return ClusterApi(Where(**where))
-
-
-database_option = click.option(
-    "--database", metavar="NAME", default="", shell_complete=databases_there,
-    help="Which Database, if there are several.",
-)  # fmt: skip

@@ -6,9 +6,12 @@ it does to sessions (`penstock_core.policy.revocation`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
+_EVERYBODY, _FAILED = "everybody", "failed"
 # On the policies that are written here, so that they are found again.
 LABEL = "penstock.dev/suspends-identity"
 _COLUMNS = {"NAMESPACE": "namespace", "DATABASE": "database", "WHO": "who", "STATE": "state", "REASON": "reason"}
@@ -65,9 +69,9 @@ def suspend(
     _fits(what, name, all_namespaces, databases)
     switch = Switch(cluster_api(**where))
     done = {
-        "database": lambda: [switch.suspend(switch.database(name), reason)],
+        "database": lambda: [switch.suspend(switch.database(name), switch.said(reason))],
         "identity": lambda: list(switch.suspend_identity(name, databases, reason)),
-        "all": lambda: [switch.suspend(one, reason) for one in switch.databases(everywhere=all_namespaces)],
+        "all": lambda: list(switch.suspend_all(reason, everywhere=all_namespaces)),
     }
     _show(done[what](), output)
 
@@ -89,7 +93,7 @@ def resume(
     done = {
         "database": lambda: [switch.resume(switch.database(name))],
         "identity": lambda: list(switch.resume_identity(name, databases)),
-        "all": lambda: [switch.resume(one) for one in switch.databases(everywhere=all_namespaces)],
+        "all": lambda: list(switch.resume_all(everywhere=all_namespaces)),
     }
     _show(done[what](), output)
 
@@ -108,6 +112,8 @@ def _show(rows: list[Json], output: str) -> None:
     from penstock_cli.cluster.output import shown  # noqa: PLC0415 # `--help` loads no tables
 
     shown(rows, output, _COLUMNS, "there is no Database")
+    if any(row["state"] == _FAILED for row in rows):
+        sys.exit(2)
 
 
 class Switch:
@@ -128,26 +134,33 @@ class Switch:
         path = f"{GROUP_PATH}/{DATABASES}" if everywhere else _path(self._api.namespace, DATABASES)
         return self._api.all(path)[0]
 
-    def suspend(self, database: Json, reason: str) -> Json:
+    def suspend_all(self, reason: str, *, everywhere: bool) -> Iterator[Json]:
+        """One that can't be suspended keeps no other from it."""
+        said = self.said(reason)
+        for database in self.databases(everywhere=everywhere):
+            yield _attempted(database, _EVERYBODY, partial(self.suspend, database, said))
+
+    def resume_all(self, *, everywhere: bool) -> Iterator[Json]:
+        for database in self.databases(everywhere=everywhere):
+            yield _attempted(database, _EVERYBODY, partial(self.resume, database))
+
+    def suspend(self, database: Json, said: Json) -> Json:
         """Whatever its spec says otherwise: one field is written, in one request."""
-        said = self._said(reason)
         self._api.call("PATCH", _of(database), {"spec": {"suspended": said}})
-        return _row(database, "everybody", "suspended", said)
+        return _row(database, _EVERYBODY, "suspended", said)
 
     def resume(self, database: Json) -> Json:
         if (database.get("spec") or {}).get("suspended") is None:
-            return _row(database, "everybody", "was not suspended")
+            return _row(database, _EVERYBODY, "was not suspended")
         self._api.call("PATCH", _of(database), {"spec": {"suspended": None}})
-        return _row(database, "everybody", "resumed")
+        return _row(database, _EVERYBODY, "resumed")
 
     def suspend_identity(self, name: str, databases: tuple[str, ...], reason: str) -> Iterator[Json]:
         """By a policy for each Database."""
-        subject, said = subject_of(name, self._api.namespace), self._said(reason)
-        there = self._chosen(databases)
-        for database in there:
+        subject, said = subject_of(name, self._api.namespace), self.said(reason)
+        for database in self._chosen(databases):
             policy = _policy(self._api.namespace, database["metadata"]["name"], subject, said)
-            self._write(policy)
-            yield _row(database, name, "suspended", said)
+            yield _attempted(database, name, partial(self._suspend_in, database, name, policy))
 
     def resume_identity(self, name: str, databases: tuple[str, ...]) -> Iterator[Json]:
         """The policies that were written for it go; others that revoke are their authors' own."""
@@ -175,7 +188,7 @@ class Switch:
             raise Unusable(f"there is no Database in the namespace {self._api.namespace}")
         return found
 
-    def _write(self, policy: Json) -> None:
+    def _suspend_in(self, database: Json, name: str, policy: Json) -> Json:
         from penstock_cli.cluster.api import Refused  # noqa: PLC0415 # as in `_show`
 
         space = self._api.namespace
@@ -187,10 +200,24 @@ class Switch:
             # It is suspended already: the latest reason is the one that is read.
             path = _path(space, "databaseaccesspolicies", policy["metadata"]["name"])
             self._api.call("PATCH", path, {"spec": policy["spec"]})
+        return _row(database, name, "suspended", policy["spec"]["revoked"])
 
-    def _said(self, reason: str) -> Json:
-        _, now = self._api.call("GET", "/version")
-        return {"reason": reason, "by": self._api.user().username, "since": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    def said(self, reason: str) -> Json:
+        """With who and since when, as the API server knows it; to switch takes neither."""
+        found = {"reason": reason}
+        with contextlib.suppress(Unusable):
+            found["by"] = self._api.user().username
+            _, now = self._api.call("GET", "/version")
+            found["since"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        return found
+
+
+def _attempted(database: Json, who: str, act: Callable[[], Json]) -> Json:
+    """What came of it; a switch that fails in one place is thrown in the others all the same."""
+    try:
+        return act()
+    except Unusable as error:
+        return _row(database, who, _FAILED, {"reason": error.message})
 
 
 def subject_of(name: str, namespace: str) -> Json:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Kind = Literal[
-    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "statement", "transaction",
-    "heartbeat", "loss", "close", "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "around", "intent", "outcome", "statement",
+    "transaction", "heartbeat", "loss", "close", "reading", "dropped",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "open", "policy", "login", "session", "request", "emergency", "intent", "outcome", "statement", "transaction",
-    "heartbeat", "loss", "close", "reading", "dropped",
+    "open", "policy", "login", "session", "request", "emergency", "around", "intent", "outcome", "statement",
+    "transaction", "heartbeat", "loss", "close", "reading", "dropped",
 )  # fmt: skip
 
 # Those that tell of a statement's beginning, and of its end; one tells of both.

@@ -183,9 +183,9 @@ DEFINITIONS: dict[Kind, Definition] = {
         "The stream's first event: a gate, or the collector, has started.",
         (
             _text("database", "the names of the Databases, with commas between"), _text("version", "the program's"),
-            _GENERATION,
+            _GENERATION, Field("policyDigest", "hash", "a hash of what they and the Database say"),
         ),
-        {"kind": "open", "database": "shop", "version": "0.1.0", "policyGeneration": 7},
+        {"kind": "open", "database": "shop", "version": "0.1.0", "policyGeneration": 7, "policyDigest": "0" * 64},
     ),
     "policy": Definition(
         "The gate took over policies that change something; the first ones, too.",
@@ -272,6 +272,14 @@ DEFINITIONS: dict[Kind, Definition] = {
             "kind": "emergency", "identity": _SHOWN_IDENTITY, "database": "shop", "request": "e-3",
             "policy": "incident", "until": "2026-11-28T11:00:00Z",
         },
+    ),
+    "around": Definition(
+        "Other sessions with the database than before go around the gate: from its own address, and not its own.",
+        (
+            _DATABASE, _whole("count", "how many there are now; 0: no more", always=True),
+            _texts("logins", "the first of them: role and application_name, which it may choose", always=True),
+        ),
+        {"kind": "around", "database": "shop", "count": 1, "logins": ["app (migrate.py)"]},
     ),
     "intent": Definition(
         "A statement is about to run, or was refused. Of a text with several statements, each has an intent; a text"

@@ -66,6 +66,13 @@ def _satisfied(policy: EffectivePolicy) -> EffectivePolicy:
     return replace(policy, enforced=enforced, observed=observed)
 
 
+def on_its_own(policy: DatabaseAccessPolicy, database: Database) -> PolicySet:
+    """What one policy asks for of the database, whoever comes: all of its masks, whatever their conditions lift."""
+    masks = tuple(mask.model_copy(update={"unless": None}) for mask in policy.spec.masks)
+    spec = policy.spec.model_copy(update={"masks": masks})
+    return _combined([policy.model_copy(update={"spec": spec})], database, {})
+
+
 def party_values(
     bundle: Bundle, party: Identity, circumstances: Circumstances, grants: Iterable[Grant]
 ) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from penstock_core.identity import Identity
 from penstock_core.policy.revocation import revoked
-from penstock_core.policy.subjects import policies_for
+from penstock_core.policy.subjects import opened_to
 from penstock_core.resources.bundle import Bundle
 
 
@@ -16,8 +16,4 @@ def concerns(bundle: Bundle, identity: Identity) -> bool:
     """Whether policies are for each party of the identity, an agent and those it acts for; or one revokes it, who then
     is to know that and be on record.
     """
-    if revoked(bundle, identity) is not None:
-        return True
-    return all(
-        any(policy.spec.mode != "revoke" for policy in policies_for(bundle, party)) for party in identity.parties
-    )
+    return revoked(bundle, identity) is not None or opened_to(bundle, identity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock_core.identity import Identity
-from penstock_core.policy.subjects import is_for
+from penstock_core.policy.subjects import is_for, opened_to
 from penstock_core.resources.bundle import Bundle
 from penstock_core.resources.suspension import Suspension
 
@@ -36,20 +36,21 @@ def revocation(bundle: Bundle, identity: Identity) -> Revocation | None:
     """Why the identity has no access, if that is so: the Database is suspended, or a policy (the first by name) revokes
     its pod, whoever proved themselves, or anyone for whom an agent acts, those who passed the work on among them.
     """
-    return suspension(bundle) or revoked(bundle, identity)
+    return suspension(bundle, identity) or revoked(bundle, identity)
 
 
-def suspension(bundle: Bundle) -> Revocation | None:
-    """When the whole Database is suspended, for everybody."""
+def suspension(bundle: Bundle, identity: Identity) -> Revocation | None:
+    """When the whole Database is suspended, for everybody. Why is for those to whom policies open it."""
     said = bundle.database.spec.suspended
     if said is None:
         return None
-    whom = said.by or "who administers it"
+    known = opened_to(bundle, identity)
+    why, whom = (f": {said.words}", said.by) if known else ("", None)
     return Revocation(
-        f"the database {bundle.database.name} is suspended: {said.words}",
-        f"it takes sessions again once it is resumed; ask {whom}",
+        f"the database {bundle.database.name} is suspended{why}",
+        f"it takes sessions again once it is resumed; ask {whom or 'who administers it'}",
         "57P01",
-        reason=f"the database is suspended: {said.words}",
+        reason=f"the database is suspended{why}",
     )
 
 

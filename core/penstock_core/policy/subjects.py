@@ -35,6 +35,13 @@ def policies_for(bundle: Bundle, identity: Identity) -> list[DatabaseAccessPolic
     return [policy for _, policy in sorted(possible.items()) if is_for(policy, identity)]
 
 
+def opened_to(bundle: Bundle, identity: Identity) -> bool:
+    """Whether policies that give something are for each party of the identity, an agent and those it acts for."""
+    return all(
+        any(policy.spec.mode != "revoke" for policy in policies_for(bundle, party)) for party in identity.parties
+    )
+
+
 def _is(subject: Subject, identity: Identity, namespace: str) -> bool:
     workload, principal = identity.workload, identity.principal
     if subject.service_account is not None:

@@ -43,6 +43,10 @@ class PrinterColumn:
 
 _AGE = PrinterColumn("Age", ".metadata.creationTimestamp", "date")
 _STATE = (PrinterColumn("Ready", f"{_READY}.status"), PrinterColumn("Reason", f"{_READY}.reason"))
+_STAGES = tuple(
+    PrinterColumn(stage, f'.status.conditions[?(@.type=="{stage}")].status', priority=priority)
+    for stage, priority in (("Accepted", 1), ("Connected", 0), ("Classified", 1), ("Enforced", 0))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ DEFINITIONS = (
         ("pgdb",),
         (
             *_STATE,
+            *_STAGES,
+            PrinterColumn("Pods", ".status.pods.governed.count", "integer"),
             PrinterColumn("Host", ".spec.host"),
             PrinterColumn("Database", ".spec.dbname"),
             PrinterColumn("Suspended", ".spec.suspended.reason"),
@@ -101,6 +107,7 @@ DEFINITIONS = (
         ("dap",),
         (
             *_STATE,
+            *_STAGES,
             PrinterColumn("Database", ".spec.databaseRef.name"),
             PrinterColumn("Mode", ".spec.mode"),
             PrinterColumn("Pods", ".status.pods", "integer"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from penstock_core.resources.model import Model, NameReference, Resource, Status, ValidationRule
 from penstock_core.resources.suspension import Suspension
@@ -88,8 +88,39 @@ class DatabaseSpec(Model):
     cancelled, and none begins. `kubectl penstock suspend` writes it; docs/kubectl.md."""
 
 
+class PodsNamed(Model):
+    """Some of the pods, the first of them by name."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    count: Annotated[int, Field(ge=0)] = 0
+    """How many there are."""
+    names: Annotated[Many[ResourceName], Field(max_length=10)] = ()
+    """Names of the first."""
+
+
+class GovernedPods(Model):
+    """Pods with a gate for the database."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    governed: PodsNamed = PodsNamed()
+    """All that run, those of gateways among them."""
+    stale: PodsNamed = PodsNamed()
+    """Those that decide by other policies than are in effect."""
+    unreachable: PodsNamed = PodsNamed()
+    """Those that control does not reach, so that they learn of no change."""
+    outdated: PodsNamed = PodsNamed()
+    """Those with other Secrets than the Database names, until they are restarted."""
+    around: PodsNamed = PodsNamed()
+    """Those with sessions that go around their gate."""
+
+
 class DatabaseStatus(Status):
     """What the operator found out about the database."""
+
+    pods: GovernedPods | None = None
+    """The pods with a gate for it."""
 
     policies: Annotated[int, Field(ge=0)] | None = None
     """How many policies are in effect for the database."""

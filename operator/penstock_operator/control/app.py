@@ -1,4 +1,5 @@
-"""The HTTP of `control`: admission reviews and the policy stream; what gates ask about approvals is `asking.py`'s.
+"""The HTTP of `control`: admission reviews and the policy stream; what gates ask about approvals is `asking.py`'s,
+what they report `reporting.py`'s.
 
 What doesn't belong: deciding (`penstock_operator.inject`, `reviews.py`, `policies.py`) and TLS (`certificate.py`).
 """
@@ -17,13 +18,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from penstock_core.pod_token import claims
-from penstock_operator.cluster.watch import Json
+from penstock_core.token_review import Pod
+from penstock_operator.cluster.watch import Json, Key
 from penstock_operator.control import reviews
 from penstock_operator.control.access_asking import AccessAsker, AskedAccess
 from penstock_operator.control.asking import Asked
 from penstock_operator.control.callers import CallerError, TooLargeError, bearer, caller_of, problem
+from penstock_operator.control.gate_reports import GateReports
+from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import Policies, Topic
+from penstock_operator.control.reporting import Reporting
 from penstock_operator.control.requests_holder import RequestsHolder
 from penstock_operator.control.review_intake import BusyError, ReviewIntake
 from penstock_operator.control.tokens import Tokens
@@ -46,13 +51,20 @@ class Control:
         shape: Shape,
         metrics: ControlMetrics,
         review_tokens: Sequence[str] = (),
+        reader: tuple[str, str] = ("", ""),
+        lost: LostEvents | None = None,
     ) -> None:
+        """`reader`: namespace and service account of who may read what gates reported; `lost`: who is told of events
+        that went with their pod.
+        """
         self.policies = policies
         self.holder = holder
         self.tokens = tokens
         self.shape = shape
         self.metrics = metrics
         self.intake = ReviewIntake(review_tokens)
+        self.reports = GateReports()
+        self.reporting = Reporting(self.reports, policies, tokens, reader, lost)
         # Set when the process is to end: streams end, so that sidecars go to another replica at once.
         self.stopping = asyncio.Event()
 
@@ -132,14 +144,14 @@ class Control:
             words = f"there is no usable Database {database} in {namespace}"
             return JSONResponse({"error": words, "absent": absent}, status_code=404)
         _log.info("following", pod=f"{namespace}/{caller.name}", database=database)
-        lines = self._lines((namespace, database), topic, _seconds_left(bearer(request)))
+        lines = self._lines(caller, (namespace, database), topic, _seconds_left(bearer(request)))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
-    async def _lines(self, key: tuple[str, str], topic: Topic, seconds: float) -> AsyncIterator[bytes]:
+    async def _lines(self, caller: Pod, key: Key, topic: Topic, seconds: float) -> AsyncIterator[bytes]:
         """For so long: whoever goes on listening has to show that the pod is still there."""
         end = time.monotonic() + seconds
         stopping = asyncio.create_task(self.stopping.wait())
-        with self.metrics.streams.track_inprogress():
+        with self.metrics.streams.track_inprogress(), self.reports.following(caller, key):
             try:
                 yield topic.line
                 while not self.stopping.is_set() and (left := end - time.monotonic()) > 0:
@@ -170,6 +182,8 @@ def secured(control: Control, asker: AccessAsker) -> Starlette:
             Route("/guard", control.guard, methods=["POST"]),
             Route("/validate", control.validate, methods=["POST"]),
             Route("/v1/policies/{namespace}/{database}", control.stream, methods=["GET"]),
+            Route("/v1/gates/{database}", control.reporting.post, methods=["POST"]),
+            Route("/v1/gates", control.reporting.get, methods=["GET"]),
         ]
     )
     # Where these lead would be the Host header's to say.

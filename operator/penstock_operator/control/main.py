@@ -19,6 +19,7 @@ from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
 from penstock_operator.control.app import Control, secured
 from penstock_operator.control.certificate import ServedCertificate
+from penstock_operator.control.lost_events import LostEvents
 from penstock_operator.control.metrics import ControlMetrics
 from penstock_operator.control.policies import MASK_KEY, Policies
 from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GUARD, POLICY, RequestsGuard
@@ -51,7 +52,9 @@ async def run(settings: ControlSettings) -> None:
         metrics.follow_emergencies(grants)
         asker = AccessAsker(api, policies, holder.kept, guard, lambda: grants.now)
         shape = _shape(settings, native_sidecars=version >= _NATIVE_SIDECARS)
-        control = Control(policies, Tokens(api, CONTROL_AUDIENCE), holder, shape, metrics, settings.review_tokens)
+        reader = (settings.namespace, settings.operator_account)
+        tokens, lost = Tokens(api, CONTROL_AUDIENCE), LostEvents(api, metrics.lost)
+        control = Control(policies, tokens, holder, shape, metrics, settings.review_tokens, reader, lost)
         lingering = asyncio.Event()
 
         def lacking() -> list[str]:
@@ -59,17 +62,12 @@ async def run(settings: ControlSettings) -> None:
                 return ["the end: this process was asked to stop"]
             return policies.lacking + ([] if certificate.not_after else ["a certificate"])
 
-        followers: list[tuple[str, Follower, str]] = [
-            (f"{GROUP_PATH}/{DATABASES}", policies.follower(DATABASES), ""),
-            (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
-            (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
-            (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+        followers = [
+            *_followed(settings, policies, certificate),
+            # Admission does not depend on what follows: without it, what asks for approval is told so.
+            (f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""),
+            *_guarding(guard, supported=version >= _ADMISSION_POLICIES),
         ]
-        # Admission does not depend on these: without them, what asks for approval is told so.
-        followers.append((f"{GROUP_PATH}/{REQUESTS}", holder.kept, ""))
-        if version >= _ADMISSION_POLICIES:
-            named = f"metadata.name={GUARD}"
-            followers += [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), named) for kind in (POLICY, BINDING)]
         stop = asyncio.Event()
         endpoints = [
             Endpoint(secured(control, asker), settings.host, settings.port, certificate.context),
@@ -85,6 +83,24 @@ async def run(settings: ControlSettings) -> None:
                 _end(settings, control, lingering, stop),
             ],
         )
+
+
+def _followed(
+    settings: ControlSettings, policies: Policies, certificate: ServedCertificate
+) -> list[tuple[str, Follower, str]]:
+    """What admission and streams depend on."""
+    return [
+        (f"{GROUP_PATH}/{DATABASES}", policies.follower(DATABASES), ""),
+        (f"{GROUP_PATH}/{POLICIES}", policies.follower(POLICIES), ""),
+        (_secrets(settings), policies.follower(MASK_KEY), f"metadata.name={settings.mask_key_secret}"),
+        (_secrets(settings), certificate, f"metadata.name={settings.tls_secret}"),
+    ]
+
+
+def _guarding(guard: RequestsGuard, *, supported: bool) -> list[tuple[str, Follower, str]]:
+    """What tells whether the admission policy of requests is in force."""
+    kinds = (POLICY, BINDING) if supported else ()
+    return [(f"{ADMISSION_PATH}/{kind}", guard.follower(kind), f"metadata.name={GUARD}") for kind in kinds]
 
 
 async def _end(settings: ControlSettings, control: Control, lingering: asyncio.Event, stop: asyncio.Event) -> None:

@@ -27,6 +27,11 @@ class ControlMetrics:
         self.streams = Gauge(
             "penstock_control_streams", "Sidecars that follow their policies now.", registry=self.registry
         )
+        self.lost = Counter(
+            "penstock_control_lost_events",
+            "Audit events that went with a pod before the collector had them, as pods said.",
+            registry=self.registry,
+        )
         unusable = Gauge(
             "penstock_control_unusable_databases",
             "Databases without access because a resource of theirs is not valid.",

@@ -69,6 +69,11 @@ class Policies:
         """Names of the namespace's Databases, sorted. Also for threads: what they go over changes meanwhile."""
         return sorted(name for space, name in tuple(self._objects[DATABASES]) if space == namespace)
 
+    def uid(self, namespace: str, database: str) -> str:
+        """The Database's own, by which events on it are found."""
+        found = self._objects[DATABASES].get((namespace, database)) or {}
+        return str((found.get("metadata") or {}).get("uid", ""))
+
     def known_databases(self, namespace: str) -> list[Database]:
         """The namespace's Databases that are usable."""
         topics = (self.topic(namespace, name) for name in self.databases(namespace))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from penstock_core.resources import Database, DatabaseAccessPolicy, ResourceError, check, doubts, parse
 from penstock_core.resources.problems import MOST_FINDINGS
 from penstock_operator.control.policies import Policies
+from penstock_operator.control.suspended_by import refuse_pretence
 from penstock_operator.inject.admit import BadReview
 from penstock_operator.inject.annotations import Refusal
 from penstock_operator.inject.bounds import refuse_crowds
@@ -39,7 +40,7 @@ def validate(review: object, policies: Policies) -> Json:
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
     try:
         refuse_crowds(document.get("spec"))
-        _refuse_pretence(document, request)
+        refuse_pretence(request.get("userInfo"), document, request.get("oldObject"))
     except Refusal as refusal:
         response["allowed"] = False
         response["status"] = {"code": 422, "reason": "Invalid", "message": f"penstock: spec: {refusal}"}
@@ -64,23 +65,6 @@ def validate(review: object, policies: Policies) -> Json:
 def _is_stored_already(document: Mapping[str, object], before: object) -> bool:
     """Whether only metadata changes. What an earlier version took must stay open to labels, and to being deleted."""
     return isinstance(before, Mapping) and before.get("spec") == document.get("spec")
-
-
-def _refuse_pretence(document: Mapping[str, object], request: Mapping[str, object]) -> None:
-    """A suspension says by whom it is, and that is nobody but who writes it. Raises Refusal."""
-    user = request.get("userInfo")
-    name = user.get("username") if isinstance(user, Mapping) else None
-    before = request.get("oldObject")
-    for field in ("suspended", "revoked"):
-        said = _part(document, field)
-        by = said.get("by") if isinstance(said, Mapping) else None
-        if by is not None and by != name and said != _part(before, field):
-            raise Refusal(f"{field}.by: must be {name}, whose request this is; or leave it out")
-
-
-def _part(resource: object, field: str) -> object:
-    spec = resource.get("spec") if isinstance(resource, Mapping) else None
-    return spec.get(field) if isinstance(spec, Mapping) else None
 
 
 def _misfits(policy: DatabaseAccessPolicy, policies: Policies) -> list[str]:

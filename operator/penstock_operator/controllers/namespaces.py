@@ -7,6 +7,7 @@ Level-triggered: an event only says that a namespace is worth another look. What
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +16,16 @@ import structlog
 
 from penstock_operator.certificates.trust_distribution import distribute_trust
 from penstock_operator.cluster.api import Api, ApiError
-from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, ready_condition, resource_statuses
+from penstock_operator.controllers.gate_news import GateNews
+from penstock_operator.controllers.governed_pods import GATEWAY_LABEL, GovernedPod
+from penstock_operator.controllers.resource_status import (
+    Holdings,
+    ResourceStatus,
+    digest_of,
+    ready_condition,
+    resource_statuses,
+)
 from penstock_operator.inject.annotations import INJECTED_LABEL
-from penstock_operator.inject.sidecar import is_ours
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES
 
 Json = dict[str, Any]
@@ -25,6 +33,10 @@ Json = dict[str, Any]
 # Several events of one `kubectl apply` are one look.
 _GATHER = 0.2
 _RETRY = 5.0
+# While a pod's gate starts, nothing else may tell how that goes.
+_LOOK_AGAIN = 4.0
+# So long gates may take to be told of what is in effect, and to say so.
+_SETTLES = 8.0
 _KINDS = {DATABASES: "Database", POLICIES: "DatabaseAccessPolicy"}
 _ENDED = ("Succeeded", "Failed")
 _NOT_FOUND = 404
@@ -34,11 +46,24 @@ _log = structlog.get_logger(__name__)
 class Namespaces:
     """Those with resources of ours. `touch` one to have it looked at; `run` looks."""
 
-    def __init__(self, api: Api, version: str, bundle: Callable[[], bytes], instance: str) -> None:
+    def __init__(
+        self,
+        api: Api,
+        version: str,
+        bundle: Callable[[], bytes],
+        instance: str,
+        news: GateNews | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`news`: what gates report; without it nobody knows."""
         self._api = api
         self._version = version
         self._bundle = bundle
         self._instance = instance
+        self._news = news
+        self._clock = clock
+        # By Database, what is in effect and since when.
+        self._in_effect: dict[tuple[str, str], tuple[str, float]] = {}
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
         # What went wrong with a namespace the last time, to say it once.
@@ -103,14 +128,65 @@ class Namespaces:
         if not databases and not policies:
             self.known.discard(namespace)
             return
-        pods = await self._items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{INJECTED_LABEL}=true")
-        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED and _has_sidecar(pod)]
+        pods = await self._pods(namespace)
         if databases:
             await distribute_trust(self._api, namespace, self._bundle())
         raw = {(DATABASES, one["metadata"]["name"]): one for one in databases}
         raw |= {(POLICIES, one["metadata"]["name"]): one for one in policies}
-        for new in resource_statuses(Holdings(databases, policies, running), self._version):
+        for new in resource_statuses(self._holdings(namespace, databases, policies, pods), self._version):
             await self._say(new, raw[new.plural, new.name])
+        if not all(pod.settled for pod in pods):
+            self._later(namespace, _LOOK_AGAIN)
+
+    async def _pods(self, namespace: str) -> list[GovernedPod]:
+        path, now = f"/api/v1/namespaces/{namespace}/pods", datetime.now(UTC)
+        listed = [
+            pod
+            for selector in (f"{INJECTED_LABEL}=true", GATEWAY_LABEL)
+            for pod in await self._items(path, labelSelector=selector)
+        ]
+        # One may have both labels.
+        found = list({pod["metadata"]["name"]: pod for pod in listed if _is_there(pod)}.values())
+        pods = [one for pod in found if (one := GovernedPod.read(pod, now, {})) is not None]
+        if all(one.started for one in pods):
+            return pods
+        mounts = await self._mounts(namespace)
+        return [one for pod in found if (one := GovernedPod.read(pod, now, mounts)) is not None]
+
+    async def _mounts(self, namespace: str) -> dict[str, str]:
+        """Why volumes of pods can't be had, by their uids: only events tell."""
+        query = "reason=FailedMount,involvedObject.kind=Pod"
+        try:
+            found = await self._items(f"/api/v1/namespaces/{namespace}/events", fieldSelector=query, limit="500")
+        except ApiError as problem:
+            # The status says less then, and nothing that is wrong.
+            _log.warning("events of pods could not be read", namespace=namespace, problem=str(problem))
+            return {}
+        return {
+            str((one.get("involvedObject") or {}).get("uid")): " ".join(str(one.get("message", "")).split())[:300]
+            for one in found
+        }
+
+    def _holdings(
+        self, namespace: str, databases: list[Json], policies: list[Json], pods: list[GovernedPod]
+    ) -> Holdings:
+        unsettled, now = set(), self._clock()
+        for raw in databases:
+            name, digest = raw["metadata"]["name"], digest_of(raw, policies)
+            known = self._in_effect.get((namespace, name))
+            if known is None or known[0] != digest:
+                known = self._in_effect[namespace, name] = (digest, now)
+                self._later(namespace, _SETTLES + 0.5)
+            if now - known[1] < _SETTLES:
+                unsettled.add(name)
+        if self._news is None:
+            return Holdings(databases, policies, pods, unsettled=frozenset(unsettled))
+        self._news.keep(namespace, {pod.uid for pod in pods})
+        gates = {raw["metadata"]["name"]: self._news.of(namespace, raw["metadata"]["name"]) for raw in databases}
+        return Holdings(databases, policies, pods, gates, frozenset(unsettled), self._news.silent)
+
+    def _later(self, namespace: str, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.touch, namespace)
 
     async def _say(self, new: ResourceStatus, resource: Json) -> None:
         metadata = resource["metadata"]
@@ -127,15 +203,17 @@ class Namespaces:
                 return
             raise
         known = ready_condition(before)
-        if (known.get("reason"), known.get("status")) != (new.reason, status["conditions"][0]["status"]):
+        ready = new.ready
+        if (known.get("reason"), known.get("status")) != (ready.reason, ready.status):
             _log.info(
                 "status",
                 resource=f"{_KINDS[new.plural]} {metadata['namespace']}/{new.name}",
-                ready=new.ready,
-                reason=new.reason,
-                message=new.message,
+                ready=ready.status,
+                reason=ready.reason,
+                message=ready.message,
             )
-            await self._tell(new, metadata)
+            if ready.status != "Unknown":
+                await self._tell(new, metadata)
 
     async def _tell(self, new: ResourceStatus, metadata: Json) -> None:
         """An Event, which `kubectl describe` shows. One that can't be written is no reason to try all again."""
@@ -144,10 +222,10 @@ class Namespaces:
             "kind": "Event",
             "metadata": {"generateName": f"{new.name[:200]}-", "namespace": metadata["namespace"]},
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "type": "Normal" if new.ready else "Warning",
-            "reason": new.reason,
+            "type": "Warning" if new.ready.status == "False" or new.ready.reason == "Observing" else "Normal",
+            "reason": new.ready.reason,
             "action": "Check",
-            "note": new.message[:1000],
+            "note": new.ready.message[:1000],
             "reportingController": "penstock.dev/operator",
             "reportingInstance": self._instance,
             "regarding": {
@@ -167,6 +245,5 @@ class Namespaces:
         return (await self._api.get(path, **query)).get("items") or []
 
 
-def _has_sidecar(pod: Json) -> bool:
-    """Labels can be given to any pod; the names of its containers stay as they were admitted."""
-    return any(map(is_ours, (pod.get("spec") or {}).get("initContainers") or []))
+def _is_there(pod: Json) -> bool:
+    return (pod.get("status") or {}).get("phase") not in _ENDED and not pod["metadata"].get("deletionTimestamp")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -43,6 +43,10 @@ class Lookup(Protocol):
 
     def bundle(self, namespace: str, database: str) -> Bundle | None:
         """A Database with the policies for it, or None where there is none."""
+
+
+# Of a pod that says nothing.
+_DEFAULT_END_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     if not wishes.wants_sidecar(annotations):
         return [], []
     refuse_crowded_pod(pod)
-    wanted = wishes.read(annotations)
+    wanted = replace(wishes.read(annotations), end_seconds=_end_seconds(pod))
     bundle = _bundle(request.namespace, wanted, lookup)
     upstream = _upstream(bundle.database)
     if not shape.native_sidecars:
@@ -153,6 +157,12 @@ def inject(request: Request, lookup: Lookup, shape: Shape) -> tuple[list[Json], 
     warnings += environment.lead_to_sidecar(patch, variables, sidecar.CONTAINER)
     _stamp(patch, pod["metadata"].get("annotations") or {} if kept else {}, shape, bundle.generation)
     return patch.operations, warnings
+
+
+def _end_seconds(pod: Json) -> int:
+    """How long it may take to end; an API server has written it by now, where nobody else has."""
+    seconds = pod["spec"].get("terminationGracePeriodSeconds")
+    return seconds if isinstance(seconds, int) and seconds >= 0 else _DEFAULT_END_SECONDS
 
 
 def _bundle(namespace: str, wanted: InjectionRequest, lookup: Lookup) -> Bundle:

@@ -45,6 +45,8 @@ class InjectionRequest:
     health_port: int = 9187
     url_variable: str = ""
     resources: Resources | None = None
+    # How long the pod may take to end: not an annotation, but the pod's own.
+    end_seconds: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,9 @@ def _environment(shape: Shape, wanted: InjectionRequest, upstream: DatabaseSecre
         "PENSTOCK_CREDENTIALS_DIR": credentials,
         "PENSTOCK_SPOOL__PATH": f"{_MOUNTS[_SPOOL]}/spool",
         "PENSTOCK_SPOOL__MAX_BYTES": str(shape.spool_bytes),
+        # On a volume that goes with the pod.
+        "PENSTOCK_SPOOL__LASTS": "false",
+        "PENSTOCK_END_SECONDS": str(wanted.end_seconds),
         "PENSTOCK_LOG_LEVEL": shape.log_level,
     }
     if shape.issuers:

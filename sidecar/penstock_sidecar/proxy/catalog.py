@@ -32,6 +32,15 @@ _BLOCKED = """
 SELECT pid FROM pg_catalog.unnest(ARRAY[OTHERS]) AS pid
 WHERE BY OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(pid))
 """
+# By the address as the server has it, sessions with the same database that are not this one.
+_BESIDE = """
+SELECT pg_catalog.host(pg_catalog.inet_client_addr()), pid, usename, application_name
+FROM pg_catalog.pg_stat_activity
+WHERE client_addr OPERATOR(pg_catalog.=) pg_catalog.inet_client_addr()
+AND datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+AND backend_type OPERATOR(pg_catalog.=) 'client backend'
+"""
 _Answer = TypeVar("_Answer")
 _STATEMENT_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'"
 
@@ -72,6 +81,22 @@ class CatalogReader:
 
         async def ask(enquiry: Enquiry) -> list[int]:
             return [int(pid) for (pid,) in await enquiry.ask(text)]
+
+        return await self._enquire(ask)
+
+    async def beside(self) -> dict[int, str]:
+        """The server's processes that serve others from the gate's own address, and whom: role and application.
+
+        None where the server sees another address than the gate has. Raises UpstreamError.
+        """
+
+        async def ask(enquiry: Enquiry) -> dict[int, str]:
+            rows = await enquiry.ask(_BESIDE)
+            return {
+                int(pid): f"{role} ({application})" if application else role
+                for seen, pid, role, application in rows
+                if seen == enquiry.address
+            }
 
         return await self._enquire(ask)
 
@@ -160,6 +185,12 @@ class Enquiry(asyncio.Protocol):
         self._gone = asyncio.Event()
         transport.set_protocol(self)
         transport.resume_reading()
+
+    @property
+    def address(self) -> str:
+        """The gate's own, on this connection; empty where it has none."""
+        name = self._transport.get_extra_info("sockname")
+        return str(name[0]) if isinstance(name, tuple) else ""
 
     async def ask(self, sql: str) -> list[list[str]]:
         """The statement's rows. Raises UpstreamError where it fails, EOFError or OSError where the server is gone."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+import socket
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,7 @@ from penstock_sidecar.wire.messages import ErrorFields
 
 _log = structlog.get_logger(__name__)
 
-_BACKLOG = 512
+BACKLOG = 512
 # Connections that say nothing, or not enough to begin a session: beyond, the oldest makes way, so that whoever can
 # connect can neither take all memory nor shut out the others.
 MOST_OPENING = 1000
@@ -67,7 +68,9 @@ class Gateway:
         self.connections: set[Connection] = set()
         self._opening: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        # Where a gate has several workers, and the session may be with another.
+        self.cancel_elsewhere: Callable[[int, bytes], Coroutine[Any, Any, None]] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -83,13 +86,22 @@ class Gateway:
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port that it came to. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Accepted(self), host, port, backlog=_BACKLOG)
-        return int(self._server.sockets[0].getsockname()[1])
+        server = await loop.create_server(lambda: Accepted(self), host, port, backlog=BACKLOG)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def share(self, sockets: Sequence[socket.socket]) -> int:
+        """The same at sockets that listen already, where others accept, too."""
+        loop = asyncio.get_running_loop()
+        for one in sockets:
+            server = await loop.create_server(lambda: Accepted(self), sock=one, backlog=BACKLOG)
+            self._servers.append(server)
+        return int(sockets[0].getsockname()[1])
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, end sessions as they become idle, and after a while all that are left."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in tuple(self.connections):
             connection.leave(_STOPPING, at_once=False)
         try:
@@ -136,7 +148,14 @@ class Gateway:
             self._empty.set()
 
     def cancel(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
-        """Cancel what runs in the session with that key: the task that does, or None where there is no such session."""
+        """Cancel what runs in the session with that key, wherever it is: the task that does, where there is one."""
+        found = self.cancel_here(pid, key)
+        if found is None and self.cancel_elsewhere is not None:
+            return self._spawn(self.cancel_elsewhere(pid, key))
+        return found
+
+    def cancel_here(self, pid: int, key: bytes) -> asyncio.Task[None] | None:
+        """The same of this process's sessions."""
         for connection in self.connections:
             session = connection.upstream
             if session is None or session.greeting.pid != pid:

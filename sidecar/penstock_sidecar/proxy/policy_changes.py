@@ -24,9 +24,11 @@ def tell(database: ServedDatabase, trail: AuditTrail) -> None:
 
 
 def policy_event(before: Bundle | None, after: Bundle) -> Event | None:
-    """What is recorded; None where nothing is different but the generation."""
+    """What is recorded; None where nothing is different, the generation neither: statements are on record by it alone,
+    and each has its digest here.
+    """
     found = changes(before, after)
-    if not found and before is not None:
+    if not found and before is not None and before.generation == after.generation:
         return None
     told: Event = {
         "kind": "policy", "database": after.database.name, "policyGeneration": after.generation,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -23,6 +23,7 @@ from penstock_sidecar.proxy.catalog import CatalogReader
 from penstock_sidecar.proxy.condition_watch import ConditionWatch
 from penstock_sidecar.proxy.deciders import Deciders, MakeDecider, Unmade
 from penstock_sidecar.proxy.lasting_access import LastingAccess
+from penstock_sidecar.proxy.shared_door import nowhere_else
 from penstock_sidecar.proxy.standings import Standings
 from penstock_sidecar.proxy.upstream import Server, UpstreamError
 from penstock_sidecar.session.commands import SessionRules
@@ -62,6 +63,8 @@ class RulesProvider:
         # When the last reading began that succeeded.
         self._known = 0.0
         self.door = Door()
+        # Whether the other workers' doors are closed, too.
+        self.elsewhere: Callable[[Inside, int, bool], Awaitable[bool]] = nowhere_else
         self.door.on_left = self._wake
         self.door.on_open = self._opened
         # Those who wait for the door.
@@ -80,7 +83,8 @@ class RulesProvider:
         self._standings = Standings(self.conditions, self.access)
         self.server: Server | None = None
         # Why the catalog could not be read the last time; empty while all is well.
-        self.catalog_trouble = ""
+        self.catalog_trouble = self.catalog_sqlstate = ""
+        self.nothing_yet: Callable[[], str] = lambda: "no policy has been loaded yet"
         # Called after each change of what statements are decided by.
         self.on_change: Callable[[], None] = lambda: None
         # Called with the policies of before and of now.
@@ -150,10 +154,8 @@ class RulesProvider:
         self.on_change()
         if moved and before[0] is not None:
             self.on_move()
-        _log.info(
-            "policy in force", database=bundle.database.name, generation=bundle.generation,
-            policies=[policy.name for policy in bundle.policies],
-        )  # fmt: skip
+        policies = [policy.name for policy in bundle.policies]
+        _log.info("policy in force", database=bundle.database.name, generation=bundle.generation, policies=policies)
 
     def revoked(self, identity: Identity) -> Revocation | None:
         """Why the identity may have no session, if that is so."""
@@ -163,7 +165,7 @@ class RulesProvider:
         """What an identity's statements are decided by now. Raises UpstreamError where that is not known."""
         while True:
             if self.bundle is None:
-                raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+                raise UpstreamError(fatal("57P03", self.nothing_yet(), "try again in a moment"))
             if self.catalog is None and self._reading is not None:
                 # The first one will do: there is no older one that it could have missed a change of.
                 await asyncio.shield(self._reading)
@@ -230,7 +232,7 @@ class RulesProvider:
         self.door.force(who)
         self.on_wait()
         try:
-            return await self._alone(who, process, alone)
+            return all(await asyncio.gather(self._alone(who, process, alone), self.elsewhere(who, process, alone)))
         except asyncio.CancelledError:
             self.door.give_up(who)
             raise
@@ -372,26 +374,23 @@ class RulesProvider:
         if reader is None:
             return
         began = self._read_began = asyncio.get_running_loop().time()
-        changes = self.door.changes
-        trouble, changed = "", False
+        changes, trouble, code, changed = self.door.changes, "", "", False
         try:
             changed = await reader.read()
         except UpstreamError as error:
-            trouble = str(error).removeprefix("penstock: ")
+            trouble, code = str(error).removeprefix("penstock: "), error.fields.sqlstate
         except Exception as error:
             # A fault of ours; sessions that wait for the catalog must not wait forever.
             _log.exception("reading the catalog failed", database=self._name)
             trouble = f"the catalog can't be understood ({type(error).__name__})"
         if trouble and trouble != self.catalog_trouble:
             _log.warning(trouble, database=self._name)
-        self.catalog_trouble = trouble
+        self.catalog_trouble, self.catalog_sqlstate = trouble, code
         if not trouble and reader is self._reader and reader.catalog is not None:
             await self._make_for_doubting(reader.catalog)
         if changed and reader is self._reader and reader.catalog is not None:
-            _log.info(
-                "catalog read", database=self._name, relations=len(reader.catalog.relations),
-                generation=reader.catalog.generation,
-            )  # fmt: skip
+            relations, generation = len(reader.catalog.relations), reader.catalog.generation
+            _log.info("catalog read", database=self._name, relations=relations, generation=generation)
             self.on_change()
         if not trouble and reader is self._reader:
             self._known = began

@@ -13,7 +13,7 @@ import structlog
 from penstock_core.conditions import Truth
 from penstock_core.identity import Identity
 from penstock_core.policy.reach import concerns
-from penstock_core.policy.revocation import Revocation, suspension
+from penstock_core.policy.revocation import Revocation
 from penstock_sidecar.proxy import upstream
 from penstock_sidecar.proxy.emergencies import Emergencies
 from penstock_sidecar.proxy.rules_provider import RulesProvider
@@ -41,6 +41,7 @@ class ServedDatabase:
         self.emergencies: Emergencies | None = None
         # How often the server could not be reached or went away.
         self.upstream_errors = 0
+        rules_provider.nothing_yet = lambda: source.nothing_yet
         rules_provider.on_change = self._rules_changed
         rules_provider.conditions.on_time = self._time_passed
         rules_provider.on_move = lambda: self.leave("the database moved to another server; connect again")
@@ -81,7 +82,7 @@ class ServedDatabase:
         """A session with the server. Raises UpstreamError."""
         server, bundle = self.rules_provider.server, self.rules_provider.bundle
         if server is None or bundle is None:
-            raise UpstreamError(fatal("57P03", "no policy has been loaded yet", "try again in a moment"))
+            raise UpstreamError(fatal("57P03", self.source.nothing_yet, "try again in a moment"))
         return await upstream.connect(server, {**parameters, "database": bundle.database.spec.dbname})
 
     def ready(self) -> tuple[bool, str]:
@@ -90,9 +91,9 @@ class ServedDatabase:
         if provider.bundle is None:
             return False, f"no policy has been loaded yet{f': {trouble}' if trouble else ''}"
         words = [f"policy generation {provider.bundle.generation}"]
-        if (suspended := suspension(provider.bundle)) is not None:
+        if (suspended := provider.bundle.database.spec.suspended) is not None:
             # Ready all the same: clients get to know by a clear error, and nothing is mended by a restart.
-            words.append(suspended.reason)
+            words.append(f"suspended: {suspended.words}")
         if trouble:
             words.append(f"policy is {self.source.age:.0f} s old: {trouble}")
         if provider.catalog is None or provider.catalog_trouble:
@@ -117,8 +118,7 @@ class ServedDatabase:
             # One that goes on may itself change the catalog.
             key = connection.session.door_key
             if key is not None and key in door.in_doubt and (door.open or not fresh):
-                door.in_doubt.discard(key)
-                connection.doubt_ended(fresh=fresh)
+                connection.doubt_ended(fresh=door.out_of_doubt(key) and fresh)
 
     def _doubting(self) -> list[tuple[Identity, str]]:
         doubtful = self.rules_provider.door.in_doubt

@@ -20,6 +20,8 @@ import structlog
 from penstock_core.backoff import Backoff
 from penstock_core.resources import Bundle, Problem, ResourceError, check, load
 from penstock_core.resources.loading import AnyResource
+from penstock_sidecar.proxy.kept_policy import KeptPolicy, KeptPolicyError
+from penstock_sidecar.proxy.upstream import UpstreamError
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +32,8 @@ _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 # No bundle is anywhere near as large.
 _LONGEST_LINE = 8 << 20
+# How often it is kept anew that a policy was confirmed.
+_KEEP_SECONDS = 60.0
 
 Receive = Callable[[Bundle], None]
 
@@ -40,16 +44,20 @@ class BundleSource:
     def __init__(self, database: str, receive: Receive) -> None:
         self._database = database
         self._receive = receive
-        self._confirmed = 0.0
+        self._confirmed: float | None = None
         # What keeps the policy from being brought up to date, in one line; empty while nothing does.
         self.trouble = ""
         # Whether the Database is known not to be there.
         self.absent = False
+        # What who asks is told while there is no policy.
+        self.nothing_yet = "no policy has been loaded yet"
+        # How often whoever sends policies was reached anew.
+        self.connected = 0
 
     @property
     def age(self) -> float:
         """Seconds since the policy was last known to be the current one; infinite before the first."""
-        return time.monotonic() - self._confirmed if self._confirmed else float("inf")
+        return float("inf") if self._confirmed is None else time.monotonic() - self._confirmed
 
     async def run(self) -> None:
         """Deliver bundles until cancelled."""
@@ -67,7 +75,7 @@ class BundleSource:
         self.trouble = trouble
 
     def _kept(self) -> str:
-        return "the last good policy" if self._confirmed else "none, so every statement is refused"
+        return "the last good policy" if self._confirmed is not None else "none, so every statement is refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,10 @@ class _Withdrawn(ValueError):
         self.absent = absent
 
 
+class _Refused(ValueError):
+    """`control` is there, and gives this gate nothing."""
+
+
 class ControlSource(BundleSource):
     """The stream of bundles from `control`, one JSON document a line."""
 
@@ -183,13 +195,20 @@ class ControlSource(BundleSource):
         receive: Receive,
         *,
         max_age: float | None = None,
+        kept: KeptPolicy | None = None,
     ) -> None:
-        """`max_age`: the seconds that a policy counts without being confirmed; None: for as long as it takes."""
+        """`max_age`: the seconds that a policy counts without being confirmed; None: for as long as it takes. `kept`:
+        where the last one is kept for a start while `control` is away.
+        """
         super().__init__(database, receive)
         self._url = f"{url.rstrip('/')}/v1/policies/{quote(namespace, safe='')}/{quote(database, safe='')}"
         self._token_file = token_file
         self._ca_file = ca_file
         self._max_age = max_age
+        self._kept_policy = kept
+        # Of what is kept: which one, and when it was confirmed.
+        self._kept_bundle: Bundle | None = None
+        self._kept_at = 0.0
         self._last: Bundle | None = None
         # Whether what came last could be used.
         self._usable = True
@@ -203,9 +222,13 @@ class ControlSource(BundleSource):
             except _Withdrawn as error:
                 self.absent = error.absent
                 self._withdraw()
+                await self._forget()
                 self._say(f"control {self._url}: {error}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
-                self._say(f"control {self._url}: {' '.join(str(error).split()) or type(error).__name__}")
+                words = f"control {self._url}: {' '.join(str(error).split()) or type(error).__name__}"
+                # One that does not take the gate's token is there, and has its reasons.
+                away = not isinstance(error, _Refused)
+                self._say(await self._take_kept(words) if away and self._last is None else words)
             else:
                 # It ends with the token it was asked for with, about once an hour.
                 if time.monotonic() - began < 2 * _LONGEST_DELAY:
@@ -226,10 +249,53 @@ class ControlSource(BundleSource):
             async with client.stream("GET", self._url, headers=headers) as response:
                 if response.status_code == 404 and (said := _of_control(await response.aread())) is not None:
                     raise _Withdrawn(f"answers 404{_hint(404)}", absent=said.get("absent") is True)
+                if 400 <= response.status_code < 500:
+                    raise _Refused(f"answers {response.status_code}{_hint(response.status_code)}")
                 if response.status_code != 200:
                     raise ValueError(f"answers {response.status_code}{_hint(response.status_code)}")
+                self.connected += 1
                 async for line in _lines(response.aiter_bytes()):
                     self._take(line)
+                    await self._keep()
+
+    async def _take_kept(self, trouble: str) -> str:
+        """Go on by what was kept before this start, where it may be; what is to be said."""
+        if self._kept_policy is None:
+            return trouble
+        try:
+            bundle, age = await asyncio.to_thread(self._kept_policy.read, time.time(), self._max_age)
+        except (KeptPolicyError, UpstreamError) as error:
+            self.nothing_yet = f"no policy has been loaded yet: control can't be reached, and {error}"
+            return f"{trouble}; {error}"
+        self._confirmed = time.monotonic() - age
+        self._last = self._kept_bundle = bundle
+        self._kept_at = time.time() - age
+        self._receive(bundle)
+        return f"{trouble}; going on by the policy that was kept from before, confirmed {age:.0f} s ago"
+
+    async def _keep(self) -> None:
+        """Keep what is in force, with when it was confirmed: that, only now and then."""
+        often = _KEEP_SECONDS if self._max_age is None else min(_KEEP_SECONDS, self._max_age / 4)
+        known = self._last is self._kept_bundle and time.time() - self._kept_at < often
+        if self._kept_policy is None or self._last is None or not self._usable or known:
+            return
+        try:
+            await asyncio.to_thread(self._kept_policy.keep, self._last, time.time())
+            self._kept_bundle, self._kept_at = self._last, time.time()
+        except (OSError, UpstreamError, KeptPolicyError) as error:
+            _log.warning("the policy could not be kept for a start", database=self._database, problem=str(error))
+            # What is kept is not what is in force.
+            await self._forget()
+            self._kept_bundle, self._kept_at = self._last, time.time()
+
+    async def _forget(self) -> None:
+        if self._kept_policy is None:
+            return
+        self._kept_bundle = None
+        try:
+            await asyncio.to_thread(self._kept_policy.forget)
+        except OSError as error:
+            _log.error("a policy that does not count any more could not be removed", problem=str(error))
 
     def _expire(self) -> None:
         if self._max_age is not None and self.age > self._max_age:

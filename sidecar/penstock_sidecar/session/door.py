@@ -30,6 +30,10 @@ def _nobody_waits() -> None:
     """Where no runtime listens."""
 
 
+def _nobody_asks(who: Inside, changed: bool) -> None:
+    """Where there are no other workers."""
+
+
 class Door:
     """Who is inside, who closed it, and whether the catalog that statements are decided by is fresh."""
 
@@ -42,8 +46,15 @@ class Door:
         # How many sessions wait until it opens, and those whose results do.
         self.waiting = 0
         self.in_doubt: set[Inside] = set()
+        # Those of them that met a second change before they were decided again: by the catalog of now, which may be as
+        # it was before the first, nobody can tell what they were answered by.
+        self.lost: set[Inside] = set()
         # Sessions that ended while they changed something, each with the server's process that may still do it.
         self.ended: dict[Inside, int] = {}
+        # Whether other workers of the gate have doors of this database, which have to be closed with it.
+        self.shared = False
+        # Called when a session that closed it lets go, with whether it may have changed something.
+        self.on_released: Callable[[Inside, bool], None] = _nobody_asks
         # Called when somebody left while it is closed, and when it has opened.
         self.on_left: Callable[[], None] = _nobody_waits
         self.on_open: Callable[[], None] = _nobody_waits
@@ -65,13 +76,13 @@ class Door:
     def leave(self, who: Inside) -> None:
         """Everything that session had on its way is answered, or of no use to anybody."""
         self._inside.discard(who)
-        self.in_doubt.discard(who)
+        self.out_of_doubt(who)
         if self._closed_by or self.waiting or self.in_doubt:
             self.on_left()
 
     def close(self, who: Inside, *, alone: bool) -> bool:
         """Close it for that session if nobody has to be waited for; whether that is so. `alone`: also not for reads."""
-        if self.wanted and not self.open:
+        if self.shared or (self.wanted and not self.open):
             return False
         if self.before(who, alone=alone):
             return False
@@ -92,20 +103,30 @@ class Door:
 
     def commits(self, who: Inside) -> None:
         """The change is being sent: what others have on its way may be answered by another catalog from now on."""
+        self.lost |= self.in_doubt - {who}
         for one in self._inside - {who}:
             self.in_doubt.add(one)
             one.doubt()
+
+    def out_of_doubt(self, who: Inside) -> bool:
+        """That session's doubt ends; whether the catalog of now tells how."""
+        known = who not in self.lost
+        self.in_doubt.discard(who)
+        self.lost.discard(who)
+        return known
 
     def give_up(self, who: Inside) -> None:
         """That session commits nothing after all."""
         if who in self._closed_by:
             self._closed_by.discard(who)
+            self.on_released(who, False)
             self._opened()
 
     def changed(self, who: Inside) -> None:
         """The commit is answered, whatever the answer; the catalog has to be read."""
         self._closed_by.discard(who)
         self.changes += 1
+        self.on_released(who, True)
 
     def expire(self) -> None:
         """The catalog is too old to decide by."""

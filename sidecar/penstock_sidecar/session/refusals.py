@@ -130,7 +130,7 @@ MEANS_ANOTHER = ErrorFields(
     "ERROR", "40001", "penstock: another session changed the catalog while this statement ran", hint="run it again"
 )  # fmt: skip
 CATALOG_UNKNOWN = Denial(
-    "the catalog could not be read since another session changed it", "run the statement again", sqlstate="55P03"
+    "other sessions changed the catalog, and it could not be read in time", "run the statement again", sqlstate="55P03"
 )  # fmt: skip
 CATALOG_IN_USE = Denial(
     "the catalog could not be changed: statements of other sessions, with masked columns, are still running",

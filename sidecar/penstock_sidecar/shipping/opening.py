@@ -23,6 +23,7 @@ from penstock_sidecar.shipping.log import SpoolLog
 from penstock_sidecar.shipping.sealing import Entry, begun_and_ended, seal, timestamp, unknown_outcome
 from penstock_sidecar.shipping.segments import (
     VERSION,
+    Acknowledged,
     Header,
     Segment,
     segments_in,
@@ -102,6 +103,15 @@ def _open_locked(directory: Path, stream: str, max_bytes: int, now: datetime, lo
             found.stream.remove()
     number = max((*damaged, *_damaged_before(directory), *(one.id for one in older)), default=0) + 1
     return OpenedSpool(SpoolLog(directory, older, number, stream, max_bytes), lock, losses)
+
+
+def waits(directory: Path) -> bool:
+    """Whether a spool that nobody has open holds events that the collector has not. Raises OSError."""
+    for number, segments in segments_in(directory).items():
+        last = segments[-1].first - 1 + segments[-1].path.read_bytes().count(b"\n") - 1
+        if last > Acknowledged(directory, number).read():
+            return True
+    return False
 
 
 def _damaged_before(directory: Path) -> set[int]:

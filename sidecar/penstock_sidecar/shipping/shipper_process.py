@@ -40,6 +40,7 @@ _LONGEST_DELAY = 10.0
 _WELL_SECONDS = 30.0
 # It tells every few seconds that it lives; one that is silent for so long is ended, and another one started.
 SILENT_SECONDS = 60.0
+_ENDING_SECONDS = 1.0
 
 
 class ShipperProcess:
@@ -140,9 +141,7 @@ class ShipperProcess:
             ending = f"said nothing for {self._silent:g} seconds"
         finally:
             self._process = None
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            status = await process.wait()
+            status = await _end(process)
         return f"the audit shipper {ending} (status {status}) and is started again; events wait in the spool"
 
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
@@ -218,3 +217,16 @@ class ShipperProcess:
             return False
         self._process.stdin.write(line)
         return True
+
+
+async def _end(process: asyncio.subprocess.Process) -> int:
+    """Its status, once it is gone."""
+    # It ends with its pipe. To kill one that is ending already would take its status away from the loop.
+    if process.stdin is not None:
+        process.stdin.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ENDING_SECONDS):
+            return await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    return await process.wait()

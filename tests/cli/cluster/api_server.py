@@ -71,10 +71,11 @@ class ApiServer:
     def _selected(self, path: str, plural: str, query: Mapping[str, list[str]]) -> Iterator[Json]:
         """Those below the path, or of all namespaces, that have the label which is asked for."""
         above = path.removesuffix(plural)
-        label, _, value = query.get("labelSelector", [""])[0].partition("=")
+        label, equals, value = query.get("labelSelector", [""])[0].partition("=")
         for place, one in self.objects.items():
             inside = place.startswith(above) and place.split("/")[-2] == plural
-            if inside and (not label or (one["metadata"].get("labels") or {}).get(label) == value):
+            labels = one["metadata"].get("labels") or {}
+            if inside and (not label or (labels.get(label) == value if equals else label in labels)):
                 yield one
 
 

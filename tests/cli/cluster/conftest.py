@@ -73,7 +73,7 @@ def metrics(generation: int, reachable: int = 1, spool: int = 0) -> str:
         'penstock_policy_age_seconds{database="shop"} 4.2\n'
         "# TYPE penstock_database_reachable gauge\n"
         f'penstock_database_reachable{{database="shop"}} {reachable}\n'
-        "# TYPE penstock_sessions_open gauge\npenstock_sessions_open 2\n"
+        '# TYPE penstock_database_sessions gauge\npenstock_database_sessions{database="shop"} 2\n'
         f"# TYPE penstock_spool_events gauge\npenstock_spool_events {spool}\n"
     )
 

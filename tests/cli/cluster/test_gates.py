@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from tests.cli.cluster.conftest import DIGEST, Desk, metrics, metrics_of, pod
 
-from penstock_cli.cluster.gates import figures
+from penstock_cli.cluster.gates import figures, samples
 
 
 def told(desk: Desk, *options: str) -> dict[str, dict[str, Any]]:
@@ -22,7 +22,8 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
     assert found["support-agent-1"] == {
         "namespace": "shop", "pod": "support-agent-1", "database": "shop", "gate": "ready", "version": "0.1.0",
         "policy": "7, current", "policyGeneration": 7, "latestGeneration": 7, "latestDigest": DIGEST,
-        "suspended": None, "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
+        "suspended": None, "trouble": [],
+        "policyAge": "4s", "reachable": True, "sessions": 2, "spool": 0, "lostStatements": None,
     }  # fmt: skip
     # Its metrics are not there.
     other = found["support-agent-2"]
@@ -32,7 +33,7 @@ def test_each_gate_has_a_row(desk: Desk) -> None:
 def test_people_read_a_table_and_programs_the_same_in_yaml(desk: Desk) -> None:
     heading, first, second = desk.run("status").stdout.splitlines()
     assert heading.split() == [
-        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL"
+        "NAMESPACE", "POD", "DATABASE", "GATE", "POLICY", "AGE", "REACHABLE", "SESSIONS", "SPOOL", "TROUBLE",
     ]  # fmt: skip
     assert first.split() == ["shop", "support-agent-1", "shop", "ready", "7,", "current", "4s", "yes", "2", "0"]
     assert second.split()[-5:] == ["unknown"] * 5
@@ -53,6 +54,20 @@ def test_a_suspended_database_shows_at_each_of_its_pods(desk: Desk) -> None:
     found = told(desk)
     assert found["support-agent-1"]["policy"] == "suspended: INC-77 (7, current)"
     assert found["support-agent-2"]["policy"] == "suspended: INC-77"
+
+
+def test_whatever_is_not_so_of_the_database_shows(desk: Desk) -> None:
+    (database,) = desk.api.listed("databases")
+    database["status"]["conditions"] = [
+        {"type": "Accepted", "status": "True", "reason": "Accepted"},
+        {"type": "Connected", "status": "False", "reason": "PasswordRefused"},
+        {"type": "Enforced", "status": "Unknown", "reason": "NoReport"},
+    ]
+    assert told(desk)["support-agent-1"]["trouble"] == [
+        "Connected False: PasswordRefused",
+        "Enforced Unknown: NoReport",
+    ]
+    assert "Connected False: PasswordRefused, Enforced Unknown: NoReport" in desk.run("status").stdout
 
 
 def test_a_gate_that_does_not_run_says_why(desk: Desk) -> None:
@@ -87,6 +102,24 @@ def test_all_namespaces(desk: Desk) -> None:
     assert told(desk, "-A")["payroll"]["namespace"] == "people"
 
 
+def test_a_gateway_has_a_row_for_each_of_its_databases(desk: Desk) -> None:
+    gateway = pod("penstock-gateway-people-1")
+    gateway["metadata"] |= {"labels": {"penstock.dev/gateway": "people"}, "annotations": {}}
+    gateway["spec"] = {"containers": [{"name": "penstock-proxy", "ports": [{"name": "health", "containerPort": 9187}]}]}
+    gateway["status"]["containerStatuses"] = gateway["status"].pop("initContainerStatuses")
+    desk.api.put("pods", gateway, group="/api/v1")
+    (alone,) = [one for one in json.loads(desk.run("status", "-o", "json").stdout) if "gateway" in one["pod"]]
+    assert (alone["database"], alone["gate"], alone["policy"]) == (None, "ready", None)
+    desk.api.texts[metrics_of("penstock-gateway-people-1")] = metrics(7) + (
+        'penstock_policy_generation{database="till"} 3\npenstock_database_sessions{database="till"} 5\n'
+    )
+    rows = [one for one in json.loads(desk.run("status", "-o", "json").stdout) if "gateway" in one["pod"]]
+    assert [(one["database"], one["policy"], one["sessions"]) for one in rows] == [
+        ("shop", "7, current", 2),
+        ("till", "3", 5),
+    ]
+
+
 def test_figures_of_other_databases_and_of_somebody_else_are_none() -> None:
-    assert figures('penstock_policy_generation{database="till"} 3\n', "shop") == {}
-    assert figures("<html>what?</html>", "shop") == {}
+    assert figures(samples('penstock_policy_generation{database="till"} 3\n'), "shop") == {}
+    assert samples("<html>what?</html>") == []

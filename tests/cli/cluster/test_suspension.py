@@ -110,3 +110,20 @@ def test_what_makes_no_sense_switches_nothing(desk: Desk, arguments: tuple[str, 
 def test_who_may_not_reads_why(desk: Desk) -> None:
     desk.api.forbidden = ("/apis/penstock.dev/v1alpha1/namespaces/shop/databases",)
     assert "is forbidden" in desk.refused("suspend", "database", "shop", "--reason", "x")
+
+
+def test_one_that_can_not_be_suspended_keeps_no_other_from_it(desk: Desk) -> None:
+    (shop,) = desk.api.listed("databases")
+    desk.api.put("databases", {**shop, "metadata": {"name": "till", "namespace": "shop"}})
+    desk.api.forbidden = ("/apis/penstock.dev/v1alpha1/namespaces/shop/databases/shop",)
+    result = desk.run("suspend", "all", "--reason", "INC-77", "-o", "json")
+    assert result.exit_code == 2
+    failed, done = json.loads(result.stdout)
+    assert (failed["state"], done["state"], done["database"]) == ("failed", "suspended", "till")
+    assert "is forbidden" in failed["reason"]
+
+
+def test_the_switch_works_for_somebody_whom_the_api_server_tells_nothing_of_themselves(desk: Desk) -> None:
+    desk.api.forbidden = ("/apis/authentication.k8s.io",)
+    assert desk.run("suspend", "database", "shop", "--reason", "INC-77").exit_code == 0
+    assert desk.api.listed("databases")[0]["spec"]["suspended"] == {"reason": "INC-77"}

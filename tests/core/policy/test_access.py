@@ -14,6 +14,7 @@ from penstock_core.policy.access import MOST_SKEW, askable, granted
 from penstock_core.policy.combine import effective
 from penstock_core.resources import Bundle, Database, DatabaseAccessPolicy
 from penstock_core.resources.grant import Grant, policy_digest
+from penstock_core.resources.suspension import Suspension
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 ISSUER = "https://id.example"
@@ -233,3 +234,13 @@ def test_what_can_be_asked_for_is_what_was_not_given() -> None:
 def test_grants_are_in_the_line_that_gates_read_where_there_are_any() -> None:
     assert Bundle.from_json(bundle(given()).to_json()) == bundle(given())
     assert '"grants"' not in bundle().to_json()
+
+
+@pytest.mark.parametrize("grant", [given(), given(**BROKEN)], ids=["approved", "in an emergency"])
+def test_no_access_for_a_time_lifts_a_suspension(grant: Grant) -> None:
+    given_ = bundle(grant)
+    assert effective(given_, PERSON, Circumstances(NOW)).access == (grant,)
+    spec = DATABASE.spec.model_copy(update={"suspended": Suspension(reason="a leak")})
+    stopped = given_.model_copy(update={"database": DATABASE.model_copy(update={"spec": spec})})
+    found = effective(stopped, PERSON, Circumstances(NOW))
+    assert (found.enforced, found.observed, found.access) == (None, None, ())

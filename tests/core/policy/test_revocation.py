@@ -100,7 +100,7 @@ def test_nobody_has_access_to_a_database_that_is_suspended(policies: list[Databa
 
 
 def test_a_suspension_is_told_with_who_and_since_when() -> None:
-    stopped = suspended(reason="INC-77", by="ada@shop.example", since="2030-01-31T12:00:00Z")
+    stopped = suspended(policy("web"), reason="INC-77", by="ada@shop.example", since="2030-01-31T12:00:00Z")
     found = revocation(Bundle.from_json(stopped.to_json()), WEB)
     assert found is not None
     assert found.message == "the database shop is suspended: INC-77 (by ada@shop.example, since 2030-01-31T12:00:00Z)"
@@ -112,7 +112,7 @@ def test_a_suspension_is_told_with_who_and_since_when() -> None:
 
 
 def test_a_suspension_that_says_little_is_told_all_the_same() -> None:
-    found = suspension(suspended(reason="a leak"))
+    found = suspension(suspended(policy("web"), reason="a leak"), WEB)
     assert found is not None
     assert (found.message, found.remedy) == (
         "the database shop is suspended: a leak",
@@ -138,3 +138,12 @@ def test_only_a_policy_that_revokes_has_a_reason_for_it() -> None:
 def test_a_reason_is_one_line(reason: str) -> None:
     with pytest.raises(ValueError, match="reason"):
         suspended(reason=reason)
+
+
+@pytest.mark.parametrize("who", [ADA, NOBODY, BOT_FOR_ADA])
+def test_strangers_are_told_no_reason_of_a_suspension(who: Identity) -> None:
+    stopped = suspended(policy("web"), policy("gone", PEOPLE, mode="revoke"), reason="a leak", by="bea")
+    found = revocation(stopped, who)
+    assert found is not None
+    assert found.message == "the database shop is suspended"
+    assert "bea" not in found.remedy + found.reason

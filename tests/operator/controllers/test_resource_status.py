@@ -7,21 +7,36 @@ from typing import Any
 
 import pytest
 
-from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, resource_statuses
+from penstock_core.gate_report import GateReport
+from penstock_operator.controllers.gate_conditions import Condition
+from penstock_operator.controllers.gate_news import Gate
+from penstock_operator.controllers.governed_pods import GovernedPod
+from penstock_operator.controllers.resource_status import Holdings, ResourceStatus, digest_of, resource_statuses
 
 Json = dict[str, Any]
 
 
-def pod(name: str, account: str = "web", database: str = "shop", version: str = "1") -> Json:
-    annotations = {"penstock.dev/database": database, "penstock.dev/injected-version": version}
-    return {"metadata": {"name": name, "annotations": annotations}, "spec": {"serviceAccountName": account}}
+def pod(name: str, account: str = "web", database: str = "shop", version: str = "1") -> GovernedPod:
+    return GovernedPod(
+        name, f"u-{name}", database, account, version, "shop-db", "shop-db-ca", settled=True, started=True
+    )
 
 
 def judged(
-    databases: list[Json], policies: list[Json], pods: list[Json] | None = None
+    databases: list[Json], policies: list[Json], pods: list[GovernedPod] | None = None
 ) -> dict[str, tuple[bool, str, str]]:
-    found = resource_statuses(Holdings(databases, policies, pods or []), "1")
-    return {f"{one.plural}/{one.name}": (one.ready, one.reason, one.message) for one in found}
+    """What is said of each where all that is accepted is carried out."""
+    digests = {raw["metadata"]["name"]: digest_of(raw, policies) for raw in databases}
+    gates = {
+        name: {
+            one.uid: Gate(one.name, GateReport(number=1, digest=digest, reached=True), True)
+            for one in pods or [pod("any")]
+        }
+        for name, digest in digests.items()
+    }
+    found = resource_statuses(Holdings(databases, policies, pods or [pod("any", account="any")], gates), "1")
+    told = {f"{one.plural}/{one.name}": one.ready for one in found}
+    return {name: (one.status == "True", one.reason, one.message) for name, one in told.items()}
 
 
 def named(resource: Json, name: str) -> Json:
@@ -33,16 +48,25 @@ def named(resource: Json, name: str) -> Json:
 def test_all_is_well(shop: Any) -> None:
     pods = [pod("a"), pod("b", account="other"), pod("c", database="other")]
     assert judged([shop.database], [shop.policy], pods) == {
-        "databases/shop": (True, "Accepted", "governed by web; 2 pods with a sidecar for it"),
+        "databases/shop": (True, "Accepted", "governed by web; 2 pods with a gate for it"),
         "databaseaccesspolicies/web": (True, "Accepted", "governs 1 pod"),
     }
 
 
 def test_counts_stand_in_the_status(shop: Any) -> None:
-    found = {
-        one.plural: one.counts for one in resource_statuses(Holdings([shop.database], [shop.policy], [pod("a")]), "1")
+    database, policy = resource_statuses(Holdings([shop.database], [shop.policy], [pod("a")]), "1")
+    nobody = {"count": 0, "names": []}
+    assert dict(database.counts) == {
+        "policies": 1,
+        "pods": {
+            "governed": {"count": 1, "names": ["a"]},
+            "stale": nobody,
+            "unreachable": {"count": 1, "names": ["a"]},
+            "outdated": nobody,
+            "around": nobody,
+        },
     }
-    assert found == {"databases": (("policies", 1),), "databaseaccesspolicies": (("pods", 1),)}
+    assert policy.counts == (("pods", 1),)
 
 
 def test_old_sidecars_are_named(shop: Any) -> None:
@@ -95,8 +119,9 @@ def test_observing_is_said(shop: Any) -> None:
     assert judged([shop.database], [shop.policy])["databaseaccesspolicies/web"] == (
         True,
         "Observing",
-        "records what it would do and changes nothing; governs 0 pods",
+        "NOT ENFORCED, only observed: web. Nothing is masked or refused by it",
     )
+    assert judged([shop.database], [shop.policy])["databases/shop"][1] == "Observing", "loudly, on the Database too"
 
 
 @pytest.mark.parametrize("broken", [{}, {"spec": None}, {"spec": [1]}, {"spec": {"databaseRef": {"name": 7}}}])
@@ -111,7 +136,7 @@ def test_nonsense_is_invalid_and_nothing_worse(shop: Any, broken: Json) -> None:
 
 
 def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
-    new = ResourceStatus("databases", "shop", True, "Accepted", "fine", (("policies", 1),))
+    new = ResourceStatus("databases", "shop", (Condition("Ready", "True", "Accepted", "fine"),), (("policies", 1),))
     first = new.status({}, 3, "2026-01-01T00:00:00Z")
     assert first == {
         "observedGeneration": 3,
@@ -128,7 +153,8 @@ def test_a_condition_keeps_its_time_while_it_stays(shop: Any) -> None:
         ],
     }
     assert new.status(first, 3, "2026-01-02T00:00:00Z") == first
-    later = ResourceStatus("databases", "shop", False, "Invalid", "no").status(first, 4, "2026-01-03T00:00:00Z")
+    worse = ResourceStatus("databases", "shop", (Condition("Ready", "False", "Invalid", "no"),))
+    later = worse.status(first, 4, "2026-01-03T00:00:00Z")
     assert later["conditions"][0]["lastTransitionTime"] == "2026-01-03T00:00:00Z"
 
 

@@ -289,3 +289,10 @@ def test_a_second_look_changes_nothing(desk: Desk, apps: Any, inits: Any, volume
         found = env(container)
         assert (found["PGHOST"], found["PGPORT"], found["PGUSER"]) == ("127.0.0.1", "5432", "web")
         assert not {"PGPASSWORD", "PGSERVICE"} & set(found)
+
+
+@pytest.mark.parametrize(("spec", "told"), [({}, "30"), ({"terminationGracePeriodSeconds": 120}, "120")])
+def test_the_gate_is_told_how_long_the_pod_may_take_to_end(desk: Desk, spec: Json, told: str) -> None:
+    gate = desk.admitted(pod(**spec))["spec"]["initContainers"][0]
+    assert env(gate)["PENSTOCK_END_SECONDS"] == told
+    assert env(gate)["PENSTOCK_SPOOL__LASTS"] == "false"

@@ -52,3 +52,25 @@ async def test_what_comes_again_by_the_same_number_is_told_apart(start: Start, s
     first, second, third = await policies(gate, 3)
     assert first["policyGeneration"] == second["policyGeneration"] == second["formerGeneration"]
     assert first["policyDigest"] == third["policyDigest"] == before.digest != second["policyDigest"]
+
+
+async def test_a_number_that_the_same_policies_get_later_is_on_record_with_their_digest(
+    start: Start, shop: EmbeddedPostgres
+) -> None:
+    """As where the operator numbers what control has counted: statements are on record by the number alone."""
+    gate = await start(shop, governed=True, more=MASKED)
+    provider = gate.proxy.rules_provider
+    before = provider.bundle
+    assert before is not None
+    provider.replace_bundle(before.model_copy(update={"generation": before.generation + 3}))
+    provider.replace_bundle(before.model_copy(update={"generation": before.generation + 3}))
+    first, second = await policies(gate, 2)
+    assert second["policyGeneration"] == first["policyGeneration"] + 3
+    assert (second["policyDigest"], second["changes"]) == (first["policyDigest"], [])
+
+
+async def test_how_a_stream_opens_says_by_which_policies(start: Start, shop: EmbeddedPostgres) -> None:
+    gate = await start(shop, governed=True, more=MASKED)
+    (first,) = await policies(gate, 1)
+    opened = gate.events()[0]
+    assert (opened["policyGeneration"], opened["policyDigest"]) == (first["policyGeneration"], first["policyDigest"])

@@ -97,6 +97,33 @@ async def test_revocation_in_one_database_ends_its_sessions_within_two_seconds(p
         await one.close()
 
 
+async def test_a_suspended_database_ends_its_own_sessions_within_two_seconds_and_is_resumed(port: Port) -> None:
+    harbour = (await port.begin()).harbour
+    front, back = await harbour.open("front"), await harbour.open("back")
+    running = asyncio.create_task(front.execute("SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    document, _ = harbour.documents("front")
+    spec = {**document["spec"], "suspended": {"reason": "INC-77", "by": "bea"}}
+    began = time.monotonic()
+    port.has(DATABASE_KIND, "front", {**document, "spec": spec})
+    with pytest.raises(psycopg.OperationalError):
+        await running
+    assert time.monotonic() - began < 2
+    with pytest.raises(psycopg.OperationalError, match=r"the database front is suspended: INC-77 \(by bea\)"):
+        await harbour.open("front")
+    # To whom no policy opens it, it is not there at all.
+    with pytest.raises(psycopg.OperationalError, match='there is no database "front"'):
+        await harbour.open("front", sub="nobody", groups=["strangers"])
+    assert "suspended: INC-77 (by bea)" in await port.says(200, "suspended")
+    await back.execute("SELECT 1")
+    for one in (front, back):
+        await one.close()
+    port.has(DATABASE_KIND, "front", document)
+    await port.says(200, "front: policy generation 3 |")
+    async with await harbour.open("front") as client:
+        await client.execute("SELECT 1")
+
+
 async def test_a_database_that_comes_and_goes_leaves_the_others_alone(port: Port) -> None:
     harbour = (await port.begin()).harbour
     assert "it knows no such Database, or none that is valid" in await port.says(

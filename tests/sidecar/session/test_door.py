@@ -79,3 +79,40 @@ def test_a_session_that_ended_is_waited_for_until_the_server_is_done_with_it() -
     assert door.changes == 1
     door.read(1)
     assert door.open
+
+
+def test_what_met_two_changes_is_not_told_by_a_catalog_that_is_as_it_was() -> None:
+    """A view is replaced, and replaced back: what was read in between looks as if nothing had happened."""
+    door, reader, later = Door(), One(), One()
+    door.enter(reader)
+    for _ in range(2):
+        owner = One()
+        door.force(owner)
+        door.commits(owner)
+        door.changed(owner)
+    assert reader.doubts == 2
+    door.read(door.changes)
+    assert not door.out_of_doubt(reader)
+    assert reader not in door.in_doubt
+    # It is over with that, for its next statement.
+    door.leave(reader)
+    for one in (reader, later):
+        door.enter(one)
+    owner = One()
+    door.force(owner)
+    door.commits(owner)
+    assert door.out_of_doubt(reader)
+    assert door.out_of_doubt(later)
+
+
+def test_where_other_workers_have_doors_none_is_closed_without_them() -> None:
+    door, owner = Door(), One()
+    told: list[tuple[object, bool]] = []
+    door.shared, door.on_released = True, lambda who, changed: told.append((who, changed))
+    assert not door.close(owner, alone=False)
+    door.force(owner)
+    door.give_up(owner)
+    door.give_up(owner)
+    door.force(owner)
+    door.changed(owner)
+    assert told == [(owner, False), (owner, True)]

@@ -47,6 +47,6 @@ identity:
   required: true
   login: {{ .gateway.login }}
   issuers: {{ toYaml .gateway.issuers | nindent 4 }}
-spool: {path: /var/lib/penstock/spool, maxBytes: {{ int64 .gateway.spoolBytes }}}
+spool: {path: /var/lib/penstock/spool, maxBytes: {{ int64 .gateway.spoolBytes }}, lasts: false}
 graceSeconds: {{ int64 .gateway.drainSeconds }}
 {{- end }}

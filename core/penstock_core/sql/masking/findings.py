@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock_core.policy.effective import EffectivePolicy, Mask
+from penstock_core.policy.effective import EffectivePolicy, Mask, PolicySet
 from penstock_core.sql.catalog.model import Catalog, Column, Relation
 from penstock_core.sql.masking.masked_columns import govern, hazards_of, named_columns
 from penstock_core.sql.masking.masks import MaskWriter
@@ -41,6 +41,17 @@ def misfits(policy: EffectivePolicy, catalog: Catalog) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def unfit_masks(policies: PolicySet, catalog: Catalog) -> tuple[str, ...]:
+    """In words, each column that a mask names and does not fit; what derives from it is not looked at."""
+    fits, found = _Fits(), set()
+    for (schema, table, name), mask in named_columns(policies, catalog).items():
+        relation = catalog.relations[schema, table]
+        column = relation.column(name)
+        if column is not None and relation.kind != "S" and not fits(mask, column):
+            found.add(_unfit(relation, column, mask))
+    return tuple(sorted(found))
+
+
 class _Fits:
     """Whether masks can be had for columns: of many, few differ in what that depends on."""
 
@@ -59,12 +70,18 @@ def _misfits(relation: Relation, column: Column, mask: Mask, *, fits: bool) -> I
     named = f"{relation.schema}.{relation.name}.{column.name}"
     by = f"of policy {mask.rule.policy} ({mask.rule.path})"
     if not fits:
-        yield f"{named} is {column.type_sql}, which the mask {mask.title} {by} does not fit; it is masked as null"
+        yield _unfit(relation, column, mask)
     if column.not_null and (mask.kind == "null" or not fits):
         yield (
             f"{named} is NOT NULL, but shows as NULL by the mask {mask.title} {by}: clients with fixed types may fail; "
             "redact shows a value of the column's type"
         )
+
+
+def _unfit(relation: Relation, column: Column, mask: Mask) -> str:
+    named = f"{relation.schema}.{relation.name}.{column.name}"
+    by = f"of policy {mask.rule.policy} ({mask.rule.path})"
+    return f"{named} is {column.type_sql}, which the mask {mask.title} {by} does not fit; it is masked as null"
 
 
 def _uninsertable(relation: Relation, column: Column, mask: Mask) -> Iterator[str]:

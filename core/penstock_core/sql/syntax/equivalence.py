@@ -7,7 +7,7 @@ How trees become text is `deparse.py`'s.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from operator import attrgetter
@@ -159,7 +159,8 @@ class _Fields:
         # The names of the values that enumerations have unless told otherwise.
         self.firsts = tuple(map(_first, kept.values()))
         self.meaningless = frozenset(map(_in_json, slots)).difference(self.places) | _UNKNOWN.get(kind, frozenset())
-        self._fetch = attrgetter(*kept) if kept else None
+        # Of one field its value, of several a tuple.
+        self._fetch: Callable[[Any], Any] | None = attrgetter(*kept) if kept else None
 
     def values(self, tree: ast.Node) -> tuple[Any, ...]:
         if self._fetch is None:
