@@ -168,6 +168,8 @@ class Decision:
     conditions: tuple[AppliedCondition, ...] = ()
     # True if it may write or have another effect than returning rows: its intent must be durable before it is sent.
     writes: bool = False
+    # True if ROLLBACK undoes all that it does: rows of plain tables, and nothing runs that could do anything else.
+    undone_by_rollback: bool = False
     # True if parsing it may run code of the database's own, so that its intent must be durable even before that.
     runs_code_when_parsed: bool = False
     # True if it may change the catalog, and so the meaning of other sessions' statements, once it is committed; and if

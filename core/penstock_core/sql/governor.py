@@ -21,6 +21,7 @@ from penstock_core.sql.authorize.catalog_changes import changes_catalog, commits
 from penstock_core.sql.authorize.edited_text import edited
 from penstock_core.sql.authorize.held_effects import held_effects
 from penstock_core.sql.authorize.plan_costs import cost_limit, priced
+from penstock_core.sql.authorize.rollback import undone_by_rollback
 from penstock_core.sql.authorize.row_changes import change_limit
 from penstock_core.sql.authorize.row_limits import row_limit
 from penstock_core.sql.authorize.text import MASKED, UNMASKED, authorize
@@ -367,6 +368,7 @@ class _Judge:
             conditions=tuple(one for each in self.conditioned if (one := each.applied(bound.relations)) is not None),
             loosens=found.loosens or (not self.governed.masked and found.runs_unseen(bound.verbs)),
             writes=bound.writes or found.writes,
+            undone_by_rollback=undone_by_rollback(bound, found, self.governed),
             runs_code_when_parsed=when_parsed,
             changes_catalog=found.changes_catalog,
             commits_itself=found.commits_itself,

@@ -223,6 +223,9 @@ class Connection(asyncio.Protocol):
                     self._server.write(command.data)  # type: ignore[union-attr]  # by its type
             elif kind is commands.Record:
                 self._record(cast("commands.Record", command))
+            elif kind is commands.AwaitMoment:
+                moment = cast("commands.AwaitMoment", command)
+                self._gateway.moments.begin(self._moment_over, moment.ticket)
             else:
                 self._perform_rare(command)
         if not (self._unthrottled and self.session.flows):
@@ -235,6 +238,9 @@ class Connection(asyncio.Protocol):
             return
         ticket = record.ticket
         trail.append_durably(record.bodies, lambda done: self._recorded(ticket, done))
+
+    def _moment_over(self, ticket: int) -> None:
+        self.perform(self.session.moment_over(ticket))
 
     def _recorded(self, ticket: int, done: asyncio.Future[None]) -> None:
         error = None if done.cancelled() else done.exception()

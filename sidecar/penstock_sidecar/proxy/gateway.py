@@ -23,6 +23,7 @@ from penstock_sidecar.proxy.connection import Accepted, Connection
 from penstock_sidecar.proxy.context_tokens import ContextVerifier
 from penstock_sidecar.proxy.deliberation import Deliberation
 from penstock_sidecar.proxy.metrics import ProxyMetrics
+from penstock_sidecar.proxy.moments import Moments
 from penstock_sidecar.proxy.served_database import ServedDatabase
 from penstock_sidecar.proxy.tickets import Tickets
 from penstock_sidecar.proxy.tokens import TokenVerifier
@@ -61,6 +62,7 @@ class Gateway:
         self.approval_requests = approval_requests
         self.tickets = tickets
         self.deliberation = Deliberation()
+        self.moments = Moments()
         self.metrics = ProxyMetrics()
         self.log_throttle = LogThrottle()
         self.connections: set[Connection] = set()

@@ -122,9 +122,7 @@ class AuditTrail:
         gathered, self._gathered = self._gathered, []
         futures = self._spool.append_each([(one.bodies, one.told is not None) for one in gathered])
         for one, future in zip(gathered, futures, strict=True):
-            self._watch(future, one.bodies, block=one.told is not None)
-            if one.told is not None:
-                future.add_done_callback(one.told)
+            self._watch(future, one)
 
     def _counted(self, bodies: list[Event]) -> list[Event]:
         for body in bodies:
@@ -132,23 +130,27 @@ class AuditTrail:
                 self.decisions[body["database"], body["decision"]] += 1
         return bodies
 
-    def _watch(self, future: asyncio.Future[None], bodies: list[Event], *, block: bool) -> None:
-        future.add_done_callback(lambda done: self._settled(done, bodies, block))
+    def _watch(self, future: asyncio.Future[None], one: _Gathered) -> None:
+        future.add_done_callback(lambda done: self._settled(done, one))
 
     def close(self) -> None:
         """Record all that is left, as well as it goes."""
         self.refused_logins.tell(last=True)
         self.catch_up()
 
-    def _settled(self, done: asyncio.Future[None], bodies: Sequence[Event], block: bool) -> None:
-        if done.cancelled() or done.exception() is None:
-            return
+    def _settled(self, done: asyncio.Future[None], one: _Gathered) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            self._failed(done, one.bodies, block=one.told is not None)
+        if one.told is not None:
+            one.told(done)
+
+    def _failed(self, done: asyncio.Future[None], bodies: Sequence[Event], *, block: bool) -> None:
         intents = [body for body in bodies if body["kind"] == "intent"]
         if not isinstance(done.exception(), SpoolBroken):
             ends = [body for body in bodies if body["kind"] == "outcome" or (not intents and body["kind"] in _ENDS)]
             if ends and len(ends) < len(bodies):
                 # They went with something that was refused; where their intents are on record, there is room for them.
-                self._watch(self._spool.append(ends), ends, block=False)
+                self._watch(self._spool.append(ends), _Gathered(ends))
             else:
                 # Unless the disk itself is full.
                 self._postpone(ends)
@@ -199,7 +201,7 @@ class AuditTrail:
             [body for body in postponed if body["kind"] not in _ENDS],
         ):
             if late:
-                self._watch(self._spool.append(late), late, block=False)
+                self._watch(self._spool.append(late), _Gathered(late))
         self.flush()
         if self._timer is not None:
             self._timer.cancel()

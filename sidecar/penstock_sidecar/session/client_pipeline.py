@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from penstock_core.sql.decision import Action, Decision
 from penstock_sidecar.session import refusals
 from penstock_sidecar.session.commands import AwaitCatalog, AwaitRules, Command, Decider, Deliberate, RefreshCatalog
+from penstock_sidecar.session.durability import is_sent_when_recorded
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, AwaitingDurability, NamesToCome, Pending, PreparedStatement
 from penstock_sidecar.session.parameter_values import MOST
@@ -259,9 +260,8 @@ class ClientPipeline(ABC):
         protocol = "simple" if pending.kind is AnswerKind.QUERY else "extended"
         pending.running = flow.begin(decision, text, protocol, parameters, given)
         if blocks:
-            flow.report = True
-            # While the trail refuses, reads wait too: nothing runs that may turn out unrecorded.
-            if decision.writes or decision.runs_code_when_parsed or flow.trail.refusal:
+            if is_sent_when_recorded(flow, decision):
+                flow.report = True
                 self._forward(spot.start)
                 self.awaiting_durability = AwaitingDurability(
                     flow.ticket, spot, pending, replacement, decision, flow.epoch
@@ -269,7 +269,7 @@ class ClientPipeline(ABC):
                 flow.recording = pending
                 flow.enter(State.RECORDING)
                 return
-            flow.awaited = flow.ticket
+            flow.await_record(at_once=decision.writes)
         self._send(spot, pending, replacement, decision)
 
     def _send(self, spot: Spot, pending: Pending, replacement: bytes | None, decision: Decision) -> None:

@@ -41,6 +41,12 @@ class Record(NamedTuple):
     report: bool
 
 
+class AwaitMoment(NamedTuple):
+    """Report `moment_over` with that ticket after a moment: so long a batch may wait for what comes of it."""
+
+    ticket: int
+
+
 class StartTls(NamedTuple):
     """Begin the TLS handshake with the client, whose first bytes these are; answer with `encrypted` or
     `handshake_failed`.
@@ -185,6 +191,7 @@ Command = (
     ToClient
     | ToServer
     | Record
+    | AwaitMoment
     | StartTls
     | Verify
     | Challenge

@@ -5,7 +5,6 @@ The directions themselves are `client_side.py` and `server_side.py`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 
@@ -49,7 +48,6 @@ class Flow(Outgoing):
         self.path = SearchPath()
         self.surroundings = Surroundings()
         self.temporary = TemporaryTables(self._renew)
-        self.queue: deque[Pending] = deque()
         self.statements: MutableMapping[str, PreparedStatement] = ByKeptName()
         self.portals: MutableMapping[str, Portal] = ByKeptName()
         self.sql_prepared = SqlPrepared()
@@ -158,11 +156,6 @@ class Flow(Outgoing):
         ended, self.transactions.ended = self.transactions.ended, []
         if self.evidence is not None:
             self.bodies += [self.evidence.transaction(one) for one in ended]
-
-    @property
-    def held(self) -> bool:
-        """Whether results have to wait: for an intent to become durable, or for the catalog to be read."""
-        return self.awaited > self.durable or self.doubted
 
     # What is in flight.
 

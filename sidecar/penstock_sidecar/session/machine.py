@@ -226,6 +226,12 @@ class Session:
         if self._running is not None:
             self._running.flow.recalled = True
 
+    def moment_over(self, ticket: int) -> list[Command]:
+        """That batch of bodies has waited for a moment: what is on its way has to be on record while it runs."""
+        if self._running is not None:
+            self._running.flow.moment_over(ticket)
+        return self._progress.take()
+
     def flush(self) -> list[Command]:
         """Others wait for what the server has not answered only because nobody asked it to."""
         if self._running is not None and self._running.flow.inside:

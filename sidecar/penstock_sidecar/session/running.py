@@ -71,7 +71,7 @@ class Running:
 
     def server_closed(self, reason: str) -> None:
         """The server is gone."""
-        said = self.server.said_fatal
+        said = self.server.said_fatal and not self.flow.withholds
         text = reason or "the database closed the connection"
         self._note_end("the database ended the session" if said else text)
         self.end(None if said else refusals.fatal("08006", text), "" if said else text)
@@ -79,8 +79,7 @@ class Running:
     def durable(self, ticket: int) -> None:
         """That batch of bodies, and all before it, are durable."""
         flow, client = self.flow, self.client
-        flow.durable = max(flow.durable, ticket)
-        self._release()
+        flow.recorded(ticket)
         if client.awaiting_durability is not None and client.awaiting_durability.ticket <= flow.durable:
             client.release()
         client.ticket_recorded()
@@ -234,8 +233,10 @@ class Running:
         """Close; the client reads `error`, if it can be put into the stream."""
         if error is not None:
             self._note_end(error)
-            if self.server.between_messages:
-                self.flow.to_client.append(messages.error_response(error))
+        tellable = self.flow.unseen_from_message if self.flow.unseen else self.server.between_messages
+        self.flow.drop_unseen()
+        if error is not None and tellable:
+            self.flow.to_client.append(messages.error_response(error))
         self.flow.commands.append(Close(problem))
         self.flow.enter(State.CLOSED)
 

@@ -13,6 +13,7 @@ from penstock_sidecar.session.counted_answers import CountedAnswers
 from penstock_sidecar.session.delivered_rows import DeliveredRows
 from penstock_sidecar.session.flow import Flow
 from penstock_sidecar.session.in_flight import AnswerKind, Pending, forget_what_copy_ignores
+from penstock_sidecar.session.outgoing import MOST_UNSEEN
 from penstock_sidecar.session.states import State
 from penstock_sidecar.session.transactions import CONTROL
 from penstock_sidecar.wire import messages
@@ -57,18 +58,16 @@ class ServerSide:
 
     @property
     def holding(self) -> bool:
-        return bool(self._held)
+        """Whether it may not send more for now."""
+        return bool(self._held) or self._flow.unseen_size > MOST_UNSEEN
 
     def receive(self, data: bytes) -> None:
         """Bytes from the server, at any time. Raises BrokenStreamError."""
         flow = self._flow
-        if self._held or flow.held:
+        if self._held or flow.doubted:
             self._held.append(data)
             return
-        by_row = (flow.counted is not None and flow.counted.by_row) or flow.asked is not None
-        if by_row or flow.contexts.echo is not None:
-            self._scanner.look_by(FROM_SERVER_BY_ROW)
-        chunk, spots = self._scanner.scan(data)
+        chunk, spots = self._scan(data)
         self._chunk = chunk
         out = flow.to_client
         start = 0
@@ -97,17 +96,26 @@ class ServerSide:
         if self.farewell is not None:
             self.part()
 
+    def _scan(self, data: bytes) -> tuple[bytes, list[Spot]]:
+        flow = self._flow
+        if flow.withholds and not flow.unseen_size:
+            flow.unseen_from_message = not self._scanner.inside
+        by_row = (flow.counted is not None and flow.counted.by_row) or flow.asked is not None
+        if by_row or flow.contexts.echo is not None:
+            self._scanner.look_by(FROM_SERVER_BY_ROW)
+        return self._scanner.scan(data)
+
     def release(self) -> None:
         """Go on with what was held, as far as it may go by now. Raises as `receive`."""
         held, self._held = self._held, []
-        while held and not self._flow.held:
+        while held and not self._flow.doubted:
             self.receive(held.pop(0))
         self._held = held
 
     def part(self) -> None:
         """Say farewell and close, if nothing is in flight."""
         flow = self._flow
-        if self.farewell is None or flow.queue or flow.skipping or flow.status != b"I" or self._held:
+        if self.farewell is None or flow.queue or flow.skipping or flow.status != b"I" or self._held or flow.withholds:
             return
         if not self.between_messages or flow.state is not State.RUNNING:
             return

@@ -114,7 +114,7 @@ def _awaiting(state: State, *ends: Event) -> dict[Event, set[State]]:
         _E.CLIENT_BYTES: {state, _S.CLOSED},
         _E.SERVER_BYTES: _RESUMED,
         _E.DOUBT_ENDED: _RESUMED,
-        _E.DURABLE: _RESUMED,
+        _E.DURABLE: {state, _S.CLOSED},
         **dict.fromkeys(ends, _RESUMED),
         _E.RULES_REPLACED: {state, _S.CLOSED},
         _E.EXPIRED: {state, _S.CLOSED},

@@ -85,7 +85,7 @@ class TicketPipeline(AccessPipeline):
         denial = None
         if not gate_statements.is_alone(raw):
             denial = _NOT_ALONE
-        elif flow.queue or flow.held or flow.unsynced or flow.unsure or flow.status == b"E":
+        elif flow.queue or flow.withholds or flow.doubted or flow.unsynced or flow.unsure or flow.status == b"E":
             # Of a transaction that has failed, the server itself says so.
             denial = _BUSY
         pending = Pending(AnswerKind.QUERY, expected=refusals.UNDEFINED_COLUMN)

@@ -132,18 +132,18 @@ class Spool:
         Call it on the event loop, and leave the bodies as they are from then on. The future fails with SpoolFull or
         SpoolBroken.
         """
-        return self.append_each([(bodies, True)])[0]
+        future = self.append_each([(bodies, True)])[0]
+        # Whoever does not wait for it must not get "exception was never retrieved"; the spool logs refusals.
+        future.add_done_callback(_retrieve)
+        return future
 
     def append_each(self, groups: Sequence[tuple[Sequence[Event], bool]]) -> list[asyncio.Future[None]]:
         """Several appends, for one waking of the writer; each with whether somebody waits until it is durable.
 
-        If nobody does, the future is done when it is written.
+        If nobody does, the future is done when it is written. Look at all of them: they fail as those of `append`.
         """
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in groups]
-        for future in futures:
-            # Whoever does not wait for it must not get "exception was never retrieved"; the spool logs refusals.
-            future.add_done_callback(_retrieve)
         refusal: SpoolError | None = None
         if self._closed:
             refusal = SpoolBroken("audit spool is closed")

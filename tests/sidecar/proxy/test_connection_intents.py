@@ -16,6 +16,7 @@ from tests.sidecar.proxy.conftest import Running, Start
 from tests.sidecar.proxy.raw import Pair, Raw, bind, close, describe, errors, run
 
 from penstock_cli.demo.postgres import EmbeddedPostgres
+from penstock_sidecar.shipping.spool import SpoolFull
 from penstock_sidecar.wire.messages import SYNC, execute, parse, query
 
 SCHEMA = """
@@ -28,6 +29,11 @@ CREATE FUNCTION ran.soon() RETURNS name STABLE LANGUAGE plpgsql
 CREATE DOMAIN ran.checked AS text CHECK (ran.now(VALUE));
 CREATE TYPE ran.row AS (one ran.checked);
 CREATE TABLE ran.rows (id int, one ran.row, many ran.checked[]);
+CREATE TABLE ran.plain (id int);
+CREATE TABLE ran.told (id int);
+CREATE FUNCTION ran.tell() RETURNS trigger LANGUAGE plpgsql
+    AS $$BEGIN PERFORM nextval('ran.times'); RETURN NEW; END$$;
+CREATE TRIGGER told BEFORE INSERT ON ran.told FOR EACH ROW EXECUTE FUNCTION ran.tell();
 CREATE VIEW ran.view AS SELECT oid FROM pg_class WHERE relname = ran.soon();
 CREATE FUNCTION ran.same(int, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql
     AS $$BEGIN PERFORM nextval('ran.times'); RETURN true; END$$;
@@ -51,6 +57,29 @@ class Stopped:
     def times(self) -> int:
         shown = self.server.psql("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ran.times", dbname="shop")
         return int(shown)
+
+    def rows(self) -> str:
+        return self.server.psql("SELECT count(*) FROM ran.plain", dbname="shop").strip()
+
+    def locks(self) -> str:
+        """How many sessions have written to the table and not ended their transaction."""
+        held = "SELECT count(*) FROM pg_locks WHERE relation = 'ran.plain'::regclass AND mode = 'RowExclusiveLock'"
+        return self.server.psql(held, dbname="shop").strip()
+
+    async def come_to_locks(self, count: str) -> None:
+        for _ in range(1000):
+            if self.locks() == count:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{self.locks()} locks, and not {count}")
+
+    def fail(self) -> None:
+        """What waits can't be written."""
+        for _, told in self.waiting:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_exception(SpoolFull("the spool is full"))
+            told(done)
+        self.waiting = []
 
     def go_on(self) -> int:
         """Write what waits; how much that was."""
@@ -122,6 +151,49 @@ async def test_the_code_of_a_declared_type_is_recorded_before_it_runs(stopped: t
     assert trail.times() == 0
     assert errors(await trail.answer(raw)) == []
     assert trail.times() > 0
+
+
+IN_BLOCK = "INSERT INTO ran.plain VALUES (7)"
+
+
+async def test_a_write_in_a_block_runs_unseen_and_is_committed_when_it_is_on_record(
+    stopped: tuple[Stopped, Raw],
+) -> None:
+    trail, raw = stopped
+    raw.writer.write(query("BEGIN"))
+    await trail.answer(raw)
+    raw.writer.write(query(IN_BLOCK) + query("COMMIT"))
+    # It holds a lock by now, so it has run; nobody can see what came of it.
+    await trail.come_to_locks("1")
+    await asyncio.sleep(0.2)
+    assert (trail.rows(), trail.locks()) == ("0", "1")
+    await trail.answer(raw)
+    await trail.answer(raw)
+    assert (trail.rows(), trail.locks()) == ("1", "0")
+
+
+async def test_a_write_in_a_block_that_can_not_be_recorded_is_undone(stopped: tuple[Stopped, Raw]) -> None:
+    trail, raw = stopped
+    raw.writer.write(query("BEGIN"))
+    await trail.answer(raw)
+    raw.writer.write(query(IN_BLOCK))
+    await trail.come_to_locks("1")
+    trail.fail()
+    assert [kind for kind, _ in await raw.rest()] == [b"E"], "not even that it was done is seen"
+    await trail.come_to_locks("0")
+    assert trail.rows() == "0"
+
+
+@pytest.mark.parametrize("text", ["INSERT INTO ran.told VALUES (1)", "SELECT ran.now() FROM ran.told"])
+async def test_what_runs_code_waits_in_a_block_too(stopped: tuple[Stopped, Raw], text: str) -> None:
+    trail, raw = stopped
+    raw.writer.write(query("BEGIN"))
+    await trail.answer(raw)
+    raw.writer.write(query(text))
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+        assert trail.times() == 0
+    await trail.answer(raw)
 
 
 BOUND = parse("s", "SELECT 1") + bind(statement="s")

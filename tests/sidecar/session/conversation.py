@@ -129,7 +129,9 @@ class Conversation:
         self.observing = observing
         self.masked = masked
         self.events: list[Event] = []
+        # Of batches that are reported, and of those that wait for a moment.
         self.tickets: list[int] = []
+        self.moments: list[int] = []
         self.to_server = self.to_client = b""
         self.rest: list[Command] = []
         info = SessionInfo("s-1", "10.1.2.3:4", bytes(range(32)), NONCE)
@@ -167,6 +169,8 @@ class Conversation:
                     self.events += bodies
                     if report:
                         self.tickets.append(ticket)
+                case commands.AwaitMoment(ticket):
+                    self.moments.append(ticket)
                 case _:
                     self.rest.append(command)
         return self
@@ -193,6 +197,10 @@ class Conversation:
         assert fields.sqlstate == sqlstate
         assert words in fields.message
         return self
+
+    def durable(self) -> Conversation:
+        """What was recorded last is durable."""
+        return self.did(self.session.durable(self.tickets[-1]))
 
     def new_rules(self, entries: dict[str, Decision], policy: object = "another") -> Conversation:
         self.book = Book(entries)

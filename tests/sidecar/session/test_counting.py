@@ -177,12 +177,14 @@ def test_block_a_write_is_recorded_before_it_is_sent_and_counted() -> None:
     talk.reaches_server(THE_END, query("SELECT 1"))
 
 
-def test_block_what_a_read_answers_waits_for_its_intent_and_what_comes_behind_for_that() -> None:
+def test_block_what_a_read_answers_waits_for_its_event_and_what_comes_behind_for_its_answer() -> None:
     talk = counting("block")
     talk.client(query(TEXT), query("SELECT 1")).reaches_server(IN_PLACE)
-    talk.server(PARSED, BOUND, DESCRIBED, ROW, complete("SELECT 1")).reaches_client().reaches_server()
-    talk.did(talk.session.durable(talk.tickets[0])).reaches_client(DESCRIBED, ROW, complete("SELECT 1"))
+    talk.server(PARSED, BOUND, DESCRIBED, ROW, complete("SELECT 1")).reaches_client()
     talk.reaches_server(THE_END, query("SELECT 1"))
+    talk.server(READY, CLOSED, CLOSED, complete("SELECT 0"), READY).reaches_client()
+    assert talk.kinds() == ["intent allow", "outcome ok"] * 2
+    talk.durable().reaches_client(DESCRIBED, ROW, complete("SELECT 1"), READY, complete("SELECT 0"), READY)
 
 
 def test_a_client_is_read_from_while_it_waits_but_not_without_end() -> None:

@@ -137,18 +137,6 @@ def test_newer_protocols_get_longer_keys() -> None:
 # What waits for what.
 
 
-def test_block_reads_are_sent_at_once_and_their_answers_wait() -> None:
-    talk = Conversation(on_failure="block")
-    talk.client(query("SELECT 1")).reaches_server(query("SELECT 1"))
-    (ticket,) = talk.tickets
-    talk.server(ROW, complete("SELECT 1"), READY).reaches_client()
-    assert talk.session.server_waits
-    talk.server(messages.parameter_status("a", "b")).reaches_client()
-    talk.did(talk.session.durable(ticket))
-    talk.reaches_client(ROW, complete("SELECT 1"), READY, messages.parameter_status("a", "b"))
-    assert not talk.session.server_waits
-
-
 def test_block_a_write_waits_and_what_follows_it_waits_behind() -> None:
     insert = allow("INSERT 1", writes=True)
     talk = Conversation({"INSERT 1": insert}, on_failure="block")

@@ -213,6 +213,8 @@ class Play:
         moves: list[Any] = list(self.owed)
         if self.tickets:
             moves.append(self._recorded)
+        if self.talk.moments:
+            moves.append(self._moment_over)
         if self.to_client and not session.client_waits and session.state is not State.ENCRYPTING:
             moves += [self._client_speaks] * 4
         if self.answers and not session.server_waits:
@@ -353,6 +355,10 @@ class Play:
         self.lost |= {body["statement"] for body in bodies if body["kind"] == "intent"}
         return session.audit_failed(ticket, "full")
 
+    def _moment_over(self) -> Any:
+        self.seen["moment"] += 1
+        return self.talk.session.moment_over(self.talk.moments.pop(0))
+
     def _owe(self, action: Any) -> None:
         def done() -> Any:
             self.owed.remove(done)
@@ -429,6 +435,8 @@ def test_no_conversation_ends_in_anything_but_words(batch: int) -> None:
         rested.update(play.rested)
     # Both happen, or the conversations are no good.
     assert min(ends.values()) > EACH // 20, ends
-    happened = ("doubt", "door", "late", "token", "proof", "ticket", "holder", "let through", "context", "own again")
-    assert min(seen[one] for one in happened) > EACH // 200, seen
+    happened = (
+        "doubt", "door", "late", "token", "proof", "ticket", "holder", "let through", "context", "own again", "moment",
+    )  # fmt: skip
+    assert min(seen[one] for one in happened) > EACH // 300, seen
     assert min(rested[state] for state in State) > EACH // 200, rested

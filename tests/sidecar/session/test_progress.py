@@ -36,7 +36,6 @@ def test_what_waited_goes_on_by_the_table_too(monkeypatch: pytest.MonkeyPatch) -
     """Behind a statement whose rows are counted waits a write, whose intent has to be durable first."""
     talk = Conversation({LIMITED.text: LIMITED, INSERT: allow(INSERT, writes=True)}, on_failure="block")
     talk.client(query(LIMITED.text), query(INSERT))
-    talk.did(talk.session.durable(talk.tickets[-1]))
     assert talk.session.state is State.COUNTING
     lacking(monkeypatch, State.COUNTING, Event.SERVER_BYTES, State.RECORDING)
     with pytest.raises(IllegalEventError, match="server bytes leads from counting to recording"):
