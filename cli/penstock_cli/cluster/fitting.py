@@ -6,7 +6,6 @@ becomes of SQL (`explaining.py`), and what resources tell by themselves (`pensto
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,19 +16,11 @@ from penstock_cli.cluster.options import Sources, cluster_api, output_option, so
 
 if TYPE_CHECKING:
     from penstock_cli.cluster.api import ClusterApi
-    from penstock_core.policy.effective import EffectivePolicy
-    from penstock_core.resources import Bundle, DatabaseAccessPolicy
+    from penstock_core.resources import Bundle
     from penstock_core.sql.catalog.model import Catalog, ColumnName
 
 Json = dict[str, Any]
 _COLUMNS = {"RESOURCE": "resource", "FINDING": "finding", "WHAT": "what"}
-# Words that names of sensitive columns are, or end in.
-_SENSITIVE = re.compile(
-    r"(^|_)(e_?mail(_address)?|phone(_number)?|mobile|fax|ssn|social_security(_number)?|passport(_number)?|iban|bic|"
-    r"card_?(no|number)|credit_?card|pan|cvv|cvc|birth_?(day|date)|date_of_birth|dob|password(_hash)?|passwd|secret|"
-    r"api_?key|salary|income|tax_?(id|number)|first_?name|last_?name|surname|maiden_name|street|address|postcode|"
-    r"zip(_?code)?|diagnosis|religion)$"
-)
 _TABLES = ("r", "p", "f")
 
 
@@ -63,6 +54,8 @@ def check(sources: Sources, output: str, **where: Any) -> None:
 
 def findings(bundle: Bundle, catalog: Catalog) -> Iterator[Json]:
     """Each thing that is to be said, by resource."""
+    from penstock_core.policy.combine import on_its_own  # noqa: PLC0415 # as in `check`
+    from penstock_core.policy.effective import EffectivePolicy  # noqa: PLC0415 # as in `check`
     from penstock_core.resources import check as between  # noqa: PLC0415 # as in `check`
     from penstock_core.sql.masking.findings import misfits  # noqa: PLC0415 # as in `check`
     from penstock_sidecar.proxy.unused_masks import unused_masks  # noqa: PLC0415 # as in `check`
@@ -73,18 +66,21 @@ def findings(bundle: Bundle, catalog: Catalog) -> Iterator[Json]:
     for policy in bundle.policies:
         if policy.spec.mode == "revoke":
             continue
-        alone = _alone(bundle, policy)
+        asked = on_its_own(policy, bundle.database)
+        alone = EffectivePolicy(bundle.database.name, asked, None)
         for words in unused_masks(alone, catalog):
             yield _finding(policy.title, "names nothing", words)
         for words in misfits(alone, catalog):
             yield _finding(policy.title, "does not fit", words)
-        if policy.spec.mode == "enforce" and alone.enforced is not None:
-            masked += [pattern for rule in alone.enforced.masks for pattern in rule.columns]
+        if policy.spec.mode == "enforce":
+            masked += [pattern for rule in asked.masks for pattern in rule.columns]
     yield from _open(bundle, masked, catalog)
 
 
 def _open(bundle: Bundle, masked: list[str], catalog: Catalog) -> Iterator[Json]:
     """What the Database's classification says of columns, and what nobody masks."""
+    from penstock_sidecar.proxy.database_fit import looks_sensitive  # noqa: PLC0415 # as in `check`
+
     database = bundle.database
     entries = [(entry.tag, pattern) for entry in database.spec.classification for pattern in entry.columns]
     classified = _columns([pattern for _, pattern in entries], catalog)
@@ -102,7 +98,7 @@ def _open(bundle: Bundle, masked: list[str], catalog: Catalog) -> Iterator[Json]
             if name in tags:
                 words = f"{'.'.join(name)} is classified {tags[name]}, and no policy that is enforced masks it"
                 yield _finding(database.title, "not masked", words)
-            elif _SENSITIVE.search(column.name.lower()):
+            elif looks_sensitive(column.name):
                 words = f"{'.'.join(name)} looks sensitive, and no classification and no mask is for it"
                 yield _finding(database.title, "looks sensitive", words)
 
@@ -115,24 +111,6 @@ def _columns(patterns: list[str], catalog: Catalog) -> list[set[ColumnName]]:
     for place, column in catalog.overview.matching([column_parts(pattern) for pattern in patterns]):
         found[place].add(column)
     return found
-
-
-def _alone(bundle: Bundle, policy: DatabaseAccessPolicy) -> EffectivePolicy:
-    """What the one policy makes for somebody whom it is for, whatever may be asked for or lifted."""
-    from penstock_core.identity import Identity, Principal  # noqa: PLC0415 # as in `check`
-    from penstock_core.policy.combine import effective  # noqa: PLC0415 # as in `check`
-    from penstock_core.resources.access_policy import IdentitySubject, Subject  # noqa: PLC0415 # as in `check`
-
-    masks = tuple(mask.model_copy(update={"unless": None}) for mask in policy.spec.masks)
-    somebody = Subject(identity=IdentitySubject(subject="check"))
-    spec = policy.spec.model_copy(
-        update={"masks": masks, "subjects": (somebody,), "on_request": None, "break_glass": None}
-    )
-    database = bundle.database.model_copy(update={"spec": bundle.database.spec.model_copy(update={"suspended": None})})
-    alone = bundle.model_copy(
-        update={"database": database, "policies": (policy.model_copy(update={"spec": spec}),), "grants": ()}
-    )
-    return effective(alone, Identity(principal=Principal("service", "check", "https://check.invalid")))
 
 
 def _finding(resource: str, finding: str, what: str) -> Json:

@@ -54,6 +54,11 @@ def fit(bundle: Bundle, catalog: Catalog) -> Fit:
     return Fit(_unclassified(database, catalog), _sensitive(database, patterns, catalog), tuple(misfits[:MOST_NAMED]))
 
 
+def looks_sensitive(column: str) -> bool:
+    """Whether its name says so."""
+    return _SENSITIVE.search(column.lower()) is not None
+
+
 def _unclassified(database: Database, catalog: Catalog) -> Named:
     entries = [(entry.tag, pattern) for entry in database.spec.classification for pattern in entry.columns]
     used = {place for place, _ in catalog.overview.matching([column_parts(pattern) for _, pattern in entries])}
@@ -74,5 +79,5 @@ def _sensitive(database: Database, masked: list[str], catalog: Catalog) -> Named
         for relation in catalog.relations.values()
         if relation.kind in ("r", "p", "f")
         for column in relation.columns
-        if _SENSITIVE.search(column.name.lower()) and (relation.schema, relation.name, column.name) not in known
+        if looks_sensitive(column.name) and (relation.schema, relation.name, column.name) not in known
     )
