@@ -38,7 +38,7 @@ code by `make monitoring`. `monitoring.podMonitors.enabled` of the chart has the
 namespaces too; `monitoring.dashboard.enabled` brings a Grafana dashboard, and [alerts.md](alerts.md) has the alerts. No
 name of a person, an application or a statement is in them; the label `database` is the name of a Database.
 
-A gate with several processes ([gateway.md](gateway.md#several-processes)) adds up what adds up, gives the rest the label
+A gate of several processes ([gateway.md](gateway.md#several-processes)) adds up what adds up, gives the rest the label
 `worker`, and has `penstock_workers` and `penstock_worker_sessions`, how many processes and sessions of each there are.
 
 Where pods with a sidecar are closed by a NetworkPolicy, let Prometheus in to the port of `penstock.dev/health-port`
