@@ -65,8 +65,7 @@ class RulesProvider:
         self.door = Door()
         # Whether the other workers' doors are closed, too.
         self.elsewhere: Callable[[Inside, int, bool], Awaitable[bool]] = nowhere_else
-        self.door.on_left = self._wake
-        self.door.on_open = self._opened
+        self.door.on_left, self.door.on_open = self._wake, self._opened
         # Those who wait for the door.
         self._woken: set[asyncio.Future[None]] = set()
         self._burying: asyncio.Task[None] | None = None
