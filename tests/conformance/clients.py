@@ -5,6 +5,7 @@ What is fetched is pinned, by hashes where the tool knows them; nothing of it is
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,12 +33,25 @@ def cache() -> Path:
     return Path(base) / "conformance"
 
 
+@contextmanager
+def _making(target: Path) -> Iterator[None]:
+    """Nobody else makes that part of the cache meanwhile: another run waits, and finds it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def sources(requirement: str, sha256: str) -> Path:
     """The directory that the source distribution of `name==version` unpacks to. Raises FetchError."""
     target = cache() / "sources" / requirement
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with _making(target):
+        if not target.exists():
+            _unpack(requirement, sha256, target)
+    return target
+
+
+def _unpack(requirement: str, sha256: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         # pip asks a source distribution for its metadata even if only the file is wanted; that may compile for minutes.
         _run(
@@ -51,7 +67,6 @@ def sources(requirement: str, sha256: str) -> Path:
             packed.extractall(scratch, filter="data")
         unpacked = next(entry for entry in Path(scratch).iterdir() if entry.is_dir())
         unpacked.rename(target)
-    return target
 
 
 def environment(name: str, folder: Path = HERE / "requirements") -> Path:
@@ -61,15 +76,13 @@ def environment(name: str, folder: Path = HERE / "requirements") -> Path:
     target = cache() / "environments" / f"{name}-{mark}"
     python = target / "bin" / "python"
     ready = target / "ready"
-    if not ready.exists():
-        shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _run([sys.executable, "-m", "venv", str(target)], f"making the environment of {name}")
-        _run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)],
-            f"installing {requirements.name}",
-        )
-        ready.touch()
+    with _making(target):
+        if not ready.exists():
+            shutil.rmtree(target, ignore_errors=True)
+            _run([sys.executable, "-m", "venv", str(target)], f"making the environment of {name}")
+            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _run([*install, "-r", str(requirements)], f"installing {requirements.name}")
+            ready.touch()
     return python
 
 
@@ -80,17 +93,21 @@ def program(folder: Path, install: tuple[str, ...]) -> Path:
     for path in files:
         mark.update(repr((path.relative_to(folder), path.read_bytes())).encode())
     target = cache() / "programs" / f"{folder.name}-{mark.hexdigest()[:12]}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            copy = Path(scratch) / "copy"
-            for path in files:
-                place = copy / path.relative_to(folder)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, place)
-            _run(list(install), f"installing what {folder.name} needs", copy)
-            copy.rename(target)
+    with _making(target):
+        if not target.exists():
+            _install(folder, files, install, target)
     return target
+
+
+def _install(folder: Path, files: list[Path], install: tuple[str, ...], target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        copy = Path(scratch) / "copy"
+        for path in files:
+            place = copy / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+        _run(list(install), f"installing what {folder.name} needs", copy)
+        copy.rename(target)
 
 
 def _made(path: Path) -> bool:
