@@ -21,7 +21,7 @@ Said = tuple[str, str, str]
 
 def condition(kubectl: Kubectl, resource: str, stage: str) -> Said:
     """Status, reason and message."""
-    conditions = kubectl.get("-n", SPACE, resource)["status"].get("conditions", [])
+    conditions = kubectl.get("-n", SPACE, resource).get("status", {}).get("conditions", [])
     found: dict[str, str] = next((one for one in conditions if one["type"] == stage), {})
     return found.get("status", ""), found.get("reason", ""), found.get("message", "")
 
