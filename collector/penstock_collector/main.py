@@ -228,10 +228,8 @@ def _listen(listen: str) -> socket.socket:
 
 def _certificate(settings: CollectorSettings) -> CertificateFiles | None:
     """Raises StartError."""
-    if settings.tls_cert_file is None or settings.tls_key_file is None:
-        return None
     try:
-        return CertificateFiles(settings.tls_cert_file, settings.tls_key_file)
+        return CertificateFiles.of(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"TLS files cannot be used: {error}") from None
 

@@ -29,6 +29,11 @@ class CertificateFiles:
         self.context.set_alpn_protocols(["http/1.1"])
         self._load(self.context)
 
+    @classmethod
+    def of(cls, certificate: Path | None, key: Path | None) -> CertificateFiles | None:
+        """None for a listener without TLS. Raises OSError, ssl.SSLError."""
+        return cls(certificate, key) if certificate is not None and key is not None else None
+
     async def follow(self) -> None:
         """Use what is in the files, as it changes; while that can't be used, the last good one."""
         while True:

@@ -136,10 +136,8 @@ async def serve(
 
 
 def _certificate(http: HttpSettings) -> CertificateFiles | None:
-    if http.cert_file is None or http.key_file is None:
-        return None
     try:
-        return CertificateFiles(http.cert_file, http.key_file)
+        return CertificateFiles.of(http.cert_file, http.key_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"http.certFile, http.keyFile: they can't be used: {error}") from None
 

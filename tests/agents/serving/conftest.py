@@ -70,7 +70,9 @@ INITIALIZE = {
 
 
 @pytest.fixture
-async def place(start: Start, database: EmbeddedPostgres, tmp_path: Path, oidc: OidcProvider) -> AsyncIterator[Place]:
+async def delegating(
+    start: Start, database: EmbeddedPostgres, tmp_path: Path, oidc: OidcProvider
+) -> AsyncIterator[Place]:
     """A gate that takes the agent's word for whom it acts."""
     issuer = {
         "issuer": oidc.issuer, "audience": "penstock", "kind": "person", "caFile": str(oidc.ca_file),
@@ -81,8 +83,8 @@ async def place(start: Start, database: EmbeddedPostgres, tmp_path: Path, oidc: 
 
 
 @pytest.fixture
-async def served(place: Place, oidc: OidcProvider, authority: trustme.CA) -> AsyncIterator[Served]:
-    async with serving(place, oidc, authority) as one:
+async def served(delegating: Place, oidc: OidcProvider, authority: trustme.CA) -> AsyncIterator[Served]:
+    async with serving(delegating, oidc, authority) as one:
         yield one
 
 
