@@ -28,6 +28,9 @@ RUN /opt/penstock/bin/pip install --no-cache-dir --disable-pip-version-check --n
  && /opt/penstock/bin/pip uninstall --yes --quiet --disable-pip-version-check \
       hatchling editables tomlkit trove-classifiers pathspec pluggy mypy mypy-extensions librt ast-serialize \
       setuptools pip
+# So is what no program of ours runs; what is left has to start.
+COPY .ci/prune.py .ci/
+RUN python3 .ci/prune.py /opt/penstock
 
 FROM $BASE_IMAGE
 COPY --from=build /opt/penstock /opt/penstock

@@ -28,7 +28,7 @@ IMAGE = os.environ.get("PENSTOCK_E2E_IMAGE", "localhost/penstock:e2e")
 SHOP_IMAGE = os.environ.get("PENSTOCK_E2E_SHOP_IMAGE", "localhost/penstock-shop:e2e")
 PRODUCT = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "requirements/runtime.lock",
            "requirements/compiled.lock", "core", "entrance", "operator", "sidecar", "collector", "agents", "cli",
-           "crds", ".dockerignore")  # fmt: skip
+           "crds", ".ci/prune.py", ".dockerignore")  # fmt: skip
 SHOP = ("requirements/shop.lock", "e2e/shop/server.py", "e2e/shop/client.py")
 
 

@@ -291,8 +291,9 @@ def test_guards_of_pods_stay_when_the_release_goes(rendered: Render) -> None:
     for kept, options in ((True, ()), (False, ("--set", "webhook.keepGuards=false"))):
         objects = rendered("--kube-version", "1.30.0", *options)
         for kind in kinds:
-            reconciled = objects[kind, "penstock-pods"]["metadata"].get("annotations", {})
-            assert reconciled == ({"helm.sh/resource-policy": "keep"} if kept else {})
+            for name in ("penstock-pods", "penstock-bindings"):
+                reconciled = objects[kind, name]["metadata"].get("annotations", {})
+                assert reconciled == ({"helm.sh/resource-policy": "keep"} if kept else {})
             assert "annotations" not in objects[kind, "penstock-tokens"]["metadata"]
             assert (kind, "penstock-credentials") not in objects, (
                 "pods without a gate are their authors' until asked for"
@@ -300,6 +301,7 @@ def test_guards_of_pods_stay_when_the_release_goes(rendered: Render) -> None:
     off = rendered("--kube-version", "1.30.0", "--set", "webhook.guardSidecars=false")
     texts = [one["expression"] for one in off["ValidatingAdmissionPolicy", "penstock-pods"]["spec"]["validations"]]
     assert len(texts) == 3, "a pod that asks still gets a gate or is refused"
+    assert [kind for kind in kinds if (kind, "penstock-bindings") in off] == []
 
 
 def test_rights_are_by_name_where_they_could_do_harm(rendered: Render) -> None:

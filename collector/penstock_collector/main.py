@@ -18,7 +18,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -57,6 +56,7 @@ from penstock_collector.store.writer import Writer
 from penstock_collector.tail import Tail
 from penstock_collector.tickets import TicketOffice
 from penstock_collector.web.app import build, build_health
+from penstock_entrance.certificate_files import CertificateFiles
 from penstock_entrance.guarded_http import config, quiet_accepting
 from penstock_entrance.visitors import Visitors
 
@@ -64,7 +64,6 @@ _log = structlog.get_logger(__name__)
 
 # How long answers that are under way may take once the collector was told to stop.
 _GRACE_SECONDS = 5
-_TLS_CHECK_SECONDS = 10.0
 _RETENTION_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
 _QUIET_EVERY_SECONDS = 600.0
@@ -97,7 +96,8 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
             keeper = keeper_of(settings, settings.database.parent, collector.writer, collector.metrics)
         except SigningKeyError as error:
             raise StartError(str(error)) from None
-        tls, visitors = _tls(settings), Visitors()
+        certificate, visitors = _certificate(settings), Visitors()
+        tls = certificate.context if certificate is not None else None
         server = _Server(config(_behind_proxies(collector), visitors, tls, grace=_GRACE_SECONDS), collector)
         listener = exits.enter_context(_listen(settings.listen))
         health = exits.enter_context(_listen(settings.health_listen)) if settings.health_listen else None
@@ -110,9 +110,8 @@ async def serve(settings: CollectorSettings, started: Callable[[RunningCollector
             ]
             if keeper is not None:
                 chores += [group.create_task(keeper.run()), group.create_task(keeper.watch())]
-            if tls is not None and settings.tls_cert_file is not None and settings.tls_key_file is not None:
-                files = (settings.tls_cert_file, settings.tls_key_file)
-                chores.append(group.create_task(_renew_tls(tls, *files)))
+            if certificate is not None:
+                chores.append(group.create_task(certificate.follow()))
             if health is not None:
                 chores.append(group.create_task(_serve_health(collector, health)))
             server.when_started = lambda: _announce(collector, listener, server, started)
@@ -227,18 +226,12 @@ def _listen(listen: str) -> socket.socket:
     return listener
 
 
-def _tls(settings: CollectorSettings) -> ssl.SSLContext | None:
+def _certificate(settings: CollectorSettings) -> CertificateFiles | None:
     """Raises StartError."""
-    if settings.tls_cert_file is None or settings.tls_key_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+        return CertificateFiles.of(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"TLS files cannot be used: {error}") from None
-    return context
 
 
 class _Beside(uvicorn.Server):
@@ -365,33 +358,3 @@ async def _pack_quiet(collector: Collector) -> None:
         except StoreError as error:
             _log.error(str(error))
         await asyncio.sleep(_QUIET_EVERY_SECONDS)
-
-
-async def _renew_tls(tls: ssl.SSLContext, cert: Path, key: Path) -> None:
-    """Use a renewed certificate for new connections, without a restart."""
-    seen = _stamps(cert, key)
-    while True:
-        await asyncio.sleep(_TLS_CHECK_SECONDS)
-        stamps = _stamps(cert, key)
-        if stamps == seen:
-            continue
-        try:
-            tls.load_cert_chain(cert, key)
-        except (OSError, ssl.SSLError) as error:
-            # Cert and key may be written one after the other: try again next time.
-            _log.warning("renewed TLS files cannot be used yet", why=str(error))
-            continue
-        seen = stamps
-        _log.info("using the renewed certificate", file=str(cert))
-
-
-def _stamps(*files: Path) -> list[int]:
-    return [_stamp(file) for file in files]
-
-
-def _stamp(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        # Being replaced at this moment, for one.
-        return 0

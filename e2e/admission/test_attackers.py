@@ -102,6 +102,18 @@ def test_who_patches_pods_does_not_change_the_gate(patches_pods: httpx2.Client) 
     assert told(patch(patches_pods, f"{PODS}/web", own, "strategic-merge-patch+json")) == ""
 
 
+def test_who_binds_pods_does_not_change_it_either(shop: Guarded) -> None:
+    words = {"penstock.dev/inject": "false"}
+    target = {"apiVersion": "v1", "kind": "Node", "name": "one"}
+    body = {"metadata": {"name": "web", "annotations": words}, "target": target}
+    rights = (("", "pods/binding", ["create"]), ("", "bindings", ["create"]), ("", "pods", ["get"]))
+    with Attacker(shop, *rights).client as client:
+        for where in (f"{PODS}/web/binding", "/api/v1/namespaces/shop/bindings"):
+            answer = client.post(where, json=body)
+            assert "is not written by the Binding that gives it a node" in told(answer)
+        assert client.get(f"{PODS}/web").json()["metadata"]["annotations"]["penstock.dev/inject"] == "true"
+
+
 SECRET_BY: dict[str, Json] = {
     "env": {"env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "shop-db", "key": "password"}}}]},
     "envFrom": {"envFrom": [{"secretRef": {"name": "shop-db"}}]},

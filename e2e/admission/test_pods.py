@@ -10,13 +10,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from e2e.admission.conftest import PODS, SIDECAR, applied, as_user, governed, pod, until_denied
+from e2e.admission.conftest import GOVERNED, PODS, SIDECAR, applied, as_user, governed, pod, until_denied
 from e2e.approvals.api_server import ApiServer
 from e2e.approvals.conftest import patch, told
 
 Json = dict[str, Any]
 STAYS = "penstock-proxy holds the database's credentials and stays as Penstock made it"
 WORDS_STAY = "what penstock.dev/… says on a pod with a gate stays"
+NOT_BY_A_BINDING = "what penstock.dev/… says on a pod is not written by the Binding that gives it a node"
 NO_GATE = "the pod asks for a gate (penstock.dev/inject) and got none"
 
 
@@ -99,6 +100,46 @@ def test_what_a_pod_says_of_its_gate_stays(admin: httpx2.Client, web: str, part:
 )
 def test_all_else_of_the_pod_may_be_written(admin: httpx2.Client, web: str, part: str, body: Json) -> None:
     assert told(patch(admin, web + part, body)) == ""
+
+
+def binding(name: str, **metadata: Json) -> Json:
+    """What a scheduler sends."""
+    target = {"apiVersion": "v1", "kind": "Node", "name": "one"}
+    return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, **metadata}, "target": target}
+
+
+@pytest.mark.parametrize("where", [f"{PODS}/web/binding", "/api/v1/namespaces/shop/bindings"])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"annotations": {"penstock.dev/inject": "false"}},
+        {"annotations": {"penstock.dev/database": "other", "team": "shop"}},
+        {"annotations": {"penstock.dev/port": "1"}},
+        {"labels": {"penstock.dev/injected": "false"}},
+    ],
+)
+def test_who_gives_it_a_node_gives_it_no_other_words(
+    admin: httpx2.Client, web: str, where: str, metadata: Json
+) -> None:
+    """The API server takes over a Binding's annotations, and shows nobody the pod with them."""
+    before = admin.get(web).json()
+    assert NOT_BY_A_BINDING in told(admin.post(where, json=binding("web", **metadata)))
+    after = admin.get(web).json()
+    assert (after["metadata"], "nodeName" in after["spec"]) == (before["metadata"], False)
+
+
+def test_nor_to_a_pod_that_has_no_gate(admin: httpx2.Client, plain: str) -> None:
+    asks = binding("plain", annotations={"penstock.dev/inject": "true"})
+    assert NOT_BY_A_BINDING in told(admin.post(f"{plain}/binding", json=asks))
+
+
+@pytest.mark.parametrize("where", [f"{PODS}/web/binding", "/api/v1/namespaces/shop/bindings"])
+def test_schedulers_bind_as_ever(admin: httpx2.Client, web: str, where: str) -> None:
+    """With annotations of their own, which the pod has from then on."""
+    assert told(admin.post(where, json=binding("web", annotations={"scheduler.example/score": "7"}))) == ""
+    bound = admin.get(web).json()
+    assert bound["spec"]["nodeName"] == "one"
+    assert bound["metadata"]["annotations"] == GOVERNED["annotations"] | {"scheduler.example/score": "7"}
 
 
 def test_nor_is_a_gateways_changed(admin: httpx2.Client) -> None:

@@ -71,6 +71,7 @@ WEEK, MONTH = steady(str(7 * 86400)), steady(str(30 * 86400))
 CASES: dict[str, list[Case]] = {
     "PenstockTrailBroken": [alarm("fork"), alarm("break"), alarm("quarantine")],
     "PenstockTrailIncomplete": [alarm("unrecorded"), alarm("lost"), alarm("dropped")],
+    "PenstockEventsLostWithPods": [told("penstock_control_lost_events_total", "0x10 7x10", steady("7"), 12)],
     "PenstockStatementsUnrecorded": [told("penstock_audit_lost_statements_total", "0x10 5x10", steady("5"), 12)],
     "PenstockStreamsSilent": [alarm(kind, 16) for kind in ("silent", "gap", "late", "clock")],
     "PenstockSpoolFilling": [spool(steady("20"), "20x8 0x170", 11)],

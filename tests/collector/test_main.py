@@ -96,7 +96,7 @@ async def test_tls_files_that_cannot_be_used(settings: CollectorSettings, tmp_pa
 async def test_tls_with_a_certificate_that_is_renewed(
     start: Any, settings: CollectorSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock_collector.main._TLS_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("penstock_entrance.certificate_files._LOOK_SECONDS", 0.05)
     authority = trustme.CA()
     cert, key = tmp_path / "tls.crt", tmp_path / "tls.key"
 

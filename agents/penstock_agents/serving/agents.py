@@ -5,6 +5,7 @@ Who asks was verified before (`authorization.py`). Nothing of one identity's is 
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from penstock_agents.gate.credentials import Credential
 from penstock_agents.serving.protocol import Context, NoRoomError
 from penstock_agents.serving.token_exchange import TokenExchange
 
-Key = tuple[str, str, str]
+# By whom, and in which session.
+Key = tuple[str, str]
 
 
 class _Served:
@@ -48,7 +50,7 @@ class Agents:
     async def of(self, context: Context) -> AsyncIterator[Agent]:
         """Whose call it is. Raises NoRoomError."""
         presented, session = _asking(context)
-        key = (presented.client_id, presented.subject or "", session)
+        key = (name_of(presented), session)
         served = self._served.get(key)
         if served is None:
             await self._make_room()
@@ -80,6 +82,11 @@ class Agents:
         if oldest is None:
             raise NoRoomError
         await self._served.pop(oldest).agent.session.close()
+
+
+def name_of(presented: AccessToken) -> str:
+    """What tells those who ask apart: who it is, and by which client."""
+    return json.dumps([presented.client_id, presented.subject or ""])
 
 
 def _asking(context: Context) -> tuple[AccessToken, str]:

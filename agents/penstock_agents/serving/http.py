@@ -1,7 +1,7 @@
 """Many agents over streamable HTTP: an OAuth resource server that tells where to get tokens, and serves who has one.
 
 The protocol, its sessions and their limits are the SDK's. What doesn't belong: tokens (`authorization.py`,
-`token_exchange.py`), agents (`agents.py`).
+`token_exchange.py`), agents (`agents.py`), what holds before it is known who asks (`penstock_entrance`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,38 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 import uvicorn
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock_agents.calls import Agent
 from penstock_agents.gate.credentials import Credential
 from penstock_agents.gate.requests import CollectorRequests
 from penstock_agents.gate.session import GateSession
 from penstock_agents.http_settings import HttpSettings
-from penstock_agents.serving.agents import Agents
+from penstock_agents.serving.agents import Agents, name_of
 from penstock_agents.serving.authorization import Verifier
 from penstock_agents.serving.idle import closing_idle
 from penstock_agents.serving.protocol import mcp_server
 from penstock_agents.serving.token_exchange import TokenExchange
 from penstock_agents.settings import Settings
 from penstock_agents.tools.offered import offered
+from penstock_entrance.certificate_files import CertificateFiles
+from penstock_entrance.guarded_http import config, known, quiet_accepting
+from penstock_entrance.open_files import most_connections
+from penstock_entrance.visitors import Visitors
 from penstock_sidecar.settings import SettingsError
 
 _log = structlog.get_logger(__name__)
 
 _SESSION_IDLE_SECONDS = 1800.0
 _GRACE_SECONDS = 5
-_MOST_CONNECTIONS = 1000
-_TLS_CHECK_SECONDS = 10.0
+# However few files may be open.
+_LEAST_CONNECTIONS = 64
 
 
 def app(settings: Settings, http: HttpSettings) -> Starlette:
@@ -60,7 +68,7 @@ def app(settings: Settings, http: HttpSettings) -> Starlette:
             await agents.close()
 
     tools = offered(writes=not settings.read_only, follows=requests is not None)
-    return mcp_server(tools, agents.of, lifespan).streamable_http_app(
+    application = mcp_server(tools, agents.of, lifespan).streamable_http_app(
         streamable_http_path=http.path,
         max_request_body_size=http.max_body_bytes,
         session_idle_timeout=_SESSION_IDLE_SECONDS,
@@ -82,54 +90,56 @@ def app(settings: Settings, http: HttpSettings) -> Starlette:
         ),
         token_verifier=Verifier(http.issuer),
     )
+    # Last, and so behind what verifies tokens.
+    application.user_middleware.append(Middleware(_Names))
+    return application
+
+
+class _Names:
+    """Tells the entrance whose a connection is, once the token of a request on it was verified."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        user = scope.get("user")
+        if isinstance(user, AuthenticatedUser):
+            known(HTTPConnection(scope), name_of(user.access_token))
+        await self._inner(scope, receive, send)
 
 
 async def serve(
     settings: Settings, http: HttpSettings, started: Callable[[uvicorn.Server], None] | None = None
 ) -> None:
     """Serve until SIGTERM; `started` gets what can be told to end. Raises SettingsError."""
+    certificate = _certificate(http)
     listener = _listen(http)
-    config = _config(app(settings, http), http)
-    port = listener.getsockname()[1]
-    _log.info("serving agents", url=http.url, port=port)
-    server = uvicorn.Server(config)
-    if started is not None:
-        started(server)
-    renewing = asyncio.create_task(_renew(config, http), name="renewing the certificate")
+    # Each agent has a session at the gate, which is an open file.
+    visitors = Visitors(most=max(_LEAST_CONNECTIONS, most_connections() - http.max_sessions))
+    quiet_accepting(asyncio.get_running_loop(), visitors.log)
+    application = app(settings, http)
+    server = uvicorn.Server(
+        config(application, visitors, certificate.context if certificate is not None else None, grace=_GRACE_SECONDS)
+    )
+    following = asyncio.create_task(certificate.follow()) if certificate is not None else None
     try:
-        await server.serve([listener])
+        async with application.router.lifespan_context(application):
+            _log.info("serving agents", url=http.url, port=listener.getsockname()[1])
+            if started is not None:
+                started(server)
+            await server.serve([listener])
     finally:
-        renewing.cancel()
+        if following is not None:
+            following.cancel()
         listener.close()
+        visitors.log.sum_up()
 
 
-async def _renew(config: uvicorn.Config, http: HttpSettings) -> None:
-    """Show clients the certificate that is in the files now; while these can't be used, the last good one."""
-    if config.ssl is None or http.cert_file is None or http.key_file is None:
-        return
-    known = _stamps(http)
-    while True:
-        await asyncio.sleep(_TLS_CHECK_SECONDS)
-        stamps = _stamps(http)
-        if stamps == known or None in stamps:
-            continue
-        try:
-            # Into another first: half of a pair would spoil the one in use.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(http.cert_file, http.key_file)
-            config.ssl.load_cert_chain(http.cert_file, http.key_file)
-            known = stamps
-        except (OSError, ssl.SSLError) as error:
-            _log.warning("the new certificate can't be used", why=type(error).__name__)
-
-
-def _stamps(http: HttpSettings) -> tuple[int | None, ...]:
-    found: list[int | None] = []
-    for file in (http.cert_file, http.key_file):
-        try:
-            found.append(file.stat().st_mtime_ns if file is not None else None)
-        except OSError:
-            found.append(None)
-    return tuple(found)
+def _certificate(http: HttpSettings) -> CertificateFiles | None:
+    try:
+        return CertificateFiles.of(http.cert_file, http.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"http.certFile, http.keyFile: they can't be used: {error}") from None
 
 
 def _listen(http: HttpSettings) -> socket.socket:
@@ -143,24 +153,3 @@ def _listen(http: HttpSettings) -> socket.socket:
         raise SettingsError(f"http.listen: {os.strerror(error.errno or 0)}") from None
     listener.setblocking(False)
     return listener
-
-
-def _config(application: Starlette, http: HttpSettings) -> uvicorn.Config:
-    config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        ssl_certfile=http.cert_file,
-        ssl_keyfile=http.key_file,
-    )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"http.certFile, http.keyFile: they can't be used: {error}") from None
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    return config

@@ -70,20 +70,40 @@ INITIALIZE = {
 
 
 @pytest.fixture
-async def served(
-    start: Start, database: EmbeddedPostgres, tmp_path: Path, oidc: OidcProvider, authority: trustme.CA
-) -> AsyncIterator[Served]:
+async def delegating(
+    start: Start, database: EmbeddedPostgres, tmp_path: Path, oidc: OidcProvider
+) -> AsyncIterator[Place]:
+    """A gate that takes the agent's word for whom it acts."""
     issuer = {
         "issuer": oidc.issuer, "audience": "penstock", "kind": "person", "caFile": str(oidc.ca_file),
         "delegation": {"agents": ["penstock-mcp"]},
     }  # fmt: skip
-    async with begun(start, database, tmp_path, [issuer]) as place, serving(place, oidc, authority) as one:
+    async with begun(start, database, tmp_path, [issuer]) as one:
+        yield one
+
+
+@pytest.fixture
+async def served(delegating: Place, oidc: OidcProvider, authority: trustme.CA) -> AsyncIterator[Served]:
+    async with serving(delegating, oidc, authority) as one:
         yield one
 
 
 @contextlib.asynccontextmanager
 async def serving(place: Place, oidc: OidcProvider, authority: trustme.CA, **changes: Any) -> AsyncIterator[Served]:
     """The server, and the provider told of it; `changes` are of its settings under http."""
+    file, served = configured(place, oidc, authority, **changes)
+    settings = read(file, {})
+    assert settings.http is not None
+    started: asyncio.Future[uvicorn.Server] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(http.serve(settings, settings.http, started.set_result))
+    await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
+    yield served
+    started.result().should_exit = True
+    await task
+
+
+def configured(place: Place, oidc: OidcProvider, authority: trustme.CA, **changes: Any) -> tuple[Path, Served]:
+    """Its settings, and what it will be."""
     directory = place.directory
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -107,11 +127,5 @@ async def serving(place: Place, oidc: OidcProvider, authority: trustme.CA, **cha
         },
         **changes,
     }  # fmt: skip
-    settings = read(place.settings(tokenFile=None, http=values), {})
-    assert settings.http is not None
-    started: asyncio.Future[uvicorn.Server] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(http.serve(settings, settings.http, started.set_result))
-    await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
-    yield Served(place, oidc, url, directory / "mcp-ca.crt")
-    started.result().should_exit = True
-    await task
+    file = place.settings(tokenFile=None, http=values)
+    return file, Served(place, oidc, url, directory / "mcp-ca.crt")
