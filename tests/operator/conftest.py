@@ -46,6 +46,11 @@ class Shop:
         self.others: dict[str, str] = {}
         # Its limits for single containers.
         self.ranges: list[Json] = []
+        # Its metadata, where it has the label by which its pods get a gate.
+        self.labelled: Json | None = None
+
+    def labelled_namespace(self, namespace: str) -> Json | None:
+        return self.labelled if namespace == "shop" else None
 
     def limit_ranges(self, namespace: str) -> Sequence[Json]:
         return self.ranges if namespace == "shop" else []

@@ -14,7 +14,7 @@ import structlog
 from penstock_operator.cluster.access import find
 from penstock_operator.cluster.api import Api, ApiError
 from penstock_operator.cluster.watch import Follower, follow
-from penstock_operator.control import limit_ranges
+from penstock_operator.control import labelled_namespaces, limit_ranges
 from penstock_operator.control.access_asking import AccessAsker
 from penstock_operator.control.access_grants import AccessGrants
 from penstock_operator.control.access_watch import AccessWatch
@@ -27,7 +27,7 @@ from penstock_operator.control.requests_guard import ADMISSION_PATH, BINDING, GU
 from penstock_operator.control.requests_holder import RequestsHolder
 from penstock_operator.control.tokens import Tokens
 from penstock_operator.health import health
-from penstock_operator.inject.annotations import Resources
+from penstock_operator.inject.annotations import INJECT, Resources
 from penstock_operator.inject.sidecar import CONTROL_AUDIENCE, Shape
 from penstock_operator.objects import DATABASES, GROUP_PATH, POLICIES, REQUESTS
 from penstock_operator.serving import Endpoint, alongside, serve
@@ -42,7 +42,8 @@ async def run(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises AccessError, ApiError, ServingError."""
     async with Api(find()) as api:
         policies, certificate, ranges = Policies(), ServedCertificate(), limit_ranges.LimitRanges()
-        policies.limit_ranges = ranges.of
+        namespaces = labelled_namespaces.LabelledNamespaces()
+        policies.limit_ranges, policies.labelled_namespace = ranges.of, namespaces.of
         metrics = ControlMetrics(policies, certificate)
         version = await _server_version(api)
         guard = RequestsGuard(supported=version >= _ADMISSION_POLICIES)
@@ -78,6 +79,7 @@ async def run(settings: ControlSettings) -> None:
             Endpoint(health(lacking, metrics.registry), settings.host, settings.health_port),
         ]
         following = [follow(api, path, follower, fields=fields) for path, follower, fields in followers]
+        following.append(follow(api, labelled_namespaces.PATH, namespaces, labels=INJECT))
         await alongside(
             serve(endpoints, stop, drain=settings.drain),
             [
