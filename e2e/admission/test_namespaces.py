@@ -33,14 +33,13 @@ def pods(space: str) -> str:
     return f"/api/v1/namespaces/{space}/pods"
 
 
-def made(client: httpx2.Client, space: str, subject: Json) -> Json:
-    """The pod as it was admitted; and away again."""
+def made(client: httpx2.Client, space: str, subject: Json) -> httpx2.Response:
+    """The answer with the pod as it was admitted, which goes away again."""
     answer = client.post(pods(space), json=subject)
     assert answer.status_code == 201, answer.text
     name = subject["metadata"]["name"]
     assert client.delete(f"{pods(space)}/{name}?gracePeriodSeconds=0").status_code == 200
-    found: Json = answer.json()
-    return found
+    return answer
 
 
 def test_while_control_is_not_there_no_pod_starts_where_all_have_a_gate(
@@ -74,13 +73,13 @@ def test_the_label_does_nothing_to_namespaces_of_the_system(
 @pytest.fixture(scope="module")
 def labelled(guarded: Guarded) -> Guarded:
     """Two namespaces with a Database each, whose pods control knows to give a gate."""
-    for name, text in (("open", "enabled"), ("closed", "required")):
+    for name, text in (("open", "enabled"), ("closed", "required"), ("some", "selected")):
         applied(guarded.server, namespace(name, text))
         accounts = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web", "namespace": name}}
-        applied(guarded.server, accounts, _moved(DATABASE, name))
+        applied(guarded.server, accounts, _selecting(_moved(DATABASE, name)))
         applied(guarded.server, _moved(POLICY, name))
     with guarded.server.client("admin") as admin:
-        for name in ("open", "closed"):
+        for name in ("open", "closed", "some"):
             _until_known(admin, name)
     return guarded
 
@@ -89,19 +88,30 @@ def _moved(resource: Json, space: str) -> Json:
     return {**resource, "metadata": {**resource["metadata"], "namespace": space}}
 
 
+def _selecting(database: Json) -> Json:
+    return {**database, "spec": {**database["spec"], "workloads": {"matchLabels": {"app": "web"}}}}
+
+
+def web(name: str, **more: Any) -> Json:
+    """One that the Databases select."""
+    made = pod(name, serviceAccountName="web", **more)
+    made["metadata"]["labels"] = {"app": "web"}
+    return made
+
+
 def _until_known(admin: httpx2.Client, space: str) -> None:
-    """Control learns of Database and label a moment later. Until then no pod starts: that is tried as well."""
+    """Control learns of Database and label a moment later."""
     end = time.monotonic() + 60
-    while (answer := admin.post(pods(space), json=pod("probe", serviceAccountName="web"))).status_code != 201:
-        assert answer.status_code == 403, answer.text
+    while _gates(answer := admin.post(pods(space), json=web("probe"))) != ["penstock-proxy"]:
         assert time.monotonic() < end, answer.text
+        admin.delete(f"{pods(space)}/probe?gracePeriodSeconds=0")
         time.sleep(0.2)
-    assert _gates(answer.json()) == ["penstock-proxy"]
     admin.delete(f"{pods(space)}/probe?gracePeriodSeconds=0")
 
 
-def _gates(found: Json) -> list[str]:
-    return [one["name"] for one in found["spec"].get("initContainers", [])]
+def _gates(answer: httpx2.Response) -> list[str]:
+    """Of a pod that was made; of one that was refused, none."""
+    return [one["name"] for one in answer.json().get("spec", {}).get("initContainers", [])]
 
 
 @pytest.fixture
@@ -112,25 +122,33 @@ def person(labelled: Guarded) -> Iterator[httpx2.Client]:
 
 @pytest.mark.parametrize("space", ["open", "closed"])
 def test_a_pod_that_says_nothing_has_a_gate(person: httpx2.Client, space: str) -> None:
-    found = made(person, space, pod("plain", serviceAccountName="web"))
-    assert _gates(found) == ["penstock-proxy"]
+    answer = made(person, space, pod("plain", serviceAccountName="web"))
+    assert _gates(answer) == ["penstock-proxy"]
+    found = answer.json()
     assert found["metadata"]["annotations"]["penstock.dev/database"] == "shop"
     assert found["metadata"]["labels"]["penstock.dev/injected"] == "true"
 
 
 def test_who_goes_without_is_warned_or_refused(person: httpx2.Client) -> None:
-    answer = person.post(pods("open"), json=pod("out", annotations=OUT))
-    assert answer.status_code == 201, answer.text
+    answer = made(person, "open", pod("out", annotations=OUT))
     assert "the pod goes without a gate" in answer.headers["Warning"]
-    assert _gates(answer.json()) == []
-    assert person.delete(f"{pods('open')}/out?gracePeriodSeconds=0").status_code == 200
+    assert _gates(answer) == []
     assert "lets no pod go without a gate" in told(person.post(pods("closed"), json=pod("out", annotations=OUT)))
 
 
 def test_pods_of_other_namespaces_are_left_as_they_are(person: httpx2.Client) -> None:
-    found = made(person, "shop", pod("plain"))
-    assert _gates(found) == []
-    assert "annotations" not in found["metadata"]
+    for subject in (pod("plain"), web("web")):
+        answer = made(person, "shop", subject)
+        assert _gates(answer) == []
+        assert "annotations" not in answer.json()["metadata"]
+
+
+def test_where_databases_select_only_what_they_select_gets_a_gate(person: httpx2.Client) -> None:
+    answer = made(person, "some", web("web"))
+    assert _gates(answer) == ["penstock-proxy"]
+    assert answer.json()["metadata"]["annotations"]["penstock.dev/inject"] == "true"
+    assert _gates(made(person, "some", pod("plain"))) == []
+    assert "which then has no way out" in told(person.post(pods("some"), json=web("out", annotations=OUT)))
 
 
 def test_without_the_gate_the_credentials_stay_closed_to_it(person: httpx2.Client) -> None:

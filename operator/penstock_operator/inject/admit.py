@@ -90,7 +90,8 @@ def inject(pod: Json, namespace: str, lookup: Lookup, shape: Shape) -> tuple[lis
     A pod at CREATE often has no namespace of its own yet.
     """
     annotations = pod["metadata"].get("annotations") or {}
-    chosen = choose(pod, NamespaceDefault.read(namespace, lookup.labelled_namespace(namespace) or {}))
+    default = NamespaceDefault.read(namespace, lookup.labelled_namespace(namespace) or {})
+    chosen = choose(pod, default, _by_name(namespace, lookup) if default else {})
     if not chosen.wanted:
         return [], [*chosen.warnings]
     refuse_crowded_pod(pod)
@@ -162,8 +163,13 @@ def _credentials(namespace: str, lookup: Lookup) -> dict[str, str]:
 
 
 def _databases(namespace: str, lookup: Lookup) -> list[Database]:
-    bundles = [lookup.bundle(namespace, name) for name in lookup.databases(namespace)]
-    return [bundle.database for bundle in bundles if bundle is not None]
+    return [database for database in _by_name(namespace, lookup).values() if database is not None]
+
+
+def _by_name(namespace: str, lookup: Lookup) -> dict[str, Database | None]:
+    """The namespace's Databases; None for one that is not valid."""
+    bundles = {name: lookup.bundle(namespace, name) for name in lookup.databases(namespace)}
+    return {name: None if bundle is None else bundle.database for name, bundle in bundles.items()}
 
 
 def _injected(pod: Json) -> bool:

@@ -13,7 +13,7 @@ from penstock_operator.inject import admission_review
 from penstock_operator.inject import annotations as wishes
 from penstock_operator.inject.admit import Lookup, inject
 from penstock_operator.inject.annotations import DATABASE, INJECT, PREFIX, Refusal
-from penstock_operator.inject.choice import NamespaceDefault
+from penstock_operator.inject.choice import SELECTED, NamespaceDefault
 from penstock_operator.inject.patch import Json
 from penstock_operator.inject.sidecar import Shape
 
@@ -75,7 +75,12 @@ def _of_namespace(metadata: Json, lookup: Lookup) -> Iterator[str]:
     except Refusal as refusal:
         yield f"its pods will be refused: {refusal}"
         return
-    if default is not None and default.database not in lookup.databases(name):
+    selects = default is not None and default.text == SELECTED
+    if (
+        default is not None
+        and not (selects and not default.database)
+        and default.database not in lookup.databases(name)
+    ):
         there = f"Databases in it: {', '.join(lookup.databases(name)) or 'none'}"
         named = (
             f"names the Database {default.database}, which is not there" if default.database else "names no Database"

@@ -127,7 +127,7 @@ def test_what_an_annotated_pod_is_refused_for_others_are_refused_for_as_well(lab
 @pytest.mark.parametrize("text", ["true", "Enabled", "false", "disabled", ""])
 def test_a_label_that_says_something_else_lets_no_pod_start(desk: Desk, text: str) -> None:
     desk.shop.labelled = namespace(text)
-    words = f'the label penstock.dev/inject of the namespace shop is {text!r}; it takes "enabled", or "required"'
+    words = f'the label penstock.dev/inject of the namespace shop is {text!r}; it takes "enabled", "required"'
     for subject in (plain(), plain(ours(inject="false")), pod()):
         assert words in desk.refusal(subject)
 
@@ -149,3 +149,69 @@ def test_what_the_api_server_knows_before_control_does_holds_the_pod_up(desk: De
         assert "the label penstock.dev/inject of the namespace shop is so new" in response["status"]["message"]
     desk.shop.labelled = namespace("enabled")
     assert admit(review(plain()), desk.shop, desk.shape, labelled=True)["response"]["allowed"] is True
+
+
+WEB = {"matchLabels": {"app": "web"}}
+
+
+@pytest.fixture
+def selecting(desk: Desk) -> Desk:
+    """A shop whose Database selects the pods of `web`."""
+    desk.shop.labelled, desk.shop.workloads, desk.shop.others = namespace("selected", ""), {"shop": WEB}, OTHER
+    return desk
+
+
+def test_a_pod_that_a_database_selects_gets_a_gate_to_it_and_no_other_pod_does(selecting: Desk) -> None:
+    after = selecting.admitted(plain(labels={"app": "web"}))
+    assert databases_of(after) == "shop"
+    assert after["metadata"]["annotations"]["penstock.dev/inject"] == "true"
+    assert selecting.admitted(after) == after
+    for labels in (None, {"app": "jobs"}):
+        assert selecting.answer(plain(labels=labels)) == {"uid": "u-1", "allowed": True}
+
+
+def test_without_the_label_of_the_namespace_a_selector_has_no_effect(selecting: Desk) -> None:
+    selecting.shop.labelled = None
+    assert "patch" not in selecting.answer(plain(labels={"app": "web"}))
+
+
+def test_two_databases_that_select_one_pod_are_told_apart_by_nobody(selecting: Desk) -> None:
+    selecting.shop.workloads["billing"] = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
+    words = "the Databases billing, shop all select this pod (spec.workloads), and a pod has one gate, to one Database"
+    for text in ("selected", "enabled", "required"):
+        selecting.shop.labelled = namespace(text)
+        for said in ({}, ours(inject="false"), ours(database="shop"), ours(inject="true", database="billing")):
+            assert words in selecting.refusal(plain(said, {"app": "web"}))
+    assert databases_of(selecting.admitted(plain(labels={"app": "jobs"}))) == "billing"
+
+
+@pytest.mark.parametrize("text", ["selected", "enabled", "required"])
+def test_what_a_pod_says_against_its_selection_is_refused(selecting: Desk, text: str) -> None:
+    selecting.shop.labelled = namespace(text)
+    words = "the Database shop selects this pod (spec.workloads), which then has no way out"
+    assert words in selecting.refusal(plain(ours(inject="false"), {"app": "web"}))
+    words = "the Database shop selects this pod (spec.workloads), and its annotation penstock.dev/database is billing"
+    assert words in selecting.refusal(plain(ours(inject="true", database="billing"), {"app": "web"}))
+    assert databases_of(selecting.admitted(plain(ours(inject="true", database="shop"), {"app": "web"}))) == "shop"
+
+
+def test_a_selection_goes_before_what_the_namespace_names(selecting: Desk) -> None:
+    selecting.shop.labelled = namespace("required", "billing")
+    assert databases_of(selecting.admitted(plain(labels={"app": "web"}))) == "shop"
+    assert databases_of(selecting.admitted(plain(labels={"app": "jobs"}))) == "billing"
+
+
+def test_where_only_what_is_selected_gets_a_gate_the_rest_is_as_in_any_namespace(selecting: Desk) -> None:
+    assert selecting.answer(plain(ours(inject="false"))) == {"uid": "u-1", "allowed": True}
+    assert databases_of(selecting.admitted(plain(ours(inject="true", database="billing")))) == "billing"
+    assert "the annotation penstock.dev/database is missing" in selecting.refusal(plain(ours(inject="true")))
+    assert "has the annotation penstock.dev/port and not" in selecting.refusal(plain(ours(port="6432")))
+    assert "is a label here" in selecting.refusal(plain(labels=ours(inject="true")))
+
+
+def test_of_a_database_that_nobody_can_read_it_is_not_known_whom_it_selects(selecting: Desk) -> None:
+    selecting.shop.invalid = {"billing"}
+    words = "the Database billing is not valid, so that nobody knows whether it selects this pod (spec.workloads)"
+    assert words in selecting.refusal(plain())
+    selecting.shop.labelled = namespace("required")
+    assert databases_of(selecting.admitted(plain())) == "shop"

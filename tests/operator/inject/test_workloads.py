@@ -70,6 +70,7 @@ def test_of_a_namespace_that_says_what_it_may_nothing_is_told(desk: Desk) -> Non
     for text in ("enabled", "required"):
         assert told(desk, namespace({"penstock.dev/inject": text}, NAMES_SHOP)) == []
     assert told(desk, namespace({"app": "x"})) == []
+    assert told(desk, namespace({"penstock.dev/inject": "selected"})) == []
 
 
 def test_where_the_namespace_has_pods_get_a_gate_their_templates_need_not_speak_of_it(desk: Desk) -> None:
