@@ -259,7 +259,8 @@ def test_two_gateways_of_one_name_are_refused(rendered: Render) -> None:
 
 
 def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
-    objects = rendered("--set", "webhook.excludedNamespaces={monitoring}")
+    options = ("--set", "webhook.excludedNamespaces={monitoring}")
+    objects = rendered(*options)
     inject, labelled = objects["MutatingWebhookConfiguration", "penstock"]["webhooks"]
     assert "caBundle" not in inject["clientConfig"]
     assert inject["failurePolicy"] == labelled["failurePolicy"] == "Fail"
@@ -289,7 +290,8 @@ def test_the_webhooks_depend_on_as_little_as_can_be(rendered: Render) -> None:
         assert "'penstock-proxy'" in guard["matchConditions"][0]["expression"], (
             "pods without a sidecar never depend on us"
         )
-    off = rendered("--set", "webhook.guardSidecars=false")["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
+    guardless = rendered(*options, "--set", "webhook.guardSidecars=false")
+    off = guardless["ValidatingWebhookConfiguration", "penstock"]["webhooks"]
     assert off == [validate, leave, advise, labelled_advice]
 
 
