@@ -137,7 +137,7 @@ def test_who_goes_without_is_warned_or_refused(person: httpx2.Client) -> None:
 
 
 def test_pods_of_other_namespaces_are_left_as_they_are(person: httpx2.Client) -> None:
-    for subject in (pod("plain"), web("web")):
+    for subject in (pod("other-plain"), web("other-web")):
         answer = made(person, "shop", subject)
         assert _gates(answer) == []
         assert "annotations" not in answer.json()["metadata"]
